@@ -1,0 +1,78 @@
+// Why something could not be done: a stable cause, a sentence for people, and what to do about it.
+
+/**
+ * Every cause an audit can end early with. Stable: alerts, mutes and dashboards are written against these.
+ *
+ * The `certificate-*` causes mean that the server's identity could not be verified.
+ */
+export const FAILURE_CAUSES = [
+  // configuration and secrets
+  'secret-not-found',
+  'secret-access-denied',
+  'secret-unavailable',
+  'secret-unusable',
+  'ca-bundle-unusable',
+  'client-certificate-unusable',
+  // network
+  'host-not-found',
+  'connection-refused',
+  'host-unreachable',
+  'connection-reset',
+  'timed-out',
+  // protocol and TLS
+  'not-postgresql',
+  'tls-not-offered',
+  'tls-version-too-old',
+  'tls-handshake-failed',
+  'client-certificate-required',
+  'certificate-expired',
+  'certificate-not-yet-valid',
+  'certificate-wrong-host',
+  'certificate-untrusted',
+  'certificate-rejected',
+  // login
+  'password-rejected',
+  'login-refused',
+  'database-missing',
+  'too-many-connections',
+  'server-not-ready',
+  'login-failed',
+  // after login
+  'query-failed',
+  'out-of-time',
+  'internal-error',
+] as const;
+
+export type FailureCause = (typeof FAILURE_CAUSES)[number];
+
+/** How far the audit of a target had come. */
+export type Phase = 'secrets' | 'tcp' | 'tls' | 'login' | 'query' | 'waiting';
+
+/** The plain value that reports carry. */
+export interface Failure {
+  readonly cause: FailureCause;
+  readonly phase: Phase;
+  /** One sentence: what failed, with what value. */
+  readonly message: string;
+  /** What to do, as an instruction. */
+  readonly remedy: string;
+}
+
+/** An audit that ended early. Never carries a secret: its message and remedy are shown to people. */
+export class AuditFailure extends Error {
+  override readonly name = 'AuditFailure';
+  readonly failure: Failure;
+  /** Whether the same attempt may succeed a moment later. */
+  readonly transient: boolean;
+
+  constructor(failure: Failure, options: { readonly cause?: unknown; readonly transient?: boolean } = {}) {
+    super(failure.message, { cause: options.cause });
+    this.failure = failure;
+    this.transient = options.transient ?? false;
+  }
+}
+
+/** Whether the cause means that the server could not prove who it is. */
+export function isIdentityFailure(cause: FailureCause): boolean {
+  return cause.startsWith('certificate-');
+}

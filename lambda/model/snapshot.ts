@@ -1,0 +1,123 @@
+// A snapshot: the readonly facts observed on one target at one moment. No judgement in it.
+
+import type { CertificateFacts } from './certificate.ts';
+import type { Failure } from './failure.ts';
+import type { Observed } from './observed.ts';
+
+/**
+ * How a session travels.
+ *
+ * - `tls`, `gss`: encrypted by TLS or by GSSAPI, over whatever address
+ * - `unix-socket`: never leaves the host
+ * - `loopback`: unencrypted TCP within 127.0.0.0/8, ::1 or their IPv4-mapped forms
+ * - `plaintext`: any other unencrypted TCP
+ */
+export const TRANSPORTS = ['tls', 'gss', 'unix-socket', 'loopback', 'plaintext'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export interface SessionTls {
+  /** As `pg_stat_ssl.version` shows it. */
+  readonly version: string;
+  /** OpenSSL's name. */
+  readonly cipher: string;
+  readonly bits: number;
+  /** Subject of the client's certificate, where it showed one. */
+  readonly clientDn?: string | undefined;
+}
+
+/** One row of `pg_stat_activity` with its `pg_stat_ssl` and `pg_stat_gssapi` facts. Names are as clients chose them. */
+export interface Session {
+  readonly pid: number;
+  /** Undefined for a walsender of a role since dropped. */
+  readonly role?: string | undefined;
+  /** Undefined for physical replication. */
+  readonly database?: string | undefined;
+  readonly application: string;
+  readonly kind: 'client' | 'replication';
+  readonly superuser: boolean;
+  readonly transport: Transport;
+  /** Undefined for Unix sockets. */
+  readonly clientAddress?: string | undefined;
+  /** Undefined unless `transport` is `tls`. */
+  readonly tls?: SessionTls | undefined;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+}
+
+/** What the login may see of other roles' sessions. */
+export interface Visibility {
+  readonly role: string;
+  /** Superuser, or has the privileges of `pg_read_all_stats`. */
+  readonly seesAllSessions: boolean;
+}
+
+export interface Sessions {
+  /** Client and replication sessions other than the auditor's own. */
+  readonly visible: readonly Session[];
+  /** Further sessions whose encryption the server did not show to this login: nobody knows how they travel. */
+  readonly hidden: number;
+}
+
+/** How the auditor's own connection to the target came out: the proof that its leg is what we say it is. */
+export interface Link {
+  /** `TLSv1.2` or `TLSv1.3`, as our socket negotiated it. */
+  readonly tlsVersion: string;
+  readonly cipher: string;
+  /** Always true: there is no other way to get here. Kept as evidence. */
+  readonly authorized: boolean;
+  /** The name or address the certificate was verified against. */
+  readonly verifiedName: string;
+  readonly sslNegotiation: 'postgres' | 'direct';
+  /** How the server asked us to prove who we are. */
+  readonly authentication: 'scram-sha-256-plus' | 'scram-sha-256' | 'md5' | 'password' | 'none';
+  /** Whether SCRAM was bound to this TLS channel: proof that nothing stands between us and the server. */
+  readonly channelBinding: boolean;
+  /** The server's own row for our session; unknown where it showed none. */
+  readonly serverView: Observed<{ readonly tlsVersion: string; readonly cipher: string } | 'not-tls'>;
+  /** Milliseconds. */
+  readonly timings: {
+    readonly tcp: number;
+    readonly tlsHandshake: number;
+    readonly authentication: number;
+    readonly queries: number;
+  };
+  /** Round trips after login. */
+  readonly roundTrips: number;
+  /** 1 when the first attempt succeeded. */
+  readonly attempts: number;
+}
+
+export interface Server {
+  /** As `server_version` shows it, e.g. `18.4`. */
+  readonly version: string;
+  readonly inRecovery: boolean;
+}
+
+/** What the stored credentials look like. No value of theirs. */
+export interface CredentialFacts {
+  /** Where they come from, for people: `secret prod/orders`. */
+  readonly source: string;
+  /** SSL parameters of a stored connection string, as it gives them; all are dropped when we connect. */
+  readonly dsn?: { readonly sslmode?: string | undefined; readonly weakParameters: readonly string[] } | undefined;
+}
+
+export interface Snapshot {
+  readonly target: {
+    readonly name: string;
+    /** Undefined while the credentials that name it could not be read. */
+    readonly host?: string | undefined;
+    readonly port?: number | undefined;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  /** ISO 8601, UTC: the only clock that checks know. */
+  readonly takenAt: string;
+  /** Why the audit ended early; undefined when it did not. */
+  readonly failure?: Failure | undefined;
+  readonly credentials: Observed<CredentialFacts>;
+  /** Leaf first, as the server presented it, also when it was refused. */
+  readonly serverChain: Observed<readonly CertificateFacts[]>;
+  readonly link: Observed<Link>;
+  readonly server: Observed<Server>;
+  readonly visibility: Observed<Visibility>;
+  readonly sessions: Observed<Sessions>;
+}

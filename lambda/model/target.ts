@@ -1,0 +1,47 @@
+// A target: one PostgreSQL server endpoint to audit, as the configuration names it.
+
+/** Where a CA bundle comes from. `system` is Node's bundled roots plus the operating system's store. */
+export type CaSource =
+  | 'system'
+  /** A Secrets Manager secret, by name or ARN; `key` picks a field when the secret is JSON. */
+  | { readonly secret: string; readonly key?: string | undefined }
+  /** A PEM file; command line only. */
+  | { readonly file: string };
+
+/** Where a target's credentials come from. */
+export type CredentialSource =
+  | { readonly secret: string }
+  /** An environment variable holding a connection string; command line only. */
+  | { readonly env: string }
+  /** A file holding what a secret would hold; command line only. */
+  | { readonly file: string };
+
+/** Where the auditor's own certificate and private key for mutual TLS come from. */
+export type ClientCertificateSource =
+  | { readonly secret: string }
+  /** PEM files; command line only. */
+  | { readonly certificateFile: string; readonly keyFile: string };
+
+/** `postgres` asks for TLS with an SSLRequest; `direct` starts the handshake at once (PostgreSQL 17 and newer). */
+export type SslNegotiation = 'postgres' | 'direct';
+
+export interface Target {
+  /** Unique in the configuration; what people call the database. */
+  readonly name: string;
+  readonly credentials: CredentialSource;
+  /** At least one; their certificates are trusted together. */
+  readonly ca: readonly CaSource[];
+  /** Wins over the host that the credentials name. */
+  readonly host?: string | undefined;
+  /** Wins over the port that the credentials name. */
+  readonly port?: number | undefined;
+  /** Wins over the database that the credentials name. */
+  readonly database?: string | undefined;
+  /** The name the server's certificate must carry, and the SNI to send, when it is not `host`. */
+  readonly tlsServerName?: string | undefined;
+  readonly sslNegotiation: SslNegotiation;
+  readonly clientCertificate?: ClientCertificateSource | undefined;
+  /** Milliseconds this target may take in all: secrets, connection, retries, queries. */
+  readonly timeoutMs: number;
+  readonly labels: Readonly<Record<string, string>>;
+}
