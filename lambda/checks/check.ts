@@ -1,0 +1,24 @@
+// The type of a check: a pure function of a snapshot and the policy, with the data that explains it.
+
+import type { Outcome } from '../model/finding.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Severity } from '../model/severity.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+
+export interface Check {
+  /** Kebab-case; the name of the check's file. Stable: mutes and dashboards are written against it. */
+  readonly id: string;
+  /** What a finding of this check says, in a few words. */
+  readonly title: string;
+  /** The severity of most of its findings; `severityNote` says when it is another. */
+  readonly severity: Severity;
+  readonly severityNote?: string;
+  /** Why it matters, in a sentence or two. */
+  readonly rationale: string;
+  /** How to fix it, with the exact SQL, `pg_hba.conf` line, connection setting or AWS setting. */
+  readonly remedy: string;
+  /** Where the rule comes from. */
+  readonly references: readonly string[];
+  /** Touches no clock, network, environment, file or log: time is `snapshot.takenAt`. */
+  readonly evaluate: (snapshot: Snapshot, policy: Policy) => Outcome;
+}

@@ -1,0 +1,123 @@
+// The report document: what `--format json` prints, the handler returns and sqs/lambda subscribers receive.
+// The published JSON Schema is generated from here; code uses the types only.
+
+import * as z from 'zod';
+import { FAILURE_CAUSES } from '../model/failure.ts';
+import { VERDICTS } from '../model/finding.ts';
+import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
+import { SEVERITIES } from '../model/severity.ts';
+import { TLS_VERSIONS } from '../model/tls.ts';
+
+const timestamp = z.iso.datetime().describe('ISO 8601, UTC.');
+const count = z.int().min(0);
+const severity = z.enum(SEVERITIES);
+const milliseconds = z.number().min(0).describe('Milliseconds.');
+const evidence = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]));
+
+const certificate = z.object({
+  subject: z.string(),
+  issuer: z.string(),
+  notBefore: timestamp,
+  notAfter: timestamp,
+  subjectAltNames: z.array(z.string()),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+const link = z
+  .object({
+    tlsVersion: z.string(),
+    cipher: z.string(),
+    authorized: z.boolean(),
+    verifiedName: z.string().describe('The name or address the certificate was verified against.'),
+    sslNegotiation: z.enum(['postgres', 'direct']),
+    authentication: z.enum(['scram-sha-256-plus', 'scram-sha-256', 'md5', 'password', 'none']),
+    channelBinding: z.boolean().describe('SCRAM was bound to this TLS channel: nothing stands between.'),
+    serverView: z
+      .object({ tlsVersion: z.string(), cipher: z.string() })
+      .or(z.literal('not-tls'))
+      .nullable()
+      .describe("The server's own row for the auditor's session; null where it showed none."),
+    certificates: z.array(certificate).describe('The chain as presented, leaf first.'),
+    timings: z.object({
+      tcp: milliseconds,
+      tlsHandshake: milliseconds,
+      authentication: milliseconds,
+      queries: milliseconds,
+    }),
+    roundTrips: count.describe('Round trips after login.'),
+    attempts: z.int().min(1),
+  })
+  .describe("How the auditor's own connection came out.");
+
+const sessions = z
+  .object({
+    total: count,
+    hidden: count.describe('Sessions whose encryption the server did not show to this login; not in total.'),
+    byTransport: z.object({ tls: count, gss: count, 'unix-socket': count, loopback: count, plaintext: count }),
+    byTlsVersion: z.record(z.string(), count),
+  })
+  .describe("Client and replication sessions other than the auditor's own.");
+
+const target = z.object({
+  name: z.string(),
+  host: z.string().nullable().describe('Null while the credentials that name it could not be read.'),
+  port: z.int().nullable(),
+  labels: z.record(z.string(), z.string()),
+  verdict: z.enum(VERDICTS),
+  error: z
+    .object({ cause: z.enum(FAILURE_CAUSES), phase: z.string(), message: z.string(), remedy: z.string() })
+    .optional()
+    .describe('Why the target was not audited.'),
+  link: link.nullable().describe('Null when the target was not reached.'),
+  server: z.object({ version: z.string(), inRecovery: z.boolean() }).nullable(),
+  sessions: sessions.nullable().describe('Null when nothing could be seen: not the same as zero sessions.'),
+  checks: z.array(
+    z.object({
+      id: z.string(),
+      status: z.enum(['pass', 'fail', 'not-applicable', 'unknown', 'error']),
+      reason: z.string().optional(),
+    }),
+  ),
+});
+
+const finding = z.object({
+  fingerprint: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .describe('The same as long as the same thing is to be fixed.'),
+  check: z.string(),
+  severity,
+  target: z.string(),
+  title: z.string(),
+  role: z.string().optional(),
+  database: z.string().optional(),
+  application: z.string().optional(),
+  clients: z.array(z.string()).optional().describe('Client addresses, or networks when there are many.'),
+  count: count.optional().describe('How many sessions show it.'),
+  evidence,
+  remedy: z.string(),
+});
+
+export const reportSchema = z.object({
+  schemaVersion: z.literal(1),
+  startedAt: timestamp,
+  finishedAt: timestamp,
+  policy: z.object({
+    minTlsVersion: z.enum(TLS_VERSIONS),
+    preferredTlsVersion: z.enum(TLS_VERSIONS),
+    cipherProfile: z.enum(CIPHER_PROFILES),
+    loopback: z.enum(LOOPBACK_POLICIES),
+    certificateExpiryDays: z.object({ medium: count, high: count, critical: count }),
+  }),
+  targets: z.array(target),
+  findings: z.array(finding).describe('Worst first.'),
+});
+
+export type Report = z.output<typeof reportSchema>;
+export type ReportTarget = Report['targets'][number];
+export type ReportFinding = Report['findings'][number];
+
+/** The JSON Schema of the report document. */
+export function reportJsonSchema(): object {
+  return { ...z.toJSONSchema(reportSchema, { target: 'draft-2020-12' }), title: 'pg-tls-auditor report' };
+}
