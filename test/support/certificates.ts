@@ -1,0 +1,250 @@
+// Certificates made on the fly: authorities, the servers' and clients' own, and every way in which one can be wrong.
+
+import './reflect-metadata.ts';
+
+import { randomBytes, webcrypto } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import * as x509 from '@peculiar/x509';
+
+const { subtle } = webcrypto;
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
+
+type KeyPair = webcrypto.CryptoKeyPair;
+
+/** `rsa-1024` is the weak one: OpenSSL refuses it at security level 2, which is Node's default. */
+export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa-2048' | 'rsa-1024';
+
+/** The hash that the issuer signs with. Node's default security level refuses SHA-1. */
+export type SignatureHash = 'SHA-256' | 'SHA-1';
+
+export interface Validity {
+  /** @default an hour ago, or 90 days before a `notAfter` that has passed */
+  readonly notBefore?: Date;
+  /** @default 90 days from now, or 90 days after a `notBefore` to come */
+  readonly notAfter?: Date;
+}
+
+export interface CertificateOptions extends Validity {
+  /** @default the first DNS name or address */
+  readonly commonName?: string;
+  /** `dnsNames` and `ipAddresses` default to those of this machine's loopback when neither is given; two empty lists make a certificate without subjectAltName. */
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
+  /** @default 'ec-p256' */
+  readonly keyType?: KeyType;
+  /** @default 'SHA-256' */
+  readonly hash?: SignatureHash;
+  /** Makes a client's certificate: its extended key usage is client authentication, and it names no hosts. */
+  readonly clientAuth?: boolean;
+}
+
+/** A certificate with its private key, all PEM. */
+export interface IssuedCertificate {
+  readonly certificatePem: string;
+  /** PKCS #8, not encrypted. */
+  readonly keyPem: string;
+  /** The certificate, then its intermediates; without the root. What a server presents. */
+  readonly chainPem: string;
+  /** What a peer has to trust to verify it. */
+  readonly rootPem: string;
+}
+
+export interface AuthorityOptions extends Validity {
+  /** Common name. Two authorities may share one: that makes an issuer that looks right and is not. */
+  readonly name?: string;
+  /** Makes an intermediate of that authority. */
+  readonly parent?: Authority;
+  /** @default 'ec-p256' */
+  readonly keyType?: KeyType;
+}
+
+export interface Authority {
+  readonly name: string;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  /** The root it ends in: itself, unless it is an intermediate. */
+  readonly rootPem: string;
+  /** Issues a certificate, for a server unless `clientAuth` says otherwise. */
+  issue(options?: CertificateOptions): Promise<IssuedCertificate>;
+}
+
+interface Issuer {
+  readonly name: x509.Name;
+  readonly keys: KeyPair;
+  readonly keyType: KeyType;
+  /** The issuer's own certificate and those above it, without the root. */
+  readonly intermediates: readonly string[];
+  readonly rootPem: string;
+}
+
+// The issuer behind an Authority, kept aside so that its key objects are no part of the public shape.
+const issuers = new WeakMap<Authority, Issuer>();
+
+/** The moment that many days from now; negative for the past. */
+export function daysFromNow(days: number): Date {
+  return new Date(Date.now() + days * 86_400_000);
+}
+
+/** Makes a root, or with `parent` an intermediate. */
+export async function createAuthority(options: AuthorityOptions = {}): Promise<Authority> {
+  const { keyType = 'ec-p256', parent } = options;
+  const commonName = options.name ?? `Lab ${parent === undefined ? 'Root' : 'Intermediate'} ${serial().slice(0, 8)}`;
+  const keys = await generateKeys(keyType);
+  const name = distinguishedName(commonName);
+  const above = parent === undefined ? undefined : issuerOf(parent);
+  const signer = above ?? { name, keys, keyType };
+  const certificate = await sign(signer, 'SHA-256', {
+    subject: name,
+    publicKey: keys.publicKey,
+    validity: options,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+    ],
+  });
+  const issuer: Issuer = {
+    name,
+    keys,
+    keyType,
+    intermediates: above === undefined ? [] : [certificate, ...above.intermediates],
+    rootPem: above?.rootPem ?? certificate,
+  };
+  const authority: Authority = {
+    name: commonName,
+    certificatePem: certificate,
+    keyPem: await exportKey(keys),
+    rootPem: issuer.rootPem,
+    issue: (wanted = {}) => issueFrom(issuer, wanted),
+  };
+  issuers.set(authority, issuer);
+  return authority;
+}
+
+/** Makes a server's certificate that vouches for itself: no authority stands behind it. */
+export async function selfSigned(options: CertificateOptions = {}): Promise<IssuedCertificate> {
+  return issueFrom(undefined, options);
+}
+
+async function issueFrom(issuer: Issuer | undefined, options: CertificateOptions): Promise<IssuedCertificate> {
+  const { keyType = 'ec-p256', hash = 'SHA-256', clientAuth = false } = options;
+  const unnamed = options.dnsNames === undefined && options.ipAddresses === undefined && !clientAuth;
+  const dnsNames = unnamed ? ['localhost'] : (options.dnsNames ?? []);
+  const ipAddresses = unnamed ? ['127.0.0.1', '::1'] : (options.ipAddresses ?? []);
+  const commonName = options.commonName ?? dnsNames[0] ?? ipAddresses[0] ?? 'unnamed';
+  const keys = await generateKeys(keyType);
+  const name = distinguishedName(commonName);
+  const names: x509.JsonGeneralNames = [
+    ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
+    // The library knows the short IPv6 forms in its output only.
+    ...ipAddresses.map((value) => ({ type: 'ip' as const, value: isIPv6(value) ? expandIPv6(value) : value })),
+  ];
+  const certificatePem = await sign(issuer ?? { name, keys, keyType }, hash, {
+    subject: name,
+    publicKey: keys.publicKey,
+    validity: options,
+    extensions: [
+      new x509.BasicConstraintsExtension(false),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.digitalSignature |
+          // A TLSv1.2 key exchange without forward secrecy encrypts to the certificate's key.
+          (keyType.startsWith('rsa') ? x509.KeyUsageFlags.keyEncipherment : 0),
+        true,
+      ),
+      new x509.ExtendedKeyUsageExtension([
+        clientAuth ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth,
+      ]),
+      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+    ],
+  });
+  return {
+    certificatePem,
+    keyPem: await exportKey(keys),
+    chainPem: [certificatePem, ...(issuer?.intermediates ?? [])].join(''),
+    rootPem: issuer?.rootPem ?? certificatePem,
+  };
+}
+
+interface ToSign {
+  readonly subject: x509.Name;
+  readonly publicKey: webcrypto.CryptoKey;
+  readonly validity: Validity;
+  readonly extensions: readonly x509.Extension[];
+}
+
+async function sign(
+  issuer: Pick<Issuer, 'name' | 'keys' | 'keyType'>,
+  hash: SignatureHash,
+  { subject, publicKey, validity, extensions }: ToSign,
+): Promise<string> {
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serial(),
+    subject,
+    issuer: issuer.name,
+    ...period(validity),
+    signingAlgorithm: { name: issuer.keyType.startsWith('ec') ? 'ECDSA' : 'RSASSA-PKCS1-v1_5', hash },
+    publicKey,
+    signingKey: issuer.keys.privateKey,
+    extensions: [
+      ...extensions,
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
+    ],
+  });
+  return `${certificate.toString('pem').trim()}\n`;
+}
+
+function issuerOf(authority: Authority): Issuer {
+  const issuer = issuers.get(authority);
+  if (issuer === undefined) throw new Error(`${authority.name} is not an authority that createAuthority() made`);
+  return issuer;
+}
+
+function period({ notBefore, notAfter }: Validity): Required<Validity> {
+  const now = Date.now();
+  const day = 86_400_000;
+  const end = notAfter?.getTime() ?? Math.max(now, notBefore?.getTime() ?? now) + 90 * day;
+  const start = notBefore?.getTime() ?? (end < now ? end - 90 * day : now - day / 24);
+  return { notBefore: new Date(start), notAfter: new Date(end) };
+}
+
+async function generateKeys(keyType: KeyType): Promise<KeyPair> {
+  const algorithm = keyType.startsWith('ec')
+    ? { name: 'ECDSA', namedCurve: keyType === 'ec-p384' ? 'P-384' : 'P-256' }
+    : {
+        name: 'RSASSA-PKCS1-v1_5',
+        modulusLength: keyType === 'rsa-1024' ? 1024 : 2048,
+        publicExponent: new Uint8Array([1, 0, 1]),
+        hash: 'SHA-256',
+      };
+  return subtle.generateKey(algorithm, true, ['sign', 'verify']);
+}
+
+async function exportKey(keys: KeyPair): Promise<string> {
+  const der = Buffer.from(await subtle.exportKey('pkcs8', keys.privateKey));
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return ['-----BEGIN PRIVATE KEY-----', ...lines, '-----END PRIVATE KEY-----', ''].join('\n');
+}
+
+function distinguishedName(commonName: string): x509.Name {
+  // As the DER of a UTF8String: the library would take quotes and backslashes in a text for its own syntax.
+  const text = Buffer.from(commonName);
+  if (text.length === 0 || text.length > 127) {
+    throw new RangeError(`a common name has 1 to 127 bytes here, got ${text.length}: "${commonName}"`);
+  }
+  return new x509.Name([{ CN: [`#${Buffer.concat([Buffer.of(0x0c, text.length), text]).toString('hex')}`] }]);
+}
+
+function serial(): string {
+  // 16 bytes whose first bit is 0 and whose first byte is not: a positive number without padding.
+  const bytes = randomBytes(16);
+  bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);
+  return bytes.toString('hex');
+}
+
+function expandIPv6(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return [...left, ...zeros, ...right].join(':');
+}
