@@ -1,0 +1,132 @@
+// The alarms, which reach the same people as the alerts: an auditor that stopped looking must not look like good news.
+
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  type AlarmProps,
+  ComparisonOperator,
+  Metric,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { CompletionWindow } from './cadence.ts';
+
+/** The namespace of the metrics that the function writes. */
+export const METRICS_NAMESPACE = 'PgTlsAuditor';
+
+const FIVE_MINUTES = Duration.minutes(5);
+
+export interface AuditorAlarmsProps {
+  readonly function: IFunction;
+  readonly topic: ITopic;
+  readonly deadLetterQueue: IQueue;
+  /** Value of the `service` dimension on the function's own metrics. */
+  readonly serviceName: string;
+  readonly completionWindow: CompletionWindow;
+}
+
+/** Five alarms; descriptions say what happened and what to do first, for whoever reads them at night. */
+export class AuditorAlarms extends Construct {
+  /** A run crashed or timed out. */
+  readonly errors: Alarm;
+  /** Lambda refused to start a run. */
+  readonly throttles: Alarm;
+  /** A run was given up and its event kept. */
+  readonly deadLetters: Alarm;
+  /** No run completed for the whole window; silence counts. */
+  readonly runOverdue: Alarm;
+  /** The last run could not audit every target. */
+  readonly targetsNotAudited: Alarm;
+
+  constructor(scope: Construct, id: string, props: AuditorAlarmsProps) {
+    super(scope, id);
+    const { period, evaluationPeriods } = props.completionWindow;
+    const ownMetric = (metricName: string, statistic: string, over: Duration): Metric =>
+      new Metric({
+        namespace: METRICS_NAMESPACE,
+        metricName,
+        dimensionsMap: { service: props.serviceName },
+        statistic,
+        period: over,
+      });
+
+    this.errors = this.alarmOn('Errors', {
+      metric: props.function.metricErrors({ period: FIVE_MINUTES }),
+      alarmDescription:
+        'The PostgreSQL TLS auditor crashed or ran into its timeout, so its last run told nobody anything. ' +
+        'First: read the last error in the function\'s log group. "Task timed out" means deployment.timeoutMinutes is too ' +
+        'short for this many targets; "Runtime exited" with little free memory means deployment.memoryMiB is too small.',
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    this.throttles = this.alarmOn('Throttles', {
+      metric: props.function.metricThrottles({ period: FIVE_MINUTES }),
+      alarmDescription:
+        'Lambda refused to start the PostgreSQL TLS auditor: the account, or the reserved concurrency of the function, ' +
+        'is used up. The run is tried again for a while. First: look whether runs overlap (a run that takes longer than the ' +
+        "schedule's interval), then at the account's concurrent executions.",
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    this.deadLetters = this.alarmOn('DeadLetters', {
+      metric: props.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        period: FIVE_MINUTES,
+        statistic: Stats.MAXIMUM,
+      }),
+      alarmDescription:
+        'A scheduled run of the PostgreSQL TLS auditor was given up and did not happen, or failed. First: read the message ' +
+        'in the dead-letter queue, it names the error; invoke the function by hand to see whether it works now; then purge ' +
+        'the queue, which ends this alarm.',
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    this.runOverdue = this.alarmOn('RunOverdue', {
+      metric: ownMetric('RunsCompleted', Stats.SUM, period),
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      evaluationPeriods,
+      datapointsToAlarm: evaluationPeriods,
+      alarmDescription:
+        `No run of the PostgreSQL TLS auditor completed for ${spell(period.toMinutes() * evaluationPeriods)}: nobody is ` +
+        'watching the databases, and no news is not good news. First: invoke the function by hand and read its answer; if ' +
+        'it works, look whether the EventBridge schedule is disabled or its role can no longer invoke the function. Right ' +
+        'after the first deployment this rings until the first run completes.',
+      // A function that is never invoked writes no metric at all: only silence can tell.
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+    this.targetsNotAudited = this.alarmOn('TargetsNotAudited', {
+      metric: ownMetric('TargetsNotAudited', Stats.MAXIMUM, FIVE_MINUTES),
+      alarmDescription:
+        'The PostgreSQL TLS auditor could not look at one or more of its databases, so plaintext sessions there go unseen. ' +
+        'First: open the latest alert, its findings "target-not-audited" name each target with the cause and the remedy ' +
+        '(unreachable, certificate not verified, login failed). A critical one means the server showed a certificate that ' +
+        'does not belong to it. This ends with the first run that audits every target.',
+      // Between two runs there are no data: the last run's result stands until the next one's.
+      treatMissingData: TreatMissingData.IGNORE,
+    });
+
+    const action = new SnsAction(props.topic);
+    for (const alarm of this.all) alarm.addAlarmAction(action);
+    // Only states that last are worth a message when they end; a crash "ends" five minutes later whatever happens.
+    for (const alarm of [this.runOverdue, this.targetsNotAudited]) alarm.addOkAction(action);
+  }
+
+  /** Every alarm, for dashboards and further actions. */
+  get all(): readonly Alarm[] {
+    return [this.errors, this.throttles, this.deadLetters, this.runOverdue, this.targetsNotAudited];
+  }
+
+  private alarmOn(id: string, props: Partial<AlarmProps> & Pick<AlarmProps, 'metric'>): Alarm {
+    return new Alarm(this, id, {
+      threshold: 1,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      ...props,
+    });
+  }
+}
+
+function spell(minutes: number): string {
+  return minutes % 60 === 0 ? `${minutes / 60} hours` : `${minutes} minutes`;
+}

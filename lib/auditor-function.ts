@@ -1,0 +1,167 @@
+// The Lambda function: its bundle with the configuration inside, its role, and how a failed run is handled.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Stage } from 'aws-cdk-lib';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
+import { type BundlingOptions, NodejsFunction, OutputFormat, SourceMapMode } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Config, ConfigInput } from '../lambda/config.ts';
+import { METRICS_NAMESPACE } from './alarms.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** The name under which the handler looks for its configuration, next to itself. */
+const CONFIG_FILE = 'auditor.config.json';
+
+export interface AuditorFunctionProps {
+  /** What goes into the bundle, as written. */
+  readonly document: ConfigInput;
+  readonly deployment: Config['deployment'];
+  readonly topic: ITopic;
+  readonly deadLetterQueue: IQueue;
+  /** How long a run that Lambda could not start yet is still worth starting. */
+  readonly maxEventAge: Duration;
+  readonly serviceName: string;
+  /** Added to the function's own variables. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logGroup?: ILogGroup | undefined;
+  readonly vpc?: IVpc | undefined;
+  readonly vpcSubnets?: SubnetSelection | undefined;
+  readonly securityGroups?: readonly ISecurityGroup[] | undefined;
+  readonly reservedConcurrentExecutions?: number | undefined;
+}
+
+/** The function, with a role that starts from nothing. */
+export class AuditorFunction extends Construct {
+  readonly function: NodejsFunction;
+  readonly role: Role;
+  readonly logGroup: ILogGroup;
+
+  constructor(scope: Construct, id: string, props: AuditorFunctionProps) {
+    super(scope, id);
+    const { deployment, vpc, vpcSubnets, securityGroups, reservedConcurrentExecutions } = props;
+    this.logGroup =
+      props.logGroup ??
+      new LogGroup(this, 'LogGroup', {
+        retention: deployment.logRetentionDays,
+        // The record of what was seen outlives the stack, and ends with its retention.
+        removalPolicy: RemovalPolicy.RETAIN,
+      });
+    this.role = this.makeRole(vpc !== undefined);
+    this.function = new NodejsFunction(this, 'Function', {
+      description: 'Audits the TLS of PostgreSQL connections and alerts on plaintext and deprecated TLS',
+      // Named by its path: nothing of the function runs while the stack is being put together.
+      entry: join(ROOT, 'lambda', 'handler.ts'),
+      handler: 'handler',
+      projectRoot: ROOT,
+      depsLockFilePath: join(ROOT, 'package-lock.json'),
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: deployment.memoryMiB,
+      timeout: Duration.minutes(deployment.timeoutMinutes),
+      role: this.role,
+      logGroup: this.logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      bundling: this.bundling(props.document),
+      environment: {
+        NODE_OPTIONS: '--enable-source-maps',
+        ALERT_TOPIC_ARN: props.topic.topicArn,
+        POWERTOOLS_SERVICE_NAME: props.serviceName,
+        POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
+        ...props.environment,
+      },
+      // Faults that pass are retried inside the run; repeating a whole run would alert twice. What failed is kept, and
+      // the next scheduled run looks again.
+      retryAttempts: 0,
+      maxEventAge: props.maxEventAge,
+      onFailure: new SqsDestination(props.deadLetterQueue),
+      ...(vpc === undefined ? {} : { vpc }),
+      ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
+      ...(securityGroups === undefined ? {} : { securityGroups: [...securityGroups] }),
+      ...(reservedConcurrentExecutions === undefined ? {} : { reservedConcurrentExecutions }),
+    });
+  }
+
+  /**
+   * AWS's managed policies for functions allow every log group and come with no end: these are the same rights, narrowed.
+   *
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+   */
+  private makeRole(inVpc: boolean): Role {
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: 'Reads the secrets that pg-tls-auditor is configured with, and publishes its alerts',
+    });
+    this.logGroup.grantWrite(role);
+    if (inVpc) {
+      role.addToPolicy(
+        new PolicyStatement({
+          sid: 'NetworkInterfacesInTheVpc',
+          actions: [
+            'ec2:CreateNetworkInterface',
+            'ec2:DescribeNetworkInterfaces',
+            'ec2:DescribeSubnets',
+            'ec2:DeleteNetworkInterface',
+            'ec2:AssignPrivateIpAddresses',
+            'ec2:UnassignPrivateIpAddresses',
+          ],
+          resources: ['*'],
+        }),
+      );
+    }
+    return role;
+  }
+
+  private bundling(document: ConfigInput): BundlingOptions {
+    return {
+      // One file with everything in it, AWS SDK included: what the tests ran is what Lambda runs, whatever SDK version the
+      // runtime brings. ESM, because esbuild then drops what is not used.
+      format: OutputFormat.ESM,
+      target: 'node24',
+      mainFields: ['module', 'main'],
+      minify: true,
+      sourceMap: true,
+      sourceMapMode: SourceMapMode.DEFAULT,
+      sourcesContent: false,
+      // pg asks for its optional native client only when told to.
+      externalModules: ['pg-native'],
+      // pg is CommonJS and requires Node's modules.
+      banner: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);",
+      commandHooks: {
+        beforeBundling: () => [],
+        beforeInstall: () => [],
+        afterBundling: (_projectRoot, bundle) => [
+          this.copyCommand(this.writeConfig(document), join(bundle, CONFIG_FILE)),
+        ],
+      },
+    };
+  }
+
+  /** Writes the configuration into the cloud assembly, under a name that only its content decides. */
+  private writeConfig(document: ConfigInput): string {
+    const text = JSON.stringify(document);
+    const hash = createHash('sha256').update(text).digest('hex').slice(0, 32);
+    const folder = Stage.of(this)?.outdir ?? 'cdk.out';
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `pg-tls-auditor.config.${hash}.json`);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  /** Copies a file in whichever shell CDK runs: bash, or cmd on Windows. */
+  private copyCommand(from: string, to: string): string {
+    const quote = (text: string): string =>
+      process.platform === 'win32' ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;
+    const script = 'require(`node:fs`).copyFileSync(process.argv[1],process.argv[2])';
+    return [process.execPath, '-e', script, from, to]
+      .map((word, index) => (index === 1 ? word : quote(word)))
+      .join(' ');
+  }
+}

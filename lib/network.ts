@@ -1,0 +1,44 @@
+// The network the function runs in: the embedder's own VPC, or the one the configuration names.
+
+import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, Vpc } from 'aws-cdk-lib/aws-ec2';
+import type { Construct } from 'constructs';
+import type { Config, ConfigProblem } from '../lambda/config.ts';
+
+/** All undefined: the function runs outside of any VPC. */
+export interface Network {
+  readonly vpc?: IVpc | undefined;
+  readonly vpcSubnets?: SubnetSelection | undefined;
+  readonly securityGroups?: readonly ISecurityGroup[] | undefined;
+}
+
+/** Two answers to the question of where to run, or half of one. */
+export function* networkProblems(given: Network, deployment: Config['deployment']): Iterable<ConfigProblem> {
+  if (given.vpc !== undefined && deployment.vpc !== undefined) {
+    yield { path: 'deployment.vpc', message: 'names a VPC while the prop "vpc" gives another: remove one of them' };
+  }
+  if (given.vpc === undefined) {
+    for (const prop of ['vpcSubnets', 'securityGroups'] as const) {
+      if (given[prop] !== undefined) {
+        yield {
+          path: prop,
+          message: 'needs the prop "vpc" beside it; deployment.vpc has subnetIds and securityGroupIds of its own',
+        };
+      }
+    }
+  }
+}
+
+/** Imports by id alone, so that synthesis needs no account to look anything up in. */
+export function network(scope: Construct, given: Network, deployment: Config['deployment']): Network {
+  if (given.vpc !== undefined || deployment.vpc === undefined) {
+    return { vpc: given.vpc, vpcSubnets: given.vpcSubnets, securityGroups: given.securityGroups };
+  }
+  const { vpcId, subnetIds, availabilityZones, securityGroupIds } = deployment.vpc;
+  return {
+    vpc: Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds }),
+    // The groups' rules are their owner's: nothing is added to them here.
+    securityGroups: securityGroupIds?.map((groupId) =>
+      SecurityGroup.fromSecurityGroupId(scope, groupId, groupId, { mutable: false }),
+    ),
+  };
+}

@@ -1,0 +1,61 @@
+// The stack that `cdk deploy` deploys: one auditor, and what a person needs to know once it is there.
+
+import { CfnOutput, CfnParameter, CfnRule, Fn, Stack, type StackProps, Tags, Validations } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { PgTlsAuditor, type PgTlsAuditorProps } from './pg-tls-auditor.ts';
+
+export interface PgTlsAuditorStackProps extends StackProps, PgTlsAuditorProps {
+  /**
+   * Whether the configuration is somebody's own. The `example` can be synthesised and read, but CloudFormation refuses to
+   * deploy it, before it creates anything, unless the parameter `DeployTheExample` is `yes`.
+   * @default 'own'
+   */
+  readonly configuration?: 'own' | 'example' | undefined;
+}
+
+export class PgTlsAuditorStack extends Stack {
+  readonly auditor: PgTlsAuditor;
+
+  constructor(scope: Construct, id: string, props: PgTlsAuditorStackProps) {
+    super(scope, id, { description: 'Audits the TLS of PostgreSQL connections and alerts on plaintext', ...props });
+    this.auditor = new PgTlsAuditor(this, 'Auditor', props);
+    Tags.of(this).add('application', 'pg-tls-auditor');
+    if (props.configuration === 'example') this.refuseToDeploy();
+
+    const { topicArn } = this.auditor.topic;
+    const { functionName } = this.auditor.function;
+    new CfnOutput(this, 'TopicArn', { value: topicArn, description: 'Subscribe here to receive the alerts' });
+    new CfnOutput(this, 'FunctionName', { value: functionName });
+    new CfnOutput(this, 'InvokeCommand', {
+      description: 'Sends a test alert to every subscriber; with {} as the payload it audits every target now',
+      value: Fn.sub(
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills these in.
+        'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true}\' /dev/stdout',
+        { Name: functionName },
+      ),
+    });
+  }
+
+  private refuseToDeploy(): void {
+    Validations.of(this).addWarning(
+      'pg-tls-auditor:exampleConfiguration',
+      'no auditor.config.json: using the example, whose databases and recipients do not exist. CloudFormation will refuse to ' +
+        'deploy it: copy auditor.config.example.json to auditor.config.json and name your own targets',
+    );
+    const consent = new CfnParameter(this, 'DeployTheExample', {
+      description: 'This template was made from the example configuration. "yes" deploys it all the same.',
+      allowedValues: ['yes', 'no'],
+      default: 'no',
+    });
+    new CfnRule(this, 'OwnConfiguration', {
+      assertions: [
+        {
+          assert: Fn.conditionEquals(consent, 'yes'),
+          assertDescription:
+            'This template was made from the example configuration. Copy auditor.config.example.json to auditor.config.json, name your own targets and deploy again.',
+        },
+      ],
+    });
+    Tags.of(this).add('pg-tls-auditor-configuration', 'example');
+  }
+}

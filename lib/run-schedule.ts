@@ -1,0 +1,80 @@
+// When runs start, what they are told, and what becomes of one that could not start.
+
+import { ArnFormat, Duration, Stack, TimeZone } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { rateMinutes } from './cadence.ts';
+
+const RETRIES = 5;
+
+/**
+ * How long a run is worth starting late: until the next one is due, at most an hour.
+ *
+ * @param schedule an EventBridge Scheduler expression.
+ */
+export function worthStartingFor(schedule: string): Duration {
+  return Duration.minutes(Math.min(rateMinutes(schedule) ?? 60, 60));
+}
+
+export interface RunScheduleProps {
+  /** An EventBridge Scheduler expression. */
+  readonly expression: string;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly function: IFunction;
+  readonly deadLetterQueue: IQueue;
+}
+
+/** An EventBridge Scheduler schedule that invokes the function, with a role that can do nothing else. */
+export class RunSchedule extends Construct {
+  readonly schedule: Schedule;
+  readonly role: Role;
+
+  constructor(scope: Construct, id: string, props: RunScheduleProps) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    this.role = new Role(this, 'Role', {
+      description: 'Lets EventBridge Scheduler invoke pg-tls-auditor',
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: {
+          StringEquals: {
+            'aws:SourceAccount': stack.account,
+            'aws:SourceArn': stack.formatArn({
+              service: 'scheduler',
+              resource: 'schedule-group',
+              resourceName: 'default',
+              arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    });
+    this.schedule = new Schedule(this, 'Schedule', {
+      description: 'Runs pg-tls-auditor',
+      schedule: ScheduleExpression.expression(props.expression, TimeZone.of(props.timezone)),
+      target: new LambdaInvoke(props.function, {
+        role: this.role,
+        deadLetterQueue: props.deadLetterQueue,
+        retryAttempts: RETRIES,
+        maxEventAge: worthStartingFor(props.expression),
+        // The shape that Scheduler sends by default, written out so that the handler does not depend on that default, and
+        // with the moment that was due and the id that retries of one run share.
+        input: ScheduleTargetInput.fromObject({
+          version: '0',
+          id: ContextAttribute.executionId,
+          source: 'aws.scheduler',
+          'detail-type': 'Scheduled Event',
+          account: stack.account,
+          region: stack.region,
+          time: ContextAttribute.scheduledTime,
+          resources: [ContextAttribute.scheduleArn],
+          detail: {},
+        }),
+      }),
+    });
+  }
+}

@@ -1,0 +1,246 @@
+// What the function may read: the secrets that the configuration names, and nothing else.
+
+import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { type IKey, ViaServicePrincipal } from 'aws-cdk-lib/aws-kms';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import type { Config, ConfigProblem } from '../lambda/config.ts';
+
+// IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
+// 10 managed policies for a role (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const POLICY_RESOURCES_SIZE = 5_900;
+/** One of the ten is left for whoever runs the account, e.g. a policy attached to every role. */
+const MOST_POLICIES = 9;
+/** The longest an ARN of a secret named in this account can begin, whatever the partition and region. */
+const LONGEST_ARN_START = 'arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:'.length;
+/** Secrets Manager appends a hyphen and six random characters to a secret's name in its ARN. */
+const RANDOM_SUFFIX = '-??????';
+/** Quotes and comma around an entry. */
+const PUNCTUATION = 3;
+/** An ARN that CloudFormation fills in: its name is unknown here. */
+const UNKNOWN_NAME_LENGTH = 128;
+
+/** Where the function finds the secrets known by reference. */
+const SECRET_ARNS_VARIABLE = 'AUDITOR_SECRET_ARNS';
+/** A function's environment holds 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
+const SECRET_ARNS_SIZE = 3_000;
+/** About as long as an ARN gets whose secret CloudFormation names. */
+const TYPICAL_ARN_LENGTH = 160;
+
+const SECRET_ARN = /^arn:[\w-]+:secretsmanager:[\w-]*:\d{12}:secret:/;
+
+export interface SecretAccessProps {
+  /** Names and ARNs, as the configuration has them. */
+  readonly names: readonly string[];
+  /** Secrets known by reference; they win over the name. */
+  readonly references: Readonly<Record<string, ISecret>>;
+  /** Beginnings of names that may be granted as a whole. */
+  readonly prefixes: readonly string[];
+}
+
+interface Resource {
+  readonly arn: string;
+  readonly size: number;
+}
+
+/** Every secret that the configuration names: credentials, CA bundles, client certificates. Sorted, each once. */
+export function secretNames(config: Config): readonly string[] {
+  const names = config.targets.flatMap((target) =>
+    [target.credentials, target.clientCertificate, ...target.ca].flatMap((source) =>
+      typeof source === 'object' && 'secret' in source ? [source.secret] : [],
+    ),
+  );
+  return [...new Set(names)].sort();
+}
+
+/** What would make the grants fail, or grant other than what was meant. */
+export function* secretAccessProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
+  const { names, prefixes } = props;
+  for (const name of Object.keys(props.references)) {
+    if (!names.includes(name)) {
+      yield {
+        path: `secrets["${name}"]`,
+        message: `is no secret that the configuration names; it names ${listed(names)}`,
+      };
+    }
+  }
+  const size = Object.keys(props.references).reduce((sum, name) => sum + name.length + TYPICAL_ARN_LENGTH, 0);
+  if (size > SECRET_ARNS_SIZE) {
+    yield {
+      path: 'secrets',
+      message:
+        `are ${Object.keys(props.references).length} references, more than the function's environment has room for. Give ` +
+        'secrets a fixed secretName and write that into the configuration instead',
+    };
+  }
+  const usable = prefixes.filter((prefix) => /^[\w/+=.@-]+$/.test(prefix));
+  for (const prefix of prefixes) {
+    if (!usable.includes(prefix)) {
+      yield {
+        path: 'secretNamePrefixes',
+        message: `must be beginnings of secret names (letters, digits and /_+=.@-), without wildcards, got ${JSON.stringify(prefix)}`,
+      };
+    } else if (!names.some((name) => bareName(name).startsWith(prefix))) {
+      yield {
+        path: 'secretNamePrefixes',
+        message: `"${prefix}" begins no secret that the configuration names; it names ${listed(names)}`,
+      };
+    }
+  }
+  const policies = split(resources(scope, { ...props, prefixes: usable }));
+  if (policies.length > MOST_POLICIES) {
+    yield {
+      path: 'targets',
+      message:
+        `name ${names.length} secrets: granting each by its name takes ${policies.length} IAM policies, and a role can hold ` +
+        `${MOST_POLICIES} beside one of your own. Either allow beginnings of names with secretNamePrefixes (from the command ` +
+        'line -c secretNamePrefixes=a/,b/), which lets the function read every secret that begins so, ' +
+        `most used here: ${commonPrefixes(names)}; or share the targets out among several auditors`,
+    };
+  }
+}
+
+/** Lets `role` read the secrets. Many of them spread over managed policies, whose size IAM limits. */
+export function grantSecretAccess(scope: Construct, role: Role, props: SecretAccessProps): void {
+  const policies = split(resources(scope, props));
+  const statement = (entries: readonly Resource[]): PolicyStatement =>
+    new PolicyStatement({
+      effect: Effect.ALLOW,
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: entries.map(({ arn }) => arn),
+    });
+  const [only, ...more] = policies;
+  if (only === undefined) return;
+  if (more.length === 0) role.addToPolicy(statement(only));
+  else {
+    for (const [index, entries] of policies.entries()) {
+      new ManagedPolicy(scope, `SecretAccess${index + 1}`, {
+        description: `Secrets that pg-tls-auditor reads, ${index + 1} of ${policies.length}`,
+        roles: [role],
+        statements: [statement(entries)],
+      });
+    }
+  }
+  // The batch call has no resources of its own to name: what it returns is limited by GetSecretValue above.
+  role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:BatchGetSecretValue'], resources: ['*'] }));
+}
+
+function resources(scope: Construct, props: SecretAccessProps): readonly Resource[] {
+  const found = props.names.map((name): Resource => {
+    const reference = Object.hasOwn(props.references, name) ? props.references[name] : undefined;
+    if (reference !== undefined) {
+      const arn = reference.secretFullArn ?? `${reference.secretArn}${RANDOM_SUFFIX}`;
+      return { arn, size: LONGEST_ARN_START + UNKNOWN_NAME_LENGTH + PUNCTUATION };
+    }
+    const bare = bareName(name);
+    const prefix = props.prefixes.find((beginning) => bare.startsWith(beginning));
+    const resource = prefix === undefined ? withSuffix(name, bare) : `${prefix}*`;
+    const start = SECRET_ARN.exec(name)?.[0];
+    const arn =
+      start === undefined
+        ? Stack.of(scope).formatArn({
+            service: 'secretsmanager',
+            resource: 'secret',
+            resourceName: resource,
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          })
+        : `${start}${resource}`;
+    return { arn, size: (start?.length ?? LONGEST_ARN_START) + resource.length + PUNCTUATION };
+  });
+  return [...new Map(found.map((resource) => [resource.arn, resource])).values()];
+}
+
+/**
+ * A complete ARN stands for itself; a name, or an ARN without its random end, for whichever end AWS gave it. A partial ARN
+ * whose name itself ends in a hyphen and six characters can't be told from a complete one: AWS advises complete ARNs there.
+ *
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
+ */
+function withSuffix(name: string, bare: string): string {
+  return name !== bare && /-[A-Za-z0-9]{6}$/.test(bare) ? bare : `${bare}${RANDOM_SUFFIX}`;
+}
+
+function bareName(name: string): string {
+  return name.replace(SECRET_ARN, '');
+}
+
+/** Fills policies one after the other, in order, so that a new secret changes as few as it can. */
+function split(entries: readonly Resource[]): readonly (readonly Resource[])[] {
+  const policies: Resource[][] = [];
+  let left = 0;
+  for (const entry of entries) {
+    const last = policies.at(-1);
+    if (last === undefined || entry.size > left) {
+      policies.push([entry]);
+      left = POLICY_RESOURCES_SIZE;
+    } else last.push(entry);
+    left -= entry.size;
+  }
+  return policies;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names
+    .slice(0, 10)
+    .map((name) => `"${name}"`)
+    .join(', ');
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}
+
+/** The first part of the names, up to a slash, with how many begin so. */
+function commonPrefixes(names: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const name of names) {
+    const prefix = /^[^/]+\//.exec(bareName(name))?.[0];
+    if (prefix !== undefined) counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+  }
+  const ranked = [...counts].sort(([, a], [, b]) => b - a).slice(0, 3);
+  return ranked.length === 0
+    ? 'none, the names share no beginning that ends in a slash'
+    : ranked.map(([prefix, count]) => `"${prefix}" (${count})`).join(', ');
+}
+
+const KMS_KEY_ARN = /^arn:[\w-]+:kms:([\w-]+):\d{12}:key\/[\w-]+$/;
+
+/** Keys that a policy can't name. */
+export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigProblem> {
+  for (const [index, arn] of keyArns.entries()) {
+    if (KMS_KEY_ARN.test(arn)) continue;
+    yield {
+      path: `deployment.secretKmsKeyArns[${index}]`,
+      message:
+        `must be a key's own ARN, such as arn:aws:kms:eu-west-1:123456789012:key/…, got "${arn}": IAM does not follow ` +
+        'aliases, and each key has its region',
+    };
+  }
+}
+
+/** Lets `role` use the keys, but only as Secrets Manager asks for it: nothing else they encrypt becomes readable. */
+export function grantSecretKeys(role: Role, keyArns: readonly string[], keys: readonly IKey[]): void {
+  const arnsByRegion = Map.groupBy(new Set(keyArns), (arn) => KMS_KEY_ARN.exec(arn)?.[1] ?? '');
+  for (const [region, arns] of arnsByRegion) {
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['kms:Decrypt'],
+        resources: arns,
+        conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` } },
+      }),
+    );
+  }
+  for (const key of new Set(keys)) {
+    key.grantDecrypt(new ViaServicePrincipal(`secretsmanager.${Stack.of(key).region}.amazonaws.com`, role));
+  }
+}
+
+/**
+ * The variable that tells the function the ARN of each secret known by reference, as JSON: name in the configuration to ARN.
+ * Such a secret's name is made up by CloudFormation, long after the configuration was packed. ARNs are no secrets.
+ */
+export function secretArnsVariable(
+  scope: Construct,
+  references: Readonly<Record<string, ISecret>>,
+): Readonly<Record<string, string>> {
+  const arns = Object.entries(references).map(([name, secret]) => [name, secret.secretFullArn ?? secret.secretArn]);
+  return arns.length === 0 ? {} : { [SECRET_ARNS_VARIABLE]: Stack.of(scope).toJsonString(Object.fromEntries(arns)) };
+}
