@@ -111,6 +111,8 @@ export const reportSchema = z.object({
   }),
   targets: z.array(target),
   findings: z.array(finding).describe('Worst first.'),
+  omittedTargets: count.optional().describe('Targets left out of a message that could not hold them; the healthiest.'),
+  omittedFindings: count.optional().describe('Findings left out of a message that could not hold them; the last ones.'),
 });
 
 export type Report = z.output<typeof reportSchema>;

@@ -1,0 +1,265 @@
+// The terminal's view of a report. For the command line only: the Lambda function must not load cli-table3.
+
+import { stripVTControlCharacters, styleText } from 'node:util';
+import CliTable from 'cli-table3';
+import { displayText } from '../model/display.ts';
+import type { Verdict } from '../model/finding.ts';
+import { type Severity, worse } from '../model/severity.ts';
+import { isOlderThan } from '../model/tls.ts';
+import { compareFindings, countBySeverity, targetsByVerdict } from './digest.ts';
+import type { Report, ReportTarget } from './schema.ts';
+import {
+  countsText,
+  displayTime,
+  evidenceLines,
+  groupNotices,
+  howMany,
+  lookedAt,
+  loopbackNote,
+  type NoticeGroup,
+  PLAIN,
+  plural,
+  remedyLines,
+  title,
+  who,
+} from './wording.ts';
+import { wrap } from './wrap.ts';
+
+/** What a value stands for that could not be observed: not the same as 0. */
+const NOT_KNOWN = '?';
+/** Below this the targets are a list: a table would break. */
+const NARROWEST_TABLE = 70;
+/** Below this, headings are abbreviated. */
+const ROOMY = 100;
+/** A name or host cut shorter than this tells nobody anything. */
+const SHORTEST_NAME = 12;
+const WIDEST = 200;
+const GAP = 2;
+
+/** Each with a sign of its own, so that no verdict rests on its colour. */
+const VERDICT_SIGNS: Readonly<Record<Verdict, string>> = {
+  clean: '+ clean',
+  findings: 'x findings',
+  unknown: '? unknown',
+  'not-audited': '! not audited',
+};
+
+type Paint = (text: string, tone: Verdict | Severity | 'heading') => string;
+
+const TONES: Readonly<Record<Parameters<Paint>[1], Parameters<typeof styleText>[0]>> = {
+  clean: 'green',
+  findings: 'red',
+  unknown: 'yellow',
+  'not-audited': ['bold', 'red'],
+  critical: ['bold', 'red'],
+  high: 'red',
+  medium: 'yellow',
+  low: 'cyan',
+  info: 'dim',
+  heading: 'bold',
+};
+
+/**
+ * The report for a terminal: a row for each target, the findings, worst first, and a last line that says the verdict in
+ * words.
+ *
+ * @param options.columns - Width of the terminal; 60 to 200 are used as they are.
+ * @param options.colour - Whether ANSI colours are added; the text is the same without.
+ */
+export function renderTable(report: Report, options: { readonly columns: number; readonly colour: boolean }): string {
+  const width = Math.min(Math.max(options.columns, 40), WIDEST);
+  const paint: Paint = (text, tone) =>
+    options.colour ? styleText(TONES[tone], text, { validateStream: false }) : text;
+  const findings = report.findings.toSorted(compareFindings);
+  const groups = groupNotices(findings.map((finding) => ({ reason: 'observed', finding })));
+  const note = loopbackNote(report.policy.loopback);
+  const blocks = [
+    targetRows(report, width, paint),
+    ...groups.map((group) => renderGroup(group, width, paint)),
+    ...(note === undefined ? [] : [wrap(note, width)]),
+    lastLines(report, width, paint),
+  ];
+  return `${blocks
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function targetRows(report: Report, width: number, paint: Paint): string[] {
+  if (report.targets.length === 0) return [];
+  const table = width < NARROWEST_TABLE ? undefined : targetTable(report, width, paint);
+  const legend = report.targets.some(({ verdict }) => blind(verdict))
+    ? wrap(`${NOT_KNOWN} stands for what could not be seen.`, width)
+    : [];
+  return [...(table ?? targetList(report, paint)), ...legend];
+}
+
+interface Row {
+  readonly name: string;
+  readonly host: string;
+  readonly verdict: string;
+  readonly tls: string;
+  readonly sessions: string;
+  readonly plaintext: string;
+  readonly deprecated: string;
+  readonly worst: string;
+}
+
+function rows(report: Report, paint: Paint): Row[] {
+  const worst = new Map<string, Severity>();
+  for (const { target, severity } of report.findings) worst.set(target, worse(severity, worst.get(target) ?? severity));
+  return report.targets.map((target) => {
+    const severity = worst.get(target.name);
+    const { sessions } = target;
+    return {
+      name: PLAIN.target(target.name),
+      host: hostOf(target),
+      verdict: paint(VERDICT_SIGNS[target.verdict], target.verdict),
+      tls: target.link === null ? NOT_KNOWN : displayText(target.link.tlsVersion, 10).replace(/^TLSv/, ''),
+      sessions: sessions === null ? NOT_KNOWN : `${sessions.total}${sessions.hidden > 0 ? `+${sessions.hidden}?` : ''}`,
+      plaintext: sessionCount(target, plaintextSessions(report, target)),
+      deprecated: sessionCount(target, deprecatedSessions(report, target)),
+      worst: severity === undefined ? (blind(target.verdict) ? NOT_KNOWN : 'none') : paint(severity, severity),
+    };
+  });
+}
+
+function blind(verdict: Verdict): boolean {
+  return verdict === 'unknown' || verdict === 'not-audited';
+}
+
+function hostOf({ host, port }: ReportTarget): string {
+  if (host === null) return NOT_KNOWN;
+  const name = displayText(host);
+  return port === null || port === 5432 ? name : name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
+}
+
+/** Hidden sessions may be of any kind: where there are some, no count is the whole truth. */
+function sessionCount({ sessions }: ReportTarget, count: number): string {
+  if (sessions === null) return NOT_KNOWN;
+  return sessions.hidden > 0 ? `${count}+?` : String(count);
+}
+
+function plaintextSessions(report: Report, { sessions }: ReportTarget): number {
+  if (sessions === null) return 0;
+  const { plaintext, loopback } = sessions.byTransport;
+  return plaintext + (report.policy.loopback === 'network' ? loopback : 0);
+}
+
+function deprecatedSessions(report: Report, { sessions }: ReportTarget): number {
+  return Object.entries(sessions?.byTlsVersion ?? {})
+    .filter(([version]) => isOlderThan(version, report.policy.minTlsVersion))
+    .reduce((sum, [, count]) => sum + count, 0);
+}
+
+/** Undefined where the terminal has no room for names beside the numbers. */
+function targetTable(report: Report, width: number, paint: Paint): string[] | undefined {
+  const all = rows(report, paint);
+  const roomy = width >= ROOMY;
+  const facts = [
+    { heading: 'Verdict', cells: all.map((row) => row.verdict), align: 'left' },
+    { heading: 'TLS', cells: all.map((row) => row.tls), align: 'left' },
+    { heading: 'Sessions', cells: all.map((row) => row.sessions), align: 'right' },
+    { heading: roomy ? 'Plaintext' : 'Plain', cells: all.map((row) => row.plaintext), align: 'right' },
+    { heading: roomy ? 'Deprecated' : 'Depr.', cells: all.map((row) => row.deprecated), align: 'right' },
+    { heading: 'Worst', cells: all.map((row) => row.worst), align: 'left' },
+  ] as const;
+  const factWidths = facts.map(({ heading, cells }) => longest([heading, ...cells]));
+  const room = width - factWidths.reduce((sum, column) => sum + GAP + column, 0);
+  const nameWidth = longest(['Target', ...all.map((row) => row.name)]);
+  const hostWidth = longest(['Host', ...all.map((row) => row.host)]);
+  const name = Math.min(nameWidth, room);
+  if (name < Math.min(nameWidth, SHORTEST_NAME)) return undefined;
+  const host = Math.min(hostWidth, room - GAP - name);
+  const withHost = host >= Math.min(hostWidth, SHORTEST_NAME);
+  const columns = [
+    { heading: 'Target', cells: all.map((row) => row.name), align: 'left', width: name } as const,
+    ...(withHost ? [{ heading: 'Host', cells: all.map((row) => row.host), align: 'left', width: host } as const] : []),
+    ...facts.map((fact, index) => ({ ...fact, width: factWidths[index] ?? 0 })),
+  ];
+  const table = new CliTable({
+    head: columns.map(({ heading }) => paint(heading, 'heading')),
+    colWidths: columns.map((column) => column.width),
+    colAligns: columns.map(({ align }) => align),
+    chars: BORDERLESS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  for (const index of all.keys()) table.push(columns.map(({ cells }) => cells[index] ?? ''));
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}
+
+/** Never 0: to cli-table3 that means a width of its own choice. */
+function longest(texts: readonly string[]): number {
+  return Math.max(1, ...texts.map((text) => stripVTControlCharacters(text).length));
+}
+
+const BORDERLESS = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' },
+  middle: ' '.repeat(GAP),
+};
+
+function targetList(report: Report, paint: Paint): string[] {
+  return rows(report, paint).flatMap((row) => [
+    `${row.verdict}  ${row.name}`,
+    `  ${row.host}`,
+    `  TLS ${row.tls}, ${row.sessions} sessions`,
+    `  plaintext ${row.plaintext}, deprecated ${row.deprecated}, worst ${row.worst}`,
+  ]);
+}
+
+function renderGroup(group: NoticeGroup, width: number, paint: Paint): string[] {
+  const heading = group.title === undefined ? '' : ` ${PLAIN.prose(group.title)}`;
+  const [first = '', ...others] = wrap(`${group.severity.toUpperCase()}:${heading} (${group.check})`, width, '', '  ');
+  const mark = `${group.severity.toUpperCase()}:`;
+  return [
+    paint(mark, group.severity) + first.slice(mark.length),
+    ...others,
+    ...group.notices.flatMap(({ finding }) => {
+      const facts = [
+        group.title === undefined ? title(finding, PLAIN) : undefined,
+        who(finding, PLAIN),
+        howMany(finding),
+        ...evidenceLines(finding, PLAIN),
+      ].filter((fact) => fact !== undefined);
+      return wrap(`${PLAIN.target(finding.target)}: ${facts.join('; ')}`, width, '  - ', '    ');
+    }),
+    ...remedyLines(group.remedy).flatMap((line, index) =>
+      wrap(line, width, index === 0 ? '  Fix: ' : '       ', '       '),
+    ),
+  ];
+}
+
+function lastLines(report: Report, width: number, paint: Paint): string[] {
+  const targets = targetsByVerdict(report);
+  const [tone, words] = verdictInWords(report);
+  const [first = '', ...others] = wrap(`Verdict: ${words}.`, width);
+  return [
+    ...wrap(`Run of ${displayTime(report.startedAt)}. Looked at ${lookedAt(targets)}.`, width),
+    first.replace('Verdict:', () => paint('Verdict:', tone)),
+    ...others,
+  ];
+}
+
+function verdictInWords(report: Report): [Verdict, string] {
+  const found = report.findings.length > 0 ? foundText(report) : undefined;
+  if (report.targets.length === 0) return ['not-audited', 'nothing was audited'];
+  const worst = (['not-audited', 'unknown'] as const).find((verdict) =>
+    report.targets.some((target) => target.verdict === verdict),
+  );
+  if (worst !== undefined) {
+    return [worst, `incomplete, not everything could be seen${found === undefined ? '' : `; ${found}`}`];
+  }
+  // Findings without a verdict that says so can't happen; if they do, they are still not "all clear".
+  if (found !== undefined) return ['findings', found];
+  const clean = report.targets.every((target) => target.verdict === 'clean');
+  return clean ? ['clean', 'all clear'] : ['findings', 'findings'];
+}
+
+function foundText(report: Report): string {
+  return `${plural(report.findings.length, 'finding')} (${countsText(countBySeverity(report.findings))})`;
+}

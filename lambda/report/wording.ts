@@ -1,0 +1,221 @@
+// The words that every format shares, so that the same thing is told the same way everywhere.
+
+import { displayText } from '../model/display.ts';
+import type { Verdict } from '../model/finding.ts';
+import type { LoopbackPolicy } from '../model/policy.ts';
+import { SEVERITIES, type Severity } from '../model/severity.ts';
+import type { Digest, DigestTarget, Notice } from './digest.ts';
+import type { ReportFinding } from './schema.ts';
+
+/** How a format shows text that is not its own. */
+export interface Style {
+  /** The name of a target: ours, from the configuration. */
+  readonly target: (name: string) => string;
+  /** A value that a client or server chose: set apart from our words. */
+  readonly value: (raw: string) => string;
+  /** A sentence of ours that may quote such values. */
+  readonly prose: (text: string) => string;
+}
+
+/** Plain text: an email, a terminal. */
+export const PLAIN: Style = {
+  target: (name) => displayText(name),
+  // A quotation mark inside could pretend that the value ends there.
+  value: (raw) => `"${displayText(raw).replaceAll('"', "'")}"`,
+  prose: (text) => displayProse(text),
+};
+
+/** How the application is shown that gives no name. */
+const NO_NAME = '(none)';
+/** A list in a message names this many of its items, and counts the rest. */
+const LIST_LENGTH = 5;
+const TITLE_LENGTH = 200;
+const REMEDY_LENGTH = 4_000;
+const EVIDENCE_LENGTH = 160;
+
+/** Where remedies send people; a link to anywhere else stays defanged. */
+const OWN_LINK =
+  /https\[:\]\/\/(?=(?:docs\.aws\.amazon\.com|truststore\.pki\.rds\.amazonaws\.com|www\.postgresql\.org)\/)/g;
+
+const TIMESTAMP = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?Z$/;
+
+/** `2026-11-10 06:15 UTC` from an ISO 8601 timestamp in UTC; what is no such timestamp stays as it is. */
+export function displayTime(iso: string): string {
+  return iso.replace(TIMESTAMP, '$1 $2 UTC');
+}
+
+/** Our own sentence made safe, with links to the documentation it may name left whole. */
+export function displayProse(text: string, maxLength = TITLE_LENGTH): string {
+  return displayText(text, maxLength).replaceAll(OWN_LINK, 'https://');
+}
+
+/** `1 finding`, `2 findings`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** `a`, `a and b`, `a, b and c`, `a, b and 7 more`. */
+export function list(items: readonly string[], maxItems = LIST_LENGTH): string {
+  const shown = items.length > maxItems ? items.slice(0, maxItems) : items;
+  const last = items.length > shown.length ? `${items.length - shown.length} more` : shown.at(-1);
+  const first = items.length > shown.length ? shown : shown.slice(0, -1);
+  return first.length === 0 ? (last ?? '') : `${first.join(', ')} and ${last}`;
+}
+
+/** `2 critical, 1 low`: worst first, without zeros. */
+export function countsText(counts: Readonly<Record<Severity, number>>): string {
+  return SEVERITIES.toReversed()
+    .filter((severity) => counts[severity] > 0)
+    .map((severity) => `${counts[severity]} ${severity}`)
+    .join(', ');
+}
+
+/** `12 databases: 9 clean, 1 with findings, 1 not fully seen, 1 not audited`. */
+export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>): string {
+  const parts = [
+    [targets.clean.length, 'clean'],
+    [targets.findings.length, 'with findings'],
+    [targets.unknown.length, 'not fully seen'],
+    [targets['not-audited'].length, 'not audited'],
+  ] as const;
+  const total = parts.reduce((sum, [count]) => sum + count, 0);
+  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return total === 0 ? 'no database' : `${plural(total, 'database')}: ${told.join(', ')}`;
+}
+
+/**
+ * `2 critical, 3 high (1 not audited): orders, billing and 4 more`, with as many names, three at most, as `maxLength`
+ * UTF-16 code units allow; `2 critical, 3 high (1 not audited): 6 databases` when none fits.
+ */
+export function headline(digest: Digest, maxLength: number, targetName: (name: string) => string): string {
+  const missed = digest.targetsByVerdict['not-audited'].length;
+  const what = countsText(digest.countBySeverity) + (missed > 0 ? ` (${missed} not audited)` : '');
+  for (const names of [3, 2, 1]) {
+    const text = `${what}: ${list(digest.targets.slice(0, names).map(targetName).concat(digest.targets.slice(names)), names)}`;
+    if (text.length <= maxLength) return text;
+  }
+  return `${what}: ${plural(digest.targets.length, 'database')}`;
+}
+
+/** What a run could not see, one sentence each; empty when it saw everything. */
+export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>, style: Style): string[] {
+  const sentences: string[] = [];
+  const missed = targets['not-audited'];
+  if (missed.length > 0) {
+    const names = missed.map(({ name, cause }) => style.target(name) + (cause === undefined ? '' : ` (${cause})`));
+    sentences.push(`NOT AUDITED: ${list(names, 10)}. Nobody looked: nothing below speaks for ${them(missed)}.`);
+  }
+  if (targets.unknown.length > 0) {
+    const names = targets.unknown.map(({ name }) => style.target(name));
+    sentences.push(`NOT FULLY SEEN: ${list(names, 10)}. There may be more than this lists.`);
+  }
+  return sentences;
+}
+
+function them(targets: readonly DigestTarget[]): string {
+  return targets.length === 1 ? 'it' : 'them';
+}
+
+/** Said wherever findings are told while loopback is judged like a network; undefined otherwise. */
+export function loopbackNote(policy: LoopbackPolicy): string | undefined {
+  return policy === 'network'
+    ? 'Loopback sessions are judged like any other (policy.loopback is "network").'
+    : undefined;
+}
+
+/** What is wrong, in one line. */
+export function title(finding: ReportFinding, style: Style): string {
+  return style.prose(finding.title);
+}
+
+/** `role "app", database "shop", application "checkout"`; undefined when the finding is not about a client. */
+export function who(finding: ReportFinding, style: Style): string | undefined {
+  const parts = (['role', 'database', 'application'] as const).flatMap((what) => {
+    const name = finding[what];
+    if (name === undefined) return [];
+    return `${what} ${name === '' ? NO_NAME : style.value(name)}`;
+  });
+  return parts.length > 0 ? parts.join(', ') : undefined;
+}
+
+/** `12 sessions from 10.0.1.0/24 and 10.0.2.7`; undefined when neither is known. */
+export function howMany(finding: ReportFinding): string | undefined {
+  const { count, clients = [] } = finding;
+  const parts = [
+    ...(count === undefined ? [] : [plural(count, 'session')]),
+    ...(clients.length === 0 ? [] : [`from ${list(clients.map((client) => displayText(client)))}`]),
+  ];
+  return parts.length > 0 ? parts.join(' ') : undefined;
+}
+
+/** One `oldest session: 2026-11-09 22:10 UTC` a fact, in the check's order. */
+export function evidenceLines(finding: ReportFinding, style: Style): string[] {
+  return Object.entries(finding.evidence).map(([key, fact]) => `${evidenceName(key)}: ${evidenceValue(fact, style)}`);
+}
+
+/** `oldestSession` and `oldest-session` as `oldest session`, `tlsVersion` as `TLS version`. */
+function evidenceName(key: string): string {
+  return displayText(key)
+    .replaceAll(
+      /([a-z0-9])([A-Z])(?![A-Z])/g,
+      (_, before: string, letter: string) => `${before} ${letter.toLowerCase()}`,
+    )
+    .replaceAll('-', ' ')
+    .replaceAll(/\b(?:ca|dn|dsn|ip|ssl|tls)\b/g, (word) => word.toUpperCase());
+}
+
+function evidenceValue(fact: ReportFinding['evidence'][string], style: Style): string {
+  if (typeof fact === 'boolean') return fact ? 'yes' : 'no';
+  if (typeof fact === 'number') return String(fact);
+  if (typeof fact === 'string') return style.prose(displayText(displayTime(fact), EVIDENCE_LENGTH));
+  return fact.length === 0 ? 'none' : list(fact.map((item) => style.prose(displayText(displayTime(item)))));
+}
+
+/** How to fix it: the lines the check wrote, each safe to show. */
+export function remedyLines(remedy: string): string[] {
+  return remedy
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => displayProse(line, REMEDY_LENGTH));
+}
+
+/** Notices that say the same: one severity, one check, one remedy. */
+export interface NoticeGroup {
+  readonly severity: Severity;
+  readonly check: string;
+  readonly remedy: string;
+  /** The title all of them share, if they do. */
+  readonly title: string | undefined;
+  readonly notices: readonly Notice[];
+}
+
+/**
+ * Groups notices, so that what many have in common is told once. Worst first; of one severity, what was not looked at
+ * first, then in the order of the notices.
+ */
+export function groupNotices(notices: readonly Notice[]): NoticeGroup[] {
+  const groups = new Map<string, { severity: Severity; check: string; remedy: string; notices: Notice[] }>();
+  for (const notice of notices) {
+    const { severity, check, remedy } = notice.finding;
+    const key = JSON.stringify([severity, check, remedy]);
+    const group = groups.get(key) ?? { severity, check, remedy, notices: [] };
+    if (group.notices.push(notice) === 1) groups.set(key, group);
+  }
+  const rank = (group: { severity: Severity; check: string }) =>
+    2 * SEVERITIES.indexOf(group.severity) + (group.check === 'target-not-audited' ? 1 : 0);
+  return [...groups.values()]
+    .sort((a, b) => rank(b) - rank(a))
+    .map((group) => {
+      const titles = new Set(group.notices.map(({ finding }) => finding.title));
+      return { ...group, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
+    });
+}
+
+/** `12 more findings left out: 10 high, 2 medium`; undefined when none is. */
+export function leftOut(notices: readonly Notice[], shown: number): string | undefined {
+  const rest = notices.slice(shown);
+  if (rest.length === 0) return undefined;
+  const counts = Object.fromEntries(SEVERITIES.map((severity) => [severity, 0])) as Record<Severity, number>;
+  for (const { finding } of rest) counts[finding.severity] += 1;
+  return `${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'} left out: ${countsText(counts)}`;
+}
