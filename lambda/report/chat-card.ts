@@ -29,7 +29,7 @@ import {
  *
  * @see https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
  */
-export interface ChatCard {
+interface ChatCard {
   readonly version: '1.0';
   readonly source: 'custom';
   readonly content: {

@@ -11,7 +11,7 @@ import type { Report, ReportFinding } from './schema.ts';
  * reasons that compare two runs.
  */
 export const REASONS = ['observed'] as const;
-export type Reason = (typeof REASONS)[number];
+type Reason = (typeof REASONS)[number];
 
 /** A finding and why it is told now. */
 export interface Notice {

@@ -20,7 +20,7 @@ export interface RenderedAlert {
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
 }
 
-export interface MessageAttribute {
+interface MessageAttribute {
   /** The value of a `String.Array` is JSON. */
   readonly DataType: 'String' | 'String.Array' | 'Number';
   readonly StringValue: string;
@@ -35,7 +35,7 @@ export interface MessageAttribute {
 export const MESSAGE_BYTES = 262_144;
 
 /** SNS wants fewer than 100 characters. */
-export const SUBJECT_LENGTH = 99;
+const SUBJECT_LENGTH = 99;
 
 /** Mail services clip a message past about 100 KB and hide its end, where the omissions are counted. */
 const EMAIL_BYTES = 64 * 1_024;
@@ -44,7 +44,7 @@ const EMAIL_BYTES = 64 * 1_024;
 const TARGETS_BYTES = 32 * 1_024;
 
 /** Stands in the `targets` attribute for the names that did not fit. */
-export const OTHER_TARGETS = '*';
+const OTHER_TARGETS = '*';
 
 /** At least this part of the JSON goes to targets when not everything fits. */
 const TARGETS_SHARE = 1 / 3;

@@ -44,6 +44,8 @@ const VERDICT_SIGNS: Readonly<Record<Verdict, string>> = {
   'not-audited': '! not audited',
 };
 
+const LONGEST_SIGN = Math.max(...Object.values(VERDICT_SIGNS).map((sign) => sign.length));
+
 type Paint = (text: string, tone: Verdict | Severity | 'heading') => string;
 
 const TONES: Readonly<Record<Parameters<Paint>[1], Parameters<typeof styleText>[0]>> = {
@@ -91,7 +93,7 @@ function targetRows(report: Report, width: number, paint: Paint): string[] {
   const legend = report.targets.some(({ verdict }) => blind(verdict))
     ? wrap(`${NOT_KNOWN} stands for what could not be seen.`, width)
     : [];
-  return [...(table ?? targetList(report, paint)), ...legend];
+  return [...(table ?? targetList(report, width, paint)), ...legend];
 }
 
 interface Row {
@@ -203,10 +205,10 @@ const BORDERLESS = {
   middle: ' '.repeat(GAP),
 };
 
-function targetList(report: Report, paint: Paint): string[] {
+function targetList(report: Report, width: number, paint: Paint): string[] {
   return rows(report, paint).flatMap((row) => [
-    `${row.verdict}  ${row.name}`,
-    `  ${row.host}`,
+    `${row.verdict}  ${displayText(row.name, width - LONGEST_SIGN - GAP)}`,
+    `  ${displayText(row.host, width - GAP)}`,
     `  TLS ${row.tls}, ${row.sessions} sessions`,
     `  plaintext ${row.plaintext}, deprecated ${row.deprecated}, worst ${row.worst}`,
   ]);
