@@ -7,7 +7,8 @@ import { ConfigError } from '../lambda/config.ts';
 import { ConfigFileError, readConfigFile } from '../lib/config-file.ts';
 import { PgTlsAuditorStack } from '../lib/pg-tls-auditor-stack.ts';
 
-const app = new App();
+// Not by itself on exit: a stack that a mistake left half made must not be written.
+const app = new App({ autoSynth: false });
 const setting = (name: string): string | undefined => {
   const value: unknown = app.node.tryGetContext(name);
   return typeof value === 'string' && value !== '' ? value : undefined;
@@ -26,6 +27,7 @@ try {
     stackName: setting('stackName') ?? 'pg-tls-auditor',
     secretNamePrefixes: setting('secretNamePrefixes')?.split(','),
   });
+  app.synth();
 } catch (error) {
   if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
   // A person's mistake, not the program's: a stack trace would only hide the message.

@@ -128,5 +128,6 @@ export class AuditorAlarms extends Construct {
 }
 
 function spell(minutes: number): string {
-  return minutes % 60 === 0 ? `${minutes / 60} hours` : `${minutes} minutes`;
+  const [count, unit] = minutes % 60 === 0 ? [minutes / 60, 'hour'] : [minutes, 'minute'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

@@ -1,8 +1,8 @@
 // What the function may read: the secrets that the configuration names, and nothing else.
 
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
-import { type IKey, ViaServicePrincipal } from 'aws-cdk-lib/aws-kms';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config.ts';
@@ -122,8 +122,27 @@ export function grantSecretAccess(scope: Construct, role: Role, props: SecretAcc
       });
     }
   }
-  // The batch call has no resources of its own to name: what it returns is limited by GetSecretValue above.
+  // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
   role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:BatchGetSecretValue'], resources: ['*'] }));
+  for (const { arn } of policies.flat().filter(({ arn }) => arn.endsWith('*'))) {
+    Validations.of(scope).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${asReported(scope, arn)}]`,
+      reason: 'Allowed by name with secretNamePrefixes: a fleet whose secrets exceed what IAM policies can list.',
+    });
+  }
+  Validations.of(role).acknowledge({
+    id: 'AwsSolutions-IAM5[Resource::*]',
+    reason: 'The batch call has no resource type to name: what it returns is limited by GetSecretValue.',
+  });
+}
+
+/** An ARN as cdk-nag writes it: `arn:<AWS::Partition>:…`. */
+function asReported(scope: Construct, arn: string): string {
+  const resolved: string | { readonly 'Fn::Join': readonly [string, readonly (string | { readonly Ref: string })[]] } =
+    Stack.of(scope).resolve(arn);
+  if (typeof resolved === 'string') return resolved;
+  const [separator, parts] = resolved['Fn::Join'];
+  return parts.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(separator);
 }
 
 function resources(scope: Construct, props: SecretAccessProps): readonly Resource[] {
@@ -218,18 +237,21 @@ export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigP
 
 /** Lets `role` use the keys, but only as Secrets Manager asks for it: nothing else they encrypt becomes readable. */
 export function grantSecretKeys(role: Role, keyArns: readonly string[], keys: readonly IKey[]): void {
-  const arnsByRegion = Map.groupBy(new Set(keyArns), (arn) => KMS_KEY_ARN.exec(arn)?.[1] ?? '');
-  for (const [region, arns] of arnsByRegion) {
+  const arnsByRegion = Map.groupBy(
+    [
+      ...keyArns.map((arn) => ({ arn, region: KMS_KEY_ARN.exec(arn)?.[1] ?? '' })),
+      ...keys.map(({ keyArn, env }) => ({ arn: keyArn, region: env.region })),
+    ],
+    ({ region }) => region,
+  );
+  for (const [region, entries] of arnsByRegion) {
     role.addToPolicy(
       new PolicyStatement({
         actions: ['kms:Decrypt'],
-        resources: arns,
+        resources: [...new Set(entries.map(({ arn }) => arn))],
         conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` } },
       }),
     );
-  }
-  for (const key of new Set(keys)) {
-    key.grantDecrypt(new ViaServicePrincipal(`secretsmanager.${Stack.of(key).region}.amazonaws.com`, role));
   }
 }
 

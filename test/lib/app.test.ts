@@ -1,0 +1,128 @@
+// Runs bin/app.ts as the CDK command line does: a process with the context in its environment.
+
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfigFile } from '../../lib/config-file.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const EXAMPLE = join(ROOT, 'auditor.config.example.json');
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-app-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Run {
+  readonly exitCode: number;
+  readonly stderr: string;
+  readonly template?: Template | undefined;
+}
+
+/** @param context as `-c name=value` would set it. */
+async function synth(context: Record<string, string>): Promise<Run> {
+  const outdir = await mkdtemp(join(folder, 'cdk.out-'));
+  const env = {
+    PATH: process.env.PATH,
+    CDK_OUTDIR: outdir,
+    CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'aws:cdk:bundling-stacks': [] }),
+  };
+  const { exitCode, stderr } = await new Promise<Run>((resolve) => {
+    execFile(process.execPath, [join(ROOT, 'bin', 'app.ts')], { env, cwd: folder }, (error, _stdout, stderr) =>
+      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stderr }),
+    );
+  });
+  const file = (await readdir(outdir)).find((name) => name.endsWith('.template.json'));
+  if (file === undefined) return { exitCode, stderr };
+  const template = Template.fromJSON(JSON.parse(await readFile(join(outdir, file), 'utf8')));
+  return { exitCode, stderr, template };
+}
+
+async function configFile(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return name;
+}
+
+describe('cdk synth', () => {
+  test('of a configuration makes a template with outputs that a person needs next, from another working directory', async () => {
+    await copyFile(EXAMPLE, join(folder, 'own.json'));
+    const { exitCode, template } = await synth({ config: 'own.json' });
+
+    expect(exitCode).toBe(0);
+    expect(Object.keys(template?.findOutputs('*') ?? {}).sort()).toEqual(['FunctionName', 'InvokeCommand', 'TopicArn']);
+    template?.resourceCountIs('AWS::Scheduler::Schedule', 1);
+    template?.resourceCountIs('AWS::Chatbot::SlackChannelConfiguration', 1);
+    expect(template?.findParameters('DeployTheExample')).toEqual({});
+  });
+
+  test('names every problem of the configuration at once, without a stack trace, and fails', async () => {
+    const config = await configFile('wrong.json', '{"shedule":"rate(1 hour)","targets":[{"name":"orders"}]}');
+    const { exitCode, stderr, template } = await synth({ config });
+
+    expect(exitCode).toBe(1);
+    expect(template).toBeUndefined();
+    expect(stderr).toMatchInlineSnapshot(`
+      "
+      wrong.json has 2 problems:
+        shedule: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, deployment, targets
+        targets[0]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
+
+      "
+    `);
+  });
+
+  test('says what to do about a file that does not exist', async () => {
+    const { exitCode, stderr } = await synth({ config: 'missing.json' });
+    expect(exitCode).toBe(1);
+    expect(stderr.replaceAll(/cp \S*auditor/g, 'cp …/auditor')).toMatchInlineSnapshot(`
+      "
+      missing.json can't be read (ENOENT): copy the example and name your own targets: cp …/auditor.config.example.json missing.json
+
+      "
+    `);
+  });
+
+  test('says where a file is not JSON, without quoting it', async () => {
+    const config = await configFile('broken.json', '{\n  "targets": [\n    { "password": "hunter2", }\n  ]\n}\n');
+    const { exitCode, stderr } = await synth({ config });
+    expect(exitCode).toBe(1);
+    expect(stderr).not.toContain('hunter2');
+    expect(stderr).toMatchInlineSnapshot(`
+      "
+      broken.json is not JSON: look at line 3, column 30. Comments and trailing commas are not allowed
+
+      "
+    `);
+  });
+
+  test('takes the name of the stack and allowed beginnings of secret names', async () => {
+    await copyFile(EXAMPLE, join(folder, 'own.json'));
+    const { exitCode, template } = await synth({
+      config: 'own.json',
+      stackName: 'audit-staging',
+      secretNamePrefixes: 'prod/,shared/',
+    });
+    expect(exitCode).toBe(0);
+    expect(JSON.stringify(template?.toJSON())).toContain(':secret:prod/*');
+    template?.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: { POWERTOOLS_SERVICE_NAME: 'audit-staging-Auditor' } },
+    });
+  });
+});
+
+describe("where there is no configuration of one's own", () => {
+  test('the example is used, and said to be', async () => {
+    const root = await mkdtemp(join(folder, 'clone-'));
+    await copyFile(EXAMPLE, join(root, 'auditor.config.example.json'));
+    expect(readConfigFile({ root, cwd: root })).toMatchObject({
+      path: 'auditor.config.example.json',
+      configuration: 'example',
+    });
+    await copyFile(EXAMPLE, join(root, 'auditor.config.json'));
+    expect(readConfigFile({ root, cwd: root })).toMatchObject({ path: 'auditor.config.json', configuration: 'own' });
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { completionWindow, rateMinutes } from '../../lib/cadence.ts';
+
+function minutes(schedule: string, hours?: number): readonly [period: number, periods: number] {
+  const result = completionWindow(schedule, hours);
+  if (!('window' in result)) throw new Error(`${result.path} ${result.message}`);
+  return [result.window.period.toMinutes(), result.window.evaluationPeriods];
+}
+
+describe('the window without a completed run after which the alarm rings', () => {
+  test.each([
+    // three intervals
+    ['rate(15 minutes)', undefined, [15, 3]],
+    ['rate(1 hour)', undefined, [60, 3]],
+    ['rate(1 day)', undefined, [1440, 3]],
+    // below five minutes a late metric would ring
+    ['rate(1 minute)', undefined, [5, 3]],
+    // a period lasts a day at most: hours are counted instead
+    ['rate(2 days)', undefined, [60, 144]],
+    // and a window a week
+    ['rate(4 days)', undefined, [60, 168]],
+    // a daily cron may be an hour late
+    ['cron(0 6 * * ? *)', undefined, [60, 25]],
+    ['cron(0 */4 ? * * *)', undefined, [60, 25]],
+    // what the configuration says wins
+    ['rate(15 minutes)', 2, [60, 2]],
+    ['cron(0 6 ? * MON *)', 168, [60, 168]],
+  ] as const)('of %s with completionWindowHours %s is %j (minutes of a period, periods)', (schedule, hours, window) => {
+    expect(minutes(schedule, hours)).toEqual(window);
+  });
+
+  test.each(['rate(1 minute)', 'rate(7 minutes)', 'rate(25 hours)', 'rate(6 days)', 'cron(0 6 * * ? *)'])(
+    "of %s respects CloudWatch's limits",
+    (schedule) => {
+      const [period, periods] = minutes(schedule);
+      expect(period).toBeLessThanOrEqual(1440);
+      expect(period * periods).toBeLessThanOrEqual(period >= 60 ? 7 * 1440 : 1440);
+    },
+  );
+
+  test('has no default when days are left out, and the message says what to give', () => {
+    expect(completionWindow('cron(0 6 ? * MON-FRI *)', undefined)).toMatchInlineSnapshot(`
+      {
+        "message": "is required for cron(0 6 ? * MON-FRI *), which does not run every day: the default of 25 hours would ring between runs. Give the longest gap between two runs plus an hour, at most 168",
+        "path": "deployment.completionWindowHours",
+      }
+    `);
+  });
+
+  test('can not be a week or longer, for nobody would learn that the schedule stopped', () => {
+    expect(completionWindow('rate(7 days)', undefined)).toMatchInlineSnapshot(`
+      {
+        "message": "must run more often than every 7 days, got rate(7 days): a CloudWatch alarm can't look further back, so nobody would learn that it stopped",
+        "path": "schedule",
+      }
+    `);
+  });
+
+  test('must be longer than the interval', () => {
+    expect(completionWindow('rate(2 hours)', 2)).toMatchInlineSnapshot(`
+      {
+        "message": "must be longer than the interval of rate(2 hours), got 2 hours: the alarm would always ring. Three intervals are the default",
+        "path": "deployment.completionWindowHours",
+      }
+    `);
+    expect(completionWindow('rate(2 hours)', 3)).toHaveProperty('window');
+  });
+});
+
+test('a cron schedule has no one interval', () => {
+  expect(rateMinutes('cron(0 6 * * ? *)')).toBeUndefined();
+  expect(rateMinutes('rate(3 hours)')).toBe(180);
+});
