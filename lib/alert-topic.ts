@@ -26,7 +26,8 @@ export class AlertTopic extends Construct {
     super(scope, id);
     this.topic = props.topic ?? this.makeTopic(props);
     for (const address of new Set(props.alerts.email)) this.topic.addSubscription(new EmailSubscription(address));
-    for (const { workspaceId, channelId } of props.alerts.slack) this.addSlackChannel(workspaceId, channelId);
+    const channels = new Map(props.alerts.slack.map(({ workspaceId, channelId }) => [channelId, workspaceId]));
+    for (const [channelId, workspaceId] of channels) this.addSlackChannel(workspaceId, channelId);
   }
 
   private makeTopic(props: AlertTopicProps): Topic {

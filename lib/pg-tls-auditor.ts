@@ -1,6 +1,6 @@
 // The construct that others embed: a scheduled auditor of PostgreSQL TLS, its alerts and the alarms about itself.
 
-import { Duration, Stack, Token, Validations } from 'aws-cdk-lib';
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -15,17 +15,12 @@ import { AuditorAlarms } from './alarms.ts';
 import { AlertTopic } from './alert-topic.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './cadence.ts';
+import { withoutTokens } from './config-tokens.ts';
 import { network, networkProblems } from './network.ts';
 import { RunSchedule, worthStartingFor } from './run-schedule.ts';
-import {
-  grantSecretAccess,
-  grantSecretKeys,
-  type SecretAccessProps,
-  secretAccessProblems,
-  secretArnsVariable,
-  secretKeyProblems,
-  secretNames,
-} from './secret-access.ts';
+import { grantSecretAccess, type SecretAccessProps, secretAccessProblems, secretNames } from './secret-access.ts';
+import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
+import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
 
 export interface PgTlsAuditorProps {
   /**
@@ -134,6 +129,7 @@ export class PgTlsAuditor extends Construct {
     const problems: readonly ConfigProblem[] = [
       ...('window' in completion ? [] : [completion]),
       ...secretKeyProblems(deployment.secretKmsKeyArns),
+      ...secretReferenceProblems(access.references, access.names),
       ...secretAccessProblems(this, access),
       ...networkProblems(props, deployment),
     ];
@@ -197,30 +193,6 @@ export class PgTlsAuditor extends Construct {
         'pg-tls-auditor:nobodyIsTold',
         `${source} names no email address and no Slack channel under "alerts": findings reach nobody until something subscribes to the topic`,
       );
-    }
-  }
-}
-
-/** The configuration is packed while the stack is put together: what only CloudFormation will know can't be in it. */
-function withoutTokens(config: ConfigInput, source: string): ConfigInput {
-  const paths = [...tokenPaths(config, '')];
-  if (paths.length === 0) return config;
-  throw new ConfigError(
-    source,
-    paths.map((path) => ({
-      path,
-      message:
-        'must be known at synthesis, got a value that only the deployment knows. For a secret, write any name here and pass ' +
-        'the secret in the prop "secrets" under that name; a VPC and a topic are props too',
-    })),
-  );
-}
-
-function* tokenPaths(value: unknown, path: string): Iterable<string> {
-  if (Token.isUnresolved(value)) yield path;
-  else if (typeof value === 'object' && value !== null) {
-    for (const [key, child] of Object.entries(value)) {
-      yield* tokenPaths(child, Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`);
     }
   }
 }

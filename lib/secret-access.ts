@@ -2,7 +2,6 @@
 
 import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config.ts';
@@ -20,13 +19,6 @@ const RANDOM_SUFFIX = '-??????';
 const PUNCTUATION = 3;
 /** An ARN that CloudFormation fills in: its name is unknown here. */
 const UNKNOWN_NAME_LENGTH = 128;
-
-/** Where the function finds the secrets known by reference. */
-const SECRET_ARNS_VARIABLE = 'AUDITOR_SECRET_ARNS';
-/** A function's environment holds 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
-const SECRET_ARNS_SIZE = 3_000;
-/** About as long as an ARN gets whose secret CloudFormation names. */
-const TYPICAL_ARN_LENGTH = 160;
 
 const SECRET_ARN = /^arn:[\w-]+:secretsmanager:[\w-]*:\d{12}:secret:/;
 
@@ -57,23 +49,6 @@ export function secretNames(config: Config): readonly string[] {
 /** What would make the grants fail, or grant other than what was meant. */
 export function* secretAccessProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
   const { names, prefixes } = props;
-  for (const name of Object.keys(props.references)) {
-    if (!names.includes(name)) {
-      yield {
-        path: `secrets["${name}"]`,
-        message: `is no secret that the configuration names; it names ${listed(names)}`,
-      };
-    }
-  }
-  const size = Object.keys(props.references).reduce((sum, name) => sum + name.length + TYPICAL_ARN_LENGTH, 0);
-  if (size > SECRET_ARNS_SIZE) {
-    yield {
-      path: 'secrets',
-      message:
-        `are ${Object.keys(props.references).length} references, more than the function's environment has room for. Give ` +
-        'secrets a fixed secretName and write that into the configuration instead',
-    };
-  }
   const usable = prefixes.filter((prefix) => /^[\w/+=.@-]+$/.test(prefix));
   for (const prefix of prefixes) {
     if (!usable.includes(prefix)) {
@@ -199,7 +174,8 @@ function split(entries: readonly Resource[]): readonly (readonly Resource[])[] {
   return policies;
 }
 
-function listed(names: readonly string[]): string {
+/** The first of them, and how many more. */
+export function listed(names: readonly string[]): string {
   const shown = names
     .slice(0, 10)
     .map((name) => `"${name}"`)
@@ -218,51 +194,4 @@ function commonPrefixes(names: readonly string[]): string {
   return ranked.length === 0
     ? 'none, the names share no beginning that ends in a slash'
     : ranked.map(([prefix, count]) => `"${prefix}" (${count})`).join(', ');
-}
-
-const KMS_KEY_ARN = /^arn:[\w-]+:kms:([\w-]+):\d{12}:key\/[\w-]+$/;
-
-/** Keys that a policy can't name. */
-export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigProblem> {
-  for (const [index, arn] of keyArns.entries()) {
-    if (KMS_KEY_ARN.test(arn)) continue;
-    yield {
-      path: `deployment.secretKmsKeyArns[${index}]`,
-      message:
-        `must be a key's own ARN, such as arn:aws:kms:eu-west-1:123456789012:key/…, got "${arn}": IAM does not follow ` +
-        'aliases, and each key has its region',
-    };
-  }
-}
-
-/** Lets `role` use the keys, but only as Secrets Manager asks for it: nothing else they encrypt becomes readable. */
-export function grantSecretKeys(role: Role, keyArns: readonly string[], keys: readonly IKey[]): void {
-  const arnsByRegion = Map.groupBy(
-    [
-      ...keyArns.map((arn) => ({ arn, region: KMS_KEY_ARN.exec(arn)?.[1] ?? '' })),
-      ...keys.map(({ keyArn, env }) => ({ arn: keyArn, region: env.region })),
-    ],
-    ({ region }) => region,
-  );
-  for (const [region, entries] of arnsByRegion) {
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['kms:Decrypt'],
-        resources: [...new Set(entries.map(({ arn }) => arn))],
-        conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` } },
-      }),
-    );
-  }
-}
-
-/**
- * The variable that tells the function the ARN of each secret known by reference, as JSON: name in the configuration to ARN.
- * Such a secret's name is made up by CloudFormation, long after the configuration was packed. ARNs are no secrets.
- */
-export function secretArnsVariable(
-  scope: Construct,
-  references: Readonly<Record<string, ISecret>>,
-): Readonly<Record<string, string>> {
-  const arns = Object.entries(references).map(([name, secret]) => [name, secret.secretFullArn ?? secret.secretArn]);
-  return arns.length === 0 ? {} : { [SECRET_ARNS_VARIABLE]: Stack.of(scope).toJsonString(Object.fromEntries(arns)) };
 }

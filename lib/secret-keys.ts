@@ -1,0 +1,40 @@
+// The keys that encrypt the secrets, and their use narrowed to that.
+
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { ConfigProblem } from '../lambda/config.ts';
+
+const KMS_KEY_ARN = /^arn:[\w-]+:kms:([\w-]+):\d{12}:key\/[\w-]+$/;
+
+/** Keys that a policy can't name. */
+export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigProblem> {
+  for (const [index, arn] of keyArns.entries()) {
+    if (KMS_KEY_ARN.test(arn)) continue;
+    yield {
+      path: `deployment.secretKmsKeyArns[${index}]`,
+      message:
+        `must be a key's own ARN, such as arn:aws:kms:eu-west-1:123456789012:key/…, got "${arn}": IAM does not follow ` +
+        'aliases, and each key has its region',
+    };
+  }
+}
+
+/** Lets `role` use the keys, but only as Secrets Manager asks for it: nothing else they encrypt becomes readable. */
+export function grantSecretKeys(role: Role, keyArns: readonly string[], keys: readonly IKey[]): void {
+  const arnsByRegion = Map.groupBy(
+    [
+      ...keyArns.map((arn) => ({ arn, region: KMS_KEY_ARN.exec(arn)?.[1] ?? '' })),
+      ...keys.map(({ keyArn, env }) => ({ arn: keyArn, region: env.region })),
+    ],
+    ({ region }) => region,
+  );
+  for (const [region, entries] of arnsByRegion) {
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['kms:Decrypt'],
+        resources: [...new Set(entries.map(({ arn }) => arn))],
+        conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` } },
+      }),
+    );
+  }
+}
