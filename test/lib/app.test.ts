@@ -47,7 +47,8 @@ async function configFile(name: string, text: string): Promise<string> {
   return name;
 }
 
-describe('cdk synth', () => {
+// Each is a process that loads the whole of aws-cdk-lib: slow where other tests share the processors.
+describe('cdk synth', { timeout: 60_000 }, () => {
   test('of a configuration makes a template with outputs that a person needs next, from another working directory', async () => {
     await copyFile(EXAMPLE, join(folder, 'own.json'));
     const { exitCode, template } = await synth({ config: 'own.json' });

@@ -15,7 +15,7 @@ const EXAMPLE: ConfigInput = JSON.parse(
   await readFile(join(import.meta.dirname, '..', '..', 'auditor.config.example.json'), 'utf8'),
 );
 
-describe('the pack AwsSolutions of cdk-nag passes', () => {
+describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
   const key = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d';
   const everything: ConfigInput = {
     ...EXAMPLE,
