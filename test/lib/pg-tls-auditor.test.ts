@@ -2,6 +2,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, test } from 'vitest';
@@ -273,6 +274,22 @@ describe('an embedder', () => {
       [ConfigError: the config of Databases/TlsAuditor has a problem:
         vpcSubnets: needs the prop "vpc" beside it; deployment.vpc has subnetIds and securityGroupIds of its own]
     `);
+  });
+
+  test('brings a log group and a name for the metrics', () => {
+    const { template } = synthesize({}, (stack) => ({
+      logGroup: LogGroup.fromLogGroupName(stack, 'Ours', '/audit/tls'),
+      serviceName: 'warehouse',
+    }));
+    template.resourceCountIs('AWS::Logs::LogGroup', 0);
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      LoggingConfig: { LogGroup: '/audit/tls' },
+      Environment: { Variables: { POWERTOOLS_SERVICE_NAME: 'warehouse' } },
+    });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'RunsCompleted',
+      Dimensions: [{ Name: 'service', Value: 'warehouse' }],
+    });
   });
 
   test('has two auditors in one account: their metrics do not mix', () => {

@@ -65,6 +65,22 @@ describe('the function reads', () => {
     ]);
   });
 
+  test("with an embedder's keys only through Secrets Manager too", () => {
+    const { template } = synthesize({}, (stack) => ({ secretKeys: [new Key(stack, 'Ours')] }));
+    const statements = functionStatements(template).filter(({ Condition }) => Condition !== undefined);
+    expect(statements).toMatchObject([
+      {
+        Action: 'kms:Decrypt',
+        Resource: { 'Fn::GetAtt': [expect.stringMatching(/^Ours/), 'Arn'] },
+        Condition: {
+          StringEquals: {
+            'kms:ViaService': { 'Fn::Join': ['', ['secretsmanager.', { Ref: 'AWS::Region' }, '.amazonaws.com']] },
+          },
+        },
+      },
+    ]);
+  });
+
   test("nothing else: the whole of what the function's role may do", () => {
     const { template } = synthesize();
     expect(
