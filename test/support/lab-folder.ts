@@ -22,14 +22,19 @@ const LONGEST_SOCKET_PATH = 103;
 const GUARD = `
 trap '' HUP INT TERM
 while read -r _; do :; done
-pids=$(for file in "$1"/*/data/postmaster.pid; do [ -f "$file" ] && head -n 1 "$file"; done)
-for pid in $pids; do kill -QUIT "$pid"; done
-for pid in $pids; do
-  turns=0
-  while kill -0 "$pid" && [ $turns -lt 200 ]; do sleep 0.05; turns=$((turns + 1)); done
-  kill -KILL "$pid"
-done
-rm -rf "$1"
+signal() {
+  for file in "$1"/*/data/postmaster.pid; do
+    [ -f "$file" ] && kill "-$2" "$(head -n 1 "$file")"
+  done
+}
+signal "$1" QUIT
+turns=0
+# A server takes its file away as it ends.
+while ls "$1"/*/data/postmaster.pid && [ $turns -lt 200 ]; do sleep 0.05; turns=$((turns + 1)); done
+signal "$1" KILL
+turns=0
+# A program that was just starting may still write.
+while rm -rf "$1"; [ -e "$1" ] && [ $turns -lt 100 ]; do sleep 0.05; turns=$((turns + 1)); done
 `;
 
 /** The account that servers run as: `postgres` refuses root, so root lends it to another; anyone else starts it as themselves. */
