@@ -183,7 +183,7 @@ async function sign(
     ...period(validity),
     signingAlgorithm: { name: issuer.keyType.startsWith('ec') ? 'ECDSA' : 'RSASSA-PKCS1-v1_5', hash },
     publicKey,
-    signingKey: issuer.keys.privateKey,
+    signingKey: await signingKey(issuer, hash),
     extensions: [
       ...extensions,
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
@@ -191,6 +191,13 @@ async function sign(
     ],
   });
   return `${certificate.toString('pem').trim()}\n`;
+}
+
+/** An RSA key carries the one hash it may be used with, and the library signs with that: another hash takes another key object. */
+async function signingKey({ keys, keyType }: Pick<Issuer, 'keys' | 'keyType'>, hash: SignatureHash) {
+  if (keyType.startsWith('ec')) return keys.privateKey;
+  const der = await subtle.exportKey('pkcs8', keys.privateKey);
+  return subtle.importKey('pkcs8', der, { name: 'RSASSA-PKCS1-v1_5', hash }, false, ['sign']);
 }
 
 function issuerOf(authority: Authority): Issuer {

@@ -35,6 +35,23 @@ export function newestMajor(): number {
   return major;
 }
 
+/**
+ * The majors that suites about the server itself run on: the newest, or those that PG_TLS_AUDITOR_MAJORS names, as a
+ * comma-separated list or `all` that are installed.
+ *
+ * @throws Error when one of the list is not installed: a run asked for must not shrink silently.
+ */
+export function majorsUnderTest(): readonly number[] {
+  const wanted = process.env.PG_TLS_AUDITOR_MAJORS ?? '';
+  if (wanted === '') return [newestMajor()];
+  if (wanted === 'all') return availableMajors();
+  return wanted.split(',').map((text) => {
+    const reason = reasonUnavailable(Number(text));
+    if (reason !== undefined) throw new Error(`PG_TLS_AUDITOR_MAJORS is "${wanted}", but ${reason}`);
+    return Number(text);
+  });
+}
+
 /** Why a major can't be started here and what to run so that it can; undefined when it can. */
 export function reasonUnavailable(major: number): string | undefined {
   if (installed(major) !== undefined) return undefined;

@@ -13,7 +13,7 @@ import { asServer, labFolder, serverAccount, serverRuns } from './lab-folder.ts'
 import { type Binaries, binaries, newestMajor } from './postgres-binaries.ts';
 import { ServerLog, type WaitOptions } from './server-log.ts';
 
-export { availableMajors, newestMajor, reasonUnavailable } from './postgres-binaries.ts';
+export { availableMajors, majorsUnderTest, newestMajor, reasonUnavailable } from './postgres-binaries.ts';
 
 type TlsProtocol = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 type Settings = Readonly<Record<string, string | number | boolean>>;

@@ -29,7 +29,7 @@ export interface SessionOptions {
   readonly role?: string;
   /** @default the server's first database */
   readonly database?: string;
-  /** As the client sends it; the server keeps its first 63 bytes. */
+  /** Of any length and content; the server keeps its first 63 bytes. */
   readonly applicationName?: string;
   /** What to connect to, and to verify the certificate against. @default '127.0.0.1' */
   readonly host?: '127.0.0.1' | '::1' | 'localhost';
@@ -63,6 +63,9 @@ const TLS_BY_KIND = {
   tlsv1: { minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' },
 } as const satisfies Partial<Record<SessionKind, ConnectionOptions>>;
 
+/** The server takes a startup message of 10,000 bytes at most; what does not fit is set after login. */
+const LONGEST_NAME_AT_LOGIN = 9_000;
+
 /**
  * Opens a session. Disposing of it resolves when the server no longer shows it.
  *
@@ -72,12 +75,14 @@ const TLS_BY_KIND = {
 export async function openSession(server: PostgresServer, options: SessionOptions): Promise<ClientSession> {
   const { kind, replication } = options;
   const account = server.connectionConfig(options.role);
+  const { applicationName = '' } = options;
+  const nameAtLogin = Buffer.byteLength(applicationName) <= LONGEST_NAME_AT_LOGIN ? applicationName : '';
   const client = new pg.Client({
     ...account,
     host: kind === 'unix-socket' ? server.socketFolder : (options.host ?? account.host),
     database: options.database ?? account.database,
     // Not left out when absent: pg would take PGAPPNAME.
-    application_name: options.applicationName ?? '',
+    application_name: nameAtLogin,
     ssl: tlsOptions(server, options),
     // Missing from the type declarations: the startup message's `replication` parameter.
     ...(replication === undefined ? {} : { replication: replication === 'physical' ? 'true' : 'database' }),
@@ -87,6 +92,8 @@ export async function openSession(server: PostgresServer, options: SessionOption
   client.on('end', () => resolve(undefined));
   await client.connect();
   const pid = backendPid(client);
+  if (nameAtLogin !== applicationName)
+    await client.query("select set_config('application_name', $1, false)", [applicationName]);
   return {
     pid,
     ended,

@@ -1,0 +1,29 @@
+// Gives a test run a temporary folder of its own, and ends the run only when the servers' folders are gone from it.
+
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
+const PATIENCE = 15_000;
+
+/** Vitest's global setup; what it returns is the teardown. */
+export default function setup(): () => Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'pg-run-'));
+  // Servers may run as another user, who has to pass through.
+  chmodSync(folder, 0o711);
+  const outside = process.env.TMPDIR;
+  process.env.TMPDIR = folder;
+  return async () => {
+    if (outside === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = outside;
+    const labs = () => readdirSync(folder).filter((name) => name.startsWith('pg-lab-'));
+    const deadline = Date.now() + PATIENCE;
+    // Processes that are no children of ours end no promise of ours: looking again is all there is.
+    while (labs().length > 0 && Date.now() < deadline) await sleep(20);
+    const left = labs();
+    if (left.length > 0) throw new Error(`tests left servers behind in ${folder}: ${left.join(', ')}`);
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
