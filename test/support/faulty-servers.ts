@@ -175,7 +175,7 @@ export function failingPostgres({
 }
 
 /** An `ErrorResponse` message as a server of protocol 3 sends it. */
-export function errorResponse({ code, message, severity = 'FATAL' }: ServerError): Buffer {
+function errorResponse({ code, message, severity = 'FATAL' }: ServerError): Buffer {
   const fields = [`S${severity}`, `V${severity}`, `C${code}`, `M${message}`].map((field) => `${field}\0`).join('');
   const body = Buffer.from(`${fields}\0`);
   const head = Buffer.alloc(5);

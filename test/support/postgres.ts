@@ -1,35 +1,19 @@
 // Real PostgreSQL servers with real TLS for tests, the demo and benchmarks: started in half a second, gone without a trace.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Authority, createAuthority, type IssuedCertificate } from './certificates.ts';
-import { asServer, labFolder, serverAccount, serverRuns } from './lab-folder.ts';
+import { type Authority, createAuthority } from './certificates.ts';
+import { createDataFolder, type Settings, settingLines, type TlsOptions } from './data-folder.ts';
+import { freePort, PORT_ATTEMPTS } from './free-port.ts';
+import { asServer, labFolder, serverRuns } from './lab-folder.ts';
 import { type Binaries, binaries, newestMajor } from './postgres-binaries.ts';
 import { ServerLog, type WaitOptions } from './server-log.ts';
 
 export { availableMajors, majorsUnderTest, newestMajor, reasonUnavailable } from './postgres-binaries.ts';
-
-type TlsProtocol = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
-type Settings = Readonly<Record<string, string | number | boolean>>;
-
-export interface TlsOptions {
-  /** What the server presents. @default one for localhost, 127.0.0.1 and ::1 from an authority of this process */
-  readonly certificate?: Pick<IssuedCertificate, 'chainPem' | 'keyPem' | 'rootPem'>;
-  /** PEM of the authorities whose client certificates the server accepts. */
-  readonly clientCa?: string;
-  /** PostgreSQL 12 and newer. @default the server's own, TLSv1.2 */
-  readonly minProtocol?: TlsProtocol;
-  /** PostgreSQL 12 and newer. */
-  readonly maxProtocol?: TlsProtocol;
-  /** `ssl_ciphers`, which governs TLSv1.2 and older. */
-  readonly ciphers?: string;
-}
 
 /** Lets every TLS version and cipher in that OpenSSL still speaks, so that sessions of every kind can be opened. */
 export const legacyTls = { minProtocol: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' } as const satisfies TlsOptions;
@@ -82,10 +66,6 @@ const DEFAULT_HBA = [
 
 const SHUTDOWN_SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
-/** Ports to try before giving up on finding a free one. */
-const PORT_ATTEMPTS = 20;
-
-const templates = new Map<number, Promise<string>>();
 let authority: Promise<Authority> | undefined;
 let started = 0;
 
@@ -123,10 +103,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     logsDisconnections: isOn(options.settings?.log_disconnections ?? true),
   });
   try {
-    await mkdir(folder, { mode: 0o711 });
-    if (serverAccount !== undefined) await chown(folder, serverAccount.uid, serverAccount.gid);
-    await run('cp', ['-pPR', await template(programs), join(folder, 'data')]);
-    await configure(server, tls, certificate, options.settings ?? {});
+    await createDataFolder({
+      programs,
+      folder,
+      tls: certificate === undefined ? undefined : { ...tls, certificate },
+      settings: options.settings ?? {},
+    });
     await server.writeHba(options.hba ?? DEFAULT_HBA);
     await server.start();
     await populate(server, roles, options.databases ?? []);
@@ -338,49 +320,6 @@ export function backendPid(client: pg.Client): number {
   return processID;
 }
 
-async function configure(
-  server: PostgresServer,
-  tls: TlsOptions | undefined,
-  certificate: TlsOptions['certificate'],
-  settings: Settings,
-): Promise<void> {
-  const addresses = hasIPv6Loopback() ? '127.0.0.1,::1' : '127.0.0.1';
-  const lines: Record<string, string | number | boolean> = {
-    listen_addresses: addresses,
-    unix_socket_directories: server.socketFolder,
-    password_encryption: 'scram-sha-256',
-    log_line_prefix: '%m [%p] ',
-    log_connections: 'on',
-    // Says when a session has left pg_stat_activity: see disconnected().
-    log_disconnections: 'on',
-    // Nothing here outlives the process: durability would only cost time.
-    fsync: 'off',
-    synchronous_commit: 'off',
-    full_page_writes: 'off',
-    shared_buffers: '16MB',
-    autovacuum: 'off',
-    ...(server.major >= 18 ? { io_method: 'sync' } : {}),
-  };
-  if (tls !== undefined && certificate !== undefined) {
-    const { clientCa, minProtocol, maxProtocol, ciphers } = tls;
-    if (server.major < 12 && (maxProtocol !== undefined || (minProtocol ?? 'TLSv1') !== 'TLSv1')) {
-      throw new Error(`PostgreSQL ${server.major} can't bound the TLS version: ssl_min_protocol_version came with 12`);
-    }
-    await writeOwned(join(server.dataFolder, 'server.crt'), certificate.chainPem);
-    await writeOwned(join(server.dataFolder, 'server.key'), certificate.keyPem);
-    if (clientCa !== undefined) await writeOwned(join(server.dataFolder, 'client-ca.crt'), clientCa);
-    Object.assign(lines, {
-      ssl: 'on',
-      ...(clientCa === undefined ? {} : { ssl_ca_file: 'client-ca.crt' }),
-      ...(minProtocol === undefined || server.major < 12 ? {} : { ssl_min_protocol_version: minProtocol }),
-      ...(maxProtocol === undefined ? {} : { ssl_max_protocol_version: maxProtocol }),
-      ...(ciphers === undefined ? {} : { ssl_ciphers: ciphers }),
-    });
-  }
-  await writeOwned(join(server.dataFolder, 'lab.conf'), settingLines({ ...lines, ...settings }));
-  await appendFile(join(server.dataFolder, 'postgresql.conf'), "\ninclude 'lab.conf'\n");
-}
-
 async function populate(
   server: PostgresServer,
   roles: readonly (RoleOptions & { readonly password: string })[],
@@ -398,75 +337,6 @@ async function populate(
   for (const database of databases) await server.adminQuery(`CREATE DATABASE ${escapeIdentifier(database)}`);
 }
 
-/** A data folder to copy: initdb takes longer than all the rest of a start. */
-function template(programs: Binaries): Promise<string> {
-  const known = templates.get(programs.major);
-  if (known !== undefined) return known;
-  const made = initialise(programs);
-  templates.set(programs.major, made);
-  return made;
-}
-
-async function initialise({ initdb, major }: Binaries): Promise<string> {
-  const folder = join(labFolder(), `template-${major}`);
-  await mkdir(folder, { mode: 0o711 });
-  if (serverAccount !== undefined) await chown(folder, serverAccount.uid, serverAccount.gid);
-  const data = join(folder, 'initial');
-  const small = major >= 11 ? ['--wal-segsize=1'] : [];
-  await run(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N', ...small]);
-  return data;
-}
-
-/** Runs a program as the server's user. */
-async function run(command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command, args, { ...asServer(), stdio: ['ignore', 'pipe', 'pipe'] });
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => output.push(chunk));
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}:\n${output.join('')}`);
-}
-
-/** Writes a file that is the server's alone, as it demands of its key. */
-async function writeOwned(path: string, content: string): Promise<void> {
-  await writeFile(path, content, { mode: 0o600 });
-  if (serverAccount !== undefined) await chown(path, serverAccount.uid, serverAccount.gid);
-}
-
-function settingLines(settings: Settings): string {
-  const lines = Object.entries(settings).map(
-    ([name, value]) =>
-      `${name} = '${(typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value)).replaceAll("'", "''")}'\n`,
-  );
-  return lines.join('');
-}
-
 function isOn(value: string | number | boolean): boolean {
   return value === true || /^(on|true|yes|1)$/i.test(String(value));
-}
-
-function hasIPv6Loopback(): boolean {
-  return Object.values(networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
-}
-
-/**
- * A port that nobody listens on. Below the ranges from which systems take the ports of outgoing connections: one of
- * those could take it between this look and the server's start.
- */
-async function freePort(): Promise<number> {
-  for (let attempt = 1; attempt <= PORT_ATTEMPTS; attempt += 1) {
-    const port = randomInt(20_000, 32_000);
-    const addresses = hasIPv6Loopback() ? ['127.0.0.1', '::1'] : ['127.0.0.1'];
-    if ((await Promise.all(addresses.map((address) => isFree(port, address)))).every(Boolean)) return port;
-  }
-  throw new Error(`no free port in ${PORT_ATTEMPTS} attempts`);
-}
-
-async function isFree(port: number, address: string): Promise<boolean> {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    probe.once('error', () => resolve(false));
-    probe.listen(port, address, () => probe.close(() => resolve(true)));
-  });
 }
