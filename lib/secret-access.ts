@@ -90,7 +90,8 @@ export function grantSecretAccess(scope: Construct, role: Role, props: SecretAcc
   if (more.length === 0) role.addToPolicy(statement(only));
   else {
     for (const [index, entries] of policies.entries()) {
-      new ManagedPolicy(scope, `SecretAccess${index + 1}`, {
+      // Inside the role, on which the function depends: no run starts before it may read every secret.
+      new ManagedPolicy(role, `SecretAccess${index + 1}`, {
         description: `Secrets that pg-tls-auditor reads, ${index + 1} of ${policies.length}`,
         roles: [role],
         statements: [statement(entries)],

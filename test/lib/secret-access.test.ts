@@ -1,3 +1,4 @@
+import { Match } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, test } from 'vitest';
@@ -178,6 +179,10 @@ describe('many secrets', () => {
 
     expect(resourcesAllowed(template, 'secretsmanager:GetSecretValue')).toHaveLength(450);
     expect(policies.length).toBeLessThanOrEqual(9);
+    // No run starts before it may read every secret.
+    template.hasResource('AWS::Lambda::Function', {
+      DependsOn: Match.arrayWith(Object.keys(template.findResources('AWS::IAM::ManagedPolicy'))),
+    });
     for (const policy of policies) {
       const document = JSON.stringify(policy.Properties.PolicyDocument, (_, value) =>
         typeof value === 'object' && value !== null && 'Fn::Join' in value ? longest(readable(value)) : value,
