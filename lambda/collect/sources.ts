@@ -1,0 +1,59 @@
+// Where the contents of credentials, CA bundles and client certificates are read from: secrets, files, the environment.
+
+import { readFile } from 'node:fs/promises';
+import { AuditFailure, type FailureCause } from '../model/failure.ts';
+import type { SecretContent, SecretStore } from './secrets.ts';
+
+type Source = { readonly secret: string } | { readonly env: string } | { readonly file: string };
+
+export interface SourceReader {
+  /**
+   * @param fresh ask Secrets Manager again instead of using the value fetched before
+   * @throws AuditFailure in the phase `secrets`
+   */
+  read(source: Source, options?: { readonly fresh?: boolean }): Promise<SecretContent>;
+}
+
+/** Reads sources; the environment is a parameter so that tests and callers decide what is in it. */
+export function createSourceReader(
+  secrets: SecretStore,
+  environment: Readonly<Record<string, string | undefined>>,
+): SourceReader {
+  return {
+    read: async (source, { fresh = false } = {}) => {
+      if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
+      if ('env' in source) {
+        const value = environment[source.env];
+        if (value !== undefined && value !== '') return value;
+        throw failure(
+          'secret-not-found',
+          `The environment variable ${source.env} is not set`,
+          `export ${source.env}=…`,
+        );
+      }
+      try {
+        return await readFile(source.file);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        throw code === 'EACCES' || code === 'EPERM'
+          ? failure(
+              'secret-access-denied',
+              `The file ${source.file} may not be read (${code})`,
+              'check its permissions',
+              error,
+            )
+          : failure('secret-not-found', `The file ${source.file} cannot be read (${code})`, 'check its path', error);
+      }
+    },
+  };
+}
+
+/** What people call a source: never its content. */
+export function describeSource(source: Source): string {
+  if ('secret' in source) return `secret ${source.secret}`;
+  return 'env' in source ? `environment variable ${source.env}` : `file ${source.file}`;
+}
+
+function failure(cause: FailureCause, message: string, remedy: string, error?: unknown): AuditFailure {
+  return new AuditFailure({ cause, phase: 'secrets', message, remedy }, { cause: error });
+}

@@ -1,0 +1,117 @@
+// What a TLS session to a target is verified with: its CAs, and our own certificate where the target wants one.
+
+import type { X509Certificate } from 'node:crypto';
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { AuditFailure } from '../model/failure.ts';
+import type { CaSource, ClientCertificateSource } from '../model/target.ts';
+import { asText, type ClientCertificate, jsonFields, parseCaBundle, parseClientCertificate } from './pem.ts';
+import { describeSource, type SourceReader } from './sources.ts';
+
+/** The lowest version we speak: RFC 8996 deprecates those before. Not a setting. */
+const MIN_VERSION = 'TLSv1.2';
+
+export interface Trust {
+  /** CAs, minimum version and client certificate, built once for all targets that share them. */
+  readonly context: SecureContext;
+  /** The bundle's own certificates, to explain what it lacks; undefined when the system's roots are trusted too. */
+  readonly bundle: readonly X509Certificate[] | undefined;
+}
+
+export interface TrustStore {
+  /** @throws AuditFailure with the cause `ca-bundle-unusable`, `client-certificate-unusable` or one of a secret */
+  trustFor(ca: readonly CaSource[], clientCertificate: ClientCertificateSource | undefined): Promise<Trust>;
+}
+
+/** Builds each context once: it costs 0.6 ms with three roots and 10 ms with the system's. */
+export function createTrustStore(sources: SourceReader): TrustStore {
+  const built = new Map<string, Promise<Trust>>();
+  return {
+    trustFor: (ca, clientCertificate) => {
+      const key = JSON.stringify([ca, clientCertificate]);
+      const existing = built.get(key);
+      if (existing !== undefined) return existing;
+      const trust = buildTrust(sources, ca, clientCertificate);
+      built.set(key, trust);
+      // A failure is for those who asked; it is not kept, so that a retry asks again.
+      trust.catch(() => built.delete(key));
+      return trust;
+    },
+  };
+}
+
+async function buildTrust(
+  sources: SourceReader,
+  ca: readonly CaSource[],
+  clientCertificate: ClientCertificateSource | undefined,
+): Promise<Trust> {
+  const [bundles, client] = await Promise.all([
+    Promise.all(ca.filter((source) => source !== 'system').map((source) => readCaBundle(sources, source))),
+    clientCertificate === undefined ? undefined : readClientCertificate(sources, clientCertificate),
+  ]);
+  const system = ca.includes('system');
+  const bundle = bundles.flat();
+  const roots = [...bundle.map((certificate) => certificate.toString()), ...(system ? systemRoots() : [])];
+  try {
+    const context = createSecureContext({
+      ca: roots,
+      minVersion: MIN_VERSION,
+      ...(client === undefined ? {} : { cert: client.cert, key: client.key.export({ type: 'pkcs8', format: 'pem' }) }),
+    });
+    return { context, bundle: system ? undefined : bundle };
+  } catch (error) {
+    throw new AuditFailure(
+      {
+        cause: client === undefined ? 'ca-bundle-unusable' : 'client-certificate-unusable',
+        phase: 'secrets',
+        message: 'OpenSSL refuses the CA bundle or the client certificate',
+        remedy: 'replace certificates with keys or signatures that are too weak (RSA under 2048 bits, SHA-1)',
+      },
+      { cause: error },
+    );
+  }
+}
+
+let roots: string[] | undefined;
+
+/** Node's bundled roots and the operating system's store, each once. */
+function systemRoots(): readonly string[] {
+  roots ??= [...new Set([...getCACertificates('bundled'), ...getCACertificates('system')])];
+  return roots;
+}
+
+async function readCaBundle(
+  sources: SourceReader,
+  source: Exclude<CaSource, 'system'>,
+): Promise<readonly X509Certificate[]> {
+  const label = `CA bundle in ${describeSource(source)}`;
+  const content = await sources.read(source);
+  if (!('secret' in source)) return parseCaBundle(content, label);
+  const fields = jsonFields(asText(content));
+  if (source.key === undefined) {
+    // JSON without a named key: the text holds the PEM somewhere, and pemBlocks finds it.
+    return parseCaBundle(fields === undefined ? content : Object.values(fields).join('\n'), label);
+  }
+  const value = fields?.[source.key];
+  if (value !== undefined) return parseCaBundle(value, label);
+  throw new AuditFailure({
+    cause: 'ca-bundle-unusable',
+    phase: 'secrets',
+    message: `The ${label} has no field ${source.key}`,
+    remedy: fields === undefined ? 'the secret is no JSON: remove "key"' : `it has: ${Object.keys(fields).join(', ')}`,
+  });
+}
+
+async function readClientCertificate(
+  sources: SourceReader,
+  source: ClientCertificateSource,
+): Promise<ClientCertificate> {
+  if ('secret' in source) {
+    return parseClientCertificate(await sources.read(source), `client certificate in ${describeSource(source)}`);
+  }
+  const [certificate, key] = await Promise.all([
+    sources.read({ file: source.certificateFile }),
+    sources.read({ file: source.keyFile }),
+  ]);
+  const label = `client certificate in files ${source.certificateFile} and ${source.keyFile}`;
+  return parseClientCertificate(`${asText(certificate)}\n${asText(key)}`, label);
+}
