@@ -16,9 +16,10 @@ const place = ({ host, port }: Pick<Endpoint, 'host' | 'port'>): string =>
 /** A fault of the network, by its code (`ECONNREFUSED`, …). */
 export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase): AuditFailure {
   // With several addresses Node collects one error each: the first names the cause as well as any.
-  const code = (error as SystemError).errors?.[0]?.code ?? (error as SystemError).code ?? 'unknown error';
+  const code = (error as SystemError).errors?.[0]?.code ?? (error as SystemError).code;
+  const suffix = code === undefined ? '' : ` (${code})`;
   const build = (cause: FailureCause, message: string, remedy: string, transient = false): AuditFailure =>
-    new AuditFailure({ cause, phase, message: `${message} (${code})`, remedy }, { cause: error, transient });
+    new AuditFailure({ cause, phase, message: `${message}${suffix}`, remedy }, { cause: error, transient });
   switch (code) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -126,10 +127,14 @@ function errorText(answer: Buffer): string {
 
 /** A handshake that OpenSSL or the server broke off, for a reason other than the server's certificate. */
 export function handshakeFailure(error: unknown, endpoint: Endpoint, phase: Phase = 'tls'): AuditFailure {
-  const code = (error as SystemError).code ?? '';
+  const { code = '', message: said = '' } = error as SystemError;
   const build = (cause: FailureCause, message: string, remedy: string): AuditFailure =>
     new AuditFailure({ cause, phase, message: `${message} (${code})`, remedy }, { cause: error });
-  if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW/.test(code)) {
+  // Before the handshake is up Node reports some of OpenSSL's errors as EPROTO, and names them in the message only.
+  if (
+    /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW/.test(code) ||
+    /unsupported protocol|protocol version/.test(said)
+  ) {
     return build(
       'tls-version-too-old',
       `${place(endpoint)} offers no TLS version from 1.2 on`,

@@ -24,9 +24,11 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
  */
 export async function openTcp(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
-  const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, signal });
+  const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+  // Whoever waits for the socket is told of its errors; one that comes while nobody waits is met by the next who does.
+  socket.on('error', () => {});
   try {
-    await once(socket, 'connect', { signal });
+    await socketEvent(socket, 'connect', signal);
     return socket;
   } catch (error) {
     socket.destroy();
@@ -42,24 +44,31 @@ export async function openTcp(endpoint: Endpoint, signal: AbortSignal): Promise<
  */
 export async function requestTls(socket: Socket, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
   if (endpoint.sslNegotiation === 'direct') return;
+  // Paused with the first bytes: what follows them belongs to TLS.
+  socket.once('data', () => socket.pause());
   socket.write(SSL_REQUEST);
-  const answer = await firstBytes(socket, endpoint, signal);
+  let answer: Buffer;
+  try {
+    [answer] = (await socketEvent(socket, 'data', signal)) as [Buffer];
+  } catch (error) {
+    signal.throwIfAborted();
+    throw networkFailure(error, endpoint, 'tls');
+  }
   // More than the one byte would be plaintext injected before the handshake (CVE-2021-23222).
   if (answer.toString('latin1') !== 'S') throw protocolFailure(answer, endpoint);
 }
 
-async function firstBytes(socket: Socket, endpoint: Endpoint, signal: AbortSignal): Promise<Buffer> {
+/** The arguments of a socket's next such event. Rejects with the socket's error, when it closes, or with the signal. */
+export async function socketEvent(socket: Socket, event: string, signal: AbortSignal): Promise<unknown[]> {
   const closed = new AbortController();
   const onClose = (): void => closed.abort();
   socket.once('close', onClose);
   try {
-    const [data] = await once(socket, 'data', { signal: AbortSignal.any([signal, closed.signal]) });
-    // Paused at once: what follows belongs to TLS.
-    socket.pause();
-    return data as Buffer;
+    return await once(socket, event, { signal: AbortSignal.any([signal, closed.signal]) });
   } catch (error) {
-    signal.throwIfAborted();
-    throw networkFailure(closed.signal.aborted ? { code: 'ECONNRESET' } : error, endpoint, 'tls');
+    throw closed.signal.aborted && !signal.aborted
+      ? Object.assign(new Error('the connection was closed', { cause: error }), { code: 'ECONNRESET' })
+      : error;
   } finally {
     socket.off('close', onClose);
   }

@@ -8,7 +8,7 @@ import { asText, type ClientCertificate, jsonFields, parseCaBundle, parseClientC
 import { describeSource, type SourceReader } from './sources.ts';
 
 /** The lowest version we speak: RFC 8996 deprecates those before. Not a setting. */
-const MIN_VERSION = 'TLSv1.2';
+export const MIN_VERSION = 'TLSv1.2';
 
 export interface Trust {
   /** CAs, minimum version and client certificate, built once for all targets that share them. */

@@ -1,6 +1,6 @@
 // Certificates made on the fly: authorities, the servers' and clients' own, and every way in which one can be wrong.
 
-import './reflect-metadata.ts';
+import 'reflect-metadata';
 
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIPv6 } from 'node:net';

@@ -1,0 +1,197 @@
+// Why a server's certificate was refused: a second handshake, without credentials or client certificate, that looks at
+// the chain and sends nothing. The only place that does not verify, and nothing ever follows it on the connection.
+
+import type { X509Certificate } from 'node:crypto';
+import { connect, createSecureContext } from 'node:tls';
+import type { CertificateFacts } from '../model/certificate.ts';
+import { displayText } from '../model/display.ts';
+import type { Failure, FailureCause } from '../model/failure.ts';
+import { certificateFacts, peerCertificates } from './certificate-facts.ts';
+import { type Endpoint, openTcp, requestTls } from './network.ts';
+import { handshakeOptions, type IdentityError, secured } from './tls.ts';
+import { MIN_VERSION } from './trust.ts';
+
+export interface Diagnosis {
+  readonly failure: Failure;
+  /** Leaf first, as presented; undefined when the second handshake failed too. */
+  readonly chain: readonly CertificateFacts[] | undefined;
+}
+
+/**
+ * Explains a refused certificate. Does not throw: without a second look the explanation is only shorter.
+ *
+ * @param bundle the CA bundle's certificates; undefined when the system's roots are trusted too
+ */
+export async function diagnose(
+  refusal: IdentityError,
+  endpoint: Endpoint,
+  bundle: readonly X509Certificate[] | undefined,
+  signal: AbortSignal,
+): Promise<Diagnosis> {
+  let chain: readonly CertificateFacts[] | undefined;
+  let unseen = '';
+  try {
+    chain = await presentedChain(endpoint, signal);
+  } catch (error) {
+    unseen = `; a second look at its certificate failed: ${(error as Error).message}`;
+  }
+  const facts = { refusal, endpoint, chain: chain ?? [], bundle: bundle?.map(certificateFacts), now: new Date() };
+  const { cause, message, remedy } = explain(facts);
+  return { failure: { cause, phase: 'tls', message: `${message}${unseen} (${refusal.code})`, remedy }, chain };
+}
+
+async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<readonly CertificateFacts[]> {
+  const socket = await openTcp(endpoint, signal);
+  try {
+    await requestTls(socket, endpoint, signal);
+    const tls = connect({
+      ...handshakeOptions(socket, endpoint),
+      secureContext: createSecureContext({ minVersion: MIN_VERSION }),
+      rejectUnauthorized: false,
+    });
+    await secured(tls, endpoint, signal);
+    const chain = peerCertificates(tls).map(certificateFacts);
+    tls.destroy();
+    return chain;
+  } finally {
+    socket.destroy();
+  }
+}
+
+interface Refusal {
+  readonly refusal: IdentityError;
+  readonly endpoint: Endpoint;
+  readonly chain: readonly CertificateFacts[];
+  readonly bundle: readonly CertificateFacts[] | undefined;
+  readonly now: Date;
+}
+
+interface Explanation {
+  readonly cause: FailureCause;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** By the codes of OpenSSL's X509_verify_cert_error_string, as Node passes them on. */
+function explain(facts: Refusal): Explanation {
+  switch (facts.refusal.code) {
+    case 'CERT_HAS_EXPIRED':
+      return expired(facts);
+    case 'CERT_NOT_YET_VALID':
+      return notYetValid(facts);
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return wrongHost(facts);
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return untrusted(facts);
+    default:
+      return rejected(facts);
+  }
+}
+
+function expired({ endpoint, chain, bundle, now }: Refusal): Explanation {
+  const isExpired = ({ notAfter }: CertificateFacts): boolean => new Date(notAfter) < now;
+  const presented = chain.find(isExpired);
+  if (presented !== undefined || bundle === undefined) {
+    const what = presented === undefined ? 'A certificate' : `The certificate ${nameOf(presented)}`;
+    const since = presented === undefined ? '' : ` since ${presented.notAfter} (${age(presented.notAfter, now)})`;
+    return {
+      cause: 'certificate-expired',
+      message: `${what} of ${endpoint.host} is expired${since}`,
+      remedy: 'install a renewed certificate on the server, then SELECT pg_reload_conf();',
+    };
+  }
+  const old = bundle.filter(isExpired).map((ca) => `${nameOf(ca)}, expired ${ca.notAfter}`);
+  return {
+    cause: 'certificate-expired',
+    message: `A CA that vouches for ${endpoint.host} is expired in the CA bundle: ${old.join('; ') || 'none is named'}`,
+    remedy: 'store the present CA bundle of the provider in the secret',
+  };
+}
+
+function notYetValid({ endpoint, chain, now }: Refusal): Explanation {
+  const early = chain.find(({ notBefore }) => new Date(notBefore) > now);
+  const what = early === undefined ? 'A certificate' : `The certificate ${nameOf(early)}`;
+  return {
+    cause: 'certificate-not-yet-valid',
+    message: `${what} of ${endpoint.host} is not valid yet${early === undefined ? '' : `, but from ${early.notBefore} on`}`,
+    remedy: 'check the clock of the machine that issued it, or wait; the server needs a certificate valid now',
+  };
+}
+
+function wrongHost({ endpoint, chain: [leaf] }: Refusal): Explanation {
+  const names = leaf === undefined ? 'other names' : carriedNames(leaf);
+  return {
+    cause: 'certificate-wrong-host',
+    message: `The certificate of ${endpoint.host} is not for ${endpoint.verifiedName}: it carries ${names}`,
+    remedy:
+      'set "host" to a name it carries, or "tlsServerName" when the server is reached by an address or alias; otherwise issue a certificate with this name as subjectAltName',
+  };
+}
+
+function untrusted({ endpoint, chain, bundle }: Refusal): Explanation {
+  const [leaf] = chain;
+  const top = chain.at(-1);
+  const holds =
+    bundle === undefined
+      ? "among the system's roots and the CA bundle"
+      : `in the CA bundle, which holds ${list(bundle.map(nameOf))}`;
+  if (leaf === undefined || top === undefined) {
+    return {
+      cause: 'certificate-untrusted',
+      message: `The issuer of the certificate of ${endpoint.host} is not ${holds}`,
+      remedy: 'set the target\'s "ca" to the CA that signed the server\'s certificate',
+    };
+  }
+  if (leaf.selfSigned) {
+    return {
+      cause: 'certificate-untrusted',
+      message: `${endpoint.host} presents the self-signed certificate ${nameOf(leaf)} (SHA-256 ${leaf.sha256}), which is not ${holds}`,
+      remedy:
+        'better: a certificate signed by your CA; or, once you have compared that SHA-256 on the server itself, put the certificate into the CA bundle',
+    };
+  }
+  return {
+    cause: 'certificate-untrusted',
+    message: `The certificate ${nameOf(leaf)} of ${endpoint.host} is signed by ${displayText(top.issuer, 120)}, which is not ${holds}`,
+    remedy:
+      'set the target\'s "ca" to the bundle with that CA (for RDS and Aurora the region\'s bundle, for RDS Proxy and Neon "system"); if a server must send intermediates, add them to its ssl_cert_file',
+  };
+}
+
+function rejected({ refusal, endpoint, chain: [leaf] }: Refusal): Explanation {
+  const key = leaf?.publicKey;
+  const facts =
+    leaf === undefined || key === undefined
+      ? ''
+      : ` (${nameOf(leaf)}: ${key.type}${key.bits === undefined ? '' : ` ${key.bits}`}, ${leaf.signatureAlgorithm ?? 'unknown signature'})`;
+  return {
+    cause: 'certificate-rejected',
+    message: `The certificate of ${endpoint.host} is rejected: ${displayText(refusal.message, 120)}${facts}`,
+    remedy:
+      'issue a certificate for server authentication with an RSA key of 2048 bits or more (or EC P-256) and a SHA-256 signature',
+  };
+}
+
+function nameOf({ subject, sha256 }: CertificateFacts): string {
+  return subject === '' ? `with SHA-256 ${sha256}` : displayText(subject, 120);
+}
+
+function carriedNames({ subject, subjectAltNames }: CertificateFacts): string {
+  if (subjectAltNames.length === 0) return `no subjectAltName, only the subject ${displayText(subject, 120)}`;
+  return list(subjectAltNames.map((name) => displayText(name, 100)));
+}
+
+/** At most eight, then how many more. */
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 8).join('; ');
+  return names.length > 8 ? `${shown}; and ${names.length - 8} more` : shown;
+}
+
+function age(date: string, now: Date): string {
+  const days = Math.floor((now.getTime() - new Date(date).getTime()) / 86_400_000);
+  return days === 1 ? '1 day ago' : `${days} days ago`;
+}

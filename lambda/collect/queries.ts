@@ -1,0 +1,145 @@
+// The audit queries, sent as one message and answered in one round trip, and what their rows mean.
+// Only ever read, and never the `query` text of anyone's session.
+
+import type pg from 'pg';
+import { known, type Observed, unknown } from '../model/observed.ts';
+import type { Link, Server, Session, Sessions, Visibility } from '../model/snapshot.ts';
+import { transportOf } from './transport.ts';
+
+/** The oldest major whose views hold what an audit needs (`backend_type`, predefined roles). */
+export const OLDEST_MAJOR = 10;
+
+/** What the queries found out. */
+export interface Answers {
+  readonly server: Server;
+  readonly visibility: Visibility;
+  readonly serverView: Link['serverView'];
+  readonly sessions: Sessions;
+}
+
+/** Milliseconds. Far above what the views take (12 ms for 500 sessions), far below a target's deadline. */
+const STATEMENT_TIMEOUT = 15_000;
+const LOCK_TIMEOUT = 1_000;
+
+/** Providers give these roles most of what a superuser may, in place of the attribute. */
+const PROVIDER_ADMIN_ROLES = ['rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'neon_superuser'];
+
+/**
+ * The text to send, for the major version that the server announced at login.
+ *
+ * Everything is qualified by the search path and cast to text, so that neither objects nor settings of the database
+ * change what is read.
+ */
+export function auditQueries(major: number): string {
+  const gss = major >= 12;
+  // 10 to 14 grant what is granted to a predefined role to all its members, later ones to those that inherit it.
+  const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
+  return `
+BEGIN READ ONLY;
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT};
+SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
+SET LOCAL client_encoding = 'UTF8';
+SELECT current_setting('server_version'),
+       pg_is_in_recovery(),
+       current_user,
+       pg_has_role('pg_read_all_stats', '${privilege}'),
+       s.ssl, s.version, s.cipher
+  FROM (SELECT pg_backend_pid() AS pid) me LEFT JOIN pg_stat_ssl s USING (pid);
+SELECT a.pid, a.usename, a.datname, a.application_name, a.backend_type,
+       r.rolsuper OR r.oid IN (
+         SELECT m.member FROM pg_auth_members m JOIN pg_roles p ON p.oid = m.roleid
+          WHERE p.rolname IN (${PROVIDER_ADMIN_ROLES.map((role) => `'${role}'`).join(', ')})
+       ),
+       host(a.client_addr), a.client_port,
+       s.ssl, s.version, s.cipher, s.bits, s.${gss ? 'client_dn' : 'clientdn'},
+       ${gss ? 'g.encrypted' : 'false'},
+       extract(epoch FROM a.backend_start)
+  FROM pg_stat_activity a
+       LEFT JOIN pg_stat_ssl s USING (pid)
+       ${gss ? 'LEFT JOIN pg_stat_gssapi g USING (pid)' : ''}
+       LEFT JOIN pg_roles r ON r.oid = a.usesysid
+ WHERE a.pid <> pg_backend_pid()
+   AND a.usesysid IS NOT NULL
+   AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL);
+COMMIT`;
+}
+
+/** A row in array mode: every value as PostgreSQL's text, in the order of the SELECT list. */
+type Row = readonly (string | null)[];
+
+/**
+ * Sends the queries: one round trip.
+ *
+ * @throws what pg throws; `queryFailure` names it
+ */
+export async function runAuditQueries(client: pg.Client, major: number): Promise<Answers> {
+  const results = (await client.query({ text: auditQueries(major), rowMode: 'array' })) as unknown as readonly {
+    readonly command: string;
+    readonly rows: readonly Row[];
+  }[];
+  const [facts, sessions] = results.filter(({ command }) => command === 'SELECT').map(({ rows }) => rows);
+  if (facts?.[0] === undefined || sessions === undefined) throw new Error('the audit queries gave no result');
+  return { ...readServerFacts(facts[0]), sessions: readSessions(sessions) };
+}
+
+function readServerFacts([version, inRecovery, role, seesAll, ssl, tlsVersion, cipher]: Row): Omit<
+  Answers,
+  'sessions'
+> {
+  return {
+    server: { version: version ?? '', inRecovery: inRecovery === 't' },
+    visibility: { role: role ?? '', seesAllSessions: seesAll === 't' },
+    serverView: readServerView(ssl, tlsVersion, cipher),
+  };
+}
+
+function readServerView(
+  ssl: string | null | undefined,
+  tlsVersion: string | null | undefined,
+  cipher: string | null | undefined,
+): Observed<{ readonly tlsVersion: string; readonly cipher: string } | 'not-tls'> {
+  if (ssl === 't' && tlsVersion && cipher) return known({ tlsVersion, cipher });
+  return ssl === 'f' ? known('not-tls') : unknown("the server showed no row of pg_stat_ssl for the auditor's session");
+}
+
+/** From rows of `pg_stat_activity` joined with `pg_stat_ssl` and `pg_stat_gssapi` to sessions. Pure. */
+export function readSessions(rows: readonly Row[]): Sessions {
+  const visible: Session[] = [];
+  let hidden = 0;
+  for (const row of rows) {
+    const session = readSession(row);
+    if (session === undefined) hidden += 1;
+    else visible.push(session);
+  }
+  return { visible, hidden };
+}
+
+/** Undefined when the row does not show how the session travels. */
+function readSession(row: Row): Session | undefined {
+  const [pid, role, database, application, kind, superuser, address, port, ssl, version, cipher, bits, dn, gss, start] =
+    row;
+  const transport = transportOf({
+    kind: kind ?? undefined,
+    ssl: ssl === null || ssl === undefined ? undefined : ssl === 't',
+    gssEncrypted: gss === 't',
+    clientAddress: address ?? undefined,
+    clientPort: port === null || port === undefined ? undefined : Number(port),
+  });
+  if (transport === undefined) return undefined;
+  return {
+    pid: Number(pid),
+    role: role ?? undefined,
+    database: database ?? undefined,
+    application: application ?? '',
+    kind: kind === 'walsender' ? 'replication' : 'client',
+    superuser: superuser === 't',
+    transport,
+    clientAddress: address ?? undefined,
+    tls:
+      transport === 'tls'
+        ? { version: version ?? '', cipher: cipher ?? '', bits: Number(bits ?? 0), clientDn: dn || undefined }
+        : undefined,
+    startedAt: new Date(Number(start ?? 0) * 1000).toISOString(),
+  };
+}

@@ -1,0 +1,126 @@
+// A PostgreSQL session over a TLS connection that is already verified: login, and how the server asked for it.
+
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import pg from 'pg';
+import type { Link } from '../model/snapshot.ts';
+import type { Credentials } from './credentials.ts';
+import { loginFailure } from './failures.ts';
+import type { Endpoint } from './network.ts';
+
+/** How the auditor calls itself in `pg_stat_activity`. */
+const APPLICATION_NAME = 'pg-tls-auditor';
+
+export interface DatabaseSession {
+  readonly client: pg.Client;
+  readonly authentication: Link['authentication'];
+  /** As the server announced it at login, e.g. `18.4`; poolers announce what they choose. */
+  readonly announcedVersion: string | undefined;
+}
+
+/**
+ * What pg's client has and its types do not show. `connectionParameters` takes values from PG* environment variables,
+ * which are those of whoever runs the command line: none of them may change an audit. Startup options would also be
+ * refused by poolers.
+ */
+interface ClientInternals {
+  readonly connectionParameters: Record<string, unknown>;
+  readonly connection: {
+    on(event: 'parameterStatus', listener: (message: { parameterName: string; parameterValue: string }) => void): void;
+    on(
+      event: 'authenticationSASLContinue' | 'authenticationCleartextPassword' | 'authenticationMD5Password',
+      listener: () => void,
+    ): void;
+  };
+  readonly saslSession?: { readonly mechanism: string } | null;
+}
+
+const STARTUP_PARAMETERS_FROM_ENVIRONMENT = [
+  'options',
+  'replication',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+] as const;
+
+/**
+ * Logs in. Channel binding is used when the server offers it.
+ *
+ * @param socket verified; nothing of ours has been sent on it yet
+ * @param leaf the server's certificate
+ * @throws AuditFailure in the phase `login`
+ */
+export async function login(
+  socket: TLSSocket,
+  credentials: Credentials,
+  endpoint: Endpoint,
+  { leaf, signal }: { readonly leaf: X509Certificate | undefined; readonly signal: AbortSignal },
+): Promise<DatabaseSession> {
+  const { host, port, user, password, database } = credentials;
+  const client = new pg.Client({
+    host,
+    port,
+    user,
+    database,
+    // A function, because an undefined password would be looked for in PGPASSWORD and ~/.pgpass.
+    password: (): string => password?.reveal() ?? '',
+    application_name: APPLICATION_NAME,
+    // TLS is up already. pg never opens a connection of its own here: `connected` gives it this one.
+    ssl: false,
+    stream: () => connected(socket),
+    enableChannelBinding: bindsTo(leaf),
+    types: { getTypeParser: () => asText },
+  });
+  const internals = client as unknown as ClientInternals;
+  for (const name of STARTUP_PARAMETERS_FROM_ENVIRONMENT) internals.connectionParameters[name] = undefined;
+
+  let authentication: Link['authentication'] = 'none';
+  let announcedVersion: string | undefined;
+  internals.connection.on('authenticationSASLContinue', () => {
+    authentication = internals.saslSession?.mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
+  });
+  internals.connection.on('authenticationMD5Password', () => {
+    authentication = 'md5';
+  });
+  internals.connection.on('authenticationCleartextPassword', () => {
+    authentication = 'password';
+  });
+  internals.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+    if (parameterName === 'server_version') announcedVersion = parameterValue;
+  });
+  // After login, errors reach whoever awaits the query; an idle session's end is noticed by the next one.
+  client.on('error', () => {});
+  const stop = (): void => void socket.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await client.connect();
+    return { client, authentication, announcedVersion };
+  } catch (error) {
+    socket.destroy();
+    signal.throwIfAborted();
+    throw loginFailure(error, endpoint, user, database);
+  }
+}
+
+/** Says goodbye, and does not wait for a server that does not answer. */
+export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || socket.destroyed) return;
+  await client.end();
+}
+
+/** pg calls `connect` on the stream it is given; this one is connected, and says so when pg listens. */
+function connected(socket: TLSSocket): TLSSocket {
+  return Object.assign(socket, {
+    connect: () => {
+      process.nextTick(() => socket.emit('connect'));
+      return socket;
+    },
+  });
+}
+
+/** Certificates signed by Ed25519 or Ed448 have no hash to bind to (RFC 5929, section 4.1); neither libpq nor pg binds then. */
+function bindsTo(leaf: X509Certificate | undefined): boolean {
+  return leaf !== undefined && !/^ed(25519|448)$/i.test(leaf.signatureAlgorithm ?? '');
+}
+
+const asText = (value: string): string => value;

@@ -1,0 +1,86 @@
+// The TLS handshake that proves who the server is. Ours and not pg's, so that nothing of PostgreSQL's login is sent
+// before the proof, and so that the name to verify may differ from the host that is dialled (docs/adr/0001).
+
+import { X509Certificate } from 'node:crypto';
+import { isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, checkServerIdentity, connect, type SecureContext, type TLSSocket } from 'node:tls';
+import { AuditFailure } from '../model/failure.ts';
+import { handshakeFailure } from './failures.ts';
+import { type Endpoint, socketEvent } from './network.ts';
+
+/** The ALPN protocol of direct TLS (protocol documentation, "SSL Session Encryption"). */
+const ALPN = 'postgresql';
+
+/** The server did not prove that it is the one we mean. `code` is OpenSSL's or Node's name of the reason. */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError';
+  readonly code: string;
+
+  constructor(code: string, cause: Error) {
+    super(cause.message, { cause });
+    this.code = code;
+  }
+}
+
+/**
+ * Shakes hands on a socket that is ready for it, and verifies the certificate chain and the name.
+ *
+ * @throws IdentityError when the certificate does not prove the server's identity
+ * @throws AuditFailure when the handshake fails for another reason
+ */
+export async function handshake(
+  socket: Socket,
+  endpoint: Endpoint,
+  secureContext: SecureContext,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const tls = connect({
+    ...handshakeOptions(socket, endpoint),
+    secureContext,
+    checkServerIdentity: (_name, certificate) => checkName(endpoint.verifiedName, certificate),
+  });
+  await secured(tls, endpoint, signal);
+  return tls;
+}
+
+/** What every handshake with an endpoint has in common. */
+export function handshakeOptions(socket: Socket, { verifiedName, sslNegotiation }: Endpoint): ConnectionOptions {
+  return {
+    socket,
+    host: verifiedName,
+    // An IP address is no server name (RFC 6066, section 3).
+    ...(isIP(verifiedName) === 0 ? { servername: verifiedName } : {}),
+    ...(sslNegotiation === 'direct' ? { ALPNProtocols: [ALPN] } : {}),
+  };
+}
+
+/** Waits for the end of a handshake. */
+export async function secured(tls: TLSSocket, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+  tls.on('error', () => {});
+  try {
+    await socketEvent(tls, 'secureConnect', signal);
+  } catch (error) {
+    tls.destroy();
+    signal.throwIfAborted();
+    if (tls.authorizationError) throw new IdentityError(String(tls.authorizationError), error as Error);
+    throw handshakeFailure(error, endpoint);
+  }
+  // A server that speaks direct TLS must confirm the protocol: without that we may be talking to something else (ALPACA).
+  if (endpoint.sslNegotiation === 'direct' && tls.alpnProtocol !== ALPN) {
+    tls.destroy();
+    throw new AuditFailure({
+      cause: 'not-postgresql',
+      phase: 'tls',
+      message: `${endpoint.host}:${endpoint.port} speaks TLS but does not confirm the protocol "${ALPN}"`,
+      remedy: 'check host and port; "sslNegotiation": "direct" needs PostgreSQL 17 or newer',
+    });
+  }
+}
+
+/** Node's check compares IPv6 addresses as it was given them, not as certificates write them; OpenSSL's does not. */
+function checkName(name: string, certificate: Parameters<typeof checkServerIdentity>[1]): Error | undefined {
+  if (isIP(name) === 0) return checkServerIdentity(name, certificate);
+  if (new X509Certificate(certificate.raw).checkIP(name) !== undefined) return undefined;
+  const error = new Error(`the certificate does not carry the address ${name}`);
+  return Object.assign(error, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+}
