@@ -81,7 +81,8 @@ export function parseCredentials(content: string | Uint8Array, source: string, t
     user: stored.user,
     password: stored.password,
     database: target.database ?? stored.database ?? DEFAULT_DATABASE,
-    facts: { source, dsn: stored.dsn },
+    // What is typed for once is nobody's stored connection string.
+    facts: { source, dsn: 'option' in target.credentials ? undefined : stored.dsn },
   };
 }
 

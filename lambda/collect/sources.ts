@@ -4,7 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
 import type { SecretContent, SecretStore } from './secrets.ts';
 
-type Source = { readonly secret: string } | { readonly env: string } | { readonly file: string };
+type Source =
+  | { readonly secret: string }
+  | { readonly env: string }
+  | { readonly file: string }
+  | { readonly option: string };
 
 export interface SourceReader {
   /**
@@ -14,14 +18,16 @@ export interface SourceReader {
   read(source: Source, options?: { readonly fresh?: boolean }): Promise<SecretContent>;
 }
 
-/** Reads sources; the environment is a parameter so that tests and callers decide what is in it. */
+/** Reads sources; environment and options are parameters, so that callers decide what is in them. */
 export function createSourceReader(
   secrets: SecretStore,
   environment: Readonly<Record<string, string | undefined>>,
+  options: Readonly<Record<string, string>> = {},
 ): SourceReader {
   return {
     read: async (source, { fresh = false } = {}) => {
       if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
+      if ('option' in source) return options[source.option] ?? '';
       if ('env' in source) {
         const value = environment[source.env];
         if (value !== undefined && value !== '') return value;
@@ -51,6 +57,7 @@ export function createSourceReader(
 /** What people call a source: never its content. */
 export function describeSource(source: Source): string {
   if ('secret' in source) return `secret ${source.secret}`;
+  if ('option' in source) return `option ${source.option}`;
   return 'env' in source ? `environment variable ${source.env}` : `file ${source.file}`;
 }
 

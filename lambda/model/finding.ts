@@ -2,7 +2,7 @@
 
 import type { Severity } from './severity.ts';
 
-/** A fact that shows the problem, for people and machines. Values are safe to print (see `report/display.ts`). */
+/** A fact that shows the problem, for people and machines. Values are safe to print (see `display.ts`). */
 export type Evidence = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** One thing to fix, as a check states it: before it has a fingerprint or a place in a report. */

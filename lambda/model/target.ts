@@ -14,7 +14,9 @@ export type CredentialSource =
   /** An environment variable holding a connection string; command line only. */
   | { readonly env: string }
   /** A file holding what a secret would hold; command line only. */
-  | { readonly file: string };
+  | { readonly file: string }
+  /** An option of the command line, by its name, e.g. `--url`: given for once, and stored nowhere. */
+  | { readonly option: string };
 
 /** Where the auditor's own certificate and private key for mutual TLS come from. */
 export type ClientCertificateSource =

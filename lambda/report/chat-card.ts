@@ -112,7 +112,7 @@ export function renderTestCard(targets: readonly string[], at: string): ChatCard
       title: '🧪 TEST – nothing is wrong',
       description: [
         `Someone asked pg-tls-auditor for a test message at ${displayTime(at)}. It works: alerts about ${plural(targets.length, 'database')} reach this channel.`,
-        'Nothing was audited for this message.',
+        'It says nothing about any database.',
       ].join('\n'),
       nextSteps: ['Nothing to do.'],
       keywords: ['test'],

@@ -5,7 +5,8 @@ import { toAscii } from './ascii.ts';
 import { renderChatCard, renderTestCard } from './chat-card.ts';
 import { type Digest, REASONS } from './digest.ts';
 import { renderEmail } from './email.ts';
-import type { Report, ReportTarget } from './schema.ts';
+import { fitReport } from './fit-report.ts';
+import type { Report } from './schema.ts';
 import { renderSms, toGsm } from './sms.ts';
 import { displayTime, headline, PLAIN, plural } from './wording.ts';
 import { wrap } from './wrap.ts';
@@ -46,11 +47,6 @@ const TARGETS_BYTES = 32 * 1_024;
 /** Stands in the `targets` attribute for the names that did not fit. */
 const OTHER_TARGETS = '*';
 
-/** At least this part of the JSON goes to targets when not everything fits. */
-const TARGETS_SHARE = 1 / 3;
-
-const VERDICT_ORDER = ['not-audited', 'unknown', 'findings', 'clean'] as const;
-
 /**
  * The message of a digest. When it would pass SNS's limit, whole findings are left out from the bottom, and whole
  * targets beginning with the healthiest, and counted: in words in the email and the card, as `omittedFindings` and
@@ -71,7 +67,7 @@ export function renderAlert(digest: Digest, report: Report): RenderedAlert {
     attributeBytes(attributes) -
     utf8Bytes(JSON.stringify({ ...small, email: '', sqs: '', lambda: '' }));
   const email = fittingEmail(digest, Math.min(EMAIL_BYTES, room / 3));
-  const json = fittingJson(report, (room - nestedBytes(email)) / 2);
+  const json = JSON.stringify(fitReport(report, (room - nestedBytes(email)) / 2, nestedBytes));
   return { subject, message: JSON.stringify({ ...small, email, sqs: json, lambda: json }), attributes };
 }
 
@@ -88,7 +84,7 @@ export function renderTestAlert(options: { readonly targets: readonly string[]; 
   const email = [
     [headlineText],
     wrap(`${told} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),
-    ['Nothing was audited for this message. Nothing to do.'],
+    ['It says nothing about any database, and there is nothing to do.'],
   ];
   const json = JSON.stringify({ schemaVersion: 1, test: true, message: headlineText, at });
   return {
@@ -173,48 +169,6 @@ function fittingEmail(digest: Digest, bytes: number): string {
 
 /** Less than any finding takes in an email. */
 const LEAST_BYTES = 20;
-
-/** The report as JSON within `bytes` of the message. */
-function fittingJson(report: Report, bytes: number): string {
-  const whole = JSON.stringify(report);
-  if (nestedBytes(whole) <= bytes) return whole;
-  const targets = report.targets.toSorted((a, b) => verdictRank(a) - verdictRank(b));
-  const frame = JSON.stringify({
-    ...report,
-    targets: [],
-    findings: [],
-    omittedTargets: targets.length,
-    omittedFindings: report.findings.length,
-  });
-  const room = bytes - nestedBytes(frame);
-  const findings = fitting(report.findings, room * (1 - TARGETS_SHARE));
-  const fittingTargets = fitting(targets, room - findings.bytes);
-  const moreFindings = fitting(report.findings, room - fittingTargets.bytes);
-  return JSON.stringify({
-    ...report,
-    targets: fittingTargets.items,
-    findings: moreFindings.items,
-    omittedTargets: targets.length - fittingTargets.items.length,
-    omittedFindings: report.findings.length - moreFindings.items.length,
-  });
-}
-
-function verdictRank(target: ReportTarget): number {
-  return VERDICT_ORDER.indexOf(target.verdict);
-}
-
-/** As many of the first items as fit, and the bytes they take, commas included. */
-function fitting<T>(items: readonly T[], bytes: number): { readonly items: readonly T[]; readonly bytes: number } {
-  let taken = 0;
-  let count = 0;
-  for (const item of items) {
-    const more = nestedBytes(JSON.stringify(item)) + 1;
-    if (taken + more > bytes) break;
-    taken += more;
-    count += 1;
-  }
-  return { items: items.slice(0, count), bytes: taken };
-}
 
 /** What `text` takes as a string within JSON, without its quotation marks. */
 function nestedBytes(text: string): number {

@@ -149,7 +149,7 @@ describe('renderTestCard', () => {
     expect(renderTestCard(['orders', 'billing'], '2026-11-10T06:15:02Z').content).toMatchInlineSnapshot(`
       {
         "description": "Someone asked pg-tls-auditor for a test message at 2026-11-10 06:15 UTC. It works: alerts about 2 databases reach this channel.
-      Nothing was audited for this message.",
+      It says nothing about any database.",
         "keywords": [
           "test",
         ],

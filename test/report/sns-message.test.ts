@@ -175,7 +175,7 @@ describe('renderTestAlert', () => {
       (2026-11-10T06:15:02Z). It works: alerts about 2 databases reach this
       address.
 
-      Nothing was audited for this message. Nothing to do.
+      It says nothing about any database, and there is nothing to do.
       "
     `);
     expect(JSON.parse(bodyOf(alert, 'lambda'))).toMatchObject({ test: true });

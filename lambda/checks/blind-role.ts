@@ -1,0 +1,45 @@
+// Logins that may not see what they are to audit.
+
+import { displayText } from '../model/display.ts';
+import type { Check } from './check.ts';
+import { whatIsHidden } from './session-check.ts';
+
+export const blindRole: Check = {
+  id: 'blind-role',
+  title: "The auditor's login cannot see every session",
+  severity: 'high',
+  rationale:
+    'To a role without pg_read_all_stats, pg_stat_ssl shows only its own session: plaintext sessions of others count as none. Such a target is never called clean.',
+  remedy: 'As a superuser or provider admin: GRANT pg_monitor TO <role>; (pg_read_all_stats is enough for sessions).',
+  references: [
+    'https://www.postgresql.org/docs/current/predefined-roles.html',
+    'https://www.postgresql.org/docs/current/monitoring-stats.html',
+  ],
+  evaluate: (snapshot) => {
+    const { visibility, sessions } = snapshot;
+    if (!visibility.known) return { status: 'unknown', reason: visibility.reason };
+    const unseen = whatIsHidden(snapshot);
+    if (unseen === undefined) return { status: 'pass' };
+    const { role, seesAllSessions } = visibility.value;
+    const grant = `As a superuser or provider admin: GRANT pg_monitor TO ${identifier(role)};`;
+    return {
+      status: 'fail',
+      problems: [
+        {
+          severity: 'high',
+          title: blindRole.title,
+          role: displayText(role),
+          evidence: { what: unseen, hiddenSessions: sessions.known ? sessions.value.hidden : 0 },
+          remedy: seesAllSessions
+            ? 'The login has pg_read_all_stats, and yet some rows of pg_stat_activity are withheld: ask the provider which sessions those are.'
+            : grant,
+        },
+      ],
+    };
+  },
+};
+
+/** Quoted where SQL wants it. */
+function identifier(role: string): string {
+  return /^[a-z_][a-z0-9_$]*$/.test(role) ? role : `"${displayText(role).replaceAll('"', '""')}"`;
+}

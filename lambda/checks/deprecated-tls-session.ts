@@ -1,0 +1,36 @@
+// Sessions encrypted by a TLS version that is not to be used any more.
+
+import { isOlderThan } from '../model/tls.ts';
+import type { Check } from './check.ts';
+import { checkSessions } from './session-check.ts';
+import { describeGroup } from './session-groups.ts';
+import { tlsOf, tlsVersions } from './session-tls.ts';
+
+export const deprecatedTlsSession: Check = {
+  id: 'deprecated-tls-session',
+  title: 'Session with a deprecated TLS version',
+  severity: 'high',
+  rationale:
+    'TLS 1.0 and 1.1 rest on MD5 and SHA-1 and on ciphers with known attacks; RFC 8996 forbids their use, PCI DSS and most audits do too.',
+  remedy: `Client: upgrade the driver or the TLS library it uses (OpenSSL 1.0.1, Java 8, .NET Framework 4.6.2 or Windows Server 2016 are the oldest with TLSv1.2), and remove settings that pin an old version (ssl_max_protocol_version, jdk.tls.client.protocols).
+Then refuse old versions on the server: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf();
+RDS and Aurora: set ssl_min_protocol_version = TLSv1.2 in the parameter group.`,
+  references: [
+    'https://www.rfc-editor.org/rfc/rfc8996',
+    'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-MIN-PROTOCOL-VERSION',
+  ],
+  evaluate: (snapshot, { minTlsVersion }) =>
+    checkSessions(
+      snapshot,
+      (session) => tlsOf(session, ({ version }) => isOlderThan(version, minTlsVersion)),
+      (group) => {
+        const { evidence, ...who } = describeGroup(group);
+        return {
+          ...who,
+          severity: 'high',
+          title: deprecatedTlsSession.title,
+          evidence: { tlsVersion: tlsVersions(group), atLeast: minTlsVersion, ...evidence },
+        };
+      },
+    ),
+};

@@ -1,0 +1,66 @@
+// One snapshot through every check: outcomes, findings, and the verdict on the target.
+
+import { displayText } from '../model/display.ts';
+import type { Finding, Outcome, Problem, Verdict } from '../model/finding.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Check } from './check.ts';
+import { fingerprint } from './fingerprint.ts';
+import { CHECKS } from './registry.ts';
+
+export interface Evaluation {
+  readonly verdict: Verdict;
+  /** One for each check, in the registry's order. */
+  readonly outcomes: readonly { readonly check: string; readonly outcome: Outcome }[];
+  readonly findings: readonly Finding[];
+}
+
+/** Never throws: a check that does is an outcome of its own, and keeps the target from being called clean. */
+export function evaluate(snapshot: Snapshot, policy: Policy, checks: readonly Check[] = CHECKS): Evaluation {
+  const results = checks.map((check) => ({ check, outcome: run(check, snapshot, policy) }));
+  const findings = results.flatMap(({ check, outcome }) =>
+    outcome.status === 'fail' ? outcome.problems.map((problem) => finding(check, snapshot.target.name, problem)) : [],
+  );
+  const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome }));
+  const sawAll = outcomes.every(({ outcome }) => isComplete(outcome));
+  return { verdict: verdictOf(snapshot, findings, sawAll), outcomes, findings };
+}
+
+function run(check: Check, snapshot: Snapshot, policy: Policy): Outcome {
+  try {
+    return check.evaluate(snapshot, policy);
+  } catch (error) {
+    const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
+    return { status: 'error', reason: `the check crashed (${displayText(what, 200)}): a defect of pg-tls-auditor` };
+  }
+}
+
+function isComplete(outcome: Outcome): boolean {
+  return outcome.status === 'fail'
+    ? outcome.incomplete === undefined
+    : outcome.status === 'pass' || outcome.status === 'not-applicable';
+}
+
+function verdictOf({ failure }: Snapshot, findings: readonly Finding[], sawAll: boolean): Verdict {
+  if (failure !== undefined) return 'not-audited';
+  if (!sawAll) return 'unknown';
+  return findings.length > 0 ? 'findings' : 'clean';
+}
+
+function finding(check: Check, target: string, problem: Problem): Finding {
+  const { severity, title, role, database, application, clients, count, evidence, remedy } = problem;
+  return {
+    fingerprint: fingerprint(check.id, target, problem),
+    check: check.id,
+    severity,
+    target,
+    title,
+    role,
+    database,
+    application,
+    clients,
+    count,
+    evidence,
+    remedy: remedy ?? check.remedy,
+  };
+}

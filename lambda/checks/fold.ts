@@ -1,0 +1,9 @@
+// Names that programs number: `worker-17` and `worker-18` are one thing to fix.
+
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
+const DIGITS = /\d+/g;
+
+/** The name with every UUID and run of digits replaced by `#`. Folding twice changes nothing more. */
+export function fold(name: string): string {
+  return name.replace(UUID, '#').replace(DIGITS, '#');
+}

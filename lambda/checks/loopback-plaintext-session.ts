@@ -1,0 +1,27 @@
+// Unencrypted sessions that stay on the server's own host, as far as PostgreSQL can tell.
+
+import type { Check } from './check.ts';
+import { checkSessions } from './session-check.ts';
+import { describeGroup } from './session-groups.ts';
+
+export const loopbackPlaintextSession: Check = {
+  id: 'loopback-plaintext-session',
+  title: 'Unencrypted session over loopback',
+  severity: 'info',
+  rationale:
+    'It does not leave the host as PostgreSQL sees it. A pooler, sidecar or tunnel on that host may have carried it there over a network, though: then its outer leg is what must be encrypted.',
+  remedy: `Find out what connects there. If it is a pooler or tunnel, check that clients reach it over TLS, and set policy.loopback to "network" to judge these sessions like any other.
+If it is a local program, let it use the Unix socket, or TLS; set policy.loopback to "ignore" once you know them all.`,
+  references: ['https://www.postgresql.org/docs/current/auth-pg-hba-conf.html'],
+  evaluate: (snapshot, { loopback }) => {
+    if (loopback === 'ignore') return { status: 'not-applicable', reason: 'policy.loopback is "ignore"' };
+    if (loopback === 'network') {
+      return { status: 'not-applicable', reason: 'policy.loopback is "network": plaintext-session judges them' };
+    }
+    return checkSessions(
+      snapshot,
+      ({ transport }) => transport === 'loopback',
+      (group) => ({ ...describeGroup(group), severity: 'info', title: loopbackPlaintextSession.title }),
+    );
+  },
+};

@@ -1,0 +1,35 @@
+// Sessions over the network that nothing encrypts.
+
+import type { Problem } from '../model/finding.ts';
+import type { Check } from './check.ts';
+import { checkSessions } from './session-check.ts';
+import { describeGroup, type SessionGroup } from './session-groups.ts';
+
+export const plaintextSession: Check = {
+  id: 'plaintext-session',
+  title: 'Unencrypted session over the network',
+  severity: 'high',
+  severityNote: 'critical for superusers and replication',
+  rationale:
+    'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
+  remedy: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC).
+Then refuse plaintext on the server. pg_hba.conf: replace "host" rules for network addresses by "hostssl all all all scram-sha-256", then SELECT pg_reload_conf();
+RDS and Aurora: set rds.force_ssl = 1 in the parameter group. Cloud SQL: sslMode ENCRYPTED_ONLY. Azure: require_secure_transport = on.`,
+  references: [
+    'https://www.postgresql.org/docs/current/libpq-ssl.html',
+    'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html',
+  ],
+  evaluate: (snapshot, { loopback }) =>
+    checkSessions(
+      snapshot,
+      ({ transport }) => transport === 'plaintext' || (transport === 'loopback' && loopback === 'network'),
+      (group) => ({ ...describeGroup(group), ...judge(group) }),
+    ),
+};
+
+function judge({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+  if (superuser) return { severity: 'critical', title: 'Unencrypted session of a superuser over the network' };
+  if (kind === 'replication') return { severity: 'critical', title: 'Unencrypted replication over the network' };
+  return { severity: 'high', title: plaintextSession.title };
+}

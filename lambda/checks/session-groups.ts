@@ -1,0 +1,68 @@
+// Sessions grouped by what a person would fix: one client of one role in one database, however often it connects.
+
+import { displayText } from '../model/display.ts';
+import type { Problem } from '../model/finding.ts';
+import type { Session } from '../model/snapshot.ts';
+import { clientNetworks } from './client-networks.ts';
+import { fold } from './fold.ts';
+
+/** At least one session; all of the same role, database, folded application name, kind and power. */
+export interface SessionGroup {
+  readonly sessions: readonly Session[];
+  readonly first: Session;
+}
+
+/** The groups of those sessions, in the order in which their first sessions came. */
+export function groupSessions(sessions: Iterable<Session>): readonly SessionGroup[] {
+  const groups = new Map<string, Session[]>();
+  const folded = new Map<string, string>();
+  for (const session of sessions) {
+    const { role, database, application, kind, superuser } = session;
+    let pattern = folded.get(application);
+    if (pattern === undefined) {
+      pattern = fold(application);
+      folded.set(application, pattern);
+    }
+    const key = JSON.stringify([role, database, pattern, kind, superuser]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [session]);
+    else group.push(session);
+  }
+  return [...groups.values()].map((group) => ({ sessions: group, first: group[0] as Session }));
+}
+
+/** What problems about sessions have in common: who, from where, how many, since when. */
+export function describeGroup({
+  sessions,
+  first,
+}: SessionGroup): Pick<Problem, 'role' | 'database' | 'application' | 'subject' | 'clients' | 'count' | 'evidence'> {
+  const applications = new Set(sessions.map(({ application }) => application));
+  const name = applications.size === 1 ? first.application : fold(first.application);
+  const examples = [...applications].slice(0, 3).map((application) => displayText(application));
+  const [oldest = first.startedAt] = sessions.map(({ startedAt }) => startedAt).sort();
+  return {
+    role: show(first.role),
+    database: show(first.database),
+    application: displayText(name),
+    subject: first.kind === 'replication' ? 'replication' : undefined,
+    clients: clientNetworks(sessions.flatMap(({ clientAddress }) => clientAddress ?? [])),
+    count: sessions.length,
+    evidence: {
+      ...(first.kind === 'replication' ? { kind: 'replication' } : {}),
+      ...(applications.size > 1 ? { applications: examples } : {}),
+      ...(isProvidersOwn(first.role) ? { note: `${show(first.role)} is a role of the database's provider` } : {}),
+      oldestSession: oldest,
+    },
+  };
+}
+
+/** Roles by which providers run their own sessions: labelled, so that nobody looks for the client, never dropped. */
+const PROVIDERS_OWN_ROLES: readonly string[] = ['rdsadmin', 'cloudsqladmin', 'azuresu', 'cloud_admin'];
+
+function isProvidersOwn(role: string | undefined): boolean {
+  return role !== undefined && PROVIDERS_OWN_ROLES.includes(role);
+}
+
+function show(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : displayText(name);
+}

@@ -1,0 +1,33 @@
+// What a run counts, for dashboards and alarms, in CloudWatch's embedded metric format.
+
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { countBySeverity, targetsByVerdict } from '../report/digest.ts';
+import type { Report } from '../report/schema.ts';
+
+export interface RunMetrics {
+  readonly report: Report;
+  /** Whether the run was over every target, as the schedule asks for: only then do the alarms' metrics count it. */
+  readonly everyTarget: boolean;
+}
+
+/** Adds and flushes the metrics of a run that is over and has told whom it had to tell. */
+export function recordRun(metrics: Metrics, { report, everyTarget }: RunMetrics): void {
+  const targets = targetsByVerdict(report);
+  const findings = countBySeverity(report.findings);
+  const count = (name: string, value: number): void => void metrics.addMetric(name, MetricUnit.Count, value);
+  if (everyTarget) {
+    // Read by alarms (lib/alarms.ts): also when 0, which ends an alarm.
+    count('RunsCompleted', 1);
+    count('TargetsNotAudited', targets['not-audited'].length);
+  }
+  count('TargetsAudited', report.targets.length - targets['not-audited'].length);
+  count('TargetsNotFullySeen', targets.unknown.length);
+  count('FindingsCritical', findings.critical);
+  count('FindingsHigh', findings.high);
+  count('FindingsMedium', findings.medium);
+  count('FindingsLow', findings.low);
+  count('FindingsInfo', findings.info);
+  const duration = Date.parse(report.finishedAt) - Date.parse(report.startedAt);
+  metrics.addMetric('RunDuration', MetricUnit.Milliseconds, duration);
+  metrics.publishStoredMetrics();
+}

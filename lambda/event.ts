@@ -1,0 +1,70 @@
+// What the function may be invoked with: the schedule's event, or a request by hand. Anything else is refused.
+
+import * as z from 'zod';
+
+const scheduledEvent = z.object({
+  source: z.enum(['aws.scheduler', 'aws.events']),
+  'detail-type': z.literal('Scheduled Event'),
+});
+
+const request = z.strictObject({
+  targets: z.array(z.string()).min(1).optional(),
+  notify: z.boolean().optional(),
+  testAlert: z.boolean().optional(),
+});
+
+/** What a run is to do. */
+export interface RunRequest {
+  readonly trigger: 'schedule' | 'hand';
+  /** Names of the targets to audit; undefined is all of them. */
+  readonly targets: readonly string[] | undefined;
+  /** Whether findings are published. */
+  readonly notify: boolean;
+  /** Whether a test message is published, before and beside everything else. */
+  readonly testAlert: boolean;
+}
+
+/** An event that says nothing this function understands. The message says what it does. */
+export class EventError extends Error {
+  override readonly name = 'EventError';
+}
+
+const ALLOWED =
+  'Allowed: EventBridge\'s scheduled event, or {"targets": ["<name>", …], "notify": true|false, "testAlert": true|false}, each optional, {} for everything';
+
+/**
+ * @param targetNames of the configuration
+ * @throws EventError
+ */
+export function parseEvent(event: unknown, targetNames: readonly string[]): RunRequest {
+  if (scheduledEvent.safeParse(event).success) {
+    return { trigger: 'schedule', targets: undefined, notify: true, testAlert: false };
+  }
+  const parsed = request.safeParse(event);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(describe).join('; ');
+    throw new EventError(`The event is not one this function understands: ${problems}. ${ALLOWED}.`);
+  }
+  const { targets, notify = true, testAlert = false } = parsed.data;
+  const strangers = targets?.filter((name) => !targetNames.includes(name)) ?? [];
+  if (strangers.length > 0) {
+    throw new EventError(
+      `The configuration has no target named ${quoted(strangers)}. It has ${quoted(targetNames)}. ${ALLOWED}.`,
+    );
+  }
+  return { trigger: 'hand', targets, notify, testAlert };
+}
+
+/** Names keys and types, not values: an event may hold anything. */
+function describe(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') return `${quoted(issue.keys)} is not a setting`;
+  if (issue.code === 'invalid_type') return `${path === '' ? 'it' : `"${path}"`} must be of type ${issue.expected}`;
+  return path === '' ? issue.message : `"${path}": ${issue.message}`;
+}
+
+/** At most ten, each cut: names by hand may be anything, and a fleet has thousands. */
+function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => JSON.stringify(name.slice(0, 64)));
+  return names.length > 10 ? `${shown.join(', ')} and ${names.length - 10} more` : shown.join(', ');
+}

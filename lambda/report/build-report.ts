@@ -1,0 +1,117 @@
+// From snapshots and what the checks said of them to the report document. What was not observed is null, never 0.
+
+import type { CertificateFacts } from '../model/certificate.ts';
+import { displayText } from '../model/display.ts';
+import type { Finding, Outcome, Verdict } from '../model/finding.ts';
+import type { Observed } from '../model/observed.ts';
+import type { Policy } from '../model/policy.ts';
+import { type Link, type Sessions, type Snapshot, TRANSPORTS } from '../model/snapshot.ts';
+import { compareFindings } from './digest.ts';
+import type { Report, ReportFinding, ReportTarget } from './schema.ts';
+
+/** One target's snapshot with what the checks made of it. */
+export interface AuditedTarget {
+  readonly snapshot: Snapshot;
+  readonly verdict: Verdict;
+  readonly outcomes: readonly { readonly check: string; readonly outcome: Outcome }[];
+  readonly findings: readonly Finding[];
+}
+
+export interface Run {
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly policy: Policy;
+  /** In the order of the configuration. */
+  readonly audited: readonly AuditedTarget[];
+}
+
+/** Certificate names are chosen by whoever issued them; longer ones are shown cut. */
+const NAME_LENGTH = 200;
+
+export function buildReport({ startedAt, finishedAt, policy, audited }: Run): Report {
+  return {
+    schemaVersion: 1,
+    startedAt,
+    finishedAt,
+    policy: { ...policy, certificateExpiryDays: { ...policy.certificateExpiryDays } },
+    targets: audited.map(reportTarget),
+    findings: audited.flatMap(({ findings }) => findings.map(reportFinding)).sort(compareFindings),
+  };
+}
+
+function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTarget {
+  const { target, failure, link, server, serverChain, sessions } = snapshot;
+  return {
+    name: target.name,
+    host: target.host ?? null,
+    port: target.port ?? null,
+    labels: { ...target.labels },
+    verdict,
+    ...(failure === undefined ? {} : { error: failure }),
+    link: link.known ? reportLink(link.value, serverChain) : null,
+    server: server.known ? { ...server.value, version: displayText(server.value.version) } : null,
+    sessions: sessions.known ? countSessions(sessions.value) : null,
+    checks: outcomes.map(({ check, outcome }) => reportOutcome(check, outcome)),
+  };
+}
+
+function reportLink(link: Link, chain: Observed<readonly CertificateFacts[]>): NonNullable<ReportTarget['link']> {
+  const { serverView, timings, ...facts } = link;
+  return {
+    ...facts,
+    serverView: serverView.known ? serverView.value : null,
+    certificates: (chain.known ? chain.value : []).map((certificate) => ({
+      subject: displayText(certificate.subject, NAME_LENGTH),
+      issuer: displayText(certificate.issuer, NAME_LENGTH),
+      notBefore: certificate.notBefore,
+      notAfter: certificate.notAfter,
+      subjectAltNames: certificate.subjectAltNames.map((name) => displayText(name, NAME_LENGTH)),
+      sha256: certificate.sha256,
+    })),
+    timings: { ...timings },
+  };
+}
+
+function countSessions({ visible, hidden }: Sessions): NonNullable<ReportTarget['sessions']> {
+  const byTransport = Object.fromEntries(TRANSPORTS.map((transport) => [transport, 0])) as Record<
+    (typeof TRANSPORTS)[number],
+    number
+  >;
+  const byTlsVersion = new Map<string, number>();
+  for (const { transport, tls } of visible) {
+    byTransport[transport] += 1;
+    if (tls !== undefined) byTlsVersion.set(tls.version, (byTlsVersion.get(tls.version) ?? 0) + 1);
+  }
+  return {
+    total: visible.length,
+    hidden,
+    byTransport,
+    byTlsVersion: Object.fromEntries([...byTlsVersion].map(([version, count]) => [displayText(version), count])),
+  };
+}
+
+function reportOutcome(id: string, outcome: Outcome): ReportTarget['checks'][number] {
+  const reason =
+    outcome.status === 'fail' ? outcome.incomplete : outcome.status === 'pass' ? undefined : outcome.reason;
+  return { id, status: outcome.status, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** Without the keys that have no value: a document of its own, not a view of ours. */
+function reportFinding(finding: Finding): ReportFinding {
+  const { fingerprint, check, severity, target, title, role, database, application, clients, count } = finding;
+  return {
+    fingerprint,
+    check,
+    severity,
+    target,
+    title,
+    ...(role === undefined ? {} : { role }),
+    ...(database === undefined ? {} : { database }),
+    ...(application === undefined ? {} : { application }),
+    ...(clients === undefined ? {} : { clients: [...clients] }),
+    ...(count === undefined ? {} : { count }),
+    evidence: finding.evidence as ReportFinding['evidence'],
+    remedy: finding.remedy,
+  };
+}
