@@ -110,11 +110,6 @@ const targetSchema = z.strictObject({
     .describe('Free labels, e.g. the owning team.'),
 });
 
-const arn = (service: string) =>
-  z
-    .string()
-    .regex(new RegExp(`^arn:[\\w-]+:${service}:[\\w-]*:\\d{12}:.+$`), `must be an ARN of the service ${service}`);
-
 const deploymentSchema = z.strictObject({
   vpc: z
     .strictObject({
@@ -126,7 +121,7 @@ const deploymentSchema = z.strictObject({
         .optional(),
     })
     .optional()
-    .describe('Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS and CloudWatch Logs.'),
+    .describe('Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager and SNS.'),
   reservedConcurrency: z
     .number()
     .int()
@@ -134,17 +129,30 @@ const deploymentSchema = z.strictObject({
     .max(100)
     .optional()
     .describe('Reserved concurrency of the function. Unset by default: a new account refuses any reservation.'),
-  memoryMiB: z.number().int().min(256).max(10240).default(1024),
-  timeoutMinutes: z.number().int().min(1).max(15).default(5),
+  memoryMiB: z
+    .number()
+    .int()
+    .min(256)
+    .max(10240)
+    .default(1024)
+    .describe('Memory of the function, and with it its share of a processor.'),
+  timeoutMinutes: z
+    .number()
+    .int()
+    .min(1)
+    .max(15)
+    .default(5)
+    .describe('Minutes a run may take. Targets it leaves no time for are reported as not audited.'),
   logRetentionDays: z
     .union(
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653].map(
         (d) => z.literal(d),
       ),
     )
-    .default(90),
+    .default(90)
+    .describe('Days the log is kept: the evidence of what each run saw.'),
   secretKmsKeyArns: z
-    .array(arn('kms'))
+    .array(z.string().regex(/^arn:[\w-]+:kms:[\w-]*:\d{12}:.+$/, 'must be the ARN of a KMS key'))
     .default([])
     .describe('Customer-managed KMS keys that encrypt the secrets named in this file.'),
   topicEncryption: z

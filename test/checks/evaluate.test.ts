@@ -1,0 +1,112 @@
+// From a snapshot to a verdict: never better than what was seen.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Check } from '../../lambda/checks/check.ts';
+import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { CHECKS } from '../../lambda/checks/registry.ts';
+import type { Outcome, Verdict } from '../../lambda/model/finding.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import { SEVERITIES } from '../../lambda/model/severity.ts';
+import * as make from '../support/snapshots.ts';
+
+const CHECKS_FOLDER = join(import.meta.dirname, '..', '..', 'lambda', 'checks');
+
+function saying(outcome: Outcome | Error): Check {
+  return {
+    id: 'test-check',
+    title: 'A test',
+    severity: 'medium',
+    rationale: 'Because.',
+    remedy: 'The general remedy.',
+    references: [],
+    evaluate: () => {
+      if (outcome instanceof Error) throw outcome;
+      return outcome;
+    },
+  };
+}
+
+const PROBLEM = { severity: 'high', title: 'Wrong', evidence: {} } as const;
+
+describe('the verdict', () => {
+  test.each<[string, Outcome | Error, Verdict]>([
+    ['every check passes', { status: 'pass' }, 'clean'],
+    ['a check does not apply', { status: 'not-applicable', reason: 'no' }, 'clean'],
+    ['there is a finding', { status: 'fail', problems: [PROBLEM] }, 'findings'],
+    ['a check could not see', { status: 'unknown', reason: 'no row' }, 'unknown'],
+    [
+      'a check found something and could not see the rest',
+      { status: 'fail', problems: [PROBLEM], incomplete: 'x' },
+      'unknown',
+    ],
+    ['a check says it crashed', { status: 'error', reason: 'x' }, 'unknown'],
+    ['a check crashes', new TypeError('boom'), 'unknown'],
+  ])('when %s', (_when, outcome, verdict) => {
+    expect(evaluate(make.healthySnapshot(), make.POLICY, [saying({ status: 'pass' }), saying(outcome)]).verdict).toBe(
+      verdict,
+    );
+  });
+
+  test('of a target that was not audited is never anything else', () => {
+    const { verdict, findings } = evaluate(make.failedSnapshot(), make.POLICY);
+    expect(verdict).toBe('not-audited');
+    expect(findings.map(({ check }) => check)).toEqual(['target-not-audited']);
+  });
+
+  test('of a healthy target by every check there is is clean', () => {
+    expect(evaluate(make.healthySnapshot(), make.POLICY)).toMatchObject({ verdict: 'clean', findings: [] });
+  });
+
+  test.each([
+    ['a blind role', { visibility: known({ role: 'a', seesAllSessions: false }) }],
+    ['hidden sessions', { sessions: known({ visible: [], hidden: 1 }) }],
+    ['unknown sessions', { sessions: unknown('x') }],
+    ['unknown visibility', { visibility: unknown('x') }],
+    ['an unknown chain', { serverChain: unknown('x') }],
+    ['unknown credentials', { credentials: unknown('x') }],
+  ])('with %s is unknown, not clean', (_what, overrides) => {
+    expect(evaluate(make.healthySnapshot([], overrides), make.POLICY).verdict).toBe('unknown');
+  });
+});
+
+describe('a check that crashes', () => {
+  test('is told with its error, keeps the other checks working, and can smuggle nothing out', () => {
+    const evil = new TypeError(`\u001b[2J${'x'.repeat(10_000)}`);
+    const { outcomes } = evaluate(make.healthySnapshot(), make.POLICY, [saying(evil), saying({ status: 'pass' })]);
+    expect(outcomes.map(({ outcome }) => outcome.status)).toEqual(['error', 'pass']);
+    const reason = JSON.stringify(outcomes[0]);
+    expect(reason).toContain('TypeError');
+    expect(reason).not.toContain('\\u001b[');
+    expect(reason.length).toBeLessThan(500);
+  });
+});
+
+describe('a finding', () => {
+  test("has the problem's remedy, or the check's", () => {
+    const problems = [PROBLEM, { ...PROBLEM, subject: 'other', remedy: 'The special remedy.' }];
+    const { findings } = evaluate(make.healthySnapshot(), make.POLICY, [saying({ status: 'fail', problems })]);
+    expect(findings.map(({ remedy }) => remedy)).toEqual(['The general remedy.', 'The special remedy.']);
+    expect(new Set(findings.map(({ fingerprint }) => fingerprint)).size).toBe(2);
+  });
+});
+
+describe('the registry', () => {
+  test('holds every check there is a file for, each once, under the name of its file', () => {
+    const files = readdirSync(CHECKS_FOLDER).map((file) => file.replace(/\.ts$/, ''));
+    const ids = CHECKS.map(({ id }) => id);
+    const support = ['check', 'cipher-strength', 'client-networks', 'evaluate', 'fingerprint', 'fold', 'registry'];
+    const shared = [...support, 'session-check', 'session-groups', 'session-tls'];
+    expect(ids.toSorted()).toEqual(files.filter((file) => !shared.includes(file)).toSorted());
+  });
+
+  test.each(CHECKS)('$id explains itself: why, how to fix it, and where the rule comes from', (check) => {
+    expect(SEVERITIES).toContain(check.severity);
+    expect(check.title).toMatch(/^[A-Z][^.]*$/);
+    expect(check.rationale).toMatch(/^[A-Z].{40,}\.$/s);
+    expect(check.remedy).toMatch(/^[A-Z].{40,}[.;]$/s);
+    expect(check.references.length).toBeGreaterThan(0);
+    for (const reference of check.references) expect(new URL(reference).protocol).toBe('https:');
+  });
+});

@@ -1,0 +1,118 @@
+// The direction of imports: config, targets, collect, checks, report, deliver; nothing points back.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { findCycle, type Import, importsOf, readImports } from './support/module-graph.ts';
+
+const imports = readImports(['bin', 'lib', 'lambda', 'scripts', 'demo', 'bench', 'test']);
+const { devDependencies } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+  devDependencies: Readonly<Record<string, string>>;
+};
+
+interface Rule {
+  readonly name: string;
+  readonly from: RegExp;
+  readonly forbids: (imported: Import) => boolean;
+}
+
+const ours = ({ kind }: Import): boolean => kind === 'ours';
+const outside =
+  (allowed: RegExp) =>
+  (imported: Import): boolean =>
+    ours(imported) && !allowed.test(imported.to);
+
+const RULES: readonly Rule[] = [
+  { name: 'the model imports nothing else of ours', from: /^lambda\/model\//, forbids: outside(/^lambda\/model\//) },
+  { name: 'checks know the model only', from: /^lambda\/checks\//, forbids: outside(/^lambda\/(model|checks)\//) },
+  { name: 'reports know the model only', from: /^lambda\/report\//, forbids: outside(/^lambda\/(model|report)\//) },
+  {
+    name: 'collecting knows the model only',
+    from: /^lambda\/collect\//,
+    forbids: outside(/^lambda\/(model|collect)\//),
+  },
+  {
+    name: 'delivering knows the model and reports only',
+    from: /^lambda\/deliver\//,
+    forbids: outside(/^lambda\/(model|report|deliver)\//),
+  },
+  {
+    name: 'model, checks and reports touch no clock, network, environment, file or log',
+    from: /^lambda\/(model|checks|report)\//,
+    forbids: ({ to, kind }) =>
+      (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
+      (kind === 'package' && !['zod', 'ipaddr.js', 'cli-table3'].includes(to)),
+  },
+  {
+    name: 'the function needs neither CDK nor the command line',
+    from: /^lambda\//,
+    forbids: ({ to }) => /^(lib\/|bin\/|aws-cdk-lib$|constructs$|commander$)/.test(to),
+  },
+  {
+    name: 'the terminal table stays out of the function',
+    from: /^lambda\/(?!report\/table\.ts)/,
+    forbids: ({ to }) => to === 'cli-table3' || to === 'lambda/report/table.ts',
+  },
+  {
+    name: 'the stack reads the configuration and never runs the function',
+    from: /^(lib\/|bin\/app\.ts$)/,
+    forbids: ({ to, typeOnly }) =>
+      to.startsWith('lambda/') && !typeOnly && !/^lambda\/(config\.ts|config-file\.ts|model\/)/.test(to),
+  },
+  {
+    name: 'the command line needs no CDK',
+    from: /^bin\/(?!app\.ts)/,
+    forbids: ({ to }) => /^(lib\/|aws-cdk-lib$|constructs$)/.test(to),
+  },
+  {
+    name: 'nothing that is shipped needs tests, the demo or benchmarks',
+    from: /^(bin|lib|lambda|scripts)\//,
+    forbids: ({ to }) => /^(test|demo|bench)\//.test(to),
+  },
+  {
+    name: 'nothing that is shipped needs a development dependency',
+    from: /^(bin|lib|lambda)\//,
+    forbids: ({ to, kind, typeOnly }) => kind === 'package' && !typeOnly && to in devDependencies,
+  },
+];
+
+describe('imports', () => {
+  test.each(RULES)('$name', ({ from, forbids }) => {
+    const concerned = imports.filter((imported) => from.test(imported.from));
+    expect(concerned, 'a rule about no module at all tests nothing').not.toEqual([]);
+    expect(concerned.filter(forbids).map((imported) => `${imported.from} imports ${imported.to}`)).toEqual([]);
+  });
+
+  test('go round in no circle', () => {
+    expect(findCycle(imports.filter(({ typeOnly }) => !typeOnly))).toBeUndefined();
+  });
+
+  test('are found in every form, with the types told apart', () => {
+    const source = `
+      import { a } from './a.ts';
+      import type { B } from './b.ts';
+      import { type C } from '../c.ts';
+      export { d } from './d.ts';
+      import 'reflect-metadata';
+      import { send } from '@aws-sdk/client-sns/dist';
+      import { join } from 'node:path';
+      const e = await import('./e.ts');`;
+    const found = importsOf('lambda/x/y.ts', source).map(({ to, kind, typeOnly }) => [to, kind, typeOnly]);
+    expect(found.toSorted()).toEqual([
+      ['@aws-sdk/client-sns', 'package', false],
+      ['lambda/c.ts', 'ours', true],
+      ['lambda/x/a.ts', 'ours', false],
+      ['lambda/x/b.ts', 'ours', true],
+      ['lambda/x/d.ts', 'ours', false],
+      ['lambda/x/e.ts', 'ours', false],
+      ['node:path', 'node', false],
+      ['reflect-metadata', 'package', false],
+    ]);
+  });
+
+  test('that go round in a circle are told as the path that closes it', () => {
+    const edge = (from: string, to: string): Import => ({ from, to, kind: 'ours', typeOnly: false });
+    expect(findCycle([edge('a', 'b'), edge('b', 'c'), edge('c', 'b')])).toEqual(['b', 'c', 'b']);
+    expect(findCycle([edge('a', 'b'), edge('a', 'c'), edge('b', 'c')])).toBeUndefined();
+  });
+});

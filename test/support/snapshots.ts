@@ -1,0 +1,119 @@
+// Snapshots for tests: a healthy target, to spoil in one place.
+
+import type { CertificateFacts } from '../../lambda/model/certificate.ts';
+import type { Failure } from '../../lambda/model/failure.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import type { Policy } from '../../lambda/model/policy.ts';
+import type { Session, SessionTls, Snapshot } from '../../lambda/model/snapshot.ts';
+
+/** When every snapshot here is taken. */
+export const NOW = '2026-11-10T06:15:02.000Z';
+
+/** The policy that an empty configuration has. */
+export const POLICY: Policy = {
+  minTlsVersion: 'TLSv1.2',
+  preferredTlsVersion: 'TLSv1.3',
+  cipherProfile: 'mozilla-intermediate',
+  loopback: 'info',
+  certificateExpiryDays: { medium: 30, high: 14, critical: 7 },
+};
+
+let nextPid = 1000;
+
+/** A session over TLSv1.3. */
+export function session(overrides: Partial<Session> = {}): Session {
+  nextPid += 1;
+  return {
+    pid: nextPid,
+    role: 'app',
+    database: 'shop',
+    application: 'checkout',
+    kind: 'client',
+    superuser: false,
+    transport: 'tls',
+    clientAddress: '10.0.1.7',
+    tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', bits: 256 },
+    startedAt: '2026-11-10T05:00:00.000Z',
+    ...overrides,
+  };
+}
+
+/** A session over TLS of which nothing else matters. */
+export function tlsSession(tls: Partial<SessionTls>, overrides: Partial<Session> = {}): Session {
+  return session({
+    tls: { version: 'TLSv1.2', cipher: 'ECDHE-RSA-AES256-GCM-SHA384', bits: 256, ...tls },
+    ...overrides,
+  });
+}
+
+/** A session over the network that nothing encrypts. */
+export function plaintextSession(overrides: Partial<Session> = {}): Session {
+  return session({ transport: 'plaintext', tls: undefined, ...overrides });
+}
+
+/** A leaf certificate with half a year left. */
+export function certificate(overrides: Partial<CertificateFacts> = {}): CertificateFacts {
+  return {
+    subject: 'CN=orders.db.example.com',
+    issuer: 'CN=Example Root CA',
+    notBefore: '2026-01-01T00:00:00Z',
+    notAfter: '2027-06-01T00:00:00Z',
+    subjectAltNames: ['DNS:orders.db.example.com'],
+    serialNumber: '01',
+    sha256: 'ab'.repeat(32),
+    publicKey: { type: 'ec', bits: 256 },
+    signatureAlgorithm: 'ecdsa-with-SHA256',
+    selfSigned: false,
+    ...overrides,
+  };
+}
+
+/** The snapshot of a target where all is well, with those sessions. */
+export function healthySnapshot(
+  sessions: readonly Session[] = [session()],
+  overrides: Partial<Snapshot> = {},
+): Snapshot {
+  return {
+    target: { name: 'orders', host: 'orders.db.example.com', port: 5432, labels: {} },
+    takenAt: NOW,
+    credentials: known({ source: 'secret prod/orders' }),
+    serverChain: known([certificate()]),
+    link: known({
+      tlsVersion: 'TLSv1.3',
+      cipher: 'TLS_AES_256_GCM_SHA384',
+      authorized: true,
+      verifiedName: 'orders.db.example.com',
+      sslNegotiation: 'postgres',
+      authentication: 'scram-sha-256-plus',
+      channelBinding: true,
+      serverView: known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' }),
+      timings: { tcp: 0.4, tlsHandshake: 4.1, authentication: 9.3, queries: 6.2 },
+      roundTrips: 1,
+      attempts: 1,
+    }),
+    server: known({ version: '18.4', inRecovery: false }),
+    visibility: known({ role: 'tls_auditor', seesAllSessions: true }),
+    sessions: known({ visible: sessions, hidden: 0 }),
+    ...overrides,
+  };
+}
+
+/** The snapshot of a target whose audit ended early, before anything was known. */
+export function failedSnapshot(failure: Partial<Failure> = {}): Snapshot {
+  const unseen = unknown('the target was not audited');
+  return healthySnapshot([], {
+    failure: {
+      cause: 'connection-refused',
+      phase: 'tcp',
+      message: 'orders.db.example.com:5432 refuses TCP connections (ECONNREFUSED)',
+      remedy: 'check that PostgreSQL runs there',
+      ...failure,
+    },
+    credentials: unseen,
+    serverChain: unseen,
+    link: unseen,
+    server: unseen,
+    visibility: unseen,
+    sessions: unseen,
+  });
+}
