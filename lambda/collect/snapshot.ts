@@ -89,7 +89,7 @@ class Progress {
   }
 
   failed(failure: Failure): Snapshot {
-    const unseen = unknown(`the target was not audited: ${failure.message}`);
+    const unseen = unknown('the target was not audited');
     return {
       ...this.snapshot(),
       failure,

@@ -1,0 +1,74 @@
+// What the function may be invoked with, and how it refuses the rest.
+
+import { describe, expect, test } from 'vitest';
+import { EventError, parseEvent } from '../lambda/event.ts';
+
+const TARGETS = ['orders', 'billing'];
+const SCHEDULED = {
+  version: '0',
+  id: '3f2504e0-4f89-11d3-9a0c-0305e82c3301',
+  'detail-type': 'Scheduled Event',
+  source: 'aws.scheduler',
+  account: '123456789012',
+  time: '2026-11-10T06:15:00Z',
+  region: 'eu-west-1',
+  resources: ['arn:aws:scheduler:eu-west-1:123456789012:schedule/default/x'],
+  detail: {},
+};
+const EVERYTHING = { targets: undefined, notify: true, testAlert: false };
+
+describe('an event', () => {
+  test.each(['aws.scheduler', 'aws.events'])('of the schedule (%s) audits everything and tells', (source) => {
+    expect(parseEvent({ ...SCHEDULED, source }, TARGETS)).toEqual({ trigger: 'schedule', ...EVERYTHING });
+  });
+
+  test.each([
+    [{}, EVERYTHING],
+    [{ targets: ['orders'] }, { ...EVERYTHING, targets: ['orders'] }],
+    [{ notify: false }, { ...EVERYTHING, notify: false }],
+    [{ testAlert: true }, { ...EVERYTHING, testAlert: true }],
+    [
+      { targets: ['billing', 'orders'], notify: false, testAlert: true },
+      { targets: ['billing', 'orders'], notify: false, testAlert: true },
+    ],
+  ])('by hand, %j, is taken as it is', (event, expected) => {
+    expect(parseEvent(event, TARGETS)).toEqual({ trigger: 'hand', ...expected });
+  });
+
+  test.each([
+    ['nothing', null, 'it must be of type object'],
+    ['a text', 'orders', 'it must be of type object'],
+    ['a list', ['orders'], 'it must be of type object'],
+    ["Lambda's example", { key1: 'value1', key2: 'value2' }, '"key1", "key2" is not a setting'],
+    ['a misspelt setting', { target: ['orders'] }, '"target" is not a setting'],
+    ['a name instead of names', { targets: 'orders' }, '"targets" must be of type array'],
+    ['no targets', { targets: [] }, '"targets": Too small'],
+    ['a number for a name', { targets: [1] }, '"targets.0" must be of type string'],
+    ['a text for a switch', { notify: 'false' }, '"notify" must be of type boolean'],
+    [
+      'a target it does not have',
+      { targets: ['orders', 'ordres'] },
+      'no target named "ordres". It has "orders", "billing"',
+    ],
+    [
+      'an event of another service',
+      { ...SCHEDULED, source: 'aws.s3', 'detail-type': 'Object Created' },
+      '"detail-type"',
+    ],
+  ])('that is %s is refused with what is allowed', (_what, event, message) => {
+    const parse = (): unknown => parseEvent(event, TARGETS);
+    expect(parse).toThrow(EventError);
+    expect(parse).toThrow(message);
+    expect(parse).toThrow('Allowed: EventBridge\'s scheduled event, or {"targets"');
+  });
+
+  test('is not quoted beyond its keys: it may hold anything', () => {
+    expect(() => parseEvent({ notify: 'canary-secret', extra: 'canary-secret' }, TARGETS)).not.toThrow('canary-secret');
+  });
+
+  test('with thousands of targets configured is refused in few words', () => {
+    const many = Array.from({ length: 5_000 }, (_, i) => `target-${i}`);
+    expect(() => parseEvent({ targets: ['x'.repeat(10_000)] }, many)).toThrow(/^.{1,900}$/s);
+    expect(() => parseEvent({ targets: ['x'] }, many)).toThrow('and 4990 more');
+  });
+});
