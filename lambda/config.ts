@@ -12,8 +12,8 @@ const secretName = z
   .min(1)
   .max(2048)
   .regex(
-    /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@-]+$/,
-    'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@-), never the secret itself',
+    /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]+$/,
+    'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself',
   )
   .describe('Name or ARN of a Secrets Manager secret.');
 
@@ -52,7 +52,11 @@ const clientCertificate = z
 const host = z
   .string()
   .max(253)
-  .regex(/^[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?$|^::1?$/, 'must be a host name or an IP address, without a port');
+  .regex(
+    // A name, or an IPv6 address: with one colon it would be a name and a port.
+    /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$/,
+    'must be a host name or an IP address, without a port',
+  );
 
 const timeoutSeconds = z
   .number()

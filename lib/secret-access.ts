@@ -49,7 +49,7 @@ export function secretNames(config: Config): readonly string[] {
 /** What would make the grants fail, or grant other than what was meant. */
 export function* secretAccessProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
   const { names, prefixes } = props;
-  const usable = prefixes.filter((prefix) => /^[\w/+=.@-]+$/.test(prefix));
+  const usable = prefixes.filter((prefix) => /^[\w/+=.@!-]+$/.test(prefix));
   for (const prefix of prefixes) {
     if (!usable.includes(prefix)) {
       yield {
