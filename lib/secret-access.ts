@@ -54,7 +54,7 @@ export function* secretAccessProblems(scope: Construct, props: SecretAccessProps
     if (!usable.includes(prefix)) {
       yield {
         path: 'secretNamePrefixes',
-        message: `must be beginnings of secret names (letters, digits and /_+=.@-), without wildcards, got ${JSON.stringify(prefix)}`,
+        message: `must be beginnings of secret names (letters, digits and /_+=.@!-), without wildcards, got ${JSON.stringify(prefix)}`,
       };
     } else if (!names.some((name) => bareName(name).startsWith(prefix))) {
       yield {

@@ -225,8 +225,8 @@ test('beginnings of names that begin nothing, or hold wildcards, are refused', (
   expect(() => synthesize({}, () => ({ secretNamePrefixes: ['prd/', '*', ''] }))).toThrowErrorMatchingInlineSnapshot(`
     [ConfigError: the config of Databases/TlsAuditor has 3 problems:
       secretNamePrefixes: "prd/" begins no secret that the configuration names; it names "prod/orders"
-      secretNamePrefixes: must be beginnings of secret names (letters, digits and /_+=.@-), without wildcards, got "*"
-      secretNamePrefixes: must be beginnings of secret names (letters, digits and /_+=.@-), without wildcards, got ""]
+      secretNamePrefixes: must be beginnings of secret names (letters, digits and /_+=.@!-), without wildcards, got "*"
+      secretNamePrefixes: must be beginnings of secret names (letters, digits and /_+=.@!-), without wildcards, got ""]
   `);
 });
 
