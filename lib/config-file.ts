@@ -1,16 +1,14 @@
-// Finds and reads the configuration file of a deployment.
+// Finds the configuration file of a deployment: its own, or the example.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { ConfigInput } from '../lambda/config.ts';
+import { readConfigDocument } from '../lambda/config-file.ts';
+
+export { ConfigFileError } from '../lambda/config-file.ts';
 
 const OWN = 'auditor.config.json';
 const EXAMPLE = 'auditor.config.example.json';
-
-/** A configuration file that can't be read; the message says what to do. */
-export class ConfigFileError extends Error {
-  override readonly name = 'ConfigFileError';
-}
 
 export interface ConfigFile {
   /** As a person would call it: relative to the working directory. */
@@ -37,26 +35,10 @@ export function readConfigFile({ root, path, cwd }: ConfigFileOptions): ConfigFi
 
 function read(file: string, configuration: 'own' | 'example', root: string, cwd: string): ConfigFile {
   const path = relative(cwd, file) || file;
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const remedy =
-      code === 'ENOENT'
-        ? `copy the example and name your own targets: cp ${relative(cwd, join(root, EXAMPLE))} ${path}`
-        : 'it must be a readable JSON file';
-    throw new ConfigFileError(`${path} can't be read (${code ?? 'unknown cause'}): ${remedy}`, { cause });
-  }
-  try {
-    // The caller validates it: what the file really holds is not known here.
-    return { path, configuration, document: JSON.parse(text.replace(/^\uFEFF/, '')) as ConfigInput };
-  } catch (cause) {
-    // The parser's own message quotes the file, which could hold a secret put in the wrong place.
-    const position = /position (\d+)/.exec((cause as Error).message)?.[1];
-    const before = text.slice(0, position === undefined ? text.length : Number(position)).split('\n');
-    throw new ConfigFileError(
-      `${path} is not JSON: look at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}. Comments and trailing commas are not allowed`,
-    );
-  }
+  const document = readConfigDocument(file, {
+    shownAs: path,
+    whenMissing: `copy the example and name your own targets: cp ${relative(cwd, join(root, EXAMPLE))} ${path}`,
+  });
+  // The caller validates it: what the file really holds is not known here.
+  return { path, configuration, document: document as ConfigInput };
 }

@@ -1,0 +1,76 @@
+// What --help says beside the options.
+
+import { wrap } from '../../lambda/report/wrap.ts';
+
+export const DESCRIPTION =
+  "Shows whether the sessions of PostgreSQL servers are properly encrypted: which clients connect in plaintext or with deprecated TLS, what is wrong with the servers' certificates, and what to change. It only reads, and never calls a server clean that it could not fully see.";
+
+export const AUDIT_DESCRIPTION =
+  'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full.';
+
+type Section = readonly [heading: string, entries: readonly Entry[]];
+/** A term with its explanation, or a line to be typed, which is never broken. */
+type Entry = readonly [term: string, explanation: string] | string;
+
+const EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'every server was fully audited, and no finding is as severe as --fail-on'],
+    ['1', 'there are findings as severe as --fail-on, or worse'],
+    ['2', 'some server could not be audited, or not fully; or the command or the configuration is wrong'],
+  ],
+];
+
+const EXAMPLES: Section = [
+  'Examples:',
+  [
+    'read -rs PGPASSWORD && export PGPASSWORD',
+    'pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem',
+    'pg-tls-auditor audit --config auditor.config.json --target orders',
+    'pg-tls-auditor audit --format json --fail-on high > report.json',
+    'pg-tls-auditor checks',
+  ],
+];
+
+const ENVIRONMENT: Section = [
+  'Environment:',
+  [
+    ['PGPASSWORD', 'the password for --url'],
+    ['PGSSLROOTCERT', 'what --ca is without --ca: a PEM file, or system'],
+    ['AWS_REGION, AWS_PROFILE, …', "the AWS SDK's own, for secrets that a configuration names"],
+    ['NO_COLOR, FORCE_COLOR', 'never or always use colours'],
+  ],
+];
+
+const ROLE: Section = [
+  'The role to log in with:',
+  ["CREATE ROLE tls_auditor LOGIN PASSWORD '…';", 'GRANT pg_monitor TO tls_auditor;'],
+];
+
+/** @param heading styles a heading */
+export function programEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([EXAMPLES, EXIT], width, heading);
+}
+
+/** @param heading styles a heading */
+export function auditEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([EXAMPLES, ENVIRONMENT, EXIT, ROLE], width, heading);
+}
+
+function sections(all: readonly Section[], width: number, heading: (text: string) => string): string {
+  return all
+    .map(([title, entries]) => `\n${heading(title)}\n${entries.flatMap(render(entries, width)).join('\n')}`)
+    .join('\n');
+}
+
+function render(entries: readonly Entry[], width: number): (entry: Entry) => string[] {
+  const widest = Math.max(...entries.map((entry) => (typeof entry === 'string' ? 0 : entry[0].length)));
+  // Where explanations would be squeezed, each stands below its term.
+  const beside = widest + 4 <= width / 2;
+  return (entry) => {
+    if (typeof entry === 'string') return [`  ${entry}`];
+    const [term, explanation] = entry;
+    if (beside) return wrap(explanation, width, `  ${term.padEnd(widest)}  `, ' '.repeat(widest + 4));
+    return [`  ${term}`, ...wrap(explanation, width, '      ')];
+  };
+}

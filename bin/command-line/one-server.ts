@@ -1,0 +1,134 @@
+// The one server that --url names, with the defaults that a configuration would have.
+
+import {
+  type ConnectionString,
+  ConnectionStringError,
+  isConnectionString,
+  parseConnectionString,
+} from '../../lambda/collect/connection-string.ts';
+import { type Config, ConfigError, parseConfig } from '../../lambda/config.ts';
+import type { FailureCause } from '../../lambda/model/failure.ts';
+import type { CaSource } from '../../lambda/model/target.ts';
+import type { Report } from '../../lambda/report/schema.ts';
+import type { AuditOptions, AuditRequest, Environment } from './options.ts';
+import { UsageError } from './usage-error.ts';
+
+const FORM = 'postgres://USER@HOST:5432/DATABASE';
+
+/** TLS settings of libpq in a URL that an option of ours stands for. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  sslrootcert: '--ca FILE',
+  sslcert: '--client-certificate FILE',
+  sslkey: '--client-key FILE',
+  sslnegotiation: '--ssl-negotiation',
+};
+
+/** Settings of a configured target, and the options that say them here. */
+const OPTION_OF: Readonly<Record<string, string>> = {
+  ca: '--ca',
+  tlsServerName: '--tls-server-name',
+  sslNegotiation: '--ssl-negotiation',
+  clientCertificate: '--client-certificate',
+  timeoutSeconds: '--timeout',
+};
+
+/** Remedies name settings of a configuration and secrets. Here they are these. */
+const HINTS: Partial<Readonly<Record<FailureCause, string>>> = {
+  'certificate-untrusted': 'the CAs to trust are named with --ca FILE',
+  'certificate-wrong-host': 'the name in the certificate is given with --tls-server-name NAME',
+  'client-certificate-required': 'the certificate is given with --client-certificate FILE and --client-key FILE',
+  'database-missing': 'the database is the last part of --url',
+  'login-failed': 'the password is taken from PGPASSWORD',
+  'not-postgresql': 'direct TLS is asked for with --ssl-negotiation direct',
+  'password-rejected': 'the password is taken from PGPASSWORD',
+  'timed-out': 'the time it may take is given with --timeout SECONDS',
+};
+
+/** What to say about a server that was named by --url and not audited. */
+export function hint({ targets }: Report): string | undefined {
+  const cause = targets[0]?.error?.cause;
+  return cause === undefined ? undefined : HINTS[cause];
+}
+
+/** @throws UsageError */
+export function oneServer(options: AuditOptions, url: string, environment: Environment): AuditRequest {
+  const { host, password, weakParameters } = readUrl(url);
+  const { targets, concurrency, policy } = withDefaults(options, environment);
+  const fallback = environment.PGPASSWORD === '' ? undefined : environment.PGPASSWORD;
+  return {
+    targets: targets.map((target) => ({ ...target, name: host, credentials: { option: '--url' } })),
+    concurrency,
+    policy,
+    optionContents: { '--url': JSON.stringify({ url, password: fallback }) },
+    notes: [
+      ...(password === undefined
+        ? []
+        : [
+            'warning: the password in --url can be read in the process list and the history of the shell: leave it out of the URL and set PGPASSWORD',
+          ]),
+      ...(password === undefined && fallback === undefined && options.clientCertificate === undefined
+        ? ['note: there is no password: PGPASSWORD is not set']
+        : []),
+      ...(weakParameters.length === 0
+        ? []
+        : [
+            `note: ${weakParameters.join(', ')} in --url has no effect: the audit uses TLS and verifies the server's certificate`,
+          ]),
+      ...Object.entries(INSTEAD)
+        .filter(([name]) => new RegExp(`[?&\\s]${name}\\s*=`, 'i').test(url))
+        .map(([name, option]) => `note: ${name} in --url has no effect: use ${option}`),
+    ],
+  };
+}
+
+function readUrl(url: string): ConnectionString & { readonly host: string } {
+  // What was given is not shown: it may hold a password.
+  if (!isConnectionString(url)) throw new UsageError(`--url must be a connection string such as ${FORM}`);
+  const parsed = parse(url);
+  const { host, user } = parsed;
+  if (host === undefined) throw new UsageError(`--url names no host: ${FORM}`);
+  if (user === undefined) throw new UsageError(`--url names no user: ${FORM}`);
+  return { ...parsed, host };
+}
+
+function parse(url: string): ConnectionString {
+  try {
+    return parseConnectionString(url);
+  } catch (error) {
+    if (error instanceof ConnectionStringError) throw new UsageError(`--url: ${error.message}`);
+    throw error;
+  }
+}
+
+/** A configuration of one target, so that defaults and limits are those of every other. */
+function withDefaults(options: AuditOptions, environment: Environment): Config {
+  const { clientCertificate: certificateFile, clientKey: keyFile } = options;
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    throw new UsageError('--client-certificate and --client-key go together: each names a PEM file');
+  }
+  const target = {
+    name: 'url',
+    // To be replaced: a configuration cannot name an option.
+    credentials: { env: 'PGPASSWORD' },
+    ca: caSources(options, environment),
+    tlsServerName: options.tlsServerName,
+    sslNegotiation: options.sslNegotiation,
+    clientCertificate: certificateFile === undefined ? undefined : { certificateFile, keyFile },
+    timeoutSeconds: options.timeout,
+  };
+  try {
+    return parseConfig({ targets: [target] }, { use: 'command-line' });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const problems = error.problems.map(({ path, message }) => {
+      const setting = /^targets\[0\]\.(\w+)/.exec(path)?.[1] ?? '';
+      return `${OPTION_OF[setting] ?? path} ${message}`;
+    });
+    throw new UsageError(problems.join('\n'), { cause: error });
+  }
+}
+
+function caSources({ ca }: AuditOptions, { PGSSLROOTCERT }: Environment): readonly CaSource[] {
+  const named = ca ?? [PGSSLROOTCERT || 'system'];
+  return named.map((source) => (source === 'system' ? source : { file: source }));
+}

@@ -1,0 +1,38 @@
+// From arguments to an exit code: parses, runs the command, tells mistakes.
+
+import { CommanderError } from 'commander';
+import { EXIT_CODES, type ExitCode } from './exit-code.ts';
+import { createProgram } from './program.ts';
+import { flushed, note } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+export async function run(argv: readonly string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT_CODES.failed;
+  // Commands are loaded when they are wanted: help need not wait for the drivers of databases and clouds.
+  const program = createProgram(argv, {
+    audit: async (options) => {
+      const { audit } = await import('./audit.ts');
+      exitCode = await audit(options);
+    },
+    checks: async (options) => {
+      const { checks } = await import('./checks.ts');
+      exitCode = await checks(options);
+    },
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has said what is wrong, or shown the help that was asked for.
+    if (error instanceof CommanderError) {
+      if (error.code === 'commander.excessArguments' && argv.some((argument) => argument.includes('://'))) {
+        note('(a server is named with --url)');
+      }
+      await flushed();
+      return error.exitCode === 0 ? EXIT_CODES.passed : EXIT_CODES.failed;
+    }
+    if (!(error instanceof UsageError)) throw error;
+    note(`error: ${error.message}`);
+    return EXIT_CODES.failed;
+  }
+}
