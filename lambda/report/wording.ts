@@ -29,9 +29,9 @@ export const PLAIN: Style = {
 const NO_NAME = '(none)';
 /** A list in a message names this many of its items, and counts the rest. */
 const LIST_LENGTH = 5;
-const TITLE_LENGTH = 200;
+/** Room for why a certificate was refused: its subject, its issuer and what the bundle holds instead. */
+const SENTENCE_LENGTH = 400;
 const REMEDY_LENGTH = 4_000;
-const EVIDENCE_LENGTH = 160;
 
 /** Where remedies send people; a link to anywhere else stays defanged. */
 const OWN_LINK =
@@ -45,7 +45,7 @@ export function displayTime(iso: string): string {
 }
 
 /** Our own sentence made safe, with links to the documentation it may name left whole. */
-export function displayProse(text: string, maxLength = TITLE_LENGTH): string {
+export function displayProse(text: string, maxLength = SENTENCE_LENGTH): string {
   return displayText(text, maxLength).replaceAll(OWN_LINK, 'https://');
 }
 
@@ -167,7 +167,7 @@ function evidenceName(key: string): string {
 function evidenceValue(fact: ReportFinding['evidence'][string], style: Style): string {
   if (typeof fact === 'boolean') return fact ? 'yes' : 'no';
   if (typeof fact === 'number') return String(fact);
-  if (typeof fact === 'string') return style.prose(displayText(displayTime(fact), EVIDENCE_LENGTH));
+  if (typeof fact === 'string') return style.prose(displayText(displayTime(fact), SENTENCE_LENGTH));
   return fact.length === 0 ? 'none' : list(fact.map((item) => style.prose(displayText(displayTime(item)))));
 }
 

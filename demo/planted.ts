@@ -1,0 +1,124 @@
+// What the demo plants, and what an audit must therefore find: no more, no less.
+
+import type { Verdict } from '../lambda/model/finding.ts';
+import type { Severity } from '../lambda/model/severity.ts';
+import type { SessionKind } from '../test/support/sessions.ts';
+
+/** A client program with its open sessions, one for each application name. */
+export interface PlantedClient {
+  readonly kind: SessionKind;
+  readonly role: string;
+  readonly database: string;
+  readonly applications: readonly string[];
+  /** What the audit has to say of it; nothing where it is as it should be. */
+  readonly findings?: readonly PlantedFinding[];
+  /** The one name under which the sessions of several applications are told. @default the first application */
+  readonly toldAs?: string;
+}
+
+export interface PlantedFinding {
+  readonly check: string;
+  readonly severity: Severity;
+}
+
+/** A database with its clients. */
+export interface PlantedTarget {
+  readonly name: string;
+  /** In a few words, for the person who watches. */
+  readonly about: string;
+  readonly clients: readonly PlantedClient[];
+  /** What is wrong with the target itself. */
+  readonly findings?: readonly PlantedFinding[];
+  readonly verdict: Verdict;
+}
+
+/** Has the attribute SUPERUSER. */
+export const SUPERUSER = 'dba';
+
+export const TARGETS = [
+  {
+    name: 'shop',
+    about: 'busy, and open to clients of every age',
+    verdict: 'findings',
+    clients: [
+      {
+        kind: 'tlsv1.3',
+        role: 'checkout',
+        database: 'shop',
+        applications: ['checkout-api-1', 'checkout-api-2'],
+      },
+      {
+        kind: 'plaintext',
+        role: 'checkout',
+        database: 'shop',
+        applications: ['checkout-worker-1', 'checkout-worker-2', 'checkout-worker-3'],
+        toldAs: 'checkout-worker-#',
+        findings: [{ check: 'plaintext-session', severity: 'high' }],
+      },
+      {
+        kind: 'plaintext',
+        role: SUPERUSER,
+        database: 'postgres',
+        applications: ['psql'],
+        findings: [{ check: 'plaintext-session', severity: 'critical' }],
+      },
+      {
+        kind: 'tlsv1',
+        role: 'warehouse',
+        database: 'shop',
+        applications: ['stock-scanner'],
+        findings: [{ check: 'deprecated-tls-session', severity: 'high' }],
+      },
+      {
+        kind: 'tlsv1.1',
+        role: 'reporting',
+        database: 'shop',
+        applications: ['nightly-report'],
+        findings: [{ check: 'deprecated-tls-session', severity: 'high' }],
+      },
+      {
+        kind: 'tlsv1.2-weak-cipher',
+        role: 'erp',
+        database: 'shop',
+        applications: ['erp-connector'],
+        findings: [
+          { check: 'weak-cipher-session', severity: 'medium' },
+          { check: 'below-preferred-tls-session', severity: 'info' },
+        ],
+      },
+      {
+        kind: 'tlsv1.2',
+        role: 'analytics',
+        database: 'shop',
+        applications: ['metabase'],
+        findings: [{ check: 'below-preferred-tls-session', severity: 'info' }],
+      },
+      { kind: 'unix-socket', role: 'maintenance', database: 'shop', applications: ['vacuum-cron'] },
+    ],
+  },
+  {
+    name: 'billing',
+    about: 'its secret is a connection string with sslmode=require',
+    verdict: 'findings',
+    clients: [{ kind: 'tlsv1.3', role: 'invoicing', database: 'billing', applications: ['invoice-api'] }],
+    findings: [{ check: 'insecure-dsn-in-secret', severity: 'medium' }],
+  },
+  {
+    name: 'ledger',
+    about: 'as it should be',
+    verdict: 'clean',
+    clients: [
+      { kind: 'tlsv1.3', role: 'accounting', database: 'ledger', applications: ['ledger-api-1', 'ledger-api-2'] },
+    ],
+  },
+  {
+    name: 'archive',
+    about: 'its certificate comes from a CA that nobody told the auditor of',
+    verdict: 'not-audited',
+    // Nobody can see it behind that certificate: an audit that told of 0 plaintext sessions here would be lying.
+    clients: [{ kind: 'plaintext', role: 'records', database: 'archive', applications: ['records-export'] }],
+    findings: [{ check: 'target-not-audited', severity: 'critical' }],
+  },
+] as const satisfies readonly PlantedTarget[];
+
+export type TargetName = (typeof TARGETS)[number]['name'];

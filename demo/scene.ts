@@ -1,0 +1,133 @@
+// Everything the demo audits: servers, client sessions, secrets and a configuration, all of it real and gone afterwards.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ConfigInput } from '../lambda/config.ts';
+import { type AwsEndpoint, startAwsEndpoint } from '../test/support/aws.ts';
+import { createAuthority, type IssuedCertificate } from '../test/support/certificates.ts';
+import { rdsSecret } from '../test/support/collector.ts';
+import { labFolder } from '../test/support/lab-folder.ts';
+import { legacyTls, newestMajor, type PostgresServer, startPostgres } from '../test/support/postgres.ts';
+import { openSessions } from '../test/support/sessions.ts';
+import { type PlantedTarget, SUPERUSER, TARGETS, type TargetName } from './planted.ts';
+
+export interface Scene extends AsyncDisposable {
+  readonly aws: AwsEndpoint;
+  /** Path of the configuration that names every target. */
+  readonly configFile: string;
+  /** Of every role on every server: what nobody may ever read. */
+  readonly passwords: readonly string[];
+}
+
+export interface SceneOptions {
+  /** Told what is being done, before it is. */
+  readonly say: (step: string) => void;
+  /** Ends the work between two steps; what is there by then is taken down. */
+  readonly signal: AbortSignal;
+}
+
+const AUDITOR = 'tls_auditor';
+const CA_SECRET = 'shared/ca-bundle';
+
+type Servers = Readonly<Record<TargetName, PostgresServer>>;
+
+/** Sets the scene. Disposing of it ends sessions, servers and their files. */
+export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const authority = await createAuthority({ name: 'Example Corp Root CA' });
+  const stranger = await createAuthority({ name: 'Archive Team CA' });
+  const certificates: Readonly<Record<TargetName, IssuedCertificate>> = {
+    // A key exchange without forward secrecy needs an RSA key.
+    shop: await authority.issue({ keyType: 'rsa-2048' }),
+    billing: await authority.issue(),
+    ledger: await authority.issue(),
+    archive: await stranger.issue(),
+  };
+  signal.throwIfAborted();
+
+  say(`Starting ${TARGETS.length} servers of PostgreSQL ${newestMajor()} with TLS …`);
+  const servers = await startServers(certificates, stack);
+  signal.throwIfAborted();
+
+  const sessions = TARGETS.flatMap(({ clients }) => clients.flatMap(({ applications }) => applications)).length;
+  say(`Opening ${sessions} client sessions …`);
+  for (const target of TARGETS) {
+    stack.use(await openSessions(servers[target.name], sessionsOf(target)));
+    signal.throwIfAborted();
+  }
+
+  say('Serving Secrets Manager and SNS to the AWS SDK on this machine …');
+  const aws = stack.use(await startAwsEndpoint({ secrets: secretsFor(servers, authority.rootPem) }));
+  const configFile = join(labFolder(), 'auditor.config.json');
+  await writeFile(configFile, JSON.stringify(configuration()));
+
+  const held = stack.move();
+  return {
+    aws,
+    configFile,
+    passwords: TARGETS.flatMap((target) =>
+      rolesOf(target).map((role) => servers[target.name].connectionConfig(role).password),
+    ),
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+/** Starts all at once. When one fails the others are waited for, so that the stack takes them down too. */
+async function startServers(
+  certificates: Readonly<Record<TargetName, IssuedCertificate>>,
+  stack: AsyncDisposableStack,
+): Promise<Servers> {
+  const outcomes = await Promise.allSettled(
+    TARGETS.map(async (target) => {
+      const certificate = certificates[target.name];
+      const server = await startPostgres({
+        tls: target.name === 'shop' ? { ...legacyTls, certificate } : { certificate },
+        databases: [target.name],
+        roles: rolesOf(target).map((name) => ({
+          name,
+          ...(name === AUDITOR ? { grants: ['pg_monitor'] } : {}),
+          ...(name === SUPERUSER ? { attributes: 'SUPERUSER' } : {}),
+        })),
+      });
+      return [target.name, stack.use(server)] as const;
+    }),
+  );
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  return Object.fromEntries(started) as Servers;
+}
+
+function rolesOf({ clients }: PlantedTarget): readonly string[] {
+  return [...new Set([AUDITOR, ...clients.map(({ role }) => role)])];
+}
+
+function sessionsOf({ clients }: PlantedTarget): Parameters<typeof openSessions>[1] {
+  return clients.flatMap(({ kind, role, database, applications }) =>
+    applications.map((applicationName) => ({ kind, role, database, applicationName })),
+  );
+}
+
+/** Credentials in the ways in which people store them. */
+function secretsFor({ shop, billing, ledger, archive }: Servers, ca: string): Readonly<Record<string, string>> {
+  return {
+    [secretName('shop')]: rdsSecret(shop, AUDITOR),
+    [secretName('billing')]: `${billing.connectionString(AUDITOR)}?sslmode=require`,
+    [secretName('ledger')]: rdsSecret(ledger, AUDITOR),
+    [secretName('archive')]: rdsSecret(archive, AUDITOR),
+    [CA_SECRET]: ca,
+  };
+}
+
+function secretName(target: TargetName): string {
+  return `prod/${target}/tls-auditor`;
+}
+
+function configuration(): ConfigInput {
+  return {
+    alerts: { email: ['dba@example.com'] },
+    defaults: { ca: { secret: CA_SECRET } },
+    policy: { loopback: 'network' },
+    targets: TARGETS.map(({ name }) => ({ name, secret: secretName(name) })),
+  };
+}
