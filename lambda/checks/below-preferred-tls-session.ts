@@ -29,7 +29,7 @@ When no session is left below it, make it the minimum: ALTER SYSTEM SET ssl_min_
           ...who,
           severity: 'info',
           title: belowPreferredTlsSession.title,
-          evidence: { tlsVersion: tlsVersions(group), preferred: preferredTlsVersion, ...evidence },
+          evidence: { tlsVersion: tlsVersions(group), preferred: `${preferredTlsVersion} or newer`, ...evidence },
         };
       },
     ),

@@ -6,12 +6,9 @@ import ipaddr from 'ipaddr.js';
 const MAX_ENTRIES = 8;
 
 /** Prefix lengths to try, finest first, for IPv4 and IPv6: a subnet, then what holds subnets, then all. */
-const PREFIXES = [
-  { ipv4: 24, ipv6: 64 },
-  { ipv4: 16, ipv6: 48 },
-  { ipv4: 8, ipv6: 32 },
-  { ipv4: 0, ipv6: 0 },
-] as const;
+const WIDEST = { ipv4: 0, ipv6: 0 };
+const PREFIXES = [{ ipv4: 24, ipv6: 64 }, { ipv4: 16, ipv6: 48 }, { ipv4: 8, ipv6: 32 }, WIDEST];
+type Prefixes = typeof WIDEST;
 
 /**
  * The addresses themselves when there are at most eight, else the networks they are in (`10.1.2.0/24`, `2001:db8::/64`,
@@ -20,17 +17,28 @@ const PREFIXES = [
 export function clientNetworks(addresses: Iterable<string>): readonly string[] {
   const distinct = [...new Set(addresses)].sort();
   if (distinct.length <= MAX_ENTRIES) return distinct;
-  const candidates = PREFIXES.map(
-    (prefixes) => new Set(distinct.map((address) => networkOf(address, prefixes))) as ReadonlySet<string>,
-  );
-  const fitting = candidates.find(({ size }) => size <= MAX_ENTRIES) ?? candidates.at(-1);
-  return [...(fitting ?? [])].sort();
+  const parsed = distinct.map((address) => (ipaddr.isValid(address) ? ipaddr.process(address) : address));
+  for (const prefixes of PREFIXES) {
+    const networks = networksOf(parsed, prefixes, MAX_ENTRIES);
+    if (networks.size <= MAX_ENTRIES) return [...networks].sort();
+  }
+  return [...networksOf(parsed, WIDEST, distinct.length)].sort();
 }
 
-function networkOf(address: string, prefixes: (typeof PREFIXES)[number]): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  const prefix = prefixes[parsed.kind()];
-  const type = parsed.kind() === 'ipv4' ? ipaddr.IPv4 : ipaddr.IPv6;
-  return `${type.networkAddressFromCIDR(`${parsed.toString()}/${prefix}`)}/${prefix}`;
+/** What is no address stands for itself. */
+type Parsed = ipaddr.IPv4 | ipaddr.IPv6 | string;
+
+/** Stops once there are more networks than `most`: the clients of one group may be thousands. */
+function networksOf(addresses: readonly Parsed[], prefixes: Prefixes, most: number): ReadonlySet<string> {
+  const networks = new Set<string>();
+  for (const address of addresses) {
+    networks.add(typeof address === 'string' ? address : networkOf(address, prefixes[address.kind()]));
+    if (networks.size > most) break;
+  }
+  return networks;
+}
+
+/** @param prefix in whole bytes, as all of ours are */
+function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, prefix: number): string {
+  return `${ipaddr.fromByteArray(address.toByteArray().fill(0, prefix / 8))}/${prefix}`;
 }

@@ -29,7 +29,7 @@ RDS and Aurora: set ssl_min_protocol_version = TLSv1.2 in the parameter group.`,
           ...who,
           severity: 'high',
           title: deprecatedTlsSession.title,
-          evidence: { tlsVersion: tlsVersions(group), atLeast: minTlsVersion, ...evidence },
+          evidence: { tlsVersion: tlsVersions(group), required: `${minTlsVersion} or newer`, ...evidence },
         };
       },
     ),

@@ -38,7 +38,10 @@ export function describeGroup({
 }: SessionGroup): Pick<Problem, 'role' | 'database' | 'application' | 'subject' | 'clients' | 'count' | 'evidence'> {
   const applications = new Set(sessions.map(({ application }) => application));
   const name = applications.size === 1 ? first.application : fold(first.application);
-  const examples = [...applications].slice(0, 3).map((application) => displayText(application));
+  const examples = [...applications]
+    .sort()
+    .slice(0, 3)
+    .map((application) => displayText(application));
   const [oldest = first.startedAt] = sessions.map(({ startedAt }) => startedAt).sort();
   return {
     role: show(first.role),

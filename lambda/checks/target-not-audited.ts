@@ -22,9 +22,14 @@ export const targetNotAudited: Check = {
           severity: isIdentityFailure(cause) ? 'critical' : 'high',
           title: targetNotAudited.title,
           evidence: { cause, what: message },
-          remedy: remedy.charAt(0).toUpperCase() + remedy.slice(1),
+          remedy: sentence(remedy),
         },
       ],
     };
   },
 };
+
+function sentence(text: string): string {
+  const end = /[.;…]$/.test(text) ? '' : '.';
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${end}`;
+}

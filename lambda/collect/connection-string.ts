@@ -10,7 +10,7 @@ export interface ConnectionString {
   readonly user?: string | undefined;
   readonly password?: Redacted | undefined;
   readonly database?: string | undefined;
-  /** The value of `sslmode`, or undefined when the string does not say. */
+  /** The value of `sslmode` in lower case, `(unknown value)` for one that no driver knows, or undefined when not said. */
   readonly sslmode?: string | undefined;
   /** Parameters that ask for less than verify-full, as `name=value`. */
   readonly weakParameters: readonly string[];
@@ -21,7 +21,7 @@ export class ConnectionStringError extends Error {
   override readonly name = 'ConnectionStringError';
 }
 
-const URL_SCHEME = /^(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\//i;
+const URL_SCHEME = /^\s*(jdbc:)?postgres(?:ql)?(\+\w+)?:\/\//i;
 const KEYWORD_VALUE = /^\s*[a-z_]+\s*=/i;
 
 /** Whether the text looks like a connection string at all. */
@@ -33,106 +33,160 @@ export function isConnectionString(text: string): boolean {
  * Parses `postgres://user:password@host:5432/database?sslmode=…` (also `postgresql://`, SQLAlchemy's
  * `postgresql+driver://`, `jdbc:postgresql://`) or `host=… user=… password=…`
  * (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING).
+ * What drivers read in different ways is refused: a guess would send a wrong password, or a part of it as a host name.
  *
  * @throws ConnectionStringError
  */
 export function parseConnectionString(text: string): ConnectionString {
-  const parameters = URL_SCHEME.test(text) ? fromUrl(text) : fromKeywords(text);
+  if (text.includes('\0')) throw new ConnectionStringError('the connection string holds a NUL character');
+  const parameters = (URL_SCHEME.test(text) ? fromUrl(text) : fromKeywords(text)).filter(([, value]) => value !== '');
   const last = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
-  const host = last('host') ?? last('hostaddr');
-  if (host?.includes(',')) {
-    throw new ConnectionStringError('the connection string names several hosts: give each server a target of its own');
-  }
-  if (host?.startsWith('/')) {
-    throw new ConnectionStringError('the connection string names a Unix socket: an audit goes over TCP with TLS');
-  }
   const password = last('password');
+  const sslmode = last('sslmode');
   return {
-    host,
+    // `hostaddr` only spares libpq the look-up of `host`, and the certificate carries the latter.
+    host: checkHost(last('host') ?? last('hostaddr')),
     port: parsePort(last('port')),
     user: last('user'),
     password: password === undefined ? undefined : new Redacted(password),
     database: last('dbname'),
-    sslmode: last('sslmode'),
-    weakParameters: parameters.filter(isWeak).map(([name, value]) => `${name}=${value}`),
+    sslmode: sslmode === undefined ? undefined : showSslMode(sslmode).toLowerCase(),
+    weakParameters: parameters.flatMap(weakness),
   };
 }
 
 type Parameter = readonly [name: string, value: string];
 
+/**
+ * What stands between the scheme and the end. A parser of web addresses would drop tabs and line ends, and take + in
+ * parameters for a space whatever the dialect.
+ */
+const URL_PARTS =
+  /^(?:(?<user>[^:/?]*)(?::(?<password>[^/?]*))?@)?(?<host>\[[^\]]*\]|[^:/?@]*)(?::(?<port>[^/?@]*))?(?:\/(?<database>[^?@]*))?(?:\?(?<query>.*))?$/;
+
 function fromUrl(text: string): Parameter[] {
-  // The scheme is replaced so that every dialect goes through one grammar. A failing URL constructor names its input
-  // in the error, so that error is dropped, not kept as a cause.
-  const rest = text.replace(URL_SCHEME, 'postgres://');
-  const authority = /^postgres:\/\/([^/?#]*)/.exec(rest)?.[1] ?? '';
-  if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) {
-    throw new ConnectionStringError('the connection string names several hosts: give each server a target of its own');
+  const [scheme, jdbc, driver] = URL_SCHEME.exec(text) ?? [''];
+  const rest = text.slice(scheme.length).trimEnd();
+  if (/[\x00-\x1f\x7f]/.test(rest)) {
+    throw new ConnectionStringError('the connection string has a line end, tab or control character in it');
   }
-  const url = URL.parse(rest);
-  if (url === null || url.hash !== '') {
-    throw new ConnectionStringError(
-      'the connection string is not a valid URL: percent-encode the characters # / ? @ : % and space in the user name and password',
-    );
-  }
+  const { user, password, host = '', port = '', database, query = '' } = URL_PARTS.exec(rest)?.groups ?? invalidUrl();
+  if (rest.includes('#')) invalidUrl();
+  if (host.includes(',') || port.includes(',')) severalHosts();
   const parameters: Parameter[] = [];
-  const add = (name: string, raw: string): void => {
-    if (raw !== '') parameters.push([name, decode(raw)]);
+  const add = (name: string, raw: string | undefined): void => {
+    if (raw !== undefined) parameters.push([name, decode(raw)]);
   };
-  add('host', url.hostname.replace(/^\[(.*)\]$/, '$1'));
-  add('port', url.port);
-  add('user', url.username);
-  add('password', url.password);
-  add('dbname', url.pathname.replace(/^\//, ''));
-  for (const [name, value] of url.searchParams) parameters.push([name, value]);
-  return parameters;
+  add('host', host.replace(/^\[(.*)\]$/, '$1'));
+  add('port', port);
+  add('user', user);
+  add('password', password);
+  add('dbname', database);
+  // pgjdbc and SQLAlchemy read parameters as a web form, where + is a space. To libpq it is a plus.
+  const form = jdbc !== undefined || driver !== undefined;
+  const named = query === '' ? [] : query.split('&').map((pair) => readParameter(pair, form));
+  // An @ further on means that a / or ? in the password was taken for its end.
+  if (named.some(([name]) => name.includes('@'))) invalidUrl();
+  if (user === undefined && query.includes('@') && !named.some(([name]) => name === 'user')) invalidUrl();
+  if (new Set(named.filter(([name]) => name === 'host').map(([, value]) => value)).size > 1) severalHosts();
+  return [...parameters, ...named];
+}
+
+function readParameter(pair: string, form: boolean): Parameter {
+  const [, name = '', value = ''] = /^([^=]*)=?(.*)$/.exec(form ? pair.replaceAll('+', ' ') : pair) ?? [];
+  return [decode(name), decode(value)];
 }
 
 function decode(raw: string): string {
   try {
-    return decodeURIComponent(raw);
+    const text = decodeURIComponent(raw);
+    if (!text.includes('\0')) return text;
   } catch {
-    throw new ConnectionStringError('the connection string has a stray % sign: percent-encode it as %25');
+    // The error names what it could not decode.
   }
+  throw new ConnectionStringError(
+    'the connection string has a stray % sign, or percent-encodes what is no UTF-8 text: percent-encode % as %25',
+  );
 }
 
-/** libpq's conninfo: `key = value`, values quoted with ' when they hold spaces, \ escapes ' and \. */
+/**
+ * libpq's conninfo: `key = value`, values quoted with ' when they hold spaces, \ escapes ' and \. The white space is C's:
+ * other characters that Unicode counts as such are part of a value.
+ */
 function fromKeywords(text: string): Parameter[] {
   const parameters: Parameter[] = [];
-  const pair = /\s*([a-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s'\\]|\\.)*))(?:\s+|$)/iy;
-  while (pair.lastIndex < text.length) {
+  const pair =
+    /[ \t-\r]*([a-z_]+)[ \t-\r]*=[ \t-\r]*(?:'((?:[^'\\]|\\.)*)'|((?!')(?:[^ \t-\r\\]|\\.)*))(?:[ \t-\r]+|$)/isy;
+  do {
     const match = pair.exec(text);
     if (match === null) {
       throw new ConnectionStringError(
         "the connection string is neither a postgres:// URL nor a list of key=value pairs (quote values that hold spaces with ')",
       );
     }
-    const [, name = '', quoted, plain] = match;
-    parameters.push([name.toLowerCase(), (quoted ?? plain ?? '').replace(/\\(.)/g, '$1')]);
-  }
+    const [, name = '', quoted, plain = ''] = match;
+    // `user= password=x` names the user `password=x` to libpq. Nobody means that, and user names are shown.
+    if (name.toLowerCase() !== 'password' && /(?:^[a-z_]+|;[^;=]*)=/i.test(plain)) {
+      throw new ConnectionStringError(
+        "the connection string has a key without a value (write '' for an empty one), or ; between pairs instead of spaces",
+      );
+    }
+    parameters.push([name.toLowerCase(), (quoted ?? plain).replace(/\\(.)/gs, '$1')]);
+  } while (pair.lastIndex < text.length);
   return parameters;
+}
+
+/** Also keeps a piece of a password that strayed there out of every message that names the host. */
+const HOST = /^[\p{L}\p{M}\p{N}_.:%-]+$/u;
+
+function checkHost(host: string | undefined): string | undefined {
+  if (host === undefined || HOST.test(host)) return host;
+  if (host.includes(',')) severalHosts();
+  if (/^[/@]/.test(host)) {
+    throw new ConnectionStringError('the connection string names a Unix socket: an audit goes over TCP with TLS');
+  }
+  throw new ConnectionStringError('the connection string names a host that is neither a host name nor an address');
 }
 
 function parsePort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+  if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
     throw new ConnectionStringError('the connection string names a port that is not a number from 1 to 65535');
   }
   return port;
 }
 
+function invalidUrl(): never {
+  throw new ConnectionStringError(
+    'the connection string is not a valid URL: percent-encode the characters # / ? @ : % and space in the user name and password',
+  );
+}
+
+function severalHosts(): never {
+  throw new ConnectionStringError('the connection string names several hosts: give each server a target of its own');
+}
+
+const SSL_MODES = ['disable', 'allow', 'prefer', 'no-verify', 'require', 'verify-ca', 'verify-full'];
+
+/** What no driver knows is not shown: it may be a password that a missing separator put there. */
+function showSslMode(value: string): string {
+  return SSL_MODES.includes(value.toLowerCase()) ? value : '(unknown value)';
+}
+
 /** Settings of common drivers that ask for less than verify-full: libpq, node-postgres, JDBC, Prisma, asyncpg. */
-function isWeak([name, value]: Parameter): boolean {
+function weakness([name, value]: Parameter): readonly string[] {
+  const setting = value.toLowerCase();
   switch (name.toLowerCase()) {
     case 'sslmode':
-      return value !== 'verify-full';
+      return setting === 'verify-full' ? [] : [`${name}=${showSslMode(value)}`];
     case 'ssl':
-      return ['false', '0', 'no-verify', 'disable', 'allow', 'prefer', 'require', 'verify-ca'].includes(value);
+      return setting !== 'verify-full' && ['false', '0', ...SSL_MODES].includes(setting) ? [`${name}=${value}`] : [];
     case 'sslfactory':
-      return value.includes('NonValidatingFactory');
+      return /^[\w.]*NonValidatingFactory$/.test(value) ? [`${name}=${value}`] : [];
     case 'sslaccept':
-      return value === 'accept_invalid_certs';
+      return setting === 'accept_invalid_certs' ? [`${name}=${value}`] : [];
     default:
-      return false;
+      return [];
   }
 }

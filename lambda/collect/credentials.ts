@@ -107,7 +107,11 @@ function storedCredentials(text: string, source: string): StoredCredentials {
   const parsed = jsonSecret.safeParse(json);
   if (!parsed.success) {
     const wrong = parsed.error.issues.map((issue) => issue.path.join('.')).join(', ');
-    throw unusable(source, `holds fields of the wrong type: ${wrong}`, 'texts must be JSON strings, the port a number');
+    throw unusable(
+      source,
+      `holds fields that are empty or of the wrong type: ${wrong}`,
+      'leave out what is empty; texts must be JSON strings, the port a number from 1 to 65535',
+    );
   }
   const { host, hostname, port, username, user, password, dbname, database } = parsed.data;
   return {
@@ -122,7 +126,7 @@ function storedCredentials(text: string, source: string): StoredCredentials {
 
 function fromConnectionString(text: string, source: string): StoredCredentials {
   try {
-    const { sslmode, weakParameters, ...credentials } = parseConnectionString(text.trim());
+    const { sslmode, weakParameters, ...credentials } = parseConnectionString(text);
     return { ...credentials, dsn: { sslmode, weakParameters } };
   } catch (error) {
     if (error instanceof ConnectionStringError)
@@ -131,10 +135,11 @@ function fromConnectionString(text: string, source: string): StoredCredentials {
   }
 }
 
+/** Without a byte order mark. The end is left alone: an escaped space there belongs to a value. */
 function decodeText(content: string | Uint8Array, source: string): string {
-  if (typeof content === 'string') return content.trim();
+  if (typeof content === 'string') return content.trimStart();
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(content).trim();
+    return new TextDecoder('utf-8', { fatal: true }).decode(content).trimStart();
   } catch {
     throw unusable(source, 'is binary and not UTF-8 text', 'store the credentials as text or as UTF-8 bytes');
   }

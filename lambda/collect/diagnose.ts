@@ -28,19 +28,27 @@ export async function diagnose(
   bundle: readonly X509Certificate[] | undefined,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
+  let presented: readonly X509Certificate[] = [];
   let chain: readonly CertificateFacts[] | undefined;
   let unseen = '';
   try {
-    chain = await presentedChain(endpoint, signal);
+    presented = await presentedChain(endpoint, signal);
+    chain = presented.map(certificateFacts);
   } catch (error) {
     unseen = `; a second look at its certificate failed: ${(error as Error).message}`;
   }
-  const facts = { refusal, endpoint, chain: chain ?? [], bundle: bundle?.map(certificateFacts), now: new Date() };
-  const { cause, message, remedy } = explain(facts);
+  const { cause, message, remedy } = explain({
+    refusal,
+    endpoint,
+    chain: chain ?? [],
+    bundle: bundle?.map(certificateFacts),
+    missing: missingIssuer(presented.at(-1), bundle ?? []),
+    now: new Date(),
+  });
   return { failure: { cause, phase: 'tls', message: `${message}${unseen} (${refusal.code})`, remedy }, chain };
 }
 
-async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<readonly CertificateFacts[]> {
+async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<readonly X509Certificate[]> {
   const socket = await openTcp(endpoint, signal);
   try {
     await requestTls(socket, endpoint, signal);
@@ -50,7 +58,7 @@ async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<
       rejectUnauthorized: false,
     });
     await secured(tls, endpoint, signal);
-    const chain = peerCertificates(tls).map(certificateFacts);
+    const chain = peerCertificates(tls);
     tls.destroy();
     return chain;
   } finally {
@@ -58,11 +66,42 @@ async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<
   }
 }
 
+/** The CA at which trust in a chain breaks off. */
+interface MissingIssuer {
+  /** Distinguished name. */
+  readonly name: string;
+  /** The bundle holds a CA of that name whose key is another. */
+  readonly namesake: boolean;
+}
+
+/** Follows a chain on into the bundle: from the last certificate presented to the issuer that nobody has. */
+function missingIssuer(
+  top: X509Certificate | undefined,
+  bundle: readonly X509Certificate[],
+): MissingIssuer | undefined {
+  let below = top;
+  const rest = new Set(bundle);
+  while (below !== undefined) {
+    const { issuer, subject } = below;
+    const namesakes = [...rest].filter((ca) => ca.subject === issuer);
+    const signer = namesakes.find((ca) => below?.verify(ca.publicKey));
+    // A root has no issuer but itself. Each CA is taken once: two may have signed each other.
+    if (signer === undefined || issuer === subject) {
+      return { name: certificateFacts(below).issuer, namesake: signer === undefined && namesakes.length > 0 };
+    }
+    rest.delete(signer);
+    below = signer;
+  }
+  return undefined;
+}
+
 interface Refusal {
   readonly refusal: IdentityError;
   readonly endpoint: Endpoint;
   readonly chain: readonly CertificateFacts[];
   readonly bundle: readonly CertificateFacts[] | undefined;
+  /** Undefined when the chain is. */
+  readonly missing: MissingIssuer | undefined;
   readonly now: Date;
 }
 
@@ -132,14 +171,12 @@ function wrongHost({ endpoint, chain: [leaf] }: Refusal): Explanation {
   };
 }
 
-function untrusted({ endpoint, chain, bundle }: Refusal): Explanation {
-  const [leaf] = chain;
-  const top = chain.at(-1);
+function untrusted({ endpoint, chain: [leaf], bundle, missing }: Refusal): Explanation {
   const holds =
     bundle === undefined
       ? "among the system's roots and the CA bundle"
       : `in the CA bundle, which holds ${list(bundle.map(nameOf))}`;
-  if (leaf === undefined || top === undefined) {
+  if (leaf === undefined || missing === undefined) {
     return {
       cause: 'certificate-untrusted',
       message: `The issuer of the certificate of ${endpoint.host} is not ${holds}`,
@@ -154,9 +191,18 @@ function untrusted({ endpoint, chain, bundle }: Refusal): Explanation {
         'better: a certificate signed by your CA; or, once you have compared that SHA-256 on the server itself, put the certificate into the CA bundle',
     };
   }
+  const issuer = displayText(missing.name, 120);
+  if (missing.namesake) {
+    return {
+      cause: 'certificate-untrusted',
+      message: `The certificate ${nameOf(leaf)} of ${endpoint.host} is signed in the name of ${issuer}, but with another key than the CA of that name in the CA bundle has`,
+      remedy:
+        'ask whoever runs that CA whether it has a new key: if so, add its present certificate to the CA bundle; if not, somebody imitates it',
+    };
+  }
   return {
     cause: 'certificate-untrusted',
-    message: `The certificate ${nameOf(leaf)} of ${endpoint.host} is signed by ${displayText(top.issuer, 120)}, which is not ${holds}`,
+    message: `The certificate ${nameOf(leaf)} of ${endpoint.host} is signed by ${issuer}, which is not ${holds}`,
     remedy:
       'set the target\'s "ca" to the bundle with that CA (for RDS and Aurora the region\'s bundle, for RDS Proxy and Neon "system"); if a server must send intermediates, add them to its ssl_cert_file',
   };

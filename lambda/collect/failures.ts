@@ -15,8 +15,9 @@ const place = ({ host, port }: Pick<Endpoint, 'host' | 'port'>): string =>
 
 /** A fault of the network, by its code (`ECONNREFUSED`, …). */
 export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase): AuditFailure {
-  // With several addresses Node collects one error each: the first names the cause as well as any.
-  const code = (error as SystemError).errors?.[0]?.code ?? (error as SystemError).code;
+  // With several addresses Node collects one error each. That IPv6 has no route says nothing of a server on IPv4.
+  const codes = (error as SystemError).errors?.map((one) => one.code) ?? [];
+  const code = codes.find((one) => !NO_ROUTE.includes(one ?? '')) ?? codes[0] ?? (error as SystemError).code;
   const suffix = code === undefined ? '' : ` (${code})`;
   const build = (cause: FailureCause, message: string, remedy: string, transient = false): AuditFailure =>
     new AuditFailure({ cause, phase, message: `${message}${suffix}`, remedy }, { cause: error, transient });
@@ -55,6 +56,8 @@ export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase)
       );
   }
 }
+
+const NO_ROUTE: readonly string[] = ['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'];
 
 const WHILE: Readonly<Record<Phase, string>> = {
   secrets: 'while secrets were read',
@@ -101,7 +104,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
       { transient: true },
     );
   }
-  if (text.startsWith('S')) {
+  if (text.startsWith('S') && !text.startsWith('SSH-')) {
     return new AuditFailure({
       cause: 'tls-handshake-failed',
       phase,
@@ -121,7 +124,11 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
 function errorText(answer: Buffer): string {
   const fields = answer.subarray(5).toString('utf8').split('\0');
   return (
-    fields.find((field) => field.startsWith('M'))?.slice(1) ?? answer.subarray(1).toString('utf8').replace(/\0.*/s, '')
+    fields.find((field) => field.startsWith('M'))?.slice(1) ??
+    answer
+      .subarray(1)
+      .toString('utf8')
+      .replace(/\n?\0.*/s, '')
   );
 }
 
@@ -142,7 +149,9 @@ export function handshakeFailure(error: unknown, endpoint: Endpoint, phase: Phas
     );
   }
   if (
-    /ALERT_CERTIFICATE_REQUIRED|ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_(EXPIRED|UNKNOWN)/.test(code)
+    /ALERT_CERTIFICATE_REQUIRED|ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_UNSUPPORTED_CERTIFICATE|ALERT_CERTIFICATE_(EXPIRED|REVOKED|UNKNOWN)/.test(
+      code,
+    )
   ) {
     return build(
       'client-certificate-required',
@@ -159,7 +168,15 @@ export function handshakeFailure(error: unknown, endpoint: Endpoint, phase: Phas
         : 'compare ssl_ciphers, ssl_tls13_ciphers and ssl_groups of the server with what the auditor offers',
     );
   }
-  return networkFailure(error, endpoint, phase);
+  const failure = networkFailure(error, endpoint, phase);
+  const atStart = endpoint.sslNegotiation === 'direct' && phase === 'tls';
+  if (!atStart || failure.failure.cause !== 'connection-reset') return failure;
+  // What an older server does, to which a ClientHello is an invalid startup packet.
+  const remedy = '"sslNegotiation": "direct" needs PostgreSQL 17 or newer: remove it for an older server';
+  return new AuditFailure(
+    { ...failure.failure, remedy: `${remedy}; otherwise ${failure.failure.remedy}` },
+    { cause: error, transient: failure.transient },
+  );
 }
 
 interface DatabaseError extends SystemError {
@@ -207,18 +224,28 @@ export function loginFailure(error: unknown, endpoint: Endpoint, user: string, d
         `${place(endpoint)} rejects the password of ${role}`,
         `store the role's present password in the secret, or set it: ALTER ROLE ${role} PASSWORD …`,
       );
-    case '28000':
-      return /certificate/i.test(error.message)
+    case '28000': {
+      // Names in quotes are left aside: a role may have that word in its own.
+      const unnamed = error.message.replaceAll(/"[^"]*"/g, '');
+      if (/certificate/i.test(unnamed)) {
+        return build(
+          'client-certificate-required',
+          `${place(endpoint)} wants a client certificate of ${role}`,
+          'set "clientCertificate" of the target to a secret whose certificate carries that role as its common name',
+        );
+      }
+      return unnamed.includes('pg_hba.conf')
         ? build(
-            'client-certificate-required',
-            `${place(endpoint)} wants a client certificate of ${role}`,
-            'set "clientCertificate" of the target to a secret whose certificate carries that role as its common name',
-          )
-        : build(
             'login-refused',
             `${place(endpoint)} has no rule that lets ${role} in`,
             `add to pg_hba.conf above other rules: hostssl ${displayText(database)} ${role} <the auditor's network> scram-sha-256, then SELECT pg_reload_conf();`,
+          )
+        : build(
+            'login-refused',
+            `${place(endpoint)} does not let ${role} in`,
+            `check that the role exists and may log in: ALTER ROLE ${role} LOGIN; and see the server log`,
           );
+    }
     case '3D000':
       return build('database-missing', `${place(endpoint)} has no such database`, 'set "database" of the target');
     case '53300':

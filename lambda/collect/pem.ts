@@ -3,7 +3,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
+const BLOCK = /^-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)(?:-----END \1-----|$)/;
 const DER_SEQUENCE = 0x30;
 
 /**
@@ -15,10 +15,14 @@ const DER_SEQUENCE = 0x30;
 export function parseCaBundle(content: string | Uint8Array, source: string): readonly X509Certificate[] {
   const fail = (problem: string, remedy: string, cause?: unknown): AuditFailure =>
     failure('ca-bundle-unusable', `The ${source} ${problem}`, remedy, cause);
-  if (typeof content !== 'string' && content[0] === DER_SEQUENCE) {
-    return [readCertificate(content, (cause) => fail('is binary but not a DER certificate', 'store PEM text', cause))];
-  }
   const blocks = pemBlocks(content);
+  if (blocks.length === 0 && typeof content !== 'string' && content[0] === DER_SEQUENCE) {
+    const certificate = readCertificate(content, (cause) =>
+      fail('is binary but not a DER certificate', 'store PEM text', cause),
+    );
+    if (certificate.raw.length === content.length) return [certificate];
+    throw fail('holds more than one DER certificate', 'store several certificates as PEM text');
+  }
   if (blocks.some(({ label }) => label.endsWith('PRIVATE KEY'))) {
     throw fail(
       'holds a private key: a CA bundle is public and holds certificates only',
@@ -69,13 +73,14 @@ export function parseClientCertificate(content: string | Uint8Array, source: str
   const blocks = pemBlocks(pem);
   const certificates = blocks.filter(({ label }) => label.endsWith('CERTIFICATE'));
   const [keyBlock, ...moreKeys] = blocks.filter(({ label }) => label.endsWith('PRIVATE KEY'));
-  const [first] = certificates;
-  if (first === undefined)
+  const [leaf] = certificates.map(({ pem }) =>
+    readCertificate(pem, () => fail('holds a broken certificate', 'store it again, whole')),
+  );
+  if (leaf === undefined)
     throw fail('holds no certificate', 'store JSON with "certificate" and "privateKey" as PEM texts');
   if (keyBlock === undefined)
     throw fail('holds no private key', 'store JSON with "certificate" and "privateKey" as PEM texts');
   if (moreKeys.length > 0) throw fail('holds several private keys', 'store the one that belongs to the certificate');
-  const leaf = readCertificate(first.pem, () => fail('holds a broken certificate', 'store it again, whole'));
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: keyBlock.pem, ...(passphrase === undefined ? {} : { passphrase }) });
@@ -94,10 +99,18 @@ interface PemBlock {
   readonly pem: string;
 }
 
+/** One for each BEGIN, whole or not: what was cut off must be noticed, not dropped. */
 function pemBlocks(content: string | Uint8Array): readonly PemBlock[] {
   // Consoles and scripts often store the two characters \n where a line ends.
   const text = asText(content).replaceAll('\\r', '').replaceAll('\\n', '\n');
-  return [...text.matchAll(BLOCK)].map(([pem, label = '']) => ({ label, pem }));
+  return text.split(/(?=-----BEGIN )/).flatMap((part) => {
+    const [pem, label, body = ''] = BLOCK.exec(part) ?? [];
+    if (pem === undefined || label === undefined) return [];
+    const end = `-----END ${label}-----`;
+    // Forms of one line store a space where a line ends. Headers, which encrypted keys may have, hold spaces of their own.
+    const lines = body.includes(':') ? body : `\n${body.trim().replaceAll(/\s+/g, '\n')}\n`;
+    return [{ label, pem: `-----BEGIN ${label}-----${lines}${pem.endsWith(end) ? end : ''}` }];
+  });
 }
 
 function readCertificate(content: string | Uint8Array, fail: (cause: unknown) => AuditFailure): X509Certificate {

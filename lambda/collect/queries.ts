@@ -27,8 +27,13 @@ const PROVIDER_ADMIN_ROLES = ['rds_superuser', 'cloudsqlsuperuser', 'azure_pg_ad
 /**
  * The text to send, for the major version that the server announced at login.
  *
+ * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns and
+ * the rights of all three: looking up and planning the views takes a new session more time than answering.
+ *
  * Everything is qualified by the search path and cast to text, so that neither objects nor settings of the database
- * change what is read.
+ * change what is read. The isolation level too: a role or database may default to one that waits for others'
+ * transactions, or that a standby refuses. A database without an encoding (SQL_ASCII) is asked for its bytes as they
+ * are: asked for UTF-8, it would refuse all rows for one name that is not.
  */
 export function auditQueries(major: number): string {
   const gss = major >= 12;
@@ -36,29 +41,29 @@ export function auditQueries(major: number): string {
   const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
   return `
 BEGIN READ ONLY;
+SET LOCAL transaction_isolation = 'read committed';
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT};
 SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
-SET LOCAL client_encoding = 'UTF8';
 SELECT current_setting('server_version'),
        pg_is_in_recovery(),
        current_user,
        pg_has_role('pg_read_all_stats', '${privilege}'),
-       s.ssl, s.version, s.cipher
-  FROM (SELECT pg_backend_pid() AS pid) me LEFT JOIN pg_stat_ssl s USING (pid);
-SELECT a.pid, a.usename, a.datname, a.application_name, a.backend_type,
+       me.ssl, me.sslversion, me.sslcipher,
+       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)
+  FROM (SELECT) one LEFT JOIN pg_stat_get_activity(pg_backend_pid()) me ON true;
+SELECT a.pid, r.rolname, d.datname, a.application_name, a.backend_type,
        r.rolsuper OR r.oid IN (
          SELECT m.member FROM pg_auth_members m JOIN pg_roles p ON p.oid = m.roleid
           WHERE p.rolname IN (${PROVIDER_ADMIN_ROLES.map((role) => `'${role}'`).join(', ')})
        ),
        host(a.client_addr), a.client_port,
-       s.ssl, s.version, s.cipher, s.bits, s.${gss ? 'client_dn' : 'clientdn'},
-       ${gss ? 'g.encrypted' : 'false'},
-       extract(epoch FROM a.backend_start)
-  FROM pg_stat_activity a
-       LEFT JOIN pg_stat_ssl s USING (pid)
-       ${gss ? 'LEFT JOIN pg_stat_gssapi g USING (pid)' : ''}
+       a.ssl, a.sslversion, a.sslcipher, a.sslbits, a.${gss ? 'ssl_client_dn' : 'sslclientdn'},
+       ${gss ? 'a.gss_enc' : 'false'},
+       extract(epoch FROM a.backend_start)::numeric
+  FROM pg_stat_get_activity(NULL) a
        LEFT JOIN pg_roles r ON r.oid = a.usesysid
+       LEFT JOIN pg_database d ON d.oid = a.datid
  WHERE a.pid <> pg_backend_pid()
    AND a.usesysid IS NOT NULL
    AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL);

@@ -46,21 +46,25 @@ export function secretsManagerClients(): SecretsManagerFactory {
 /** A store for one run: a value fetched for one target serves every other that names the same secret. */
 export function createSecretStore(clientFor: SecretsManagerFactory): SecretStore {
   const values = new Map<string, Promise<SecretContent>>();
-  let queue: Request[] = [];
+  const queue = new Map<string, Request>();
 
-  // Requests made in one turn of the event loop leave together, as targets are started together.
-  const fetch = (id: string): Promise<SecretContent> =>
-    new Promise((resolve, reject) => {
-      if (queue.length === 0) setImmediate(flush);
-      queue.push({ id, resolve, reject });
-    });
+  // Requests made in one turn of the event loop leave together, as targets are started together; those for the same
+  // secret, as those for a secret just rotated, as one.
+  const fetch = (id: string): Promise<SecretContent> => {
+    const queued = queue.get(id);
+    if (queued !== undefined) return queued.promise;
+    if (queue.size === 0) setImmediate(flush);
+    const request: Request = { id, ...Promise.withResolvers<SecretContent>() };
+    queue.set(id, request);
+    return request.promise;
+  };
 
   const flush = (): void => {
-    const byRegion = Map.groupBy(queue, ({ id }) => regionOf(id));
-    queue = [];
+    const byRegion = Map.groupBy(queue.values(), ({ id }) => regionOf(id));
+    queue.clear();
     for (const [region, requests] of byRegion) {
       for (let start = 0; start < requests.length; start += BATCH_SIZE) {
-        void fetchBatch(clientFor(region), requests.slice(start, start + BATCH_SIZE));
+        void fetchBatch(() => clientFor(region), requests.slice(start, start + BATCH_SIZE));
       }
     }
   };
@@ -80,6 +84,7 @@ export function createSecretStore(clientFor: SecretsManagerFactory): SecretStore
 
 interface Request {
   readonly id: string;
+  readonly promise: Promise<SecretContent>;
   readonly resolve: (value: SecretContent) => void;
   readonly reject: (reason: AuditFailure) => void;
 }
@@ -88,7 +93,17 @@ interface Request {
  * One call for all. Whatever it does not answer is asked for by itself: BatchGetSecretValue needs a permission of its
  * own, which an account may refuse, and names its errors less precisely.
  */
-async function fetchBatch(client: SecretsManagerClient, requests: readonly Request[]): Promise<void> {
+async function fetchBatch(makeClient: () => SecretsManagerClient, requests: readonly Request[]): Promise<void> {
+  const rejectAll = (error: unknown): void => {
+    for (const { id, reject } of requests) reject(secretFailure(id, error));
+  };
+  let client: SecretsManagerClient;
+  try {
+    client = makeClient();
+  } catch (error) {
+    rejectAll(error);
+    return;
+  }
   let entries: readonly SecretValueEntry[] = [];
   if (requests.length > 1) {
     try {
@@ -97,7 +112,7 @@ async function fetchBatch(client: SecretsManagerClient, requests: readonly Reque
     } catch (error) {
       // Asking twenty times what was throttled once would make it worse.
       if (isTransient(error)) {
-        for (const { id, reject } of requests) reject(secretFailure(id, error));
+        rejectAll(error);
         return;
       }
     }
@@ -131,6 +146,7 @@ function regionOf(id: string): string | undefined {
 
 interface ServiceError {
   readonly name?: string;
+  readonly message?: string;
   readonly code?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
   readonly $retryable?: object;
@@ -148,14 +164,31 @@ function isTransient(error: unknown): boolean {
   );
 }
 
+/**
+ * The error without what hangs on it unseen: the service's answer, and the request with the auditor's own session token.
+ * JSON's parser quotes what it can't read, perhaps a secret, so of its errors nothing is kept.
+ */
+function withoutAnswer(error: unknown): Error | undefined {
+  if (error instanceof SyntaxError) return undefined;
+  const { name, message, code, $metadata } = error as ServiceError;
+  return Object.assign(new Error(message), { name, code, $metadata });
+}
+
 /** By the errors that GetSecretValue documents. The SDK's messages are not passed on: they may echo request data. */
 function secretFailure(id: string, error: unknown): AuditFailure {
-  const { name = 'unknown error' } = error as ServiceError;
+  const { name = 'unknown error', code, message: said = '' } = error as ServiceError;
   const build = (cause: FailureCause, message: string, remedy: string): AuditFailure =>
     new AuditFailure(
-      { cause, phase: 'secrets', message: `${message} (${name})`, remedy },
-      { cause: error, transient: isTransient(error) },
+      { cause, phase: 'secrets', message: `${message} (${code ?? name})`, remedy },
+      { cause: withoutAnswer(error), transient: isTransient(error) },
     );
+  if (said.startsWith('Region ')) {
+    return build(
+      'secret-unavailable',
+      `There is no AWS region to read the secret ${id} in`,
+      'set AWS_REGION, or name the secret by its full ARN',
+    );
+  }
   switch (name) {
     case 'ResourceNotFoundException':
       return build(
@@ -186,6 +219,14 @@ function secretFailure(id: string, error: unknown): AuditFailure {
         'secret-unavailable',
         `No AWS credentials were found to read the secret ${id}`,
         'log in to AWS (aws sso login, AWS_PROFILE or AWS_ACCESS_KEY_ID) and set AWS_REGION',
+      );
+    case 'ExpiredTokenException':
+    case 'InvalidSignatureException':
+    case 'UnrecognizedClientException':
+      return build(
+        'secret-unavailable',
+        `AWS does not accept the credentials that were to read the secret ${id}`,
+        'log in to AWS again (aws sso login, or new AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), and check the clock',
       );
     default:
       return build(

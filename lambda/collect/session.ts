@@ -67,6 +67,8 @@ export async function login(
     application_name: APPLICATION_NAME,
     // TLS is up already. pg never opens a connection of its own here: `connected` gives it this one.
     ssl: false,
+    // Not left out: PGSSLNEGOTIATION=direct would have pg refuse to go without TLS of its own.
+    sslnegotiation: 'postgres',
     stream: () => connected(socket),
     enableChannelBinding: bindsTo(leaf),
     types: { getTypeParser: () => asText },

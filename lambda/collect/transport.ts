@@ -1,6 +1,6 @@
 // What a session's transport is. The heart of the matter: nothing may be called safer than it is.
 
-import ipaddr from 'ipaddr.js';
+import { BlockList, isIP } from 'node:net';
 import type { Transport } from '../model/snapshot.ts';
 
 /** What `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi` show of a session. Undefined is SQL's NULL. */
@@ -26,7 +26,13 @@ export function transportOf(facts: TransportFacts): Transport | undefined {
   return isLoopback(facts.clientAddress) ? 'loopback' : 'plaintext';
 }
 
-/** 127.0.0.0/8 (RFC 1122), ::1 (RFC 4291), and the former mapped into IPv6. What can't be read is no loopback. */
+/** 127.0.0.0/8 (RFC 1122), also mapped into IPv6, and ::1 (RFC 4291). */
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** What can't be read is no loopback; nor is `::127.0.0.1`, which only looks like one. */
 function isLoopback(address: string): boolean {
-  return ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback';
+  const family = isIP(address);
+  return family !== 0 && LOOPBACK.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }

@@ -91,13 +91,17 @@ async function readCaBundle(
     // JSON without a named key: the text holds the PEM somewhere, and pemBlocks finds it.
     return parseCaBundle(fields === undefined ? content : Object.values(fields).join('\n'), label);
   }
-  const value = fields?.[source.key];
+  const names = Object.keys(fields ?? {});
+  const value = names.includes(source.key) ? fields?.[source.key] : undefined;
   if (value !== undefined) return parseCaBundle(value, label);
   throw new AuditFailure({
     cause: 'ca-bundle-unusable',
     phase: 'secrets',
     message: `The ${label} has no field ${source.key}`,
-    remedy: fields === undefined ? 'the secret is no JSON: remove "key"' : `it has: ${Object.keys(fields).join(', ')}`,
+    remedy:
+      fields === undefined
+        ? 'the secret is no JSON: remove "key"'
+        : `it has${names.length === 0 ? ' none' : `: ${names.join(', ')}`}`,
   });
 }
 

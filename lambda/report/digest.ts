@@ -75,6 +75,7 @@ export function buildDigest(report: Report, options: { readonly minSeverity: Sev
 export function compareFindings(a: ReportFinding, b: ReportFinding): number {
   return (
     compareSeverity(b.severity, a.severity) ||
+    precedence(b) - precedence(a) ||
     compareText(a.target, b.target) ||
     compareText(a.check, b.check) ||
     compareText(a.role, b.role) ||
@@ -82,6 +83,13 @@ export function compareFindings(a: ReportFinding, b: ReportFinding): number {
     compareText(a.application, b.application) ||
     compareText(a.fingerprint, b.fingerprint)
   );
+}
+
+/** Told before others of the same severity, the last of these first: what nobody could see, then what is in the open. */
+const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'blind-role', 'target-not-audited'];
+
+function precedence({ check }: ReportFinding): number {
+  return PRECEDENCE.indexOf(check);
 }
 
 /** How many of the findings have each severity. */

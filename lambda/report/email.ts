@@ -31,6 +31,23 @@ const WIDTH = 72;
  * @param maxFindings - Whole findings from the top; how many are left out is told. All by default.
  */
 export function renderEmail(digest: Digest, maxFindings: number = digest.notices.length): string {
+  return emailRenderer(digest)(maxFindings);
+}
+
+/** The same for whoever tries how many findings fit: what is told of each is put into words once. */
+export function emailRenderer(digest: Digest): (maxFindings: number) => string {
+  const told = new Map<Notice, readonly string[]>();
+  const tell = (notice: Notice): readonly string[] => {
+    const known = told.get(notice) ?? facts(notice);
+    told.set(notice, known);
+    return known;
+  };
+  return (maxFindings) => render(digest, maxFindings, tell);
+}
+
+type Tell = (notice: Notice) => readonly string[];
+
+function render(digest: Digest, maxFindings: number, tell: Tell): string {
   const { notices } = digest;
   const shown = notices.slice(0, maxFindings);
   const omitted = leftOut(notices, shown.length);
@@ -40,14 +57,14 @@ export function renderEmail(digest: Digest, maxFindings: number = digest.notices
       WIDTH,
     ),
     ...blindSpots(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
-    ...groupNotices(shown).flatMap(renderGroup),
+    ...groupNotices(shown).flatMap((group) => renderGroup(group, tell)),
     ...(omitted === undefined ? [] : [wrap(`${omitted}. Run the audit by hand to see them all.`, WIDTH)]),
     ...aboutTheRun(digest),
   ];
   return `${paragraphs.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
-function renderGroup(group: NoticeGroup): string[][] {
+function renderGroup(group: NoticeGroup, tell: Tell): string[][] {
   const many = group.notices.length > 1 ? `, ${plural(group.notices.length, 'finding')}` : '';
   const heading = group.title === undefined ? group.check : PLAIN.prose(group.title);
   return [
@@ -56,19 +73,23 @@ function renderGroup(group: NoticeGroup): string[][] {
       ...wrap(`${group.severity.toUpperCase()}: ${heading}`, WIDTH),
       ...wrap(`(${group.check}${many})`, WIDTH),
     ],
-    ...group.notices.map((notice) => renderNotice(notice, group.title === undefined)),
+    ...group.notices.map((notice) => [
+      `- ${PLAIN.target(notice.finding.target)}`,
+      ...(group.title === undefined ? wrapDetail(title(notice.finding, PLAIN)) : []),
+      ...tell(notice),
+    ]),
     ['How to fix:', ...remedyLines(group.remedy).flatMap((line) => wrap(line, WIDTH, '  '))],
   ];
 }
 
-function renderNotice({ finding }: Notice, withTitle: boolean): string[] {
-  const details = [
-    ...(withTitle ? [title(finding, PLAIN)] : []),
-    who(finding, PLAIN),
-    howMany(finding),
-    ...evidenceLines(finding, PLAIN),
-  ].filter((line) => line !== undefined);
-  return [`- ${PLAIN.target(finding.target)}`, ...details.flatMap((line) => wrap(line, WIDTH, '  ', '    '))];
+function facts({ finding }: Notice): string[] {
+  return [who(finding, PLAIN), howMany(finding), ...evidenceLines(finding, PLAIN)]
+    .filter((line) => line !== undefined)
+    .flatMap(wrapDetail);
+}
+
+function wrapDetail(line: string): string[] {
+  return wrap(line, WIDTH, '  ', '    ');
 }
 
 function aboutTheRun(digest: Digest): string[][] {

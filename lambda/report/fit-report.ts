@@ -14,7 +14,7 @@ const VERDICT_ORDER = ['not-audited', 'unknown', 'findings', 'clean'] as const;
  * @param bytesOf - What a piece of JSON takes where it goes: more than its length when it is quoted in other JSON.
  */
 export function fitReport(report: Report, bytes: number, bytesOf: (json: string) => number): Report {
-  if (bytesOf(JSON.stringify(report)) <= bytes) return report;
+  if (fits(report, bytes, bytesOf)) return report;
   const targets = report.targets.toSorted((a, b) => verdictRank(a) - verdictRank(b));
   const cut = (shownTargets: readonly ReportTarget[], findings: Report['findings']): Report => ({
     ...report,
@@ -30,6 +30,14 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
   return cut(fittingTargets.items, moreFindings.items);
 }
 
+/** Adds up the parts until there is no room: the whole of a large report in one text is many times what may leave. */
+function fits({ targets, findings, ...rest }: Report, bytes: number, bytesOf: (json: string) => number): boolean {
+  const frame = bytesOf(JSON.stringify({ ...rest, targets: [], findings: [] }));
+  const fittingTargets = fitting(targets, bytes - frame, bytesOf);
+  if (fittingTargets.items.length < targets.length) return false;
+  return fitting(findings, bytes - frame - fittingTargets.bytes, bytesOf).items.length === findings.length;
+}
+
 function verdictRank(target: ReportTarget): number {
   return VERDICT_ORDER.indexOf(target.verdict);
 }
@@ -43,7 +51,7 @@ function fitting<T>(
   let taken = 0;
   let count = 0;
   for (const item of items) {
-    const more = bytesOf(JSON.stringify(item)) + 1;
+    const more = bytesOf(JSON.stringify(item)) + (count === 0 ? 0 : 1);
     if (taken + more > bytes) break;
     taken += more;
     count += 1;

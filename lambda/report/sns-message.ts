@@ -4,7 +4,7 @@ import { SEVERITIES } from '../model/severity.ts';
 import { toAscii } from './ascii.ts';
 import { renderChatCard, renderTestCard } from './chat-card.ts';
 import { type Digest, REASONS } from './digest.ts';
-import { renderEmail } from './email.ts';
+import { emailRenderer } from './email.ts';
 import { fitReport } from './fit-report.ts';
 import type { Report } from './schema.ts';
 import { renderSms, toGsm } from './sms.ts';
@@ -149,14 +149,15 @@ function stringArray(values: readonly string[]): MessageAttribute {
 
 /** The email with as many findings as fit into `bytes` of the message; found by halving, not by trying each. */
 function fittingEmail(digest: Digest, bytes: number): string {
-  const whole = digest.notices.length <= bytes / LEAST_BYTES ? renderEmail(digest) : undefined;
+  const render = emailRenderer(digest);
+  const whole = digest.notices.length <= bytes / LEAST_BYTES ? render(digest.notices.length) : undefined;
   if (whole !== undefined && nestedBytes(whole) <= bytes) return whole;
   let most = 0;
   let tooMany = Math.min(digest.notices.length, Math.ceil(bytes / LEAST_BYTES));
-  let best = renderEmail(digest, 0);
+  let best = render(0);
   while (tooMany - most > 1) {
     const findings = Math.floor((most + tooMany) / 2);
-    const text = renderEmail(digest, findings);
+    const text = render(findings);
     if (nestedBytes(text) <= bytes) {
       most = findings;
       best = text;

@@ -201,14 +201,10 @@ export function groupNotices(notices: readonly Notice[]): NoticeGroup[] {
     const group = groups.get(key) ?? { severity, check, remedy, notices: [] };
     if (group.notices.push(notice) === 1) groups.set(key, group);
   }
-  const rank = (group: { severity: Severity; check: string }) =>
-    2 * SEVERITIES.indexOf(group.severity) + (group.check === 'target-not-audited' ? 1 : 0);
-  return [...groups.values()]
-    .sort((a, b) => rank(b) - rank(a))
-    .map((group) => {
-      const titles = new Set(group.notices.map(({ finding }) => finding.title));
-      return { ...group, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
-    });
+  return [...groups.values()].map((group) => {
+    const titles = new Set(group.notices.map(({ finding }) => finding.title));
+    return { ...group, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
+  });
 }
 
 /** `12 more findings left out: 10 high, 2 medium`; undefined when none is. */

@@ -126,7 +126,7 @@ describe('target-not-audited', () => {
     const severity = cause.startsWith('certificate-') ? 'critical' : 'high';
     expect(outcome).toMatchObject({
       status: 'fail',
-      problems: [{ severity, evidence: { cause, what: expect.any(String) }, remedy: 'Renew it' }],
+      problems: [{ severity, evidence: { cause, what: expect.any(String) }, remedy: 'Renew it.' }],
     });
   });
 });

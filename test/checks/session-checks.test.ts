@@ -152,7 +152,7 @@ describe('deprecated-tls-session', () => {
   test('is high, and says which versions it saw and which it wants', () => {
     const sessions = [make.tlsSession({ version: 'TLSv1.1' }), make.tlsSession({ version: 'TLSv1' })];
     expect(problems(deprecatedTlsSession, sessions)).toMatchObject([
-      { severity: 'high', count: 2, evidence: { tlsVersion: ['TLSv1', 'TLSv1.1'], atLeast: 'TLSv1.2' } },
+      { severity: 'high', count: 2, evidence: { tlsVersion: ['TLSv1', 'TLSv1.1'], required: 'TLSv1.2 or newer' } },
     ]);
   });
 });
@@ -181,7 +181,7 @@ describe('below-preferred-tls-session', () => {
   test('reports TLSv1.2 as information where TLSv1.3 is preferred, and nothing below the minimum', () => {
     const sessions = [make.tlsSession({ version: 'TLSv1.2' }), make.tlsSession({ version: 'TLSv1.1' }), make.session()];
     expect(problems(belowPreferredTlsSession, sessions)).toMatchObject([
-      { severity: 'info', count: 1, evidence: { tlsVersion: 'TLSv1.2', preferred: 'TLSv1.3' } },
+      { severity: 'info', count: 1, evidence: { tlsVersion: 'TLSv1.2', preferred: 'TLSv1.3 or newer' } },
     ]);
   });
 

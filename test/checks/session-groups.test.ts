@@ -27,7 +27,7 @@ describe('groups of sessions', () => {
     expect(group && describeGroup(group)).toMatchObject({
       application: 'job-#',
       count: 3,
-      evidence: { applications: names },
+      evidence: { applications: names.toSorted() },
     });
   });
 

@@ -67,14 +67,14 @@ describe('renderChatCard', () => {
       • \`crm\`: role \`tls_auditor\`; hidden sessions: 17
       *How to fix:* GRANT pg_monitor TO tls_auditor;
 
+      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+      • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
       🟠 *HIGH: Session with deprecated TLS* (\`deprecated-tls-session\`, 2 findings)
       • \`orders\`: role \`legacy\`, database \`shop\`, application \`DBeaver 5.0 - Main\`; 1 session from 10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC
       • \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC
       *How to fix:* Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
-
-      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
-      • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC
-      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
       Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1 not audited. Run of 2026-11-10 06:15 UTC.
       No state is configured: every run stands alone, and this alert repeats while a problem lasts."

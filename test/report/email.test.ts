@@ -51,6 +51,19 @@ describe('renderEmail', () => {
         GRANT pg_monitor TO tls_auditor;
 
       ========================
+      HIGH: Unencrypted session over the network
+      (plaintext-session)
+
+      - orders
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      ========================
       HIGH: Session with deprecated TLS
       (deprecated-tls-session, 2 findings)
 
@@ -69,19 +82,6 @@ describe('renderEmail', () => {
       How to fix:
         Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the
         server.
-
-      ========================
-      HIGH: Unencrypted session over the network
-      (plaintext-session)
-
-      - orders
-        role "app", database "shop", application "checkout"
-        12 sessions from 10.0.1.7 and 10.0.1.9
-        oldest session: 2026-11-09 22:10 UTC
-
-      How to fix:
-        Set sslmode=verify-full and sslrootcert in the client, then refuse
-        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
       ========================
       ABOUT THIS RUN

@@ -33,18 +33,18 @@ describe('renderTable', () => {
         - crm: role "tls_auditor"; hidden sessions: 17
         Fix: GRANT pg_monitor TO tls_auditor;
 
+      HIGH: Unencrypted session over the network (plaintext-session)
+        - orders: role "app", database "shop", application "checkout"; 12 sessions from 10.0.1.7 and
+          10.0.1.9; oldest session: 2026-11-09 22:10 UTC
+        Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
+             hostssl all all all scram-sha-256
+
       HIGH: Session with deprecated TLS (deprecated-tls-session)
         - orders: role "legacy", database "shop", application "DBeaver 5.0 - Main"; 1 session from
           10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC
         - orders: role "report", database "shop", application (none); 3 sessions from 10.0.1.7 and
           10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC
         Fix: Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
-
-      HIGH: Unencrypted session over the network (plaintext-session)
-        - orders: role "app", database "shop", application "checkout"; 12 sessions from 10.0.1.7 and
-          10.0.1.9; oldest session: 2026-11-09 22:10 UTC
-        Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
-             hostssl all all all scram-sha-256
 
       INFO: Session with TLSv1.2 (below-preferred-tls-session)
         - orders: role "app", database "shop", application "checkout"; 12 sessions from 10.0.1.7 and

@@ -11,8 +11,11 @@ x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoPro
 
 type KeyPair = webcrypto.CryptoKeyPair;
 
-/** `rsa-1024` is the weak one: OpenSSL refuses it at security level 2, which is Node's default. */
-export type KeyType = 'ec-p256' | 'ec-p384' | 'rsa-2048' | 'rsa-1024';
+/**
+ * `rsa-1024` is the weak one: OpenSSL refuses it at security level 2, which is Node's default. What `ed25519` signs has
+ * no hash that SCRAM could bind a channel to.
+ */
+export type KeyType = 'ec-p256' | 'ec-p384' | 'ed25519' | 'rsa-2048' | 'rsa-1024';
 
 /** The hash that the issuer signs with. Node's default security level refuses SHA-1. */
 export type SignatureHash = 'SHA-256' | 'SHA-1';
@@ -181,7 +184,7 @@ async function sign(
     subject,
     issuer: issuer.name,
     ...period(validity),
-    signingAlgorithm: { name: issuer.keyType.startsWith('ec') ? 'ECDSA' : 'RSASSA-PKCS1-v1_5', hash },
+    signingAlgorithm: signingAlgorithm(issuer.keyType, hash),
     publicKey,
     signingKey: await signingKey(issuer, hash),
     extensions: [
@@ -193,9 +196,14 @@ async function sign(
   return `${certificate.toString('pem').trim()}\n`;
 }
 
+function signingAlgorithm(keyType: KeyType, hash: SignatureHash) {
+  if (keyType === 'ed25519') return { name: 'Ed25519' };
+  return { name: keyType.startsWith('ec') ? 'ECDSA' : 'RSASSA-PKCS1-v1_5', hash };
+}
+
 /** An RSA key carries the one hash it may be used with, and the library signs with that: another hash takes another key object. */
 async function signingKey({ keys, keyType }: Pick<Issuer, 'keys' | 'keyType'>, hash: SignatureHash) {
-  if (keyType.startsWith('ec')) return keys.privateKey;
+  if (!keyType.startsWith('rsa')) return keys.privateKey;
   const der = await subtle.exportKey('pkcs8', keys.privateKey);
   return subtle.importKey('pkcs8', der, { name: 'RSASSA-PKCS1-v1_5', hash }, false, ['sign']);
 }
@@ -215,6 +223,7 @@ function period({ notBefore, notAfter }: Validity): Required<Validity> {
 }
 
 async function generateKeys(keyType: KeyType): Promise<KeyPair> {
+  if (keyType === 'ed25519') return (await subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as KeyPair;
   const algorithm = keyType.startsWith('ec')
     ? { name: 'ECDSA', namedCurve: keyType === 'ec-p384' ? 'P-384' : 'P-256' }
     : {

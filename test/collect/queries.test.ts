@@ -1,0 +1,289 @@
+import type pg from 'pg';
+import { describe, expect, test } from 'vitest';
+import { auditQueries, OLDEST_MAJOR, readSessions, runAuditQueries } from '../../lambda/collect/queries.ts';
+import type { Session } from '../../lambda/model/snapshot.ts';
+
+/** The columns of the second SELECT, in its order, as PostgreSQL's text. */
+interface SessionRow {
+  readonly pid: string;
+  readonly role: string | null;
+  readonly database: string | null;
+  readonly application: string | null;
+  readonly kind: string | null;
+  readonly superuser: string | null;
+  readonly address: string | null;
+  readonly port: string | null;
+  readonly ssl: string | null;
+  readonly version: string | null;
+  readonly cipher: string | null;
+  readonly bits: string | null;
+  readonly clientDn: string | null;
+  readonly gss: string | null;
+  readonly start: string | null;
+}
+
+type Row = readonly (string | null)[];
+
+/** A TLS session of a client over the network, with one thing changed. */
+function row(changed: Partial<SessionRow> = {}): Row {
+  const healthy: SessionRow = {
+    pid: '4711',
+    role: 'app',
+    database: 'orders',
+    application: 'orders-api',
+    kind: 'client backend',
+    superuser: 'f',
+    address: '10.0.0.1',
+    port: '50000',
+    ssl: 't',
+    version: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    bits: '256',
+    clientDn: null,
+    gss: 'f',
+    start: '1767225600.123456',
+  };
+  return Object.values({ ...healthy, ...changed });
+}
+
+const PLAINTEXT = { ssl: 'f', version: null, cipher: null, bits: null } as const;
+const UNIX_SOCKET = { ...PLAINTEXT, address: null, port: '-1' } as const;
+/** What a login without pg_read_all_stats is shown of others. */
+const HIDDEN = {
+  ...PLAINTEXT,
+  ssl: null,
+  application: null,
+  kind: null,
+  address: null,
+  port: null,
+  gss: null,
+  start: null,
+} as const;
+
+function only(changed: Partial<SessionRow> = {}): Session {
+  const { visible, hidden } = readSessions([row(changed)]);
+  expect(hidden).toBe(0);
+  expect(visible).toHaveLength(1);
+  return visible[0] as Session;
+}
+
+describe('a row', () => {
+  test('of a TLS session', () => {
+    expect(only()).toEqual({
+      pid: 4711,
+      role: 'app',
+      database: 'orders',
+      application: 'orders-api',
+      kind: 'client',
+      superuser: false,
+      transport: 'tls',
+      clientAddress: '10.0.0.1',
+      tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', bits: 256, clientDn: undefined },
+      startedAt: '2026-01-01T00:00:00.123Z',
+    });
+  });
+
+  test.each<[string, Partial<SessionRow>, Session['transport']]>([
+    ['without encryption', PLAINTEXT, 'plaintext'],
+    ['without encryption on loopback', { ...PLAINTEXT, address: '127.0.0.1' }, 'loopback'],
+    ['of GSSAPI', { ...PLAINTEXT, gss: 't' }, 'gss'],
+    ['of a Unix socket', UNIX_SOCKET, 'unix-socket'],
+    ['of a server that has no pg_stat_gssapi row for it', { ...PLAINTEXT, gss: null }, 'plaintext'],
+    ['of TLS without a pg_stat_gssapi row', { gss: null }, 'tls'],
+  ])('%s', (_what, changed, transport) => {
+    expect(only(changed)).toMatchObject({ transport });
+    expect(only(changed).tls === undefined).toBe(transport !== 'tls');
+    expect(only(changed).clientAddress).toBe(transport === 'unix-socket' ? undefined : (changed.address ?? '10.0.0.1'));
+  });
+
+  test.each(['true', '1', 'T', '', 'off'])('is not taken for encrypted where ssl is %j instead of t', (ssl) => {
+    expect(only({ ssl, gss: ssl })).toMatchObject({ transport: 'plaintext' });
+  });
+
+  test('of replication names it, and its role may be gone', () => {
+    expect(only({ kind: 'walsender', database: null, role: null, superuser: null })).toMatchObject({
+      kind: 'replication',
+      database: undefined,
+      role: undefined,
+      superuser: false,
+    });
+  });
+
+  test.each<[string | null, boolean]>([
+    ['t', true],
+    ['f', false],
+    [null, false],
+  ])('is of a superuser where PostgreSQL says so: %s', (superuser, expected) => {
+    expect(only({ superuser }).superuser).toBe(expected);
+  });
+
+  test('shows the subject of a client certificate, where one was shown', () => {
+    expect(only({ clientDn: '/CN=app' }).tls?.clientDn).toBe('/CN=app');
+    expect(only({ clientDn: '' }).tls?.clientDn).toBeUndefined();
+    expect(only({ clientDn: null }).tls?.clientDn).toBeUndefined();
+  });
+
+  test('shows names as clients chose them: making them safe is the report’s', () => {
+    const name = '\u001b[31m<!channel>\n';
+    expect(only({ role: name, database: name, application: name })).toMatchObject({
+      role: name,
+      database: name,
+      application: name,
+    });
+    expect(only({ application: null }).application).toBe('');
+  });
+
+  test.each([
+    ['1767225600', '2026-01-01T00:00:00.000Z'],
+    ['1767225600.999999', '2026-01-01T00:00:00.999Z'],
+    ['1767225600.1', '2026-01-01T00:00:00.100Z'],
+    ['0', '1970-01-01T00:00:00.000Z'],
+  ])('that began %s seconds after 1970 began at %s', (start, startedAt) => {
+    expect(only({ start }).startedAt).toBe(startedAt);
+  });
+});
+
+describe('rows that do not show how they travel', () => {
+  test.each<[string, Partial<SessionRow>]>([
+    ['all is hidden', HIDDEN],
+    ['all is hidden but the row of pg_stat_ssl', { ...HIDDEN, ssl: 'f' }],
+    ['only the kind is hidden', { kind: null }],
+    ['pg_stat_ssl has no row', { ssl: null }],
+    ['the port is hidden', { port: null }],
+    ['a Unix socket’s kind is hidden', { ...UNIX_SOCKET, kind: null }],
+  ])('are counted, never judged: %s', (_what, changed) => {
+    expect(readSessions([row(changed)])).toEqual({ visible: [], hidden: 1 });
+  });
+
+  test('are counted beside those that do', () => {
+    const { visible, hidden } = readSessions([row(), row(HIDDEN), row({ ...PLAINTEXT, pid: '2' }), row(HIDDEN)]);
+    expect(visible.map(({ pid, transport }) => [pid, transport])).toEqual([
+      [4711, 'tls'],
+      [2, 'plaintext'],
+    ]);
+    expect(hidden).toBe(2);
+  });
+
+  test('no row is no session', () => {
+    expect(readSessions([])).toEqual({ visible: [], hidden: 0 });
+  });
+});
+
+const MAJORS = [10, 11, 12, 13, 14, 15, 16, 17, 18, Number.POSITIVE_INFINITY];
+
+describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
+  const text = auditQueries(major);
+  const statements = text.split(';').map((statement) => statement.trim());
+
+  test('only reads, from its first word to its last', () => {
+    expect(statements[0]).toBe('BEGIN READ ONLY');
+    expect(statements.at(-1)).toBe('COMMIT');
+    for (const statement of statements.slice(1, -1)) expect(statement).toMatch(/^(SET LOCAL|SELECT) /);
+    expect(text).not.toMatch(
+      /\b(insert|update|delete|create|alter|drop|grant|copy|call|do|truncate|lock table|reset)\b/i,
+    );
+  });
+
+  test('leaves no setting behind, and bounds its time', () => {
+    const settings = statements.filter((statement) => /^SET/.test(statement));
+    expect(settings).toContain('SET LOCAL search_path = pg_catalog, pg_temp');
+    expect(settings.join()).toMatch(/statement_timeout = [1-9]\d+.*lock_timeout = [1-9]\d+/s);
+  });
+
+  test('never asks for the text of anyone’s query', () => {
+    expect(text).not.toMatch(/\bquery\b/i);
+    expect(text).not.toContain('*');
+  });
+
+  test('asks what this version can tell', () => {
+    expect(text).toMatch(major >= 12 ? /client_dn\b/ : /clientdn\b/);
+    expect(text).not.toMatch(major >= 12 ? /clientdn\b/ : /client_dn\b/);
+    expect(/gss/i.test(text)).toBe(major >= 12);
+    expect(text).toContain(`pg_has_role('pg_read_all_stats', '${major >= 15 ? 'USAGE' : 'MEMBER'}')`);
+  });
+
+  test('leaves the auditor out, and no other row: not one that hides its kind, or whose role or database is gone', () => {
+    const sessions = statements.at(-2) ?? '';
+    expect(sessions).toContain('a.pid <> pg_backend_pid()');
+    expect(sessions).toContain('a.backend_type IS NULL');
+    const joins = withoutParentheses(sessions).match(/\w+ JOIN/g) ?? [];
+    expect(joins.length).toBeGreaterThan(0);
+    for (const join of joins) expect(join).toBe('LEFT JOIN');
+  });
+
+  test('asks for as many columns as a row is read from', () => {
+    const columns = /^SELECT(.*?)FROM/s.exec(withoutParentheses(statements.at(-2) ?? ''))?.[1] ?? '';
+    expect(columns.split(',')).toHaveLength(row().length);
+  });
+});
+
+/** Without subqueries and the arguments of functions. */
+function withoutParentheses(sql: string): string {
+  const less = sql.replaceAll(/\([^()]*\)/g, '');
+  return less === sql ? sql : withoutParentheses(less);
+}
+
+test('the oldest major is the first whose views tell sessions apart', () => {
+  expect(OLDEST_MAJOR).toBe(10);
+});
+
+describe('the answer', () => {
+  interface Result {
+    readonly command: string;
+    readonly rows: readonly Row[];
+  }
+  /** A server that answers with that, and what it was asked. */
+  function serverOf(...results: readonly Result[]) {
+    const asked: { text?: string; rowMode?: string }[] = [];
+    const client = {
+      query: (config: { text: string; rowMode: string }) => {
+        asked.push(config);
+        return Promise.resolve(results);
+      },
+    } as unknown as pg.Client;
+    return { client, asked };
+  }
+  const done = (command: string): Result => ({ command, rows: [] });
+  const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
+  const FACTS = facts('18.4', 'f', 'tls_auditor', 't', 't', 'TLSv1.3', 'TLS_AES_256_GCM_SHA384');
+  const SESSIONS: Result = { command: 'SELECT', rows: [row(), row(HIDDEN)] };
+
+  test('comes in one round trip', async () => {
+    const { client, asked } = serverOf(done('BEGIN'), done('SET'), done('SET'), FACTS, SESSIONS, done('COMMIT'));
+    expect(await runAuditQueries(client, 18)).toEqual({
+      server: { version: '18.4', inRecovery: false },
+      visibility: { role: 'tls_auditor', seesAllSessions: true },
+      serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
+      sessions: readSessions(SESSIONS.rows),
+    });
+    expect(asked).toEqual([{ text: auditQueries(18), rowMode: 'array' }]);
+  });
+
+  test('of a standby, to a role that does not see all', async () => {
+    const { client } = serverOf(facts('16.2', 't', 'app', 'f', 't', 'TLSv1.3', 'x'), SESSIONS);
+    expect(await runAuditQueries(client, 16)).toMatchObject({
+      server: { version: '16.2', inRecovery: true },
+      visibility: { role: 'app', seesAllSessions: false },
+    });
+  });
+
+  test.each<[string, Row, object]>([
+    ['a row without TLS is known to be none', ['f', null, null], { known: true, value: 'not-tls' }],
+    ['no row is not known', [null, null, null], { known: false }],
+    ['a row that names no version is not known', ['t', null, 'x'], { known: false }],
+    ['a row that names no cipher is not known', ['t', 'TLSv1.3', ''], { known: false }],
+  ])('of the auditor’s own session: %s', async (_what, own, serverView) => {
+    const { client } = serverOf(facts('18.4', 'f', 'tls_auditor', 't', ...own), SESSIONS);
+    const answers = await runAuditQueries(client, 18);
+    expect(answers.serverView).toMatchObject(serverView);
+  });
+
+  test.each<[string, readonly Result[]]>([
+    ['nothing', []],
+    ['no facts', [{ command: 'SELECT', rows: [] }, SESSIONS]],
+    ['no sessions', [FACTS]],
+    ['other commands', [done('BEGIN'), done('COMMIT')]],
+  ])('that holds %s is an error, not a server without sessions', async (_what, results) => {
+    await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow('gave no result');
+  });
+});
