@@ -3,7 +3,11 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { RenderedAlert } from '../report/sns-message.ts';
 
-/** An alert that did not go out. Never swallowed: a run that could not tell anybody has failed. */
+/**
+ * An alert that did not go out. Never swallowed: a run that could not tell anybody has failed.
+ *
+ * @public
+ */
 export class PublishError extends Error {
   override readonly name = 'PublishError';
 }

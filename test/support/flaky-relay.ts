@@ -8,7 +8,7 @@ export interface FlakyRelayOptions {
   readonly upstream: Upstream;
   /** Connections to reset as soon as they are made, before any goes through. @default 0 */
   readonly resetsFirst?: number;
-  /** Keep the client's connection open for ever, whoever else hangs up. @default false */
+  /** Leave a client that says goodbye without an answer, and its connection open. @default false */
   readonly neverHangsUp?: boolean;
 }
 
@@ -38,6 +38,8 @@ export async function flakyRelay({
     behind.on('error', () => undefined);
     client.pipe(behind);
     behind.pipe(client, { end: !neverHangsUp });
+    // What the server still says would end the session within TLS.
+    if (neverHangsUp) client.once('end', () => behind.unpipe(client));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
