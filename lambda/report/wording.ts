@@ -183,6 +183,7 @@ export function remedyLines(remedy: string): string[] {
 export interface NoticeGroup {
   readonly severity: Severity;
   readonly check: string;
+  /** Refers back where a group of another severity has told it before. */
   readonly remedy: string;
   /** The title all of them share, if they do. */
   readonly title: string | undefined;
@@ -190,8 +191,7 @@ export interface NoticeGroup {
 }
 
 /**
- * Groups notices, so that what many have in common is told once. Worst first; of one severity, what was not looked at
- * first, then in the order of the notices.
+ * Groups notices, so that what many have in common is told once; in the order in which they come.
  */
 export function groupNotices(notices: readonly Notice[]): NoticeGroup[] {
   const groups = new Map<string, { severity: Severity; check: string; remedy: string; notices: Notice[] }>();
@@ -201,9 +201,13 @@ export function groupNotices(notices: readonly Notice[]): NoticeGroup[] {
     const group = groups.get(key) ?? { severity, check, remedy, notices: [] };
     if (group.notices.push(notice) === 1) groups.set(key, group);
   }
+  const told = new Set<string>();
   return [...groups.values()].map((group) => {
     const titles = new Set(group.notices.map(({ finding }) => finding.title));
-    return { ...group, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
+    const howTo = JSON.stringify([group.check, group.remedy]);
+    const remedy = told.has(howTo) ? `As for ${group.check} above.` : group.remedy;
+    told.add(howTo);
+    return { ...group, remedy, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
   });
 }
 

@@ -69,7 +69,7 @@ describe('renderChatCard', () => {
 
       🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
       • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC
-      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+      *How to fix:* As for plaintext-session above.
 
       🟠 *HIGH: Session with deprecated TLS* (\`deprecated-tls-session\`, 2 findings)
       • \`orders\`: role \`legacy\`, database \`shop\`, application \`DBeaver 5.0 - Main\`; 1 session from 10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC

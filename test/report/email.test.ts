@@ -60,8 +60,7 @@ describe('renderEmail', () => {
         oldest session: 2026-11-09 22:10 UTC
 
       How to fix:
-        Set sslmode=verify-full and sslrootcert in the client, then refuse
-        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+        As for plaintext-session above.
 
       ========================
       HIGH: Session with deprecated TLS

@@ -36,8 +36,7 @@ describe('renderTable', () => {
       HIGH: Unencrypted session over the network (plaintext-session)
         - orders: role "app", database "shop", application "checkout"; 12 sessions from 10.0.1.7 and
           10.0.1.9; oldest session: 2026-11-09 22:10 UTC
-        Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
-             hostssl all all all scram-sha-256
+        Fix: As for plaintext-session above.
 
       HIGH: Session with deprecated TLS (deprecated-tls-session)
         - orders: role "legacy", database "shop", application "DBeaver 5.0 - Main"; 1 session from
