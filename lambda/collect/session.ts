@@ -11,6 +11,9 @@ import type { Endpoint } from './network.ts';
 /** How the auditor calls itself in `pg_stat_activity`. */
 const APPLICATION_NAME = 'pg-tls-auditor';
 
+/** Milliseconds. A server hangs up within one or two of its client's goodbye. */
+const GOODBYE = 500;
+
 export interface DatabaseSession {
   readonly client: pg.Client;
   readonly authentication: Link['authentication'];
@@ -104,10 +107,13 @@ export async function login(
   }
 }
 
-/** Says goodbye, and does not wait for a server that does not answer. */
+/** Says goodbye. What was asked is answered already: a server, or what stands before it, that does not hang up is left. */
 export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
   if (signal.aborted || socket.destroyed) return;
-  await client.end();
+  const { promise: longEnough, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, GOODBYE);
+  await Promise.race([client.end(), longEnough]);
+  clearTimeout(timer);
 }
 
 /** pg calls `connect` on the stream it is given; this one is connected, and says so when pg listens. */

@@ -114,7 +114,8 @@ class Progress {
         remedy: 'raise deployment.timeoutMinutes or concurrency, or lower the timeoutSeconds of targets',
       };
     }
-    if (this.#endpoint !== undefined) return timedOut(this.#endpoint, this.phase).failure;
+    // The endpoint may be known while the CA bundle is still being read: it was not asked anything yet.
+    if (this.#endpoint !== undefined && this.phase !== 'secrets') return timedOut(this.#endpoint, this.phase).failure;
     return {
       cause: 'timed-out',
       phase: this.phase,
