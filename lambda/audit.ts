@@ -29,7 +29,9 @@ export async function auditTargets(
   const audited = await pMap(
     targets,
     async (target): Promise<AuditedTarget> => {
-      const snapshot = deadline.aborted ? notStarted(target) : await takeSnapshot(target, collector, deadline);
+      const snapshot = deadline.aborted
+        ? notStarted(target, deadline)
+        : await takeSnapshot(target, collector, deadline);
       const result = { snapshot, ...evaluate(snapshot, policy) };
       done += 1;
       onTarget?.({ audited: result, done, total: targets.length });

@@ -1,6 +1,7 @@
 // Ctrl-C and SIGTERM: the first ends the audit and keeps its report, the second ends the program.
 
 import { constants } from 'node:os';
+import { AuditFailure } from '../../lambda/model/failure.ts';
 import { note } from './terminal.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -22,7 +23,14 @@ export function awaitInterruption(host: Pick<NodeJS.Process, 'on' | 'off' | 'exi
     note(
       `${newLine}interrupted (${name}): what is not audited yet is reported as not audited; once more ends it at once`,
     );
-    controller.abort();
+    controller.abort(
+      new AuditFailure({
+        cause: 'interrupted',
+        phase: 'waiting',
+        message: `The audit was interrupted (${name}) before this database was done`,
+        remedy: 'run it again',
+      }),
+    );
   };
   for (const name of SIGNALS) host.on(name, onSignal);
   return {

@@ -2,16 +2,16 @@
 // Never throws: what went wrong is in the snapshot.
 
 import pRetry from 'p-retry';
-import type { CertificateFacts } from '../model/certificate.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
-import { known, type Observed, unknown } from '../model/observed.ts';
-import type { CredentialFacts, Link, Snapshot } from '../model/snapshot.ts';
+import { known } from '../model/observed.ts';
+import type { Link, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { certificateFacts, peerCertificates } from './certificate-facts.ts';
 import { type Credentials, parseCredentials } from './credentials.ts';
 import { diagnose } from './diagnose.ts';
-import { isPasswordRejected, queryFailure, timedOut } from './failures.ts';
+import { isPasswordRejected, queryFailure } from './failures.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
+import { Progress } from './progress.ts';
 import { type Answers, OLDEST_MAJOR, runAuditQueries } from './queries.ts';
 import { type DatabaseSession, login, logout } from './session.ts';
 import { describeSource, type SourceReader } from './sources.ts';
@@ -30,7 +30,8 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
 /**
  * Takes a target's snapshot.
  *
- * @param deadline ends when the run is out of time; the target's own `timeoutMs` applies besides
+ * @param deadline ends when the run is out of time, or for the reason it gives when that is an AuditFailure; the target's
+ *   own `timeoutMs` applies besides
  */
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
   const progress = new Progress(target);
@@ -44,85 +45,21 @@ export async function takeSnapshot(target: Target, collector: Collector, deadlin
     });
     return { ...progress.snapshot(), link: known(link), ...observed(answers) };
   } catch (error) {
-    return progress.failed(signal.aborted ? progress.outOfTime(deadline.aborted) : asFailure(error, progress.phase));
+    return progress.failed(signal.aborted ? progress.outOfTime(deadline) : asFailure(error, progress.phase));
   }
 }
 
 /** The snapshot of a target whose turn never came: reported, never dropped. */
-export function notStarted(target: Target): Snapshot {
-  return new Progress(target).failed({
+export function notStarted(target: Target, deadline: AbortSignal): Snapshot {
+  const progress = new Progress(target);
+  progress.phase = 'waiting';
+  if (deadline.reason instanceof AuditFailure) return progress.failed(progress.outOfTime(deadline));
+  return progress.failed({
     cause: 'out-of-time',
     phase: 'waiting',
     message: 'The run was out of time before the turn of this target came',
     remedy: 'raise deployment.timeoutMinutes or concurrency, or lower the timeoutSeconds of targets that do not answer',
   });
-}
-
-/** What is known of a target so far, for the report of a failure at any point. */
-class Progress {
-  phase: Phase = 'secrets';
-  credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
-  chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
-  /** Of the attempt before this one. */
-  lastFailure: Failure | undefined;
-  attempts = 0;
-  #target: Target;
-  #endpoint: Pick<Endpoint, 'host' | 'port'> | undefined;
-
-  constructor(target: Target) {
-    this.#target = target;
-  }
-
-  reached(endpoint: Endpoint, facts: CredentialFacts): void {
-    this.#endpoint = endpoint;
-    this.credentials = known(facts);
-  }
-
-  snapshot(): Pick<Snapshot, 'target' | 'takenAt' | 'credentials' | 'serverChain'> {
-    const { name, host, port, labels } = this.#target;
-    return {
-      target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels },
-      takenAt: new Date().toISOString(),
-      credentials: this.credentials,
-      serverChain: this.chain,
-    };
-  }
-
-  failed(failure: Failure): Snapshot {
-    const unseen = unknown('the target was not audited');
-    return {
-      ...this.snapshot(),
-      failure,
-      link: unseen,
-      server: unseen,
-      visibility: unseen,
-      sessions: unseen,
-    };
-  }
-
-  /** The reason to give when time is up: what failed last says more than that time is up. */
-  outOfTime(runIsOut: boolean): Failure {
-    if (this.lastFailure !== undefined) {
-      const tries = this.attempts === 1 ? '' : `, and so did ${this.attempts} attempts`;
-      return { ...this.lastFailure, message: `${this.lastFailure.message}${tries}; then time was up` };
-    }
-    if (runIsOut) {
-      return {
-        cause: 'out-of-time',
-        phase: this.phase,
-        message: 'The run was out of time before the audit of this target ended',
-        remedy: 'raise deployment.timeoutMinutes or concurrency, or lower the timeoutSeconds of targets',
-      };
-    }
-    // The endpoint may be known while the CA bundle is still being read: it was not asked anything yet.
-    if (this.#endpoint !== undefined && this.phase !== 'secrets') return timedOut(this.#endpoint, this.phase).failure;
-    return {
-      cause: 'timed-out',
-      phase: this.phase,
-      message: `Its secrets were not read within ${this.#target.timeoutMs / 1000} s`,
-      remedy: 'check the route to Secrets Manager: an isolated subnet needs a VPC endpoint for it',
-    };
-  }
 }
 
 interface Audited {

@@ -40,6 +40,7 @@ export const FAILURE_CAUSES = [
   // after login
   'query-failed',
   'out-of-time',
+  'interrupted',
   'internal-error',
 ] as const;
 

@@ -143,6 +143,7 @@ describe('an interrupted audit', () => {
     });
     expect(exitCode).toBe(2);
     expect(verdicts(report)).toEqual({ orders: 'clean', silent: 'not-audited', billing: 'not-audited' });
+    expect(report.targets.map(({ error }) => error?.cause)).toEqual([undefined, 'interrupted', 'interrupted']);
     expect(stderr).toBe(
       `interrupted (${signal}): what is not audited yet is reported as not audited; once more ends it at once\n`,
     );

@@ -1,0 +1,81 @@
+// How far the audit of a target has come, and what to report when it ends there.
+
+import type { CertificateFacts } from '../model/certificate.ts';
+import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
+import { known, type Observed, unknown } from '../model/observed.ts';
+import type { CredentialFacts, Snapshot } from '../model/snapshot.ts';
+import type { Target } from '../model/target.ts';
+import { timedOut } from './failures.ts';
+import type { Endpoint } from './network.ts';
+
+/** What is known of a target so far, for the report of a failure at any point. */
+export class Progress {
+  phase: Phase = 'secrets';
+  credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
+  chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
+  /** Of the attempt before this one. */
+  lastFailure: Failure | undefined;
+  attempts = 0;
+  #target: Target;
+  #endpoint: Pick<Endpoint, 'host' | 'port'> | undefined;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  reached(endpoint: Endpoint, facts: CredentialFacts): void {
+    this.#endpoint = endpoint;
+    this.credentials = known(facts);
+  }
+
+  snapshot(): Pick<Snapshot, 'target' | 'takenAt' | 'credentials' | 'serverChain'> {
+    const { name, host, port, labels } = this.#target;
+    return {
+      target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels },
+      takenAt: new Date().toISOString(),
+      credentials: this.credentials,
+      serverChain: this.chain,
+    };
+  }
+
+  failed(failure: Failure): Snapshot {
+    const unseen = unknown('the target was not audited');
+    return {
+      ...this.snapshot(),
+      failure,
+      link: unseen,
+      server: unseen,
+      visibility: unseen,
+      sessions: unseen,
+    };
+  }
+
+  /**
+   * The reason to give when time is up: what failed last says more than that time is up.
+   *
+   * @param deadline of the run; when it is not what ended the audit, the target's own time was up
+   */
+  outOfTime(deadline: AbortSignal): Failure {
+    if (deadline.reason instanceof AuditFailure) return { ...deadline.reason.failure, phase: this.phase };
+    if (this.lastFailure !== undefined) {
+      const tries = this.attempts === 1 ? '' : `, and so did ${this.attempts} attempts`;
+      return { ...this.lastFailure, message: `${this.lastFailure.message}${tries}; then time was up` };
+    }
+    if (deadline.aborted) {
+      return {
+        cause: 'out-of-time',
+        phase: this.phase,
+        message: 'The run was out of time before the audit of this target ended',
+        remedy: 'raise deployment.timeoutMinutes or concurrency, or lower the timeoutSeconds of targets',
+      };
+    }
+    // The endpoint may be known while the CA bundle is still being read: it was not asked anything yet.
+    if (this.#endpoint !== undefined && this.phase !== 'secrets') return timedOut(this.#endpoint, this.phase).failure;
+    return {
+      cause: 'timed-out',
+      phase: this.phase,
+      message: `Its secrets were not read within ${this.#target.timeoutMs / 1000} s`,
+      remedy: 'check the route to Secrets Manager: an isolated subnet needs a VPC endpoint for it',
+    };
+  }
+}
