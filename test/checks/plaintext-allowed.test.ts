@@ -1,0 +1,183 @@
+// What is said of rules that let plaintext in, and what to write in their place.
+
+import { describe, expect, test } from 'vitest';
+import { hbaLine, tlsOnlyLine } from '../../lambda/checks/hba-line.ts';
+import { judgePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
+import type { Problem } from '../../lambda/model/finding.ts';
+import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+
+const FILE = '/etc/postgresql/18/main/pg_hba.conf';
+
+function rule(overrides: Partial<HbaRule> = {}): HbaRule {
+  return {
+    fileName: FILE,
+    lineNumber: 12,
+    type: 'host',
+    databases: ['all'],
+    users: ['all'],
+    address: '10.0.0.0',
+    netmask: '255.0.0.0',
+    method: 'scram-sha-256',
+    options: [],
+    ...overrides,
+  };
+}
+
+function facts(...rules: readonly HbaRule[]): HbaFacts {
+  const app = { name: 'app', canLogin: true, superuser: false, replication: false, memberOf: new Set<string>() };
+  return {
+    major: 18,
+    rules,
+    faults: [],
+    roles: [app],
+    databases: [{ name: 'shop', allowConnections: true }],
+    patterns: new Map(),
+  };
+}
+
+function problems(
+  rules: readonly HbaRule[],
+  { tlsOn = true, loopback = 'info' }: Partial<Parameters<typeof judgePlaintextRules>[1]> = {},
+): readonly Problem[] {
+  const outcome = judgePlaintextRules(known(facts(...rules)), { tlsOn, loopback });
+  return outcome.status === 'fail' ? outcome.problems : [];
+}
+
+describe('the outcome', () => {
+  const asked = { tlsOn: true, loopback: 'info' } as const;
+
+  test('is a pass where plaintext is kept out', () => {
+    expect(judgePlaintextRules(known(facts(rule({ type: 'hostssl' }))), asked)).toEqual({ status: 'pass' });
+  });
+
+  test('is unknown, with the reason, where the rules could not be read', () => {
+    const reason = 'the login may not execute pg_hba_file_rules()';
+    expect(judgePlaintextRules(unknown(reason), asked)).toEqual({ status: 'unknown', reason });
+  });
+
+  test('is unknown where the file is not the one in force', () => {
+    const broken = { ...facts(), faults: [{ lineNumber: 3, error: 'bad \u001b[31mtoken' }] };
+    const outcome = judgePlaintextRules(known(broken), asked);
+    expect(outcome).toMatchObject({ status: 'unknown', reason: expect.stringContaining('line 3 of pg_hba.conf') });
+    expect(JSON.stringify(outcome)).not.toContain('\\u001b');
+  });
+
+  test('has a problem for each rule by which plaintext gets in', () => {
+    expect(problems([rule(), rule({ address: 'all', netmask: undefined, lineNumber: 13 })])).toHaveLength(2);
+  });
+
+  test('shows the rule, where it stands and who gets in', () => {
+    expect(problems([rule()])).toEqual([
+      {
+        severity: 'medium',
+        title: PLAINTEXT_ALLOWED.title,
+        subject: 'host all all 10.0.0.0/8 scram-sha-256',
+        evidence: {
+          rule: 'host all all 10.0.0.0/8 scram-sha-256',
+          at: `line 12 of ${FILE}`,
+          letsIn: ['database shop, role app, from 10.0.0.1'],
+        },
+        remedy: `Replace line 12 of ${FILE} by:\nhostssl all all 10.0.0.0/8 scram-sha-256\nThen SELECT pg_reload_conf();`,
+      },
+    ]);
+  });
+
+  test('stays the same problem when lines are added above', () => {
+    expect(problems([rule({ lineNumber: 40 })])[0]?.subject).toBe(problems([rule()])[0]?.subject);
+  });
+
+  test.each<[string, Partial<HbaRule>, string, RegExp]>([
+    ['a password', {}, 'medium', /^pg_hba.conf accepts unencrypted/],
+    [
+      'nothing',
+      { method: 'trust' },
+      'critical',
+      /lets unencrypted connections in from the network without a password$/,
+    ],
+    ['a host name', { address: 'db.example.com', netmask: undefined }, 'medium', /^pg_hba.conf may accept unencrypted/],
+    ['samehost', { address: 'samehost', netmask: undefined }, 'low', /^pg_hba.conf may accept unencrypted/],
+    [
+      'samehost and nothing',
+      { address: 'samehost', netmask: undefined, method: 'trust' },
+      'medium',
+      /^pg_hba.conf may let/,
+    ],
+  ])('of a rule that asks for %s has its severity and title', (_, overrides, severity, title) => {
+    expect(problems([rule(overrides)])).toEqual([
+      expect.objectContaining({ severity, title: expect.stringMatching(title) }),
+    ]);
+  });
+
+  test('tells the doubt', () => {
+    const [problem] = problems([rule({ address: 'samenet', netmask: undefined })]);
+    expect(problem?.evidence.doubt).toBe("the networks of the server's interfaces (samenet) are not known here");
+  });
+
+  test('takes loopback for a network where policy does', () => {
+    const loopback = rule({ address: '127.0.0.1', netmask: '255.255.255.255' });
+    expect(problems([loopback])).toEqual([]);
+    expect(problems([loopback], { loopback: 'network' })).toHaveLength(1);
+  });
+
+  test('shows no character of a name that could do harm', () => {
+    const [problem] = problems([rule({ databases: ['all', 'x\u001b[2J'] })]);
+    expect(JSON.stringify(problem)).not.toContain('\\u001b');
+  });
+});
+
+describe('the remedy', () => {
+  test('names the lines that the same connections meet next', () => {
+    const next = rule({ lineNumber: 20, method: 'md5' });
+    expect(problems([rule(), next])[0]?.remedy).toContain(
+      `meet line 20 of ${FILE}; replace it by:\nhostssl all all 10.0.0.0/8 md5`,
+    );
+  });
+
+  test('counts those that are too many to name', () => {
+    const many = Array.from({ length: 14 }, (_, i) => rule({ lineNumber: 20 + i }));
+    const remedy = problems(many)[0]?.remedy ?? '';
+    expect(remedy.match(/^hostssl /gm)).toHaveLength(11);
+    expect(remedy).toContain('And so for 3 further lines.');
+  });
+
+  test('has TLS switched on first where it is off', () => {
+    expect(problems([rule()], { tlsOn: false })[0]?.remedy).toMatch(/^First set ssl = on/);
+  });
+});
+
+describe('a line', () => {
+  test.each<[string, Partial<HbaRule>]>([
+    ['host all all 10.0.0.0/8 scram-sha-256', {}],
+    [
+      'host shop,orders app,+staff 10.0.0.0/8 scram-sha-256',
+      { databases: ['shop', 'orders'], users: ['app', '+staff'] },
+    ],
+    ['host "my db","a,b" "say ""hi""" 10.0.0.0/8 scram-sha-256', { databases: ['my db', 'a,b'], users: ['say "hi"'] }],
+    ['host "@names","" +"my group" 10.0.0.0/8 scram-sha-256', { databases: ['@names', ''], users: ['+my group'] }],
+    ['host "/^x{1,2}$" all 10.0.0.0/8 scram-sha-256', { databases: ['/^x{1,2}$'] }],
+    ['host all all 10.0.0.0 255.0.255.0 scram-sha-256', { netmask: '255.0.255.0' }],
+    ['host all all 2001:db8::/32 scram-sha-256', { address: '2001:db8::', netmask: 'ffff:ffff::' }],
+    ['host all all .example.com scram-sha-256', { address: '.example.com', netmask: undefined }],
+    [
+      'local all all peer map=…',
+      { type: 'local', address: undefined, netmask: undefined, method: 'peer', options: ['map'] },
+    ],
+    [
+      'hostssl all all 10.0.0.0/8 cert clientcert=verify-full',
+      { type: 'hostssl', method: 'cert', options: ['clientcert=verify-full'] },
+    ],
+  ])('reads %s', (line, overrides) => {
+    expect(hbaLine(rule(overrides))).toBe(line);
+  });
+
+  test.each<[string, Partial<HbaRule>]>([
+    ['hostssl all all 10.0.0.0/8 md5', { method: 'md5' }],
+    ['hostssl all all 10.0.0.0/8 md5', { type: 'hostnossl', method: 'md5' }],
+    ['hostssl all all 10.0.0.0/8 md5', { type: 'hostnogssenc', method: 'md5' }],
+    ['hostssl all all 10.0.0.0/8 scram-sha-256', { method: 'trust' }],
+    ['hostssl all all 10.0.0.0/8 ldap ldapserver=…', { method: 'ldap', options: ['ldapserver'] }],
+  ])('that closes the rule reads %s', (line, overrides) => {
+    expect(tlsOnlyLine(rule(overrides))).toBe(line);
+  });
+});
