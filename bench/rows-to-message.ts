@@ -1,9 +1,9 @@
 // A process of its own that takes rows all the way to the rendered message, several times, and prints what it took.
 
 import { evaluate } from '../lambda/checks/evaluate.ts';
-import { readSessions } from '../lambda/collect/queries.ts';
+import { readSessions } from '../lambda/collect/session-query.ts';
 import { parseConfig } from '../lambda/config.ts';
-import { known } from '../lambda/model/observed.ts';
+import { known, unknown } from '../lambda/model/observed.ts';
 import type { Policy } from '../lambda/model/policy.ts';
 import type { Snapshot } from '../lambda/model/snapshot.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
@@ -99,5 +99,10 @@ function snapshotOf(rows: readonly SessionRow[]): Snapshot {
     server: known({ version: '18.4', inRecovery: false }),
     visibility: known({ role: 'tls_auditor', seesAllSessions: true }),
     sessions: known(readSessions(rows)),
+    settings: known({ values: {}, seesAll: true }),
+    hba: unknown('the login may not read pg_hba.conf'),
+    outbound: known({ links: [], unreadable: [] }),
+    trust: known({ system: false, bundle: [] }),
+    clientCertificate: known(undefined),
   };
 }

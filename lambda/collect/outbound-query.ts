@@ -24,9 +24,9 @@ export const outboundQuestion: Question<Outbound> = {
     `SELECT s.srvname, current_database(),
        (SELECT o.option_value FROM pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'sslmode'),
        ${isLocal("(SELECT o.option_value FROM pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'host')")}
-  FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
- WHERE w.fdwname IN ('postgres_fdw', 'dblink_fdw')`,
-    `SELECT ${keywordValue('sslmode', 'r.conninfo')}, ${isLocal(hostOf('r.conninfo'))} FROM pg_stat_wal_receiver r
+  FROM pg_foreign_server s
+ WHERE s.srvfdw IN (SELECT w.oid FROM pg_foreign_data_wrapper w WHERE w.fdwname IN ('postgres_fdw', 'dblink_fdw'))`,
+    `SELECT ${keywordValue('sslmode', 'r.conninfo')}, ${isLocal(hostOf('r.conninfo'))} FROM pg_stat_get_wal_receiver() r
  WHERE r.conninfo IS NOT NULL`,
     'SELECT count(*) FROM pg_subscription WHERE subenabled',
   ],

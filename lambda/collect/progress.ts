@@ -3,7 +3,7 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
-import type { CredentialFacts, Snapshot } from '../model/snapshot.ts';
+import type { CredentialFacts, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { timedOut } from './failures.ts';
 import type { Endpoint } from './network.ts';
@@ -13,6 +13,8 @@ export class Progress {
   phase: Phase = 'secrets';
   credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
   chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
+  trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
+  clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
   /** Of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
@@ -28,13 +30,15 @@ export class Progress {
     this.credentials = known(facts);
   }
 
-  snapshot(): Pick<Snapshot, 'target' | 'takenAt' | 'credentials' | 'serverChain'> {
+  snapshot(): Pick<Snapshot, 'target' | 'takenAt' | 'credentials' | 'serverChain' | 'trust' | 'clientCertificate'> {
     const { name, host, port, labels } = this.#target;
     return {
       target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels },
       takenAt: new Date().toISOString(),
       credentials: this.credentials,
       serverChain: this.chain,
+      trust: this.trust,
+      clientCertificate: this.clientCertificate,
     };
   }
 
@@ -47,6 +51,9 @@ export class Progress {
       server: unseen,
       visibility: unseen,
       sessions: unseen,
+      settings: unseen,
+      hba: unseen,
+      outbound: unseen,
     };
   }
 

@@ -129,6 +129,8 @@ class Attempts {
       this.#collector.trust.trustFor(this.#target.ca, this.#target.clientCertificate),
       signal,
     );
+    progress.trust = known(trust.facts);
+    progress.clientCertificate = known(trust.clientCertificate);
     return auditEndpoint({ endpoint, credentials, trust, progress, signal });
   }
 }
@@ -172,7 +174,7 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
       channelBinding: session.authentication === 'scram-sha-256-plus',
       serverView: answers.serverView,
       timings: { tcp, tlsHandshake, authentication, queries },
-      roundTrips: 1,
+      roundTrips: answers.roundTrips,
       attempts: progress.attempts,
     };
     await logout(session, tls, signal);
@@ -207,8 +209,22 @@ async function ask(session: DatabaseSession, endpoint: Endpoint, signal: AbortSi
   }
 }
 
-function observed({ server, visibility, sessions }: Answers): Pick<Snapshot, 'server' | 'visibility' | 'sessions'> {
-  return { server: known(server), visibility: known(visibility), sessions: known(sessions) };
+function observed({
+  server,
+  visibility,
+  sessions,
+  settings,
+  outbound,
+  hba,
+}: Answers): Pick<Snapshot, 'server' | 'visibility' | 'sessions' | 'settings' | 'outbound' | 'hba'> {
+  return {
+    server: known(server),
+    visibility: known(visibility),
+    sessions: known(sessions),
+    settings: known(settings),
+    outbound: known(outbound),
+    hba,
+  };
 }
 
 /** A failure for people from whatever was thrown. Of a defect of ours, where it is: its message might hold anything. */

@@ -2,8 +2,11 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import type { CertificateFacts } from '../model/certificate.ts';
 import { AuditFailure } from '../model/failure.ts';
+import type { TrustFacts } from '../model/snapshot.ts';
 import type { CaSource, ClientCertificateSource } from '../model/target.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import { asText, type ClientCertificate, jsonFields, parseCaBundle, parseClientCertificate } from './pem.ts';
 import { describeSource, type SourceReader } from './sources.ts';
 
@@ -15,6 +18,10 @@ export interface Trust {
   readonly context: SecureContext;
   /** The bundle's own certificates, to explain what it lacks; undefined when the system's roots are trusted too. */
   readonly bundle: readonly X509Certificate[] | undefined;
+  /** The same for the checks. */
+  readonly facts: TrustFacts;
+  /** The auditor's own certificate, where it has one for the target. */
+  readonly clientCertificate: CertificateFacts | undefined;
 }
 
 export interface TrustStore {
@@ -57,7 +64,12 @@ async function buildTrust(
       minVersion: MIN_VERSION,
       ...(client === undefined ? {} : { cert: client.cert, key: client.key.export({ type: 'pkcs8', format: 'pem' }) }),
     });
-    return { context, bundle: system ? undefined : bundle };
+    return {
+      context,
+      bundle: system ? undefined : bundle,
+      facts: { system, bundle: bundle.map(certificateFacts) },
+      clientCertificate: client === undefined ? undefined : certificateFacts(client.leaf),
+    };
   } catch (error) {
     throw new AuditFailure(
       {

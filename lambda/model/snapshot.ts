@@ -2,7 +2,9 @@
 
 import type { CertificateFacts } from './certificate.ts';
 import type { Failure } from './failure.ts';
+import type { HbaFacts } from './hba.ts';
 import type { Observed } from './observed.ts';
+import type { Outbound, Settings } from './posture.ts';
 
 /**
  * How a session travels.
@@ -120,4 +122,18 @@ export interface Snapshot {
   readonly server: Observed<Server>;
   readonly visibility: Observed<Visibility>;
   readonly sessions: Observed<Sessions>;
+  readonly settings: Observed<Settings>;
+  readonly hba: Observed<HbaFacts>;
+  readonly outbound: Observed<Outbound>;
+  /** What the server's certificate was verified with. */
+  readonly trust: Observed<TrustFacts>;
+  /** The certificate that the auditor itself shows; undefined when the target has none configured. */
+  readonly clientCertificate: Observed<CertificateFacts | undefined>;
+}
+
+export interface TrustFacts {
+  /** Whether the system's roots are trusted besides the bundle. */
+  readonly system: boolean;
+  /** The certificates of the CA bundle; empty when only the system's roots are trusted. */
+  readonly bundle: readonly CertificateFacts[];
 }

@@ -1,6 +1,9 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { auditQueries, OLDEST_MAJOR, readSessions, runAuditQueries } from '../../lambda/collect/queries.ts';
+import { outboundQuestion } from '../../lambda/collect/outbound-query.ts';
+import { message, OLDEST_MAJOR, runAuditQueries } from '../../lambda/collect/queries.ts';
+import { serverQuestion } from '../../lambda/collect/server-query.ts';
+import { readSessions, sessionQuestion } from '../../lambda/collect/session-query.ts';
 import type { Session } from '../../lambda/model/snapshot.ts';
 
 /** The columns of the second SELECT, in its order, as PostgreSQL's text. */
@@ -175,7 +178,7 @@ describe('rows that do not show how they travel', () => {
 const MAJORS = [10, 11, 12, 13, 14, 15, 16, 17, 18, Number.POSITIVE_INFINITY];
 
 describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
-  const text = auditQueries(major);
+  const text = message(major, [serverQuestion, sessionQuestion, outboundQuestion]);
   const statements = text.split(';').map((statement) => statement.trim());
 
   test('only reads, from its first word to its last', () => {
@@ -195,7 +198,7 @@ describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
 
   test('never asks for the text of anyone’s query', () => {
     expect(text).not.toMatch(/\bquery\b/i);
-    expect(text).not.toContain('*');
+    expect(text).not.toMatch(/SELECT \*|\.\*/);
   });
 
   test('asks what this version can tell', () => {
@@ -206,7 +209,7 @@ describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
   });
 
   test('leaves no row out that hides its kind, or whose role or database is gone', () => {
-    const sessions = statements.at(-2) ?? '';
+    const sessions = sessionQuestion.selects(major)[0] ?? '';
     expect(sessions).toContain('a.backend_type IS NULL');
     const joins = withoutParentheses(sessions).match(/\w+ JOIN/g) ?? [];
     expect(joins.length).toBeGreaterThan(0);
@@ -214,7 +217,7 @@ describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
   });
 
   test('asks for as many columns as a row is read from', () => {
-    const columns = /^SELECT(.*?)FROM/s.exec(withoutParentheses(statements.at(-2) ?? ''))?.[1] ?? '';
+    const columns = /^SELECT(.*?)FROM/s.exec(withoutParentheses(sessionQuestion.selects(major)[0] ?? ''))?.[1] ?? '';
     expect(columns.split(',')).toHaveLength(row().length);
   });
 });
@@ -251,22 +254,31 @@ describe('the answer', () => {
   }
   const done = (command: string): Result => ({ command, rows: [] });
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
-  const FACTS = facts('18.4', 'f', 'tls_auditor', 't', 'UTF8');
+  /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
+  const FACTS = facts('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
+  /** Foreign servers, the primary, subscriptions. */
+  const OUTBOUND = [done('SELECT'), done('SELECT'), facts('0')];
   const SESSIONS: Result = { command: 'SELECT', rows: [row(), row({ own: 't' }), row(HIDDEN)] };
 
   test('comes in one round trip', async () => {
-    const { client, asked } = serverOf(done('BEGIN'), done('SET'), done('SET'), FACTS, SESSIONS, done('COMMIT'));
+    const { client, asked } = serverOf(done('BEGIN'), done('SET'), FACTS, SESSIONS, ...OUTBOUND, done('COMMIT'));
     expect(await runAuditQueries(client, 18)).toEqual({
       server: { version: '18.4', inRecovery: false },
       visibility: { role: 'tls_auditor', seesAllSessions: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
       sessions: readSessions(SESSIONS.rows),
+      settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true },
+      outbound: { links: [], unreadable: [] },
+      hba: { known: false, reason: expect.stringContaining('GRANT EXECUTE ON FUNCTION') },
+      roundTrips: 1,
     });
-    expect(asked).toEqual([{ text: auditQueries(18), rowMode: 'array' }]);
+    expect(asked).toEqual([
+      { text: message(18, [serverQuestion, sessionQuestion, outboundQuestion]), rowMode: 'array' },
+    ]);
   });
 
   test('of a standby, to a role that does not see all', async () => {
-    const { client } = serverOf(facts('16.2', 't', 'app', 'f', 'UTF8'), SESSIONS);
+    const { client } = serverOf(facts('16.2', 't', 'app', 'f', 'f', 'f', 'f'), SESSIONS, ...OUTBOUND);
     expect(await runAuditQueries(client, 16)).toMatchObject({
       server: { version: '16.2', inRecovery: true },
       visibility: { role: 'app', seesAllSessions: false },
@@ -280,7 +292,7 @@ describe('the answer', () => {
     ['a row that names no version is not known', [row({ version: null, own: 't' })], { known: false }],
     ['a row that names no cipher is not known', [row({ cipher: '', own: 't' })], { known: false }],
   ])('of the auditor’s own session: %s', async (_what, rows, serverView) => {
-    const { client } = serverOf(FACTS, { command: 'SELECT', rows });
+    const { client } = serverOf(FACTS, { command: 'SELECT', rows }, ...OUTBOUND);
     const answers = await runAuditQueries(client, 18);
     expect(answers.serverView).toMatchObject(serverView);
     expect(answers.sessions.visible).toHaveLength(rows.filter((given) => given.at(-1) === 'f').length);
@@ -289,8 +301,9 @@ describe('the answer', () => {
 
   test.each<[string, readonly Result[]]>([
     ['nothing', []],
-    ['no facts', [{ command: 'SELECT', rows: [] }, SESSIONS]],
+    ['no facts', [{ command: 'SELECT', rows: [] }, SESSIONS, ...OUTBOUND]],
     ['no sessions', [FACTS]],
+    ['sessions, and not all that was asked', [FACTS, SESSIONS]],
     ['other commands', [done('BEGIN'), done('COMMIT')]],
   ])('that holds %s is an error, not a server without sessions', async (_what, results) => {
     await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow('gave no result');

@@ -2,6 +2,7 @@
 
 import type { CertificateFacts } from '../../lambda/model/certificate.ts';
 import type { Failure } from '../../lambda/model/failure.ts';
+import type { HbaFacts } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { Session, SessionTls, Snapshot } from '../../lambda/model/snapshot.ts';
@@ -68,6 +69,42 @@ export function certificate(overrides: Partial<CertificateFacts> = {}): Certific
   };
 }
 
+const ROOT = { subject: 'CN=Example Root CA', sha256: 'ef'.repeat(32), selfSigned: true } as const;
+
+/** What PostgreSQL 18 has by default where TLS is on. */
+export const SETTINGS = {
+  ssl: 'on',
+  ssl_min_protocol_version: 'TLSv1.2',
+  ssl_max_protocol_version: '',
+  ssl_ciphers: 'ECDHE+AESGCM:ECDHE+CHACHA20',
+  ssl_tls13_ciphers: '',
+  password_encryption: 'scram-sha-256',
+} as const;
+
+/** Rules that let everybody in over TLS only. */
+export function hbaFacts(overrides: Partial<HbaFacts> = {}): HbaFacts {
+  return {
+    major: 18,
+    rules: [
+      {
+        fileName: '/etc/postgresql/pg_hba.conf',
+        lineNumber: 1,
+        type: 'hostssl',
+        databases: ['all'],
+        users: ['all'],
+        address: 'all',
+        method: 'scram-sha-256',
+        options: [],
+      },
+    ],
+    faults: [],
+    roles: [{ name: 'app', canLogin: true, superuser: false, replication: false, memberOf: new Set() }],
+    databases: [{ name: 'shop', allowConnections: true }],
+    patterns: new Map(),
+    ...overrides,
+  };
+}
+
 /** The snapshot of a target where all is well, with those sessions. */
 export function healthySnapshot(
   sessions: readonly Session[] = [session()],
@@ -94,6 +131,11 @@ export function healthySnapshot(
     server: known({ version: '18.4', inRecovery: false }),
     visibility: known({ role: 'tls_auditor', seesAllSessions: true }),
     sessions: known({ visible: sessions, hidden: 0 }),
+    settings: known({ values: SETTINGS, seesAll: true }),
+    hba: known(hbaFacts()),
+    outbound: known({ links: [], unreadable: [] }),
+    trust: known({ system: false, bundle: [certificate(ROOT)] }),
+    clientCertificate: known(undefined),
     ...overrides,
   };
 }
@@ -115,5 +157,10 @@ export function failedSnapshot(failure: Partial<Failure> = {}): Snapshot {
     server: unseen,
     visibility: unseen,
     sessions: unseen,
+    settings: unseen,
+    hba: unseen,
+    outbound: unseen,
+    trust: unseen,
+    clientCertificate: unseen,
   });
 }

@@ -1,0 +1,62 @@
+// Reads what the server is, what the login may see and ask, and the settings that decide what is allowed.
+
+import { SETTING_NAMES, type SettingName, type Settings } from '../model/posture.ts';
+import type { Server, Visibility } from '../model/snapshot.ts';
+import { MAY_READ_HBA } from './hba-queries.ts';
+import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
+import type { Question } from './question.ts';
+
+export interface ServerAnswers {
+  readonly server: Server;
+  readonly visibility: Visibility;
+  readonly settings: Settings;
+  /** What further questions the login may ask: those it may not would end the whole message. */
+  readonly may: { readonly readHba: boolean; readonly readSubscriptions: boolean };
+}
+
+/** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
+const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encryption', 'rds.force_ssl']);
+
+/**
+ * One row without a table, because functions are looked up faster than `pg_settings`.
+ *
+ * A database without an encoding (SQL_ASCII) is asked for its bytes as they are: asked for UTF-8, it would refuse all
+ * rows for one name that is not.
+ */
+export const serverQuestion: Question<ServerAnswers> = {
+  selects: (major) => {
+    // 10 to 14 grant what is granted to a predefined role to all its members, later ones to those that inherit it.
+    const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
+    const seesSettings = `pg_has_role('pg_read_all_settings', '${privilege}')`;
+    const value = (name: SettingName): string =>
+      PUBLIC_SETTINGS.has(name)
+        ? `current_setting('${name}', true)`
+        : `CASE WHEN ${seesSettings} THEN current_setting('${name}', true) END`;
+    return [
+      `SELECT current_setting('server_version'),
+       pg_is_in_recovery(),
+       current_user,
+       pg_has_role('pg_read_all_stats', '${privilege}'),
+       ${MAY_READ_HBA},
+       ${MAY_READ_SUBSCRIPTIONS},
+       ${seesSettings},
+       ${SETTING_NAMES.map(value).join(',\n       ')},
+       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)`,
+    ];
+  },
+  read: ([rows = []]) => {
+    const [row] = rows;
+    if (row === undefined) throw new Error('the audit queries gave no result: no row about the server');
+    const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
+    const values = SETTING_NAMES.flatMap((name, index) => {
+      const value = settings[index];
+      return value === null || value === undefined ? [] : [[name, value] as const];
+    });
+    return {
+      server: { version: version ?? '', inRecovery: inRecovery === 't' },
+      visibility: { role: role ?? '', seesAllSessions: seesAll === 't' },
+      settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't' },
+      may: { readHba: readHba === 't', readSubscriptions: readSubscriptions === 't' },
+    };
+  },
+};

@@ -1,0 +1,73 @@
+// What decides who may log in from where: the rules of pg_hba.conf, and the roles and databases that they speak of.
+
+/** The first field of a rule. `hostgssenc` and `hostnogssenc` came with PostgreSQL 12. */
+export const HBA_RULE_TYPES = ['local', 'host', 'hostssl', 'hostnossl', 'hostgssenc', 'hostnogssenc'] as const;
+export type HbaRuleType = (typeof HBA_RULE_TYPES)[number];
+
+/** Where a line stands. */
+export interface HbaPlace {
+  /** Absolute; undefined before PostgreSQL 16, which has one file only. */
+  readonly fileName?: string | undefined;
+  readonly lineNumber: number;
+}
+
+/**
+ * A line that PostgreSQL could parse, as `pg_hba_file_rules` shows it.
+ *
+ * The view loses quoting: `"all"` is a name and `all` a keyword, and both read `all`; so it is with `+group`,
+ * `sameuser`, `samerole`, `samegroup`, `replication`, `samehost` and `samenet`. What `@file` stands for is shown in its
+ * place, and `/regex` (16 and newer, quoted or not) as it is written.
+ */
+export interface HbaRule extends HbaPlace {
+  readonly type: HbaRuleType;
+  readonly databases: readonly string[];
+  readonly users: readonly string[];
+  /** An address, `all`, `samehost`, `samenet`, a host name or `.domain`; undefined for `local`. */
+  readonly address?: string | undefined;
+  /** With an address only: never in the form `/8`, and not always one that such a form could say. */
+  readonly netmask?: string | undefined;
+  readonly method: string;
+  /** `clientcert=…` as it is, of all others the name alone: `ldapbindpasswd` and `radiussecrets` hold secrets. */
+  readonly options: readonly string[];
+  /** Set where PostgreSQL keeps the rule and says that it can match nothing, e.g. `hostssl` while `ssl` is off. */
+  readonly warning?: string | undefined;
+}
+
+/** A line that PostgreSQL could not parse. One is enough to keep it from loading the file. */
+export interface HbaFault extends HbaPlace {
+  /** Undefined where the view leaves it out, as it does for `clientcert` with a value that does not exist. */
+  readonly error?: string | undefined;
+}
+
+export interface HbaRole {
+  readonly name: string;
+  readonly canLogin: boolean;
+  readonly superuser: boolean;
+  /** The attribute. Superusers may replicate without it. */
+  readonly replication: boolean;
+  /** Every role it is a member of, directly or through others, inherited or not; never itself. */
+  readonly memberOf: ReadonlySet<string>;
+}
+
+export interface HbaDatabase {
+  readonly name: string;
+  readonly allowConnections: boolean;
+}
+
+/** What a `/regex` matches. The server says, so that nobody has to translate its regular expressions. */
+export interface HbaPattern {
+  readonly roles: ReadonlySet<string>;
+  readonly databases: ReadonlySet<string>;
+}
+
+export interface HbaFacts {
+  readonly major: number;
+  /** In the order in which PostgreSQL tries them: the first that matches a connection decides. */
+  readonly rules: readonly HbaRule[];
+  readonly faults: readonly HbaFault[];
+  readonly roles: readonly HbaRole[];
+  /** Those that people made before templates. */
+  readonly databases: readonly HbaDatabase[];
+  /** By the token, with its slash. Empty before PostgreSQL 16, where `/x` is a name like any other. */
+  readonly patterns: ReadonlyMap<string, HbaPattern>;
+}

@@ -1,0 +1,41 @@
+// What a server's configuration allows, beyond what sessions happen to do at the moment.
+
+/** The server settings that an audit reads. Which of them exist depends on version and provider. */
+export const SETTING_NAMES = [
+  'ssl',
+  'ssl_min_protocol_version',
+  'ssl_max_protocol_version',
+  'ssl_ciphers',
+  'ssl_tls13_ciphers',
+  'password_encryption',
+  'rds.force_ssl',
+] as const;
+export type SettingName = (typeof SETTING_NAMES)[number];
+
+/** As the server shows them to the login. */
+export interface Settings {
+  /** What is in effect. Absent where the server has no such setting, or does not show it to the login. */
+  readonly values: Readonly<Partial<Record<SettingName, string>>>;
+  /** Whether the login sees settings that only superusers do: has the privileges of `pg_read_all_settings`. */
+  readonly seesAll: boolean;
+}
+
+/** A connection that the server itself opens to another one. */
+export interface OutboundLink {
+  /** A logical replication subscription, a foreign server (`postgres_fdw`, `dblink_fdw`), or the primary of a standby. */
+  readonly kind: 'subscription' | 'foreign-server' | 'primary';
+  /** Name of the subscription or foreign server; undefined for the primary. */
+  readonly name?: string | undefined;
+  /** The database it belongs to, where it belongs to one. */
+  readonly database?: string | undefined;
+  /** The value of `sslmode`; undefined where the connection does not say, which is `prefer` to libpq. */
+  readonly sslmode?: string | undefined;
+  /** By a Unix socket or to the server's own loopback: no network is involved. */
+  readonly local: boolean;
+}
+
+export interface Outbound {
+  readonly links: readonly OutboundLink[];
+  /** Kinds of links that exist and whose connection strings the login may not read, with how many there are. */
+  readonly unreadable: readonly { readonly kind: OutboundLink['kind']; readonly count: number }[];
+}
