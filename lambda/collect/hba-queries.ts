@@ -1,5 +1,6 @@
 // Reads the rules of pg_hba.conf with the roles and databases they speak of. Never the secrets in their options.
 
+import { displayText } from '../model/display.ts';
 import {
   HBA_RULE_TYPES,
   type HbaDatabase,
@@ -18,8 +19,9 @@ import {
 export const MAY_READ_HBA = "has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')";
 
 /** What lets a role read the rules: in every database that an audit connects to, for functions belong to databases. */
-export function hbaGrant(quotedRole: string): string {
-  return `GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO ${quotedRole};`;
+export function hbaGrant(role: string): string {
+  const identifier = /^[a-z_][a-z0-9_$]*$/.test(role) ? role : `"${displayText(role).replaceAll('"', '""')}"`;
+  return `GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO ${identifier};`;
 }
 
 /** A row in array mode: every value as PostgreSQL's text, in the order of the SELECT list. */

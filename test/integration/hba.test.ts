@@ -270,6 +270,10 @@ describeEachMajor((major) => {
       }
     });
 
+    test('needs a grant that quotes the role where SQL wants it', () => {
+      expect(hbaGrant('Tls "Auditor"')).toMatch(/ TO "Tls ""Auditor""";$/);
+    });
+
     test('shows rules, what stands for files, and none of the secrets', async () => {
       const { rules, faults } = await factsOf(
         'host @names "my role",+"my group" 10.1.2.3 255.0.0.0 radius radiusservers=192.0.2.1 radiussecrets=s3cret',

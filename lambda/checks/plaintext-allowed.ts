@@ -1,0 +1,100 @@
+// Rules of pg_hba.conf that let unencrypted connections in from the network.
+
+import { displayText } from '../model/display.ts';
+import type { Outcome, Problem } from '../model/finding.ts';
+import type { HbaFacts } from '../model/hba.ts';
+import type { Observed } from '../model/observed.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Severity } from '../model/severity.ts';
+import type { Check } from './check.ts';
+import { describePlace, hbaLine, tlsOnlyLine } from './hba-line.ts';
+import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba-match.ts';
+
+/** All of the check but how it reads a snapshot. */
+export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
+  id: 'plaintext-allowed',
+  title: 'pg_hba.conf accepts unencrypted connections from the network',
+  severity: 'medium',
+  severityNote: "critical where it asks for no password, low where only the server's own addresses can be meant",
+  rationale:
+    'As long as the server accepts plaintext, one client with sslmode=prefer, or somebody on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That nobody does it today is luck.',
+  remedy: `pg_hba.conf: write "hostssl" in place of "host" in rules for network addresses, then SELECT pg_reload_conf();
+RDS and Aurora: set rds.force_ssl = 1 in the parameter group. Cloud SQL: sslMode ENCRYPTED_ONLY. Azure: require_secure_transport = on.`,
+  references: [
+    'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
+    'https://www.postgresql.org/docs/current/view-pg-hba-file-rules.html',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html',
+  ],
+};
+
+/** More than that of next lines help nobody. */
+const MAX_NEXT = 10;
+
+/**
+ * The outcome for the rules: one problem for each by which plaintext gets in.
+ *
+ * @param tlsOn the setting `ssl`: without it, `hostssl` rules would let nobody in
+ */
+export function judgePlaintextRules(
+  hba: Observed<HbaFacts>,
+  { tlsOn, loopback }: { readonly tlsOn: boolean; readonly loopback: Policy['loopback'] },
+): Outcome {
+  if (!hba.known) return { status: 'unknown', reason: hba.reason };
+  const from = loopback === 'network' ? NETWORK_AND_LOOPBACK : NETWORK;
+  const found = acceptance(hba.value, 'plaintext', from);
+  if (found.status === 'closed') return { status: 'pass' };
+  if (found.status === 'unknown') return { status: 'unknown', reason: displayText(found.reason, 400) };
+  return { status: 'fail', problems: found.openings.map((opening) => problemOf(opening, found.next, tlsOn)) };
+}
+
+function problemOf(opening: Opening, next: readonly Opening[], tlsOn: boolean): Problem {
+  const { rule, doubt, examples } = opening;
+  const line = displayText(hbaLine(rule), 300);
+  return {
+    severity: severityOf(opening),
+    title: titleOf(opening),
+    subject: line,
+    evidence: {
+      rule: line,
+      at: displayText(describePlace(rule), 300),
+      letsIn: examples.map(describeAdmitted),
+      ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
+    },
+    remedy: remedyOf(opening, next, tlsOn),
+  };
+}
+
+function severityOf({ rule: { method, address }, doubt }: Opening): Severity {
+  if (address === 'samehost' && doubt !== undefined) return method === 'trust' ? 'medium' : 'low';
+  return method === 'trust' ? 'critical' : PLAINTEXT_ALLOWED.severity;
+}
+
+function titleOf({ rule: { method }, doubt }: Opening): string {
+  const verb = doubt === undefined ? '' : 'may ';
+  if (method !== 'trust')
+    return `pg_hba.conf ${verb}accept${doubt === undefined ? 's' : ''} unencrypted connections from the network`;
+  return `pg_hba.conf ${verb}let${doubt === undefined ? 's' : ''} unencrypted connections in from the network without a password`;
+}
+
+function describeAdmitted({ destination, role, address }: Admitted): string {
+  const what =
+    destination === 'physical-replication' ? 'physical replication' : `database ${displayText(destination.database)}`;
+  return `${what}, role ${displayText(role)}${address === undefined ? '' : `, from ${address}`}`;
+}
+
+function remedyOf({ rule }: Opening, next: readonly Opening[], tlsOn: boolean): string {
+  const steps = [
+    ...(tlsOn ? [] : ['First set ssl = on, with a certificate: until then nobody can connect by this line.']),
+    `Replace ${displayText(describePlace(rule), 300)} by:`,
+    displayText(tlsOnlyLine(rule), 300),
+    ...next
+      .slice(0, MAX_NEXT)
+      .map(
+        (opening) =>
+          `Then unencrypted connections meet ${displayText(describePlace(opening.rule), 300)}; replace it by:\n${displayText(tlsOnlyLine(opening.rule), 300)}`,
+      ),
+    ...(next.length > MAX_NEXT ? [`And so for ${next.length - MAX_NEXT} further lines.`] : []),
+    'Then SELECT pg_reload_conf();',
+  ];
+  return steps.join('\n');
+}
