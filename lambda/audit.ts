@@ -2,8 +2,11 @@
 
 import pMap from 'p-map';
 import { evaluate } from './checks/evaluate.ts';
+import { fleetOf } from './checks/fleet.ts';
+import { CHECKS } from './checks/registry.ts';
 import { type Collector, notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config.ts';
+import type { Snapshot } from './model/snapshot.ts';
 import { type AuditedTarget, buildReport } from './report/build-report.ts';
 import type { Report } from './report/schema.ts';
 
@@ -11,9 +14,11 @@ export interface AuditOptions {
   readonly collector: Collector;
   /** Ends when the run is out of time: what is not audited by then is reported as not audited. */
   readonly deadline: AbortSignal;
-  /** Called as targets are done, in whatever order that is. */
+  /** Whether the targets are all there are: else nobody can say which replicas no target audits. @default false */
+  readonly everyTarget?: boolean;
+  /** Called as targets are done, in whatever order that is, before anything is judged. */
   readonly onTarget?: (progress: {
-    readonly audited: AuditedTarget;
+    readonly snapshot: Snapshot;
     readonly done: number;
     readonly total: number;
   }) => void;
@@ -22,22 +27,25 @@ export interface AuditOptions {
 /** Audits every target of the configuration. Never throws for the sake of a target: the report says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
-  { collector, deadline, onTarget }: AuditOptions,
+  { collector, deadline, everyTarget = false, onTarget }: AuditOptions,
 ): Promise<Report> {
   const startedAt = new Date().toISOString();
   let done = 0;
-  const audited = await pMap(
+  const snapshots = await pMap(
     targets,
-    async (target): Promise<AuditedTarget> => {
+    async (target): Promise<Snapshot> => {
       const snapshot = deadline.aborted
         ? notStarted(target, deadline)
         : await takeSnapshot(target, collector, deadline);
-      const result = { snapshot, ...evaluate(snapshot, policy) };
       done += 1;
-      onTarget?.({ audited: result, done, total: targets.length });
-      return result;
+      onTarget?.({ snapshot, done, total: targets.length });
+      return snapshot;
     },
     { concurrency },
+  );
+  const fleet = everyTarget ? fleetOf(snapshots) : undefined;
+  const audited = snapshots.map(
+    (snapshot): AuditedTarget => ({ snapshot, ...evaluate(snapshot, policy, CHECKS, fleet) }),
   );
   return buildReport({ startedAt, finishedAt: new Date().toISOString(), policy, audited });
 }

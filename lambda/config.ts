@@ -188,7 +188,9 @@ const policySchema = z.strictObject({
   cipherProfile: z
     .enum(CIPHER_PROFILES)
     .default('mozilla-intermediate')
-    .describe('Which cipher suites are strong enough.'),
+    .describe(
+      'Which cipher suites are strong enough: Mozilla Server Side TLS 5.7 (intermediate or modern), or NIST SP 800-52 Revision 2, section 3.3.1.1.',
+    ),
   loopback: z
     .enum(LOOPBACK_POLICIES)
     .default('info')
@@ -201,6 +203,13 @@ const policySchema = z.strictObject({
     })
     .default({ medium: 30, high: 14, critical: 7 })
     .describe('Days before the end of a certificate at which its finding becomes medium, high, critical.'),
+  clientCertificateRoles: z
+    .array(z.string().min(1).max(63))
+    .max(1000)
+    .default([])
+    .describe(
+      'Roles whose TLS sessions must show a client certificate (mutual TLS); * stands for any characters, e.g. "app_*". None by default.',
+    ),
 });
 
 export const configSchema = z.strictObject({

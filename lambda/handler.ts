@@ -72,10 +72,14 @@ async function run(event: unknown, context: InvocationContext): Promise<Report> 
 
   const remaining = context.getRemainingTimeInMillis();
   const deadline = AbortSignal.timeout(Math.floor(remaining - Math.min(RESERVE_MS, remaining / 4)));
-  const report = await auditTargets({ ...config, targets }, { collector: collectorFor(targets), deadline });
+  const everyTarget = request.targets === undefined;
+  const report = await auditTargets(
+    { ...config, targets },
+    { collector: collectorFor(targets), deadline, everyTarget },
+  );
   logReport(report);
   await alert(report, config, request);
-  recordRun(metrics, { report, everyTarget: request.targets === undefined && request.notify });
+  recordRun(metrics, { report, everyTarget: everyTarget && request.notify });
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
 }
 

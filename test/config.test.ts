@@ -45,6 +45,7 @@ describe('a configuration', () => {
             "medium": 30,
           },
           "cipherProfile": "mozilla-intermediate",
+          "clientCertificateRoles": [],
           "loopback": "info",
           "minTlsVersion": "TLSv1.2",
           "preferredTlsVersion": "TLSv1.3",
@@ -88,6 +89,16 @@ describe('a configuration', () => {
       { ca: ['system', { secret: 'x', key: 'pem' }], sslNegotiation: 'postgres', timeoutMs: 5_000 },
       { ca: [{ secret: 'shared/ca' }], timeoutMs: 60_000, clientCertificate: { secret: 'mtls' } },
     ]);
+  });
+
+  test('takes roles that must show a client certificate, and no nameless one', () => {
+    const clientCertificateRoles = ['ledger', 'app_*'];
+    expect(parse({ policy: { clientCertificateRoles }, targets: [TARGET] }).policy).toMatchObject({
+      clientCertificateRoles,
+    });
+    expect(refusal({ policy: { clientCertificateRoles: [''] }, targets: [TARGET] })).toContain(
+      'policy.clientCertificateRoles[0]',
+    );
   });
 
   test.each([
@@ -166,7 +177,7 @@ describe('what is wrong', () => {
         alerts.slack[0].workspaceId: must be a Slack workspace id such as T0123ABCD, got "x"
         alerts.minSeverity: must be one of "info", "low", "medium", "high", "critical", got "urgent"
         policy.minTlsVersion: must be one of "TLSv1.2", "TLSv1.3", got "TLSv1.1"
-        policy.loopbak: is not a setting; allowed here: minTlsVersion, preferredTlsVersion, cipherProfile, loopback, certificateExpiryDays
+        policy.loopbak: is not a setting; allowed here: minTlsVersion, preferredTlsVersion, cipherProfile, loopback, certificateExpiryDays, clientCertificateRoles
         concurrency: must be at least 1, got 0
         targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit, got "a b"
         targets[0].secret: must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself, got a text that may hold a secret (not shown)

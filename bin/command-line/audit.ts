@@ -22,7 +22,7 @@ import { UsageError } from './usage-error.ts';
 export async function audit(options: AuditOptions): Promise<ExitCode> {
   const request = readRequest(options);
   for (const text of request.notes) note(text);
-  const report = await runAudit(request);
+  const report = await runAudit(request, options.url === undefined && options.target === undefined);
   await print(render(report, options.format));
   const hinted = options.url === undefined ? undefined : hint(report);
   if (hinted !== undefined) note(`hint: with --url, ${hinted}`);
@@ -38,7 +38,7 @@ function readRequest(options: AuditOptions): AuditRequest {
   }
 }
 
-async function runAudit(request: AuditRequest): Promise<Report> {
+async function runAudit(request: AuditRequest, everyTarget: boolean): Promise<Report> {
   using interruption = awaitInterruption();
   using progress = startProgress(request.targets.length, process.stderr);
   // Clients are made for secrets that targets name: where none does, nothing of AWS is touched.
@@ -48,6 +48,7 @@ async function runAudit(request: AuditRequest): Promise<Report> {
   return await auditTargets(request, {
     collector: { sources, trust: createTrustStore(sources) },
     deadline: interruption.signal,
+    everyTarget,
     onTarget: progress.onTarget,
   });
 }

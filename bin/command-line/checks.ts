@@ -5,7 +5,7 @@ import type { Check } from '../../lambda/checks/check.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { wrap } from '../../lambda/report/wrap.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
-import type { ChecksOptions } from './options.ts';
+import type { ChecksOptions, Format } from './options.ts';
 import { outputColumns, print, showsColour } from './terminal.ts';
 
 /** Longer lines are hard to read. */
@@ -14,11 +14,16 @@ const WIDEST = 100;
 const INDENT = ' '.repeat(7);
 
 export async function checks({ format }: ChecksOptions): Promise<ExitCode> {
+  return await printChecks(CHECKS, format);
+}
+
+/** Prints some checks, or all: the same text and the same document for either. */
+export async function printChecks(catalogue: readonly Check[], format: Format): Promise<ExitCode> {
   const columns = outputColumns();
   await print(
     format === 'json'
-      ? catalogueDocument(CHECKS)
-      : renderCatalogue(CHECKS, { columns, colour: showsColour(process.stdout) }),
+      ? catalogueDocument(catalogue)
+      : renderCatalogue(catalogue, { columns, colour: showsColour(process.stdout) }),
   );
   return EXIT_CODES.passed;
 }

@@ -29,6 +29,7 @@ const EXAMPLES: Section = [
     'pg-tls-auditor audit --config auditor.config.json --target orders',
     'pg-tls-auditor audit --format json --fail-on high > report.json',
     'pg-tls-auditor checks',
+    'pg-tls-auditor explain plaintext-session',
   ],
 ];
 
@@ -55,6 +56,20 @@ export function programEpilogue(width: number, heading: (text: string) => string
 /** @param heading styles a heading */
 export function auditEpilogue(width: number, heading: (text: string) => string): string {
   return sections([EXAMPLES, ENVIRONMENT, EXIT, ROLE], width, heading);
+}
+
+const EXPLAIN_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'pg-tls-auditor explain plaintext-session',
+    'pg-tls-auditor explain plaintext-session --format json',
+    'npm run --silent explain -- plaintext-session',
+  ],
+];
+
+/** @param heading styles a heading */
+export function explainEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([EXPLAIN_EXAMPLES], width, heading);
 }
 
 function sections(all: readonly Section[], width: number, heading: (text: string) => string): string {

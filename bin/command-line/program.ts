@@ -6,7 +6,7 @@ import { LOOPBACK_POLICIES } from '../../lambda/model/policy.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
 import { wrap } from '../../lambda/report/wrap.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { AUDIT_DESCRIPTION, auditEpilogue, DESCRIPTION, programEpilogue } from './help.ts';
+import { AUDIT_DESCRIPTION, auditEpilogue, DESCRIPTION, explainEpilogue, programEpilogue } from './help.ts';
 import { type AuditOptions, type ChecksOptions, FORMATS } from './options.ts';
 import { outputColumns, showsColour } from './terminal.ts';
 
@@ -16,6 +16,7 @@ const NARROW = 70;
 export interface Commands {
   readonly audit: (options: AuditOptions) => Promise<void>;
   readonly checks: (options: ChecksOptions) => Promise<void>;
+  readonly explain: (check: string, options: ChecksOptions) => Promise<void>;
 }
 
 /** @param argv what will be parsed: errors must not repeat a password in it */
@@ -91,6 +92,15 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .description('Lists what is checked, why, and how to fix what is found.')
     .addOption(formatOption('text, or one JSON document'))
     .action(commands.checks);
+
+  program
+    .command('explain')
+    .summary('explain one check: why it matters, and how to fix what it finds')
+    .description('Explains one check: why it matters, how to fix what it finds, and where the rule comes from.')
+    .argument('<check>', "the check's id, as findings and the catalogue name it")
+    .addOption(formatOption('text, or one JSON document'))
+    .addHelpText('after', () => explainEpilogue(outputColumns(), bold))
+    .action(commands.explain);
 
   return program;
 }

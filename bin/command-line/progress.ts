@@ -1,6 +1,6 @@
 // Says on standard error how far a long run has come: one line in place on a terminal, a line now and then elsewhere.
 
-import type { Verdict } from '../../lambda/model/finding.ts';
+import type { Failure } from '../../lambda/model/failure.ts';
 
 /** Milliseconds a run may take before it is worth a word. */
 const PATIENCE = 1_000;
@@ -11,7 +11,7 @@ const CLEAR_LINE = '\r\x1b[K';
 
 export interface Progress extends Disposable {
   /** To be called for each target as it is done. */
-  readonly onTarget: (done: { readonly audited: { readonly verdict: Verdict } }) => void;
+  readonly onTarget: (done: { readonly snapshot: { readonly failure?: Failure | undefined } }) => void;
 }
 
 /** Disposing of it clears the line: nothing of it stays beside the report. */
@@ -30,8 +30,8 @@ export function startProgress(total: number, stream: Pick<NodeJS.WriteStream, 'i
   };
   const timer = stream.isTTY ? setInterval(draw, REDRAW) : setInterval(() => stream.write(`${text()}\n`), LOG_INTERVAL);
   return {
-    onTarget: ({ audited: { verdict } }) => {
-      if (verdict === 'not-audited') count.missed += 1;
+    onTarget: ({ snapshot: { failure } }) => {
+      if (failure !== undefined) count.missed += 1;
       else count.audited += 1;
     },
     [Symbol.dispose]: () => {

@@ -18,6 +18,10 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       const { checks } = await import('./checks.ts');
       exitCode = await checks(options);
     },
+    explain: async (check, options) => {
+      const { explain } = await import('./explain.ts');
+      exitCode = await explain(check, options);
+    },
   });
   try {
     await program.parseAsync(argv, { from: 'user' });

@@ -4,6 +4,7 @@ import type { Outcome } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { Fleet } from './fleet.ts';
 
 export interface Check {
   /** Kebab-case; the name of the check's file. Stable: mutes and dashboards are written against it. */
@@ -19,6 +20,10 @@ export interface Check {
   readonly remedy: string;
   /** Where the rule comes from. */
   readonly references: readonly string[];
-  /** Touches no clock, network, environment, file or log: time is `snapshot.takenAt`. */
-  readonly evaluate: (snapshot: Snapshot, policy: Policy) => Outcome;
+  /**
+   * Touches no clock, network, environment, file or log: time is `snapshot.takenAt`.
+   *
+   * @param fleet undefined where the run has not looked at every target there is
+   */
+  readonly evaluate: (snapshot: Snapshot, policy: Policy, fleet?: Fleet) => Outcome;
 }

@@ -1,41 +1,25 @@
 // How strong a cipher suite is, by the name OpenSSL gives it.
 
+import { cipherProfile } from '../model/cipher-profile.ts';
 import type { CipherProfileName } from '../model/policy.ts';
-
-/** What Mozilla recommends (https://wiki.mozilla.org/Security/Server_Side_TLS, version 5.7). */
-const MODERN: readonly string[] = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'];
-
-const PROFILES: Readonly<Record<CipherProfileName, ReadonlySet<string>>> = {
-  'mozilla-modern': new Set(MODERN),
-  'mozilla-intermediate': new Set([
-    ...MODERN,
-    'ECDHE-ECDSA-AES128-GCM-SHA256',
-    'ECDHE-RSA-AES128-GCM-SHA256',
-    'ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-RSA-AES256-GCM-SHA384',
-    'ECDHE-ECDSA-CHACHA20-POLY1305',
-    'ECDHE-RSA-CHACHA20-POLY1305',
-    'DHE-RSA-AES128-GCM-SHA256',
-    'DHE-RSA-AES256-GCM-SHA384',
-    'DHE-RSA-CHACHA20-POLY1305',
-  ]),
-};
 
 /** Fewer than this can be searched (NIST SP 800-131A revision 2). */
 const MIN_BITS = 128;
 
 /**
- * What is wrong with a suite; empty when the profile recommends it.
+ * What is wrong with a suite; empty when the profile lists it. A reason never contradicts the profile: where its
+ * guideline allows CBC, a suite is not told to be weak for that.
  *
  * @param cipher OpenSSL's name, as `pg_stat_ssl.cipher` shows it
  * @param bits as `pg_stat_ssl.bits` shows them
  */
 export function weaknesses(cipher: string, bits: number, profile: CipherProfileName): readonly string[] {
+  const { suites, allowsCbc } = cipherProfile(profile);
   // Nearly every session there is: asked first, so that tens of thousands of them cost no look at the name.
-  if (bits >= MIN_BITS && PROFILES[profile].has(cipher)) return [];
+  if (suites.has(cipher)) return [];
   const found = [
     ...keyExchangeWeaknesses(cipher),
-    ...bulkWeaknesses(cipher),
+    ...bulkWeaknesses(cipher, allowsCbc),
     ...(bits < MIN_BITS ? [`${bits} bits`] : []),
   ];
   return found.length > 0 ? found : [`not in the profile ${profile}`];
@@ -47,7 +31,7 @@ function keyExchangeWeaknesses(cipher: string): readonly string[] {
   return /^(EXP\d*-)?(ECDHE|DHE|EDH)-/.test(cipher) ? [] : ['no forward secrecy'];
 }
 
-function bulkWeaknesses(cipher: string): readonly string[] {
+function bulkWeaknesses(cipher: string, allowsCbc: boolean): readonly string[] {
   const broken = [
     [/^EXP/, 'export grade'],
     [/NULL/, 'no encryption at all'],
@@ -58,5 +42,5 @@ function bulkWeaknesses(cipher: string): readonly string[] {
   ] as const;
   const names = broken.filter(([pattern]) => pattern.test(cipher)).map(([, name]) => name);
   if (names.length > 0) return names;
-  return /GCM|CHACHA20|CCM/.test(cipher) ? [] : ['CBC mode'];
+  return allowsCbc || /GCM|CHACHA20|CCM/.test(cipher) ? [] : ['CBC mode'];
 }

@@ -10,6 +10,7 @@ export const deprecatedTlsSession: Check = {
   id: 'deprecated-tls-session',
   title: 'Session with a deprecated TLS version',
   severity: 'high',
+  severityNote: "info for the provider's own roles",
   rationale:
     'TLS 1.0 and 1.1 rest on MD5 and SHA-1 and on ciphers with known attacks; RFC 8996 forbids their use, PCI DSS and most audits do too.',
   remedy: `Client: upgrade the driver or the TLS library it uses (OpenSSL 1.0.1, Java 8, .NET Framework 4.6.2 or Windows Server 2016 are the oldest with TLSv1.2), and remove settings that pin an old version (ssl_max_protocol_version, jdk.tls.client.protocols).

@@ -6,6 +6,7 @@ import type { Policy } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { fingerprint } from './fingerprint.ts';
+import type { Fleet } from './fleet.ts';
 import { CHECKS } from './registry.ts';
 
 export interface Evaluation {
@@ -15,9 +16,18 @@ export interface Evaluation {
   readonly findings: readonly Finding[];
 }
 
-/** Never throws: a check that does is an outcome of its own, and keeps the target from being called clean. */
-export function evaluate(snapshot: Snapshot, policy: Policy, checks: readonly Check[] = CHECKS): Evaluation {
-  const results = checks.map((check) => ({ check, outcome: run(check, snapshot, policy) }));
+/**
+ * Never throws: a check that does is an outcome of its own, and keeps the target from being called clean.
+ *
+ * @param fleet every target there is; left out where the run looks at some of them only
+ */
+export function evaluate(
+  snapshot: Snapshot,
+  policy: Policy,
+  checks: readonly Check[] = CHECKS,
+  fleet?: Fleet,
+): Evaluation {
+  const results = checks.map((check) => ({ check, outcome: run(check, snapshot, policy, fleet) }));
   const findings = results.flatMap(({ check, outcome }) =>
     outcome.status === 'fail' ? outcome.problems.map((problem) => finding(check, snapshot.target.name, problem)) : [],
   );
@@ -26,9 +36,9 @@ export function evaluate(snapshot: Snapshot, policy: Policy, checks: readonly Ch
   return { verdict: verdictOf(snapshot, findings, sawAll), outcomes, findings };
 }
 
-function run(check: Check, snapshot: Snapshot, policy: Policy): Outcome {
+function run(check: Check, snapshot: Snapshot, policy: Policy, fleet: Fleet | undefined): Outcome {
   try {
-    return check.evaluate(snapshot, policy);
+    return check.evaluate(snapshot, policy, fleet);
   } catch (error) {
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
     return { status: 'error', reason: `the check crashed (${displayText(what, 200)}): a defect of pg-tls-auditor` };

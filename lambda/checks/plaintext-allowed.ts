@@ -6,9 +6,12 @@ import type { HbaFacts } from '../model/hba.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { isAmazonRds } from './amazon-rds.ts';
 import type { Check } from './check.ts';
 import { describePlace, hbaLine, tlsOnlyLine } from './hba-line.ts';
 import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba-match.ts';
+import { readSetting } from './setting.ts';
 
 /** All of the check but how it reads a snapshot. */
 export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
@@ -26,6 +29,43 @@ RDS and Aurora: set rds.force_ssl = 1 in the parameter group. Cloud SQL: sslMode
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html',
   ],
 };
+
+export const plaintextAllowed: Check = {
+  ...PLAINTEXT_ALLOWED,
+  evaluate: (snapshot, { loopback }) => {
+    const { hba, settings } = snapshot;
+    const forced = readSetting(snapshot, 'rds.force_ssl');
+    // On RDS nobody may read the rules, and this setting says what they are made to do.
+    if (!hba.known && forced.known) return judgeForceSsl(forced.value, hba.reason, snapshot);
+    const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
+    return judgePlaintextRules(hba, { tlsOn, loopback });
+  },
+};
+
+function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outcome {
+  // On a server of one's own, the owner of any database can make the setting up with ALTER DATABASE … SET.
+  if (!isAmazonRds(snapshot)) {
+    return { status: 'unknown', reason: `${reason}; rds.force_ssl is set, but nothing proves that this is Amazon RDS` };
+  }
+  if (/^(1|on|true)$/.test(value)) return { status: 'pass' };
+  if (!/^(0|off|false)$/.test(value)) {
+    return { status: 'unknown', reason: `rds.force_ssl is ${displayText(value)}, which is not known here` };
+  }
+  return {
+    status: 'fail',
+    problems: [
+      {
+        severity: PLAINTEXT_ALLOWED.severity,
+        title: 'The server accepts unencrypted connections: rds.force_ssl is off',
+        subject: 'rds.force_ssl',
+        evidence: { 'rds.force_ssl': displayText(value) },
+        remedy: `In the parameter group, which must not be a default one; it takes effect without a restart:
+RDS: aws rds modify-db-parameter-group --db-parameter-group-name … --parameters ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate
+Aurora: aws rds modify-db-cluster-parameter-group --db-cluster-parameter-group-name … --parameters ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate`,
+      },
+    ],
+  };
+}
 
 /** More than that of next lines help nobody. */
 const MAX_NEXT = 10;

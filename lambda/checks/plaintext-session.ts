@@ -9,7 +9,7 @@ export const plaintextSession: Check = {
   id: 'plaintext-session',
   title: 'Unencrypted session over the network',
   severity: 'high',
-  severityNote: 'critical for superusers and replication',
+  severityNote: "critical for superusers and replication, info for the provider's own roles",
   rationale:
     'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC).

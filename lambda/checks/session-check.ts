@@ -2,9 +2,13 @@
 
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
+import { ofProvider } from './provider-roles.ts';
 import { groupSessions, type SessionGroup } from './session-groups.ts';
 
-/** The outcome for the sessions that `isWrong` picks, with one problem for each group of them. */
+/**
+ * The outcome for the sessions that `isWrong` picks, with one problem for each group of them. What a provider's own roles
+ * do on its service is information: nobody but the provider can change it.
+ */
 export function checkSessions(
   snapshot: Snapshot,
   isWrong: (session: Session) => boolean,
@@ -12,7 +16,9 @@ export function checkSessions(
 ): Outcome {
   const { sessions } = snapshot;
   if (!sessions.known) return { status: 'unknown', reason: sessions.reason };
-  const problems = groupSessions(sessions.value.visible.filter(isWrong)).map(problemOf);
+  const problems = groupSessions(sessions.value.visible.filter(isWrong)).map((group) =>
+    ofProvider(problemOf(group), group.first.role, snapshot),
+  );
   const unseen = whatIsHidden(snapshot);
   if (problems.length > 0) {
     return { status: 'fail', problems, ...(unseen === undefined ? {} : { incomplete: unseen }) };

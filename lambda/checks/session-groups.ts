@@ -53,17 +53,9 @@ export function describeGroup({
     evidence: {
       ...(first.kind === 'replication' ? { kind: 'replication' } : {}),
       ...(applications.size > 1 ? { applications: examples } : {}),
-      ...(isProvidersOwn(first.role) ? { note: `${show(first.role)} is a role of the database's provider` } : {}),
       oldestSession: oldest,
     },
   };
-}
-
-/** Roles by which providers run their own sessions: labelled, so that nobody looks for the client, never dropped. */
-const PROVIDERS_OWN_ROLES: readonly string[] = ['rdsadmin', 'cloudsqladmin', 'azuresu', 'cloud_admin'];
-
-function isProvidersOwn(role: string | undefined): boolean {
-  return role !== undefined && PROVIDERS_OWN_ROLES.includes(role);
 }
 
 function show(name: string | undefined): string | undefined {

@@ -1,5 +1,7 @@
 // Sessions of a present TLS version with a cipher suite that is too weak.
 
+import { cipherProfile as profileOf } from '../model/cipher-profile.ts';
+import type { CipherProfileName } from '../model/policy.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { weaknesses } from './cipher-strength.ts';
@@ -11,13 +13,13 @@ export const weakCipherSession: Check = {
   id: 'weak-cipher-session',
   title: 'Session with a weak cipher suite',
   severity: 'medium',
+  severityNote: "info for the provider's own roles",
   rationale:
     'Without forward secrecy, a server key that leaks later opens every session recorded before. CBC, RC4, 3DES, NULL, export and anonymous suites have known attacks; fewer than 128 bits can be searched.',
-  remedy: `Client: remove cipher settings that pin an old suite, and upgrade the driver or its TLS library.
-Then let the server offer strong suites only: ALTER SYSTEM SET ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20'; SELECT pg_reload_conf();
-RDS and Aurora: set ssl_ciphers in the parameter group.`,
+  remedy: remedyOf('mozilla-intermediate'),
   references: [
     'https://wiki.mozilla.org/Security/Server_Side_TLS',
+    'https://doi.org/10.6028/NIST.SP.800-52r2',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',
   ],
   evaluate: (snapshot, { minTlsVersion, cipherProfile }) =>
@@ -39,6 +41,7 @@ RDS and Aurora: set ssl_ciphers in the parameter group.`,
           ...who,
           severity: 'medium',
           title: weakCipherSession.title,
+          remedy: remedyOf(cipherProfile),
           evidence: {
             cipher: cipherSuites(group),
             weakness: [...new Set(why)].sort().join(', '),
@@ -49,3 +52,15 @@ RDS and Aurora: set ssl_ciphers in the parameter group.`,
       },
     ),
 };
+
+/** What the profile lets in, so that whoever follows the advice is rid of the finding. */
+function remedyOf(profile: CipherProfileName): string {
+  const { sslCiphers } = profileOf(profile);
+  const server =
+    sslCiphers === undefined
+      ? `Then let the server offer TLSv1.3 only, as ${profile} wants it: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.3'; SELECT pg_reload_conf();
+RDS and Aurora: set ssl_min_protocol_version in the parameter group.`
+      : `Then let the server offer strong suites only: ALTER SYSTEM SET ssl_ciphers = '${sslCiphers}'; SELECT pg_reload_conf();
+RDS and Aurora: set ssl_ciphers in the parameter group.`;
+  return `Client: remove cipher settings that pin an old suite, and upgrade the driver or its TLS library.\n${server}`;
+}

@@ -1,4 +1,5 @@
-// Reads how the server connects to others. Passwords stay where they are: SQL picks sslmode and the kind of host out.
+// Reads how the server connects to others. Connection strings hold passwords: SQL takes them apart where they are, and
+// gives only what says whether the link is encrypted.
 
 import type { Outbound, OutboundLink } from '../model/posture.ts';
 import type { Question, Row } from './question.ts';
@@ -6,58 +7,150 @@ import type { Question, Row } from './question.ts';
 /** SQL that is true where the login may read the connection strings of subscriptions. */
 export const MAY_READ_SUBSCRIPTIONS = "has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')";
 
-/** The value of a keyword in a libpq connection string or URL that SQL calls `conninfo`. */
-const keywordValue = (keyword: string, conninfo: string): string =>
-  `substring(${conninfo} FROM '(?:^|[\\s?&])${keyword}\\s*=\\s*''?([^''\\s&]*)')`;
+/** A string that means the same whatever `standard_conforming_strings` is: it is lexed before we can set anything. */
+const text = (raw: string): string => `E'${raw.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 
-/** Hosts that no network leads to: sockets, loopback, and none at all. */
-const isLocal = (host: string): string => `coalesce(${host}, '') = '' OR ${host} ~ '^(/|@|%2F|localhost$|127\\.|::1$)'`;
+const URL = text('^postgres(ql)?://');
 
-const urlHost = (conninfo: string): string =>
-  `substring(${conninfo} FROM '^postgres(?:ql)?://(?:[^@/?]*@)?\\[?([^/:?\\]]*)')`;
+/** libpq takes all up to the first `@` for user and password, unless a `/` comes before it. */
+const URL_WITH_USER = text('^postgres(ql)?://([^@/]*@)?');
 
-const hostOf = (conninfo: string): string => `coalesce(${urlHost(conninfo)}, ${keywordValue('host', conninfo)})`;
+/** A whole value at a time, so that nothing within a quoted password passes for a keyword. */
+const KEYWORD_AND_VALUE = text(String.raw`([a-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)*))`);
 
-/** Foreign servers, subscriptions by name, and the primary of a standby: what any login with `pg_monitor` may read. */
+const URL_PARAMETER = text('(?:^|&)([^=&]*)=([^&]*)');
+
+/** Rows of keyword, value and place of a connection string, as libpq reads both of its forms. */
+function stringSettings(conninfo: string): string {
+  const rest = `regexp_replace(${conninfo}, ${URL_WITH_USER}, '')`;
+  return `
+SELECT 'host' AS keyword, substring(${rest}, '^[^/?]*') AS value, 0::bigint AS place WHERE ${conninfo} ~ ${URL}
+ UNION ALL
+SELECT m.pair[1], m.pair[2], m.place
+  FROM regexp_matches(regexp_replace(${rest}, ${text('^[^?]*[?]?')}, ''), ${URL_PARAMETER}, 'g') WITH ORDINALITY m(pair, place)
+ WHERE ${conninfo} ~ ${URL}
+ UNION ALL
+SELECT m.pair[1], regexp_replace(coalesce(m.pair[2], m.pair[3]), ${text('\\\\(.)')}, ${text('\\1')}, 'g'), m.place
+  FROM regexp_matches(${conninfo}, ${KEYWORD_AND_VALUE}, 'g') WITH ORDINALITY m(pair, place)
+ WHERE ${conninfo} !~ ${URL}`;
+}
+
+/** The same of a foreign server's options. */
+function optionSettings(options: string): string {
+  return `SELECT o.option_name AS keyword, o.option_value AS value, 1 AS place FROM pg_options_to_table(${options}) o`;
+}
+
+/** Hosts that no network leads to: sockets and loopback, with a port or without; none is the socket. */
+const LOCAL_HOST = text(String.raw`^(/|@|%2F)|^(|localhost\.?(:\d*)?|127(\.\d+){1,3}(:\d*)?|::1|\[::1\](:\d*)?|:\d*)$`);
+
+const KEYWORDS = ['sslmode', 'ssl', 'host', 'hostaddr', 'service', 'gssencmode'];
+
+/**
+ * One row about those settings: sslmode, whether every host is local, whether a service file holds more, and whether
+ * GSSAPI encryption is insisted on. As to libpq, the last of several values counts, and a URL's `ssl=true` is `require`.
+ */
+function linkFacts(settings: string): string {
+  const last = (keyword: string): string =>
+    `(array_agg(s.value ORDER BY s.place DESC) FILTER (WHERE s.keyword = '${keyword}'))[1] AS ${keyword}`;
+  return `
+SELECT coalesce(nullif(regexp_replace(v.sslmode, '%2d', '-', 'gi'), ''), CASE v.ssl WHEN 'true' THEN 'require' END) AS sslmode,
+       v.service IS NULL AND (
+         SELECT bool_and(h.host ~* ${LOCAL_HOST})
+           FROM unnest(string_to_array(coalesce(nullif(v.hostaddr, ''), v.host, '') || ',', ',')) h(host)
+       ) AS local,
+       v.service IS NOT NULL AS service,
+       coalesce(v.gssencmode = 'require', false) AS gss
+  FROM (SELECT ${KEYWORDS.map(last).join(',\n               ')} FROM (${settings}) s) v`;
+}
+
+/** The names under which `linkFacts` gives its facts, as a row's last columns. */
+const FACTS = 'f.sslmode, f.local, f.service, f.gss';
+
+/** Kept by the extensions under whatever name the wrapper was made. `postgresql_fdw_validator` is the server's own. */
+const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresql_fdw_validator'];
+
+/** Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs. */
 export const outboundQuestion: Question<Outbound> = {
   selects: () => [
-    `SELECT s.srvname, current_database(),
-       (SELECT o.option_value FROM pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'sslmode'),
-       ${isLocal("(SELECT o.option_value FROM pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'host')")}
-  FROM pg_foreign_server s
- WHERE s.srvfdw IN (SELECT w.oid FROM pg_foreign_data_wrapper w WHERE w.fdwname IN ('postgres_fdw', 'dblink_fdw'))`,
-    `SELECT ${keywordValue('sslmode', 'r.conninfo')}, ${isLocal(hostOf('r.conninfo'))} FROM pg_stat_get_wal_receiver() r
- WHERE r.conninfo IS NOT NULL`,
-    'SELECT count(*) FROM pg_subscription WHERE subenabled',
+    `SELECT (SELECT count(*) FROM pg_foreign_server), (SELECT count(*) FROM pg_subscription WHERE subenabled),
+       pg_is_in_recovery()`,
   ],
-  read: ([servers = [], primaries = [], subscriptions = []]) => {
-    const count = Number(subscriptions[0]?.[0] ?? 0);
-    return {
-      links: [
-        ...servers.map((row) => link('foreign-server', row)),
-        ...primaries.map(([sslmode, local]) => link('primary', [null, null, sslmode ?? null, local ?? null])),
-      ],
-      unreadable: count === 0 ? [] : [{ kind: 'subscription', count }],
-    };
+  read: ([[row] = []]) => {
+    if (row === undefined) throw new Error('the audit queries gave no result: no row about outbound links');
+    const [servers, subscriptions, inRecovery] = row;
+    const kinds = [
+      { kind: 'foreign-server', count: Number(servers) },
+      { kind: 'subscription', count: Number(subscriptions) },
+      { kind: 'primary', count: inRecovery === 't' ? 1 : 0 },
+    ] as const;
+    return { links: [], unreadable: kinds.filter(({ count }) => count > 0) };
   },
 };
 
-/** How subscriptions connect, for a login that may read it. */
-export const subscriptionQuestion: Question<readonly OutboundLink[]> = {
-  selects: () => [
-    `SELECT s.subname, d.datname, ${keywordValue('sslmode', 's.subconninfo')}, ${isLocal(hostOf('s.subconninfo'))}
-  FROM pg_subscription s LEFT JOIN pg_database d ON d.oid = s.subdbid
+/**
+ * How the links connect that there are: foreign servers of the database one is connected to, the primary of a standby,
+ * and subscriptions that are switched on, where the login may read those. Undefined where there is nothing to ask.
+ */
+export function linkQuestion(
+  { unreadable }: Outbound,
+  may: { readonly readSubscriptions: boolean },
+): Question<Outbound> | undefined {
+  const kinds = unreadable.map(({ kind }) => kind).filter((kind) => kind !== 'subscription' || may.readSubscriptions);
+  if (kinds.length === 0) return undefined;
+  return {
+    selects: (major) => kinds.map((kind) => LINKS[kind](major)),
+    read: (results) => {
+      const readable = kinds.map((kind, index) => ({ kind, rows: (results[index] ?? []).filter(isReadable) }));
+      const hidden = kinds.filter((_kind, index) => !results[index]?.every(isReadable));
+      return {
+        links: readable.flatMap(({ kind, rows }) => rows.map((row) => link(kind, row))),
+        unreadable: unreadable.filter(({ kind }) => !kinds.includes(kind) || hidden.includes(kind)),
+      };
+    },
+  };
+}
+
+/** Each row: whether it could be read, name, database, facts. */
+const LINKS: Readonly<Record<OutboundLink['kind'], (major: number) => string>> = {
+  'foreign-server': () => `SELECT true, s.srvname, current_database(), ${FACTS}
+  FROM pg_foreign_server s
+       JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+       CROSS JOIN LATERAL (${linkFacts(optionSettings('s.srvoptions'))}) f
+ WHERE w.fdwname IN ('postgres_fdw', 'dblink_fdw')
+    OR w.fdwvalidator IN (
+         SELECT p.oid FROM pg_proc p WHERE p.proname IN (${VALIDATORS.map((name) => `'${name}'`).join(', ')})
+       )`,
+  primary: (major) => `SELECT p.conninfo IS NOT NULL, NULL, NULL, ${FACTS}
+  FROM (SELECT coalesce((SELECT r.conninfo FROM pg_stat_get_wal_receiver() r), ${configuredPrimary(major)}) AS conninfo) p
+       CROSS JOIN LATERAL (${linkFacts(stringSettings('p.conninfo'))}) f
+ WHERE p.conninfo IS DISTINCT FROM ''`,
+  subscription: () => `SELECT true, s.subname, d.datname, ${FACTS}
+  FROM pg_subscription s
+       LEFT JOIN pg_database d ON d.oid = s.subdbid
+       CROSS JOIN LATERAL (${linkFacts(stringSettings('s.subconninfo'))}) f
  WHERE s.subenabled`,
-  ],
-  read: ([rows = []]) => rows.map((row) => link('subscription', row)),
 };
 
-function link(kind: OutboundLink['kind'], [name, database, sslmode, local]: Row): OutboundLink {
+/** A standby whose primary is away has no receiver: the setting is what it will use. 10 and 11 have none to ask. */
+function configuredPrimary(major: number): string {
+  if (major < 12) return 'NULL::text';
+  // As in the question about the server: it tells who may read the setting.
+  const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
+  return `CASE WHEN pg_has_role('pg_read_all_settings', '${privilege}') THEN current_setting('primary_conninfo') END`;
+}
+
+function isReadable([readable]: Row): boolean {
+  return readable === 't';
+}
+
+function link(kind: OutboundLink['kind'], [, name, database, sslmode, local, service, gss]: Row): OutboundLink {
   return {
     kind,
     name: name ?? undefined,
     database: database ?? undefined,
     sslmode: sslmode || undefined,
     local: local === 't',
+    serviceFile: service === 't',
+    gssEncrypted: gss === 't',
   };
 }

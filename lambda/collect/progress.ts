@@ -3,7 +3,7 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
-import type { CredentialFacts, Snapshot, TrustFacts } from '../model/snapshot.ts';
+import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { timedOut } from './failures.ts';
 import type { Endpoint } from './network.ts';
@@ -15,6 +15,7 @@ export class Progress {
   chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
   trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
   clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
+  route: Route | undefined;
   /** Of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
@@ -30,13 +31,17 @@ export class Progress {
     this.credentials = known(facts);
   }
 
-  snapshot(): Pick<Snapshot, 'target' | 'takenAt' | 'credentials' | 'serverChain' | 'trust' | 'clientCertificate'> {
+  snapshot(): Pick<
+    Snapshot,
+    'target' | 'takenAt' | 'credentials' | 'serverChain' | 'route' | 'trust' | 'clientCertificate'
+  > {
     const { name, host, port, labels } = this.#target;
     return {
       target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels },
       takenAt: new Date().toISOString(),
       credentials: this.credentials,
       serverChain: this.chain,
+      route: this.route,
       trust: this.trust,
       clientCertificate: this.clientCertificate,
     };

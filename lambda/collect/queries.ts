@@ -6,13 +6,14 @@ import { displayText } from '../model/display.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { Outbound, Settings } from '../model/posture.ts';
-import type { Link, Server, Sessions, Visibility } from '../model/snapshot.ts';
+import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../model/snapshot.ts';
+import { auroraQuestion } from './aurora-query.ts';
 import { isDatabaseError } from './failures.ts';
 import { hbaGrant, hbaQueries, readHba } from './hba-queries.ts';
-import { outboundQuestion, subscriptionQuestion } from './outbound-query.ts';
+import { linkQuestion, outboundQuestion } from './outbound-query.ts';
 import type { Question, Row } from './question.ts';
 import { type ServerAnswers, serverQuestion } from './server-query.ts';
-import { sessionQuestion } from './session-query.ts';
+import { type OwnEnd, sessionQuestion } from './session-query.ts';
 
 /** The oldest major whose views hold what an audit needs (`backend_type`, predefined roles). */
 export const OLDEST_MAJOR = 10;
@@ -22,10 +23,13 @@ export interface Answers {
   readonly server: Server;
   readonly visibility: Visibility;
   readonly serverView: Link['serverView'];
+  readonly ownEnd: OwnEnd;
   readonly sessions: Sessions;
   readonly settings: Settings;
   readonly outbound: Outbound;
   readonly hba: Observed<HbaFacts>;
+  /** Undefined where there is nothing to ask. */
+  readonly aurora?: Observed<AuroraCluster>;
   /** Messages sent and answered. */
   readonly roundTrips: number;
 }
@@ -43,26 +47,29 @@ export async function runAuditQueries(client: pg.Client, major: number): Promise
   const [server, sessions, outbound] = await ask(client, major, [serverQuestion, sessionQuestion, outboundQuestion]);
   const { may, ...facts } = server;
   const answers = { ...facts, ...sessions };
-  if (!may.readHba && !mayReadMoreLinks(may, outbound)) {
+  const links = linkQuestion(outbound, may);
+  if (!may.readHba && !may.readAurora && links === undefined) {
     return { ...answers, outbound, hba: notReadable(server), roundTrips: 1 };
   }
   try {
-    const [hba, subscriptions] = await ask(client, major, [
+    const [hba, linked, aurora] = await ask(client, major, [
       may.readHba ? hbaQuestion(major) : NOTHING,
-      mayReadMoreLinks(may, outbound) ? subscriptionQuestion : NOTHING,
+      links ?? NOTHING,
+      may.readAurora ? auroraQuestion : NOTHING,
     ]);
-    const links = [...outbound.links, ...(subscriptions ?? [])];
     return {
       ...answers,
       hba: hba ?? notReadable(server),
-      outbound: subscriptions === undefined ? outbound : { links, unreadable: [] },
+      outbound: linked ?? outbound,
+      ...(aurora === undefined ? {} : { aurora: known(aurora) }),
       roundTrips: 2,
     };
   } catch (error) {
     // A file that can't be opened ends this message, and must not cost what the first has seen.
     if (!isDatabaseError(error) || SHUTDOWN.test(error.code)) throw error;
     const hba = unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`);
-    return { ...answers, outbound, hba, roundTrips: 2 };
+    const aurora = may.readAurora ? { aurora: unknown('the server did not list the instances of its cluster') } : {};
+    return { ...answers, outbound, hba, ...aurora, roundTrips: 2 };
   }
 }
 
@@ -70,10 +77,6 @@ export async function runAuditQueries(client: pg.Client, major: number): Promise
 const SHUTDOWN = /^57P/;
 
 const NOTHING: Question<undefined> = { selects: () => [], read: () => undefined };
-
-function mayReadMoreLinks({ readSubscriptions }: ServerAnswers['may'], { unreadable }: Outbound): boolean {
-  return readSubscriptions && unreadable.length > 0;
-}
 
 function hbaQuestion(major: number): Question<Observed<HbaFacts>> {
   return { selects: hbaQueries, read: (results) => known(readHba(major, results)) };

@@ -2,6 +2,7 @@
 
 import { SETTING_NAMES, type SettingName, type Settings } from '../model/posture.ts';
 import type { Server, Visibility } from '../model/snapshot.ts';
+import { MAY_READ_AURORA } from './aurora-query.ts';
 import { MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import type { Question } from './question.ts';
@@ -11,11 +12,14 @@ export interface ServerAnswers {
   readonly visibility: Visibility;
   readonly settings: Settings;
   /** What further questions the login may ask: those it may not would end the whole message. */
-  readonly may: { readonly readHba: boolean; readonly readSubscriptions: boolean };
+  readonly may: { readonly readHba: boolean; readonly readSubscriptions: boolean; readonly readAurora: boolean };
 }
 
 /** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
 const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encryption', 'rds.force_ssl']);
+
+/** Seven facts, the settings and the encoding come before it. */
+const READ_AURORA = 7 + SETTING_NAMES.length + 1;
 
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`.
@@ -41,7 +45,8 @@ export const serverQuestion: Question<ServerAnswers> = {
        ${MAY_READ_SUBSCRIPTIONS},
        ${seesSettings},
        ${SETTING_NAMES.map(value).join(',\n       ')},
-       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)`,
+       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),
+       ${MAY_READ_AURORA}`,
     ];
   },
   read: ([rows = []]) => {
@@ -56,7 +61,11 @@ export const serverQuestion: Question<ServerAnswers> = {
       server: { version: version ?? '', inRecovery: inRecovery === 't' },
       visibility: { role: role ?? '', seesAllSessions: seesAll === 't' },
       settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't' },
-      may: { readHba: readHba === 't', readSubscriptions: readSubscriptions === 't' },
+      may: {
+        readHba: readHba === 't',
+        readSubscriptions: readSubscriptions === 't',
+        readAurora: row[READ_AURORA] === 't',
+      },
     };
   },
 };

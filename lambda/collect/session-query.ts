@@ -14,11 +14,23 @@ const BOOTSTRAP_SUPERUSER = 10;
 /** What `pg_get_userbyid` gives for a role that was dropped while its session went on. */
 const DROPPED_ROLE = /^unknown \(OID=\d+\)$/;
 
+/** The client's end of the auditor's session, as the server's row gives it. */
+export interface OwnEnd {
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+}
+
+interface SessionAnswers {
+  readonly sessions: Sessions;
+  readonly serverView: Link['serverView'];
+  readonly ownEnd: OwnEnd;
+}
+
 /**
  * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns and
  * the rights of all three: looking up and planning the views takes a new session more time than answering (docs/adr/0005).
  */
-export const sessionQuestion: Question<{ readonly sessions: Sessions; readonly serverView: Link['serverView'] }> = {
+export const sessionQuestion: Question<SessionAnswers> = {
   selects: (major) => {
     const gss = major >= 12;
     return [
@@ -38,7 +50,10 @@ export const sessionQuestion: Question<{ readonly sessions: Sessions; readonly s
    AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL)`,
     ];
   },
-  read: ([rows = []]) => ({ sessions: readSessions(rows), serverView: readServerView(rows.find(isOwn)) }),
+  read: ([rows = []]) => {
+    const own = rows.find(isOwn);
+    return { sessions: readSessions(rows), serverView: readServerView(own), ownEnd: readOwnEnd(own) };
+  },
 };
 
 /** How the server sees the auditor's own session. */
@@ -48,6 +63,12 @@ function readServerView(own: Row | undefined): Link['serverView'] {
   return ssl === 'f'
     ? known('not-tls')
     : unknown("the server showed nothing of the encryption of the auditor's session");
+}
+
+/** Where the server sees the auditor's own session come from. */
+function readOwnEnd(own: Row | undefined): OwnEnd {
+  const [address, port] = own?.slice(6, 8) ?? [];
+  return { address: address ?? undefined, port: port ? Number(port) : undefined };
 }
 
 function isOwn(row: Row): boolean {

@@ -148,6 +148,8 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
   progress.phase = 'tcp';
   const socket = await openTcp(endpoint, signal);
   const tcp = clock();
+  const { remoteAddress, localAddress, localPort } = socket;
+  progress.route = remoteAddress === undefined ? undefined : { remoteAddress, endToEnd: false };
   try {
     progress.phase = 'tls';
     await requestTls(socket, endpoint, signal);
@@ -163,6 +165,10 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
     progress.phase = 'query';
     const answers = await ask(session, endpoint, signal);
     const queries = clock();
+    const { address, port } = answers.ownEnd;
+    if (remoteAddress !== undefined) {
+      progress.route = { remoteAddress, endToEnd: address === localAddress && port === localPort };
+    }
     const { name: cipher } = tls.getCipher();
     const link: Link = {
       tlsVersion: tls.getProtocol() ?? 'unknown',
@@ -216,7 +222,8 @@ function observed({
   settings,
   outbound,
   hba,
-}: Answers): Pick<Snapshot, 'server' | 'visibility' | 'sessions' | 'settings' | 'outbound' | 'hba'> {
+  aurora,
+}: Answers): Pick<Snapshot, 'server' | 'visibility' | 'sessions' | 'settings' | 'outbound' | 'hba' | 'aurora'> {
   return {
     server: known(server),
     visibility: known(visibility),
@@ -224,6 +231,7 @@ function observed({
     settings: known(settings),
     outbound: known(outbound),
     hba,
+    aurora,
   };
 }
 

@@ -9,7 +9,7 @@ import type { TlsVersion } from './tls.ts';
 export const LOOPBACK_POLICIES = ['info', 'ignore', 'network'] as const;
 export type LoopbackPolicy = (typeof LOOPBACK_POLICIES)[number];
 
-export const CIPHER_PROFILES = ['mozilla-intermediate', 'mozilla-modern'] as const;
+export const CIPHER_PROFILES = ['mozilla-intermediate', 'mozilla-modern', 'nist-sp-800-52r2'] as const;
 export type CipherProfileName = (typeof CIPHER_PROFILES)[number];
 
 export interface Policy {
@@ -21,4 +21,6 @@ export interface Policy {
   readonly loopback: LoopbackPolicy;
   /** Days before a certificate's end at which its finding becomes medium, high, critical. Descending. */
   readonly certificateExpiryDays: { readonly medium: number; readonly high: number; readonly critical: number };
+  /** Roles that must show a client certificate: names in which `*` stands for any characters. */
+  readonly clientCertificateRoles: readonly string[];
 }

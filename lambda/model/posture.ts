@@ -32,10 +32,14 @@ export interface OutboundLink {
   readonly sslmode?: string | undefined;
   /** By a Unix socket or to the server's own loopback: no network is involved. */
   readonly local: boolean;
+  /** It names a service file, which SQL does not show: where it leads, and what else it sets, is not known. */
+  readonly serviceFile: boolean;
+  /** It insists on GSSAPI encryption (`gssencmode=require`), whatever `sslmode` says. */
+  readonly gssEncrypted: boolean;
 }
 
 export interface Outbound {
   readonly links: readonly OutboundLink[];
-  /** Kinds of links that exist and whose connection strings the login may not read, with how many there are. */
+  /** Kinds of links that exist and whose settings could not be read, with how many there are. */
   readonly unreadable: readonly { readonly kind: OutboundLink['kind']; readonly count: number }[];
 }

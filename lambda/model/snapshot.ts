@@ -89,6 +89,24 @@ export interface Link {
   readonly attempts: number;
 }
 
+/** How our connection came to the server. */
+export interface Route {
+  /** The address that our socket is connected to: the server's, or that of what stands before it. */
+  readonly remoteAddress: string;
+  /**
+   * Whether the server sees our end of the connection at the very address and port that our socket has: then nothing
+   * ended TCP on the way, and so nothing ended TLS. Also false where addresses are translated on the way.
+   */
+  readonly endToEnd: boolean;
+}
+
+/** The instances of an Aurora cluster, as one of them lists them. */
+export interface AuroraCluster {
+  /** Of the instance that was audited; undefined where it does not list itself. */
+  readonly own?: string | undefined;
+  readonly instances: readonly { readonly id: string; readonly writer: boolean }[];
+}
+
 export interface Server {
   /** As `server_version` shows it, e.g. `18.4`. */
   readonly version: string;
@@ -119,12 +137,16 @@ export interface Snapshot {
   /** Leaf first, as the server presented it, also when it was refused. */
   readonly serverChain: Observed<readonly CertificateFacts[]>;
   readonly link: Observed<Link>;
+  /** Undefined where no connection came about; also known where the audit ended early after that. */
+  readonly route?: Route | undefined;
   readonly server: Observed<Server>;
   readonly visibility: Observed<Visibility>;
   readonly sessions: Observed<Sessions>;
   readonly settings: Observed<Settings>;
   readonly hba: Observed<HbaFacts>;
   readonly outbound: Observed<Outbound>;
+  /** Undefined where the server is no Aurora, or does not let the login know. */
+  readonly aurora?: Observed<AuroraCluster> | undefined;
   /** What the server's certificate was verified with. */
   readonly trust: Observed<TrustFacts>;
   /** The certificate that the auditor itself shows; undefined when the target has none configured. */

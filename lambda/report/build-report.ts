@@ -1,6 +1,7 @@
 // From snapshots and what the checks said of them to the report document. What was not observed is null, never 0.
 
 import type { CertificateFacts } from '../model/certificate.ts';
+import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Verdict } from '../model/finding.ts';
 import type { Observed } from '../model/observed.ts';
@@ -34,9 +35,19 @@ export function buildReport({ startedAt, finishedAt, policy, audited }: Run): Re
     schemaVersion: 1,
     startedAt,
     finishedAt,
-    policy: { ...policy, certificateExpiryDays: { ...policy.certificateExpiryDays } },
+    policy: reportPolicy(policy),
     targets: audited.map(reportTarget),
     findings: audited.flatMap(({ findings }) => findings.map(reportFinding)).sort(compareFindings),
+  };
+}
+
+/** What was judged by, with the version of the guideline behind it: a later one may judge otherwise. */
+function reportPolicy(policy: Policy): Report['policy'] {
+  return {
+    ...policy,
+    cipherProfileSource: { ...cipherProfile(policy.cipherProfile).source },
+    certificateExpiryDays: { ...policy.certificateExpiryDays },
+    clientCertificateRoles: policy.clientCertificateRoles.map((role) => displayText(role)),
   };
 }
 

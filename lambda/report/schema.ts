@@ -106,8 +106,12 @@ export const reportSchema = z.object({
     minTlsVersion: z.enum(TLS_VERSIONS),
     preferredTlsVersion: z.enum(TLS_VERSIONS),
     cipherProfile: z.enum(CIPHER_PROFILES),
+    cipherProfileSource: z
+      .object({ document: z.string(), version: z.string(), url: z.string() })
+      .describe('The guideline that the cipher profile follows.'),
     loopback: z.enum(LOOPBACK_POLICIES),
     certificateExpiryDays: z.object({ medium: count, high: count, critical: count }),
+    clientCertificateRoles: z.array(z.string()).describe('Roles that must show a client certificate.'),
   }),
   targets: z.array(target),
   findings: z.array(finding).describe('Worst first.'),

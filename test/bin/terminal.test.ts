@@ -11,6 +11,7 @@ import { showsColour } from '../../bin/command-line/terminal.ts';
 import type { Verdict } from '../../lambda/model/finding.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
 import type { Report } from '../../lambda/report/schema.ts';
+import * as make from '../support/snapshots.ts';
 
 describe('progress', () => {
   beforeEach(() => {
@@ -24,12 +25,14 @@ describe('progress', () => {
     const written: string[] = [];
     return { isTTY, written, write: (text: string) => written.push(text) > 0 };
   }
-  const done = (verdict: Verdict) => ({ audited: { verdict } });
+  const done = (how: 'audited' | 'not-audited') => ({
+    snapshot: how === 'audited' ? make.healthySnapshot() : make.failedSnapshot(),
+  });
 
   test('is rewritten in place on a terminal, and leaves nothing behind', () => {
     const terminal = stream(true);
     const progress = startProgress(340, terminal);
-    for (let count = 0; count < 12; count += 1) progress.onTarget(done('clean'));
+    for (let count = 0; count < 12; count += 1) progress.onTarget(done('audited'));
     vi.advanceTimersByTime(1_500);
     progress.onTarget(done('not-audited'));
     vi.advanceTimersByTime(500);
@@ -42,7 +45,7 @@ describe('progress', () => {
     const short = stream(isTTY);
     const progress = startProgress(3, short);
     vi.advanceTimersByTime(900);
-    progress.onTarget(done('findings'));
+    progress.onTarget(done('audited'));
     progress[Symbol.dispose]();
     vi.advanceTimersByTime(60_000);
     expect(short.written).toEqual([]);
@@ -51,7 +54,7 @@ describe('progress', () => {
   test('is a line every ten seconds in a log', () => {
     const log = stream(false);
     const progress = startProgress(340, log);
-    progress.onTarget(done('unknown'));
+    progress.onTarget(done('audited'));
     vi.advanceTimersByTime(10_000);
     progress.onTarget(done('not-audited'));
     vi.advanceTimersByTime(19_999);

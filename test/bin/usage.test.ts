@@ -35,13 +35,17 @@ describe('help', () => {
       server clean that it could not fully see.
 
       Options:
-        -V, --version     print the version
-        -h, --help        show this help
+        -V, --version              print the version
+        -h, --help                 show this help
 
       Commands:
-        audit [options]   audit the servers of a configuration file, or one server
-        checks [options]  list what is checked, why, and how to fix what is found
-        help [command]    show the help of a command
+        audit [options]            audit the servers of a configuration file, or one
+                                   server
+        checks [options]           list what is checked, why, and how to fix what is
+                                   found
+        explain [options] <check>  explain one check: why it matters, and how to fix
+                                   what it finds
+        help [command]             show the help of a command
 
       Examples:
         read -rs PGPASSWORD && export PGPASSWORD
@@ -49,6 +53,7 @@ describe('help', () => {
         pg-tls-auditor audit --config auditor.config.json --target orders
         pg-tls-auditor audit --format json --fail-on high > report.json
         pg-tls-auditor checks
+        pg-tls-auditor explain plaintext-session
 
       Exit codes:
         0  every server was fully audited, and no finding is as severe as --fail-on

@@ -1,8 +1,10 @@
 // Every kind of cipher suite, by the name OpenSSL gives it.
 
-import { getCiphers } from 'node:tls';
+import { createSecureContext, getCiphers } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { weaknesses } from '../../lambda/checks/cipher-strength.ts';
+import { cipherProfile } from '../../lambda/model/cipher-profile.ts';
+import { CIPHER_PROFILES } from '../../lambda/model/policy.ts';
 
 describe('weaknesses', () => {
   test.each([
@@ -38,5 +40,55 @@ describe('weaknesses', () => {
       .map((name) => name.toUpperCase());
     expect(older.length).toBeGreaterThan(10);
     expect(older.filter((name) => weaknesses(name, 256, 'mozilla-modern').length === 0)).toEqual([]);
+  });
+
+  test.each([
+    // What section 3.3.1.1 lists, CBC included.
+    ['ECDHE-RSA-AES256-GCM-SHA384', 256, []],
+    ['ECDHE-ECDSA-AES256-CCM8', 256, []],
+    ['ECDHE-ECDSA-AES128-SHA', 128, []],
+    ['ECDHE-RSA-AES256-SHA384', 256, []],
+    ['DHE-RSA-AES128-SHA256', 128, []],
+    ['TLS_AES_128_CCM_SHA256', 128, []],
+    // What it does not, for reasons that are no reasons of Mozilla's.
+    ['TLS_CHACHA20_POLY1305_SHA256', 256, ['not in the profile nist-sp-800-52r2']],
+    ['ECDHE-RSA-CHACHA20-POLY1305', 256, ['not in the profile nist-sp-800-52r2']],
+    ['ECDHE-RSA-CAMELLIA128-SHA256', 128, ['not in the profile nist-sp-800-52r2']],
+    ['ECDHE-ARIA128-GCM-SHA256', 128, ['not in the profile nist-sp-800-52r2']],
+    ['AES128-SHA', 128, ['no forward secrecy']],
+    ['AES256-GCM-SHA384', 256, ['no forward secrecy']],
+    ['DES-CBC3-SHA', 112, ['no forward secrecy', '3DES', '112 bits']],
+    ['ECDHE-RSA-NULL-SHA', 0, ['no encryption at all', '0 bits']],
+    ['ADH-AES256-GCM-SHA384', 256, ['anonymous: the server proves nothing']],
+  ])('by NIST SP 800-52r2 of %s with %i bits are %j', (cipher, bits, expected) => {
+    expect(weaknesses(cipher, bits, 'nist-sp-800-52r2')).toEqual(expected);
+  });
+
+  test.each(CIPHER_PROFILES)('are none in what %s lists, whatever the count of bits says', (name) => {
+    const { suites } = cipherProfile(name);
+    expect(suites.size).toBeGreaterThan(2);
+    expect([...suites].filter((suite) => weaknesses(suite, 0, name).length > 0)).toEqual([]);
+  });
+});
+
+describe('a cipher profile', () => {
+  test.each(CIPHER_PROFILES)('%s names its guideline with version and place', (name) => {
+    const { source } = cipherProfile(name);
+    expect(source.document).toMatch(/Mozilla|NIST/);
+    expect(source.version).toMatch(/^5\.7$|^Revision 2/);
+    expect(source.url).toMatch(/^https:/);
+  });
+
+  test.each(CIPHER_PROFILES)('%s lists suites by names that OpenSSL knows', (name) => {
+    const isKnown = (ciphers: string): boolean => {
+      try {
+        createSecureContext({ ciphers });
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    expect(isKnown('ECDHE-RSA-AES128-GCM-SHA257')).toBe(false);
+    expect([...cipherProfile(name).suites].filter((suite) => !isKnown(suite))).toEqual([]);
   });
 });

@@ -5,12 +5,14 @@ import { belowPreferredTlsSession } from '../../lambda/checks/below-preferred-tl
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsSession } from '../../lambda/checks/deprecated-tls-session.ts';
 import { loopbackPlaintextSession } from '../../lambda/checks/loopback-plaintext-session.ts';
+import { missingClientCertificate } from '../../lambda/checks/missing-client-certificate.ts';
 import { plaintextSession } from '../../lambda/checks/plaintext-session.ts';
 import { weakCipherSession } from '../../lambda/checks/weak-cipher-session.ts';
 import type { Problem } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
-import type { Session } from '../../lambda/model/snapshot.ts';
+import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
+import { knownValue } from '../support/known-value.ts';
 import * as make from '../support/snapshots.ts';
 
 const SESSION_CHECKS = [
@@ -115,11 +117,6 @@ describe('plaintext-session', () => {
       evidence: { oldestSession: '2026-11-09T22:10:31.000Z' },
     });
   });
-
-  test("labels a provider's own sessions and does not drop them", () => {
-    const [found] = problems(plaintextSession, [make.plaintextSession({ role: 'rdsadmin' })]);
-    expect(found?.evidence).toMatchObject({ note: expect.stringContaining('provider') });
-  });
 });
 
 describe('loopback-plaintext-session', () => {
@@ -175,6 +172,16 @@ describe('weak-cipher-session', () => {
     expect(problems(weakCipherSession, sessions, { cipherProfile: 'mozilla-intermediate' })).toEqual([]);
     expect(problems(weakCipherSession, sessions, { cipherProfile: 'mozilla-modern' })).toHaveLength(1);
   });
+
+  test.each([
+    ['mozilla-intermediate', "ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20'"],
+    ['mozilla-modern', "ssl_min_protocol_version = 'TLSv1.3'"],
+    ['nist-sp-800-52r2', "ssl_ciphers = 'ECDHE+AESGCM:DHE+AESGCM'"],
+  ] as const)('advises what %s itself is content with', (cipherProfile, setting) => {
+    const sessions = [make.tlsSession({ cipher: 'AES128-SHA', bits: 128 })];
+    const [found] = problems(weakCipherSession, sessions, { cipherProfile });
+    expect(found?.remedy).toContain(`ALTER SYSTEM SET ${setting};`);
+  });
 });
 
 describe('below-preferred-tls-session', () => {
@@ -187,5 +194,151 @@ describe('below-preferred-tls-session', () => {
 
   test('is content with TLSv1.2 where the policy prefers no more', () => {
     expect(problems(belowPreferredTlsSession, [make.tlsSession({})], { preferredTlsVersion: 'TLSv1.2' })).toEqual([]);
+  });
+});
+
+describe('missing-client-certificate', () => {
+  const found = (sessions: readonly Session[], ...clientCertificateRoles: string[]): readonly (string | undefined)[] =>
+    problems(missingClientCertificate, sessions, { clientCertificateRoles }).map(({ role }) => role);
+  const named = (...roles: string[]): readonly Session[] => roles.map((role) => make.session({ role }));
+  const mutual = make.tlsSession({ clientDn: '/CN=ledger' }, { role: 'ledger' });
+
+  test('does not apply while the policy names no role', () => {
+    const outcome = missingClientCertificate.evaluate(make.healthySnapshot(), make.POLICY);
+    expect(outcome).toEqual({ status: 'not-applicable', reason: 'policy.clientCertificateRoles names no role' });
+  });
+
+  test('finds a TLS session of a named role without one, and none that showed it or is of another role', () => {
+    const sessions = [mutual, ...named('ledger', 'app')];
+    expect(problems(missingClientCertificate, sessions, { clientCertificateRoles: ['ledger'] })).toMatchObject([
+      {
+        severity: 'medium',
+        role: 'ledger',
+        count: 1,
+        evidence: { tlsVersion: 'TLSv1.3', clientCertificate: '(none)' },
+      },
+    ]);
+  });
+
+  test('passes when every session of such roles showed one', () => {
+    const snapshot = make.healthySnapshot([mutual, make.session()]);
+    const policy = { ...make.POLICY, clientCertificateRoles: ['ledger'] };
+    expect(missingClientCertificate.evaluate(snapshot, policy)).toEqual({ status: 'pass' });
+  });
+
+  test.each([
+    ['app_*', ['app_', 'app_a', 'app_*']],
+    ['*_app', ['my_app']],
+    ['*', ['app', 'app_', 'app_a', 'my_app', 'App_a', 'app_*', 'a.p']],
+    ['a*p', ['app', 'a.p']],
+    ['a.p', ['a.p']],
+    ['app', ['app']],
+    ['ap*pp', []],
+    ['*p*_*', ['app_', 'app_a', 'App_a', 'app_*']],
+  ])('takes %s for whole names, with * for any characters and all else as it stands', (pattern, expected) => {
+    const roles = ['app', 'app_', 'app_a', 'my_app', 'App_a', 'app_*', 'a.p'];
+    expect(found(named(...roles), pattern)).toEqual(expected);
+  });
+
+  test('looks through a pattern with many stars in no time', () => {
+    const pattern = `${'a*'.repeat(31)}b`;
+    expect(found(named('a'.repeat(63)), pattern)).toEqual([]);
+    expect(found(named(`${'a'.repeat(62)}b`), pattern)).toHaveLength(1);
+  });
+
+  test('judges TLS only: what can carry no certificate is left alone, and plaintext is told by its own check', () => {
+    const others = EVERY_TRANSPORT.filter(({ transport }) => transport !== 'tls');
+    expect(others).toHaveLength(4);
+    expect(found(others, 'app')).toEqual([]);
+    expect(problems(plaintextSession, others)).toHaveLength(1);
+  });
+
+  test('is never sure while sessions are hidden or unknown', () => {
+    const policy = { ...make.POLICY, clientCertificateRoles: ['ledger'] };
+    for (const snapshot of [
+      make.healthySnapshot([], { sessions: known({ visible: [mutual], hidden: 1 }) }),
+      make.healthySnapshot([], { sessions: unknown('the query failed') }),
+    ]) {
+      expect(missingClientCertificate.evaluate(snapshot, policy).status).toBe('unknown');
+    }
+  });
+
+  test('has no opinion on a walsender whose role was dropped', () => {
+    expect(found([make.session({ role: undefined, kind: 'replication' })], '*')).toEqual([]);
+  });
+});
+
+describe("a provider's own role", () => {
+  const reachedAs = (verifiedName: string, sessions: readonly Session[]): Snapshot => {
+    const healthy = make.healthySnapshot(sessions);
+    return { ...healthy, link: known({ ...knownValue(healthy.link), verifiedName }) };
+  };
+  const judged = (check: Check, snapshot: Snapshot): readonly Problem[] => {
+    const outcome = check.evaluate(snapshot, { ...make.POLICY, clientCertificateRoles: ['*'] });
+    return outcome.status === 'fail' ? outcome.problems : [];
+  };
+  const RDS = 'orders.c1a2b3.eu-west-1.rds.amazonaws.com';
+  const asRdsadmin = { role: 'rdsadmin', superuser: true } as const;
+
+  test.each([
+    [plaintextSession, make.plaintextSession(asRdsadmin)],
+    [deprecatedTlsSession, make.tlsSession({ version: 'TLSv1' }, asRdsadmin)],
+    [weakCipherSession, make.tlsSession({ cipher: 'AES128-SHA' }, asRdsadmin)],
+    [missingClientCertificate, make.session(asRdsadmin)],
+  ])('is information on its service, labelled and not dropped: $id', (check, session) => {
+    expect(judged(check, reachedAs(RDS, [session]))).toMatchObject([
+      {
+        severity: 'info',
+        role: 'rdsadmin',
+        count: 1,
+        evidence: { note: "rdsadmin is a role of the database's provider, Amazon RDS" },
+        remedy: expect.stringContaining("Amazon RDS's own"),
+      },
+    ]);
+  });
+
+  test.each([
+    ['rdsrepladmin', 'orders.c1a2b3.cn-north-1.rds.amazonaws.com.cn'],
+    ['cloudsqladmin', '1a2b3c.europe-west1.sql.goog'],
+    ['azuresu', 'Orders.Postgres.Database.Azure.Com'],
+    ['cloud_admin', 'ep-cool-darkness-123456.us-east-2.aws.neon.tech'],
+    ['supabase_admin', 'db.abcdefgh.supabase.co'],
+  ])('%s is one on %s', (role, verifiedName) => {
+    const found = judged(plaintextSession, reachedAs(verifiedName, [make.plaintextSession({ role })]));
+    expect(found.map(({ severity }) => severity)).toEqual(['info']);
+  });
+
+  test.each([
+    ['a server of our own', 'orders.db.example.com'],
+    ['a server of another provider', 'ep-cool-darkness-123456.us-east-2.aws.neon.tech'],
+    ['a name that only looks alike', 'evilrds.amazonaws.com'],
+    ['a name that only begins alike', 'orders.eu-west-1.rds.amazonaws.com.example.com'],
+  ])(
+    'keeps its severity on %s, where anybody may have made it, and is labelled all the same',
+    (_what, verifiedName) => {
+      expect(judged(plaintextSession, reachedAs(verifiedName, [make.plaintextSession(asRdsadmin)]))).toMatchObject([
+        { severity: 'critical', evidence: { note: expect.stringContaining('nothing proves') } },
+      ]);
+    },
+  );
+
+  test('is not believed for a setting that any owner of a database can make up', () => {
+    const snapshot = make.healthySnapshot([make.plaintextSession(asRdsadmin)], {
+      settings: known({ values: { ...make.SETTINGS, 'rds.force_ssl': '1' }, seesAll: true }),
+    });
+    expect(judged(plaintextSession, snapshot).map(({ severity }) => severity)).toEqual(['critical']);
+  });
+
+  test('is not believed when nobody knows whom we are connected to', () => {
+    const snapshot = make.healthySnapshot([make.plaintextSession(asRdsadmin)], { link: unknown('no link') });
+    expect(judged(plaintextSession, snapshot).map(({ severity }) => severity)).toEqual(['critical']);
+  });
+
+  test('changes nothing for the roles beside it', () => {
+    const sessions = ['app', 'rdsadmin2', 'RDSADMIN', 'postgres'].map((role) => make.plaintextSession({ role }));
+    const found = judged(plaintextSession, reachedAs(RDS, sessions));
+    expect(found.map(({ severity, evidence }) => [severity, evidence.note])).toEqual(
+      sessions.map(() => ['high', undefined]),
+    );
   });
 });

@@ -204,7 +204,7 @@ describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
   test('asks what this version can tell', () => {
     expect(text).toMatch(major >= 12 ? /client_dn\b/ : /clientdn\b/);
     expect(text).not.toMatch(major >= 12 ? /clientdn\b/ : /client_dn\b/);
-    expect(/gss/i.test(text)).toBe(major >= 12);
+    expect(/\bgss_enc\b/.test(text)).toBe(major >= 12);
     expect(text).toContain(`pg_has_role('pg_read_all_stats', '${major >= 15 ? 'USAGE' : 'MEMBER'}')`);
   });
 
@@ -256,8 +256,8 @@ describe('the answer', () => {
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
   /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
   const FACTS = facts('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
-  /** Foreign servers, the primary, subscriptions. */
-  const OUTBOUND = [done('SELECT'), done('SELECT'), facts('0')];
+  /** Foreign servers and subscriptions, and whether it is a standby. */
+  const OUTBOUND = [facts('0', '0', 'f')];
   const SESSIONS: Result = { command: 'SELECT', rows: [row(), row({ own: 't' }), row(HIDDEN)] };
 
   test('comes in one round trip', async () => {
@@ -266,6 +266,7 @@ describe('the answer', () => {
       server: { version: '18.4', inRecovery: false },
       visibility: { role: 'tls_auditor', seesAllSessions: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
+      ownEnd: { address: '10.0.0.1', port: 50000 },
       sessions: readSessions(SESSIONS.rows),
       settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true },
       outbound: { links: [], unreadable: [] },

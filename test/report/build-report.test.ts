@@ -25,6 +25,23 @@ describe('the report', () => {
     expect(Object.keys(parsed)).toEqual(['schemaVersion', 'startedAt', 'finishedAt', 'policy', 'targets', 'findings']);
   });
 
+  test.each([
+    ['mozilla-intermediate', 'Mozilla Server Side TLS', '5.7'],
+    ['mozilla-modern', 'Mozilla Server Side TLS', '5.7'],
+    ['nist-sp-800-52r2', 'NIST SP 800-52', 'Revision 2 (August 2019), section 3.3.1.1'],
+  ] as const)(
+    'names the guideline behind %s, with its version, and the policy as it was',
+    (profile, document, version) => {
+      const policy = { ...make.POLICY, cipherProfile: profile, clientCertificateRoles: ['app_*', '\u001b[2J'] };
+      const { policy: reported } = buildReport({ startedAt: make.NOW, finishedAt: make.NOW, policy, audited: [] });
+      expect(reported).toMatchObject({
+        cipherProfile: profile,
+        cipherProfileSource: { document, version, url: expect.stringMatching(/^https:/) },
+        clientCertificateRoles: ['app_*', '\\u{1b}[2J'],
+      });
+    },
+  );
+
   test('counts sessions by transport and TLS version', () => {
     const { targets } = report(
       make.healthySnapshot([

@@ -299,7 +299,7 @@ export class PostgresServer implements AsyncDisposable {
     this.#exited.catch(() => undefined);
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => this.#log.append(chunk));
     const outcome = await Promise.race([
-      this.#log.waitFor(/ready to accept connections/, { from, timeoutMs: 30_000 }).then(() => 'ready'),
+      this.#log.waitFor(/ready to accept (read[ -]only )?connections/, { from, timeoutMs: 30_000 }).then(() => 'ready'),
       this.#exited.then(() => 'exited'),
     ]);
     // With one of its two addresses taken the server starts all the same, and only warns.

@@ -17,6 +17,7 @@ export const POLICY: Policy = {
   cipherProfile: 'mozilla-intermediate',
   loopback: 'info',
   certificateExpiryDays: { medium: 30, high: 14, critical: 7 },
+  clientCertificateRoles: [],
 };
 
 let nextPid = 1000;
@@ -114,7 +115,7 @@ export function healthySnapshot(
     target: { name: 'orders', host: 'orders.db.example.com', port: 5432, labels: {} },
     takenAt: NOW,
     credentials: known({ source: 'secret prod/orders' }),
-    serverChain: known([certificate()]),
+    serverChain: known([certificate(), certificate(ROOT)]),
     link: known({
       tlsVersion: 'TLSv1.3',
       cipher: 'TLS_AES_256_GCM_SHA384',

@@ -1,0 +1,127 @@
+// Whether the CA bundle will go on vouching: the root that this target's chain ends in, and what else in it is old.
+
+import type { CertificateFacts } from '../model/certificate.ts';
+import { isIdentityFailure } from '../model/failure.ts';
+import type { Outcome, Problem } from '../model/finding.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Snapshot, TrustFacts } from '../model/snapshot.ts';
+import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './certificate-expiry.ts';
+import type { Check } from './check.ts';
+
+export const caBundleExpiring: Check = {
+  id: 'ca-bundle-expiring',
+  title: 'The root that vouches for the server is about to expire: verify-full will not survive it',
+  severity: 'medium',
+  severityNote: `${EXPIRY_SEVERITY_NOTE}; info for other certificates of the bundle`,
+  rationale:
+    'Will verify-full survive the next rotation? Once the root has expired, every client that verifies with this bundle is refused, whatever certificate the server has. Other old roots do no harm by themselves, but tell that nobody has renewed the bundle for long: it may lack the next one too.',
+  remedy: `Add the CA's new root to the bundle, beside the old one, for the auditor and for every client; only then move the server to a certificate of the new root, and take the old one out last.
+RDS and Aurora: curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem, then aws secretsmanager put-secret-value --secret-id <CA secret> --secret-string file://<region>-bundle.pem
+Then aws rds modify-db-instance --db-instance-identifier … --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately. Cloud SQL: gcloud sql ssl server-ca-certs create, then … rotate. Public CAs (Neon): "ca": "system" renews itself.`,
+  references: [
+    'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',
+  ],
+  evaluate: (snapshot, { certificateExpiryDays }) => {
+    const { trust, takenAt } = snapshot;
+    if (!trust.known) return { status: 'unknown', reason: trust.reason };
+    if (trust.value.bundle.length === 0) {
+      return { status: 'not-applicable', reason: "only the system's roots are trusted: its updates renew them" };
+    }
+    if (snapshot.failure?.cause === 'certificate-expired') {
+      return { status: 'not-applicable', reason: 'a certificate has expired: target-not-audited tells it' };
+    }
+    const found = rootOf(snapshot, trust.value);
+    if (typeof found === 'string') return { status: 'unknown', reason: found };
+    return outcome(problems(found, trust.value, takenAt, certificateExpiryDays));
+  },
+};
+
+interface Chain {
+  /** Undefined where the chain ends in one of the system's roots, or in the server's own certificate. */
+  readonly root: CertificateFacts | undefined;
+  readonly chain: readonly CertificateFacts[];
+}
+
+/** The root that the server was verified by, or why it is not known. */
+function rootOf({ serverChain, failure }: Snapshot, { bundle, system }: TrustFacts): Chain | string {
+  if (!serverChain.known) return serverChain.reason;
+  if (failure !== undefined && isIdentityFailure(failure.cause)) {
+    return "the server's certificate was not verified: nobody knows which root it would need";
+  }
+  const chain = serverChain.value;
+  const last = chain.at(-1);
+  const isInBundle = bundle.some(({ sha256 }) => sha256 === last?.sha256);
+  if (last?.selfSigned === true && isInBundle) {
+    // A server's own certificate in the bundle: server-certificate-expiring tells when that ends.
+    return { root: chain.length === 1 ? undefined : last, chain };
+  }
+  return system ? { root: undefined, chain } : 'the chain does not end in a root of the CA bundle';
+}
+
+function problems(
+  { root, chain }: Chain,
+  { bundle }: TrustFacts,
+  takenAt: string,
+  thresholds: Policy['certificateExpiryDays'],
+): readonly Problem[] {
+  // One certificate may be in a bundle twice. Those of the chain are told of already: here, or as the server's.
+  const inChain = new Set(chain.map(({ sha256 }) => sha256));
+  const others = new Map(
+    bundle.flatMap((certificate) => (inChain.has(certificate.sha256) ? [] : [[certificate.sha256, certificate]])),
+  );
+  return [
+    ...(root === undefined ? [] : rootProblem(root, bundle, takenAt, thresholds)),
+    ...[...others.values()].flatMap((certificate) => otherProblem(certificate, takenAt, thresholds)),
+  ];
+}
+
+function rootProblem(
+  root: CertificateFacts,
+  bundle: readonly CertificateFacts[],
+  takenAt: string,
+  thresholds: Policy['certificateExpiryDays'],
+): Problem[] {
+  const expiry = expiryOf(root, takenAt, thresholds);
+  if (expiry === undefined) return [];
+  const { subject, evidence } = describeExpiry(root, expiry);
+  // A root that was renewed with its key takes over by itself. Whether it has the same key, the facts do not say.
+  const successor = bundle.find(({ subject: name, notAfter }) => name === root.subject && notAfter > root.notAfter);
+  return [
+    {
+      severity: expiry.severity,
+      title: caBundleExpiring.title,
+      subject,
+      evidence: {
+        ...evidence,
+        ...(successor === undefined
+          ? {}
+          : { alsoInBundle: `a CA of the same name, valid until ${successor.notAfter}` }),
+      },
+    },
+  ];
+}
+
+function otherProblem(
+  certificate: CertificateFacts,
+  takenAt: string,
+  thresholds: Policy['certificateExpiryDays'],
+): Problem[] {
+  const expiry = expiryOf(certificate, takenAt, thresholds);
+  if (expiry === undefined) return [];
+  return [
+    {
+      severity: 'info',
+      title: expiry.expired
+        ? 'The CA bundle holds an expired certificate that this server does not need'
+        : 'The CA bundle holds a certificate about to expire that this server does not need',
+      ...describeExpiry(certificate, expiry),
+      remedy:
+        "Store the CA's present bundle in its place: at the next rotation the server may come with a root that this one does not hold.",
+    },
+  ];
+}
+
+function outcome(found: readonly Problem[]): Outcome {
+  return found.length === 0 ? { status: 'pass' } : { status: 'fail', problems: found };
+}

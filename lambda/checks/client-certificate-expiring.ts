@@ -1,0 +1,31 @@
+// The certificate that the auditor itself shows to a target, when it ends soon.
+
+import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './certificate-expiry.ts';
+import type { Check } from './check.ts';
+
+export const clientCertificateExpiring: Check = {
+  id: 'client-certificate-expiring',
+  title: "The auditor's client certificate is about to expire",
+  severity: 'medium',
+  severityNote: EXPIRY_SEVERITY_NOTE,
+  rationale:
+    'From that day on a server that asks for client certificates refuses the auditor, and nothing is known of the target any more. Applications that share it, or were issued theirs on the same day, fail with it.',
+  remedy: `Issue a new certificate for the same role from the CA in the server's ssl_ca_file, and store it with its key where the target's "clientCertificate" points: aws secretsmanager put-secret-value --secret-id <secret> --secret-string file://client.pem
+The next run uses it; nothing is to be restarted. Cloud SQL: gcloud sql ssl client-certs create <name> client-key.pem --instance=<instance>.`,
+  references: [
+    'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT',
+    'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',
+  ],
+  evaluate: ({ clientCertificate, takenAt }, { certificateExpiryDays }) => {
+    if (!clientCertificate.known) return { status: 'unknown', reason: clientCertificate.reason };
+    const certificate = clientCertificate.value;
+    if (certificate === undefined) {
+      return { status: 'not-applicable', reason: 'the target has no client certificate configured' };
+    }
+    const expiry = expiryOf(certificate, takenAt, certificateExpiryDays);
+    if (expiry === undefined) return { status: 'pass' };
+    const { severity, expired } = expiry;
+    const title = expired ? "The auditor's client certificate has expired" : clientCertificateExpiring.title;
+    return { status: 'fail', problems: [{ severity, title, ...describeExpiry(certificate, expiry) }] };
+  },
+};

@@ -1,0 +1,47 @@
+// Sessions of roles that are to prove themselves by a client certificate, and did not show one.
+
+import type { Check } from './check.ts';
+import { namePattern } from './name-pattern.ts';
+import { checkSessions } from './session-check.ts';
+import { describeGroup } from './session-groups.ts';
+import { tlsOf, tlsVersions } from './session-tls.ts';
+
+export const missingClientCertificate: Check = {
+  id: 'missing-client-certificate',
+  title: 'TLS session without the client certificate that the policy wants',
+  severity: 'medium',
+  severityNote: "info for the provider's own roles",
+  rationale:
+    'Without a client certificate the password alone opens these roles, from wherever it has leaked to. Only TLS sessions are judged: a Unix socket or GSSAPI can carry no certificate and tells the server by its own means who connects, and plaintext is told by checks of its own.',
+  remedy: `Client: sslcert=<certificate> sslkey=<key> (libpq, psql, JDBC), ssl: { ca, cert, key } (node-postgres); the certificate's CN is the role's name.
+Then demand it on the server: ssl_ca_file = '<CA of the clients>' in postgresql.conf, and in pg_hba.conf for these roles "hostssl all <role> all scram-sha-256 clientcert=verify-full" (PostgreSQL 10 and 11: clientcert=1), then SELECT pg_reload_conf();
+Cloud SQL: sslMode TRUSTED_CLIENT_CERTIFICATE_REQUIRED. RDS, Aurora, Azure and Neon keep pg_hba.conf to themselves, so that nothing there can demand a certificate: leave roles of such servers out of policy.clientCertificateRoles.`,
+  references: [
+    'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',
+    'https://www.postgresql.org/docs/current/auth-cert.html',
+    'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT',
+  ],
+  evaluate: (snapshot, { clientCertificateRoles }) => {
+    if (clientCertificateRoles.length === 0) {
+      return { status: 'not-applicable', reason: 'policy.clientCertificateRoles names no role' };
+    }
+    const isWanted = namePattern(clientCertificateRoles);
+    return checkSessions(
+      snapshot,
+      (session) =>
+        // Without a role it is a walsender whose role was dropped: no policy can mean it.
+        session.role !== undefined &&
+        tlsOf(session, ({ clientDn }) => clientDn === undefined) &&
+        isWanted(session.role),
+      (group) => {
+        const { evidence, ...who } = describeGroup(group);
+        return {
+          ...who,
+          severity: 'medium',
+          title: missingClientCertificate.title,
+          evidence: { tlsVersion: tlsVersions(group), clientCertificate: '(none)', ...evidence },
+        };
+      },
+    );
+  },
+};

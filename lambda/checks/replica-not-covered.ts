@@ -1,0 +1,126 @@
+// Standbys that no target audits: each has sessions of its own, which its primary does not show.
+
+import ipaddr from 'ipaddr.js';
+import { displayText } from '../model/display.ts';
+import type { Outcome, Problem } from '../model/finding.ts';
+import type { Session, Snapshot } from '../model/snapshot.ts';
+import type { Check } from './check.ts';
+import type { Fleet, FleetMember } from './fleet.ts';
+import { checkSessions } from './session-check.ts';
+import { describeGroup } from './session-groups.ts';
+
+export const replicaNotCovered: Check = {
+  id: 'replica-not-covered',
+  title: 'A standby that no target audits',
+  severity: 'low',
+  rationale:
+    'Each standby keeps its own pg_stat_activity and its own pg_hba.conf: clients that read from it in plaintext show nowhere else.',
+  remedy: `Add a target for each standby, at its own address; SELECT application_name, client_addr, state FROM pg_stat_replication; on this server names them. The role tls_auditor is there already: it is replicated.
+RDS: the endpoint of each read replica. Aurora: the endpoint of each instance; the reader endpoint leads to one of them.
+A standby that is a target under another address (NAT, several interfaces), or that takes no clients: mute the finding.`,
+  references: [
+    'https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-REPLICATION-VIEW',
+    'https://www.postgresql.org/docs/current/hot-standby.html',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html',
+  ],
+  evaluate: (snapshot, _policy, fleet) =>
+    snapshot.aurora === undefined ? ofStandbys(snapshot, fleet) : ofAurora(snapshot, fleet),
+};
+
+function ofStandbys(snapshot: Snapshot, fleet: Fleet | undefined): Outcome {
+  const standbys = snapshot.sessions.known ? snapshot.sessions.value.visible.filter(isStandby) : [];
+  if (standbys.length > 0 && fleet === undefined) return PARTIAL_RUN;
+  const others = (fleet ?? []).filter(({ name }) => name !== snapshot.target.name);
+  const uncovered = notCovered(standbys, snapshot, others);
+  const unreached = others.filter((member) => placesOf(member).length === 0);
+  if (uncovered.size > 0 && unreached.length > 0) {
+    const count = unreached.length === 1 ? 'a target was' : `${unreached.length} targets were`;
+    return { status: 'unknown', reason: `${count} not reached that may be the standby which no other target is` };
+  }
+  return checkSessions(
+    snapshot,
+    (session) => uncovered.has(session),
+    (group) => ({ ...describeGroup(group), severity: 'low', title: replicaNotCovered.title }),
+  );
+}
+
+const PARTIAL_RUN: Outcome = {
+  status: 'not-applicable',
+  reason: 'the run did not look at every target: whether one of the others is the standby is not known',
+};
+
+/** Aurora's instances share their storage: none is a session of another, and each knows them all. */
+function ofAurora({ aurora, target }: Snapshot, fleet: Fleet | undefined): Outcome {
+  if (aurora === undefined || !aurora.known) {
+    return { status: 'unknown', reason: aurora?.reason ?? 'the instances of the cluster are not known' };
+  }
+  const { own, instances } = aurora.value;
+  const others = instances.filter(({ id }) => id !== own);
+  if (others.length > 0 && fleet === undefined) return PARTIAL_RUN;
+  const members = (fleet ?? []).filter(({ name }) => name !== target.name);
+  const uncovered = others.filter(({ id }) => !members.some((member) => isInstance(member, id)));
+  if (uncovered.length === 0) return { status: 'pass' };
+  if (members.some(mayBeAnyInstance)) {
+    return { status: 'unknown', reason: 'a target was not audited that may be the instance which no other target is' };
+  }
+  const problems = uncovered.map(
+    ({ id, writer }): Problem => ({
+      severity: 'low',
+      title: 'An Aurora instance that no target audits',
+      subject: displayText(id),
+      evidence: { instance: displayText(id), writer },
+    }),
+  );
+  return { status: 'fail', problems };
+}
+
+/** An instance's own endpoint begins with its identifier. */
+function isInstance({ instance, host }: FleetMember, id: string): boolean {
+  return instance === id || (instance === undefined && host?.split('.')[0]?.toLowerCase() === id.toLowerCase());
+}
+
+/** Not audited, and by a name that is no instance's endpoint: a cluster's, or an alias. */
+function mayBeAnyInstance({ inRecovery, host }: FleetMember): boolean {
+  return inRecovery === undefined && !/^[^.]+\.(?!cluster-)[^.]+\.[^.]+\.rds\.amazonaws\.com(\.cn)?$/i.test(host ?? '');
+}
+
+/** Programs that stream WAL to files, and serve nobody. */
+const NO_STANDBY = /^(pg_basebackup|pg_receivewal|pg_receivexlog|pg_recvlogical|barman_)/;
+
+/** Logical replication names a database. */
+function isStandby({ kind, database, application }: Session): boolean {
+  return kind === 'replication' && database === undefined && !NO_STANDBY.test(application);
+}
+
+/** Each target stands for one standby at its address: two standbys on a host are two targets. */
+function notCovered(
+  standbys: readonly Session[],
+  { route }: Snapshot,
+  others: readonly FleetMember[],
+): ReadonlySet<Session> {
+  const free = new Set(others.filter(({ inRecovery }) => inRecovery !== false));
+  return new Set(
+    standbys.filter((standby) => {
+      const places = [placeOf(standby.clientAddress), placeOf(route?.remoteAddress)];
+      // By a socket or over loopback: on the server's own host, wherever that is to us.
+      const place = places[0] === undefined || places[0] === LOOPBACK ? places[1] : places[0];
+      const member = [...free].find((candidate) => place !== undefined && placesOf(candidate).includes(place));
+      if (member === undefined) return true;
+      free.delete(member);
+      return false;
+    }),
+  );
+}
+
+const LOOPBACK = 'loopback';
+
+function placesOf({ remoteAddress, host }: FleetMember): readonly string[] {
+  return [placeOf(remoteAddress), placeOf(host)].filter((place) => place !== undefined);
+}
+
+/** An address in one spelling, all of loopback as one; undefined for what is none. */
+function placeOf(address: string | undefined): string | undefined {
+  if (address === undefined || !ipaddr.isValid(address)) return undefined;
+  const parsed = ipaddr.process(address);
+  return parsed.range() === 'loopback' ? LOOPBACK : parsed.toString();
+}

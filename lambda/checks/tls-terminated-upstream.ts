@@ -1,0 +1,68 @@
+// Poolers and proxies that end TLS before the server: what the server shows of its sessions is their leg only.
+
+import { displayText } from '../model/display.ts';
+import type { Outcome } from '../model/finding.ts';
+import type { Link } from '../model/snapshot.ts';
+import type { Check } from './check.ts';
+
+export const tlsTerminatedUpstream: Check = {
+  id: 'tls-terminated-upstream',
+  title: 'TLS ends before the server',
+  severity: 'medium',
+  rationale:
+    "A pooler or proxy answers in the server's place, and pg_stat_ssl shows its connections, not those of the clients behind it: how they travel cannot be seen here, and from the proxy to the server data may go unencrypted.",
+  remedy: `Audit the server itself: point the target at its own host and port, and audit the pooler as a target of its own.
+PgBouncer, in pgbouncer.ini: client_tls_sslmode = require (or verify-full), server_tls_sslmode = verify-full, server_tls_ca_file = <CA file>; then RELOAD in its console.
+RDS Proxy: target the instance or cluster endpoint, and turn on "Require Transport Layer Security" in the proxy. Neon and Supabase: target the direct host (Neon: the one without -pooler).`,
+  references: [
+    'https://www.pgbouncer.org/config.html#tls-settings',
+    'https://www.postgresql.org/docs/current/sasl-authentication.html',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-security.html',
+  ],
+  evaluate: ({ link, route }) =>
+    link.known ? judge(link.value, route?.endToEnd ?? false) : { status: 'unknown', reason: link.reason },
+};
+
+/**
+ * A difference is proof that there are two legs, whatever else holds: a proxy with the server's own certificate passes
+ * channel binding through, for it is the certificate that SCRAM is bound to (RFC 5929, tls-server-end-point).
+ *
+ * Sameness proves nothing: TLS with the same cipher suite on both legs looks like one leg, and is what a well-kept
+ * RDS Proxy or PgBouncer has. It takes channel binding, or the server to see our very socket, to tell the two apart;
+ * without either the audit may be of the proxy's sessions, and to call that clean would be a guess.
+ */
+function judge(link: Link, endToEnd: boolean): Outcome {
+  const { serverView, channelBinding, tlsVersion, cipher } = link;
+  if (serverView.known && !isSame(link, serverView.value)) {
+    return {
+      status: 'fail',
+      problems: [
+        {
+          severity: 'medium',
+          title: tlsTerminatedUpstream.title,
+          evidence: {
+            auditorsSocket: describe({ tlsVersion, cipher }),
+            serversView: describe(serverView.value),
+            channelBinding,
+          },
+        },
+      ],
+    };
+  }
+  if (channelBinding || endToEnd) return { status: 'pass' };
+  if (!serverView.known) return { status: 'unknown', reason: serverView.reason };
+  return {
+    status: 'unknown',
+    reason: `the server sees ${describe(serverView.value)}, as the auditor does, and so it would behind a proxy with TLS on both sides: there was no channel binding, which password_encryption = 'scram-sha-256' gives, and the server sees another address or port than the auditor's`,
+  };
+}
+
+type ServerView = Extract<Link['serverView'], { readonly known: true }>['value'];
+
+function isSame({ tlsVersion, cipher }: Link, view: ServerView): boolean {
+  return view !== 'not-tls' && view.tlsVersion === tlsVersion && view.cipher === cipher;
+}
+
+function describe(view: ServerView): string {
+  return view === 'not-tls' ? 'no TLS' : `${displayText(view.tlsVersion)} with ${displayText(view.cipher)}`;
+}

@@ -1,0 +1,154 @@
+// Servers whose list of cipher suites lets in what the policy's profile does not.
+
+import { cipherProfile } from '../model/cipher-profile.ts';
+import { displayText } from '../model/display.ts';
+import type { Outcome, Problem } from '../model/finding.ts';
+import type { CipherProfileName } from '../model/policy.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { isOlderThan } from '../model/tls.ts';
+import type { Check } from './check.ts';
+import { type CipherListMeaning, readCipherList } from './cipher-list.ts';
+import { weaknesses } from './cipher-strength.ts';
+import { readSetting } from './setting.ts';
+
+export const weakCiphersAllowed: Check = {
+  id: 'weak-ciphers-allowed',
+  title: 'Server admits weak cipher suites',
+  severity: 'low',
+  rationale:
+    "The server agrees to whatever its list admits, as soon as a client offers nothing better. PostgreSQL's default list admits suites without forward secrecy and in CBC mode: with the first, a server key that leaks later opens every session recorded before.",
+  remedy: `ALTER SYSTEM SET ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20'; SELECT pg_reload_conf();
+RDS and Aurora: set ssl_ciphers in the parameter group, by the names that AWS lists.
+Or, when no client needs TLSv1.2 any more: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.3'; SELECT pg_reload_conf();`,
+  references: [
+    'https://wiki.mozilla.org/Security/Server_Side_TLS',
+    'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',
+    'https://docs.openssl.org/master/man1/openssl-ciphers/',
+  ],
+  evaluate: (snapshot, { cipherProfile: profile }) => {
+    const { settings } = snapshot;
+    if (settings.known && settings.value.values.ssl === 'off') {
+      return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
+    }
+    const parts = [judgeList(snapshot, profile), judgeTls13(snapshot, profile)];
+    const problems = parts.flatMap((part) => part.problems);
+    const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
+    return outcome(problems, unseen);
+  },
+};
+
+/** What one setting shows, and what of it could not be seen. */
+interface Part {
+  readonly problems: readonly Problem[];
+  readonly unseen?: string | undefined;
+}
+
+function outcome(problems: readonly Problem[], unseen: string): Outcome {
+  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
+  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+}
+
+function judgeList(snapshot: Snapshot, profile: CipherProfileName): Part {
+  const minimum = readSetting(snapshot, 'ssl_min_protocol_version');
+  // The list is about TLSv1.2 and older.
+  if (minimum.known && minimum.value !== '' && !isOlderThan(minimum.value, 'TLSv1.3')) return { problems: [] };
+  const list = readSetting(snapshot, 'ssl_ciphers');
+  if (!list.known) return { problems: [], unseen: list.reason };
+  const meaning = readCipherList(list.value);
+  const unseen = whatIsUnclear(list.value, meaning);
+  // An item that takes suites away might take away the weak ones.
+  if (meaning.notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unseen };
+  const weak = meaning.suites.flatMap(({ name, bits }) => {
+    const why = weaknesses(name, bits, profile);
+    // What the bits add is in the name of the cipher: 112 are 3DES, 56 are DES.
+    return why.length === 0 ? [] : [{ name, why: why.filter((reason) => !/^\d+ bits$/.test(reason)) }];
+  });
+  return { problems: weak.length === 0 ? [] : [problemOf(list.value, weak, profile)], unseen };
+}
+
+function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeaning): string | undefined {
+  if (list.includes('PROFILE=SYSTEM')) {
+    return "ssl_ciphers is PROFILE=SYSTEM: the server's operating system decides (update-crypto-policies --show)";
+  }
+  const items = notUnderstood.map(({ item }) => `"${displayText(item, 60)}"`).join(', ');
+  if (items !== '') return `what ${items} in ssl_ciphers means to the server's OpenSSL is not known here`;
+  if (suites.length > 0) return undefined;
+  return 'ssl_ciphers admits no suite that is known here: the server may go by a list that it read before';
+}
+
+interface WeakSuite {
+  readonly name: string;
+  readonly why: readonly string[];
+}
+
+function problemOf(list: string, weak: readonly WeakSuite[], profile: CipherProfileName): Problem {
+  const { source, sslCiphers } = cipherProfile(profile);
+  return {
+    severity: 'low',
+    title: weakCiphersAllowed.title,
+    subject: 'ssl_ciphers',
+    evidence: {
+      ssl_ciphers: displayText(list, 200),
+      admits: describe(weak),
+      profile: `${profile} (${source.document}, ${source.version})`,
+      note: "what the list admits; of that the server's OpenSSL leaves out what it is built without, often 3DES, RC4, SEED and IDEA, what its security level forbids, and what the key of its certificate is not for",
+    },
+    ...(sslCiphers === undefined
+      ? {
+          remedy: `The profile ${profile} has no suite of TLSv1.2: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.3'; SELECT pg_reload_conf();
+RDS and Aurora: set ssl_min_protocol_version = TLSv1.3 in the parameter group.`,
+        }
+      : {
+          remedy: `ALTER SYSTEM SET ssl_ciphers = '${sslCiphers}'; SELECT pg_reload_conf();
+RDS and Aurora: set ssl_ciphers in the parameter group, by the names that AWS lists.`,
+        }),
+  };
+}
+
+const MAX_EXAMPLES = 8;
+
+/** A line for each reason (there are about eight), the one with most suites first, with few examples. */
+function describe(weak: readonly WeakSuite[]): readonly string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { name, why } of weak) {
+    for (const reason of why) reasons.set(reason, [...(reasons.get(reason) ?? []), name]);
+  }
+  const most = Math.max(1, Math.floor(MAX_EXAMPLES / reasons.size));
+  return [...reasons]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([reason, names]) => {
+      const examples = names.slice(0, most).join(', ');
+      return names.length > most ? `${reason}: ${names.length}, such as ${examples}` : `${reason}: ${examples}`;
+    });
+}
+
+/** PostgreSQL 18 and newer. Empty leaves it to OpenSSL, whose defaults are all sound. */
+function judgeTls13(snapshot: Snapshot, profile: CipherProfileName): Part {
+  const maximum = readSetting(snapshot, 'ssl_max_protocol_version');
+  if (maximum.known && maximum.value !== '' && isOlderThan(maximum.value, 'TLSv1.3')) return { problems: [] };
+  const { settings } = snapshot;
+  const list = settings.known ? (settings.value.values.ssl_tls13_ciphers ?? '') : '';
+  const names = list.split(':').filter((name) => name !== '');
+  const weak = names.flatMap((name) => {
+    // They are all of 128 bits or more.
+    const why = weaknesses(name, 128, profile);
+    return why.length === 0 ? [] : [{ name: displayText(name, 60), why }];
+  });
+  if (weak.length === 0) return { problems: [] };
+  const { source } = cipherProfile(profile);
+  return {
+    problems: [
+      {
+        severity: 'low',
+        title: 'Server admits TLSv1.3 cipher suites that the profile does not',
+        subject: 'ssl_tls13_ciphers',
+        evidence: {
+          ssl_tls13_ciphers: displayText(list, 200),
+          admits: describe(weak),
+          profile: `${profile} (${source.document}, ${source.version})`,
+        },
+        remedy: "Leave it to OpenSSL: ALTER SYSTEM SET ssl_tls13_ciphers = ''; SELECT pg_reload_conf();",
+      },
+    ],
+  };
+}

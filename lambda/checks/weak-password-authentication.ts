@@ -1,0 +1,204 @@
+// Logins over the network that prove who they are by MD5, by a password in clear, or not at all.
+
+import { displayText } from '../model/display.ts';
+import type { Outcome, Problem } from '../model/finding.ts';
+import type { HbaRule } from '../model/hba.ts';
+import type { Policy } from '../model/policy.ts';
+import type { Severity } from '../model/severity.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { isAmazonRds } from './amazon-rds.ts';
+import type { Check } from './check.ts';
+import { describePlace, hbaLine } from './hba-line.ts';
+import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba-match.ts';
+import { readSetting } from './setting.ts';
+
+const SET_ANEW =
+  "then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
+
+export const weakPasswordAuthentication: Check = {
+  id: 'weak-password-authentication',
+  title: 'Weak password authentication',
+  severity: 'medium',
+  severityNote:
+    "critical where the network gets in without authentication, high where only the client's word or any certificate is asked for, low for passwords in clear within TLS",
+  rationale:
+    'Whoever reads an MD5 hash (a backup, a dump of roles) can log in with it, and it is fast to search; a password in clear is known to whoever plays the server. SCRAM-SHA-256 has neither flaw, and lets the client notice that somebody stands in between (channel binding).',
+  remedy: `ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf();
+${SET_ANEW}.
+Then pg_hba.conf: write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then SELECT pg_reload_conf();
+RDS and Aurora: set password_encryption = scram-sha-256, and when all passwords are set anew, rds.accepted_password_auth_method = scram in the parameter group.`,
+  references: [
+    'https://www.postgresql.org/docs/current/auth-password.html',
+    'https://www.postgresql.org/docs/current/auth-trust.html',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html',
+  ],
+  evaluate: (snapshot, policy) => {
+    const parts = [judgeStorage(snapshot), judgeRules(snapshot, policy)];
+    const problems = parts.flatMap((part) => part.problems);
+    const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
+    return outcome(problems, unseen);
+  },
+};
+
+/** What one source shows, and what of it could not be seen. */
+interface Part {
+  readonly problems: readonly Problem[];
+  readonly unseen?: string | undefined;
+}
+
+function outcome(problems: readonly Problem[], unseen: string): Outcome {
+  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
+  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+}
+
+function judgeStorage(snapshot: Snapshot): Part {
+  const encryption = readSetting(snapshot, 'password_encryption');
+  if (!encryption.known) return { problems: [], unseen: encryption.reason };
+  if (encryption.value === 'scram-sha-256') return { problems: [] };
+  return {
+    problems: [
+      {
+        severity: 'medium',
+        title: 'New passwords are stored as MD5 hashes',
+        subject: 'password_encryption',
+        evidence: { password_encryption: displayText(encryption.value), shouldBe: 'scram-sha-256' },
+        remedy: `First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).
+ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf();
+${SET_ANEW}.
+RDS and Aurora: set password_encryption = scram-sha-256 in the parameter group.`,
+      },
+    ],
+  };
+}
+
+function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
+  const { hba, settings } = snapshot;
+  if (!hba.known) {
+    const unseen = isAmazonRds(snapshot)
+      ? `${hba.reason}, which RDS does not allow; what it accepts, rds.accepted_password_auth_method says (SHOW it: should be scram)`
+      : hba.reason;
+    return { problems: [], unseen };
+  }
+  const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
+  const from = loopback === 'network' ? NETWORK_AND_LOOPBACK : NETWORK;
+  const ways = new Map<HbaRule, Way>();
+  for (const encryption of tlsOn ? (['plaintext', 'tls', 'gss'] as const) : (['plaintext', 'gss'] as const)) {
+    const found = acceptance(hba.value, encryption, from);
+    if (found.status === 'unknown') return { problems: [], unseen: displayText(found.reason, 400) };
+    if (found.status === 'closed') continue;
+    for (const opening of found.openings) {
+      const known = ways.get(opening.rule);
+      // What is certain for one of the encryptions is certain.
+      const certain = known?.opening.doubt === undefined ? (known?.opening ?? opening) : opening;
+      ways.set(opening.rule, { opening: certain, encryptions: [...(known?.encryptions ?? []), encryption] });
+    }
+  }
+  // By their place in the file, whichever encryption they were found by.
+  const problems = hba.value.rules.flatMap((rule) => {
+    const way = rule.warning === undefined ? ways.get(rule) : undefined;
+    return way === undefined ? [] : (problemOf(way) ?? []);
+  });
+  return { problems };
+}
+
+/** A rule by which the network gets in, and how encrypted the connections are that do. */
+interface Way {
+  readonly opening: Opening;
+  readonly encryptions: readonly Encryption[];
+}
+
+interface Judgement {
+  readonly severity: Severity;
+  /** What the rule does, after "pg_hba.conf". */
+  readonly does: string;
+  readonly why: string;
+  readonly before?: string | undefined;
+}
+
+function problemOf({ opening, encryptions }: Way): Problem | undefined {
+  const { rule, doubt, examples } = opening;
+  const judgement = judge(rule, !encryptions.includes('plaintext'));
+  if (judgement === undefined) return undefined;
+  const { does, why, before } = judgement;
+  const line = displayText(hbaLine(rule), 300);
+  return {
+    severity: severityOf(judgement, opening),
+    title: `pg_hba.conf ${doubt === undefined ? '' : 'probably '}${does}`,
+    subject: line,
+    evidence: {
+      rule: line,
+      at: displayText(describePlace(rule), 300),
+      why,
+      letsIn: [...new Set(examples.map(({ role }) => displayText(role)))].map((role) => `role ${role}`),
+      ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
+    },
+    remedy: [
+      ...(before === undefined ? [] : [before]),
+      `Replace ${displayText(describePlace(rule), 300)} by:`,
+      displayText(hbaLine(withScram(rule)), 300),
+      'Then SELECT pg_reload_conf();',
+    ].join('\n'),
+  };
+}
+
+/** Where only the server's own addresses can be meant, connections are of its own users, as over loopback. */
+function severityOf({ severity }: Judgement, { rule: { address }, doubt }: Opening): Severity {
+  if (address !== 'samehost' || doubt === undefined) return severity;
+  return severity === 'critical' || severity === 'high' ? 'medium' : 'low';
+}
+
+function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement | undefined {
+  // The certificate proves who the role is, whatever is asked for besides.
+  if (options.includes('clientcert=verify-full')) return undefined;
+  const anyCertificate = options.some((option) => /^clientcert=(verify-ca|true|1|on|yes)$/.test(option));
+  switch (method) {
+    case 'trust':
+      if (anyCertificate) {
+        return {
+          severity: 'high',
+          does: 'lets whoever has a client certificate in from the network as any role',
+          why: "trust takes the client's word for the role, and the certificate's name is not compared with it",
+        };
+      }
+      return {
+        severity: 'critical',
+        does: 'lets the network in without authentication',
+        why: 'trust asks for nothing',
+        before: 'First see that each role that needs it has a password: with none it is kept out.',
+      };
+    case 'ident':
+      return {
+        severity: 'high',
+        does: "believes clients' machines on the network who connects",
+        why: "ident asks a server on the client's machine, which answers what its owner likes, over an unprotected connection",
+        before: 'First see that each role that needs it has a password: with none it is kept out.',
+      };
+    case 'password':
+      return encryptedOnly
+        ? {
+            severity: 'low',
+            does: 'asks for passwords in clear, over encrypted connections only',
+            why: 'the network does not see them, but the server does, and so does whoever plays the server to a client that does not verify it',
+          }
+        : {
+            severity: 'medium',
+            does: 'asks for passwords in clear from the network, encrypted or not',
+            why: 'on an unencrypted connection whoever listens reads them',
+          };
+    case 'md5':
+      return {
+        severity: 'medium',
+        does: 'accepts MD5 passwords from the network',
+        why: 'roles whose password is stored as MD5 log in by its hash; for those stored as SCRAM, PostgreSQL uses SCRAM',
+        before: `First ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf();\n${SET_ANEW}: with MD5 it is kept out.`,
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** With a certificate that has to be the role's, where one is asked for. */
+function withScram(rule: HbaRule): HbaRule {
+  const asksForCertificate = rule.options.some((option) => option.startsWith('clientcert='));
+  return { ...rule, method: 'scram-sha-256', options: asksForCertificate ? ['clientcert=verify-full'] : [] };
+}

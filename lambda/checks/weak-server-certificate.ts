@@ -1,0 +1,119 @@
+// Certificates of the chain the server presents that prove less than a certificate should.
+
+import type { CertificateFacts } from '../model/certificate.ts';
+import { displayText } from '../model/display.ts';
+import { type Failure, isIdentityFailure } from '../model/failure.ts';
+import type { Check } from './check.ts';
+
+export const weakServerCertificate: Check = {
+  id: 'weak-server-certificate',
+  title: 'Weak server certificate',
+  severity: 'medium',
+  rationale:
+    'Keys under 112 bits of strength (RSA 2048, EC 256) and SHA-1 or MD5 signatures can be forged by those who can pay for it: then verify-full vouches for an impostor. Without subjectAltName, Go, Rust and newer Python clients refuse the server, and its operators turn verification off.',
+  remedy: `Issue a new one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=<host> -addext subjectAltName=DNS:<host>, and have it signed with SHA-256 by a CA that clients trust.
+Replace ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf(); a weak intermediate is its CA's to renew, and goes into ssl_cert_file after the server's own.
+RDS and Aurora: aws rds modify-db-instance --db-instance-identifier … --ca-certificate-identifier rds-ca-ecc384-g1 --apply-immediately, after clients trust that CA.`,
+  references: [
+    'https://doi.org/10.6028/NIST.SP.800-131Ar2',
+    'https://www.rfc-editor.org/rfc/rfc9525#section-6',
+    'https://www.postgresql.org/docs/current/ssl-tcp.html',
+  ],
+  evaluate: ({ serverChain, failure }) => {
+    if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
+    // A root above the leaf is trusted for what it is: nobody looks at its signature, and its owner chose its key.
+    const judged = serverChain.value
+      .filter(({ selfSigned }, index) => index === 0 || !selfSigned)
+      .map((certificate, index) => ({ certificate, ...judge(certificate, index === 0, failure) }));
+    if (judged.length === 0) return { status: 'unknown', reason: 'the server presented no certificate' };
+
+    const unsure = judged.flatMap(({ certificate, unknown }) =>
+      unknown.map((what) => `${what} of ${show(certificate)}`),
+    );
+    const problems = judged
+      .filter(({ weak }) => weak.length > 0)
+      .map(({ certificate, weak }) => ({
+        severity: weakServerCertificate.severity,
+        title: weakServerCertificate.title,
+        subject: certificate.sha256,
+        evidence: {
+          certificate: show(certificate),
+          weakness: weak,
+          issuer: displayText(certificate.issuer, 120),
+          expires: certificate.notAfter,
+          sha256: certificate.sha256,
+        },
+      }));
+    const incomplete = unsure.length === 0 ? undefined : `not known: ${unsure.join(', ')}`;
+    if (problems.length > 0) {
+      return { status: 'fail', problems, ...(incomplete === undefined ? {} : { incomplete }) };
+    }
+    if (judged.some(({ told }) => told)) {
+      return { status: 'not-applicable', reason: 'it was refused for that: target-not-audited tells it' };
+    }
+    return incomplete === undefined ? { status: 'pass' } : { status: 'unknown', reason: incomplete };
+  },
+};
+
+interface Judgement {
+  readonly weak: readonly string[];
+  /** What about it can't be judged. */
+  readonly unknown: readonly string[];
+  /** Whether something else is weak that the failure of the audit tells already. */
+  readonly told: boolean;
+}
+
+function judge(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Judgement {
+  const isVerified = failure === undefined || !isIdentityFailure(failure.cause);
+  const proof = [keyStrength(certificate), signatureStrength(certificate, isVerified)];
+  const weakProof = proof.flatMap((strength) => (strength.is === 'weak' ? strength.what : []));
+  const unknown = proof.flatMap((strength) => (strength.is === 'unknown' ? strength.what : []));
+  const weakNames =
+    isLeaf && certificate.subjectAltNames.length === 0
+      ? ['no subjectAltName, should name every host it is reached by']
+      : [];
+  const proofTold = failure?.cause === 'certificate-rejected';
+  const namesTold = failure?.cause === 'certificate-wrong-host';
+  return {
+    weak: [...(proofTold ? [] : weakProof), ...(namesTold ? [] : weakNames)],
+    unknown,
+    told: (proofTold && weakProof.length > 0) || (namesTold && weakNames.length > 0),
+  };
+}
+
+type Strength = { readonly is: 'enough' } | { readonly is: 'weak' | 'unknown'; readonly what: string };
+
+/** Bits below which a key gives less than 112 bits of strength (NIST SP 800-57 part 1), or, for EC, than 128. */
+const MIN_BITS: Readonly<Record<string, number>> = { rsa: 2048, 'rsa-pss': 2048, ec: 256 };
+
+/** Of one strength each, and it is enough. */
+const STRONG_KEYS = /^(ed25519|ed448|ml-dsa-\d+|slh-dsa-.+)$/;
+
+function keyStrength({ publicKey: { type, bits } }: CertificateFacts): Strength {
+  if (STRONG_KEYS.test(type)) return { is: 'enough' };
+  // No TLS 1.3 has it, and FIPS 186-5 withdrew it.
+  if (type === 'dsa')
+    return { is: 'weak', what: `DSA${bits === undefined ? '' : ` ${bits}`} key, should be RSA or EC` };
+  const least = MIN_BITS[type];
+  if (least === undefined) return { is: 'unknown', what: `the strength of the ${displayText(type)} key` };
+  const name = type === 'ec' ? 'EC' : 'RSA';
+  if (bits === undefined) return { is: 'unknown', what: `the size of the ${name} key` };
+  return bits >= least
+    ? { is: 'enough' }
+    : { is: 'weak', what: `${name} key of ${bits} bits, should be ${least} or more` };
+}
+
+function signatureStrength({ signatureAlgorithm }: CertificateFacts, isVerified: boolean): Strength {
+  if (signatureAlgorithm === undefined) return { is: 'unknown', what: 'the signature' };
+  if (/sha-?1(?!\d)|md[245](?!\d)/i.test(signatureAlgorithm)) {
+    return { is: 'weak', what: `signature ${displayText(signatureAlgorithm)}, should be with SHA-256 or better` };
+  }
+  // The name of RSASSA-PSS does not say the hash. A chain that was verified has none that is too weak for OpenSSL.
+  return /pss/i.test(signatureAlgorithm) && !isVerified
+    ? { is: 'unknown', what: 'the hash of the RSASSA-PSS signature' }
+    : { is: 'enough' };
+}
+
+function show({ subject }: CertificateFacts): string {
+  return displayText(subject, 120);
+}

@@ -1,0 +1,107 @@
+// One check in full, and what happens to whoever does not remember its name. No server is needed.
+
+import { describe, expect, test } from 'vitest';
+import { CHECKS } from '../../lambda/checks/registry.ts';
+import { command } from './command.ts';
+
+/** What an explanation that must fail says. */
+async function complaint(...args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await command(['explain', ...args]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  return stderr;
+}
+
+describe('an explanation', () => {
+  test('says all there is to say of the check, and nothing of others', async () => {
+    const { exitCode, stdout, stderr } = await command(['explain', 'blind-role'], { env: { COLUMNS: '100' } });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatchInlineSnapshot(`
+      "blind-role: high
+        The auditor's login cannot see every session
+        Why: To a role without pg_read_all_stats, pg_stat_ssl shows only its own session: plaintext
+             sessions of others count as none. Such a target is never called clean.
+        Fix: As a superuser or provider admin: GRANT pg_monitor TO <role>; (pg_read_all_stats is enough
+             for sessions).
+        See: https://www.postgresql.org/docs/current/predefined-roles.html
+             https://www.postgresql.org/docs/current/monitoring-stats.html
+      "
+    `);
+  });
+
+  test('is what the catalogue says of it, for every check', async () => {
+    const { stdout: catalogue } = await command(['checks']);
+    const entries = catalogue.split('\n\n').map((entry) => entry.trimEnd());
+    expect(entries).toHaveLength(CHECKS.length);
+    // Each is a process: one in four is enough.
+    for (const { id } of CHECKS.filter((_, index) => index % 4 === 0)) {
+      const { stdout } = await command(['explain', id]);
+      expect(entries).toContain(stdout.trimEnd());
+      expect(stdout).toMatch(new RegExp(`^${id}: `));
+    }
+  });
+
+  test('in JSON is a catalogue of that check alone', async () => {
+    const { exitCode, stdout } = await command(['explain', 'plaintext-session', '--format', 'json']);
+    const wanted = CHECKS.filter(({ id }) => id === 'plaintext-session').map(({ evaluate: _, ...entry }) => entry);
+    expect(exitCode).toBe(0);
+    expect(wanted).toHaveLength(1);
+    expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, checks: wanted });
+  });
+
+  test('is found however the name is written', async () => {
+    const { exitCode, stdout } = await command(['explain', ' Blind-Role ']);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^blind-role: /);
+  });
+
+  test('is in colour only where colours are wanted', async () => {
+    const [piped, forced] = await Promise.all([
+      command(['explain', 'blind-role']),
+      command(['explain', 'blind-role'], { env: { FORCE_COLOR: '1' } }),
+    ]);
+    expect(piped.stdout).not.toContain('\x1b');
+    expect(forced.stdout).toMatch(/^\x1b\[1mblind-role\x1b\[22m: /);
+  });
+});
+
+describe('a check that does not exist', () => {
+  test.each([
+    ['a letter wrong', 'plaintxt-session', 'plaintext-session'],
+    ['two letters swapped', 'blind-rloe', 'blind-role'],
+    ['underscores', 'blind_role', 'blind-role'],
+    ['a part of the name', 'expiring', 'server-certificate-expiring'],
+  ])('is answered with every check and the one meant: %s', async (_, typed, meant) => {
+    const [first, ...others] = (await complaint(typed)).trimEnd().split('\n');
+    expect(first).toBe(`error: there is no check "${typed}" (Did you mean ${meant}?); there are:`);
+    expect(others).toEqual(CHECKS.map(({ id }) => `  ${id}`));
+  });
+
+  test.each([
+    ['far from all of them', 'certificates-of-clients-and-their-keys'],
+    ['empty', ''],
+    ['endless', 'x'.repeat(5_000)],
+  ])('is answered without a guess: %s', async (_, typed) => {
+    const said = await complaint(typed);
+    expect(said).toMatch(/^error: there is no check "[^"]{0,64}"; there are:\n/);
+    expect(said).not.toContain('Did you mean');
+  });
+
+  test('is not repeated raw, nor when it is a connection string', async () => {
+    expect(await complaint('\x1b[2Jrole')).toContain('there is no check "\\u{1b}[2Jrole"');
+    const said = await complaint('postgres://u:hunter2@h/d');
+    expect(said).toMatch(/^error: there is no check \(not shown\); there are:/);
+    expect(said).not.toContain('hunter2');
+  });
+
+  test('is a mistake also when none is named, or two', async () => {
+    expect(await complaint()).toMatch(/^error: missing required argument 'check'/);
+    expect(await complaint('blind-role', 'tls-disabled')).toMatch(/^error: too many arguments/);
+  });
+});
+
+test('the help names the command, and how to run it from a checkout', async () => {
+  const { exitCode, stdout } = await command(['explain', '--help']);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('pg-tls-auditor explain [options] <check>');
+  expect(stdout).toContain('npm run --silent explain -- plaintext-session');
+});

@@ -1,0 +1,487 @@
+// What the checks of a server's posture say of its settings and rules, and what they leave alone.
+
+import { describe, expect, test } from 'vitest';
+import type { Check } from '../../lambda/checks/check.ts';
+import { deprecatedTlsAllowed } from '../../lambda/checks/deprecated-tls-allowed.ts';
+import { plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
+import { tlsDisabled } from '../../lambda/checks/tls-disabled.ts';
+import { weakCiphersAllowed } from '../../lambda/checks/weak-ciphers-allowed.ts';
+import { weakPasswordAuthentication } from '../../lambda/checks/weak-password-authentication.ts';
+import { cipherProfile } from '../../lambda/model/cipher-profile.ts';
+import type { Outcome, Problem } from '../../lambda/model/finding.ts';
+import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import { CIPHER_PROFILES, type Policy } from '../../lambda/model/policy.ts';
+import type { SettingName } from '../../lambda/model/posture.ts';
+import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
+import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS } from '../support/snapshots.ts';
+
+/** A healthy target with some settings changed, or gone. */
+function withSettings(
+  changes: Readonly<Partial<Record<SettingName, string | undefined>>>,
+  overrides: Partial<Snapshot> = {},
+  seesAll = true,
+): Snapshot {
+  const entries = Object.entries({ ...SETTINGS, ...changes }).filter(([, value]) => value !== undefined);
+  return healthySnapshot([], { settings: known({ values: Object.fromEntries(entries), seesAll }), ...overrides });
+}
+
+/** What a login without `pg_read_all_settings` sees. */
+const HIDDEN = {
+  ssl_min_protocol_version: undefined,
+  ssl_max_protocol_version: undefined,
+  ssl_ciphers: undefined,
+  ssl_tls13_ciphers: undefined,
+} as const;
+
+const version = (text: string) => ({ server: known({ version: text, inRecovery: false }) });
+
+function withRules(rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}): Partial<Snapshot> {
+  const [base] = hbaFacts().rules as readonly [HbaRule];
+  return {
+    hba: known(
+      hbaFacts({ rules: rules.map((rule, index) => ({ ...base, lineNumber: index + 1, ...rule })), ...facts }),
+    ),
+  };
+}
+
+const link = healthySnapshot().link as { readonly known: true; readonly value: Link };
+const ON_RDS = {
+  hba: unknown('the login may not read pg_hba.conf'),
+  link: known({ ...link.value, verifiedName: 'orders.abc123.eu-west-1.rds.amazonaws.com' }),
+} satisfies Partial<Snapshot>;
+
+function run(check: Check, snapshot: Snapshot, policy: Partial<Policy> = {}): Outcome {
+  return check.evaluate(snapshot, { ...POLICY, ...policy });
+}
+
+/** The problems of an outcome that has some and saw everything. */
+function problems(check: Check, snapshot: Snapshot, policy: Partial<Policy> = {}): readonly Problem[] {
+  const outcome = run(check, snapshot, policy);
+  if (outcome.status !== 'fail') throw new Error(`expected findings, got ${JSON.stringify(outcome)}`);
+  expect(outcome.incomplete).toBeUndefined();
+  return outcome.problems;
+}
+
+function problem(check: Check, snapshot: Snapshot, policy: Partial<Policy> = {}): Problem {
+  const found = problems(check, snapshot, policy);
+  expect(found).toHaveLength(1);
+  return found[0] as Problem;
+}
+
+const ALL = [tlsDisabled, deprecatedTlsAllowed, weakCiphersAllowed, weakPasswordAuthentication, plaintextAllowed];
+
+describe('every check of the posture', () => {
+  test.each(ALL)('$id passes a healthy server', (check) => {
+    expect(run(check, healthySnapshot())).toEqual({ status: 'pass' });
+  });
+
+  test.each(ALL)('$id is unknown, with the reason, of a target that was not audited', (check) => {
+    expect(run(check, failedSnapshot())).toMatchObject({
+      status: 'unknown',
+      reason: expect.stringMatching(/not audited/),
+    });
+  });
+});
+
+describe('tls-disabled', () => {
+  test('says that TLS ends upstream when the audit itself came over TLS', () => {
+    const { severity, evidence } = problem(tlsDisabled, withSettings({ ssl: 'off' }));
+    expect(severity).toBe('critical');
+    expect(evidence).toMatchObject({ ssl: 'off', note: expect.stringContaining('in front of the server ends TLS') });
+  });
+
+  test('leaves a server that offers no TLS at all to target-not-audited', () => {
+    const snapshot = failedSnapshot({ cause: 'tls-not-offered', phase: 'tls' });
+    expect(run(tlsDisabled, snapshot)).toMatchObject({
+      status: 'not-applicable',
+      reason: expect.stringMatching(/target-not-audited/),
+    });
+  });
+
+  test('is unknown where the server has no such setting', () => {
+    const outcome = run(tlsDisabled, withSettings({ ssl: undefined }));
+    expect(outcome).toEqual({ status: 'unknown', reason: 'the server shows no setting ssl' });
+  });
+});
+
+describe('deprecated-tls-allowed', () => {
+  test.each([
+    ['TLSv1', 'TLSv1.2'],
+    ['TLSv1.1', 'TLSv1.2'],
+    ['TLSv1.2', 'TLSv1.3'],
+    ['TLSv1', 'TLSv1.1'],
+  ] as const)('finds %s where the policy wants %s, and says what to set', (deployed, minTlsVersion) => {
+    const found = problem(deprecatedTlsAllowed, withSettings({ ssl_min_protocol_version: deployed }), {
+      minTlsVersion,
+    });
+    expect(found).toMatchObject({ severity: 'medium', evidence: { ssl_min_protocol_version: deployed } });
+    expect(found.remedy).toContain(`ALTER SYSTEM SET ssl_min_protocol_version = '${minTlsVersion}';`);
+  });
+
+  test.each([
+    ['TLSv1.2', 'TLSv1.2'],
+    ['TLSv1.3', 'TLSv1.2'],
+    ['TLSv1.3', 'TLSv1.3'],
+    ['TLSv1', 'TLSv1'],
+  ] as const)('passes %s where the policy wants %s', (deployed, minTlsVersion) => {
+    const snapshot = withSettings({ ssl_min_protocol_version: deployed });
+    expect(run(deprecatedTlsAllowed, snapshot, { minTlsVersion })).toEqual({ status: 'pass' });
+  });
+
+  test('takes an empty minimum for any version', () => {
+    const { evidence } = problem(deprecatedTlsAllowed, withSettings({ ssl_min_protocol_version: '' }));
+    expect(evidence).toMatchObject({ ssl_min_protocol_version: 'empty: any version' });
+  });
+
+  test('is not about the maximum', () => {
+    expect(run(deprecatedTlsAllowed, withSettings({ ssl_max_protocol_version: 'TLSv1.2' }))).toEqual({
+      status: 'pass',
+    });
+  });
+
+  test.each(['10.23', '11.22'])('finds that PostgreSQL %s has nothing to refuse them by, whoever asks', (text) => {
+    for (const seesAll of [true, false]) {
+      const found = problem(deprecatedTlsAllowed, withSettings(HIDDEN, version(text), seesAll));
+      expect(found.evidence).toMatchObject({
+        ssl_min_protocol_version: expect.stringContaining('PostgreSQL 10 and 11 have no such setting'),
+      });
+      expect(found.remedy).toContain('Upgrade');
+      expect(found.remedy).not.toContain('ALTER SYSTEM');
+    }
+  });
+
+  test('passes PostgreSQL 11 where the policy allows what it allows', () => {
+    const snapshot = withSettings(HIDDEN, version('11.22'));
+    expect(run(deprecatedTlsAllowed, snapshot, { minTlsVersion: 'TLSv1' })).toEqual({ status: 'pass' });
+  });
+
+  test('is unknown where the login may not read the setting, with the grant that helps', () => {
+    expect(run(deprecatedTlsAllowed, withSettings(HIDDEN, {}, false))).toEqual({
+      status: 'unknown',
+      reason: 'the login may not read ssl_min_protocol_version: GRANT pg_read_all_settings TO tls_auditor;',
+    });
+  });
+
+  test('is unknown where the server has no such setting and is not known to be old', () => {
+    for (const server of [version('18.4'), { server: unknown('it did not say') }, version('devel')]) {
+      expect(run(deprecatedTlsAllowed, withSettings(HIDDEN, server))).toMatchObject({ status: 'unknown' });
+    }
+  });
+
+  test('does not apply while TLS is off', () => {
+    const snapshot = withSettings({ ssl: 'off', ssl_min_protocol_version: 'TLSv1' });
+    expect(run(deprecatedTlsAllowed, snapshot)).toMatchObject({ status: 'not-applicable' });
+  });
+});
+
+describe('weak-ciphers-allowed', () => {
+  const withCiphers = (list: string) => withSettings({ ssl_ciphers: list });
+
+  test("finds what PostgreSQL's default admits, by reason and with few examples", () => {
+    const { severity, evidence, remedy } = problem(weakCiphersAllowed, withCiphers('HIGH:MEDIUM:+3DES:!aNULL'));
+    expect(severity).toBe('low');
+    expect(evidence.ssl_ciphers).toBe('HIGH:MEDIUM:+3DES:!aNULL');
+    const admits = evidence.admits as readonly string[];
+    expect(admits.map((line) => line.replace(/:.*/, ''))).toEqual([
+      'CBC mode',
+      'no forward secrecy',
+      'not in the profile mozilla-intermediate',
+      '3DES',
+      'RC4',
+    ]);
+    expect(admits.flatMap((line) => line.match(/[A-Z0-9]+(-[A-Z0-9]+)+/g) ?? []).length).toBeLessThanOrEqual(8);
+    expect(evidence.note).toContain('leaves out what it is built without');
+    expect(remedy).toContain("ALTER SYSTEM SET ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20';");
+  });
+
+  test.each([
+    ['ALL', 'anonymous: the server proves nothing'],
+    ['ECDHE+AESGCM:eNULL', 'no encryption at all'],
+    ['ECDHE+AESGCM:AES128-GCM-SHA256', 'no forward secrecy: AES128-GCM-SHA256'],
+    ['ECDHE+AESGCM:ECDHE-RSA-AES128-SHA256', 'CBC mode: ECDHE-RSA-AES128-SHA256'],
+    ['ECDHE+AESGCM:ECDHE+3DES', '3DES: ECDHE-ECDSA-DES-CBC3-SHA, ECDHE-RSA-DES-CBC3-SHA'],
+    ['ECDHE+AESGCM:EXP-RC4-MD5', 'export grade: EXP-RC4-MD5'],
+    ['ECDHE+AESGCM:ECDHE-ARIA128-GCM-SHA256', 'not in the profile mozilla-intermediate: ECDHE-ARIA128-GCM-SHA256'],
+  ])('finds in %s: %s', (list, line) => {
+    const { admits } = problem(weakCiphersAllowed, withCiphers(list)).evidence;
+    expect((admits as readonly string[]).some((text) => text.startsWith(line))).toBe(true);
+  });
+
+  test.each([
+    'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20',
+    'HIGH:!aNULL:!kRSA:!SHA1:!SHA256:!SHA384:!CAMELLIA:!ARIA:!AESCCM',
+    'ECDHE+AESGCM:+3DES',
+    'ECDHE+AESGCM:PSK:SRP:DSS',
+    'ECDHE+AESGCM:!EXPORT:!LOW:!SSLv2:!MD5:!DES',
+    'SUITEB128',
+  ])('passes %s', (list) => {
+    expect(run(weakCiphersAllowed, withCiphers(list))).toEqual({ status: 'pass' });
+  });
+
+  test.each(CIPHER_PROFILES)('passes what %s tells to set', (profile) => {
+    const { remedy = '' } = problem(weakCiphersAllowed, withCiphers('ALL'), { cipherProfile: profile });
+    const { sslCiphers } = cipherProfile(profile);
+    const mended =
+      sslCiphers === undefined
+        ? withSettings({ ssl_ciphers: 'ALL', ssl_min_protocol_version: 'TLSv1.3' })
+        : withCiphers(sslCiphers);
+    expect(remedy).toContain(sslCiphers ?? "ssl_min_protocol_version = 'TLSv1.3'");
+    expect(run(weakCiphersAllowed, mended, { cipherProfile: profile })).toEqual({ status: 'pass' });
+  });
+
+  test('goes by the profile', () => {
+    const cbc = withCiphers('ECDHE-RSA-AES128-SHA256');
+    expect(run(weakCiphersAllowed, cbc, { cipherProfile: 'nist-sp-800-52r2' })).toEqual({ status: 'pass' });
+    const { evidence } = problem(weakCiphersAllowed, withCiphers('ECDHE+CHACHA20'), {
+      cipherProfile: 'nist-sp-800-52r2',
+    });
+    expect(evidence.profile).toContain('NIST SP 800-52');
+  });
+
+  test('passes any list where TLSv1.3 is the minimum, whoever asks', () => {
+    const snapshot = withSettings({ ssl_ciphers: 'ALL', ssl_min_protocol_version: 'TLSv1.3' });
+    expect(run(weakCiphersAllowed, snapshot)).toEqual({ status: 'pass' });
+  });
+
+  test('passes no list for an empty minimum', () => {
+    const snapshot = withSettings({ ssl_ciphers: 'ALL', ssl_min_protocol_version: '' });
+    expect(run(weakCiphersAllowed, snapshot).status).toBe('fail');
+  });
+
+  test('names a word that it does not know, and passes nothing for it', () => {
+    for (const list of ['ECDHE+AESGCM:FOO', 'ECDHE+AESGCM:!FOO', 'ALL:!FOO']) {
+      expect(run(weakCiphersAllowed, withCiphers(list))).toMatchObject({
+        status: 'unknown',
+        reason: expect.stringMatching(/"!?FOO"/),
+      });
+    }
+  });
+
+  test('finds what is admitted whatever a word it does not know adds', () => {
+    expect(run(weakCiphersAllowed, withCiphers('AES128-SHA:FOO'))).toMatchObject({
+      status: 'fail',
+      incomplete: expect.stringContaining('"FOO"'),
+    });
+  });
+
+  test("is unknown where the operating system's policy decides, and where the list admits nothing", () => {
+    const profile = run(weakCiphersAllowed, withCiphers('PROFILE=SYSTEM'));
+    expect(profile).toMatchObject({ status: 'unknown', reason: expect.stringContaining('update-crypto-policies') });
+    const nothing = run(weakCiphersAllowed, withCiphers('TLS_AES_256_GCM_SHA384'));
+    expect(nothing).toMatchObject({ status: 'unknown', reason: expect.stringContaining('admits no suite') });
+  });
+
+  test('shows no control characters of a list', () => {
+    const outcome = run(weakCiphersAllowed, withCiphers('ALL:\u001b[31m'));
+    expect(JSON.stringify(outcome)).not.toContain('\\u001b');
+    expect(outcome).toMatchObject({ status: 'unknown' });
+  });
+
+  test('is unknown where the login may not read the list, with the grant that helps', () => {
+    expect(run(weakCiphersAllowed, withSettings(HIDDEN, {}, false))).toEqual({
+      status: 'unknown',
+      reason: 'the login may not read ssl_ciphers: GRANT pg_read_all_settings TO tls_auditor;',
+    });
+  });
+
+  test('does not apply while TLS is off', () => {
+    const snapshot = withSettings({ ssl: 'off', ssl_ciphers: 'ALL' });
+    expect(run(weakCiphersAllowed, snapshot)).toMatchObject({ status: 'not-applicable' });
+  });
+
+  test('looks at the list of TLSv1.3 apart, where TLSv1.3 is allowed', () => {
+    const list = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_CCM_8_SHA256';
+    const found = problem(weakCiphersAllowed, withSettings({ ssl_tls13_ciphers: list }));
+    expect(found).toMatchObject({ subject: 'ssl_tls13_ciphers', evidence: { ssl_tls13_ciphers: list } });
+    expect(found.evidence.admits).toEqual(['not in the profile mozilla-intermediate: TLS_AES_128_CCM_8_SHA256']);
+    const capped = withSettings({ ssl_tls13_ciphers: list, ssl_max_protocol_version: 'TLSv1.2' });
+    expect(run(weakCiphersAllowed, capped)).toEqual({ status: 'pass' });
+  });
+});
+
+describe('weak-password-authentication', () => {
+  const judge = (rules: readonly Partial<HbaRule>[], policy: Partial<Policy> = {}, overrides: Partial<Snapshot> = {}) =>
+    problems(weakPasswordAuthentication, healthySnapshot([], { ...withRules(rules), ...overrides }), policy);
+  const outcomeOf = (rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}) =>
+    run(weakPasswordAuthentication, healthySnapshot([], withRules(rules, facts)));
+
+  test.each(['md5', 'on'])('finds password_encryption = %s', (value) => {
+    const found = problem(weakPasswordAuthentication, withSettings({ password_encryption: value }));
+    expect(found).toMatchObject({ severity: 'medium', evidence: { password_encryption: value } });
+    expect(found.remedy).toContain("ALTER SYSTEM SET password_encryption = 'scram-sha-256';");
+  });
+
+  test.each([
+    ['trust', 'host', 'critical', 'lets the network in without authentication'],
+    ['trust', 'hostssl', 'critical', 'lets the network in without authentication'],
+    ['trust', 'hostnossl', 'critical', 'lets the network in without authentication'],
+    ['md5', 'host', 'medium', 'accepts MD5 passwords from the network'],
+    ['md5', 'hostssl', 'medium', 'accepts MD5 passwords from the network'],
+    ['password', 'host', 'medium', 'asks for passwords in clear from the network, encrypted or not'],
+    ['password', 'hostnossl', 'medium', 'asks for passwords in clear from the network, encrypted or not'],
+    ['password', 'hostssl', 'low', 'asks for passwords in clear, over encrypted connections only'],
+    ['password', 'hostgssenc', 'low', 'asks for passwords in clear, over encrypted connections only'],
+    ['ident', 'host', 'high', "believes clients' machines on the network who connects"],
+  ] as const)('finds %s in %s: %s', (method, type, severity, does) => {
+    const [found] = judge([{ type, method }]);
+    expect(found).toMatchObject({
+      severity,
+      title: `pg_hba.conf ${does}`,
+      evidence: { rule: `${type} all all all ${method}`, at: 'line 1 of /etc/postgresql/pg_hba.conf' },
+    });
+    expect(found?.remedy).toContain(`${type} all all all scram-sha-256\nThen SELECT pg_reload_conf();`);
+  });
+
+  test.each([
+    ['scram', { method: 'scram-sha-256', type: 'host' }],
+    ['certificates', { method: 'cert', options: ['clientcert=verify-full'] }],
+    ['certificates that prove the role, whatever else', { method: 'trust', options: ['clientcert=verify-full'] }],
+    ['LDAP', { method: 'ldap', options: ['ldapserver'] }],
+    ['what is refused', { method: 'reject', type: 'host' }],
+    ['the Unix socket', { method: 'trust', type: 'local', address: undefined }],
+    ['loopback', { method: 'trust', type: 'host', address: '127.0.0.1', netmask: '255.255.255.255' }],
+    ['localhost by name', { method: 'md5', type: 'host', address: 'localhost' }],
+    ['a rule that cannot match', { method: 'trust', type: 'hostgssenc', warning: 'GSSAPI is not supported' }],
+  ] as const)('leaves %s alone', (_, rule) => {
+    expect(outcomeOf([rule])).toEqual({ status: 'pass' });
+  });
+
+  test('judges loopback like the network where the policy says so', () => {
+    const rule = { method: 'trust', type: 'host', address: '127.0.0.1', netmask: '255.255.255.255' } as const;
+    expect(judge([rule], { loopback: 'network' })).toMatchObject([{ severity: 'critical' }]);
+  });
+
+  test('leaves alone what a rule before it decides, and names those that decide', () => {
+    const strict = { type: 'host', method: 'scram-sha-256' } as const;
+    expect(outcomeOf([strict, { type: 'host', method: 'trust' }])).toEqual({ status: 'pass' });
+    const found = judge([
+      { type: 'hostssl', method: 'md5' },
+      { type: 'host', method: 'password' },
+      { type: 'host', method: 'trust' },
+    ]);
+    expect(found.map(({ evidence }) => evidence.rule)).toEqual([
+      'hostssl all all all md5',
+      'host all all all password',
+    ]);
+  });
+
+  test('says that clear passwords travel encrypted where a rule before refuses the rest', () => {
+    const refuse = { type: 'hostnossl', method: 'reject' } as const;
+    expect(judge([refuse, { type: 'host', method: 'password' }])).toMatchObject([{ severity: 'low' }]);
+  });
+
+  test('leaves rules for TLS alone while TLS is off', () => {
+    const settings = known({ values: { ...SETTINGS, ssl: 'off' }, seesAll: true });
+    const snapshot = healthySnapshot([], { settings, ...withRules([{ type: 'hostssl', method: 'trust' }]) });
+    expect(run(weakPasswordAuthentication, snapshot)).toEqual({ status: 'pass' });
+  });
+
+  test('asks for the certificate of the role itself where any would do', () => {
+    const [found] = judge([{ method: 'trust', options: ['clientcert=verify-ca'] }]);
+    expect(found?.severity).toBe('high');
+    expect(found?.remedy).toContain('hostssl all all all scram-sha-256 clientcert=verify-full');
+  });
+
+  test('says so where it is not certain, and less where only the server itself can be meant', () => {
+    const [samehost] = judge([{ method: 'trust', type: 'host', address: 'samehost' }]);
+    expect(samehost).toMatchObject({ severity: 'medium', title: expect.stringContaining('probably lets') });
+    const [samenet] = judge([{ method: 'md5', type: 'host', address: 'samenet' }]);
+    expect(samenet).toMatchObject({ severity: 'medium', evidence: { doubt: expect.stringContaining('samenet') } });
+  });
+
+  test('is unknown where the rules are, and incomplete where the setting is weak besides', () => {
+    const hba = unknown('the login may not read pg_hba.conf: GRANT …');
+    expect(run(weakPasswordAuthentication, healthySnapshot([], { hba }))).toEqual({
+      status: 'unknown',
+      reason: 'the login may not read pg_hba.conf: GRANT …',
+    });
+    expect(run(weakPasswordAuthentication, withSettings({ password_encryption: 'md5' }, { hba }))).toMatchObject({
+      status: 'fail',
+      problems: [{ subject: 'password_encryption' }],
+      incomplete: 'the login may not read pg_hba.conf: GRANT …',
+    });
+  });
+
+  test('is unknown where the file is not the one in force', () => {
+    const faults = [{ lineNumber: 3, error: 'bad token' }];
+    expect(outcomeOf([{}], { faults })).toMatchObject({
+      status: 'unknown',
+      reason: expect.stringMatching(/line 3 .*bad token/),
+    });
+  });
+
+  test('finds weak rules where the setting is not known, and says what was not seen', () => {
+    const snapshot = withSettings({ password_encryption: undefined }, withRules([{ method: 'md5' }]));
+    expect(run(weakPasswordAuthentication, snapshot)).toMatchObject({
+      status: 'fail',
+      problems: [{ severity: 'medium' }],
+      incomplete: 'the server shows no setting password_encryption',
+    });
+  });
+
+  test('tells on RDS where the answer is that its rules do not give', () => {
+    expect(run(weakPasswordAuthentication, healthySnapshot([], ON_RDS))).toMatchObject({
+      status: 'unknown',
+      reason: expect.stringContaining('rds.accepted_password_auth_method'),
+    });
+  });
+
+  test('shows no control characters of names in rules', () => {
+    expect(JSON.stringify(judge([{ method: 'md5', databases: ['all', 'a\u001b[31m'] }]))).not.toContain('\\u001b');
+  });
+});
+
+describe('plaintext-allowed', () => {
+  test('goes by the rules where they are known, whatever rds.force_ssl is said to be', () => {
+    const snapshot = withSettings({ 'rds.force_ssl': '1' }, withRules([{ type: 'host' }]));
+    expect(problem(plaintextAllowed, snapshot)).toMatchObject({
+      severity: 'medium',
+      evidence: { rule: expect.stringMatching(/^host /) },
+    });
+  });
+
+  test('says to switch TLS on first where it is off', () => {
+    const found = problem(plaintextAllowed, withSettings({ ssl: 'off' }, withRules([{ type: 'host' }])));
+    expect(found.remedy).toContain('First set ssl = on');
+  });
+
+  test('judges loopback by the policy', () => {
+    const rules = withRules([{ type: 'host', address: '127.0.0.0', netmask: '255.0.0.0' }]);
+    expect(run(plaintextAllowed, healthySnapshot([], rules))).toEqual({ status: 'pass' });
+    expect(run(plaintextAllowed, healthySnapshot([], rules), { loopback: 'network' }).status).toBe('fail');
+  });
+
+  test.each(['1', 'on'])('passes RDS with rds.force_ssl = %s', (value) => {
+    expect(run(plaintextAllowed, withSettings({ 'rds.force_ssl': value }, ON_RDS))).toEqual({ status: 'pass' });
+  });
+
+  test.each(['0', 'off'])('finds rds.force_ssl = %s on RDS, and the commands', (value) => {
+    const found = problem(plaintextAllowed, withSettings({ 'rds.force_ssl': value }, ON_RDS));
+    expect(found).toMatchObject({ severity: 'medium', evidence: { 'rds.force_ssl': value } });
+    expect(found.remedy).toContain('aws rds modify-db-parameter-group');
+    expect(found.remedy).toContain('aws rds modify-db-cluster-parameter-group');
+  });
+
+  test('takes nobody at the word of a setting that anyone can make up', () => {
+    const hba = unknown('the login may not read pg_hba.conf');
+    for (const verifiedName of ['orders.db.example.com', 'rds.amazonaws.com.example.com', 'xrds.amazonaws.com']) {
+      const snapshot = withSettings({ 'rds.force_ssl': '1' }, { hba, link: known({ ...link.value, verifiedName }) });
+      expect(run(plaintextAllowed, snapshot)).toMatchObject({
+        status: 'unknown',
+        reason: expect.stringMatching(/nothing proves/),
+      });
+    }
+  });
+
+  test('is unknown for a value that it does not know, and without any', () => {
+    expect(run(plaintextAllowed, withSettings({ 'rds.force_ssl': 'maybe' }, ON_RDS))).toMatchObject({
+      status: 'unknown',
+      reason: expect.stringMatching(/maybe/),
+    });
+    expect(run(plaintextAllowed, healthySnapshot([], ON_RDS))).toMatchObject({
+      status: 'unknown',
+      reason: 'the login may not read pg_hba.conf',
+    });
+  });
+});

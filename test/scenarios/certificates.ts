@@ -1,0 +1,137 @@
+// The certificates: the server's and those above it, the roots in the bundle, the auditor's own.
+
+import type { CheckId, Scenario } from './scenario.ts';
+
+const JUDGES = [
+  'server-certificate-expiring',
+  'weak-server-certificate',
+  'ca-bundle-expiring',
+  'client-certificate-expiring',
+] as const satisfies readonly CheckId[];
+
+export const CERTIFICATE_SCENARIOS: readonly Scenario[] = [
+  { name: 'certificate: 31 days left', certificate: '31-days-left', judges: JUDGES, finds: [], verdict: 'clean' },
+  {
+    name: 'certificate: hours more than 30 days left',
+    certificate: '30-days-and-hours-left',
+    judges: JUDGES,
+    finds: [],
+    verdict: 'clean',
+  },
+  {
+    name: 'certificate: 30 days left',
+    certificate: '30-days-left',
+    judges: JUDGES,
+    finds: [{ check: 'server-certificate-expiring', severity: 'medium', evidence: { daysLeft: 29 } }],
+    verdict: 'findings',
+  },
+  {
+    name: 'certificate: 14 days left',
+    certificate: '14-days-left',
+    judges: JUDGES,
+    finds: [{ check: 'server-certificate-expiring', severity: 'high' }],
+    verdict: 'findings',
+  },
+  {
+    name: 'certificate: 7 days left',
+    certificate: '7-days-left',
+    judges: JUDGES,
+    finds: [{ check: 'server-certificate-expiring', severity: 'critical' }],
+    verdict: 'findings',
+  },
+  {
+    name: 'certificate: 31 days left, the policy warns from 60 on',
+    certificate: '31-days-left',
+    policy: { certificateExpiryDays: { medium: 60, high: 14, critical: 7 } },
+    trusts: ['lab'],
+    judges: ['server-certificate-expiring'],
+    finds: [{ check: 'server-certificate-expiring', severity: 'medium' }],
+    verdict: 'findings',
+  },
+  {
+    name: 'certificate: the intermediate above it ends soon',
+    certificate: 'by-intermediate-that-ends-soon',
+    judges: JUDGES,
+    finds: [
+      { check: 'server-certificate-expiring', severity: 'high', evidence: { certificate: /intermediate-that-ends/ } },
+    ],
+    verdict: 'findings',
+  },
+  { name: 'certificate: EC P-384', certificate: 'ec-p384', judges: JUDGES, finds: [], verdict: 'clean' },
+  { name: 'certificate: Ed25519', certificate: 'ed25519', judges: JUDGES, finds: [], verdict: 'clean' },
+  {
+    name: 'certificate: no subjectAltName',
+    certificate: 'common-name-only',
+    via: 'localhost',
+    judges: JUDGES,
+    finds: [{ check: 'weak-server-certificate', severity: 'medium', evidence: { weakness: /subjectAltName/ } }],
+    verdict: 'findings',
+  },
+  {
+    name: "certificate: the server's own, in the bundle",
+    certificate: 'self-signed',
+    trusts: ['self-signed'],
+    judges: JUDGES,
+    finds: [],
+    verdict: 'clean',
+  },
+  {
+    name: 'root: 20 days left',
+    certificate: 'by-root-with-20-days',
+    trusts: ['ends-in-20-days'],
+    judges: JUDGES,
+    finds: [{ check: 'ca-bundle-expiring', severity: 'medium' }],
+    verdict: 'findings',
+  },
+  {
+    name: 'root: 10 days left',
+    certificate: 'by-root-with-10-days',
+    trusts: ['ends-in-10-days', 'lab'],
+    judges: JUDGES,
+    finds: [{ check: 'ca-bundle-expiring', severity: 'high' }],
+    verdict: 'findings',
+  },
+  {
+    name: 'root: 3 days left',
+    certificate: 'by-root-with-3-days',
+    trusts: ['ends-in-3-days'],
+    judges: JUDGES,
+    finds: [{ check: 'ca-bundle-expiring', severity: 'critical' }],
+    verdict: 'findings',
+  },
+  {
+    name: 'root: another one in the bundle ended yesterday',
+    trusts: ['lab', 'ended-yesterday'],
+    judges: JUDGES,
+    finds: [{ check: 'ca-bundle-expiring', severity: 'info', evidence: { certificate: /ended-yesterday/ } }],
+    verdict: 'findings',
+  },
+  {
+    name: 'root: others with time left in the bundle',
+    trusts: ['not-trusted', 'lab', 'rsa'],
+    judges: JUDGES,
+    finds: [],
+    verdict: 'clean',
+  },
+  {
+    name: "auditor's certificate: 20 days left",
+    clientCertificate: 'client-20-days-left',
+    judges: JUDGES,
+    finds: [{ check: 'client-certificate-expiring', severity: 'medium' }],
+    verdict: 'findings',
+  },
+  {
+    name: "auditor's certificate: 5 days left",
+    clientCertificate: 'client-5-days-left',
+    judges: JUDGES,
+    finds: [{ check: 'client-certificate-expiring', severity: 'critical' }],
+    verdict: 'findings',
+  },
+  {
+    name: "auditor's certificate: time left",
+    clientCertificate: 'client-with-time',
+    judges: JUDGES,
+    finds: [],
+    verdict: 'clean',
+  },
+];

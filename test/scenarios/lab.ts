@@ -1,0 +1,247 @@
+// Sets one running server up as a row wants it, audits it as in production, and puts it back.
+
+import { chown, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { fleetOf } from '../../lambda/checks/fleet.ts';
+import { CHECKS } from '../../lambda/checks/registry.ts';
+import type { Finding, Verdict } from '../../lambda/model/finding.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import { buildReport } from '../../lambda/report/build-report.ts';
+import type { ReportFinding } from '../../lambda/report/schema.ts';
+import { audit, rdsSecret } from '../support/collector.ts';
+import { settingLines } from '../support/data-folder.ts';
+import { closedPort, recordingTlsProxy } from '../support/faulty-servers.ts';
+import { serverAccount } from '../support/lab-folder.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { openSessions } from '../support/sessions.ts';
+import { POLICY } from '../support/snapshots.ts';
+import { type CertificateName, type Certificates, certificates } from './lab-certificates.ts';
+import type { CheckId, Expected, Scenario } from './scenario.ts';
+
+/** What the checks that a row judges said. */
+export interface Result {
+  readonly findings: readonly ReportFinding[];
+  /** Checks that could not see all they judge, with what they say of it. */
+  readonly unknown: ReadonlyMap<string, string>;
+  readonly verdict: Verdict;
+}
+
+/** The difference between what was expected and what was found; all empty and undefined when a row is right. */
+export interface Difference {
+  readonly missing: readonly Expected[];
+  readonly unexpected: readonly Pick<Finding, 'check' | 'severity' | 'role' | 'application' | 'evidence'>[];
+  readonly unknown: Readonly<Record<string, string>>;
+  readonly notUnknown: readonly string[];
+  readonly verdict: Verdict;
+}
+
+/** What no major has by itself: 12 accepts TLSv1, and all of them suites without forward secrecy. */
+const HEALTHY_SETTINGS = { ssl_min_protocol_version: 'TLSv1.2', ssl_ciphers: 'ECDHE+AESGCM:ECDHE+CHACHA20' };
+
+const HEALTHY_HBA = [
+  'local all all trust',
+  'hostssl all all all scram-sha-256',
+  'hostssl replication all all scram-sha-256',
+];
+
+/** Checks that no row leaves out: it would be right by having seen nothing. */
+const ALWAYS: readonly CheckId[] = ['target-not-audited', 'blind-role'];
+
+export class Lab implements AsyncDisposable {
+  readonly #server: PostgresServer;
+  readonly #certificates: Certificates;
+  /** What lab.conf is before a row adds to it. */
+  readonly #settings: string;
+
+  private constructor(server: PostgresServer, made: Certificates, settings: string) {
+    this.#server = server;
+    this.#certificates = made;
+    this.#settings = settings;
+  }
+
+  static async start(major: number): Promise<Lab> {
+    const made = await certificates();
+    const server = await startPostgres({
+      major,
+      tls: { certificate: made.of('good'), clientCa: made.root('lab') },
+      hba: HEALTHY_HBA,
+      // Subscriptions are looked at, not followed.
+      settings: { max_logical_replication_workers: 0 },
+      roles: [
+        { name: 'tls_auditor', grants: ['pg_monitor'] },
+        { name: 'monitor', grants: ['pg_monitor'] },
+        { name: 'reader', grants: ['pg_read_all_stats'] },
+        { name: 'blind' },
+        { name: 'boss', attributes: 'SUPERUSER' },
+        { name: 'app' },
+        { name: 'billing' },
+        { name: 'standby', attributes: 'REPLICATION' },
+        { name: 'rdsadmin' },
+      ],
+      databases: ['orders', 'reports'],
+    });
+    try {
+      for (const database of ['orders', 'reports']) {
+        const grant = 'GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO tls_auditor';
+        await server.adminQuery(grant, undefined, database);
+      }
+      for (const name of made.names) {
+        const { chainPem, keyPem } = made.of(name);
+        await writeServerFile(server, `${name}.crt`, chainPem);
+        await writeServerFile(server, `${name}.key`, keyPem);
+      }
+      const settings = await readFile(join(server.dataFolder, 'lab.conf'), 'utf8');
+      return new Lab(server, made, settings);
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Sets the server up, audits it, and undoes what the next row would not overwrite. */
+  async run(row: Scenario): Promise<Result> {
+    await using stack = new AsyncDisposableStack();
+    await this.#configure(row);
+    const { before = [], after = [] } = row.sql ?? {};
+    stack.defer(async () => {
+      for (const statement of after) await this.#server.adminQuery(statement, undefined, 'orders');
+    });
+    for (const statement of before) await this.#server.adminQuery(statement, undefined, 'orders');
+    const sessions = (row.sessions ?? []).map(({ clientCertificate, ...options }) => ({
+      role: 'app',
+      ...options,
+      ca: this.#certificates.root('lab'),
+      ...(clientCertificate === undefined ? {} : { clientCertificate: this.#certificates.of(clientCertificate) }),
+    }));
+    stack.use(await openSessions(this.#server, sessions));
+    return judge(row, await this.#audit(row, stack));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server[Symbol.asyncDispose]();
+  }
+
+  /** One reload for settings, certificate and rules: connections made after it see all of them. */
+  async #configure({ settings = {}, asInstalled = false, hba = HEALTHY_HBA, certificate }: Scenario): Promise<void> {
+    const files = certificate === undefined ? {} : serverFiles(certificate);
+    const lines = settingLines({ ...(asInstalled ? {} : HEALTHY_SETTINGS), ...files, ...settings });
+    await writeFile(join(this.#server.dataFolder, 'lab.conf'), this.#settings + lines);
+    await this.#server.writeHba(hba);
+    await this.#server.reload();
+    const [refused] = await this.#server.adminQuery<{ error: string }>(
+      'SELECT error FROM pg_file_settings WHERE error IS NOT NULL',
+    );
+    if (refused !== undefined) throw new Error(`the server refuses the row's settings: ${refused.error}`);
+  }
+
+  async #audit(row: Scenario, stack: AsyncDisposableStack): Promise<Snapshot> {
+    const { via = 'address', trusts = ['lab'], clientCertificate, login = 'tls_auditor' } = row;
+    const endpoint = {
+      host: via === 'localhost' ? 'localhost' : '127.0.0.1',
+      port: this.#server.port,
+    };
+    if (via === 'tls-proxy') {
+      const certificate = this.#certificates.of('good');
+      endpoint.port = stack.use(await recordingTlsProxy({ certificate, upstream: this.#server })).port;
+    }
+    if (via === 'closed-port') endpoint.port = (await closedPort()).port;
+    const own = clientCertificate === undefined ? undefined : this.#certificates.of(clientCertificate);
+    const { snapshot } = await audit(
+      {
+        ...endpoint,
+        ...(row.database === undefined ? {} : { database: row.database }),
+        ...(via === 'direct-tls' ? { sslNegotiation: 'direct' as const } : {}),
+        ...(own === undefined ? {} : { clientCertificate: { secret: 'own' } }),
+      },
+      {
+        db: this.#secret(row, login),
+        ca: trusts.map((name) => this.#certificates.root(name)).join(''),
+        ...(own === undefined ? {} : { own: own.chainPem + own.keyPem }),
+      },
+    );
+    return snapshot;
+  }
+
+  #secret({ stored = 'json', wrongPassword = false }: Scenario, login: string): string {
+    if (stored !== 'json') return `${this.#server.connectionString(login)}${stored.parameters}`;
+    return rdsSecret(this.#server, login, wrongPassword ? { password: 'not it' } : {});
+  }
+}
+
+/** The ids of the checks that a row judges. */
+export function judged({ judges }: Scenario): readonly string[] {
+  return judges === 'everything' ? CHECKS.map(({ id }) => id) : [...new Set([...judges, ...ALWAYS])];
+}
+
+function judge(row: Scenario, snapshot: Snapshot): Result {
+  const policy = { ...POLICY, ...row.policy };
+  const ids = judged(row);
+  const evaluation = evaluate(
+    snapshot,
+    policy,
+    CHECKS.filter(({ id }) => ids.includes(id)),
+    row.fleet === 'one-of-several' ? undefined : fleetOf([snapshot]),
+  );
+  const report = buildReport({
+    startedAt: snapshot.takenAt,
+    finishedAt: snapshot.takenAt,
+    policy,
+    audited: [{ snapshot, ...evaluation }],
+  });
+  const [target] = report.targets;
+  const notSeen = (target?.checks ?? []).flatMap(({ id, status, reason = '' }) =>
+    status === 'unknown' || status === 'error' || (status === 'fail' && reason !== '') ? [[id, reason] as const] : [],
+  );
+  return {
+    findings: report.findings,
+    unknown: new Map(notSeen),
+    verdict: target?.verdict ?? 'not-audited',
+  };
+}
+
+/** Compares as multisets: two findings for one expectation are one too many. */
+export function difference({ finds, unknown = [], verdict: _ }: Scenario, result: Result): Difference {
+  const left = [...result.findings];
+  const missing: Expected[] = [];
+  // Those that say most choose first.
+  for (const expected of finds.toSorted((a, b) => Object.keys(b).length - Object.keys(a).length)) {
+    const index = left.findIndex((finding) => fits(expected, finding));
+    if (index === -1) missing.push(expected);
+    else left.splice(index, 1);
+  }
+  return {
+    missing,
+    unexpected: left.map(({ check, severity, role, application, evidence }) => ({
+      check,
+      severity,
+      evidence,
+      ...(role === undefined ? {} : { role }),
+      ...(application === undefined ? {} : { application }),
+    })),
+    unknown: Object.fromEntries([...result.unknown].filter(([id]) => !unknown.includes(id as CheckId))),
+    notUnknown: unknown.filter((id) => !result.unknown.has(id)),
+    verdict: result.verdict,
+  };
+}
+
+function fits({ evidence = {}, remedy, ...expected }: Expected, finding: ReportFinding): boolean {
+  return (
+    Object.entries(expected).every(([name, value]) => finding[name as keyof ReportFinding] === value) &&
+    Object.entries(evidence).every(([name, value]) => {
+      const found = finding.evidence[name];
+      return value instanceof RegExp ? value.test(String(found)) : found === value;
+    }) &&
+    (remedy === undefined || remedy.test(finding.remedy))
+  );
+}
+
+function serverFiles(certificate: CertificateName): Readonly<Record<string, string>> {
+  return { ssl_cert_file: `${certificate}.crt`, ssl_key_file: `${certificate}.key` };
+}
+
+async function writeServerFile(server: PostgresServer, name: string, content: string): Promise<void> {
+  const path = join(server.dataFolder, name);
+  await writeFile(path, content, { mode: 0o600 });
+  if (serverAccount !== undefined) await chown(path, serverAccount.uid, serverAccount.gid);
+}

@@ -1,0 +1,129 @@
+// What a row of the scenario lab is: a real server set up in one way, and all that an audit must find there.
+
+import type { Verdict } from '../../lambda/model/finding.ts';
+import type { Policy } from '../../lambda/model/policy.ts';
+import type { Severity } from '../../lambda/model/severity.ts';
+import type { Settings } from '../support/data-folder.ts';
+import type { SessionOptions } from '../support/sessions.ts';
+import type { CertificateName, RootName } from './lab-certificates.ts';
+
+/** Every check that rows speak of: a name that is none would make a row that judges nothing. */
+export const CHECK_IDS = [
+  'plaintext-session',
+  'loopback-plaintext-session',
+  'deprecated-tls-session',
+  'weak-cipher-session',
+  'below-preferred-tls-session',
+  'missing-client-certificate',
+  'tls-disabled',
+  'plaintext-allowed',
+  'deprecated-tls-allowed',
+  'weak-ciphers-allowed',
+  'weak-password-authentication',
+  'insecure-outbound-link',
+  'server-certificate-expiring',
+  'weak-server-certificate',
+  'ca-bundle-expiring',
+  'client-certificate-expiring',
+  'target-not-audited',
+  'blind-role',
+  'tls-terminated-upstream',
+  'insecure-dsn-in-secret',
+  'replica-not-covered',
+] as const;
+export type CheckId = (typeof CHECK_IDS)[number];
+
+/** A finding that must be there, by all that is given of it. */
+export interface Expected {
+  readonly check: CheckId;
+  readonly severity: Severity;
+  readonly role?: string;
+  readonly database?: string;
+  readonly application?: string;
+  readonly count?: number;
+  /** Some of its evidence: a value, or what the value as text matches. */
+  readonly evidence?: Readonly<Record<string, string | number | boolean | RegExp>>;
+  /** What its remedy must say, so that the advice is the one for this case. */
+  readonly remedy?: RegExp;
+}
+
+/** The roles that audits log in with. */
+export type Login =
+  /** pg_monitor, and may read the rules: what the README asks for. */
+  | 'tls_auditor'
+  /** pg_monitor only. */
+  | 'monitor'
+  /** pg_read_all_stats only. */
+  | 'reader'
+  /** Nothing. */
+  | 'blind'
+  /** A superuser. */
+  | 'boss';
+
+export interface Scenario {
+  /** What is set up, in a few words; unique. */
+  readonly name: string;
+  /** The oldest and the newest major it can be set up on. @default 12 and the newest */
+  readonly majors?: { readonly from?: number; readonly to?: number };
+  /** Over those of a healthy server; they must need no restart. */
+  readonly settings?: Settings;
+  /** Without a healthy server's settings: what the major has by itself. */
+  readonly asInstalled?: boolean;
+  /** Instead of rules that let everybody in over TLS with SCRAM. */
+  readonly hba?: readonly string[];
+  /** What the server presents. @default 'good' */
+  readonly certificate?: CertificateName;
+  /** Statements before the audit and after it, as superuser in the target's database. */
+  readonly sql?: { readonly before: readonly string[]; readonly after: readonly string[] };
+  /** Open while the audit looks. */
+  readonly sessions?: readonly (Omit<SessionOptions, 'clientCertificate' | 'ca'> & {
+    readonly clientCertificate?: CertificateName;
+  })[];
+  /** @default 'tls_auditor' */
+  readonly login?: Login;
+  /** The database of the target. @default 'orders' */
+  readonly database?: string;
+  /** How the credentials are stored: as RDS does, or as a URL with these parameters. @default 'json' */
+  readonly stored?: 'json' | { readonly parameters: string };
+  /** Another password than the role's. */
+  readonly wrongPassword?: boolean;
+  /** The roots in the CA bundle. @default ['lab'] */
+  readonly trusts?: readonly RootName[];
+  /** The auditor's own. @default none */
+  readonly clientCertificate?: CertificateName;
+  /** How the target reaches the server. @default 'address': 127.0.0.1, which every certificate that is for it names */
+  readonly via?: 'address' | 'localhost' | 'direct-tls' | 'tls-proxy' | 'closed-port';
+  readonly policy?: Partial<Policy>;
+  /** Whether the target is the only one there is, or one of others that the run left out. @default 'alone' */
+  readonly fleet?: 'alone' | 'one-of-several';
+  /**
+   * The checks that the row judges: of them exactly `finds` is found, and exactly `unknown` is unknown. The verdict is
+   * theirs. `target-not-audited` and `blind-role` are always among them: no row is right by having seen nothing.
+   */
+  readonly judges: readonly CheckId[] | 'everything';
+  readonly finds: readonly Expected[];
+  /** Checks that must say that they could not see what they judge, in part or at all. @default none */
+  readonly unknown?: readonly CheckId[];
+  readonly verdict: Verdict;
+}
+
+/** The checks of sessions. */
+export const SESSION_CHECKS = [
+  'plaintext-session',
+  'loopback-plaintext-session',
+  'deprecated-tls-session',
+  'weak-cipher-session',
+  'below-preferred-tls-session',
+  'missing-client-certificate',
+] as const satisfies readonly CheckId[];
+
+/** Settings under which sessions of every TLS version and cipher can be opened. */
+export const LEGACY: Settings = { ssl_min_protocol_version: 'TLSv1', ssl_ciphers: 'ALL:@SECLEVEL=0' };
+
+/** Rules that let this machine in without TLS, and everybody else with. */
+export const LOOPBACK_PLAINTEXT = [
+  'host all all 127.0.0.1/32 scram-sha-256',
+  'host replication all 127.0.0.1/32 scram-sha-256',
+  'local all all trust',
+  'hostssl all all all scram-sha-256',
+] as const;
