@@ -2,14 +2,26 @@
 
 import { belowPreferredTlsSession } from './below-preferred-tls-session.ts';
 import { blindRole } from './blind-role.ts';
+import { caBundleExpiring } from './ca-bundle-expiring.ts';
 import type { Check } from './check.ts';
+import { clientCertificateExpiring } from './client-certificate-expiring.ts';
+import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';
+import { insecureOutboundLink } from './insecure-outbound-link.ts';
 import { loopbackPlaintextSession } from './loopback-plaintext-session.ts';
+import { missingClientCertificate } from './missing-client-certificate.ts';
+import { plaintextAllowed } from './plaintext-allowed.ts';
 import { plaintextSession } from './plaintext-session.ts';
+import { replicaNotCovered } from './replica-not-covered.ts';
 import { serverCertificateExpiring } from './server-certificate-expiring.ts';
 import { targetNotAudited } from './target-not-audited.ts';
+import { tlsDisabled } from './tls-disabled.ts';
+import { tlsTerminatedUpstream } from './tls-terminated-upstream.ts';
 import { weakCipherSession } from './weak-cipher-session.ts';
+import { weakCiphersAllowed } from './weak-ciphers-allowed.ts';
+import { weakPasswordAuthentication } from './weak-password-authentication.ts';
+import { weakServerCertificate } from './weak-server-certificate.ts';
 
 export const CHECKS: readonly Check[] = [
   plaintextSession,
@@ -17,8 +29,20 @@ export const CHECKS: readonly Check[] = [
   deprecatedTlsSession,
   weakCipherSession,
   belowPreferredTlsSession,
+  missingClientCertificate,
+  tlsDisabled,
+  plaintextAllowed,
+  deprecatedTlsAllowed,
+  weakCiphersAllowed,
+  weakPasswordAuthentication,
+  insecureOutboundLink,
   serverCertificateExpiring,
+  weakServerCertificate,
+  caBundleExpiring,
+  clientCertificateExpiring,
   targetNotAudited,
   blindRole,
+  tlsTerminatedUpstream,
   insecureDsnInSecret,
+  replicaNotCovered,
 ];
