@@ -75,7 +75,8 @@ export const outboundQuestion: Question<Outbound> = {
     `SELECT (SELECT count(*) FROM pg_foreign_server), (SELECT count(*) FROM pg_subscription WHERE subenabled),
        pg_is_in_recovery()`,
   ],
-  read: ([[row] = []]) => {
+  read: ([rows = []]) => {
+    const [row] = rows;
     if (row === undefined) throw new Error('the audit queries gave no result: no row about outbound links');
     const [servers, subscriptions, inRecovery] = row;
     const kinds = [
