@@ -2,7 +2,7 @@
 // Only ever read, and never the `query` text of anyone's session.
 
 import type pg from 'pg';
-import { known, type Observed, unknown } from '../model/observed.ts';
+import { known, unknown } from '../model/observed.ts';
 import type { Link, Server, Session, Sessions, Visibility } from '../model/snapshot.ts';
 import { transportOf } from './transport.ts';
 
@@ -24,11 +24,17 @@ const LOCK_TIMEOUT = 1_000;
 /** Providers give these roles most of what a superuser may, in place of the attribute. */
 const PROVIDER_ADMIN_ROLES = ['rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'neon_superuser'];
 
+/** The oid of the role that initdb makes: whoever is a member of it may become it. Superusers are members of every role. */
+const BOOTSTRAP_SUPERUSER = 10;
+
+/** What `pg_get_userbyid` gives for a role that was dropped while its session went on. */
+const DROPPED_ROLE = /^unknown \(OID=\d+\)$/;
+
 /**
  * The text to send, for the major version that the server announced at login.
  *
  * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns and
- * the rights of all three: looking up and planning the views takes a new session more time than answering.
+ * the rights of all three: looking up and planning the views takes a new session more time than answering (docs/adr/0005).
  *
  * Everything is qualified by the search path and cast to text, so that neither objects nor settings of the database
  * change what is read. The isolation level too: a role or database may default to one that waits for others'
@@ -49,23 +55,20 @@ SELECT current_setting('server_version'),
        pg_is_in_recovery(),
        current_user,
        pg_has_role('pg_read_all_stats', '${privilege}'),
-       me.ssl, me.sslversion, me.sslcipher,
-       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true)
-  FROM (SELECT) one LEFT JOIN pg_stat_get_activity(pg_backend_pid()) me ON true;
-SELECT a.pid, r.rolname, d.datname, a.application_name, a.backend_type,
-       r.rolsuper OR r.oid IN (
-         SELECT m.member FROM pg_auth_members m JOIN pg_roles p ON p.oid = m.roleid
-          WHERE p.rolname IN (${PROVIDER_ADMIN_ROLES.map((role) => `'${role}'`).join(', ')})
+       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true);
+SELECT a.pid, pg_get_userbyid(a.usesysid), d.datname, a.application_name, a.backend_type,
+       pg_has_role(a.usesysid, ${BOOTSTRAP_SUPERUSER}, 'MEMBER') OR a.usesysid IN (
+         SELECT m.member FROM pg_auth_members m
+          WHERE pg_get_userbyid(m.roleid) IN (${PROVIDER_ADMIN_ROLES.map((role) => `'${role}'`).join(', ')})
        ),
        host(a.client_addr), a.client_port,
        a.ssl, a.sslversion, a.sslcipher, a.sslbits, a.${gss ? 'ssl_client_dn' : 'sslclientdn'},
        ${gss ? 'a.gss_enc' : 'false'},
-       extract(epoch FROM a.backend_start)::numeric
+       extract(epoch FROM a.backend_start)::numeric,
+       a.pid = pg_backend_pid()
   FROM pg_stat_get_activity(NULL) a
-       LEFT JOIN pg_roles r ON r.oid = a.usesysid
        LEFT JOIN pg_database d ON d.oid = a.datid
- WHERE a.pid <> pg_backend_pid()
-   AND a.usesysid IS NOT NULL
+ WHERE a.usesysid IS NOT NULL
    AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL);
 COMMIT`;
 }
@@ -85,34 +88,34 @@ export async function runAuditQueries(client: pg.Client, major: number): Promise
   }[];
   const [facts, sessions] = results.filter(({ command }) => command === 'SELECT').map(({ rows }) => rows);
   if (facts?.[0] === undefined || sessions === undefined) throw new Error('the audit queries gave no result');
-  return { ...readServerFacts(facts[0]), sessions: readSessions(sessions) };
-}
-
-function readServerFacts([version, inRecovery, role, seesAll, ssl, tlsVersion, cipher]: Row): Omit<
-  Answers,
-  'sessions'
-> {
+  const [version, inRecovery, role, seesAll] = facts[0];
   return {
     server: { version: version ?? '', inRecovery: inRecovery === 't' },
     visibility: { role: role ?? '', seesAllSessions: seesAll === 't' },
-    serverView: readServerView(ssl, tlsVersion, cipher),
+    serverView: readServerView(sessions.find(isOwn)),
+    sessions: readSessions(sessions),
   };
 }
 
-function readServerView(
-  ssl: string | null | undefined,
-  tlsVersion: string | null | undefined,
-  cipher: string | null | undefined,
-): Observed<{ readonly tlsVersion: string; readonly cipher: string } | 'not-tls'> {
+/** How the server sees the auditor's own session. */
+function readServerView(own: Row | undefined): Answers['serverView'] {
+  const [, , , , , , , , ssl, tlsVersion, cipher] = own ?? [];
   if (ssl === 't' && tlsVersion && cipher) return known({ tlsVersion, cipher });
-  return ssl === 'f' ? known('not-tls') : unknown("the server showed no row of pg_stat_ssl for the auditor's session");
+  return ssl === 'f'
+    ? known('not-tls')
+    : unknown("the server showed nothing of the encryption of the auditor's session");
 }
 
-/** From rows of `pg_stat_activity` joined with `pg_stat_ssl` and `pg_stat_gssapi` to sessions. Pure. */
+function isOwn(row: Row): boolean {
+  return row[15] === 't';
+}
+
+/** From rows of the session query to the sessions of others. Pure. */
 export function readSessions(rows: readonly Row[]): Sessions {
   const visible: Session[] = [];
   let hidden = 0;
   for (const row of rows) {
+    if (isOwn(row)) continue;
     const session = readSession(row);
     if (session === undefined) hidden += 1;
     else visible.push(session);
@@ -134,7 +137,7 @@ function readSession(row: Row): Session | undefined {
   if (transport === undefined) return undefined;
   return {
     pid: Number(pid),
-    role: role ?? undefined,
+    role: role === null || role === undefined || DROPPED_ROLE.test(role) ? undefined : role,
     database: database ?? undefined,
     application: application ?? '',
     kind: kind === 'walsender' ? 'replication' : 'client',

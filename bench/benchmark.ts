@@ -1,0 +1,36 @@
+// What a benchmark is, and what all of them are given.
+
+import pg from 'pg';
+import type { SecretStore } from '../lambda/collect/secrets.ts';
+import type { Collector } from '../lambda/collect/snapshot.ts';
+import { createSourceReader } from '../lambda/collect/sources.ts';
+import { createTrustStore } from '../lambda/collect/trust.ts';
+import type { PostgresServer } from '../test/support/postgres.ts';
+import type { Row } from './measure.ts';
+
+export interface Benchmark {
+  /** For `--only`. */
+  readonly name: string;
+  /** What is compared with what. */
+  readonly title: string;
+  readonly run: (server: PostgresServer) => Promise<readonly Row[]>;
+}
+
+/** What people write by hand: a verified connection, a query where one is given, and goodbye. */
+export async function bareConnection(server: PostgresServer, query?: string): Promise<void> {
+  const client = new pg.Client({ ...server.connectionConfig(), ssl: { ca: caOf(server) } });
+  await client.connect();
+  if (query !== undefined) await client.query(query);
+  await client.end();
+}
+
+export function caOf({ ca }: PostgresServer): string {
+  if (ca === undefined) throw new Error('the server has no TLS');
+  return ca;
+}
+
+/** What the audits of one run share, new as in every run. */
+export function newCollector(secrets: SecretStore): Collector {
+  const sources = createSourceReader(secrets, {});
+  return { sources, trust: createTrustStore(sources) };
+}

@@ -1,0 +1,58 @@
+// One audit of one target, from its secrets to its report, beside a bare verified connection with one query.
+
+import { auditTargets } from '../lambda/audit.ts';
+import type { SecretStore } from '../lambda/collect/secrets.ts';
+import { parseConfig } from '../lambda/config.ts';
+import { rdsSecret } from '../test/support/collector.ts';
+import type { PostgresServer } from '../test/support/postgres.ts';
+import { countRoundTrips } from '../test/support/round-trip-counter.ts';
+import { type Benchmark, bareConnection, caOf, newCollector } from './benchmark.ts';
+import { alternated, atMost, median, milliseconds, timed } from './measure.ts';
+
+const PAIRS = 150;
+const WARM_UP = 20;
+
+const CONFIG = parseConfig(
+  { defaults: { ca: { secret: 'ca' } }, targets: [{ name: 'orders', secret: 'orders' }] },
+  { use: 'deployment' },
+);
+
+export const oneAudit: Benchmark = {
+  name: 'one-audit',
+  title: 'One audit against a bare verify-full connect, one query and end',
+  run: async (server) => {
+    const audit = auditOf(server, server.port);
+    const { ours, theirs, ratio } = await alternated(
+      { pairs: PAIRS, warmUp: WARM_UP },
+      () => timed(audit),
+      () => timed(() => bareConnection(server, 'select 1')),
+    );
+    return [
+      atMost(`wall time, median of ${PAIRS} alternated pairs`, ratio, 1.5),
+      { what: 'one audit, median', value: milliseconds(median(ours)) },
+      { what: 'bare connection, median', value: milliseconds(median(theirs)) },
+      atMost('round trips after login, counted', await roundTripsOfOne(server), 2, String),
+    ];
+  },
+};
+
+/** Secrets come from memory, as the password of the bare connection does; the CA bundle is read anew, as there too. */
+function auditOf(server: PostgresServer, port: number): () => Promise<void> {
+  const values = new Map([
+    ['orders', rdsSecret(server, undefined, { port })],
+    ['ca', caOf(server)],
+  ]);
+  const get: SecretStore['get'] = async (id) => values.get(id) ?? '';
+  const deadline = new AbortController().signal;
+  return async () => {
+    const report = await auditTargets(CONFIG, { collector: newCollector({ get, refresh: get }), deadline });
+    const { error, verdict } = report.targets[0] ?? {};
+    if (verdict !== 'clean') throw new Error(`the audit came out as ${verdict}: ${error?.message}`);
+  };
+}
+
+async function roundTripsOfOne(server: PostgresServer): Promise<number> {
+  await using counter = await countRoundTrips(server);
+  await auditOf(server, counter.port)();
+  return counter.counts[0] ?? Number.NaN;
+}
