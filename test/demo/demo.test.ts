@@ -128,7 +128,7 @@ describe('a whole run, among settings a person may have for other things', () =>
       'checkout',
       'shop',
       'checkout-worker-#',
-      'sslmode=verify-full',
+      'As for plaintext-session above.',
     ],
     [
       'the superuser in plaintext',

@@ -114,9 +114,9 @@ describe('a scheduled run', () => {
     const { report } = await invoke();
     expect(reportSchema.parse(report)).toEqual(report);
     expect(report.findings.map(({ check, application, severity }) => [check, application, severity])).toEqual([
+      ['plaintext-session', 'plaintext', 'high'],
       ['deprecated-tls-session', 'tlsv1', 'high'],
       ['deprecated-tls-session', 'tlsv1.1', 'high'],
-      ['plaintext-session', 'plaintext', 'high'],
       ['weak-cipher-session', 'tlsv1.2-weak-cipher', 'medium'],
       ['below-preferred-tls-session', 'tlsv1.2', 'info'],
       ['below-preferred-tls-session', 'tlsv1.2-weak-cipher', 'info'],
