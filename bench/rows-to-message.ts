@@ -5,10 +5,10 @@ import { readSessions } from '../lambda/collect/queries.ts';
 import { parseConfig } from '../lambda/config.ts';
 import { known } from '../lambda/model/observed.ts';
 import type { Policy } from '../lambda/model/policy.ts';
-import type { Snapshot } from '../lambda/model/snapshot.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
 import { buildDigest } from '../lambda/report/digest.ts';
 import { type RenderedAlert, renderAlert } from '../lambda/report/sns-message.ts';
+import { healthySnapshot } from '../test/support/snapshots.ts';
 import { type Mix, type SessionRow, sessionRows } from './session-rows.ts';
 
 export interface RowsToMessage {
@@ -67,7 +67,7 @@ function render(
   times: number[],
 ): { readonly alert: RenderedAlert; readonly findings: number } {
   const start = performance.now();
-  const snapshot = snapshotOf(rows);
+  const snapshot = healthySnapshot([], { sessions: known(readSessions(rows)) });
   const audited = [{ snapshot, ...evaluate(snapshot, policy) }];
   const report = buildReport({ startedAt: AT, finishedAt: AT, policy, audited });
   const digest = buildDigest(report, { minSeverity: alerts.minSeverity });
@@ -75,29 +75,4 @@ function render(
   const alert = renderAlert(digest, report);
   times.push(performance.now() - start);
   return { alert, findings: report.findings.length };
-}
-
-function snapshotOf(rows: readonly SessionRow[]): Snapshot {
-  return {
-    target: { name: 'orders', host: 'orders.example.com', port: 5432, labels: {} },
-    takenAt: AT,
-    credentials: known({ source: 'secret orders' }),
-    serverChain: known([]),
-    link: known({
-      tlsVersion: 'TLSv1.3',
-      cipher: 'TLS_AES_256_GCM_SHA384',
-      authorized: true,
-      verifiedName: 'orders.example.com',
-      sslNegotiation: 'postgres',
-      authentication: 'scram-sha-256-plus',
-      channelBinding: true,
-      serverView: known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' }),
-      timings: { tcp: 1, tlsHandshake: 5, authentication: 8, queries: 40 },
-      roundTrips: 1,
-      attempts: 1,
-    }),
-    server: known({ version: '18.4', inRecovery: false }),
-    visibility: known({ role: 'tls_auditor', seesAllSessions: true }),
-    sessions: known(readSessions(rows)),
-  };
 }
