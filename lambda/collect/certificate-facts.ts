@@ -1,7 +1,7 @@
 // From an X.509 certificate to the plain facts that checks and explanations use.
 
 import { X509Certificate } from 'node:crypto';
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 
 /** Field sizes of the named curves that certificates use (SEC 2, RFC 5480). */
@@ -35,12 +35,12 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
  * The server's certificate and its issuers, leaf first: what it presented, and the root from the CA bundle that
  * completes the chain where there is one. Empty when the server presented none.
  *
- * Read with `getPeerCertificate`, because a call of `getPeerX509Certificate` (Node 24.21) makes every later question
+ * From `getPeerCertificate(true)`, because a call of `getPeerX509Certificate` (Node 24.21) makes every later question
  * for the certificate come back empty, and channel binding asks for it too.
  */
-export function peerCertificates(socket: TLSSocket): readonly X509Certificate[] {
+export function certificatesOf(peer: DetailedPeerCertificate): readonly X509Certificate[] {
   const chain = new Map<string, X509Certificate>();
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  let next: DetailedPeerCertificate | undefined = peer;
   // A self-signed certificate is its own issuer.
   while (next?.raw !== undefined && !chain.has(next.fingerprint256)) {
     chain.set(next.fingerprint256, new X509Certificate(next.raw));

@@ -6,7 +6,7 @@ import { connect, createSecureContext } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure, FailureCause } from '../model/failure.ts';
-import { certificateFacts, peerCertificates } from './certificate-facts.ts';
+import { certificateFacts, certificatesOf } from './certificate-facts.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
 import { handshakeOptions, type IdentityError, secured } from './tls.ts';
 import { MIN_VERSION } from './trust.ts';
@@ -58,7 +58,7 @@ async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<
       rejectUnauthorized: false,
     });
     await secured(tls, endpoint, signal);
-    const chain = peerCertificates(tls);
+    const chain = certificatesOf(tls.getPeerCertificate(true));
     tls.destroy();
     return chain;
   } finally {

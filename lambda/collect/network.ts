@@ -1,6 +1,5 @@
 // The way to a server before TLS is up: TCP, then PostgreSQL's request for TLS. No credential passes here.
 
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { SslNegotiation } from '../model/target.ts';
 import { networkFailure, protocolFailure } from './failures.ts';
@@ -59,17 +58,26 @@ export async function requestTls(socket: Socket, endpoint: Endpoint, signal: Abo
 }
 
 /** The arguments of a socket's next such event. Rejects with the socket's error, when it closes, or with the signal. */
-export async function socketEvent(socket: Socket, event: string, signal: AbortSignal): Promise<unknown[]> {
-  const closed = new AbortController();
-  const onClose = (): void => closed.abort();
-  socket.once('close', onClose);
-  try {
-    return await once(socket, event, { signal: AbortSignal.any([signal, closed.signal]) });
-  } catch (error) {
-    throw closed.signal.aborted && !signal.aborted
-      ? Object.assign(new Error('the connection was closed', { cause: error }), { code: 'ECONNRESET' })
-      : error;
-  } finally {
-    socket.off('close', onClose);
-  }
+export function socketEvent(socket: Socket, event: string, signal: AbortSignal): Promise<unknown[]> {
+  // By hand: an AbortSignal.any for each event costs a fleet's audit a twentieth of its processor time.
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      socket.off(event, onEvent).off('error', onError).off('close', onClose);
+      signal.removeEventListener('abort', onAbort);
+    };
+    const fail = (error: unknown): void => {
+      settle();
+      reject(error);
+    };
+    const onEvent = (...args: unknown[]): void => {
+      settle();
+      resolve(args);
+    };
+    const onError = (error: Error): void => fail(error);
+    const onClose = (): void => fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }));
+    const onAbort = (): void => fail(signal.reason);
+    if (signal.aborted) return onAbort();
+    socket.once(event, onEvent).once('error', onError).once('close', onClose);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
 }

@@ -34,7 +34,8 @@ export const sessionQuestion: Question<SessionAnswers> = {
   selects: (major) => {
     const gss = major >= 12;
     return [
-      `SELECT a.pid, pg_get_userbyid(a.usesysid), d.datname, a.application_name, a.backend_type,
+      `SELECT a.pid, pg_get_userbyid(a.usesysid), (SELECT d.datname FROM pg_database d WHERE d.oid = a.datid),
+       a.application_name, a.backend_type,
        pg_has_role(a.usesysid, ${BOOTSTRAP_SUPERUSER}, 'MEMBER') OR a.usesysid IN (
          SELECT m.member FROM pg_auth_members m
           WHERE pg_get_userbyid(m.roleid) IN (${PROVIDER_ADMIN_ROLES.map((role) => `'${role}'`).join(', ')})
@@ -45,7 +46,6 @@ export const sessionQuestion: Question<SessionAnswers> = {
        extract(epoch FROM a.backend_start)::numeric,
        a.pid = pg_backend_pid()
   FROM pg_stat_get_activity(NULL) a
-       LEFT JOIN pg_database d ON d.oid = a.datid
  WHERE a.usesysid IS NOT NULL
    AND (a.backend_type IN ('client backend', 'walsender') OR a.backend_type IS NULL)`,
     ];

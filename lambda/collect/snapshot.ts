@@ -6,7 +6,7 @@ import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
-import { certificateFacts, peerCertificates } from './certificate-facts.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import { type Credentials, parseCredentials } from './credentials.ts';
 import { diagnose } from './diagnose.ts';
 import { isPasswordRejected, queryFailure } from './failures.ts';
@@ -153,9 +153,8 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
   try {
     progress.phase = 'tls';
     await requestTls(socket, endpoint, signal);
-    const tls = await handshake(socket, endpoint, trust.context, signal);
+    const { socket: tls, certificates } = await handshake(socket, endpoint, trust.context, signal);
     const tlsHandshake = clock();
-    const certificates = peerCertificates(tls);
     progress.chain = known(certificates.map(certificateFacts));
 
     progress.phase = 'login';

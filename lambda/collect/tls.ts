@@ -1,10 +1,19 @@
 // The TLS handshake that proves who the server is. Ours and not pg's, so that nothing of PostgreSQL's login is sent
 // before the proof, and so that the name to verify may differ from the host that is dialled (docs/adr/0001).
 
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, connect, type SecureContext, type TLSSocket } from 'node:tls';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect,
+  type DetailedPeerCertificate,
+  type PeerCertificate,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { AuditFailure } from '../model/failure.ts';
+import { certificatesOf } from './certificate-facts.ts';
 import { handshakeFailure } from './failures.ts';
 import { type Endpoint, socketEvent } from './network.ts';
 
@@ -22,6 +31,13 @@ export class IdentityError extends Error {
   }
 }
 
+/** A connection to a server that has proved its identity. */
+export interface VerifiedTls {
+  readonly socket: TLSSocket;
+  /** What it presented, leaf first, and the root that completes the chain. */
+  readonly certificates: readonly X509Certificate[];
+}
+
 /**
  * Shakes hands on a socket that is ready for it, and verifies the certificate chain and the name.
  *
@@ -33,14 +49,19 @@ export async function handshake(
   endpoint: Endpoint,
   secureContext: SecureContext,
   signal: AbortSignal,
-): Promise<TLSSocket> {
+): Promise<VerifiedTls> {
+  let certificates: readonly X509Certificate[] = [];
   const tls = connect({
     ...handshakeOptions(socket, endpoint),
     secureContext,
-    checkServerIdentity: (_name, certificate) => checkName(endpoint.verifiedName, certificate),
+    checkServerIdentity: (_name, peer) => {
+      // Asked for once: each question for the chain takes as long as reading it.
+      certificates = certificatesOf(peer as DetailedPeerCertificate);
+      return checkName(endpoint.verifiedName, peer, certificates[0]);
+    },
   });
   await secured(tls, endpoint, signal);
-  return tls;
+  return { socket: tls, certificates };
 }
 
 /** What every handshake with an endpoint has in common. */
@@ -78,9 +99,9 @@ export async function secured(tls: TLSSocket, endpoint: Endpoint, signal: AbortS
 }
 
 /** Node's check compares IPv6 addresses as it was given them, not as certificates write them; OpenSSL's does not. */
-function checkName(name: string, certificate: Parameters<typeof checkServerIdentity>[1]): Error | undefined {
-  if (isIP(name) === 0) return checkServerIdentity(name, certificate);
-  if (new X509Certificate(certificate.raw).checkIP(name) !== undefined) return undefined;
+function checkName(name: string, peer: PeerCertificate, leaf: X509Certificate | undefined): Error | undefined {
+  if (isIP(name) === 0) return checkServerIdentity(name, peer);
+  if (leaf?.checkIP(name) !== undefined) return undefined;
   const error = new Error(`the certificate does not carry the address ${name}`);
   return Object.assign(error, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }

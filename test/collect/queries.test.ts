@@ -211,9 +211,8 @@ describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
   test('leaves no row out that hides its kind, or whose role or database is gone', () => {
     const sessions = sessionQuestion.selects(major)[0] ?? '';
     expect(sessions).toContain('a.backend_type IS NULL');
-    const joins = withoutParentheses(sessions).match(/\w+ JOIN/g) ?? [];
-    expect(joins.length).toBeGreaterThan(0);
-    for (const join of joins) expect(join).toBe('LEFT JOIN');
+    // A join could lose rows; a subquery for a name cannot.
+    expect(withoutParentheses(sessions)).not.toMatch(/\bJOIN\b/);
   });
 
   test('asks for as many columns as a row is read from', () => {

@@ -211,7 +211,11 @@ test('disposing takes away the process, its sessions and its files', async () =>
   await server[Symbol.asyncDispose]();
 });
 
-test.runIf(process.getuid?.() === 0)('under root the server and its key belong to another user', async () => {
+const isRoot = process.getuid?.() === 0;
+if (!isRoot)
+  process.stderr.write('skipped: servers under root belong to another user: these tests do not run as root\n');
+
+test.runIf(isRoot)('under root the server and its key belong to another user', async () => {
   await using server = await startPostgres();
   const key = statSync(join(server.dataFolder, 'server.key'));
   expect(key.uid).not.toBe(0);

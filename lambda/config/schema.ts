@@ -1,0 +1,273 @@
+// The schema of the configuration file: every setting with its type, bounds, default and meaning.
+
+import * as z from 'zod';
+import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
+import { SEVERITIES } from '../model/severity.ts';
+
+const DEFAULT_PORT = 5432;
+
+const secretName = z
+  .string()
+  .min(1)
+  .max(2048)
+  .regex(
+    /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]+$/,
+    'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself',
+  )
+  .describe('Name or ARN of a Secrets Manager secret.');
+
+const filePath = z.string().min(1).max(4096);
+
+const caSource = z.union([
+  z
+    .literal('system')
+    .describe("Node's bundled public roots and the operating system's store (Neon and other public CAs)."),
+  z
+    .strictObject({
+      secret: secretName,
+      key: z.string().min(1).optional().describe('Field of a JSON secret that holds the PEM text.'),
+    })
+    .describe(
+      'A Secrets Manager secret holding one or many PEM certificates. At most 64 KiB: a regional RDS bundle fits, the global one does not.',
+    ),
+  z.strictObject({ file: filePath }).describe('A PEM file. Command line only.'),
+]);
+
+const ca = z
+  .union([caSource, z.array(caSource).min(1).max(8)])
+  .describe('The CAs that vouch for the server: one source, or several trusted together.');
+
+const clientCertificate = z
+  .union([
+    z
+      .strictObject({ secret: secretName })
+      .describe(
+        'A secret holding the PEM certificate chain and private key, as JSON (certificate, privateKey) or as one PEM text.',
+      ),
+    z.strictObject({ certificateFile: filePath, keyFile: filePath }).describe('PEM files. Command line only.'),
+  ])
+  .describe("The auditor's own certificate for mutual TLS.");
+
+const host = z
+  .string()
+  .max(253)
+  .regex(
+    // A name, or an IPv6 address: with one colon it would be a name and a port.
+    /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$/,
+    'must be a host name or an IP address, without a port',
+  );
+
+const timeoutSeconds = z
+  .number()
+  .int()
+  .min(1)
+  .max(600)
+  .describe('Seconds one target may take in all: secrets, connection, retries and queries.');
+
+const sslNegotiation = z
+  .enum(['postgres', 'direct'])
+  .describe('"direct" starts TLS without an SSLRequest; PostgreSQL 17 and newer.');
+
+const targetSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+      'must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit',
+    )
+    .describe('Unique name of the target, shown in alerts.'),
+  secret: secretName
+    .optional()
+    .describe('The secret that holds the credentials: RDS JSON, {"url": …}, or a bare connection string.'),
+  credentials: z
+    .union([
+      z.strictObject({
+        env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'),
+      }),
+      z.strictObject({ file: filePath }),
+    ])
+    .optional()
+    .describe(
+      'Instead of secret: an environment variable or a file holding a connection string or JSON. Command line only.',
+    ),
+  host: host.optional().describe('Wins over the host in the credentials.'),
+  port: z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe(`Wins over the port in the credentials; ${DEFAULT_PORT} when neither names one.`),
+  database: z.string().min(1).max(63).optional().describe('Wins over the database in the credentials.'),
+  tlsServerName: host.optional().describe("The name the server's certificate must carry, when it is not host."),
+  ca: ca.optional(),
+  clientCertificate: clientCertificate.optional(),
+  sslNegotiation: sslNegotiation.optional(),
+  timeoutSeconds: timeoutSeconds.optional(),
+  labels: z
+    .record(
+      z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
+      z.string().max(256),
+    )
+    .optional()
+    .describe('Free labels, e.g. the owning team.'),
+});
+
+const deploymentSchema = z.strictObject({
+  vpc: z
+    .strictObject({
+      vpcId: z.string().regex(/^vpc-[0-9a-f]{8,17}$/, 'must look like vpc-0123456789abcdef0'),
+      subnetIds: z.array(z.string().regex(/^subnet-[0-9a-f]{8,17}$/, 'must look like subnet-0123456789abcdef0')).min(1),
+      availabilityZones: z.array(z.string().min(1)).min(1).describe('The zone of each subnet, in the same order.'),
+      securityGroupIds: z
+        .array(z.string().regex(/^sg-[0-9a-f]{8,17}$/, 'must look like sg-0123456789abcdef0'))
+        .optional(),
+    })
+    .optional()
+    .describe('Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager and SNS.'),
+  reservedConcurrency: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('Reserved concurrency of the function. Unset by default: a new account refuses any reservation.'),
+  memoryMiB: z
+    .number()
+    .int()
+    .min(256)
+    .max(10240)
+    .default(1024)
+    .describe('Memory of the function, and with it its share of a processor.'),
+  timeoutMinutes: z
+    .number()
+    .int()
+    .min(1)
+    .max(15)
+    .default(5)
+    .describe('Minutes a run may take. Targets it leaves no time for are reported as not audited.'),
+  logRetentionDays: z
+    .union(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653].map(
+        (d) => z.literal(d),
+      ),
+    )
+    .default(90)
+    .describe('Days the log is kept: the evidence of what each run saw.'),
+  secretKmsKeyArns: z
+    .array(z.string().regex(/^arn:[\w-]+:kms:[\w-]*:\d{12}:.+$/, 'must be the ARN of a KMS key'))
+    .default([])
+    .describe('Customer-managed KMS keys that encrypt the secrets named in this file.'),
+  topicEncryption: z
+    .enum(['customer-managed', 'none'])
+    .default('customer-managed')
+    .describe(
+      'Encryption of the alert topic. "customer-managed" makes a KMS key (about a dollar a month) whose policy lets CloudWatch alarms publish; the AWS-managed key cannot.',
+    ),
+  completionWindowHours: z
+    .number()
+    .int()
+    .min(1)
+    .max(168)
+    .optional()
+    .describe(
+      'Hours without a completed run after which an alarm is raised. By default three intervals of a rate() schedule, 25 hours for a cron() one.',
+    ),
+});
+
+const policySchema = z.strictObject({
+  minTlsVersion: z
+    .enum(['TLSv1.2', 'TLSv1.3'])
+    .default('TLSv1.2')
+    .describe('A session below this is reported as deprecated.'),
+  preferredTlsVersion: z
+    .enum(['TLSv1.2', 'TLSv1.3'])
+    .default('TLSv1.3')
+    .describe('A session below this is reported as information.'),
+  cipherProfile: z
+    .enum(CIPHER_PROFILES)
+    .default('mozilla-intermediate')
+    .describe(
+      'Which cipher suites are strong enough: Mozilla Server Side TLS 5.7 (intermediate or modern), or NIST SP 800-52 Revision 2, section 3.3.1.1.',
+    ),
+  loopback: z
+    .enum(LOOPBACK_POLICIES)
+    .default('info')
+    .describe('Plaintext over loopback: reported as information, ignored, or judged like any network session.'),
+  certificateExpiryDays: z
+    .strictObject({
+      medium: z.number().int().min(1).max(825).default(30),
+      high: z.number().int().min(1).max(825).default(14),
+      critical: z.number().int().min(1).max(825).default(7),
+    })
+    .default({ medium: 30, high: 14, critical: 7 })
+    .describe('Days before the end of a certificate at which its finding becomes medium, high, critical.'),
+  clientCertificateRoles: z
+    .array(z.string().min(1).max(63))
+    .max(1000)
+    .default([])
+    .describe(
+      'Roles whose TLS sessions must show a client certificate (mutual TLS); * stands for any characters, e.g. "app_*". None by default.',
+    ),
+});
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  schedule: z
+    .string()
+    .regex(
+      /^(rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\(\S+ \S+ \S+ \S+ \S+ \S+\))$/,
+      'must be an EventBridge Scheduler expression such as rate(15 minutes) or cron(0 6 * * ? *)',
+    )
+    .default('rate(15 minutes)')
+    .describe('EventBridge Scheduler expression. Used by the deployment.'),
+  timezone: z
+    .string()
+    .refine(isTimeZone, 'must be an IANA time zone such as Europe/Berlin')
+    .default('UTC')
+    .describe('Time zone of a cron() schedule. Used by the deployment.'),
+  alerts: z
+    .strictObject({
+      email: z
+        .array(z.email('must be an email address'))
+        .default([])
+        .describe('Used by the deployment; each recipient confirms once.'),
+      slack: z
+        .array(
+          z.strictObject({
+            workspaceId: z.string().regex(/^T[A-Z0-9]{6,}$/, 'must be a Slack workspace id such as T0123ABCD'),
+            channelId: z.string().regex(/^[CG][A-Z0-9]{6,}$/, 'must be a Slack channel id such as C0123ABCD'),
+          }),
+        )
+        .default([])
+        .describe(
+          'Used by the deployment. Authorise the workspace once in Amazon Q Developer in chat applications before deploying.',
+        ),
+      minSeverity: z
+        .enum(SEVERITIES)
+        .default('medium')
+        .describe('Findings below this are in the report but send no alert.'),
+    })
+    .prefault({}),
+  defaults: z
+    .strictObject({
+      ca: ca.optional(),
+      sslNegotiation: sslNegotiation.default('postgres'),
+      timeoutSeconds: timeoutSeconds.default(20),
+    })
+    .prefault({})
+    .describe('What targets use that do not say otherwise.'),
+  policy: policySchema.prefault({}),
+  concurrency: z.number().int().min(1).max(256).default(32).describe('How many targets are audited at once.'),
+  deployment: deploymentSchema.prefault({}).describe('What cdk deploy builds. Not used by the command line.'),
+  targets: z.array(targetSchema).min(1).max(5000).describe('The PostgreSQL endpoints to audit.'),
+});
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
