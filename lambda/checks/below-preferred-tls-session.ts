@@ -2,9 +2,9 @@
 
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { checkSessions } from './session-check.ts';
-import { describeGroup } from './session-groups.ts';
-import { tlsOf, tlsVersions } from './session-tls.ts';
+import { checkSessions } from './sessions/session-check.ts';
+import { describeGroup } from './sessions/session-groups.ts';
+import { tlsOf, tlsVersions } from './sessions/session-tls.ts';
 
 export const belowPreferredTlsSession: Check = {
   id: 'below-preferred-tls-session',

@@ -2,7 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
-import { whatIsHidden } from './session-check.ts';
+import { whatIsHidden } from './sessions/session-check.ts';
 
 export const blindRole: Check = {
   id: 'blind-role',

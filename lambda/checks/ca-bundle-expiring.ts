@@ -5,8 +5,8 @@ import { isIdentityFailure } from '../model/failure.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Snapshot, TrustFacts } from '../model/snapshot.ts';
-import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './certificate-expiry.ts';
 import type { Check } from './check.ts';
+import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
 export const caBundleExpiring: Check = {
   id: 'ca-bundle-expiring',

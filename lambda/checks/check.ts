@@ -4,7 +4,7 @@ import type { Outcome } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Fleet } from './fleet.ts';
+import type { Fleet } from './shared/fleet.ts';
 
 export interface Check {
   /** Kebab-case; the name of the check's file. Stable: mutes and dashboards are written against it. */

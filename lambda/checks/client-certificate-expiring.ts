@@ -1,7 +1,7 @@
 // The certificate that the auditor itself shows to a target, when it ends soon.
 
-import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './certificate-expiry.ts';
 import type { Check } from './check.ts';
+import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
 export const clientCertificateExpiring: Check = {
   id: 'client-certificate-expiring',

@@ -4,7 +4,7 @@ import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { majorOf, readSetting } from './setting.ts';
+import { majorOf, readSetting } from './shared/setting.ts';
 
 /** The first version with `ssl_min_protocol_version`. */
 const SETTING_SINCE = 12;

@@ -5,9 +5,9 @@ import type { Finding, Outcome, Problem, Verdict } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { fingerprint } from './fingerprint.ts';
-import type { Fleet } from './fleet.ts';
 import { CHECKS } from './registry.ts';
+import { fingerprint } from './shared/fingerprint.ts';
+import type { Fleet } from './shared/fleet.ts';
 
 export interface Evaluation {
   readonly verdict: Verdict;

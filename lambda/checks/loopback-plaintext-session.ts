@@ -1,8 +1,8 @@
 // Unencrypted sessions that stay on the server's own host, as far as PostgreSQL can tell.
 
 import type { Check } from './check.ts';
-import { checkSessions } from './session-check.ts';
-import { describeGroup } from './session-groups.ts';
+import { checkSessions } from './sessions/session-check.ts';
+import { describeGroup } from './sessions/session-groups.ts';
 
 export const loopbackPlaintextSession: Check = {
   id: 'loopback-plaintext-session',

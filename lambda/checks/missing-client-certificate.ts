@@ -1,10 +1,10 @@
 // Sessions of roles that are to prove themselves by a client certificate, and did not show one.
 
 import type { Check } from './check.ts';
-import { namePattern } from './name-pattern.ts';
-import { checkSessions } from './session-check.ts';
-import { describeGroup } from './session-groups.ts';
-import { tlsOf, tlsVersions } from './session-tls.ts';
+import { namePattern } from './sessions/name-pattern.ts';
+import { checkSessions } from './sessions/session-check.ts';
+import { describeGroup } from './sessions/session-groups.ts';
+import { tlsOf, tlsVersions } from './sessions/session-tls.ts';
 
 export const missingClientCertificate: Check = {
   id: 'missing-client-certificate',

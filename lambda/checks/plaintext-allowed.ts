@@ -7,11 +7,11 @@ import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { isAmazonRds } from './amazon-rds.ts';
 import type { Check } from './check.ts';
-import { describePlace, hbaLine, tlsOnlyLine } from './hba-line.ts';
-import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba-match.ts';
-import { readSetting } from './setting.ts';
+import { describePlace, hbaLine, tlsOnlyLine } from './hba/hba-line.ts';
+import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
+import { isAmazonRds } from './shared/amazon-rds.ts';
+import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */
 export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {

@@ -2,8 +2,8 @@
 
 import type { Problem } from '../model/finding.ts';
 import type { Check } from './check.ts';
-import { checkSessions } from './session-check.ts';
-import { describeGroup, type SessionGroup } from './session-groups.ts';
+import { checkSessions } from './sessions/session-check.ts';
+import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
 
 export const plaintextSession: Check = {
   id: 'plaintext-session',

@@ -5,9 +5,9 @@ import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import type { Fleet, FleetMember } from './fleet.ts';
-import { checkSessions } from './session-check.ts';
-import { describeGroup } from './session-groups.ts';
+import { checkSessions } from './sessions/session-check.ts';
+import { describeGroup } from './sessions/session-groups.ts';
+import type { Fleet, FleetMember } from './shared/fleet.ts';
 
 export const replicaNotCovered: Check = {
   id: 'replica-not-covered',

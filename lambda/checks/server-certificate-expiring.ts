@@ -1,8 +1,8 @@
 // Certificates of the chain the server presents that end soon.
 
 import type { CertificateFacts } from '../model/certificate.ts';
-import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './certificate-expiry.ts';
 import type { Check } from './check.ts';
+import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
 export const serverCertificateExpiring: Check = {
   id: 'server-certificate-expiring',

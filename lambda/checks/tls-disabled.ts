@@ -2,7 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
-import { readSetting } from './setting.ts';
+import { readSetting } from './shared/setting.ts';
 
 export const tlsDisabled: Check = {
   id: 'tls-disabled',

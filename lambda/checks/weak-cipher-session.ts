@@ -4,10 +4,10 @@ import { cipherProfile as profileOf } from '../model/cipher-profile.ts';
 import type { CipherProfileName } from '../model/policy.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { weaknesses } from './cipher-strength.ts';
-import { checkSessions } from './session-check.ts';
-import { describeGroup } from './session-groups.ts';
-import { cipherSuites, tlsOf, tlsVersions } from './session-tls.ts';
+import { weaknesses } from './ciphers/cipher-strength.ts';
+import { checkSessions } from './sessions/session-check.ts';
+import { describeGroup } from './sessions/session-groups.ts';
+import { cipherSuites, tlsOf, tlsVersions } from './sessions/session-tls.ts';
 
 export const weakCipherSession: Check = {
   id: 'weak-cipher-session',

@@ -7,9 +7,9 @@ import type { CipherProfileName } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { type CipherListMeaning, readCipherList } from './cipher-list.ts';
-import { weaknesses } from './cipher-strength.ts';
-import { readSetting } from './setting.ts';
+import { type CipherListMeaning, readCipherList } from './ciphers/cipher-list.ts';
+import { weaknesses } from './ciphers/cipher-strength.ts';
+import { readSetting } from './shared/setting.ts';
 
 export const weakCiphersAllowed: Check = {
   id: 'weak-ciphers-allowed',

@@ -6,11 +6,11 @@ import type { HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { isAmazonRds } from './amazon-rds.ts';
 import type { Check } from './check.ts';
-import { describePlace, hbaLine } from './hba-line.ts';
-import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba-match.ts';
-import { readSetting } from './setting.ts';
+import { describePlace, hbaLine } from './hba/hba-line.ts';
+import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
+import { isAmazonRds } from './shared/amazon-rds.ts';
+import { readSetting } from './shared/setting.ts';
 
 const SET_ANEW =
   "then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";

@@ -11,7 +11,7 @@ import {
   parseBlock,
   prefixLength,
   TooIntricate,
-} from '../../lambda/checks/address-block.ts';
+} from '../../lambda/checks/hba/address-block.ts';
 
 /** 192.168.7.0/24, of which every address can be tried. */
 const SMALL = cidr('192.168.7.0/24');

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { readCipherList } from '../../lambda/checks/cipher-list.ts';
-import { CIPHER_SUITES } from '../../lambda/checks/cipher-suites.ts';
+import { readCipherList } from '../../lambda/checks/ciphers/cipher-list.ts';
+import { CIPHER_SUITES } from '../../lambda/checks/ciphers/cipher-suites.ts';
 import { suitesByOpenssl } from '../support/openssl-ciphers.ts';
 
 /** The names of the suites that this OpenSSL is built with, by their numbers. */

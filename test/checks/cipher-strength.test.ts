@@ -2,7 +2,7 @@
 
 import { createSecureContext, getCiphers } from 'node:tls';
 import { describe, expect, test } from 'vitest';
-import { weaknesses } from '../../lambda/checks/cipher-strength.ts';
+import { weaknesses } from '../../lambda/checks/ciphers/cipher-strength.ts';
 import { cipherProfile } from '../../lambda/model/cipher-profile.ts';
 import { CIPHER_PROFILES } from '../../lambda/model/policy.ts';
 

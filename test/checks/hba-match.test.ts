@@ -10,7 +10,7 @@ import {
   NETWORK_AND_LOOPBACK,
   type Opening,
   type Origin,
-} from '../../lambda/checks/hba-match.ts';
+} from '../../lambda/checks/hba/hba-match.ts';
 import { HBA_RULE_TYPES, type HbaFacts, type HbaPattern, type HbaRole, type HbaRule } from '../../lambda/model/hba.ts';
 
 interface Given {

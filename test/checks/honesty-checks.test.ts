@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
-import { type FleetMember, fleetOf } from '../../lambda/checks/fleet.ts';
 import { insecureOutboundLink } from '../../lambda/checks/insecure-outbound-link.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
+import { type FleetMember, fleetOf } from '../../lambda/checks/shared/fleet.ts';
 import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-upstream.ts';
 import { auroraQuestion } from '../../lambda/collect/aurora-query.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';

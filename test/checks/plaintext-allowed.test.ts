@@ -1,7 +1,7 @@
 // What is said of rules that let plaintext in, and what to write in their place.
 
 import { describe, expect, test } from 'vitest';
-import { hbaLine, tlsOnlyLine } from '../../lambda/checks/hba-line.ts';
+import { hbaLine, tlsOnlyLine } from '../../lambda/checks/hba/hba-line.ts';
 import { judgePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
 import type { Problem } from '../../lambda/model/finding.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';

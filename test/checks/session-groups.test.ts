@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clientNetworks } from '../../lambda/checks/client-networks.ts';
-import { fingerprint } from '../../lambda/checks/fingerprint.ts';
-import { fold } from '../../lambda/checks/fold.ts';
-import { describeGroup, groupSessions } from '../../lambda/checks/session-groups.ts';
+import { clientNetworks } from '../../lambda/checks/sessions/client-networks.ts';
+import { fold } from '../../lambda/checks/sessions/fold.ts';
+import { describeGroup, groupSessions } from '../../lambda/checks/sessions/session-groups.ts';
+import { fingerprint } from '../../lambda/checks/shared/fingerprint.ts';
 import { session } from '../support/snapshots.ts';
 
 describe('groups of sessions', () => {

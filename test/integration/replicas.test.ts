@@ -1,8 +1,8 @@
 // Standbys that no target audits, seen on real primaries.
 
 import { expect, test } from 'vitest';
-import { fleetOf } from '../../lambda/checks/fleet.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
+import { fleetOf } from '../../lambda/checks/shared/fleet.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { audit, rdsSecret } from '../support/collector.ts';
 import { describeEachMajor } from '../support/each-major.ts';

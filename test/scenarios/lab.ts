@@ -3,8 +3,8 @@
 import { chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
-import { fleetOf } from '../../lambda/checks/fleet.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
+import { fleetOf } from '../../lambda/checks/shared/fleet.ts';
 import type { Finding, Verdict } from '../../lambda/model/finding.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';

@@ -1,10 +1,10 @@
 // How soon a certificate ends, and how much that matters: the same for servers' certificates, CAs and our own.
 
-import type { CertificateFacts } from '../model/certificate.ts';
-import { displayText } from '../model/display.ts';
-import type { Problem } from '../model/finding.ts';
-import type { Policy } from '../model/policy.ts';
-import type { Severity } from '../model/severity.ts';
+import type { CertificateFacts } from '../../model/certificate.ts';
+import { displayText } from '../../model/display.ts';
+import type { Problem } from '../../model/finding.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { Severity } from '../../model/severity.ts';
 
 const MS_PER_DAY = 86_400_000;
 

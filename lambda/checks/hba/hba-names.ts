@@ -1,6 +1,6 @@
 // Whether the database and the role of a connection match those of a rule of pg_hba.conf, as hba.c decides it.
 
-import type { HbaFacts, HbaRole } from '../model/hba.ts';
+import type { HbaFacts, HbaRole } from '../../model/hba.ts';
 
 /** `maybe` where the view has lost what would tell. */
 export type Match = 'yes' | 'maybe' | 'no';

@@ -1,9 +1,9 @@
 // A setting of the server, or why it is not known.
 
-import { displayText } from '../model/display.ts';
-import { known, type Observed, unknown } from '../model/observed.ts';
-import type { SettingName } from '../model/posture.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import { displayText } from '../../model/display.ts';
+import { known, type Observed, unknown } from '../../model/observed.ts';
+import type { SettingName } from '../../model/posture.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
 /** Shown to every login, so that their absence means that the server has none. */
 const PUBLIC: readonly SettingName[] = ['ssl', 'password_encryption', 'rds.force_ssl'];

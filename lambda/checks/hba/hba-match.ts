@@ -1,7 +1,7 @@
 // Which rules of pg_hba.conf let connections in, by the order in which PostgreSQL tries them: the first that matches
 // a connection decides, whatever it says.
 
-import type { HbaFacts, HbaRule, HbaRuleType } from '../model/hba.ts';
+import type { HbaFacts, HbaRule, HbaRuleType } from '../../model/hba.ts';
 import {
   type AddressBlock,
   addressIn,

@@ -1,8 +1,8 @@
 // Sessions grouped by what a person would fix: one client of one role in one database, however often it connects.
 
-import { displayText } from '../model/display.ts';
-import type { Problem } from '../model/finding.ts';
-import type { Session } from '../model/snapshot.ts';
+import { displayText } from '../../model/display.ts';
+import type { Problem } from '../../model/finding.ts';
+import type { Session } from '../../model/snapshot.ts';
 import { clientNetworks } from './client-networks.ts';
 import { fold } from './fold.ts';
 

@@ -1,7 +1,7 @@
 // How strong a cipher suite is, by the name OpenSSL gives it.
 
-import { cipherProfile } from '../model/cipher-profile.ts';
-import type { CipherProfileName } from '../model/policy.ts';
+import { cipherProfile } from '../../model/cipher-profile.ts';
+import type { CipherProfileName } from '../../model/policy.ts';
 
 /** Fewer than this can be searched (NIST SP 800-131A revision 2). */
 const MIN_BITS = 128;

@@ -1,7 +1,7 @@
 // What every check of sessions does alike: sessions in, outcome out, and never a pass over what could not be seen.
 
-import type { Outcome, Problem } from '../model/finding.ts';
-import type { Session, Snapshot } from '../model/snapshot.ts';
+import type { Outcome, Problem } from '../../model/finding.ts';
+import type { Session, Snapshot } from '../../model/snapshot.ts';
 import { ofProvider } from './provider-roles.ts';
 import { groupSessions, type SessionGroup } from './session-groups.ts';
 

@@ -1,6 +1,6 @@
 // What a check of one target may know of the others: where they are, and which of them are standbys.
 
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
 export interface FleetMember {
   /** The target's name. */

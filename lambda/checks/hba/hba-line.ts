@@ -1,6 +1,6 @@
 // Rules of pg_hba.conf as lines of it again.
 
-import type { HbaPlace, HbaRule, HbaRuleType } from '../model/hba.ts';
+import type { HbaPlace, HbaRule, HbaRuleType } from '../../model/hba.ts';
 import { parseBlock, prefixLength } from './address-block.ts';
 
 /**

@@ -1,8 +1,8 @@
 // The identity by which a finding is recognised from run to run.
 
 import { createHash } from 'node:crypto';
-import type { Problem } from '../model/finding.ts';
-import { fold } from './fold.ts';
+import type { Problem } from '../../model/finding.ts';
+import { fold } from '../sessions/fold.ts';
 
 /**
  * 16 hexadecimal characters, built from what a person would fix: check, target, role, database, application with runs of

@@ -1,8 +1,8 @@
 // The roles by which providers run their own sessions on the databases they host.
 
-import { displayText } from '../model/display.ts';
-import type { Problem } from '../model/finding.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import { displayText } from '../../model/display.ts';
+import type { Problem } from '../../model/finding.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
 interface Provider {
   readonly name: string;

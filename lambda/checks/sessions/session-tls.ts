@@ -1,7 +1,7 @@
 // What the TLS facts of a group of sessions are, for evidence.
 
-import { displayText } from '../model/display.ts';
-import type { Session, SessionTls } from '../model/snapshot.ts';
+import { displayText } from '../../model/display.ts';
+import type { Session, SessionTls } from '../../model/snapshot.ts';
 import type { SessionGroup } from './session-groups.ts';
 
 /** Whether the session is encrypted by TLS, and its facts fit. */

@@ -1,6 +1,6 @@
 // All connections there can be, in as few as tell them apart: to one file, thousands of roles and databases are a handful.
 
-import type { HbaRole, HbaRule } from '../model/hba.ts';
+import type { HbaRole, HbaRule } from '../../model/hba.ts';
 import { type Effort, spend } from './address-block.ts';
 import {
   both,

@@ -1,6 +1,6 @@
 // Whether a server is Amazon RDS or Aurora, as far as that is proven.
 
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 
 /** Where Amazon's own certificate authorities alone vouch for names. */
 const DOMAINS = /\.rds\.amazonaws\.com(\.cn)?\.?$/i;
