@@ -37,8 +37,10 @@ export function network(scope: Construct, given: Network, deployment: Config['de
   return {
     vpc: Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds }),
     // The groups' rules are their owner's: nothing is added to them here.
-    securityGroups: securityGroupIds?.map((groupId) =>
-      SecurityGroup.fromSecurityGroupId(scope, groupId, groupId, { mutable: false }),
-    ),
+    securityGroups:
+      securityGroupIds &&
+      [...new Set(securityGroupIds)].map((groupId) =>
+        SecurityGroup.fromSecurityGroupId(scope, groupId, groupId, { mutable: false }),
+      ),
   };
 }
