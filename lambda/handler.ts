@@ -1,6 +1,5 @@
 // Composition root of the Lambda function: environment and event in, report out, alert and metrics on the way.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
@@ -11,6 +10,7 @@ import type { Collector } from './collect/snapshot.ts';
 import { createSourceReader } from './collect/sources.ts';
 import { createTrustStore } from './collect/trust.ts';
 import { type Config, parseConfig } from './config.ts';
+import { readConfigDocument } from './config-file.ts';
 import { recordRun } from './deliver/metrics.ts';
 import { publish, snsClient } from './deliver/publish.ts';
 import { parseEvent, type RunRequest } from './event.ts';
@@ -44,7 +44,7 @@ const sns = snsClient();
  * Audits, and publishes an alert when there is something to tell.
  *
  * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
- * @throws ConfigError, EventError, PublishError
+ * @throws ConfigFileError, ConfigError, EventError, PublishError
  */
 export async function handler(event: unknown, context: InvocationContext): Promise<Report> {
   logger.appendKeys({ requestId: context.awsRequestId });
@@ -57,7 +57,7 @@ export async function handler(event: unknown, context: InvocationContext): Promi
 }
 
 async function run(event: unknown, context: InvocationContext): Promise<Report> {
-  const config = await readConfig();
+  const config = readConfig();
   const request = parseEvent(
     event,
     config.targets.map(({ name }) => name),
@@ -78,8 +78,14 @@ async function run(event: unknown, context: InvocationContext): Promise<Report> 
     { collector: collectorFor(targets), deadline, everyTarget },
   );
   logReport(report);
-  await alert(report, config, request);
-  recordRun(metrics, { report, everyTarget: everyTarget && request.notify });
+  let told = false;
+  try {
+    await alert(report, config, request);
+    told = true;
+  } finally {
+    // What was seen counts also when nobody could be told of it; the run does not.
+    recordRun(metrics, { report, everyTarget: everyTarget && request.notify, completed: told });
+  }
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
 }
 
@@ -88,9 +94,13 @@ function pick({ targets }: Config, names: readonly string[]): Config['targets'] 
   return targets.filter(({ name }) => wanted.has(name));
 }
 
-async function readConfig(): Promise<Config> {
+function readConfig(): Config {
   const file = process.env.AUDITOR_CONFIG_FILE ?? join(import.meta.dirname, CONFIG_FILE);
-  return parseConfig(JSON.parse(await readFile(file, 'utf8')), { source: file, use: 'deployment' });
+  const document = readConfigDocument(file, {
+    shownAs: file,
+    whenMissing: 'deploy again, or correct AUDITOR_CONFIG_FILE',
+  });
+  return parseConfig(document, { source: file, use: 'deployment' });
 }
 
 /** New for every run: a secret that changed since the last one is seen. The SDK's clients live on. */
@@ -103,9 +113,20 @@ function collectorFor(targets: Config['targets']): Collector {
 
 /** Secrets whose ARN only the deployment knows: AUDITOR_SECRET_ARNS maps their names in the configuration to it. */
 function byReference(store: SecretStore): SecretStore {
-  const arns = JSON.parse(process.env.AUDITOR_SECRET_ARNS ?? '{}') as Readonly<Record<string, string>>;
-  const arnOf = (id: string): string => arns[id] ?? id;
+  const arns = secretArns();
+  const arnOf = (id: string): string => arns.get(id) ?? id;
   return { get: (id) => store.get(arnOf(id)), refresh: (id) => store.refresh(arnOf(id)) };
+}
+
+function secretArns(): ReadonlyMap<string, string> {
+  const { AUDITOR_SECRET_ARNS } = process.env;
+  if (!AUDITOR_SECRET_ARNS) return new Map();
+  try {
+    return new Map(Object.entries(JSON.parse(AUDITOR_SECRET_ARNS) as Record<string, string>));
+  } catch {
+    // The parser's message quotes the text.
+    throw new Error('AUDITOR_SECRET_ARNS is not a JSON object of names of secrets to ARNs: the deployment sets it');
+  }
 }
 
 async function alert(report: Report, { alerts }: Config, { notify }: RunRequest): Promise<void> {

@@ -133,7 +133,7 @@ export class AuditorFunction extends Construct {
     return {
       // One file with everything in it, AWS SDK included: what the tests ran is what Lambda runs, whatever SDK version the
       // runtime brings. CommonJS loads about 8 ms (15 %) faster than ESM with pg inside; packages' ESM sources, because
-      // esbuild drops what is not used of them (570 KB instead of 740 KB).
+      // esbuild drops what is not used of them, about a quarter.
       format: OutputFormat.CJS,
       target: 'node24',
       mainFields: ['module', 'main'],

@@ -1,5 +1,6 @@
 // The network the function runs in: the embedder's own VPC, or the one the configuration names.
 
+import { Annotations } from 'aws-cdk-lib';
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, Vpc } from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config.ts';
@@ -34,11 +35,18 @@ export function network(scope: Construct, given: Network, deployment: Config['de
     return { vpc: given.vpc, vpcSubnets: given.vpcSubnets, securityGroups: given.securityGroups };
   }
   const { vpcId, subnetIds, availabilityZones, securityGroupIds } = deployment.vpc;
+  const vpc = Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds });
+  Annotations.of(vpc).acknowledgeWarning(
+    '@aws-cdk/aws-ec2:noSubnetRouteTableId',
+    'A function is put into subnets by their ids; nobody asks for their route tables.',
+  );
   return {
-    vpc: Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds }),
+    vpc,
     // The groups' rules are their owner's: nothing is added to them here.
-    securityGroups: securityGroupIds?.map((groupId) =>
-      SecurityGroup.fromSecurityGroupId(scope, groupId, groupId, { mutable: false }),
-    ),
+    securityGroups:
+      securityGroupIds &&
+      [...new Set(securityGroupIds)].map((groupId) =>
+        SecurityGroup.fromSecurityGroupId(scope, groupId, groupId, { mutable: false }),
+      ),
   };
 }

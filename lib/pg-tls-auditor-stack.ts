@@ -43,10 +43,11 @@ export class PgTlsAuditorStack extends Stack {
     new CfnOutput(this, 'TopicArn', { value: topicArn, description: 'Subscribe here to receive the alerts' });
     new CfnOutput(this, 'FunctionName', { value: functionName });
     new CfnOutput(this, 'InvokeCommand', {
-      description: 'Sends a test alert to every subscriber; with {} as the payload it audits every target now',
+      description:
+        'Sends a test alert to every subscriber, and audits every target without telling; {} as the payload tells',
       value: Fn.sub(
         // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills these in.
-        'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true}\' /dev/stdout',
+        'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
         { Name: functionName },
       ),
     });

@@ -121,6 +121,22 @@ describe('a configuration', () => {
     expect(parse({ targets: [{ name: 'a', secret }] }).targets[0]?.credentials).toEqual({ secret });
   });
 
+  test.each([
+    ['schedule', 'cron(0 6 * * * *)'],
+    ['schedule', 'cron(0 6 ? * ? *)'],
+    ['timezone', '+05:30'],
+    ['timezone', 'europe/berlin'],
+  ])('refuses %s %s, which EventBridge Scheduler would', (setting, value) => {
+    expect(refusal({ [setting]: value, targets: [TARGET] })).toContain(`${setting}: must be`);
+  });
+
+  test.each(['cron(0 6 * * ? *)', 'cron(0/15 * ? * MON-FRI *)', 'cron(0 8 1 * ? *)', 'rate(1 hour)'])(
+    'takes %s for a schedule',
+    (schedule) => {
+      expect(parse({ schedule, targets: [TARGET] }).schedule).toBe(schedule);
+    },
+  );
+
   test.each(['db.example.com:5432', 'postgres://db', 'db/orders', '[::1]', '-db', ''])(
     'refuses %j for a host',
     (host) => {
@@ -194,12 +210,14 @@ describe('what is wrong', () => {
   test('is told of rules that span settings even when others are wrong elsewhere', () => {
     const message = refusal({
       policy: { minTlsVersion: 'TLSv1.3', preferredTlsVersion: 'TLSv1.2' },
+      alerts: { slack: ['T0123ABCD', 'T9999ABCD'].map((workspaceId) => ({ workspaceId, channelId: 'C0123ABCD' })) },
       deployment: { vpc: { vpcId: 'vpc-1', subnetIds: ['subnet-0123456789abcdef0'], availabilityZones: ['a', 'b'] } },
       targets: [TARGET, TARGET],
     });
     expect(message).toContain('policy.preferredTlsVersion: must not be below minTlsVersion (TLSv1.3)');
     expect(message).toContain('deployment.vpc.vpcId');
     expect(message).toContain('deployment.vpc.availabilityZones: must name one zone for each of the 1 subnets, got 2');
+    expect(message).toContain('alerts.slack[1].channelId: must be unique, but "C0123ABCD" is named before');
     expect(message).toContain('targets[1].name: must be unique, but targets[0] is named "orders" too');
   });
 
@@ -222,6 +240,7 @@ describe('what is wrong', () => {
         { name: `postgres://u:${canary}@h`, secret: `host=h password=${canary}` },
         { name: 'x', secret: `-----BEGIN PRIVATE KEY-----${canary}` },
         { name: 'y', secret: { password: canary }, host: `postgres://u:${canary}@h` },
+        { name: 'z', secret: `${canary} with a space`, ca: { secret: `${canary}#` } },
       ],
     });
     expect(message).not.toContain(canary);

@@ -37,7 +37,12 @@ const URL_KEYS = [
   'database_url',
 ] as const;
 
-const optionalText = z.string().min(1).optional();
+/** Some tools write null for what they leave out. */
+const optionalText = z
+  .string()
+  .min(1)
+  .nullish()
+  .transform((text) => text ?? undefined);
 
 const jsonSecret = z.object({
   host: optionalText,

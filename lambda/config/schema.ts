@@ -171,7 +171,7 @@ const deploymentSchema = z.strictObject({
     .max(168)
     .optional()
     .describe(
-      'Hours without a completed run after which an alarm is raised. By default three intervals of a rate() schedule, 25 hours for a cron() one.',
+      'Hours without a completed run after which an alarm is raised. By default three intervals of a rate() schedule, 25 hours for a cron() one; required for a cron() that skips days.',
     ),
 });
 
@@ -216,7 +216,8 @@ export const configSchema = z.strictObject({
   schedule: z
     .string()
     .regex(
-      /^(rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\(\S+ \S+ \S+ \S+ \S+ \S+\))$/,
+      // Of the two fields for days one is ? (EventBridge Scheduler User Guide, "Schedule types").
+      /^(rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\([\d*,/-]+ [\d*,/-]+ (\? [\w*,/-]+ [\w*,/#-]+|[\w*,/-]+ [\w*,/-]+ \?) [\d*,/-]+\))$/,
       'must be an EventBridge Scheduler expression such as rate(15 minutes) or cron(0 6 * * ? *)',
     )
     .default('rate(15 minutes)')
@@ -264,6 +265,8 @@ export const configSchema = z.strictObject({
 });
 
 function isTimeZone(name: string): boolean {
+  // Intl also takes offsets, and names in any case; Scheduler does not.
+  if (!/^[A-Z]/.test(name)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;

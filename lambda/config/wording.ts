@@ -9,7 +9,7 @@ type Issue = z.core.$ZodIssue;
 /** Says a schema's complaint the way the rest of the project says errors: what is allowed, and the value given. */
 export function describeIssue(issue: Issue): ConfigProblem[] {
   const path = formatPath(issue.path);
-  const got = issue.input === undefined ? '' : `, got ${showValue(issue.input)}`;
+  const got = issue.input === undefined ? '' : `, got ${showValue(issue.input, issue.path.at(-1))}`;
   const problem = (message: string): ConfigProblem[] => [{ path, message }];
   switch (issue.code) {
     case 'unrecognized_keys': {
@@ -48,9 +48,10 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
 }
 
 /** A value as an error may show it: short, and never what could be a secret put in the wrong place. */
-function showValue(value: unknown): string {
+function showValue(value: unknown, setting: PropertyKey | undefined): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  if (typeof value === 'string' && /:\/\/|-----BEGIN|password/i.test(value))
+  // Where the name of a secret belongs, people paste the secret.
+  if (typeof value === 'string' && (setting === 'secret' || /:\/\/|-----BEGIN|password/i.test(value)))
     return 'a text that may hold a secret (not shown)';
   const text = JSON.stringify(value);
   return text.length <= 80 ? text : `${text.slice(0, 79)}…`;

@@ -8,16 +8,18 @@ export interface RunMetrics {
   readonly report: Report;
   /** Whether the run was over every target, as the schedule asks for: only then do the alarms' metrics count it. */
   readonly everyTarget: boolean;
+  /** Whether it told whom it had to tell. */
+  readonly completed: boolean;
 }
 
-/** Adds and flushes the metrics of a run that is over and has told whom it had to tell. */
-export function recordRun(metrics: Metrics, { report, everyTarget }: RunMetrics): void {
+/** Adds and flushes the metrics of a run that is over. */
+export function recordRun(metrics: Metrics, { report, everyTarget, completed }: RunMetrics): void {
   const targets = targetsByVerdict(report);
   const findings = countBySeverity(report.findings);
   const count = (name: string, value: number): void => void metrics.addMetric(name, MetricUnit.Count, value);
   if (everyTarget) {
     // Read by alarms (lib/alarms.ts): also when 0, which ends an alarm.
-    count('RunsCompleted', 1);
+    if (completed) count('RunsCompleted', 1);
     count('TargetsNotAudited', targets['not-audited'].length);
   }
   count('TargetsAudited', report.targets.length - targets['not-audited'].length);

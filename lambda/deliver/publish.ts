@@ -15,7 +15,8 @@ export class PublishError extends Error {
 /** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
 export function snsClient(): SNSClient {
   return new SNSClient({
-    maxAttempts: 5,
+    // With the SDK's back-off about six seconds: an alert that is lost now is told an interval later.
+    maxAttempts: 7,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
   });
 }

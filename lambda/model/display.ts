@@ -4,16 +4,20 @@
  * What must not reach a terminal, a log or a message raw: control, format, surrogate, private-use and unassigned
  * characters, line and paragraph separators, and whatever else Unicode draws as nothing.
  */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|\p{M}{5}|^\p{M}|:\/\//u;
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|\p{M}{5}|^\p{M}|:\/\/|<(?=[!@#])/u;
 
 /**
  * An emoji keeps the joiners and selectors it is made of. A fifth combining mark in a row would be drawn over the lines
  * around it, one at the start over what stands before the name.
  */
-const ESCAPED = /\p{RGI_Emoji}|[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?<=\p{M}{4})\p{M}|^\p{M}|:\/\//gv;
+const ESCAPED =
+  /\p{RGI_Emoji}|[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?<=\p{M}{4})\p{M}|^\p{M}|:\/\/|<(?=[!@#])/gv;
 const EMOJI_FIRST = /^\p{RGI_Emoji}/v;
 
 const PLAIN = /^[\x20-\x7e]*$/;
+
+/** What mail clients and chats make links of, and mentions of people and channels. */
+const MARKUP = /:\/\/|<[!@#]/;
 
 /** An escape that a cut left without its closing brace. */
 const OPEN_ESCAPE = /\\(?:u(?:\{[0-9a-f]*)?)?$/;
@@ -26,15 +30,15 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /**
  * `raw` as one line that shows what it holds and does nothing: unsafe characters become `\u{1b}`, `://` becomes `[:]//`
- * so that no mail client or chat makes a link of it, and what is longer than `maxLength` ends in `…`, never within an
+ * so that no mail client or chat makes a link of it, the `<` of `<!channel>` becomes `\u{3c}`, and what is longer than `maxLength` ends in `…`, never within an
  * emoji, an accented letter or an escape. Showing it twice changes nothing more. An empty string stays empty.
  *
- * It is not quoting: markup of the place it goes to (Slack, HTML) is the renderer's matter.
+ * It is not quoting: other markup of the place it goes to (Slack, HTML) is the renderer's matter.
  *
  * @param maxLength - UTF-16 code units of the result, at most; 1 or more.
  */
 export function displayText(raw: string, maxLength = 64): string {
-  if (raw.length <= maxLength && PLAIN.test(raw) && !raw.includes('://')) return raw;
+  if (raw.length <= maxLength && PLAIN.test(raw) && !MARKUP.test(raw)) return raw;
   // Escaping never shortens, so nothing past this can be part of the result.
   const start = raw.slice(0, maxLength + MARGIN);
   const text = UNSAFE.test(start) ? start.replace(ESCAPED, shown) : start;

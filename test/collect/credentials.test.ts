@@ -131,7 +131,7 @@ describe('refused', () => {
     ['an empty host', rds({ host: '' }), /empty or of the wrong type: host$/],
     ['an empty user', rds({ username: '' }), /: username$/],
     ['a host that is a number', rds({ host: 1 }), /: host$/],
-    ['a user that is null', rds({ username: null }), /: username$/],
+    ['a user that is null', rds({ username: null }), /names no user/],
     ['a password that is a number', rds({ password: 7 }), /: password$/],
     ['a password in a list', rds({ password: [CANARY] }), /: password$/],
     ['several at once', { host: 1, username: 2, password: { CANARY } }, /: host, username, password$/],

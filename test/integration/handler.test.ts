@@ -274,6 +274,21 @@ describe('secrets', () => {
     expect(report.targets[0]?.verdict).toBe('clean');
   });
 
+  test.each(['constructor', '__proto__', 'toString'])('may be named %s, like any other', async (name) => {
+    aws.setSecret(name, rdsSecret(server, 'tls_auditor'));
+    await configure({ targets: [{ name: 'orders', secret: name }] });
+    expect((await invoke()).report.targets[0]?.verdict).toBe('clean');
+  });
+
+  test.each(['{broken canary-Xq7', 'null', '[]x'])(
+    'with %j for their ARNs fail the run, and the text is not quoted',
+    async (text) => {
+      vi.stubEnv('AUDITOR_SECRET_ARNS', text);
+      await configure();
+      await expect(invoke()).rejects.toThrow(/^AUDITOR_SECRET_ARNS is not a JSON object/);
+    },
+  );
+
   test('survive throttling and a server error of Secrets Manager', async () => {
     aws.failNext('BatchGetSecretValue', { code: 'ThrottlingException' });
     aws.failNext('BatchGetSecretValue', { code: 'InternalServiceError', status: 500 });
@@ -361,6 +376,7 @@ test('hostile application names reach no message, log or report raw', async () =
   expect(report.findings).toHaveLength(names.length);
   const [message] = aws.published;
   const card = message === undefined ? '' : bodyFor(message, 'https');
+  expect(output).not.toContain('<!channel>');
   expect(card).not.toContain('<!channel>');
   expect(card).not.toContain('https://evil.example');
   expect(message && bodyFor(message, 'email')).not.toMatch(/[^\P{Cc}\n]/u);
@@ -369,6 +385,13 @@ test('hostile application names reach no message, log or report raw', async () =
 });
 
 describe('a configuration', () => {
+  test('that is broken or missing is named by its file, and not quoted', async () => {
+    await writeFile(join(folder, 'auditor.config.json'), '{"targets": [ canary-Xq7');
+    await expect(invoke()).rejects.toThrow(/auditor\.config\.json is not JSON: look at line 1, column \d+/);
+    vi.stubEnv('AUDITOR_CONFIG_FILE', join(folder, 'nowhere.json'));
+    await expect(invoke()).rejects.toThrow(/nowhere\.json can't be read \(ENOENT\): deploy again/);
+  });
+
   test('that is wrong fails the run with every problem, before anything is read', async () => {
     await configure({ targets: [{ name: 'a b', secret: 'x' }, { name: 'b' }] });
     await expect(invoke()).rejects.toThrow(/targets\[0\]\.name[\s\S]*targets\[1\]/);

@@ -11,7 +11,7 @@ const anyText = fc.oneof(
   // Raw UTF-16, lone surrogates included.
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 200 }).map((units) => String.fromCharCode(...units)),
   fc
-    .array(fc.constantFrom(FAMILY, '\u001b[31m', '\n', '://', 'e\u0301', '\u202e', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'a', '\\', '\u0301'), {
+    .array(fc.constantFrom(FAMILY, '\u001b[31m', '\n', '://', '<!', 'e\u0301', '\u202e', '🏴󠁧󠁢󠁥󠁮󠁧󠁿', 'a', '\\', '\u0301'), {
       maxLength: 60,
     })
     .map((parts) => parts.join('')),
@@ -33,6 +33,7 @@ describe('displayText', () => {
   });
 
   it.each([
+    ['a mention of a channel', '<!channel> <@U1> <#C1>', '\\u{3c}!channel> \\u{3c}@U1> \\u{3c}#C1>'],
     ['an ANSI escape', '\u001b[2Jx', '\\u{1b}[2Jx'],
     ['line ends', 'a\r\nb', 'a\\u{d}\\u{a}b'],
     ['a C1 control', '\u009b31m', '\\u{9b}31m'],
