@@ -5,6 +5,7 @@ import type { SecretStore } from '../lambda/collect/secrets.ts';
 import type { Collector } from '../lambda/collect/snapshot.ts';
 import { createSourceReader } from '../lambda/collect/sources.ts';
 import { createTrustStore } from '../lambda/collect/trust.ts';
+import { systemClock } from '../lambda/model/clock.ts';
 import type { PostgresServer } from '../test/support/postgres.ts';
 import type { Row } from './measure.ts';
 
@@ -32,5 +33,5 @@ export function caOf({ ca }: PostgresServer): string {
 /** What the audits of one run share, new as in every run. */
 export function newCollector(secrets: SecretStore): Collector {
   const sources = createSourceReader(secrets, {});
-  return { sources, trust: createTrustStore(sources) };
+  return { sources, trust: createTrustStore(sources), clock: systemClock };
 }

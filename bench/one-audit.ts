@@ -45,9 +45,9 @@ function auditOf(server: PostgresServer, port: number): () => Promise<void> {
   const get: SecretStore['get'] = async (id) => values.get(id) ?? '';
   const deadline = new AbortController().signal;
   return async () => {
-    const report = await auditTargets(CONFIG, { collector: newCollector({ get, refresh: get }), deadline });
-    const { error, verdict } = report.targets[0] ?? {};
-    if (verdict !== 'clean') throw new Error(`the audit came out as ${verdict}: ${error?.message}`);
+    const { audited } = await auditTargets(CONFIG, { collector: newCollector({ get, refresh: get }), deadline });
+    const { snapshot, verdict } = audited[0] ?? {};
+    if (verdict !== 'clean') throw new Error(`the audit came out as ${verdict}: ${snapshot?.failure?.message}`);
   };
 }
 

@@ -68,7 +68,7 @@ async function audit(): Promise<void> {
   const secrets = createSecretStore(secretsManagerClients());
   prefetchSecrets(CONFIG.targets, secrets);
   const deadline = new AbortController().signal;
-  const { targets } = await auditTargets(CONFIG, { collector: newCollector(secrets), deadline });
-  const missed = targets.find(({ verdict }) => verdict === 'not-audited');
-  if (missed !== undefined) throw new Error(`${missed.name} was not audited: ${missed.error?.message}`);
+  const { audited } = await auditTargets(CONFIG, { collector: newCollector(secrets), deadline });
+  const missed = audited.find(({ verdict }) => verdict === 'not-audited')?.snapshot;
+  if (missed !== undefined) throw new Error(`${missed.target.name} was not audited: ${missed.failure?.message}`);
 }

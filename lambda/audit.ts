@@ -1,4 +1,4 @@
-// Targets in, report out: all of them, at most so many at once, each with its own deadline, none at another's cost.
+// Targets in, snapshots with what the checks make of them out: all of them, at most so many at once, each with its own deadline, none at another's cost.
 
 import pMap from 'p-map';
 import { evaluate } from './checks/evaluate.ts';
@@ -7,8 +7,7 @@ import { fleetOf } from './checks/shared/fleet.ts';
 import { type Collector, notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config.ts';
 import type { Snapshot } from './model/snapshot.ts';
-import { type AuditedTarget, buildReport } from './report/build-report.ts';
-import type { Report } from './report/schema.ts';
+import type { AuditedTarget, Run } from './report/build-report.ts';
 
 export interface AuditOptions {
   readonly collector: Collector;
@@ -24,18 +23,18 @@ export interface AuditOptions {
   }) => void;
 }
 
-/** Audits every target of the configuration. Never throws for the sake of a target: the report says what went wrong. */
+/** Audits every target of the configuration. Never throws for the sake of a target: its snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
   { collector, deadline, everyTarget = false, onTarget }: AuditOptions,
-): Promise<Report> {
-  const startedAt = new Date().toISOString();
+): Promise<Run> {
+  const startedAt = collector.clock().toISOString();
   let done = 0;
   const snapshots = await pMap(
     targets,
     async (target): Promise<Snapshot> => {
       const snapshot = deadline.aborted
-        ? notStarted(target, deadline)
+        ? notStarted(target, collector, deadline)
         : await takeSnapshot(target, collector, deadline);
       done += 1;
       onTarget?.({ snapshot, done, total: targets.length });
@@ -47,5 +46,5 @@ export async function auditTargets(
   const audited = snapshots.map(
     (snapshot): AuditedTarget => ({ snapshot, ...evaluate(snapshot, policy, CHECKS, fleet) }),
   );
-  return buildReport({ startedAt, finishedAt: new Date().toISOString(), policy, audited });
+  return { startedAt, finishedAt: collector.clock().toISOString(), policy, audited };
 }

@@ -5,6 +5,7 @@ import type { ConfigProblem } from './config/problem.ts';
 import { crossFieldProblems, localSources } from './config/rules.ts';
 import { configSchema } from './config/schema.ts';
 import { describeIssue } from './config/wording.ts';
+import type { Mute } from './model/mute.ts';
 import type { Policy } from './model/policy.ts';
 import type { Severity } from './model/severity.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from './model/target.ts';
@@ -16,6 +17,8 @@ export type ConfigInput = z.input<typeof configSchema>;
 
 type Parsed = z.output<typeof configSchema>;
 
+const MS_PER_DAY = 86_400_000;
+
 /** The configuration with every default filled in. Plain, readonly, serialisable. */
 export interface Config {
   readonly schedule: string;
@@ -25,11 +28,33 @@ export interface Config {
     readonly slack: readonly { readonly workspaceId: string; readonly channelId: string }[];
     /** Findings below this send no alert. */
     readonly minSeverity: Severity;
+    /** 0: nobody is reminded. */
+    readonly reminderHours: number;
+    readonly quietHours: number;
+    readonly routes: readonly Route[];
   };
+  readonly mutes: readonly Mute[];
   readonly policy: Policy;
   readonly concurrency: number;
   readonly deployment: Readonly<Parsed['deployment']>;
   readonly targets: readonly Target[];
+}
+
+/** Who else is told, of which targets. */
+export interface Route {
+  /** Unique in the configuration. */
+  readonly name: string;
+  /** Patterns of target names; undefined: any. */
+  readonly targets?: readonly string[] | undefined;
+  /** All of them must be on a target; undefined: none need be. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly minSeverity: Severity;
+  readonly email: readonly string[];
+  readonly slack: readonly { readonly workspaceId: string; readonly channelId: string }[];
+  readonly https: readonly string[];
+  /** ARNs. */
+  readonly sqs: readonly string[];
+  readonly lambda: readonly string[];
 }
 
 /** A configuration that can't be used. `message` lists every problem, one a line. */
@@ -94,7 +119,25 @@ function toConfig(parsed: Parsed): Config {
       labels: target.labels ?? {},
     };
   });
-  return { schedule, timezone, alerts, policy, concurrency, deployment, targets };
+  return {
+    schedule,
+    timezone,
+    alerts: {
+      ...alerts,
+      routes: alerts.routes.map((route) => ({ ...route, minSeverity: route.minSeverity ?? alerts.minSeverity })),
+    },
+    mutes: parsed.mutes.map(toMute),
+    policy,
+    concurrency,
+    deployment,
+    targets,
+  };
+}
+
+function toMute({ reason, owner, expires, ...match }: Parsed['mutes'][number]): Mute {
+  // A day is muted to its end.
+  const end = /^\d{4}-\d\d-\d\d$/.test(expires) ? Date.parse(expires) + MS_PER_DAY : Date.parse(expires);
+  return { match, reason, owner, expires: new Date(end).toISOString() };
 }
 
 function credentialSource(target: Parsed['targets'][number]): CredentialSource {

@@ -14,6 +14,8 @@ import { readConfigDocument } from './config-file.ts';
 import { recordRun } from './deliver/metrics.ts';
 import { publish, snsClient } from './deliver/publish.ts';
 import { parseEvent, type RunRequest } from './event.ts';
+import { systemClock } from './model/clock.ts';
+import { buildReport } from './report/build-report.ts';
 import { buildDigest } from './report/digest.ts';
 import { fitReport } from './report/fit-report.ts';
 import type { Report } from './report/schema.ts';
@@ -73,9 +75,8 @@ async function run(event: unknown, context: InvocationContext): Promise<Report> 
   const remaining = context.getRemainingTimeInMillis();
   const deadline = AbortSignal.timeout(Math.floor(remaining - Math.min(RESERVE_MS, remaining / 4)));
   const everyTarget = request.targets === undefined;
-  const report = await auditTargets(
-    { ...config, targets },
-    { collector: collectorFor(targets), deadline, everyTarget },
+  const report = buildReport(
+    await auditTargets({ ...config, targets }, { collector: collectorFor(targets), deadline, everyTarget }),
   );
   logReport(report);
   let told = false;
@@ -108,7 +109,7 @@ function collectorFor(targets: Config['targets']): Collector {
   const secrets = byReference(createSecretStore(secretsManager));
   prefetchSecrets(targets, secrets);
   const sources = createSourceReader(secrets, {});
-  return { sources, trust: createTrustStore(sources) };
+  return { sources, trust: createTrustStore(sources), clock: systemClock };
 }
 
 /** Secrets whose ARN only the deployment knows: AUDITOR_SECRET_ARNS maps their names in the configuration to it. */

@@ -6,6 +6,8 @@ import { type AuditOptions, auditTargets } from '../lambda/audit.ts';
 import type { Collector } from '../lambda/collect/snapshot.ts';
 import { createSourceReader } from '../lambda/collect/sources.ts';
 import { createTrustStore } from '../lambda/collect/trust.ts';
+import { systemClock } from '../lambda/model/clock.ts';
+import { buildReport } from '../lambda/report/build-report.ts';
 import type { Report } from '../lambda/report/schema.ts';
 import { targetOf } from './support/collector.ts';
 import { POLICY } from './support/snapshots.ts';
@@ -13,7 +15,7 @@ import { POLICY } from './support/snapshots.ts';
 /** Secrets come from `get`; nothing is ever connected to. */
 function collectorWith(get: (id: string) => Promise<string>): Collector {
   const sources = createSourceReader({ get, refresh: get }, {});
-  return { sources, trust: createTrustStore(sources) };
+  return { sources, trust: createTrustStore(sources), clock: systemClock };
 }
 
 function run(
@@ -24,7 +26,10 @@ function run(
   const targets = Array.from({ length: count }, (_, i) =>
     targetOf({ name: `db-${i}`, credentials: { secret: `db-${i}` }, timeoutMs: 60_000 }),
   );
-  return auditTargets({ targets, concurrency, policy: POLICY }, { deadline: new AbortController().signal, ...options });
+  return auditTargets(
+    { targets, concurrency, policy: POLICY },
+    { deadline: new AbortController().signal, ...options },
+  ).then((audited) => buildReport(audited));
 }
 
 describe('a run', () => {

@@ -27,18 +27,23 @@ const RULES: readonly Rule[] = [
   { name: 'checks know the model only', from: /^lambda\/checks\//, forbids: outside(/^lambda\/(model|checks)\//) },
   { name: 'reports know the model only', from: /^lambda\/report\//, forbids: outside(/^lambda\/(model|report)\//) },
   {
+    name: 'the lifecycle knows the model only',
+    from: /^lambda\/lifecycle\//,
+    forbids: outside(/^lambda\/(model|lifecycle)\//),
+  },
+  {
     name: 'collecting knows the model only',
     from: /^lambda\/collect\//,
     forbids: outside(/^lambda\/(model|collect)\//),
   },
   {
-    name: 'delivering knows the model and reports only',
+    name: 'delivering knows the model, the lifecycle and reports only',
     from: /^lambda\/deliver\//,
-    forbids: outside(/^lambda\/(model|report|deliver)\//),
+    forbids: outside(/^lambda\/(model|lifecycle|report|deliver)\//),
   },
   {
-    name: 'model, checks and reports touch no clock, network, environment, file or log',
-    from: /^lambda\/(model|checks|report)\//,
+    name: 'model, checks, lifecycle and reports touch no clock, network, environment, file or log',
+    from: /^lambda\/(model|checks|lifecycle|report)\//,
     forbids: ({ to, kind }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
       (kind === 'package' && !['zod', 'ipaddr.js', 'cli-table3'].includes(to)),

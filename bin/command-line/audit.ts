@@ -7,6 +7,8 @@ import { createSourceReader } from '../../lambda/collect/sources.ts';
 import { createTrustStore } from '../../lambda/collect/trust.ts';
 import { ConfigError } from '../../lambda/config.ts';
 import { ConfigFileError } from '../../lambda/config-file.ts';
+import { systemClock } from '../../lambda/model/clock.ts';
+import { buildReport } from '../../lambda/report/build-report.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { renderTable } from '../../lambda/report/table.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
@@ -45,12 +47,13 @@ async function runAudit(request: AuditRequest, everyTarget: boolean): Promise<Re
   const secrets = createSecretStore(secretsManagerClients());
   prefetchSecrets(request.targets, secrets);
   const sources = createSourceReader(secrets, process.env, request.optionContents);
-  return await auditTargets(request, {
-    collector: { sources, trust: createTrustStore(sources) },
+  const run = await auditTargets(request, {
+    collector: { sources, trust: createTrustStore(sources), clock: systemClock },
     deadline: interruption.signal,
     everyTarget,
     onTarget: progress.onTarget,
   });
+  return buildReport(run);
 }
 
 function render(report: Report, format: Format): string {

@@ -1,6 +1,7 @@
 // How far the audit of a target has come, and what to report when it ends there.
 
 import type { CertificateFacts } from '../model/certificate.ts';
+import type { Clock } from '../model/clock.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
@@ -20,10 +21,12 @@ export class Progress {
   lastFailure: Failure | undefined;
   attempts = 0;
   #target: Target;
+  #clock: Clock;
   #endpoint: Pick<Endpoint, 'host' | 'port'> | undefined;
 
-  constructor(target: Target) {
+  constructor(target: Target, clock: Clock) {
     this.#target = target;
+    this.#clock = clock;
   }
 
   reached(endpoint: Endpoint, facts: CredentialFacts): void {
@@ -38,7 +41,7 @@ export class Progress {
     const { name, host, port, labels } = this.#target;
     return {
       target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels },
-      takenAt: new Date().toISOString(),
+      takenAt: this.#clock().toISOString(),
       credentials: this.credentials,
       serverChain: this.chain,
       route: this.route,

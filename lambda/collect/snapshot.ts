@@ -2,6 +2,7 @@
 // Never throws: what went wrong is in the snapshot.
 
 import pRetry from 'p-retry';
+import type { Clock } from '../model/clock.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
@@ -22,6 +23,7 @@ import type { Trust, TrustStore } from './trust.ts';
 export interface Collector {
   readonly sources: SourceReader;
   readonly trust: TrustStore;
+  readonly clock: Clock;
 }
 
 /** Back-off between attempts: a quarter of a second, doubling, at most 4 s, with jitter; the deadline ends it. */
@@ -34,7 +36,7 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
  *   own `timeoutMs` applies besides
  */
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
-  const progress = new Progress(target);
+  const progress = new Progress(target, collector.clock);
   const signal = AbortSignal.any([deadline, AbortSignal.timeout(target.timeoutMs)]);
   try {
     const attempts = new Attempts(target, collector, progress, signal);
@@ -50,8 +52,8 @@ export async function takeSnapshot(target: Target, collector: Collector, deadlin
 }
 
 /** The snapshot of a target whose turn never came: reported, never dropped. */
-export function notStarted(target: Target, deadline: AbortSignal): Snapshot {
-  const progress = new Progress(target);
+export function notStarted(target: Target, { clock }: Collector, deadline: AbortSignal): Snapshot {
+  const progress = new Progress(target, clock);
   progress.phase = 'waiting';
   if (deadline.reason instanceof AuditFailure) return progress.failed(progress.outOfTime(deadline));
   return progress.failed({

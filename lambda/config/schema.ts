@@ -1,5 +1,6 @@
 // The schema of the configuration file: every setting with its type, bounds, default and meaning.
 
+import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { SEVERITIES } from '../model/severity.ts';
@@ -113,6 +114,78 @@ const targetSchema = z.strictObject({
     .describe('Free labels, e.g. the owning team.'),
 });
 
+const severityFrom = z.enum(SEVERITIES);
+
+const emails = z.array(z.email('must be an email address')).default([]);
+
+const slackChannels = z
+  .array(
+    z.strictObject({
+      workspaceId: z.string().regex(/^T[A-Z0-9]{6,}$/, 'must be a Slack workspace id such as T0123ABCD'),
+      channelId: z.string().regex(/^[CG][A-Z0-9]{6,}$/, 'must be a Slack channel id such as C0123ABCD'),
+    }),
+  )
+  .default([]);
+
+const pattern = z.string().min(1).max(256);
+
+const routeSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits or dashes, starting with a letter')
+      .describe('Unique name of the route: the message attribute "route" carries it.'),
+    targets: z.array(pattern).min(1).optional().describe('Names of targets; * stands for any characters.'),
+    labels: z
+      .record(z.string().regex(/^[\w.-]{1,64}$/), z.string().max(256))
+      .optional()
+      .describe('Labels that a target must have, all of them.'),
+    minSeverity: severityFrom
+      .optional()
+      .describe('Findings below this are not told on this route; alerts.minSeverity by default.'),
+    email: emails.describe('Each recipient confirms once.'),
+    slack: slackChannels,
+    https: z.array(z.url({ protocol: /^https$/, error: 'must be an https:// URL' })).default([]),
+    sqs: z
+      .array(z.string().regex(/^arn:[\w-]+:sqs:[\w-]+:\d{12}:[\w-]+(\.fifo)?$/, 'must be the ARN of an SQS queue'))
+      .default([]),
+    lambda: z
+      .array(
+        z
+          .string()
+          .regex(
+            /^arn:[\w-]+:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?$/,
+            'must be the ARN of a Lambda function',
+          ),
+      )
+      .default([]),
+  })
+  .describe('What a team hears of its own databases, and of no others.');
+
+const muteSchema = z
+  .strictObject({
+    fingerprint: z
+      .string()
+      .regex(/^[0-9a-f]{16}$/, 'must be the 16 hexadecimal characters of a finding')
+      .optional(),
+    check: pattern.optional(),
+    target: pattern.optional(),
+    role: pattern.optional(),
+    database: pattern.optional(),
+    application: pattern.optional(),
+    client: z
+      .string()
+      .refine(isNetwork, 'must be an IP address or a network such as 10.1.0.0/16')
+      .optional()
+      .describe('Every client of the finding must lie in it.'),
+    reason: z.string().min(1).max(500).describe('Why nobody needs to be told.'),
+    owner: z.string().min(1).max(200).describe('Who answers for it.'),
+    expires: z
+      .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day such as 2027-03-31 or an ISO 8601 time')
+      .describe('The last day (UTC) on which it mutes, or the moment at which it ends.'),
+  })
+  .describe('Findings that match all that is given are counted, and not told. * stands for any characters.');
+
 const deploymentSchema = z.strictObject({
   vpc: z
     .strictObject({
@@ -164,6 +237,27 @@ const deploymentSchema = z.strictObject({
     .describe(
       'Encryption of the alert topic. "customer-managed" makes a KMS key (about a dollar a month) whose policy lets CloudWatch alarms publish; the AWS-managed key cannot.',
     ),
+  state: z
+    .enum(['dynamodb', 'none'])
+    .default('dynamodb')
+    .describe(
+      'Where runs remember what they have told. "none": every run stands alone, and repeats its alert while a problem lasts.',
+    ),
+  evidence: z
+    .enum(['s3', 'none'])
+    .default('s3')
+    .describe("Where every run's full report is kept for auditors, beside the log."),
+  evidenceRetentionDays: z
+    .number()
+    .int()
+    .min(1)
+    .max(3653)
+    .default(400)
+    .describe('Days that reports are kept in S3 (PCI DSS 10.5.1 asks for twelve months of history).'),
+  securityHub: z
+    .boolean()
+    .default(false)
+    .describe('Import findings into AWS Security Hub, which must be on in the account and region.'),
   completionWindowHours: z
     .number()
     .int()
@@ -229,25 +323,31 @@ export const configSchema = z.strictObject({
     .describe('Time zone of a cron() schedule. Used by the deployment.'),
   alerts: z
     .strictObject({
-      email: z
-        .array(z.email('must be an email address'))
-        .default([])
-        .describe('Used by the deployment; each recipient confirms once.'),
-      slack: z
-        .array(
-          z.strictObject({
-            workspaceId: z.string().regex(/^T[A-Z0-9]{6,}$/, 'must be a Slack workspace id such as T0123ABCD'),
-            channelId: z.string().regex(/^[CG][A-Z0-9]{6,}$/, 'must be a Slack channel id such as C0123ABCD'),
-          }),
-        )
-        .default([])
-        .describe(
-          'Used by the deployment. Authorise the workspace once in Amazon Q Developer in chat applications before deploying.',
-        ),
+      email: emails.describe('Used by the deployment; each recipient confirms once.'),
+      slack: slackChannels.describe(
+        'Used by the deployment. Authorise the workspace once in Amazon Q Developer in chat applications before deploying.',
+      ),
       minSeverity: z
         .enum(SEVERITIES)
         .default('medium')
         .describe('Findings below this are in the report but send no alert.'),
+      reminderHours: z
+        .number()
+        .min(0)
+        .max(8760)
+        .default(24)
+        .describe('Hours after which an open finding is told again; 0: never. Needs state.'),
+      quietHours: z
+        .number()
+        .min(0)
+        .max(8760)
+        .default(24)
+        .describe('Hours without a sighting after which a session counts as gone. Needs state.'),
+      routes: z
+        .array(routeSchema)
+        .max(50)
+        .default([])
+        .describe('Used by the deployment: who else is told, of which databases.'),
     })
     .prefault({}),
   defaults: z
@@ -260,9 +360,14 @@ export const configSchema = z.strictObject({
     .describe('What targets use that do not say otherwise.'),
   policy: policySchema.prefault({}),
   concurrency: z.number().int().min(1).max(256).default(32).describe('How many targets are audited at once.'),
+  mutes: z.array(muteSchema).max(1000).default([]).describe('Findings that nobody is told of until a day.'),
   deployment: deploymentSchema.prefault({}).describe('What cdk deploy builds. Not used by the command line.'),
   targets: z.array(targetSchema).min(1).max(5000).describe('The PostgreSQL endpoints to audit.'),
 });
+
+function isNetwork(text: string): boolean {
+  return text.includes('/') ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);
+}
 
 function isTimeZone(name: string): boolean {
   // Intl also takes offsets, and names in any case; Scheduler does not.

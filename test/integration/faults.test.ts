@@ -5,6 +5,7 @@ import type { SecretContent } from '../../lambda/collect/secrets.ts';
 import { takeSnapshot } from '../../lambda/collect/snapshot.ts';
 import { createSourceReader } from '../../lambda/collect/sources.ts';
 import { createTrustStore } from '../../lambda/collect/trust.ts';
+import { systemClock } from '../../lambda/model/clock.ts';
 import { AuditFailure } from '../../lambda/model/failure.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
@@ -238,7 +239,7 @@ describe('secrets', () => {
       return get(id);
     };
     const sources = createSourceReader({ get: ask, refresh: ask }, {});
-    const collector = { sources, trust: createTrustStore(sources) };
+    const collector = { sources, trust: createTrustStore(sources), clock: systemClock };
     const snapshot = await takeSnapshot(
       targetOf({ timeoutMs: 300, ...target }),
       collector,

@@ -4,6 +4,7 @@ import type { SecretContent } from '../../lambda/collect/secrets.ts';
 import { type Collector, takeSnapshot } from '../../lambda/collect/snapshot.ts';
 import { createSourceReader } from '../../lambda/collect/sources.ts';
 import { createTrustStore } from '../../lambda/collect/trust.ts';
+import { systemClock } from '../../lambda/model/clock.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import type { PostgresServer } from './postgres.ts';
@@ -30,7 +31,7 @@ export async function audit(
     return Promise.resolve(values[Math.min(count, values.length) - 1] as SecretContent);
   };
   const sources = createSourceReader({ get, refresh: get }, {});
-  const collector: Collector = { sources, trust: createTrustStore(sources) };
+  const collector: Collector = { sources, trust: createTrustStore(sources), clock: systemClock };
   return { snapshot: await takeSnapshot(targetOf(target), collector, deadline), reads };
 }
 
