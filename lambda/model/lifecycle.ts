@@ -45,7 +45,10 @@ export interface FindingRecord {
   /** When the present episode began: later than `firstSeen` where it was resolved in between. */
   readonly openedAt: string;
   readonly lastSeen: string;
-  /** The last message about this episode; undefined when nobody was told. */
+  /**
+   * The last message about this episode; undefined when nobody was told. Of an open record, `resolved` is the message of
+   * the episode before.
+   */
   readonly told?: { readonly at: string; readonly severity: Severity; readonly reason: Reason } | undefined;
   /** The mute that silenced it when it was last seen. */
   readonly mute?: Mute | undefined;

@@ -1,0 +1,91 @@
+// Who has connected insecurely: what one needs to know before one enforces TLS.
+
+import type { AuditState, FindingRecord } from '../model/lifecycle.ts';
+import { compareSeverity, type Severity, worse } from '../model/severity.ts';
+import { compareMoments, compareText, earlier, later, msBetween } from './moments.ts';
+
+/** Whoever logs in with one role to one database by one application, with all that is wrong with it. */
+export interface HistoryRow {
+  readonly target: string;
+  readonly role?: string | undefined;
+  readonly database?: string | undefined;
+  readonly application?: string | undefined;
+  /** Ids, sorted. */
+  readonly checks: readonly string[];
+  /** Addresses or networks, as each check saw them last; sorted. */
+  readonly clients: readonly string[];
+  /** ISO 8601, UTC; the first may be before the time that was asked for. */
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  /** `open` while any of it is. */
+  readonly status: FindingRecord['status'];
+  /** Of the worst. */
+  readonly severity: Severity;
+}
+
+export interface HistoryOptions {
+  /** ISO 8601: what was last seen before is left out. */
+  readonly since: string;
+  /** ISO 8601: what was first seen after is left out. */
+  readonly now: string;
+  /** Ids of the checks of sessions. */
+  readonly checks: readonly string[];
+}
+
+/** Worst first, of those the most recent first. What is resolved is there too: it has connected, and may again. */
+export function history(state: AuditState, { since, now, checks }: HistoryOptions): readonly HistoryRow[] {
+  const wanted = new Set(checks);
+  const rows = new Map<string, HistoryRow>();
+  for (const record of state.findings.values()) {
+    const { finding, firstSeen, lastSeen } = record;
+    if (!wanted.has(finding.check) || msBetween(since, lastSeen) < 0 || msBetween(now, firstSeen) > 0) continue;
+    const row = rowOf(record);
+    const who = JSON.stringify([row.target, row.role ?? null, row.database ?? null, row.application ?? null]);
+    const other = rows.get(who);
+    rows.set(who, other === undefined ? row : combine(other, row));
+  }
+  return [...rows.values()].sort(compareRows);
+}
+
+function rowOf({ finding, firstSeen, lastSeen, status }: FindingRecord): HistoryRow {
+  const { target, role, database, application, check, clients = [], severity } = finding;
+  return {
+    target,
+    ...(role === undefined ? {} : { role }),
+    ...(database === undefined ? {} : { database }),
+    ...(application === undefined ? {} : { application }),
+    checks: [check],
+    clients: union(clients, []),
+    firstSeen,
+    lastSeen,
+    status,
+    severity,
+  };
+}
+
+function combine(a: HistoryRow, b: HistoryRow): HistoryRow {
+  return {
+    ...a,
+    checks: union(a.checks, b.checks),
+    clients: union(a.clients, b.clients),
+    firstSeen: earlier(a.firstSeen, b.firstSeen),
+    lastSeen: later(a.lastSeen, b.lastSeen),
+    status: a.status === 'open' ? 'open' : b.status,
+    severity: worse(a.severity, b.severity),
+  };
+}
+
+function union(a: readonly string[], b: readonly string[]): readonly string[] {
+  return [...new Set([...a, ...b])].sort();
+}
+
+function compareRows(a: HistoryRow, b: HistoryRow): number {
+  return (
+    compareSeverity(b.severity, a.severity) ||
+    compareMoments(b.lastSeen, a.lastSeen) ||
+    compareText(a.target, b.target) ||
+    compareText(a.role ?? '', b.role ?? '') ||
+    compareText(a.database ?? '', b.database ?? '') ||
+    compareText(a.application ?? '', b.application ?? '')
+  );
+}

@@ -1,0 +1,104 @@
+// Two runs that remember different things, made one memory: whichever is saved first, and however often.
+//
+// Every part is the greater of two by an order of its own, so that the merge is commutative, associative and idempotent.
+
+import type { AuditState, FindingRecord, MuteRecord, TargetRecord } from '../model/lifecycle.ts';
+import { compareSeverity } from '../model/severity.ts';
+import { compareMoments, compareText, earlier, later } from './moments.ts';
+
+/** What either remembers. No message that went out is forgotten, and nothing that was seen after it was found gone. */
+export function mergeState(a: AuditState, b: AuditState): AuditState {
+  return {
+    findings: mergeMaps(a.findings, b.findings, mergeRecords),
+    targets: mergeMaps(a.targets, b.targets, mergeTargetRecords),
+    mutes: mergeMaps(a.mutes, b.mutes, mergeMuteRecords),
+  };
+}
+
+/**
+ * Of one finding: as it was last seen, and open unless it was found gone after that. The message that counts is the last
+ * one: where that said `resolved` and the finding is open all the same, the next run that sees it tells of it as new.
+ */
+export function mergeRecords(a: FindingRecord, b: FindingRecord): FindingRecord {
+  const { finding, mute, lastSeen } = greatest(a, b, compareSightings);
+  const told = greatestDefined(a.told, b.told, compareMessages);
+  const end = greatestDefined(a.resolved, b.resolved, compareEnds);
+  // At the very moment it was last seen only a removal can have ended it.
+  const resolved = end !== undefined && compareMoments(end.at, lastSeen) >= 0 ? end : undefined;
+  return {
+    finding,
+    status: resolved === undefined ? 'open' : 'resolved',
+    firstSeen: earlier(a.firstSeen, b.firstSeen),
+    openedAt: later(a.openedAt, b.openedAt),
+    lastSeen,
+    ...(told === undefined ? {} : { told }),
+    ...(mute === undefined ? {} : { mute }),
+    ...(resolved === undefined ? {} : { resolved }),
+  };
+}
+
+export function mergeTargetRecords(a: TargetRecord, b: TargetRecord): TargetRecord {
+  return greatest(a, b, (x, y) => compareMoments(x.takenAt, y.takenAt));
+}
+
+export function mergeMuteRecords(a: MuteRecord, b: MuteRecord): MuteRecord {
+  const lastMatched = greatestDefined(a.lastMatched, b.lastMatched, compareMoments);
+  const toldUnused = greatestDefined(a.toldUnused, b.toldUnused, compareMoments);
+  return {
+    key: a.key,
+    firstSeen: earlier(a.firstSeen, b.firstSeen),
+    ...(lastMatched === undefined ? {} : { lastMatched }),
+    ...(toldUnused === undefined ? {} : { toldUnused }),
+  };
+}
+
+function mergeMaps<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>, merge: (x: T, y: T) => T): Map<string, T> {
+  const merged = new Map(a);
+  for (const [key, value] of b) {
+    const other = merged.get(key);
+    merged.set(key, other === undefined ? value : merge(other, value));
+  }
+  return merged;
+}
+
+type Compare<T> = (a: T, b: T) => number;
+
+function greatest<T>(a: T, b: T, compare: Compare<T>): T {
+  return compare(a, b) >= 0 ? a : b;
+}
+
+function greatestDefined<T>(a: T | undefined, b: T | undefined, compare: Compare<T>): T | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return greatest(a, b, compare);
+}
+
+/** The later; of one moment the worse, and the muted one: a notice is repeated rather than lost. */
+function compareSightings(a: FindingRecord, b: FindingRecord): number {
+  return (
+    compareMoments(a.lastSeen, b.lastSeen) ||
+    compareSeverity(a.finding.severity, b.finding.severity) ||
+    Number(a.mute !== undefined) - Number(b.mute !== undefined) ||
+    compareText(canonical([a.finding, a.mute ?? null]), canonical([b.finding, b.mute ?? null]))
+  );
+}
+
+type Message = NonNullable<FindingRecord['told']>;
+
+function compareMessages(a: Message, b: Message): number {
+  return compareMoments(a.at, b.at) || compareSeverity(a.severity, b.severity) || compareText(a.reason, b.reason);
+}
+
+type End = NonNullable<FindingRecord['resolved']>;
+
+function compareEnds(a: End, b: End): number {
+  return compareMoments(a.at, b.at) || compareText(canonical(a), canonical(b));
+}
+
+/** JSON that does not depend on the order in which properties were written. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([x], [y]) => compareText(x, y)))
+      : part,
+  );
+}

@@ -1,0 +1,123 @@
+// Reminders: when they are due, and what goes along with them.
+
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../lambda/lifecycle/decide.ts';
+import type { Finding } from '../../lambda/model/finding.ts';
+import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
+import { ago, decideOne, finding, input, look, mute, NOW, POLICY, record, SECOND, state } from './scenario.ts';
+
+/** Open since long ago, told so many hours ago. */
+function toldAgo(hours: number, changes: Partial<FindingRecord> = {}): FindingRecord {
+  return record({
+    firstSeen: ago(1000),
+    openedAt: ago(1000),
+    told: { at: ago(hours), severity: 'high', reason: 'new' },
+    ...changes,
+  });
+}
+
+describe('a reminder', () => {
+  test.each([
+    // A twentieth of 8 hours is 24 minutes
+    { hours: 8, about: 'a second before it is due', told: 7.6 - SECOND, due: false },
+    { hours: 8, about: 'as soon as it is due', told: 7.6, due: true },
+    // Of 24 hours it would be 72 minutes: half an hour at most
+    { hours: 24, about: 'a second before it is due', told: 23.5 - SECOND, due: false },
+    { hours: 24, about: 'as soon as it is due', told: 23.5, due: true },
+    { hours: 24, about: 'long after', told: 500, due: true },
+    { hours: 10, about: 'at the end of 5 %', told: 9.5, due: true },
+    { hours: undefined, about: 'when none are wanted', told: 500, due: false },
+  ])('every $hours hours comes $about: $due', ({ hours, told, due }) => {
+    const decided = decideOne({
+      previous: state({ records: [toldAgo(told)], lookedAt: ago(1) }),
+      observed: [look([finding()])],
+      policy: { ...POLICY, reminderHours: hours },
+    });
+    expect(decided).toMatchObject(due ? { reason: 'reminder', notify: true } : { reason: 'ongoing', notify: false });
+    expect(decided.next?.told?.at).toBe(due ? NOW : ago(told));
+  });
+
+  test.each<{ about: string; known: Partial<FindingRecord>; now?: Partial<Finding>; reason: string }>([
+    { about: 'what is worse now', known: {}, now: { severity: 'critical' }, reason: 'escalated' },
+    { about: 'what is no longer worth telling', known: {}, now: { severity: 'low' }, reason: 'ongoing' },
+    { about: 'what nobody was told of', known: { told: undefined }, reason: 'new' },
+    { about: 'what a mute silences', known: {}, now: { role: 'muted' }, reason: 'muted' },
+  ])('is not sent of $about', ({ known, now, reason }) => {
+    const decided = decideOne({
+      previous: state({ records: [toldAgo(500, known)], lookedAt: ago(1) }),
+      observed: [look([finding(now)])],
+      mutes: [mute({ role: 'muted' })],
+    });
+    expect(decided.reason).toBe(reason);
+  });
+
+  test('speaks of the present severity, and what is worse than that is told again', () => {
+    const previous = state({ records: [toldAgo(24)], lookedAt: ago(1) });
+    const reminded = decideOne({ previous, observed: [look([finding({ severity: 'medium' })])] });
+    expect(reminded).toMatchObject({
+      reason: 'reminder',
+      toldSeverity: 'high',
+      next: { told: { severity: 'medium' } },
+    });
+    if (reminded.next === undefined) throw new Error('nothing is remembered');
+    const later = decideOne({
+      previous: state({ records: [reminded.next], lookedAt: NOW }),
+      now: ago(-1),
+      observed: [look([finding({ severity: 'high' })], { takenAt: ago(-1) })],
+    });
+    expect(later).toMatchObject({ reason: 'escalated', toldSeverity: 'medium' });
+  });
+
+  /** What is decided of several findings, by the title they have. */
+  function reasons(known: Readonly<Record<string, FindingRecord>>, unseen: readonly string[] = []) {
+    const records = Object.entries(known).map(([title, each], index) => {
+      const fingerprint = `00000000000000${10 + index}`;
+      return { ...each, finding: { ...each.finding, fingerprint, title } };
+    });
+    const seen = records.map((each) => each.finding).filter(({ title }) => !unseen.includes(title));
+    const { findings } = decide(
+      input({
+        previous: state({ records, lookedAt: ago(1) }),
+        observed: [look(seen)],
+        mutes: [mute({ role: 'muted' })],
+      }),
+    );
+    return Object.fromEntries(findings.map(({ finding: { title }, reason }) => [title, reason]));
+  }
+
+  test('takes others along whose last message is half as old', () => {
+    expect(
+      reasons({
+        due: toldAgo(24),
+        half: toldAgo(12),
+        'not half': toldAgo(12 - SECOND),
+        untold: toldAgo(24, { told: undefined, finding: finding({ severity: 'low' }) }),
+        quiet: toldAgo(20, { finding: finding({ severity: 'low' }) }),
+        muted: toldAgo(20, { finding: finding({ role: 'muted' }) }),
+      }),
+    ).toEqual({
+      due: 'reminder',
+      half: 'reminder',
+      'not half': 'ongoing',
+      untold: 'ongoing',
+      quiet: 'ongoing',
+      muted: 'muted',
+    });
+  });
+
+  test('is not sent of what was not seen, nor for its sake', () => {
+    expect(reasons({ due: toldAgo(24), unseen: toldAgo(20) }, ['unseen'])).toEqual({
+      due: 'reminder',
+      unseen: 'ongoing',
+    });
+    expect(reasons({ unseen: toldAgo(24), half: toldAgo(12) }, ['unseen'])).toEqual({
+      unseen: 'ongoing',
+      half: 'ongoing',
+    });
+  });
+
+  test('is not sent early because something else is told', () => {
+    const worse = toldAgo(24, { told: { at: ago(24), severity: 'medium', reason: 'new' } });
+    expect(reasons({ worse, half: toldAgo(12) })).toEqual({ worse: 'escalated', half: 'ongoing' });
+  });
+});
