@@ -7,6 +7,7 @@ export class StateError extends Error {
   override readonly name = 'StateError';
 }
 
+/** What is remembered for one audience. */
 export interface StateStore {
   /** For people: `DynamoDB table pg-tls-auditor-state`, `file state.json`. */
   readonly name: string;
@@ -29,7 +30,7 @@ export interface StateStore {
 export interface StateTurn extends AsyncDisposable {
   readonly state: AuditState;
   /**
-   * Saves what changed against `state`. Safe to repeat. Where another run has changed the same record meanwhile, because
+   * Saves what changed against `state`, whole: a record that `next` no longer holds is deleted. Safe to repeat. Where another run has changed the same record meanwhile, because
    * this one's turn ran out, both are kept as `mergeState` says.
    *
    * @throws StateError

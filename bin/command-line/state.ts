@@ -1,0 +1,34 @@
+// Where the command line's runs remember what they told: `--state FILE` or `--state dynamodb:TABLE`.
+
+import { hostname } from 'node:os';
+import type { StateStore } from '../../lambda/deliver/state-store.ts';
+import { systemClock } from '../../lambda/model/clock.ts';
+import { EVERYONE } from '../../lambda/report/audience.ts';
+import { UsageError } from './usage-error.ts';
+
+const TABLE_PREFIX = 'dynamodb:';
+
+/** Names and ARNs of tables ("Naming rules"). */
+const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
+
+/**
+ * @param spec - A file, which need not exist yet, or a table. The SDK is loaded for a table only.
+ * @throws UsageError
+ */
+export async function stateStoreFor(spec: string): Promise<StateStore> {
+  if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec);
+  if (spec.trim() === '' || spec.includes('\0')) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
+  const { createFileState } = await import('../../lambda/deliver/file-state.ts');
+  return createFileState(spec, { clock: systemClock });
+}
+
+const ALLOWED =
+  'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
+
+async function tableStore(spec: string): Promise<StateStore> {
+  const tableName = spec.slice(TABLE_PREFIX.length);
+  if (!TABLE.test(tableName)) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
+  const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');
+  const owner = `process ${process.pid} on ${hostname()}`;
+  return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience: EVERYONE });
+}

@@ -1,0 +1,126 @@
+// Evidence for auditors: the full report of every run in S3, one object a run, never overwritten.
+// Loaded when it is on: nothing that is loaded at start may import it.
+
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { displayText } from '../model/display.ts';
+import type { Report } from '../report/schema.ts';
+import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
+
+/**
+ * A report that was not stored, or of which that is not known. The message says where it should have gone, and what to
+ * do.
+ *
+ * @public
+ */
+export class EvidenceError extends Error {
+  override readonly name = 'EvidenceError';
+  readonly bucket: string;
+  readonly key: string;
+
+  constructor(message: string, place: { readonly bucket: string; readonly key: string }, options: ErrorOptions) {
+    super(message, options);
+    this.bucket = place.bucket;
+    this.key = place.key;
+  }
+}
+
+/** Where a report lies, and how to tell that it is the one that was stored. */
+export interface ArchivedReport {
+  readonly bucket: string;
+  readonly key: string;
+  /** SHA-256 of the object as stored (gzip), in hexadecimal: what `sha256sum` says of the file, and S3 of the object. */
+  readonly sha256: string;
+  /** Of the object as stored. */
+  readonly bytes: number;
+}
+
+export interface Evidence {
+  readonly report: Report;
+  /** Of the invocation: tells two runs apart that started at the same moment. */
+  readonly requestId: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
+export function s3Client(): S3Client {
+  const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 } = process.env;
+  return new S3Client({
+    maxAttempts: 4,
+    requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
+    // A bucket's name in front of an endpoint of one's own is a host that nobody knows.
+    forcePathStyle: Boolean(AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL),
+  });
+}
+
+/**
+ * Stores the report as gzipped JSON under `reports/YYYY/MM/DD/<start>-<request id>.json.gz`.
+ *
+ * @throws EvidenceError also where an object of that name is there already: it stays as it is
+ */
+export async function archiveReport(client: S3Client, bucket: string, evidence: Evidence): Promise<ArchivedReport> {
+  const { report, signal } = evidence;
+  const key = keyOf(report.startedAt, evidence.requestId);
+  const body = await promisify(gzip)(JSON.stringify(report));
+  const digest = createHash('sha256').update(body).digest();
+  const command = new PutObjectCommand({
+    Bucket: bucket,
+    Key: key,
+    Body: body,
+    ContentType: 'application/json',
+    ContentEncoding: 'gzip',
+    // S3 refuses what does not arrive as it was sent.
+    ChecksumSHA256: digest.toString('base64'),
+    IfNoneMatch: '*',
+  });
+  try {
+    await client.send(command, signal === undefined ? {} : { abortSignal: signal });
+  } catch (error) {
+    if (!isOurEarlierAttempt(error)) throw failure(error, { bucket, key });
+  }
+  return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
+}
+
+/** An answer that got lost makes the SDK send again, and then the object is there: stored by the attempt before. */
+function isOurEarlierAttempt(error: unknown): boolean {
+  const { name, $metadata } = error as { name?: string; $metadata?: { attempts?: number } };
+  return name === 'PreconditionFailed' && ($metadata?.attempts ?? 1) > 1;
+}
+
+function keyOf(startedAt: string, requestId: string): string {
+  const day = startedAt.slice(0, 10).replaceAll('-', '/');
+  const moment = startedAt.replaceAll(/[-:.]/g, '');
+  return `reports/${day}/${moment}-${requestId.replaceAll(/[^\w-]/g, '_').slice(0, 128)}.json.gz`;
+}
+
+function failure(error: unknown, place: { readonly bucket: string; readonly key: string }): EvidenceError {
+  const name = failureName(error);
+  const remedy = REMEDIES[name] ?? COMMON_REMEDIES[name] ?? (isUnreachable(error) ? UNREACHABLE : REMEDY);
+  return new EvidenceError(
+    `The report could not be stored in S3 bucket ${displayText(place.bucket)} as ${place.key} (${displayText(name)}). ${remedy}`,
+    place,
+    { cause: error },
+  );
+}
+
+const REMEDY = 'If it persists: look at the log for the cause, and at the health of S3 in this region.';
+
+const UNREACHABLE =
+  'Check the route to S3 (an isolated subnet needs a gateway endpoint for it), AWS_REGION, and AWS_ENDPOINT_URL if it is set.';
+
+const REGION = 'The bucket is in another region: correct EVIDENCE_BUCKET or AWS_REGION.';
+
+/** By the errors that PutObject documents. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  AccessDenied:
+    "Allow the function's role s3:PutObject on reports/* of the bucket, and kms:GenerateDataKey on its key if it has one of yours.",
+  NoSuchBucket: 'There is no such bucket: deploy again, or correct EVIDENCE_BUCKET.',
+  PermanentRedirect: REGION,
+  AuthorizationHeaderMalformed: REGION,
+  PreconditionFailed:
+    'An object of that name is there already, and was left as it is: no two runs should have the same start and request id.',
+  ConditionalRequestConflict: 'Something else was writing an object of that name at the same time: see what it is.',
+  BadDigest: 'It did not arrive as it was sent: look for what changes requests on the way to S3.',
+};

@@ -1,0 +1,145 @@
+// What the auditor remembers, in one JSON file, for the command line: replaced whole, never half written.
+
+import { randomUUID } from 'node:crypto';
+import { open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { Clock } from '../model/clock.ts';
+import type { AuditState } from '../model/lifecycle.ts';
+import { takeFileTurn } from './file-turn.ts';
+import { parseDocument, printDocument } from './state-document.ts';
+import { mergeEntries } from './state-merge.ts';
+import { type Entry, entriesOf, idOf, isSame, stateOf } from './state-records.ts';
+import { StateError, type StateStore } from './state-store.ts';
+import { LEASE_MS } from './turn-wait.ts';
+
+export interface FileStateOptions {
+  /** For what has expired. Turns go by the machine's own time. */
+  readonly clock: Clock;
+  /** Milliseconds after which the turn of a run that died is free. @default 60000 */
+  readonly leaseMs?: number;
+}
+
+/** Who runs the auditor may read and write it, nobody else: it names databases and roles. */
+const MODE = 0o600;
+
+/** A file that does not exist is an empty state. One that is none of ours is refused, and never overwritten. */
+export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: FileStateOptions): StateStore {
+  const name = `file ${path}`;
+  return {
+    name,
+    async read() {
+      return stateOf(await load(path, await fileBehind(path)), clock());
+    },
+    async takeTurn(signal) {
+      await using cleanup = new AsyncDisposableStack();
+      const file = await fileBehind(path);
+      cleanup.use(await takeFileTurn(`${file}.lock`, { store: name, leaseMs }, signal));
+      const now = clock();
+      const state = stateOf(await load(path, file), now);
+      let before = byId(entriesOf(state));
+      const save = async (next: AuditState): Promise<void> => {
+        const wanted = byId(entriesOf(next));
+        const stored = await load(path, file);
+        const current = byId(entriesOf(stateOf(stored, now)));
+        const entries = merged(before, wanted, current);
+        if (entries.length !== stored.length || !entries.every((entry) => isSame(entry, current.get(idOf(entry))))) {
+          await replace(path, file, entries);
+        }
+        before = wanted;
+      };
+      const held = cleanup.move();
+      return { state, save, [Symbol.asyncDispose]: () => held.disposeAsync() };
+    },
+  };
+}
+
+type Entries = ReadonlyMap<string, Entry>;
+
+function byId(entries: readonly Entry[]): Entries {
+  return new Map(entries.map((entry) => [idOf(entry), entry]));
+}
+
+/** What this run changed, on top of what the file holds now: more than `before` where this run's turn ran out. */
+function merged(before: Entries, wanted: Entries, current: Entries): Entry[] {
+  const entries: Entry[] = [];
+  for (const id of new Set([...current.keys(), ...wanted.keys()])) {
+    const [was, mine, theirs] = [before.get(id), wanted.get(id), current.get(id)];
+    const theyChanged = !isSame(theirs, was);
+    const iChanged = !isSame(mine, was);
+    let entry = iChanged ? mine : theirs;
+    if (iChanged && theyChanged) {
+      entry = mine !== undefined && theirs !== undefined ? mergeEntries(mine, theirs) : (mine ?? theirs);
+    }
+    if (entry !== undefined) entries.push(entry);
+  }
+  return entries;
+}
+
+/** Where a symbolic link leads: it is the file behind it that is locked and replaced. */
+async function fileBehind(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return resolve(path);
+    throw unreadable(path, error);
+  }
+}
+
+async function load(path: string, file: string): Promise<Entry[]> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw unreadable(path, error);
+  }
+  return parseDocument(path, text);
+}
+
+/** Written beside it and moved into its place: whoever reads, and whatever stops us, finds the old one or the new one. */
+async function replace(path: string, file: string, entries: readonly Entry[]): Promise<void> {
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx', MODE);
+    try {
+      await handle.writeFile(printDocument(entries));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new StateError(
+      `The state could not be saved in ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown cause'}). ` +
+        'Its folder must be writable, with room on the disk; the file is as it was.',
+      { cause: error },
+    );
+  }
+  await syncFolder(dirname(file));
+}
+
+/** So that the new name survives a power failure too. Not every file system can. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    await using handle = await open(folder, 'r');
+    await handle.sync();
+  } catch {
+    // The content is safe either way: the old state or the new one.
+  }
+}
+
+function unreadable(path: string, error: unknown): StateError {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown cause';
+  return new StateError(`The state in ${path} could not be read (${code}). ${READING[code] ?? 'Name another file.'}`, {
+    cause: error,
+  });
+}
+
+const READING: Readonly<Record<string, string>> = {
+  EISDIR: 'It is a folder: name a file, which need not exist yet.',
+  EACCES: 'Whoever runs the auditor must be allowed to read and write it and its folder.',
+  EPERM: 'Whoever runs the auditor must be allowed to read and write it and its folder.',
+  ENOTDIR: 'Part of its path is a file: name another.',
+  ELOOP: 'It is a symbolic link to itself: name another file.',
+};
