@@ -1,6 +1,7 @@
 // The configuration: parseConfig, which names every problem at once, and what it makes of a document.
 
 import * as z from 'zod';
+import { alertProblems } from './config/alert-rules.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { crossFieldProblems, localSources } from './config/rules.ts';
 import { configSchema } from './config/schema.ts';
@@ -87,6 +88,7 @@ export function parseConfig(document: unknown, options: ParseConfigOptions): Con
   const problems = [
     ...(result.error?.issues ?? []).flatMap(describeIssue),
     ...crossFieldProblems(document),
+    ...alertProblems(document),
     ...(options.use === 'deployment' ? localSources(document) : []),
   ];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(source, problems);

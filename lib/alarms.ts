@@ -23,7 +23,8 @@ const FIVE_MINUTES = Duration.minutes(5);
 
 export interface AuditorAlarmsProps {
   readonly function: IFunction;
-  readonly topic: ITopic;
+  /** Each alarm goes to all of them. */
+  readonly topics: readonly ITopic[];
   readonly deadLetterQueue: IQueue;
   /** Value of the `service` dimension on the function's own metrics. */
   readonly serviceName: string;
@@ -106,10 +107,10 @@ export class AuditorAlarms extends Construct {
       treatMissingData: TreatMissingData.IGNORE,
     });
 
-    const action = new SnsAction(props.topic);
-    for (const alarm of this.all) alarm.addAlarmAction(action);
+    const actions = props.topics.map((topic) => new SnsAction(topic));
+    for (const alarm of this.all) alarm.addAlarmAction(...actions);
     // Only states that last are worth a message when they end; a crash "ends" five minutes later whatever happens.
-    for (const alarm of [this.runOverdue, this.targetsNotAudited]) alarm.addOkAction(action);
+    for (const alarm of [this.runOverdue, this.targetsNotAudited]) alarm.addOkAction(...actions);
   }
 
   /** Every alarm, for dashboards and further actions. */

@@ -16,27 +16,32 @@ import {
   SourceMapMode,
 } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config, ConfigInput } from '../lambda/config.ts';
-import { METRICS_NAMESPACE } from './alarms.ts';
+import type { FunctionEnvironment } from './function-environment.ts';
+import { modulesLeftOut } from './optional-parts.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The name under which the handler looks for its configuration, next to itself. */
 const CONFIG_FILE = 'auditor.config.json';
 
+/**
+ * Lambda gives a function its credentials in the environment, where the SDK looks first. How it would find them on somebody's
+ * machine is a tenth of the bundle.
+ */
+const UNUSED_CREDENTIAL_PROVIDERS = ['sso', 'ini', 'process', 'web-identity'].map(
+  (way) => `@aws-sdk/credential-provider-${way}`,
+);
+
 export interface AuditorFunctionProps {
   /** What goes into the bundle, as written. */
   readonly document: ConfigInput;
   readonly deployment: Config['deployment'];
-  readonly topic: ITopic;
   readonly deadLetterQueue: IQueue;
   /** How long a run that Lambda could not start yet is still worth starting. */
   readonly maxEventAge: Duration;
-  readonly serviceName: string;
-  /** Added to the function's own variables. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: FunctionEnvironment;
   readonly logGroup?: ILogGroup | undefined;
   readonly vpc?: IVpc | undefined;
   readonly vpcSubnets?: SubnetSelection | undefined;
@@ -75,14 +80,8 @@ export class AuditorFunction extends Construct {
       role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
-      bundling: this.bundling(props.document),
-      environment: {
-        NODE_OPTIONS: '--enable-source-maps',
-        ALERT_TOPIC_ARN: props.topic.topicArn,
-        POWERTOOLS_SERVICE_NAME: props.serviceName,
-        POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
-        ...props.environment,
-      },
+      bundling: this.bundling(props.document, deployment),
+      environment: props.environment,
       // Faults that pass are retried inside the run; repeating a whole run would alert twice. What failed is kept, and
       // the next scheduled run looks again.
       retryAttempts: 0,
@@ -129,7 +128,7 @@ export class AuditorFunction extends Construct {
     return role;
   }
 
-  private bundling(document: ConfigInput): BundlingOptions {
+  private bundling(document: ConfigInput, deployment: Config['deployment']): BundlingOptions {
     return {
       // One file with everything in it, AWS SDK included: what the tests ran is what Lambda runs, whatever SDK version the
       // runtime brings. CommonJS loads about 8 ms (15 %) faster than ESM with pg inside; packages' ESM sources, because
@@ -149,8 +148,8 @@ export class AuditorFunction extends Construct {
       sourceMap: true,
       sourceMapMode: SourceMapMode.DEFAULT,
       sourcesContent: false,
-      // pg asks for its optional native client only when told to.
-      externalModules: ['pg-native'],
+      // Imports that are never reached: pg's of its optional native client, the handler's of parts that are off.
+      externalModules: ['pg-native', ...UNUSED_CREDENTIAL_PROVIDERS, ...modulesLeftOut(deployment)],
       commandHooks: {
         beforeBundling: () => [],
         beforeInstall: () => [],

@@ -38,9 +38,25 @@ export class PgTlsAuditorStack extends Stack {
     Tags.of(this).add('application', 'pg-tls-auditor');
     if (example) this.refuseToDeploy();
 
-    const { topicArn } = this.auditor.topic;
+    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket } = this.auditor;
     const { functionName } = this.auditor.function;
-    new CfnOutput(this, 'TopicArn', { value: topicArn, description: 'Subscribe here to receive the alerts' });
+    const output = (id: string, value: string | undefined, description: string): void => {
+      if (value !== undefined) new CfnOutput(this, id, { value, description });
+    };
+    output('TopicArn', topic.topicArn, 'Subscribe here to receive the alerts');
+    output(
+      'RouteTopicArn',
+      routeTopic?.topicArn,
+      'The alerts of all routes: subscribe with a filter policy on "route" to receive one, and allow it to send to your queues',
+    );
+    const chatArns = Object.fromEntries([...chatTopics].map(([name, { topicArn }]) => [name, topicArn]));
+    output(
+      'ChatTopicArns',
+      chatTopics.size === 0 ? undefined : this.toJsonString(chatArns),
+      'What Slack channels read, by route; "all" is everyone',
+    );
+    output('StateTableName', stateTable?.tableName, 'What runs remember; stays when the stack is deleted');
+    output('EvidenceBucketName', evidenceBucket?.bucketName, 'Every full report; stays when the stack is deleted');
     new CfnOutput(this, 'FunctionName', { value: functionName });
     new CfnOutput(this, 'InvokeCommand', {
       description:

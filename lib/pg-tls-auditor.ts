@@ -1,99 +1,32 @@
 // The construct that others embed: a scheduled auditor of PostgreSQL TLS, its alerts and the alarms about itself.
 
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
-import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ISchedule } from 'aws-cdk-lib/aws-scheduler';
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { ConfigError, type ConfigInput, type ConfigProblem, parseConfig } from '../lambda/config.ts';
-import { AuditorAlarms } from './alarms.ts';
-import { AlertTopic } from './alert-topic.ts';
+import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config.ts';
+import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
+import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './cadence.ts';
 import { withoutTokens } from './config-tokens.ts';
+import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
+import { environmentProblems, type FunctionEnvironment } from './function-environment.ts';
 import { network, networkProblems } from './network.ts';
+import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { RunSchedule, worthStartingFor } from './run-schedule.ts';
 import { grantSecretAccess, type SecretAccessProps, secretAccessProblems, secretNames } from './secret-access.ts';
 import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
+import { grantFindingsImport } from './security-hub.ts';
+import { grantState, makeStateTable } from './state-table.ts';
 
-export interface PgTlsAuditorProps {
-  /**
-   * What `auditor.config.json` holds: targets, policy, schedule, alerts, deployment. Validated at synthesis and packed into
-   * the function's bundle, so it can't contain values that only a deployment knows (tokens): see `secrets`.
-   */
-  readonly config: ConfigInput;
-
-  /**
-   * How error messages call the configuration.
-   * @default - the construct's path
-   */
-  readonly configSource?: string | undefined;
-
-  /**
-   * Secrets known by reference rather than by name, by the name that the configuration uses for them, e.g.
-   * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them fit.
-   * @default - every secret is found by the name or ARN in the configuration
-   */
-  readonly secrets?: Readonly<Record<string, ISecret>> | undefined;
-
-  /**
-   * Beginnings of secret names of which the function may read *every* secret, e.g. `['prod/']`. For fleets whose names
-   * exceed what IAM policies hold (some 500 secrets); names that begin otherwise are still granted one by one.
-   * @default - exactly the secrets that the configuration names
-   */
-  readonly secretNamePrefixes?: readonly string[] | undefined;
-
-  /**
-   * Customer-managed keys that encrypt the secrets, besides `config.deployment.secretKmsKeyArns`.
-   * @default - none
-   */
-  readonly secretKeys?: readonly IKey[] | undefined;
-
-  /**
-   * Where alerts and alarms go. Its policy must let `cloudwatch.amazonaws.com` publish, and so must its key's.
-   * @default - a new topic, encrypted as `config.deployment.topicEncryption` says, that only takes TLS
-   */
-  readonly topic?: ITopic | undefined;
-
-  /**
-   * The customer-managed key of the new topic. An imported key's policy must let CloudWatch use it.
-   * @default - a new key, unless `config.deployment.topicEncryption` is `none`
-   */
-  readonly topicKey?: IKey | undefined;
-
-  /**
-   * The VPC to run in. Isolated subnets need endpoints for Secrets Manager and SNS.
-   * @default - `config.deployment.vpc`, or none
-   */
-  readonly vpc?: IVpc | undefined;
-
-  /** @default - the VPC's private subnets */
-  readonly vpcSubnets?: SubnetSelection | undefined;
-
-  /** @default - `config.deployment.vpc.securityGroupIds`, or a new group that only lets traffic out */
-  readonly securityGroups?: readonly ISecurityGroup[] | undefined;
-
-  /**
-   * A new account refuses any reservation.
-   * @default - `config.deployment.reservedConcurrency`, or no reservation
-   */
-  readonly reservedConcurrentExecutions?: number | undefined;
-
-  /** @default - a new log group that keeps `config.deployment.logRetentionDays` */
-  readonly logGroup?: ILogGroup | undefined;
-
-  /**
-   * Tells this auditor's logs and metrics from those of others in the same account and region.
-   * @default - the stack's name and the construct's path in it
-   */
-  readonly serviceName?: string | undefined;
-}
+export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 
 /**
  * Audits the TLS of PostgreSQL connections on a schedule, and alerts.
@@ -107,7 +40,19 @@ export interface PgTlsAuditorProps {
  */
 export class PgTlsAuditor extends Construct {
   readonly function: IFunction;
+  /** Everyone's alerts, and the alarms. */
   readonly topic: ITopic;
+  /**
+   * The alerts of all routes, each with the message attribute `route`. Undefined without routes: subscribe with a filter
+   * policy, such as `{"route": ["shop"]}`.
+   */
+  readonly routeTopic?: ITopic | undefined;
+  /** What Slack channels read, by route; `all` is everyone's. Only audiences with channels have one. */
+  readonly chatTopics: ReadonlyMap<string, ITopic>;
+  /** Undefined where every run stands alone. */
+  readonly stateTable?: ITable | undefined;
+  /** Undefined where reports are kept in the log alone. */
+  readonly evidenceBucket?: IBucket | undefined;
   readonly schedule: ISchedule;
   /** Runs that were given up: not started in time, or failed. */
   readonly deadLetterQueue: IQueue;
@@ -132,6 +77,7 @@ export class PgTlsAuditor extends Construct {
       ...secretReferenceProblems(access.references, access.names),
       ...secretAccessProblems(this, access),
       ...networkProblems(props, deployment),
+      ...partProblems(props, deployment),
     ];
     if (!('window' in completion) || problems.length > 0) throw new ConfigError(source, problems);
 
@@ -145,31 +91,58 @@ export class PgTlsAuditor extends Construct {
       id: 'AwsSolutions-SQS3',
       reason: "It is the dead-letter queue: of the schedule and of the function's asynchronous invocations.",
     });
-    this.topic = new AlertTopic(this, 'Alerts', {
+    const topics = new AlertTopics(this, 'Alerts', {
       alerts,
       encryption: deployment.topicEncryption,
       topic: props.topic,
       key: props.topicKey,
-    }).topic;
+    });
+    this.topic = topics.topic;
+    this.routeTopic = topics.routeTopic;
+    this.chatTopics = topics.chatTopics;
+    if (deployment.state === 'dynamodb') this.stateTable = props.stateTable ?? makeStateTable(this, 'State');
+    if (deployment.evidence === 's3') {
+      this.evidenceBucket =
+        props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment.evidenceRetentionDays);
+    }
+    const environment: FunctionEnvironment = {
+      NODE_OPTIONS: '--enable-source-maps',
+      POWERTOOLS_SERVICE_NAME: serviceName,
+      POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
+      ...topics.environment(),
+      ...(this.stateTable === undefined ? {} : { STATE_TABLE: this.stateTable.tableName }),
+      ...(this.evidenceBucket === undefined ? {} : { EVIDENCE_BUCKET: this.evidenceBucket.bucketName }),
+      ...secretArnsVariable(this, access.references),
+    };
+    const tooLarge = [
+      ...environmentProblems(this, environment, {
+        chatTopics: topics.chatTopics.size,
+        secrets: Object.keys(access.references).length,
+      }),
+    ];
+    if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
     const auditor = new AuditorFunction(this, 'Auditor', {
       document: props.config,
       deployment,
-      topic: this.topic,
       deadLetterQueue: this.deadLetterQueue,
       maxEventAge: worthStartingFor(schedule),
-      serviceName,
-      environment: secretArnsVariable(this, access.references),
+      environment,
       logGroup: props.logGroup,
       ...network(this, props, deployment),
       reservedConcurrentExecutions: props.reservedConcurrentExecutions ?? deployment.reservedConcurrency,
     });
     this.function = auditor.function;
     this.logGroup = auditor.logGroup;
-    this.topic.grantPublish(auditor.role);
-    Validations.of(auditor.role).acknowledge({
-      id: 'AwsSolutions-IAM5[Action::kms:GenerateDataKey*]',
-      reason: "What SNS needs of a publisher to an encrypted topic, on this topic's key alone.",
-    });
+    topics.grantPublish(auditor.role);
+    if (this.stateTable !== undefined) grantState(auditor.role, this.stateTable);
+    if (this.evidenceBucket !== undefined) grantEvidence(this, auditor.role, this.evidenceBucket);
+    if (deployment.securityHub) grantFindingsImport(this, auditor.role);
+    for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
+      Validations.of(auditor.role).acknowledge({
+        id: `AwsSolutions-IAM5[Action::${action}]`,
+        reason: 'What an encrypted topic, table or bucket needs of whoever writes to it, on its own key alone.',
+      });
+    }
     grantSecretAccess(this, auditor.role, access);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
       ...(props.secretKeys ?? []),
@@ -183,7 +156,7 @@ export class PgTlsAuditor extends Construct {
     }).schedule;
     this.alarms = new AuditorAlarms(this, 'Alarms', {
       function: this.function,
-      topic: this.topic,
+      topics: topics.alarmTopics,
       deadLetterQueue: this.deadLetterQueue,
       serviceName,
       completionWindow: completion.window,
@@ -191,10 +164,25 @@ export class PgTlsAuditor extends Construct {
     if (props.topic === undefined && alerts.email.length + alerts.slack.length === 0) {
       Validations.of(this).addWarning(
         'pg-tls-auditor:nobodyIsTold',
-        `${source} names no email address and no Slack channel under "alerts": findings reach nobody until something subscribes to the topic`,
+        `${source} names no email address and no Slack channel under "alerts": ${
+          alerts.routes.length === 0 ? 'findings' : 'alarms, and findings of databases that no route names,'
+        } reach nobody until something subscribes to the topic`,
       );
     }
   }
+}
+
+/** A resource for a part that is switched off. */
+function* partProblems(
+  props: Pick<PgTlsAuditorProps, 'stateTable' | 'evidenceBucket'>,
+  { state, evidence }: Config['deployment'],
+): Iterable<ConfigProblem> {
+  const off = (setting: string, prop: string): ConfigProblem => ({
+    path: `deployment.${setting}`,
+    message: `is "none" while the prop "${prop}" is given: remove one of them`,
+  });
+  if (props.stateTable !== undefined && state === 'none') yield off('state', 'stateTable');
+  if (props.evidenceBucket !== undefined && evidence === 'none') yield off('evidence', 'evidenceBucket');
 }
 
 /** Stacks have unique names in an account and region, constructs unique paths in a stack. */

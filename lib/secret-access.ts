@@ -5,6 +5,7 @@ import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/a
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config.ts';
+import { asReported } from './reported-arn.ts';
 
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
 // 10 managed policies for a role (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
@@ -110,15 +111,6 @@ export function grantSecretAccess(scope: Construct, role: Role, props: SecretAcc
     id: 'AwsSolutions-IAM5[Resource::*]',
     reason: 'The batch call has no resource type to name: what it returns is limited by GetSecretValue.',
   });
-}
-
-/** An ARN as cdk-nag writes it: `arn:<AWS::Partition>:…`. */
-function asReported(scope: Construct, arn: string): string {
-  const resolved: string | { readonly 'Fn::Join': readonly [string, readonly (string | { readonly Ref: string })[]] } =
-    Stack.of(scope).resolve(arn);
-  if (typeof resolved === 'string') return resolved;
-  const [separator, parts] = resolved['Fn::Join'];
-  return parts.map((part) => (typeof part === 'string' ? part : `<${part.Ref}>`)).join(separator);
 }
 
 function resources(scope: Construct, props: SecretAccessProps): readonly Resource[] {

@@ -28,16 +28,24 @@ describe('a configuration', () => {
         "alerts": {
           "email": [],
           "minSeverity": "medium",
+          "quietHours": 24,
+          "reminderHours": 24,
+          "routes": [],
           "slack": [],
         },
         "concurrency": 32,
         "deployment": {
+          "evidence": "s3",
+          "evidenceRetentionDays": 400,
           "logRetentionDays": 90,
           "memoryMiB": 1024,
           "secretKmsKeyArns": [],
+          "securityHub": false,
+          "state": "dynamodb",
           "timeoutMinutes": 5,
           "topicEncryption": "customer-managed",
         },
+        "mutes": [],
         "policy": {
           "certificateExpiryDays": {
             "critical": 7,

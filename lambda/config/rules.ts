@@ -19,10 +19,6 @@ const outline = z.object({
     })
     .optional()
     .catch(undefined),
-  alerts: z
-    .object({ slack: z.array(z.object({ channelId: z.string().optional().catch(undefined) })).catch([]) })
-    .optional()
-    .catch(undefined),
   defaults: z.object({ ca: z.unknown().optional() }).optional().catch(undefined),
   deployment: z
     .object({
@@ -73,13 +69,6 @@ export function* crossFieldProblems(document: unknown): Iterable<ConfigProblem> 
       path: 'deployment.vpc.availabilityZones',
       message: `must name one zone for each of the ${vpc.subnetIds.length} subnets, got ${vpc.availabilityZones.length}`,
     };
-  }
-  const channels = new Set<string>();
-  for (const [index, { channelId }] of (config.alerts?.slack ?? []).entries()) {
-    if (channelId !== undefined && channels.has(channelId)) {
-      yield { path: `alerts.slack[${index}].channelId`, message: `must be unique, but "${channelId}" is named before` };
-    }
-    if (channelId !== undefined) channels.add(channelId);
   }
   const firstUse = new Map<string, number>();
   for (const [index, target] of config.targets.entries()) {

@@ -145,10 +145,14 @@ const routeSchema = z
       .describe('Findings below this are not told on this route; alerts.minSeverity by default.'),
     email: emails.describe('Each recipient confirms once.'),
     slack: slackChannels,
-    https: z.array(z.url({ protocol: /^https$/, error: 'must be an https:// URL' })).default([]),
+    https: z
+      .array(z.url({ protocol: /^https$/, error: 'must be an https:// URL' }))
+      .default([])
+      .describe('Each confirms once, by the URL that SNS sends it.'),
     sqs: z
       .array(z.string().regex(/^arn:[\w-]+:sqs:[\w-]+:\d{12}:[\w-]+(\.fifo)?$/, 'must be the ARN of an SQS queue'))
-      .default([]),
+      .default([])
+      .describe("Standard queues. Each one's policy must let sns.amazonaws.com send messages from the routes' topic."),
     lambda: z
       .array(
         z
@@ -158,7 +162,8 @@ const routeSchema = z
             'must be the ARN of a Lambda function',
           ),
       )
-      .default([]),
+      .default([])
+      .describe("In the deployment's account and region; elsewhere its owner must let the routes' topic invoke it."),
   })
   .describe('What a team hears of its own databases, and of no others.');
 
@@ -197,7 +202,9 @@ const deploymentSchema = z.strictObject({
         .optional(),
     })
     .optional()
-    .describe('Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager and SNS.'),
+    .describe(
+      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3 and Security Hub, as far as they are used.',
+    ),
   reservedConcurrency: z
     .number()
     .int()

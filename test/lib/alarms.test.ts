@@ -66,6 +66,27 @@ test.each([
   });
 });
 
+test('every alarm also reaches the Slack channels of everyone, and no route', () => {
+  const { template, stack, auditor } = synthesize({
+    alerts: {
+      slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }],
+      routes: [
+        {
+          name: 'shop',
+          targets: ['orders'],
+          email: ['shop@example.com'],
+          slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0987ZYXW' }],
+        },
+      ],
+    },
+  });
+  const topics = [auditor.topic, auditor.chatTopics.get('all')].map((topic) => stack.resolve(topic?.topicArn));
+  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+  expect(alarms).toHaveLength(5);
+  for (const alarm of alarms) expect(alarm.AlarmActions).toEqual(topics);
+  for (const alarm of alarms) expect(alarm.OKActions ?? topics).toEqual(topics);
+});
+
 test('a state that lasts also says when it is over', () => {
   const { template, stack, auditor } = synthesize();
   const topic = stack.resolve(auditor.topic.topicArn);

@@ -54,7 +54,14 @@ describe('cdk synth', { timeout: 60_000 }, () => {
     const { exitCode, template } = await synth({ config: 'own.json' });
 
     expect(exitCode).toBe(0);
-    expect(Object.keys(template?.findOutputs('*') ?? {}).sort()).toEqual(['FunctionName', 'InvokeCommand', 'TopicArn']);
+    expect(Object.keys(template?.findOutputs('*') ?? {}).sort()).toEqual([
+      'ChatTopicArns',
+      'EvidenceBucketName',
+      'FunctionName',
+      'InvokeCommand',
+      'StateTableName',
+      'TopicArn',
+    ]);
     template?.resourceCountIs('AWS::Scheduler::Schedule', 1);
     template?.resourceCountIs('AWS::Chatbot::SlackChannelConfiguration', 1);
     expect(template?.findParameters('DeployTheExample')).toEqual({});
@@ -69,7 +76,7 @@ describe('cdk synth', { timeout: 60_000 }, () => {
     expect(stderr).toMatchInlineSnapshot(`
       "
       wrong.json has 2 problems:
-        shedule: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, deployment, targets
+        shedule: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, targets
         targets[0]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
 
       "

@@ -1,75 +1,167 @@
-// Bundles the function for real, once, and looks at what would be uploaded.
+// Bundles the function for real, once for each choice of parts, and looks at what would be uploaded.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { App, Stack } from 'aws-cdk-lib';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../lambda/config.ts';
+import { OPTIONAL_PARTS } from '../../lib/optional-parts.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { MINIMAL } from './synthesis.ts';
 
+const ROOT = join(import.meta.dirname, '..', '..');
 const ONE_MB = 1_000_000;
-const OTHER: ConfigInput = {
+
+/** Each auditor with a target of its own, by which its bundle is found. */
+const config = (target: string, deployment: ConfigInput['deployment'] = {}): ConfigInput => ({
   ...MINIMAL,
-  targets: [{ name: 'billing', secret: 'prod/billing', labels: { team: "it's ours" } }],
-};
+  deployment,
+  targets: [{ name: target, secret: `prod/${target}`, labels: { team: "it's ours" } }],
+});
+const AUDITORS = {
+  off: config('off', { state: 'none', evidence: 'none' }),
+  default: config('default'),
+  on: config('on', { securityHub: true }),
+} as const;
+type Choice = keyof typeof AUDITORS;
+const CHOICES = Object.keys(AUDITORS) as Choice[];
+
+/** The client in which each part speaks, as SDK schemas call its service. */
+const CLIENTS = {
+  state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
+  evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
+  securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
+} as const satisfies Record<keyof typeof OPTIONAL_PARTS, object>;
 
 let folder: string;
-/** The folders to upload, of two auditors in one app. */
-let bundles: readonly string[];
+/** The folder to upload of each auditor; all of them are in one app. */
+let bundles: Readonly<Record<Choice, string>>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-bundle-'));
   // A quote in the path, as a person's home folder may have one.
   const app = new App({ outdir: join(folder, "cdk's out") });
   const stack = new Stack(app, 'Databases');
-  new PgTlsAuditor(stack, 'Orders', { config: MINIMAL });
-  new PgTlsAuditor(stack, 'Billing', { config: OTHER });
+  for (const choice of CHOICES) new PgTlsAuditor(stack, choice, { config: AUDITORS[choice] });
   const { directory } = app.synth();
-  bundles = (await readdir(directory)).filter((name) => name.startsWith('asset.')).map((name) => join(directory, name));
-}, 60_000);
+  const found = (await readdir(directory)).filter((name) => name.startsWith('asset.'));
+  const named = await Promise.all(
+    found.map(async (name): Promise<[string, string]> => {
+      const bundle = join(directory, name);
+      const { targets } = JSON.parse(await readFile(join(bundle, 'auditor.config.json'), 'utf8')) as ConfigInput;
+      return [targets[0]?.name ?? '', bundle];
+    }),
+  );
+  bundles = Object.fromEntries(named) as Record<Choice, string>;
+}, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-test('is one script under 1 MB with a source map, beside its configuration', async () => {
-  for (const bundle of bundles) {
+/** The files of which something is in the bundle. */
+async function sources(choice: Choice): Promise<readonly string[]> {
+  const map = JSON.parse(await readFile(join(bundles[choice], 'index.js.map'), 'utf8')) as { sources: string[] };
+  return map.sources;
+}
+
+/** Runs a script in a new process that has what the function has and nothing of this machine's. */
+async function inProcess(args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--enable-source-maps', ...args], {
+    // As bare as it gets: no AWS variables, no other module within reach.
+    cwd: folder,
+    env: { AWS_REGION: 'eu-west-1', ALERT_TOPIC_ARN: 'arn:aws:sns:eu-west-1:123456789012:alerts' },
+  });
+  return stdout;
+}
+
+/** The services whose SDK schemas are evaluated while a module is loaded: each registers itself under its name. */
+async function servicesEvaluated(module: string): Promise<readonly string[]> {
+  const script = `
+    const services = new Set();
+    const { set } = Map.prototype;
+    Map.prototype.set = function (key, value) {
+      const service = /com\\.amazonaws\\.\\w+$/.exec(key)?.[0];
+      if (service !== undefined) services.add(service);
+      return set.call(this, key, value);
+    };
+    require(process.argv[1]);
+    console.log(JSON.stringify([...services].sort()));`;
+  return JSON.parse(await inProcess(['-e', script, module])) as string[];
+}
+
+describe.each(CHOICES)('the bundle with parts: %s', (choice) => {
+  test('is one script with a source map, beside its configuration as it was written', async () => {
+    const bundle = bundles[choice];
     expect((await readdir(bundle)).sort()).toEqual(['auditor.config.json', 'index.js', 'index.js.map', 'package.json']);
-    expect((await stat(join(bundle, 'index.js'))).size).toBeLessThan(ONE_MB);
+    expect(JSON.parse(await readFile(join(bundle, 'auditor.config.json'), 'utf8'))).toEqual(AUDITORS[choice]);
+  });
+
+  test('loads without a socket, a name look-up or another file, and exports the handler', async () => {
+    const guard = join(folder, `no-network-${choice}.cjs`);
+    await writeFile(
+      guard,
+      `for (const [module, names] of [
+        [require('node:net'), ['connect', 'createConnection']],
+        [require('node:dns'), ['lookup', 'resolve', 'resolve4', 'resolve6']],
+        [require('node:dgram'), ['createSocket']],
+        [require('node:child_process'), ['spawn', 'execFile', 'fork']],
+      ]) for (const name of names) module[name] = () => { throw new Error(name + ' was called while loading'); };
+      require('node:net').Socket.prototype.connect = () => { throw new Error('a socket was opened while loading'); };
+      globalThis.fetch = () => { throw new Error('fetch was called while loading'); };`,
+    );
+    const script = `
+      const loaded = await import(process.argv[1]);
+      console.log(typeof loaded.handler);`;
+    const index = join(bundles[choice], 'index.js');
+    expect(await inProcess(['--require', guard, '--input-type=module', '-e', script, index])).toBe('function\n');
+  });
+
+  test('evaluates no part while it loads, only what every run needs', async () => {
+    expect(await servicesEvaluated(join(bundles[choice], 'index.js'))).toEqual([
+      'com.amazonaws.secretsmanager',
+      'com.amazonaws.sns',
+    ]);
+  });
+});
+
+test('a part would be noticed when it is evaluated', async () => {
+  for (const { package: name, service } of Object.values(CLIENTS)) {
+    const file = createRequire(import.meta.url).resolve(name);
+    expect(await servicesEvaluated(file)).toContain(service);
   }
 });
 
-test('holds the configuration as it was written, each auditor its own', async () => {
-  const configs = await Promise.all(
-    bundles.map(async (bundle) => JSON.parse(await readFile(join(bundle, 'auditor.config.json'), 'utf8'))),
-  );
-  expect(configs).toHaveLength(2);
-  expect(configs).toEqual(expect.arrayContaining([MINIMAL, OTHER]));
+describe('the bundle', () => {
+  test.each([
+    ['off', []],
+    ['default', ['state', 'evidence']],
+    ['on', ['state', 'evidence', 'securityHub']],
+  ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
+    const files = await sources(choice);
+    const held = (path: string): boolean => files.some((file) => file.includes(path));
+    for (const part of Object.keys(OPTIONAL_PARTS) as (keyof typeof OPTIONAL_PARTS)[]) {
+      const on = (parts as readonly string[]).includes(part);
+      expect([part, held(OPTIONAL_PARTS[part].module.replace('./', '/lambda/'))]).toEqual([part, on]);
+      expect([part, held(`/node_modules/${CLIENTS[part].package}/`)]).toEqual([part, on]);
+    }
+    // what every run needs: the paths are read as they are written
+    expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/publish.ts')).toBe(true);
+  });
+
+  test.each(['off', 'default'] as const)('with parts %s is under 1 MB', async (choice) => {
+    expect((await stat(join(bundles[choice], 'index.js'))).size).toBeLessThan(ONE_MB);
+  });
+
+  test("leaves out how the SDK finds credentials on a person's machine", async () => {
+    const files = await sources('on');
+    expect(files.filter((file) => /credential-provider-(sso|ini|process|web-identity)\//.test(file))).toEqual([]);
+    expect(files.some((file) => file.includes('credential-provider-env/'))).toBe(true);
+  });
 });
 
-test('loads without a socket, a name look-up or another file, and exports the handler', async () => {
-  const guard = join(folder, 'no-network.cjs');
-  await writeFile(
-    guard,
-    `for (const [module, names] of [
-      [require('node:net'), ['connect', 'createConnection']],
-      [require('node:dns'), ['lookup', 'resolve', 'resolve4', 'resolve6']],
-      [require('node:dgram'), ['createSocket']],
-      [require('node:child_process'), ['spawn', 'execFile', 'fork']],
-    ]) for (const name of names) module[name] = () => { throw new Error(name + ' was called while loading'); };
-    require('node:net').Socket.prototype.connect = () => { throw new Error('a socket was opened while loading'); };
-    globalThis.fetch = () => { throw new Error('fetch was called while loading'); };`,
-  );
-  const script = `
-    const loaded = await import(process.argv[1]);
-    console.log(typeof loaded.handler);`;
-  const [bundle = ''] = bundles;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--enable-source-maps', '--require', guard, '--input-type=module', '-e', script, join(bundle, 'index.js')],
-    // As bare as it gets: no AWS variables, no other module within reach.
-    { cwd: folder, env: { AWS_REGION: 'eu-west-1', ALERT_TOPIC_ARN: 'arn:aws:sns:eu-west-1:123456789012:alerts' } },
-  );
-  expect(stdout).toBe('function\n');
+test('parts are imported by the handler, by the very names that leave them out', async () => {
+  const handler = await readFile(join(ROOT, 'lambda', 'handler.ts'), 'utf8');
+  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(handler).toContain(`await import('${module}')`);
 });

@@ -2,14 +2,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Stack, Validations } from 'aws-cdk-lib';
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { AttributeType, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
 import type { ConfigInput } from '../../lambda/config.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { PgTlsAuditorStack } from '../../lib/pg-tls-auditor-stack.ts';
-import { appWithoutBundling, MINIMAL } from './synthesis.ts';
+import { appWithoutBundling, MINIMAL, readable } from './synthesis.ts';
 
 const EXAMPLE: ConfigInput = JSON.parse(
   await readFile(join(import.meta.dirname, '..', '..', 'auditor.config.example.json'), 'utf8'),
@@ -17,9 +21,22 @@ const EXAMPLE: ConfigInput = JSON.parse(
 
 describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
   const key = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d';
+  const routes = [
+    {
+      name: 'data',
+      labels: { team: 'data' },
+      email: ['data@example.com'],
+      slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0987ZYXW' }],
+      https: ['https://hooks.example.com/data'],
+      sqs: ['arn:aws:sqs:eu-west-1:123456789012:data'],
+      lambda: ['arn:aws:lambda:eu-west-1:123456789012:function:data'],
+    },
+  ];
   const everything: ConfigInput = {
     ...EXAMPLE,
+    alerts: { ...EXAMPLE.alerts, routes },
     deployment: {
+      securityHub: true,
       vpc: { vpcId: 'vpc-00000001', subnetIds: ['subnet-00000001'], availabilityZones: ['eu-west-1a'] },
       secretKmsKeyArns: [key],
       reservedConcurrency: 2,
@@ -30,6 +47,7 @@ describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
     ['the smallest configuration', MINIMAL, {}],
     ['the example', EXAMPLE, { configuration: 'example' }],
     ['everything switched on', everything, {}],
+    ['everything switched off', { ...MINIMAL, deployment: { state: 'none', evidence: 'none' } }, {}],
     ['the topic left unencrypted', { ...EXAMPLE, deployment: { topicEncryption: 'none' } }, {}],
     ['allowed beginnings of secret names', EXAMPLE, { secretNamePrefixes: ['prod/', 'neon/'] }],
     [
@@ -56,6 +74,28 @@ describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
     expect(() => app.synth()).not.toThrow();
   });
 
+  test("with an embedder's own topic, table and bucket, encrypted with keys of their own", () => {
+    const app = appWithoutBundling();
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+    const stack = new Stack(app, 'Nag');
+    const encryptionKey = new Key(stack, 'Key', { enableKeyRotation: true });
+    const bucket = new Bucket(stack, 'Bucket', { encryptionKey, enforceSSL: true });
+    Validations.of(bucket).acknowledge({ id: 'AwsSolutions-S1', reason: "The embedder's bucket." });
+    const table = new Table(stack, 'Table', {
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryptionKey,
+    });
+    new PgTlsAuditor(stack, 'Auditor', {
+      config: { ...EXAMPLE, alerts: { ...EXAMPLE.alerts, routes } },
+      topic: new Topic(stack, 'Topic', { masterKey: encryptionKey, enforceSSL: true }),
+      stateTable: table as ITable,
+      evidenceBucket: bucket as IBucket,
+    });
+    expect(() => app.synth()).not.toThrow();
+  });
+
   test('because it looks: a queue that has no reason given does not pass', () => {
     const app = appWithoutBundling();
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
@@ -63,6 +103,20 @@ describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
     new Queue(stack, 'WithoutDeadLetters');
     expect(() => app.synth()).toThrow(/AwsSolutions-SQS3/);
   });
+});
+
+test('a stack names what routes, runs and auditors need, and only what is there', () => {
+  const outputs = (config: ConfigInput) =>
+    Template.fromStack(new PgTlsAuditorStack(appWithoutBundling(), 'Own', { config })).findOutputs('*');
+  const alone = ['FunctionName', 'InvokeCommand', 'TopicArn'];
+
+  expect(Object.keys(outputs({ ...MINIMAL, deployment: { state: 'none', evidence: 'none' } })).sort()).toEqual(alone);
+  const slack = [{ workspaceId: 'T0123ABCD', channelId: 'C0987ZYXW' }];
+  const routed = outputs({ ...MINIMAL, alerts: { routes: [{ name: 'shop', targets: ['orders'], slack }] } });
+  expect(Object.keys(routed).sort()).toEqual(
+    [...alone, 'ChatTopicArns', 'EvidenceBucketName', 'RouteTopicArn', 'StateTableName'].sort(),
+  );
+  expect(readable(routed.ChatTopicArns?.Value)).toMatch(/^\{"shop":"<AuditorAlertsChatTopicshop\w+>"\}$/);
 });
 
 describe('a stack of the example configuration', () => {

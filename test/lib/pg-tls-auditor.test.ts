@@ -27,7 +27,7 @@ describe('the function', () => {
     template.hasResource('AWS::Logs::LogGroup', { Properties: { RetentionInDays: 30 }, DeletionPolicy: 'Retain' });
   });
 
-  test('finds the topic in its environment; neither targets nor secrets are there', () => {
+  test('finds topic, table and bucket in its environment; neither targets nor secrets are there', () => {
     const { template } = synthesize();
     const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
     expect(
@@ -37,9 +37,11 @@ describe('the function', () => {
     ).toMatchInlineSnapshot(`
       {
         "ALERT_TOPIC_ARN": "<TlsAuditorAlertsTopic57544CC7>",
+        "EVIDENCE_BUCKET": "<TlsAuditorEvidence3261079C>",
         "NODE_OPTIONS": "--enable-source-maps",
         "POWERTOOLS_METRICS_NAMESPACE": "PgTlsAuditor",
         "POWERTOOLS_SERVICE_NAME": "Databases-TlsAuditor",
+        "STATE_TABLE": "<TlsAuditorState2936ADBF>",
       }
     `);
   });
@@ -188,7 +190,7 @@ describe('the topic', () => {
     }
   });
 
-  test('goes to every Slack channel, whose members can make AWS do nothing', () => {
+  test('has a sibling that every Slack channel reads, whose members can make AWS do nothing', () => {
     const { template, stack, auditor } = synthesize({
       alerts: {
         slack: [
@@ -201,7 +203,7 @@ describe('the topic', () => {
     template.hasResourceProperties('AWS::Chatbot::SlackChannelConfiguration', {
       SlackWorkspaceId: 'T0123ABCD',
       SlackChannelId: 'C0987ZYXW',
-      SnsTopicArns: [stack.resolve(auditor.topic.topicArn)],
+      SnsTopicArns: [stack.resolve(auditor.chatTopics.get('all')?.topicArn)],
     });
     for (const { Properties } of Object.values(template.findResources('AWS::Chatbot::SlackChannelConfiguration'))) {
       expect(Properties.GuardrailPolicies.map(readable)).toEqual(['arn:<AWS::Partition>:iam::aws:policy/AWSDenyAll']);

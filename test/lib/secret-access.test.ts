@@ -114,6 +114,16 @@ describe('the function reads', () => {
         ],
         [
           "Allow",
+          "dynamodb:GetItem dynamodb:Query dynamodb:PutItem dynamodb:DeleteItem",
+          "<TlsAuditorState2936ADBF.Arn>",
+        ],
+        [
+          "Allow",
+          "s3:PutObject",
+          "<TlsAuditorEvidence3261079C.Arn>/reports/*",
+        ],
+        [
+          "Allow",
           "secretsmanager:GetSecretValue",
           "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:prod/orders-??????",
         ],
@@ -195,6 +205,24 @@ describe('many secrets', () => {
     for (const document of inline) expect(document.length).toBeLessThanOrEqual(10_240);
   });
 
+  test.each([20, 55, 450])("and the topics of many teams fit into a role's policies together: %i secrets", (size) => {
+    const routes = Array.from({ length: 15 }, (_, n) => ({
+      name: `team-${n}`,
+      targets: ['*'],
+      slack: [{ workspaceId: 'T0123ABCD', channelId: `C0CHANNEL${n}` }],
+    }));
+    const { template } = synthesize({ ...fleet(size), alerts: { routes }, deployment: { securityHub: true } });
+    const sizes = (type: string) =>
+      Object.values(template.findResources(type)).map(
+        ({ Properties }) => JSON.stringify(Properties.PolicyDocument, asText).length,
+      );
+    expect(resourcesAllowed(template, 'secretsmanager:GetSecretValue')).toHaveLength(size);
+    expect(resourcesAllowed(template, 'sns:Publish')).toHaveLength(17);
+    expect(Math.max(...sizes('AWS::IAM::Policy'))).toBeLessThanOrEqual(10_240);
+    expect(Math.max(0, ...sizes('AWS::IAM::ManagedPolicy'))).toBeLessThanOrEqual(6144);
+    expect(sizes('AWS::IAM::ManagedPolicy').length).toBeLessThanOrEqual(10);
+  });
+
   test('beyond what a role can hold are refused, with the ways out', () => {
     expect(() => synthesize(fleet(5000))).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: the config of Databases/TlsAuditor has a problem:
@@ -238,6 +266,13 @@ test("a key's alias is refused, for IAM would grant nothing", () => {
       deployment.secretKmsKeyArns[0]: must be a key's own ARN, such as arn:aws:kms:eu-west-1:123456789012:key/…, got "arn:aws:kms:eu-west-1:123456789012:alias/databases": IAM does not follow aliases, and each key has its region]
   `);
 });
+
+/** Names that CloudFormation makes up at about the longest they get here. */
+function asText(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if ('Fn::Join' in value) return longest(readable(value));
+  return 'Ref' in value || 'Fn::GetAtt' in value ? 'x'.repeat(140) : value;
+}
 
 /** With the longest partition and region that AWS has. */
 function longest(text: string): string {

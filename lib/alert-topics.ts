@@ -1,0 +1,152 @@
+// The topics that alerts and alarms go to, one for each kind of reader: encryption, who may publish, and who listens.
+
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import type { Config } from '../lambda/config.ts';
+import { subscribeRoutes } from './route-subscriptions.ts';
+import { addSlackChannel } from './slack-channel.ts';
+
+/** How CHAT_TOPICS calls the audience of `alerts.email` and `alerts.slack`. */
+const EVERYONE = 'all';
+const DISPLAY_NAME = 'PostgreSQL TLS auditor';
+
+export interface AlertTopicsProps {
+  readonly alerts: Config['alerts'];
+  readonly encryption: Config['deployment']['topicEncryption'];
+  /** @default - a new topic */
+  readonly topic?: ITopic | undefined;
+  /** @default - a new customer-managed key, unless `encryption` is `none` */
+  readonly key?: IKey | undefined;
+}
+
+/**
+ * Encrypted topics that refuse plaintext publishers, with their subscribers.
+ *
+ * Routes have a topic of their own rather than a filter policy on everyone's subscriptions: a message without attributes, as
+ * CloudWatch's alarms are, passes no filter policy, not even `{"exists": false}`
+ * (https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html), and an address can subscribe to a topic only once.
+ */
+export class AlertTopics extends Construct {
+  /** Everyone's: alerts of the whole run, and alarms. */
+  readonly topic: ITopic;
+  /** The alerts of all routes, of which each subscription lets its own through. Undefined without routes. */
+  readonly routeTopic?: ITopic | undefined;
+  /**
+   * Cards for Slack channels, by the audience: `all`, or a route's name. Amazon Q Developer can't filter what a topic sends
+   * to a channel.
+   */
+  readonly chatTopics: ReadonlyMap<string, ITopic>;
+  private readonly props: AlertTopicsProps;
+  private key: IKey | undefined;
+
+  constructor(scope: Construct, id: string, props: AlertTopicsProps) {
+    super(scope, id);
+    this.props = props;
+    const { email, slack, routes } = props.alerts;
+    this.topic = props.topic ?? this.makeTopic('Topic', { displayName: DISPLAY_NAME, alarms: true });
+    for (const address of new Set(email)) this.topic.addSubscription(new EmailSubscription(address));
+
+    if (routes.length > 0) {
+      this.routeTopic = this.makeTopic('RouteTopic', { displayName: DISPLAY_NAME, alarms: false });
+      subscribeRoutes(this, this.routeTopic, routes);
+    }
+    const chatTopics = new Map<string, ITopic>();
+    for (const { name, slack: channels } of [{ name: EVERYONE, slack }, ...routes]) {
+      if (channels.length === 0) continue;
+      const topic = this.makeTopic(`ChatTopic-${name}`, { alarms: name === EVERYONE });
+      for (const channel of channels) addSlackChannel(this, channel, topic);
+      chatTopics.set(name, topic);
+    }
+    this.chatTopics = chatTopics;
+  }
+
+  /** Where alarms go: wherever somebody reads about the whole of it. */
+  get alarmTopics(): readonly ITopic[] {
+    const chat = this.chatTopics.get(EVERYONE);
+    return chat === undefined ? [this.topic] : [this.topic, chat];
+  }
+
+  /** The variables that tell the function where to publish. */
+  environment(): Readonly<Record<string, string>> {
+    const { topic, routeTopic, chatTopics } = this;
+    const chatArns = Object.fromEntries([...chatTopics].map(([name, { topicArn }]) => [name, topicArn]));
+    return {
+      ALERT_TOPIC_ARN: topic.topicArn,
+      ...(routeTopic === undefined ? {} : { ROUTE_TOPIC_ARN: routeTopic.topicArn }),
+      ...(chatTopics.size === 0 ? {} : { CHAT_TOPICS: Stack.of(this).toJsonString(chatArns) }),
+    };
+  }
+
+  grantPublish(grantee: IGrantable): void {
+    for (const topic of [this.topic, this.routeTopic, ...this.chatTopics.values()]) topic?.grantPublish(grantee);
+  }
+
+  private makeTopic(id: string, options: { readonly displayName?: string; readonly alarms: boolean }): Topic {
+    const { displayName, alarms } = options;
+    const masterKey = this.encryptionKey();
+    const topic = new Topic(this, id, {
+      enforceSSL: true,
+      ...(displayName === undefined ? {} : { displayName }),
+      ...(masterKey === undefined ? {} : { masterKey }),
+    });
+    if (alarms) this.letAlarmsPublish(topic);
+    return topic;
+  }
+
+  /** A topic with a policy of its own loses the default one that let this account's alarms publish. */
+  private letAlarmsPublish(topic: Topic): void {
+    const stack = Stack.of(this);
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AlarmsOfThisAccount',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': stack.account },
+          ArnLike: {
+            'aws:SourceArn': stack.formatArn({
+              service: 'cloudwatch',
+              resource: 'alarm',
+              resourceName: '*',
+              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            }),
+          },
+        },
+      }),
+    );
+  }
+
+  /** One key for all topics, made with the first of them. */
+  private encryptionKey(): IKey | undefined {
+    if (this.key !== undefined) return this.key;
+    const { key: given, encryption } = this.props;
+    if (given === undefined && encryption === 'none') return undefined;
+    const key = given ?? this.makeKey();
+    // CloudWatch and EventBridge encrypt with the topic's key themselves; the key AWS manages for SNS refuses them.
+    // No condition on the source: EventBridge sends none to KMS, and the topic's policy already decides who publishes.
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'PublishersEncryptForTheTopic',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com'), new ServicePrincipal('events.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+      }),
+    );
+    this.key = key;
+    return key;
+  }
+
+  private makeKey(): Key {
+    return new Key(this, 'Key', {
+      description: 'Encrypts the alerts of pg-tls-auditor on their way through SNS',
+      enableKeyRotation: true,
+      // It only ever encrypts messages in flight, so nothing becomes unreadable with it.
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+  }
+}

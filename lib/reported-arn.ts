@@ -1,0 +1,19 @@
+// ARNs as cdk-nag writes them in the ids of its findings, which acknowledgements must match.
+
+import { Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+
+type Part = string | { readonly Ref: string } | { readonly 'Fn::GetAtt': readonly [string, string] };
+
+/** `arn:<AWS::Partition>:…`, `<Bucket.Arn>/…`. */
+export function asReported(scope: Construct, arn: string): string {
+  const resolved: Part | { readonly 'Fn::Join': readonly [string, readonly Part[]] } = Stack.of(scope).resolve(arn);
+  if (typeof resolved === 'string' || !('Fn::Join' in resolved)) return partAsReported(resolved);
+  const [separator, parts] = resolved['Fn::Join'];
+  return parts.map(partAsReported).join(separator);
+}
+
+function partAsReported(part: Part): string {
+  if (typeof part === 'string') return part;
+  return `<${'Ref' in part ? part.Ref : part['Fn::GetAtt'].join('.')}>`;
+}
