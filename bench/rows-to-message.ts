@@ -70,9 +70,9 @@ function render(
   const snapshot = healthySnapshot([], { sessions: known(readSessions(rows)) });
   const audited = [{ snapshot, ...evaluate(snapshot, policy) }];
   const report = buildReport({ startedAt: AT, finishedAt: AT, policy, audited });
-  const digest = buildDigest(report, { minSeverity: alerts.minSeverity });
+  const digest = buildDigest(report, undefined, { route: 'all', minSeverity: alerts.minSeverity });
   if (digest === undefined) throw new Error('nothing to tell: these rows were to have findings');
-  const alert = renderAlert(digest, report);
+  const alert = renderAlert(digest, report, 'pg-tls-auditor');
   times.push(performance.now() - start);
   return { alert, findings: report.findings.length };
 }

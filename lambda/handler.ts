@@ -3,6 +3,8 @@
 import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type Circumstances, type Delivery, deliveriesOf, reportOnly, type Topics, tell } from './alerts.ts';
 import { auditTargets } from './audit.ts';
 import { prefetchSecrets } from './collect/prefetch.ts';
 import { createSecretStore, type SecretStore, secretsManagerClients } from './collect/secrets.ts';
@@ -13,13 +15,15 @@ import { type Config, parseConfig } from './config.ts';
 import { readConfigDocument } from './config-file.ts';
 import { recordRun } from './deliver/metrics.ts';
 import { publish, snsClient } from './deliver/publish.ts';
+import type { StateStore } from './deliver/state-store.ts';
 import { parseEvent, type RunRequest } from './event.ts';
-import { systemClock } from './model/clock.ts';
+import { Failures } from './failures.ts';
+import { type Clock, systemClock } from './model/clock.ts';
+import { EVERYONE, hears } from './report/audience.ts';
 import { buildReport } from './report/build-report.ts';
-import { buildDigest } from './report/digest.ts';
 import { fitReport } from './report/fit-report.ts';
 import type { Report } from './report/schema.ts';
-import { renderAlert, renderTestAlert } from './report/sns-message.ts';
+import { renderTestAlert, renderTestChatMessage } from './report/sns-message.ts';
 
 /** What of Lambda's context is used. */
 export interface InvocationContext {
@@ -41,24 +45,33 @@ const logger = new Logger();
 const metrics = new Metrics();
 const secretsManager = secretsManagerClients();
 const sns = snsClient();
+// Made when it is first wanted, and kept between invocations.
+let dynamoDb: DynamoDBClient | undefined;
 
 /**
  * Audits, and publishes an alert when there is something to tell.
  *
  * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
- * @throws ConfigFileError, ConfigError, EventError, PublishError
+ * @throws ConfigFileError, ConfigError, EventError, PublishError, StateError, and what the archive and Security Hub throw
  */
-export async function handler(event: unknown, context: InvocationContext): Promise<Report> {
-  logger.appendKeys({ requestId: context.awsRequestId });
-  try {
-    return await run(event, context);
-  } catch (error) {
-    logger.error('the run failed', error as Error);
-    throw error;
-  }
+export const handler = createHandler();
+
+export type Handler = (event: unknown, context: InvocationContext) => Promise<Report>;
+
+/** The handler of a function that lives by another clock: the same in everything else. */
+export function createHandler({ clock = systemClock }: { readonly clock?: Clock } = {}): Handler {
+  return async (event, context) => {
+    logger.appendKeys({ requestId: context.awsRequestId });
+    try {
+      return await run(event, context, clock);
+    } catch (error) {
+      logger.error('the run failed', error as Error);
+      throw error;
+    }
+  };
 }
 
-async function run(event: unknown, context: InvocationContext): Promise<Report> {
+async function run(event: unknown, context: InvocationContext, clock: Clock): Promise<Report> {
   const config = readConfig();
   const request = parseEvent(
     event,
@@ -66,30 +79,31 @@ async function run(event: unknown, context: InvocationContext): Promise<Report> 
   );
   const targets = request.targets === undefined ? config.targets : pick(config, request.targets);
   logger.info('run started', { trigger: request.trigger, targets: targets.length, notify: request.notify });
-
-  if (request.testAlert) {
-    const test = renderTestAlert({ targets: config.targets.map(({ name }) => name), at: new Date().toISOString() });
-    logger.info('test alert published', { messageId: await publish(sns, alertTopic(), test) });
-  }
+  const service = process.env.POWERTOOLS_SERVICE_NAME ?? 'pg-tls-auditor';
+  const deliveries = deliveriesOf(config.alerts, alertTopics(), service);
+  if (request.testAlert) await publishTests(deliveries, config, clock);
 
   const remaining = context.getRemainingTimeInMillis();
-  const deadline = AbortSignal.timeout(Math.floor(remaining - Math.min(RESERVE_MS, remaining / 4)));
+  const reserve = Math.min(RESERVE_MS, remaining / 4);
+  const deadline = AbortSignal.timeout(Math.floor(remaining - reserve));
   const everyTarget = request.targets === undefined;
-  const report = buildReport(
-    await auditTargets({ ...config, targets }, { collector: collectorFor(targets), deadline, everyTarget }),
-  );
+  const collector = collectorFor(targets, clock);
+  const audited = await auditTargets({ ...config, targets }, { collector, deadline, everyTarget });
+  const circumstances: Circumstances = { run: audited, config, now: clock().toISOString() };
+
+  const failures = new Failures();
+  // What is left of an invocation after the audit is for telling; another run may be telling at the moment.
+  const patience = AbortSignal.timeout(Math.max(1_000, context.getRemainingTimeInMillis() - reserve / 2));
+  const report = await tellAll(deliveries, circumstances, { request, context, clock, patience, failures });
   logReport(report);
-  let told = false;
-  try {
-    await alert(report, config, request);
-    told = true;
-  } finally {
-    // What was seen counts also when nobody could be told of it; the run does not.
-    recordRun(metrics, { report, everyTarget: everyTarget && request.notify, completed: told });
-  }
+  recordRun(metrics, { report, everyTarget: everyTarget && request.notify, completed: failures.none });
+  await Promise.all([
+    failures.unless(() => archive(report, context)),
+    failures.unless(() => importIntoSecurityHub(report, config, request)),
+  ]);
+  failures.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
 }
-
 function pick({ targets }: Config, names: readonly string[]): Config['targets'] {
   const wanted = new Set(names);
   return targets.filter(({ name }) => wanted.has(name));
@@ -105,11 +119,11 @@ function readConfig(): Config {
 }
 
 /** New for every run: a secret that changed since the last one is seen. The SDK's clients live on. */
-function collectorFor(targets: Config['targets']): Collector {
+function collectorFor(targets: Config['targets'], clock: Clock): Collector {
   const secrets = byReference(createSecretStore(secretsManager));
   prefetchSecrets(targets, secrets);
   const sources = createSourceReader(secrets, {});
-  return { sources, trust: createTrustStore(sources), clock: systemClock };
+  return { sources, trust: createTrustStore(sources), clock };
 }
 
 /** Secrets whose ARN only the deployment knows: AUDITOR_SECRET_ARNS maps their names in the configuration to it. */
@@ -121,27 +135,93 @@ function byReference(store: SecretStore): SecretStore {
 
 function secretArns(): ReadonlyMap<string, string> {
   const { AUDITOR_SECRET_ARNS } = process.env;
-  if (!AUDITOR_SECRET_ARNS) return new Map();
+  return new Map(Object.entries(jsonVariable('AUDITOR_SECRET_ARNS', AUDITOR_SECRET_ARNS, 'names of secrets to ARNs')));
+}
+
+/** A variable that the deployment sets to a JSON object; without it, an empty one. */
+function jsonVariable(name: string, value: string | undefined, content: string): Readonly<Record<string, string>> {
+  if (!value) return {};
   try {
-    return new Map(Object.entries(JSON.parse(AUDITOR_SECRET_ARNS) as Record<string, string>));
+    return JSON.parse(value) as Readonly<Record<string, string>>;
   } catch {
     // The parser's message quotes the text.
-    throw new Error('AUDITOR_SECRET_ARNS is not a JSON object of names of secrets to ARNs: the deployment sets it');
+    throw new Error(`${name} is not a JSON object of ${content}: the deployment sets it`);
   }
 }
 
-async function alert(report: Report, { alerts }: Config, { notify }: RunRequest): Promise<void> {
-  const digest = buildDigest(report, { minSeverity: alerts.minSeverity });
-  if (digest === undefined) return logger.info('nothing to tell', { minSeverity: alerts.minSeverity });
-  if (!notify) return logger.info('not told: the event says "notify": false', { notices: digest.notices.length });
-  const messageId = await publish(sns, alertTopic(), renderAlert(digest, report));
-  logger.info('alert published', { messageId, severity: digest.severity, notices: digest.notices.length });
+interface TellOptions {
+  readonly request: RunRequest;
+  readonly context: InvocationContext;
+  readonly clock: Clock;
+  /** Ends the wait for other runs. */
+  readonly patience: AbortSignal;
+  readonly failures: Failures;
 }
 
-function alertTopic(): string {
-  const { ALERT_TOPIC_ARN } = process.env;
-  if (ALERT_TOPIC_ARN) return ALERT_TOPIC_ARN;
-  throw new Error('ALERT_TOPIC_ARN is not set: it names the SNS topic that alerts go to, and the deployment sets it');
+/** @returns the report as everyone's decision has it; without any decision where that could not be made */
+async function tellAll(
+  deliveries: readonly Delivery[],
+  circumstances: Circumstances,
+  { request, context, clock, patience, failures }: TellOptions,
+): Promise<Report> {
+  if (!request.notify) {
+    logger.info('nobody is told: the event says "notify": false');
+    const report = await failures.unless(async () =>
+      reportOnly(circumstances, await stateStore(EVERYONE, context, clock)),
+    );
+    return report ?? buildReport(circumstances.run);
+  }
+  let everyone: Report | undefined;
+  for (const delivery of deliveries) {
+    const told = await failures.unless(async () =>
+      tell(delivery, circumstances, {
+        store: await stateStore(delivery.key, context, clock),
+        publish: (topicArn, alert) => publish(sns, topicArn, alert),
+        signal: patience,
+      }),
+    );
+    if (told === undefined) continue;
+    everyone ??= told.report;
+    const { messageIds } = told;
+    if (messageIds.length === 0) logger.info('nothing to tell', { audience: delivery.key });
+    else logger.info('alert published', { audience: delivery.key, messageIds });
+  }
+  return everyone ?? buildReport(circumstances.run);
+}
+
+async function publishTests(deliveries: readonly Delivery[], config: Config, clock: Clock): Promise<void> {
+  const at = clock().toISOString();
+  for (const { key, audience, topicArn } of deliveries) {
+    const targets = config.targets.filter(hears(audience)).map(({ name }) => name);
+    const test = { route: audience.route, targets, at };
+    const message = key === audience.route ? renderTestAlert(test) : renderTestChatMessage(test);
+    logger.info('test alert published', { audience: key, messageId: await publish(sns, topicArn, message) });
+  }
+}
+
+/** What is remembered for one way to one audience; undefined where the deployment keeps no state. */
+async function stateStore(
+  audience: string,
+  { awsRequestId: owner }: InvocationContext,
+  clock: Clock,
+): Promise<StateStore | undefined> {
+  const { STATE_TABLE } = process.env;
+  if (!STATE_TABLE) return undefined;
+  const { createDynamoDbState, dynamoDbClient } = await import('./deliver/dynamodb-state.ts');
+  dynamoDb ??= dynamoDbClient();
+  return createDynamoDbState(dynamoDb, STATE_TABLE, { clock, owner, audience });
+}
+
+function alertTopics(): Topics {
+  const { ALERT_TOPIC_ARN, ROUTE_TOPIC_ARN, CHAT_TOPICS } = process.env;
+  if (!ALERT_TOPIC_ARN) {
+    throw new Error('ALERT_TOPIC_ARN is not set: it names the SNS topic that alerts go to, and the deployment sets it');
+  }
+  return {
+    alerts: ALERT_TOPIC_ARN,
+    routes: ROUTE_TOPIC_ARN,
+    chat: jsonVariable('CHAT_TOPICS', CHAT_TOPICS, 'names of routes to ARNs of topics'),
+  };
 }
 
 /** The evidence of the run: what each target looked like, and each finding, for as long as the log is kept. */

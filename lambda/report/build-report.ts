@@ -4,11 +4,13 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Verdict } from '../model/finding.ts';
+import type { Decision } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
 import { type Link, type Sessions, type Snapshot, TRANSPORTS } from '../model/snapshot.ts';
-import { compareFindings } from './digest.ts';
-import type { Report, ReportFinding, ReportTarget } from './schema.ts';
+import { compareFindings } from './order.ts';
+import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
+import type { Report, ReportTarget } from './schema.ts';
 
 /** One target's snapshot with what the checks made of it. */
 export interface AuditedTarget {
@@ -30,14 +32,39 @@ export interface Run {
 /** Certificate names are chosen by whoever issued them; longer ones are shown cut. */
 const NAME_LENGTH = 200;
 
-export function buildReport({ startedAt, finishedAt, policy, audited }: Run): Report {
+/**
+ * The report of a run.
+ *
+ * @param decision - What is to be done about each finding. Without one nothing is remembered and nothing muted.
+ */
+export function buildReport({ startedAt, finishedAt, policy, audited }: Run, decision?: Decision): Report {
+  const decided = new Map(decision?.findings.map((one) => [one.finding.fingerprint, one]));
   return {
     schemaVersion: 1,
     startedAt,
     finishedAt,
     policy: reportPolicy(policy),
+    state: decision?.next === undefined ? 'none' : 'kept',
     targets: audited.map(reportTarget),
-    findings: audited.flatMap(({ findings }) => findings.map(reportFinding)).sort(compareFindings),
+    findings: audited
+      .flatMap(({ findings }) => findings.map((finding) => reportFinding(finding, decided.get(finding.fingerprint))))
+      .sort(compareFindings),
+    ...(decision?.next === undefined ? {} : remembered(decision)),
+    ...(decision === undefined || decision.mutes.length === 0 ? {} : { mutes: decision.mutes.map(reportMute) }),
+  };
+}
+
+/** What was seen and is resolved all the same, because a later run has looked meanwhile, is neither. */
+function remembered({ findings }: Decision): Pick<Report, 'unseen' | 'resolved'> {
+  return {
+    unseen: findings
+      .filter(({ seen, reason }) => !seen && reason !== 'resolved')
+      .map((decided) => reportFinding(decided.finding, decided))
+      .sort(compareFindings),
+    resolved: findings
+      .filter(({ seen, reason }) => !seen && reason === 'resolved')
+      .map(resolvedFinding)
+      .sort(compareFindings),
   };
 }
 
@@ -58,6 +85,7 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
     host: target.host ?? null,
     port: target.port ?? null,
     labels: { ...target.labels },
+    takenAt: snapshot.takenAt,
     verdict,
     ...(failure === undefined ? {} : { error: failure }),
     link: link.known ? reportLink(link.value, serverChain) : null,
@@ -106,23 +134,4 @@ function reportOutcome(id: string, outcome: Outcome): ReportTarget['checks'][num
   const reason =
     outcome.status === 'fail' ? outcome.incomplete : outcome.status === 'pass' ? undefined : outcome.reason;
   return { id, status: outcome.status, ...(reason === undefined ? {} : { reason }) };
-}
-
-/** Without the keys that have no value: a document of its own, not a view of ours. */
-function reportFinding(finding: Finding): ReportFinding {
-  const { fingerprint, check, severity, target, title, role, database, application, clients, count } = finding;
-  return {
-    fingerprint,
-    check,
-    severity,
-    target,
-    title,
-    ...(role === undefined ? {} : { role }),
-    ...(database === undefined ? {} : { database }),
-    ...(application === undefined ? {} : { application }),
-    ...(clients === undefined ? {} : { clients: [...clients] }),
-    ...(count === undefined ? {} : { count }),
-    evidence: finding.evidence as ReportFinding['evidence'],
-    remedy: finding.remedy,
-  };
 }

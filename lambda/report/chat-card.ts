@@ -1,35 +1,19 @@
 // The chat card: a custom notification of Amazon Q Developer in chat applications, for Slack and Microsoft Teams.
 
 import { createHash } from 'node:crypto';
-import { displayText } from '../model/display.ts';
-import type { Severity } from '../model/severity.ts';
-import type { Digest, Notice } from './digest.ts';
-import {
-  blindSpots,
-  displayProse,
-  displayTime,
-  evidenceLines,
-  groupNotices,
-  headline,
-  howMany,
-  leftOut,
-  lookedAt,
-  loopbackNote,
-  type NoticeGroup,
-  PLAIN,
-  plural,
-  remedyLines,
-  type Style,
-  title,
-  who,
-} from './wording.ts';
+import { cardDescription } from './chat-description.ts';
+import { SYMBOLS, titleName } from './chat-style.ts';
+import { type Digest, digestsByTarget } from './digest.ts';
+import { headline } from './headline.ts';
+import { nothingToDo } from './life.ts';
+import { displayTime, plural } from './wording.ts';
 
 /**
  * The event schema that Amazon Q Developer in chat applications accepts; anything else it drops without a word.
  *
  * @see https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
  */
-interface ChatCard {
+export interface ChatCard {
   readonly version: '1.0';
   readonly source: 'custom';
   readonly content: {
@@ -53,52 +37,77 @@ interface ChatCard {
 /** What the service accepts, in UTF-16 code units. */
 export const CARD_LIMITS = { title: 250, description: 8_000 } as const;
 
-/** What Slack holds in one block of text: beyond it a card is folded or split, and nobody reads on. */
-const COMFORTABLE_LENGTH = 3_000;
-const MOST_FINDINGS = 20;
 const MOST_KEYWORDS = 5;
 const MOST_RESOURCES = 10;
+/** Beyond it one card tells of all: a channel is not to be flooded. */
+const MOST_TARGET_CARDS = 10;
 
-/** Always beside the word: colour alone tells some people nothing. */
-const SYMBOLS: Readonly<Record<Severity, string>> = {
-  critical: '🔴',
-  high: '🟠',
-  medium: '🟡',
-  low: '🔵',
-  info: '⚪',
-};
+/** The card of a whole digest, with the digest that it shows. */
+export interface CardOfDigest {
+  readonly digest: Digest;
+  readonly card: ChatCard;
+}
 
-const CHAT: Style = {
-  target: (name) => code(displayText(name)),
-  value: (raw) => code(displayText(raw)),
-  prose: (text) => chatProse(displayProse(text)),
-};
+/**
+ * The card of a digest: as many whole findings, worst first, as people read in a chat; the rest is counted.
+ *
+ * @param service - Names the auditor: two of them in one channel keep to threads of their own.
+ */
+export function renderChatCard(digest: Digest, service: string): ChatCard {
+  return card(digest, threadOf(digest, service));
+}
 
-/** The card of a digest: as many whole findings, worst first, as people read in a chat; the rest is counted. */
-export function renderChatCard(digest: Digest): ChatCard {
+function card(digest: Digest, thread: string): ChatCard {
+  const { audience, severity, notices, startedAt } = digest;
+  const checks = [...notices.map(({ finding }) => finding.check), ...digest.resolved.map(({ check }) => check)];
+  const reasons = [
+    ...new Set(notices.map(({ reason }) => reason)),
+    ...(digest.resolved.length > 0 ? ['resolved'] : []),
+  ];
   return {
     version: '1.0',
     source: 'custom',
     content: {
       textType: 'client-markdown',
-      title: `${SYMBOLS[digest.severity]} ${headline(digest, CARD_LIMITS.title - 3, titleName)}`,
-      description: fittingDescription(digest),
-      nextSteps: [
-        'Fix from the top: each group says how.',
-        'Check at once with `pg-tls-auditor audit --target NAME`, or wait for the next run.',
-      ],
-      keywords: [...new Set([digest.severity, ...digest.notices.map(({ finding }) => finding.check)])].slice(
-        0,
-        MOST_KEYWORDS,
-      ),
+      title: `${symbol(digest)} ${headline(digest, CARD_LIMITS.title - 3, titleName)}`,
+      description: cardDescription(digest, CARD_LIMITS.description),
+      nextSteps: nextSteps(digest),
+      // A word for bad news would be one over good news.
+      keywords: [...new Set([notices.length > 0 ? severity : 'resolved', ...checks])].slice(0, MOST_KEYWORDS),
     },
     metadata: {
-      threadId: threadId(digest),
+      threadId: thread,
       summary: `pg-tls-auditor: ${headline(digest, CARD_LIMITS.title - 16, titleName)}`,
-      eventType: 'pg-tls-auditor-findings',
+      eventType: notices.length > 0 ? 'pg-tls-auditor-findings' : 'pg-tls-auditor-resolved',
       relatedResources: digest.targets.slice(0, MOST_RESOURCES).map(titleName),
-      additionalContext: { severity: digest.severity, startedAt: digest.startedAt },
+      additionalContext: { severity, reasons: reasons.join(' '), route: audience.route, startedAt },
     },
+  };
+}
+
+/**
+ * One card for each target, worst first, each in the one thread of that target, where what becomes of it follows; what
+ * there is to say of mutes in a card of its own. One card for all where there are more than ten targets.
+ *
+ * @param service - See `renderChatCard`.
+ */
+export function renderTargetCards(digest: Digest, service: string): CardOfDigest[] {
+  if (digest.targets.length > MOST_TARGET_CARDS) return [{ digest, card: renderChatCard(digest, service) }];
+  const digests = digestsByTarget(digest);
+  if (digest.unusedMutes.length > 0) digests.push(onlyMutes(digest));
+  return digests.map((one) => ({ digest: one, card: card(one, threadId(service, one.targets)) }));
+}
+
+function onlyMutes(digest: Digest): Digest {
+  const none = { info: 0, low: 0, medium: 0, high: 0, critical: 0 };
+  return {
+    ...digest,
+    severity: 'info',
+    notices: [],
+    resolved: [],
+    targets: [],
+    countBySeverity: none,
+    untold: new Map(),
   };
 }
 
@@ -128,96 +137,34 @@ export function renderTestCard(targets: readonly string[], at: string): ChatCard
 }
 
 /**
- * The same for the same findings: while nothing changes, repeats gather in the thread of the first card; whatever is new
- * starts a card of its own, where people see it.
+ * What is told of some targets stands in one thread. Where runs are not compared, what is told of some findings: repeats
+ * gather while nothing changes, and whatever is new starts a card of its own, where people see it.
  */
-function threadId(digest: Digest): string {
-  const hash = createHash('sha256');
-  for (const fingerprint of digest.notices.map(({ finding }) => finding.fingerprint).sort()) hash.update(fingerprint);
-  return `pg-tls-auditor-${hash.digest('hex').slice(0, 16)}`;
-}
-
-function fittingDescription(digest: Digest): string {
-  for (let findings = Math.min(digest.notices.length, MOST_FINDINGS); findings > 0; findings -= 1) {
-    const text = description(digest, findings);
-    // One finding with a long story is still worth its length.
-    if (text.length <= (findings > 1 ? COMFORTABLE_LENGTH : CARD_LIMITS.description)) return text;
-  }
-  return description(digest, 0);
-}
-
-function description(digest: Digest, findings: number): string {
-  const shown = digest.notices.slice(0, findings);
-  const omitted = leftOut(digest.notices, shown.length);
-  const note = loopbackNote(digest.loopback);
-  const paragraphs = [
-    ...blindSpots(digest.targetsByVerdict, CHAT).map((sentence) => `⚠️ ${sentence}`),
-    ...groupNotices(shown).map(renderGroup),
-    ...(omitted === undefined ? [] : [`*${omitted}.* The email lists more.`]),
-    [
-      `Looked at ${lookedAt(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
-      ...(note === undefined ? [] : [chatProse(note)]),
-      'No state is configured: every run stands alone, and this alert repeats while a problem lasts.',
-    ].join('\n'),
-  ];
-  return paragraphs.join('\n\n');
-}
-
-function renderGroup(group: NoticeGroup): string {
-  const heading = group.title === undefined ? group.check : CHAT.prose(group.title);
-  const many = group.notices.length > 1 ? `, ${plural(group.notices.length, 'finding')}` : '';
-  return [
-    `${SYMBOLS[group.severity]} *${group.severity.toUpperCase()}: ${heading}* (${code(group.check)}${many})`,
-    ...group.notices.map((notice) => renderNotice(notice, group.title === undefined)),
-    `*How to fix:* ${remedyLines(group.remedy).map(chatProse).join('\n')}`,
-  ].join('\n');
-}
-
-function renderNotice({ finding }: Notice, withTitle: boolean): string {
-  const facts = [
-    withTitle ? title(finding, CHAT) : undefined,
-    who(finding, CHAT),
-    howMany(finding),
-    ...evidenceLines(finding, CHAT),
-  ].filter((fact) => fact !== undefined);
-  return `• ${CHAT.target(finding.target)}${facts.length > 0 ? `: ${facts.join('; ')}` : ''}`;
-}
-
-/** A target's name where there is no code to put it in. */
-function titleName(name: string): string {
-  return chatProse(PLAIN.target(name));
-}
-
-/** A span of code: no markup, mention or link works inside, except what `<`, `>` and `&` make. */
-function code(text: string): string {
-  return `\`${escapeEntities(text.replaceAll('`', "'"))}\``;
-}
-
-/**
- * A sentence of ours: spans of code stay, and what else would be markup is shown by a character that looks like it and
- * does nothing.
- */
-function chatProse(text: string): string {
-  return text
-    .split(/(`[^`]+`)/)
-    .map((part, index) => escapeEntities(index % 2 === 1 ? part : withoutMarkup(part)))
-    .join('');
-}
-
-function withoutMarkup(text: string): string {
-  return (
-    text
-      .replaceAll('`', "'")
-      .replaceAll('*', '∗')
-      .replaceAll('~', '∼')
-      .replaceAll('](', '] (')
-      // Within a word neither is markup or a mention: pg_hba.conf, role@host.
-      .replaceAll(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, 'ˍ')
-      .replaceAll(/(?<![\p{L}\p{N}.-])@/gu, '＠')
+function threadOf({ targets, notices, state }: Digest, service: string): string {
+  if (state === 'kept') return threadId(service, targets);
+  return threadId(
+    service,
+    notices.map(({ finding }) => finding.fingerprint),
   );
 }
 
-/** @see https://docs.slack.dev/messaging/formatting-message-text#escaping */
-function escapeEntities(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+function threadId(service: string, about: readonly string[]): string {
+  return `pg-tls-auditor-${createHash('sha256')
+    .update(JSON.stringify([service, about.toSorted()]))
+    .digest('hex')
+    .slice(0, 16)}`;
+}
+
+function symbol({ notices, resolved, severity }: Digest): string {
+  if (notices.length > 0) return SYMBOLS[severity];
+  return resolved.length > 0 ? '✅' : '🔕';
+}
+
+function nextSteps(digest: Digest): string[] {
+  if (digest.notices.length === 0) return [nothingToDo(digest)];
+  return [
+    'Fix from the top: each group says how.',
+    'Check at once with `pg-tls-auditor audit --target NAME`, or wait for the next run.',
+    'What has to stay for a while: `pg-tls-auditor mute FINGERPRINT` makes the entry for the configuration.',
+  ];
 }

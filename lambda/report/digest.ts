@@ -1,22 +1,21 @@
-// What one run has to tell people: the findings worth a message, worst first, and what was and was not looked at.
+// What one run has to tell one audience: the findings worth a message, worst first, and what was and was not looked at.
 
 import type { FailureCause } from '../model/failure.ts';
 import { VERDICTS, type Verdict } from '../model/finding.ts';
+import type { Decision, Reason } from '../model/lifecycle.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
-import { compareSeverity, isAtLeast, SEVERITIES, type Severity } from '../model/severity.ts';
-import type { Report, ReportFinding } from './schema.ts';
+import { compareSeverity, isAtLeast, SEVERITIES, type Severity, worse } from '../model/severity.ts';
+import { type Audience, EVERYONE, hearsOf } from './audience.ts';
+import { compareFindings } from './order.ts';
+import { reportMute } from './report-findings.ts';
+import type { Report, ReportFinding, ReportMute, ReportTarget, ResolvedFinding } from './schema.ts';
 
-/**
- * Why a finding is told. `observed`: it is there in this run, and nothing is known of earlier ones. With state come the
- * reasons that compare two runs.
- */
-export const REASONS = ['observed'] as const;
-type Reason = (typeof REASONS)[number];
-
-/** A finding and why it is told now. */
+/** A finding that is open, and why it is told now. */
 export interface Notice {
-  readonly reason: Reason;
+  readonly reason: Exclude<Reason, 'resolved'>;
   readonly finding: ReportFinding;
+  /** Whether this run saw it; else it is open as far as anybody knows. */
+  readonly seen: boolean;
 }
 
 /** A target as a digest names it. */
@@ -24,72 +23,166 @@ export interface DigestTarget {
   readonly name: string;
   /** Why it was not audited. */
   readonly cause?: FailureCause | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Open findings that the digest does not list. */
+export interface Untold {
+  /** Told before, and not due again. */
+  readonly ongoing: number;
+  readonly muted: number;
+  /** Seen by this run, and below what the audience is told of. */
+  readonly belowThreshold: number;
 }
 
 export interface Digest {
-  /** Of the worst notice. */
+  readonly audience: Audience;
+  /**
+   * Of the worst notice. Where everything told is resolved, the worst severity that people were told of it: who was
+   * woken by a critical finding hears its end on the same path. `info` where only mutes are told of.
+   */
   readonly severity: Severity;
-  /** At least one. By severity, worst first, then by target, check and what identifies the finding. */
+  /** By severity, worst first, then what is told for the first time, then by target, check and what identifies it. */
   readonly notices: readonly Notice[];
+  /** What is over. In the same order. */
+  readonly resolved: readonly ResolvedFinding[];
+  /** Mutes that match nothing, once it is time to say so. Told to everyone, and on no route. */
+  readonly unusedMutes: readonly ReportMute[];
   /** Of the notices. */
   readonly countBySeverity: Readonly<Record<Severity, number>>;
-  /** Names of the targets that the notices concern, the one with the worst notice first. */
+  /** Names of the targets that the notices, and then the resolved, concern, the one with the worst notice first. */
   readonly targets: readonly string[];
-  /** Every target of the run. */
+  /** Every target of the run that the audience hears of. */
   readonly targetsByVerdict: Readonly<Record<Verdict, readonly DigestTarget[]>>;
-  /** The threshold, and how many findings of the run are below it. */
-  readonly minSeverity: Severity;
-  readonly belowThreshold: number;
+  /** By target. */
+  readonly untold: ReadonlyMap<string, Untold>;
+  readonly state: Report['state'];
+  /** ISO 8601, UTC: when what is listed here is told again at the earliest, if it is still there. */
+  readonly nextReminder?: string | undefined;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly loopback: LoopbackPolicy;
 }
 
+const MS_PER_HOUR = 3_600_000;
+
 /**
- * The digest of a run, or undefined when no finding reaches `minSeverity`: a quiet run sends nothing.
+ * The digest of a run for an audience, or undefined when there is nothing to tell it: a quiet run sends nothing. It
+ * holds nothing of targets that the audience does not hear of.
  *
- * @example buildDigest(report, { minSeverity: 'medium' })?.notices[0]?.finding.title
+ * @param decision - What `report` was built with. Without one every finding is told as observed.
+ *
+ * @example buildDigest(report, decision, { route: 'all', minSeverity: 'medium' })?.notices[0]?.reason
  */
-export function buildDigest(report: Report, options: { readonly minSeverity: Severity }): Digest | undefined {
-  const findings = report.findings
-    .filter((finding) => isAtLeast(finding.severity, options.minSeverity))
-    .sort(compareFindings);
-  const worst = findings[0];
-  if (worst === undefined) return undefined;
+export function buildDigest(report: Report, decision: Decision | undefined, audience: Audience): Digest | undefined {
+  const heard = hearsOf(audience, report);
+  const quiet = new Set(
+    decision?.findings.filter(({ notify }) => !notify).map(({ finding: { fingerprint } }) => fingerprint),
+  );
+  const open = [
+    ...report.findings.map((finding) => asNotice(finding, true)),
+    ...(report.unseen ?? []).map((finding) => asNotice(finding, false)),
+  ].filter(({ finding: { target } }) => heard(target));
+  const isTold = ({ finding: { fingerprint, severity } }: Notice): boolean =>
+    !quiet.has(fingerprint) && isAtLeast(severity, audience.minSeverity);
+  const notices = open.filter(isTold).sort(compareNotices);
+  const resolved = (report.resolved ?? []).filter(
+    (finding) =>
+      heard(finding.target) && !quiet.has(finding.fingerprint) && isAtLeast(told(finding), audience.minSeverity),
+  );
+  const unusedMutes =
+    audience.route === EVERYONE
+      ? (decision?.mutes ?? []).filter(({ notifyUnused }) => notifyUnused).map(reportMute)
+      : [];
+  if (notices.length === 0 && resolved.length === 0 && unusedMutes.length === 0) return undefined;
+  const { startedAt, finishedAt, state } = report;
+  const { reminderHours } = audience;
   return {
-    severity: worst.severity,
-    notices: findings.map((finding) => ({ reason: 'observed', finding })),
-    countBySeverity: countBySeverity(findings),
-    targets: [...new Set(findings.map((finding) => finding.target))],
-    targetsByVerdict: targetsByVerdict(report),
-    minSeverity: options.minSeverity,
-    belowThreshold: report.findings.length - findings.length,
-    startedAt: report.startedAt,
-    finishedAt: report.finishedAt,
+    audience,
+    ...summary(notices, resolved),
+    unusedMutes,
+    targetsByVerdict: targetsByVerdict({ targets: report.targets.filter(({ name }) => heard(name)) }),
+    untold: countUntold(
+      open.filter((notice) => !isTold(notice)),
+      audience,
+    ),
+    state,
+    ...(state === 'kept' && reminderHours !== undefined
+      ? { nextReminder: new Date(Date.parse(startedAt) + reminderHours * MS_PER_HOUR).toISOString() }
+      : {}),
+    startedAt,
+    finishedAt,
     loopback: report.policy.loopback,
   };
 }
 
-/** Worst first, then an order that stays the same from run to run. For `Array.sort`. */
-export function compareFindings(a: ReportFinding, b: ReportFinding): number {
+function asNotice(finding: ReportFinding, seen: boolean): Notice {
+  return { reason: finding.lifecycle?.reason ?? 'observed', finding, seen };
+}
+
+/** One digest for each target that the digest concerns, worst first; what it says of mutes is in none. */
+export function digestsByTarget(digest: Digest): Digest[] {
+  const notices = Map.groupBy(digest.notices, ({ finding }) => finding.target);
+  const resolved = Map.groupBy(digest.resolved, ({ target }) => target);
+  return digest.targets.map((name) => ({
+    ...digest,
+    ...summary(notices.get(name) ?? [], resolved.get(name) ?? []),
+    unusedMutes: [],
+    targetsByVerdict: Object.fromEntries(
+      VERDICTS.map((verdict) => [verdict, digest.targetsByVerdict[verdict].filter((target) => target.name === name)]),
+    ) as unknown as Digest['targetsByVerdict'],
+    untold: new Map([...digest.untold].filter(([target]) => target === name)),
+  }));
+}
+
+/** The labels of the targets that the digest concerns, as `key=value`, each once. */
+export function labelsOf({ targets, targetsByVerdict }: Digest): string[] {
+  const concerned = new Set(targets);
+  const labels = VERDICTS.flatMap((verdict) => targetsByVerdict[verdict])
+    .filter(({ name }) => concerned.has(name))
+    .flatMap((target) => Object.entries(target.labels).map(([key, value]) => `${key}=${value}`));
+  return [...new Set(labels)].sort();
+}
+
+/** The severity that people know a resolved finding by. */
+export function told({ toldSeverity, severity }: ResolvedFinding): Severity {
+  return toldSeverity ?? severity;
+}
+
+function summary(
+  notices: readonly Notice[],
+  resolved: readonly ResolvedFinding[],
+): Pick<Digest, 'severity' | 'notices' | 'resolved' | 'countBySeverity' | 'targets'> {
+  return {
+    severity: notices[0]?.finding.severity ?? resolved.map(told).reduce(worse, 'info'),
+    notices,
+    resolved,
+    countBySeverity: countBySeverity(notices.map(({ finding }) => finding)),
+    targets: [...new Set([...notices.map(({ finding }) => finding.target), ...resolved.map(({ target }) => target)])],
+  };
+}
+
+/** Within a severity, what people have not heard yet comes before what they have. */
+function compareNotices(a: Notice, b: Notice): number {
   return (
-    compareSeverity(b.severity, a.severity) ||
-    precedence(b) - precedence(a) ||
-    compareText(a.target, b.target) ||
-    compareText(a.check, b.check) ||
-    compareText(a.role, b.role) ||
-    compareText(a.database, b.database) ||
-    compareText(a.application, b.application) ||
-    compareText(a.fingerprint, b.fingerprint)
+    compareSeverity(b.finding.severity, a.finding.severity) ||
+    Number(a.reason === 'reminder') - Number(b.reason === 'reminder') ||
+    compareFindings(a.finding, b.finding)
   );
 }
 
-/** Told before others of the same severity, the last of these first: what nobody could see, then what is in the open. */
-const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'blind-role', 'target-not-audited'];
-
-function precedence({ check }: ReportFinding): number {
-  return PRECEDENCE.indexOf(check);
+function countUntold(notices: readonly Notice[], { minSeverity }: Audience): ReadonlyMap<string, Untold> {
+  const counts = new Map<string, { ongoing: number; muted: number; belowThreshold: number }>();
+  for (const { reason, finding, seen } of notices) {
+    const ofTarget = counts.get(finding.target) ?? { ongoing: 0, muted: 0, belowThreshold: 0 };
+    counts.set(finding.target, ofTarget);
+    // What is muted and was not seen by this run is open like anything else.
+    if (reason === 'muted' || (!seen && finding.lifecycle?.mute !== undefined)) ofTarget.muted += 1;
+    else if (isAtLeast(finding.severity, minSeverity)) ofTarget.ongoing += 1;
+    else if (seen) ofTarget.belowThreshold += 1;
+  }
+  return counts;
 }
 
 /** How many of the findings have each severity. */
@@ -100,16 +193,13 @@ export function countBySeverity(findings: readonly ReportFinding[]): Record<Seve
 }
 
 /** Every target of the report by its verdict, in the report's order. */
-export function targetsByVerdict(report: Report): Record<Verdict, readonly DigestTarget[]> {
+export function targetsByVerdict(report: {
+  readonly targets: readonly ReportTarget[];
+}): Record<Verdict, readonly DigestTarget[]> {
   const groups = Object.groupBy(report.targets, (target) => target.verdict);
   const named = VERDICTS.map((verdict) => [
     verdict,
-    (groups[verdict] ?? []).map(({ name, error }) => ({ name, cause: error?.cause })),
+    (groups[verdict] ?? []).map(({ name, error, labels }) => ({ name, cause: error?.cause, labels })),
   ]);
   return Object.fromEntries(named) as Record<Verdict, readonly DigestTarget[]>;
-}
-
-/** By code unit: the same on every machine, whatever its locale. */
-function compareText(a = '', b = ''): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

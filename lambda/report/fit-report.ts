@@ -1,41 +1,98 @@
-// A report cut to a size: whole findings and whole targets are left out and counted, never cut in half.
+// A report cut to a size: whole entries are left out and counted, never cut in half.
 
-import type { Report, ReportTarget } from './schema.ts';
+import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 
-/** At least this part goes to targets when not everything fits. */
-const TARGETS_SHARE = 1 / 3;
+type Section = 'findings' | 'targets' | 'resolved' | 'unseen' | 'mutes';
+
+/**
+ * The part of the room that each may count on when not everything fits, and what tells how many of it are left out. What
+ * one does not need goes to the others, in this order.
+ */
+const SECTIONS: readonly {
+  readonly name: Section;
+  readonly share: number;
+  readonly omitted: 'omittedFindings' | 'omittedTargets' | 'omittedResolved' | 'omittedUnseen' | 'omittedMutes';
+}[] = [
+  { name: 'findings', share: 4 / 10, omitted: 'omittedFindings' },
+  { name: 'targets', share: 3 / 10, omitted: 'omittedTargets' },
+  { name: 'resolved', share: 2 / 10, omitted: 'omittedResolved' },
+  { name: 'unseen', share: 1 / 20, omitted: 'omittedUnseen' },
+  { name: 'mutes', share: 1 / 20, omitted: 'omittedMutes' },
+];
 
 const VERDICT_ORDER = ['not-audited', 'unknown', 'findings', 'clean'] as const;
 
+/** What is told of nobody by this run: the first to go. */
+const SILENT: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
+
 /**
  * The report itself when its JSON takes at most `bytes`, else one without the last findings and the healthiest targets,
- * counted in `omittedFindings` and `omittedTargets`.
+ * counted in `omittedFindings`, `omittedTargets` and so on.
  *
  * @param bytesOf - What a piece of JSON takes where it goes: more than its length when it is quoted in other JSON.
  */
 export function fitReport(report: Report, bytes: number, bytesOf: (json: string) => number): Report {
   if (fits(report, bytes, bytesOf)) return report;
-  const targets = report.targets.toSorted((a, b) => verdictRank(a) - verdictRank(b));
-  const cut = (shownTargets: readonly ReportTarget[], findings: Report['findings']): Report => ({
-    ...report,
-    targets: [...shownTargets],
-    findings,
-    omittedTargets: targets.length - shownTargets.length,
-    omittedFindings: report.findings.length - findings.length,
+  const ordered = { ...report, ...keptFirst(report) };
+  const sections = SECTIONS.filter(({ name }) => ordered[name] !== undefined);
+  const none = sections.map((section) => ({ ...section, items: [] as readonly unknown[] }));
+  const room = bytes - bytesOf(JSON.stringify(cut(ordered, none)));
+  const least = sections.map((section) => ({
+    ...section,
+    ...fitting<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
+  }));
+  let left = room - least.reduce((sum, section) => sum + section.bytes, 0);
+  const most = least.map((section) => {
+    const more = fitting<unknown>(ordered[section.name] ?? [], section.bytes + left, bytesOf);
+    left -= more.bytes - section.bytes;
+    return { ...section, ...more };
   });
-  const room = bytes - bytesOf(JSON.stringify(cut([], [])));
-  const findings = fitting(report.findings, room * (1 - TARGETS_SHARE), bytesOf);
-  const fittingTargets = fitting(targets, room - findings.bytes, bytesOf);
-  const moreFindings = fitting(report.findings, room - fittingTargets.bytes, bytesOf);
-  return cut(fittingTargets.items, moreFindings.items);
+  return cut(ordered, most, report);
+}
+
+/** The order in which entries find room. */
+function keptFirst({ targets, findings }: Report): Pick<Report, 'targets' | 'findings'> {
+  return {
+    targets: targets.toSorted((a, b) => verdictRank(a) - verdictRank(b)),
+    findings: findings.toSorted((a, b) => Number(isSilent(a)) - Number(isSilent(b))),
+  };
+}
+
+/** @param whole - In whose order findings are to be, though others found room first. */
+function cut(
+  report: Report,
+  sections: readonly (Omit<(typeof SECTIONS)[number], 'share'> & { readonly items: readonly unknown[] })[],
+  whole?: Report,
+): Report {
+  const parts = Object.fromEntries(
+    sections.flatMap(({ name, omitted, items }) => [
+      [name, items],
+      [omitted, (report[name]?.length ?? 0) - items.length],
+    ]),
+  ) as Partial<Report>;
+  const kept = new Set(parts.findings);
+  return {
+    ...report,
+    ...parts,
+    ...(whole === undefined ? {} : { findings: whole.findings.filter((finding) => kept.has(finding)) }),
+  };
+}
+
+function isSilent({ lifecycle }: ReportFinding): boolean {
+  return SILENT.has(lifecycle?.reason);
 }
 
 /** Adds up the parts until there is no room: the whole of a large report in one text is many times what may leave. */
-function fits({ targets, findings, ...rest }: Report, bytes: number, bytesOf: (json: string) => number): boolean {
-  const frame = bytesOf(JSON.stringify({ ...rest, targets: [], findings: [] }));
-  const fittingTargets = fitting(targets, bytes - frame, bytesOf);
-  if (fittingTargets.items.length < targets.length) return false;
-  return fitting(findings, bytes - frame - fittingTargets.bytes, bytesOf).items.length === findings.length;
+function fits(report: Report, bytes: number, bytesOf: (json: string) => number): boolean {
+  const sections = SECTIONS.filter(({ name }) => report[name] !== undefined);
+  const frame = { ...report, ...Object.fromEntries(sections.map(({ name }) => [name, []])) };
+  let left = bytes - bytesOf(JSON.stringify(frame));
+  return sections.every(({ name }) => {
+    const all = report[name] ?? [];
+    const { items, bytes: taken } = fitting<unknown>(all, left, bytesOf);
+    left -= taken;
+    return items.length === all.length;
+  });
 }
 
 function verdictRank(target: ReportTarget): number {

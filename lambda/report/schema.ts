@@ -4,6 +4,7 @@
 import * as z from 'zod';
 import { FAILURE_CAUSES } from '../model/failure.ts';
 import { VERDICTS } from '../model/finding.ts';
+import { REASONS, RESOLUTIONS } from '../model/lifecycle.ts';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { TLS_VERSIONS } from '../model/tls.ts';
@@ -63,6 +64,7 @@ const target = z.object({
   host: z.string().nullable().describe('Null while the credentials that name it could not be read.'),
   port: z.int().nullable(),
   labels: z.record(z.string(), z.string()),
+  takenAt: timestamp.describe('When it was looked at. ISO 8601, UTC.'),
   verdict: z.enum(VERDICTS),
   error: z
     .object({ cause: z.enum(FAILURE_CAUSES), phase: z.string(), message: z.string(), remedy: z.string() })
@@ -80,6 +82,33 @@ const target = z.object({
   ),
 });
 
+const muteAgreement = z.object({
+  reason: z.string().describe('Why nobody needs to be told.'),
+  owner: z.string().describe('Who answers for it.'),
+  expires: timestamp.describe('The first moment at which it mutes no more. ISO 8601, UTC.'),
+});
+
+const episode = {
+  firstSeen: timestamp.optional().describe('When it was seen first, ever. ISO 8601, UTC.'),
+  openedAt: timestamp
+    .optional()
+    .describe('When it appeared: later than firstSeen where it had been gone in between. ISO 8601, UTC.'),
+  lastSeen: timestamp.optional().describe('When it was seen last. ISO 8601, UTC.'),
+  toldSeverity: severity.optional().describe('The severity that people were told of last; absent when nobody was.'),
+};
+
+const reasonToTell = z.enum(REASONS).exclude(['resolved']);
+
+const lifecycle = z
+  .object({
+    reason: reasonToTell.describe(
+      'What it is compared with earlier runs: new; escalated (worse than people were told); mute-expired; reminder (told again); ongoing (open, and nothing to tell); muted (not to be told); observed (there, in a run that keeps no state).',
+    ),
+    ...episode,
+    mute: muteAgreement.optional().describe('What mutes it, or did until now.'),
+  })
+  .describe('Its life from run to run; the times only where state is kept.');
+
 const finding = z.object({
   fingerprint: z
     .string()
@@ -96,6 +125,38 @@ const finding = z.object({
   count: count.optional().describe('How many sessions show it.'),
   evidence,
   remedy: z.string(),
+  lifecycle: lifecycle.optional(),
+});
+
+const resolvedFinding = finding
+  .omit({ lifecycle: true })
+  .extend({
+    resolution: z
+      .enum(RESOLUTIONS)
+      .describe(
+        'gone: a complete look did not find it; not-applicable: its check does not apply any more; check-removed, target-removed: nobody looks for it any more, which is no proof that it is mended.',
+      ),
+    detail: z.string().optional(),
+    ...episode,
+  })
+  .describe('As it was last seen.');
+
+const muteUse = z.object({
+  match: z
+    .object({
+      fingerprint: z.string().optional(),
+      check: z.string().optional(),
+      target: z.string().optional(),
+      role: z.string().optional(),
+      database: z.string().optional(),
+      application: z.string().optional(),
+      client: z.string().optional(),
+    })
+    .describe('All that is given must match; * stands for any characters.'),
+  ...muteAgreement.shape,
+  expired: z.boolean(),
+  matched: count.describe('How many findings it silenced in this run.'),
+  unusedSince: timestamp.optional().describe('Since when it matches nothing, where that is 30 days or more.'),
 });
 
 export const reportSchema = z.object({
@@ -113,15 +174,33 @@ export const reportSchema = z.object({
     certificateExpiryDays: z.object({ medium: count, high: count, critical: count }),
     clientCertificateRoles: z.array(z.string()).describe('Roles that must show a client certificate.'),
   }),
+  state: z.enum(['none', 'kept']).describe('Whether runs remember what they have told; none: every run stands alone.'),
   targets: z.array(target),
-  findings: z.array(finding).describe('Worst first.'),
-  omittedTargets: count.optional().describe('Targets left out of a message that could not hold them; the healthiest.'),
-  omittedFindings: count.optional().describe('Findings left out of a message that could not hold them; the last ones.'),
+  findings: z.array(finding).describe('What this run saw, muted or not. Worst first.'),
+  unseen: z
+    .array(finding)
+    .optional()
+    .describe(
+      'Findings that are still open though this run did not see them: their target was not audited, a check could not see everything, or a session has not been gone for long enough. Only where state is kept.',
+    ),
+  resolved: z.array(resolvedFinding).optional().describe('What is over since the last run. Only where state is kept.'),
+  mutes: z.array(muteUse).optional().describe('The mutes of the configuration, where it has some.'),
+  omittedTargets: omitted('Targets', 'the healthiest'),
+  omittedFindings: omitted('Findings', 'those with nothing to tell first, then the last ones'),
+  omittedUnseen: omitted('Findings of unseen', 'the last ones'),
+  omittedResolved: omitted('Findings of resolved', 'the last ones'),
+  omittedMutes: omitted('Mutes', 'the last ones'),
 });
+
+function omitted(what: string, which: string): z.ZodOptional<typeof count> {
+  return count.optional().describe(`${what} left out of a message that could not hold them; ${which}.`);
+}
 
 export type Report = z.output<typeof reportSchema>;
 export type ReportTarget = Report['targets'][number];
 export type ReportFinding = Report['findings'][number];
+export type ResolvedFinding = NonNullable<Report['resolved']>[number];
+export type ReportMute = NonNullable<Report['mutes']>[number];
 
 /** The JSON Schema of the report document. */
 export function reportJsonSchema(): object {

@@ -2,7 +2,8 @@
 
 import { toAscii } from './ascii.ts';
 import type { Digest } from './digest.ts';
-import { displayTime, headline, PLAIN } from './wording.ts';
+import { headline } from './headline.ts';
+import { displayTime, PLAIN } from './wording.ts';
 
 /** One GSM 03.38 message holds 160 characters or 140 bytes: within 140 SNS never splits it, whatever the encoding. */
 export const SMS_LENGTH = 140;

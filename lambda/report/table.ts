@@ -6,17 +6,19 @@ import { displayText } from '../model/display.ts';
 import type { Verdict } from '../model/finding.ts';
 import { type Severity, worse } from '../model/severity.ts';
 import { isOlderThan } from '../model/tls.ts';
-import { compareFindings, countBySeverity, targetsByVerdict } from './digest.ts';
+import { countBySeverity, type Notice, targetsByVerdict } from './digest.ts';
+import { groupNotices, type NoticeGroup } from './groups.ts';
+import { label, lifeLines } from './life.ts';
+import { compareFindings } from './order.ts';
 import type { Report, ReportTarget } from './schema.ts';
+import { asNotice, loud, muteLines, resolvedLines, stillOpen } from './table-lists.ts';
 import {
   countsText,
   displayTime,
   evidenceLines,
-  groupNotices,
   howMany,
   lookedAt,
   loopbackNote,
-  type NoticeGroup,
   PLAIN,
   plural,
   remedyLines,
@@ -72,12 +74,18 @@ export function renderTable(report: Report, options: { readonly columns: number;
   const width = Math.min(Math.max(options.columns, 40), WIDEST);
   const paint: Paint = (text, tone) =>
     options.colour ? styleText(TONES[tone], text, { validateStream: false }) : text;
-  const findings = report.findings.toSorted(compareFindings);
-  const groups = groupNotices(findings.map((finding) => ({ reason: 'observed', finding })));
+  const groups = groupNotices(
+    loud(report)
+      .toSorted(compareFindings)
+      .map((finding) => asNotice(finding, true)),
+  );
   const note = loopbackNote(report.policy.loopback);
   const blocks = [
     targetRows(report, width, paint),
     ...groups.map((group) => renderGroup(group, width, paint)),
+    stillOpen(report, width),
+    resolvedLines(report, width),
+    muteLines(report, width),
     ...(note === undefined ? [] : [wrap(note, width)]),
     lastLines(report, width, paint),
   ];
@@ -109,7 +117,8 @@ interface Row {
 
 function rows(report: Report, paint: Paint): Row[] {
   const worst = new Map<string, Severity>();
-  for (const { target, severity } of report.findings) worst.set(target, worse(severity, worst.get(target) ?? severity));
+  for (const { target, severity } of loud(report)) worst.set(target, worse(severity, worst.get(target) ?? severity));
+  const found = new Set(report.findings.map(({ target }) => target));
   return report.targets.map((target) => {
     const severity = worst.get(target.name);
     const { sessions } = target;
@@ -121,9 +130,14 @@ function rows(report: Report, paint: Paint): Row[] {
       sessions: sessions === null ? NOT_KNOWN : `${sessions.total}${sessions.hidden > 0 ? `+${sessions.hidden}?` : ''}`,
       plaintext: sessionCount(target, plaintextSessions(report, target)),
       deprecated: sessionCount(target, deprecatedSessions(report, target)),
-      worst: severity === undefined ? (blind(target.verdict) ? NOT_KNOWN : 'none') : paint(severity, severity),
+      worst: severity === undefined ? withoutWorst(target, found.has(target.name)) : paint(severity, severity),
     };
   });
+}
+
+function withoutWorst({ verdict }: ReportTarget, isMuted: boolean): string {
+  if (blind(verdict)) return NOT_KNOWN;
+  return isMuted ? 'muted' : 'none';
 }
 
 function blind(verdict: Verdict): boolean {
@@ -214,19 +228,23 @@ function targetList(report: Report, width: number, paint: Paint): string[] {
   ]);
 }
 
-function renderGroup(group: NoticeGroup, width: number, paint: Paint): string[] {
+function renderGroup(group: NoticeGroup<Notice>, width: number, paint: Paint): string[] {
   const heading = group.title === undefined ? '' : ` ${PLAIN.prose(group.title)}`;
   const [first = '', ...others] = wrap(`${group.severity.toUpperCase()}:${heading} (${group.check})`, width, '', '  ');
   const mark = `${group.severity.toUpperCase()}:`;
   return [
     paint(mark, group.severity) + first.slice(mark.length),
     ...others,
-    ...group.notices.flatMap(({ finding }) => {
+    ...group.notices.flatMap((notice) => {
+      const { finding } = notice;
       const facts = [
+        label(notice),
         group.title === undefined ? title(finding, PLAIN) : undefined,
         who(finding, PLAIN),
         howMany(finding),
         ...evidenceLines(finding, PLAIN),
+        ...lifeLines(notice, PLAIN),
+        `fingerprint ${finding.fingerprint}`,
       ].filter((fact) => fact !== undefined);
       return wrap(`${PLAIN.target(finding.target)}: ${facts.join('; ')}`, width, '  - ', '    ');
     }),
@@ -248,7 +266,7 @@ function lastLines(report: Report, width: number, paint: Paint): string[] {
 }
 
 function verdictInWords(report: Report): [Verdict, string] {
-  const found = report.findings.length > 0 ? foundText(report) : undefined;
+  const found = foundText(report);
   if (report.targets.length === 0) return ['not-audited', 'nothing was audited'];
   const worst = (['not-audited', 'unknown'] as const).find((verdict) =>
     report.targets.some((target) => target.verdict === verdict),
@@ -262,6 +280,15 @@ function verdictInWords(report: Report): [Verdict, string] {
   return clean ? ['clean', 'all clear'] : ['findings', 'findings'];
 }
 
-function foundText(report: Report): string {
-  return `${plural(report.findings.length, 'finding')} (${countsText(countBySeverity(report.findings))})`;
+/** What is muted is there all the same: no "all clear" over it. */
+function foundText(report: Report): string | undefined {
+  const findings = loud(report);
+  const muted = report.findings.length - findings.length;
+  const parts = [
+    ...(findings.length > 0
+      ? [`${plural(findings.length, 'finding')} (${countsText(countBySeverity(findings))})`]
+      : []),
+    ...(muted > 0 ? [findings.length > 0 ? `${muted} muted` : `${plural(muted, 'finding')}, muted`] : []),
+  ];
+  return parts.length === 0 ? undefined : parts.join(', ');
 }

@@ -4,7 +4,7 @@ import { displayText } from '../model/display.ts';
 import type { Verdict } from '../model/finding.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { SEVERITIES, type Severity } from '../model/severity.ts';
-import type { Digest, DigestTarget, Notice } from './digest.ts';
+import type { DigestTarget } from './digest.ts';
 import type { ReportFinding } from './schema.ts';
 
 /** How a format shows text that is not its own. */
@@ -81,20 +81,6 @@ export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget
   const total = parts.reduce((sum, [count]) => sum + count, 0);
   const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   return total === 0 ? 'no database' : `${plural(total, 'database')}: ${told.join(', ')}`;
-}
-
-/**
- * `2 critical, 3 high (1 not audited): orders, billing and 4 more`, with as many names, three at most, as `maxLength`
- * UTF-16 code units allow; `2 critical, 3 high (1 not audited): 6 databases` when none fits.
- */
-export function headline(digest: Digest, maxLength: number, targetName: (name: string) => string): string {
-  const missed = digest.targetsByVerdict['not-audited'].length;
-  const what = countsText(digest.countBySeverity) + (missed > 0 ? ` (${missed} not audited)` : '');
-  for (const names of [3, 2, 1]) {
-    const text = `${what}: ${list(digest.targets.slice(0, names).map(targetName).concat(digest.targets.slice(names)), names)}`;
-    if (text.length <= maxLength) return text;
-  }
-  return `${what}: ${plural(digest.targets.length, 'database')}`;
 }
 
 /** What a run could not see, one sentence each; empty when it saw everything. */
@@ -177,45 +163,4 @@ export function remedyLines(remedy: string): string[] {
     .trim()
     .split(/\r?\n/)
     .map((line) => displayProse(line, REMEDY_LENGTH));
-}
-
-/** Notices that say the same: one severity, one check, one remedy. */
-export interface NoticeGroup {
-  readonly severity: Severity;
-  readonly check: string;
-  /** Refers back where a group of another severity has told it before. */
-  readonly remedy: string;
-  /** The title all of them share, if they do. */
-  readonly title: string | undefined;
-  readonly notices: readonly Notice[];
-}
-
-/**
- * Groups notices, so that what many have in common is told once; in the order in which they come.
- */
-export function groupNotices(notices: readonly Notice[]): NoticeGroup[] {
-  const groups = new Map<string, { severity: Severity; check: string; remedy: string; notices: Notice[] }>();
-  for (const notice of notices) {
-    const { severity, check, remedy } = notice.finding;
-    const key = JSON.stringify([severity, check, remedy]);
-    const group = groups.get(key) ?? { severity, check, remedy, notices: [] };
-    if (group.notices.push(notice) === 1) groups.set(key, group);
-  }
-  const told = new Set<string>();
-  return [...groups.values()].map((group) => {
-    const titles = new Set(group.notices.map(({ finding }) => finding.title));
-    const howTo = JSON.stringify([group.check, group.remedy]);
-    const remedy = told.has(howTo) ? `As for ${group.check} above.` : group.remedy;
-    told.add(howTo);
-    return { ...group, remedy, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
-  });
-}
-
-/** `12 more findings left out: 10 high, 2 medium`; undefined when none is. */
-export function leftOut(notices: readonly Notice[], shown: number): string | undefined {
-  const rest = notices.slice(shown);
-  if (rest.length === 0) return undefined;
-  const counts = Object.fromEntries(SEVERITIES.map((severity) => [severity, 0])) as Record<Severity, number>;
-  for (const { finding } of rest) counts[finding.severity] += 1;
-  return `${rest.length} more ${rest.length === 1 ? 'finding' : 'findings'} left out: ${countsText(counts)}`;
 }

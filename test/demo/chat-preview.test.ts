@@ -44,7 +44,7 @@ test('with colour, bold and code go on over the end of a line', () => {
 });
 
 test('no word of a card is lost', () => {
-  const { content } = renderChatCard(digestOf(badNight()));
+  const { content } = renderChatCard(digestOf(badNight()), 'auditor');
   const words = (text: string): string[] => text.replaceAll(/[*`]/g, '').split(/\s+/);
   const shown = words(previewCard(screenFor(colourTerminal), content, 60).map(stripVTControlCharacters).join('\n'));
   expect(shown).toEqual(

@@ -7,6 +7,7 @@ import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { type Report, reportSchema } from '../../lambda/report/schema.ts';
 import * as make from '../support/snapshots.ts';
+import { decided, eventfulNight, LAST_MONTH, MUTE, night, TODAY, YESTERDAY } from './lives.ts';
 
 function report(...snapshots: readonly Snapshot[]): Report {
   const audited = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, make.POLICY) }));
@@ -22,7 +23,17 @@ describe('the report', () => {
     );
     const parsed = reportSchema.parse(document);
     expect(JSON.parse(JSON.stringify(document))).toEqual(parsed);
-    expect(Object.keys(parsed)).toEqual(['schemaVersion', 'startedAt', 'finishedAt', 'policy', 'targets', 'findings']);
+    expect(Object.keys(parsed)).toEqual([
+      'schemaVersion',
+      'startedAt',
+      'finishedAt',
+      'policy',
+      'state',
+      'targets',
+      'findings',
+    ]);
+    expect(parsed.state).toBe('none');
+    expect(parsed.targets.map(({ takenAt }) => takenAt)).toEqual([make.NOW, make.NOW, make.NOW]);
   });
 
   test.each([
@@ -106,5 +117,76 @@ describe('the report', () => {
       ),
     );
     expect(JSON.stringify(document)).not.toMatch(/\\u001b|\u202e/);
+  });
+
+  describe('with a decision', () => {
+    const { report: kept } = eventfulNight();
+
+    test('is as its schema says', () => {
+      expect(JSON.parse(JSON.stringify(kept))).toEqual(reportSchema.parse(kept));
+    });
+
+    test('says of each finding what it is now, and since when', () => {
+      const lives = kept.findings.map(({ fingerprint, lifecycle }) => `${fingerprint.slice(-1)} ${lifecycle?.reason}`);
+      expect(lives.toSorted()).toEqual([
+        '1 escalated',
+        '2 new',
+        '3 mute-expired',
+        '4 reminder',
+        '5 new',
+        '6 ongoing',
+        '8 muted',
+      ]);
+      expect(kept.findings.find(({ fingerprint }) => fingerprint.endsWith('3'))?.lifecycle).toEqual({
+        reason: 'mute-expired',
+        firstSeen: LAST_MONTH,
+        openedAt: LAST_MONTH,
+        lastSeen: TODAY,
+        toldSeverity: 'high',
+        mute: { reason: MUTE.reason, owner: MUTE.owner, expires: MUTE.expires },
+      });
+    });
+
+    test('keeps muted findings: they are there, whoever hears of them', () => {
+      expect(kept.findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted')).toHaveLength(1);
+    });
+
+    test('tells apart what it did not see, what is over, and what it saw', () => {
+      const ends = (findings: Report['findings'] | Report['resolved']) =>
+        findings?.map(({ fingerprint }) => fingerprint.slice(-1));
+      expect(kept.state).toBe('kept');
+      expect(ends(kept.unseen)).toEqual(['7']);
+      expect(ends(kept.resolved)).toEqual(['9', 'a']);
+      expect(kept.resolved?.[1]).toMatchObject({
+        resolution: 'target-removed',
+        openedAt: LAST_MONTH,
+        lastSeen: YESTERDAY,
+        toldSeverity: 'medium',
+      });
+      expect(kept.resolved?.[1]).not.toHaveProperty('lifecycle');
+    });
+
+    test('shows what a later run has found gone as neither new nor over', () => {
+      const overtaken = decided('resolved', {}, { seen: true, notify: false });
+      const { report: late } = night([overtaken]);
+      expect(late.resolved).toEqual([]);
+      expect(late.findings).toHaveLength(1);
+      expect(late.findings[0]).not.toHaveProperty('lifecycle');
+    });
+
+    test('lists mutes with what they did, where there are any', () => {
+      expect(kept.mutes?.map(({ expired, matched, unusedSince }) => ({ expired, matched, unusedSince }))).toEqual([
+        { expired: true, matched: 0, unusedSince: undefined },
+        { expired: false, matched: 0, unusedSince: '2026-10-05T00:00:00.000Z' },
+      ]);
+      expect(night([decided('new')]).report).not.toHaveProperty('mutes');
+    });
+
+    test('and no state has neither a past nor anything resolved', () => {
+      const { report: alone } = night([decided('new'), decided('resolved')], { state: false });
+      expect(alone.state).toBe('none');
+      expect(alone).not.toHaveProperty('unseen');
+      expect(alone).not.toHaveProperty('resolved');
+    });
   });
 });

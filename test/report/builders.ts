@@ -1,5 +1,6 @@
 // Reports for tests: a healthy one, to spoil in one place.
 
+import { type Audience, EVERYONE } from '../../lambda/report/audience.ts';
 import { buildDigest, type Digest } from '../../lambda/report/digest.ts';
 import type { Report, ReportFinding, ReportTarget } from '../../lambda/report/schema.ts';
 
@@ -11,6 +12,7 @@ export function healthyTarget(overrides: Partial<ReportTarget> = {}): ReportTarg
     host: `${name}.db.example.com`,
     port: 5432,
     labels: {},
+    takenAt: '2026-11-10T06:15:05.000Z',
     verdict: 'clean',
     link: {
       tlsVersion: 'TLSv1.3',
@@ -124,6 +126,7 @@ export function healthyReport(overrides: Partial<Report> = {}): Report {
       certificateExpiryDays: { medium: 30, high: 14, critical: 7 },
       clientCertificateRoles: [],
     },
+    state: 'none',
     targets: [healthyTarget()],
     findings: [],
     ...overrides,
@@ -164,6 +167,7 @@ export function badNight(): Report {
     ],
     findings: [
       finding({
+        fingerprint: '00000000000000a1',
         severity: 'critical',
         title: 'Unencrypted session of a superuser',
         role: 'postgres',
@@ -172,8 +176,9 @@ export function badNight(): Report {
         count: 1,
       }),
       notAuditedFinding('ledger'),
-      finding(),
+      finding({ fingerprint: '00000000000000b1' }),
       finding({
+        fingerprint: '00000000000000a2',
         ...tooOld,
         role: 'report',
         application: '',
@@ -181,6 +186,7 @@ export function badNight(): Report {
         evidence: { tlsVersion: 'TLSv1', oldestSession: '2026-11-10T02:00:00Z' },
       }),
       finding({
+        fingerprint: '00000000000000a3',
         ...tooOld,
         role: 'legacy',
         application: 'DBeaver 5.0 - Main',
@@ -198,14 +204,19 @@ export function badNight(): Report {
         evidence: { hiddenSessions: 17 },
         remedy: 'GRANT pg_monitor TO tls_auditor;',
       },
-      finding({ check: 'below-preferred-tls-session', severity: 'info', title: 'Session with TLSv1.2' }),
+      finding({
+        fingerprint: '00000000000000b2',
+        check: 'below-preferred-tls-session',
+        severity: 'info',
+        title: 'Session with TLSv1.2',
+      }),
     ],
   });
 }
 
-/** The digest of a report that has something to tell. */
-export function digestOf(report: Report, minSeverity: Digest['minSeverity'] = 'low'): Digest {
-  const digest = buildDigest(report, { minSeverity });
+/** What a run without state has to tell everyone; there has to be something. */
+export function digestOf(report: Report, minSeverity: Audience['minSeverity'] = 'low'): Digest {
+  const digest = buildDigest(report, undefined, { route: EVERYONE, minSeverity });
   if (digest === undefined) throw new Error(`no finding at or above ${minSeverity}`);
   return digest;
 }

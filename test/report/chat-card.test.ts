@@ -3,11 +3,12 @@ import { CARD_LIMITS, renderChatCard, renderTestCard } from '../../lambda/report
 import { badNight, digestOf, finding, healthyReport } from './builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from './hostile.ts';
 
-const cardOf = (findings: ReturnType<typeof finding>[]) => renderChatCard(digestOf(healthyReport({ findings })));
+const cardOf = (findings: ReturnType<typeof finding>[]) =>
+  renderChatCard(digestOf(healthyReport({ findings })), 'auditor');
 
 describe('renderChatCard', () => {
   it('is the custom notification that the service accepts', () => {
-    const { content, ...rest } = renderChatCard(digestOf(badNight()));
+    const { content, ...rest } = renderChatCard(digestOf(badNight()), 'auditor');
     const { description: _shownBelow, ...others } = content;
     expect({ ...rest, metadata: { ...rest.metadata, threadId: '…' }, content: others }).toMatchInlineSnapshot(`
       {
@@ -22,12 +23,15 @@ describe('renderChatCard', () => {
           "nextSteps": [
             "Fix from the top: each group says how.",
             "Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.",
+            "What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration.",
           ],
           "textType": "client-markdown",
           "title": "🔴 2 critical, 4 high (1 not audited): ledger, orders and crm",
         },
         "metadata": {
           "additionalContext": {
+            "reasons": "observed",
+            "route": "all",
             "severity": "critical",
             "startedAt": "2026-11-10T06:15:02.123Z",
           },
@@ -47,7 +51,7 @@ describe('renderChatCard', () => {
   });
 
   it('reads well in Slack', () => {
-    const { title, description } = renderChatCard(digestOf(badNight())).content;
+    const { title, description } = renderChatCard(digestOf(badNight()), 'auditor').content;
     expect(`${title}\n\n${description}`).toMatchInlineSnapshot(`
       "🔴 2 critical, 4 high (1 not audited): ledger, orders and crm
 
@@ -56,27 +60,28 @@ describe('renderChatCard', () => {
       ⚠️ NOT FULLY SEEN: \`crm\`. There may be more than this lists.
 
       🔴 *CRITICAL: The database could not be audited* (\`target-not-audited\`)
-      • \`ledger\`: cause: certificate-expired; what: The certificate of ledger.db.example.com:5432 expired on 2026-11-07T00:00:00Z
+      • \`ledger\`: cause: certificate-expired; what: The certificate of ledger.db.example.com:5432 expired on 2026-11-07T00:00:00Z; fingerprint \`00000000000000ff\`
       *How to fix:* Renew the server certificate and reload PostgreSQL (select pg_reload_conf()).
 
       🔴 *CRITICAL: Unencrypted session of a superuser* (\`plaintext-session\`)
-      • \`orders\`: role \`postgres\`, database \`shop\`, application \`psql\`; 1 session from 203.0.113.9; oldest session: 2026-11-09 22:10 UTC
+      • \`orders\`: role \`postgres\`, database \`shop\`, application \`psql\`; 1 session from 203.0.113.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`00000000000000a1\`
       *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
       🟠 *HIGH: The auditor's login cannot see other roles' sessions* (\`blind-role\`)
-      • \`crm\`: role \`tls_auditor\`; hidden sessions: 17
+      • \`crm\`: role \`tls_auditor\`; hidden sessions: 17; fingerprint \`00000000000000fe\`
       *How to fix:* GRANT pg_monitor TO tls_auditor;
 
       🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
-      • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC
+      • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`00000000000000b1\`
       *How to fix:* As for plaintext-session above.
 
       🟠 *HIGH: Session with deprecated TLS* (\`deprecated-tls-session\`, 2 findings)
-      • \`orders\`: role \`legacy\`, database \`shop\`, application \`DBeaver 5.0 - Main\`; 1 session from 10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC
-      • \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC
+      • \`orders\`: role \`legacy\`, database \`shop\`, application \`DBeaver 5.0 - Main\`; 1 session from 10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC; fingerprint \`00000000000000a3\`
+      • \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; fingerprint \`00000000000000a2\`
       *How to fix:* Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
 
       Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1 not audited. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 1 below low.
       No state is configured: every run stands alone, and this alert repeats while a problem lasts."
     `);
   });

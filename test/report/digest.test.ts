@@ -1,22 +1,29 @@
 import { describe, expect, it } from 'vitest';
+import type { Severity } from '../../lambda/model/severity.ts';
+import { type Audience, EVERYONE } from '../../lambda/report/audience.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
+import type { Report } from '../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport } from './builders.ts';
+import { decided, eventfulNight, muteUse, night, told } from './lives.ts';
+
+const tell = (report: Report, minSeverity: Severity) =>
+  buildDigest(report, undefined, { route: EVERYONE, minSeverity });
 
 describe('buildDigest', () => {
   it('has nothing to tell of a run without findings', () => {
-    expect(buildDigest(healthyReport(), { minSeverity: 'info' })).toBeUndefined();
+    expect(tell(healthyReport(), 'info')).toBeUndefined();
   });
 
   it('has nothing to tell when every finding is below the threshold', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' })] });
-    expect(buildDigest(report, { minSeverity: 'medium' })).toBeUndefined();
+    expect(tell(report, 'medium')).toBeUndefined();
   });
 
   it('tells findings at the threshold and counts those below', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' }), finding({ severity: 'medium' })] });
-    const digest = buildDigest(report, { minSeverity: 'medium' });
+    const digest = tell(report, 'medium');
     expect(digest?.notices.map((notice) => notice.finding.severity)).toEqual(['medium']);
-    expect(digest?.belowThreshold).toBe(1);
+    expect(digest?.untold.get('orders')).toEqual({ ongoing: 0, muted: 0, belowThreshold: 1 });
     expect(digest?.countBySeverity).toEqual({ info: 0, low: 0, medium: 1, high: 0, critical: 0 });
   });
 
@@ -29,7 +36,7 @@ describe('buildDigest', () => {
       finding({ severity: 'high', target: 'a', check: 'z' }),
     ];
     const order = (of: typeof findings) =>
-      buildDigest(healthyReport({ findings: of }), { minSeverity: 'info' })?.notices.map(
+      tell(healthyReport({ findings: of }), 'info')?.notices.map(
         ({ finding: { severity, target, check } }) => `${severity} ${target} ${check}`,
       );
     expect(order(findings)).toEqual([
@@ -43,12 +50,12 @@ describe('buildDigest', () => {
   });
 
   it('names every target by its verdict, with the cause where it was not audited', () => {
-    const digest = buildDigest(badNight(), { minSeverity: 'low' });
+    const digest = tell(badNight(), 'low');
     expect(digest?.targetsByVerdict).toEqual({
-      clean: [{ name: 'billing', cause: undefined }],
-      findings: [{ name: 'orders', cause: undefined }],
-      unknown: [{ name: 'crm', cause: undefined }],
-      'not-audited': [{ name: 'ledger', cause: 'certificate-expired' }],
+      clean: [{ name: 'billing', cause: undefined, labels: {} }],
+      findings: [{ name: 'orders', cause: undefined, labels: {} }],
+      unknown: [{ name: 'crm', cause: undefined, labels: {} }],
+      'not-audited': [{ name: 'ledger', cause: 'certificate-expired', labels: {} }],
     });
     expect(digest?.targets).toEqual(['ledger', 'orders', 'crm']);
   });
@@ -56,7 +63,86 @@ describe('buildDigest', () => {
   it('leaves the report as it was', () => {
     const report = badNight();
     const before = structuredClone(report);
-    buildDigest(report, { minSeverity: 'info' });
+    tell(report, 'info');
     expect(report).toEqual(before);
+  });
+});
+
+describe('the digest of a run with state', () => {
+  const reasonsOf = (findings: Parameters<typeof night>[0], audience: Partial<Audience> = {}) => {
+    const { report, decision } = night(findings);
+    return buildDigest(report, decision, { route: EVERYONE, minSeverity: 'medium', ...audience })?.notices.map(
+      ({ reason }) => reason,
+    );
+  };
+
+  it('sends nothing when nothing is to be told', () => {
+    expect(reasonsOf([decided('ongoing'), decided('muted')])).toBeUndefined();
+  });
+
+  it('tells what the decision says is to be told, and nothing else', () => {
+    const findings = [decided('ongoing'), decided('new'), decided('muted'), decided('reminder'), decided('escalated')];
+    expect(reasonsOf(findings)?.toSorted()).toEqual(['escalated', 'new', 'reminder']);
+  });
+
+  it('tells nobody what is too low for them, however new', () => {
+    expect(reasonsOf([decided('new', { severity: 'low' })])).toBeUndefined();
+  });
+
+  it('puts what nobody has heard before reminders of the same severity, and the worst first of all', () => {
+    const findings = [
+      decided('reminder', { target: 'a' }),
+      decided('new', { target: 'b' }),
+      decided('reminder', { severity: 'critical', target: 'c' }),
+    ];
+    const { notices } = told(night(findings));
+    expect(notices.map(({ finding: { target } }) => target)).toEqual(['c', 'b', 'a']);
+  });
+
+  it('tells an end to whoever was told of the finding, by the severity that they were told', () => {
+    const wasCritical = decided('resolved', { severity: 'low' }, { toldSeverity: 'critical' });
+    const { report, decision } = night([wasCritical], { targets: [{ name: 'orders' }] });
+    const digestFrom = (minSeverity: Severity) => buildDigest(report, decision, { route: EVERYONE, minSeverity });
+    expect(digestFrom('critical')).toMatchObject({ severity: 'critical', targets: ['orders'], notices: [] });
+    const wasLow = night([decided('resolved', { severity: 'critical' }, { toldSeverity: 'low' })]);
+    expect(buildDigest(wasLow.report, wasLow.decision, { route: EVERYONE, minSeverity: 'high' })).toBeUndefined();
+  });
+
+  it('does not tell an end that the decision keeps to itself', () => {
+    const { report, decision } = night([decided('resolved', {}, { notify: false })]);
+    expect(buildDigest(report, decision, { route: EVERYONE, minSeverity: 'info' })).toBeUndefined();
+  });
+
+  it('is as severe as its worst notice, not as what is over', () => {
+    const digest = told(night([decided('new', { severity: 'medium' }), decided('resolved', { severity: 'critical' })]));
+    expect(digest.severity).toBe('medium');
+  });
+
+  it('counts what it does not list, by target', () => {
+    const { untold } = told(eventfulNight(), { minSeverity: 'high' });
+    expect(Object.fromEntries(untold)).toEqual({
+      billing: { ongoing: 1, muted: 1, belowThreshold: 0 },
+      crm: { ongoing: 1, muted: 0, belowThreshold: 0 },
+    });
+  });
+
+  it('tells of mutes that match nothing on no route', () => {
+    const run = night([], { targets: [{ name: 'orders' }], mutes: [muteUse({ notifyUnused: true })] });
+    expect(told(run)).toMatchObject({ severity: 'info', unusedMutes: [{ owner: 'payments team' }], targets: [] });
+    const route = { route: 'shop', minSeverity: 'info', targets: ['*'] } as const;
+    expect(buildDigest(run.report, run.decision, route)).toBeUndefined();
+  });
+
+  it('says when what it lists is told again, and that there is no such time', () => {
+    const run = night([decided('new')]);
+    expect(told(run, { reminderHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
+    expect(told(run, { reminderHours: undefined })).not.toHaveProperty('nextReminder');
+    expect(told(night([decided('new')], { state: false }))).not.toHaveProperty('nextReminder');
+  });
+
+  it('tells what the decision knows nothing of: better twice than never', () => {
+    const { report } = night([decided('new')]);
+    const none = { findings: [], mutes: [] };
+    expect(buildDigest(report, none, { route: EVERYONE, minSeverity: 'medium' })?.notices).toHaveLength(1);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { renderEmail } from '../../lambda/report/email.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from './builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from './hostile.ts';
+import { decided, muteUse, night, told } from './lives.ts';
 
 describe('renderEmail', () => {
   it('reads well at night', () => {
@@ -21,6 +22,7 @@ describe('renderEmail', () => {
         cause: certificate-expired
         what: The certificate of ledger.db.example.com:5432 expired on
           2026-11-07T00:00:00Z
+        fingerprint: 00000000000000ff
 
       How to fix:
         Renew the server certificate and reload PostgreSQL (select
@@ -34,6 +36,7 @@ describe('renderEmail', () => {
         role "postgres", database "shop", application "psql"
         1 session from 203.0.113.9
         oldest session: 2026-11-09 22:10 UTC
+        fingerprint: 00000000000000a1
 
       How to fix:
         Set sslmode=verify-full and sslrootcert in the client, then refuse
@@ -46,6 +49,7 @@ describe('renderEmail', () => {
       - crm
         role "tls_auditor"
         hidden sessions: 17
+        fingerprint: 00000000000000fe
 
       How to fix:
         GRANT pg_monitor TO tls_auditor;
@@ -58,6 +62,7 @@ describe('renderEmail', () => {
         role "app", database "shop", application "checkout"
         12 sessions from 10.0.1.7 and 10.0.1.9
         oldest session: 2026-11-09 22:10 UTC
+        fingerprint: 00000000000000b1
 
       How to fix:
         As for plaintext-session above.
@@ -71,12 +76,14 @@ describe('renderEmail', () => {
         1 session from 10.9.0.0/24
         TLS version: TLSv1.1
         oldest session: 2026-11-10 05:58 UTC
+        fingerprint: 00000000000000a3
 
       - orders
         role "report", database "shop", application (none)
         3 sessions from 10.0.1.7 and 10.0.1.9
         TLS version: TLSv1
         oldest session: 2026-11-10 02:00 UTC
+        fingerprint: 00000000000000a2
 
       How to fix:
         Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the
@@ -88,7 +95,7 @@ describe('renderEmail', () => {
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
       Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1 not
       audited.
-      1 finding below low not listed (alerts.minSeverity).
+      Findings not listed: 1 below low.
 
       No state is configured: every run stands alone. This alert repeats with
       every run while a problem lasts, and stops when it is gone.
@@ -97,6 +104,8 @@ describe('renderEmail', () => {
       1. Fix from the top; each group says how.
       2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
          the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
       "
     `);
   });
@@ -145,7 +154,7 @@ describe('renderEmail', () => {
     });
     const email = renderEmail(digestOf(report, 'critical'));
     expect(email).toContain('NOT AUDITED: ledger (certificate-expired).');
-    expect(email).toContain('1 finding below critical not listed');
+    expect(email).toContain('Findings not listed: 1 below critical.');
   });
 
   it('leaves out whole findings from the bottom and counts them', () => {
@@ -174,5 +183,31 @@ describe('renderEmail', () => {
     expect(email.length).toBeLessThan(2_500);
     // No name can pretend to be a line of ours.
     expect(email.match(/^How to fix:/gm)).toHaveLength(1);
+  });
+
+  it('leaves out what is over before what is there', () => {
+    const findings = [decided('new', { role: 'first' }), decided('resolved'), decided('resolved')];
+    const digest = told(night(findings));
+    expect(renderEmail(digest, 2)).toContain('1 resolved left out.');
+    expect(renderEmail(digest, 2)).toContain('RESOLVED\n\n- orders');
+    expect(renderEmail(digest, 1)).toContain('2 resolved left out.');
+    expect(renderEmail(digest, 1)).not.toContain('RESOLVED\n');
+    expect(renderEmail(digest, 0)).toContain('1 more finding left out: 1 high; 2 resolved left out.');
+  });
+
+  it.each(HOSTILE_NAMES)('shows %s harmlessly at every turn', (_what, name) => {
+    const mute = { match: { role: name }, reason: name, owner: name, expires: '2026-11-01T00:00:00.000Z' };
+    const run = night(
+      [
+        decided('mute-expired', { role: name }, { mute }),
+        decided('resolved', { role: name, title: `Session of ${name}` }, { detail: name }),
+      ],
+      { mutes: [muteUse({ mute, unusedSince: '2026-10-01T00:00:00.000Z', notifyUnused: true })] },
+    );
+    const email = renderEmail(told(run));
+    expect(email.replaceAll('\n', '')).not.toMatch(UNSAFE);
+    expect(email).not.toContain('://');
+    expect(email.match(/^How to fix:/gm)).toHaveLength(1);
+    expect(email.match(/^={24}$/gm)).toHaveLength(4);
   });
 });

@@ -3,8 +3,9 @@ import { type Report, reportSchema } from '../../lambda/report/schema.ts';
 import { MESSAGE_BYTES, type RenderedAlert, renderAlert, renderTestAlert } from '../../lambda/report/sns-message.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from './builders.ts';
 import { HOSTILE_NAMES } from './hostile.ts';
+import { decided, night, told } from './lives.ts';
 
-const render = (report: Report) => renderAlert(digestOf(report, 'info'), report);
+const render = (report: Report) => renderAlert(digestOf(report, 'info'), report, 'auditor');
 
 const bodiesOf = (alert: RenderedAlert) => JSON.parse(alert.message) as Record<string, string>;
 
@@ -60,6 +61,10 @@ describe('renderAlert', () => {
         "reasons": {
           "DataType": "String.Array",
           "StringValue": "["observed"]",
+        },
+        "route": {
+          "DataType": "String",
+          "StringValue": "all",
         },
         "severity": {
           "DataType": "String",
@@ -151,6 +156,70 @@ describe('renderAlert', () => {
     });
   });
 
+  it('bounds labels as it does targets, and has none where there are none', () => {
+    const findings = Array.from({ length: 2_000 }, (_, index) => finding({ target: `database-${index}` }));
+    const targets = findings.map(({ target: name }) => healthyTarget({ name, labels: { [name]: 'v'.repeat(250) } }));
+    const alert = render(healthyReport({ targets, findings }));
+    const labels = JSON.parse(alert.attributes.labels?.StringValue ?? '') as string[];
+    expect(Buffer.byteLength(alert.attributes.labels?.StringValue ?? '')).toBeLessThanOrEqual(32 * 1_024);
+    expect(labels.at(-1)).toBe('*');
+    expect(alert.attributes.labelsOmitted?.StringValue).toBe(String(2_000 - (labels.length - 1)));
+    expect(bytesOf(alert)).toBeLessThanOrEqual(MESSAGE_BYTES);
+    expect(Object.keys(alert.attributes).length).toBeLessThanOrEqual(10);
+    expect(render(badNight()).attributes).not.toHaveProperty('labels');
+  });
+
+  it('has the labels of what there is to tell of, each once, and no others', () => {
+    const targets = [
+      { name: 'orders', labels: { team: 'shop', tier: '1' } },
+      { name: 'billing', labels: { team: 'shop' } },
+      { name: 'crm', labels: { team: 'sales' } },
+    ];
+    const run = night(
+      [decided('new'), decided('reminder', { target: 'billing' }), decided('ongoing', { target: 'crm' })],
+      {
+        targets,
+      },
+    );
+    const { attributes } = renderAlert(told(run), run.report, 'auditor');
+    expect(attributes.labels?.StringValue).toBe('["team=shop","tier=1"]');
+  });
+
+  it('holds the limit with thousands that are over, counted', () => {
+    const findings = [
+      decided('new'),
+      ...Array.from({ length: 3_000 }, (_, index) => decided('resolved', { role: `app_${index}` })),
+    ];
+    const run = night(findings);
+    const alert = renderAlert(told(run), run.report, 'auditor');
+    expect(bytesOf(alert)).toBeLessThanOrEqual(MESSAGE_BYTES);
+    const json = reportSchema.parse(JSON.parse(bodyOf(alert, 'sqs')));
+    expect((json.resolved?.length ?? 0) + (json.omittedResolved ?? 0)).toBe(3_000);
+    const email = bodyOf(alert, 'email');
+    const listed = email.match(/^- orders: Unencrypted/gm)?.length ?? 0;
+    expect(listed).toBeGreaterThan(100);
+    expect(listed + Number(/(\d+) resolved left out\./.exec(email)?.[1] ?? 0)).toBe(3_000);
+  });
+
+  it('says in the subject that something is over, or only reminds', () => {
+    const subjectOf = (...findings: Parameters<typeof night>[0]) => {
+      const run = night(findings);
+      return renderAlert(told(run), run.report, 'auditor').subject.replace('[pg-tls-auditor] ', '');
+    };
+    expect(subjectOf(decided('new'), decided('escalated'))).toBe('2 high (1 new, 1 worse): orders');
+    expect(subjectOf(decided('reminder'), decided('reminder'))).toBe('2 high (reminder): orders');
+    expect(subjectOf(decided('new'), decided('resolved'))).toBe('1 high (new), 1 resolved: orders');
+    expect(subjectOf(decided('resolved'), decided('resolved', { target: 'crm' }))).toBe('2 resolved: crm and orders');
+    const many = ['new', 'escalated', 'mute-expired', 'reminder', 'resolved'].flatMap((reason) =>
+      (['critical', 'high', 'medium', 'low'] as const).flatMap((severity) =>
+        Array.from({ length: 300 }, () =>
+          decided(reason as 'new', { severity, target: 'a-database-with-a-long-name' }),
+        ),
+      ),
+    );
+    expect(subjectOf(...many)).toBe('1200 critical, 1200 high, 1200 medium, 1200 low, 1200 resolved: 1 database');
+  });
+
   it.each(HOSTILE_NAMES)('is a valid message with %s for a name', (_what, name) => {
     const target = name === '' ? 'orders' : name;
     const alert = render(healthyReport({ findings: [finding({ target, role: name, application: name })] }));
@@ -163,7 +232,7 @@ describe('renderAlert', () => {
 });
 
 describe('renderTestAlert', () => {
-  const alert = renderTestAlert({ targets: ['orders', 'billing'], at: '2026-11-10T06:15:02Z' });
+  const alert = renderTestAlert({ route: 'all', targets: ['orders', 'billing'], at: '2026-11-10T06:15:02Z' });
 
   it('says in every body that it is a test and nothing is wrong', () => {
     expect(alert.subject).toMatchInlineSnapshot(`"[pg-tls-auditor] TEST - nothing is wrong"`);
@@ -192,5 +261,6 @@ describe('renderTestAlert', () => {
     ]);
     expect(JSON.parse(alert.attributes.targets?.StringValue ?? '')).toEqual(['orders', 'billing']);
     expect(alert.attributes.reasons?.StringValue).toBe('["test"]');
+    expect(alert.attributes.route?.StringValue).toBe('all');
   });
 });

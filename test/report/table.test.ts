@@ -4,6 +4,7 @@ import type { Report } from '../../lambda/report/schema.ts';
 import { renderTable } from '../../lambda/report/table.ts';
 import { badNight, finding, healthyReport, healthyTarget, notAuditedTarget } from './builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from './hostile.ts';
+import { decided, eventfulNight, MUTE, muteUse, night } from './lives.ts';
 
 const plain = (report: Report, columns = 100) => renderTable(report, { columns, colour: false });
 const lastLine = (report: Report) => plain(report, 200).trimEnd().split('\n').at(-1);
@@ -20,34 +21,35 @@ describe('renderTable', () => {
 
       CRITICAL: The database could not be audited (target-not-audited)
         - ledger: cause: certificate-expired; what: The certificate of ledger.db.example.com:5432 expired
-          on 2026-11-07T00:00:00Z
+          on 2026-11-07T00:00:00Z; fingerprint 00000000000000ff
         Fix: Renew the server certificate and reload PostgreSQL (select pg_reload_conf()).
 
       CRITICAL: Unencrypted session of a superuser (plaintext-session)
         - orders: role "postgres", database "shop", application "psql"; 1 session from 203.0.113.9; oldest
-          session: 2026-11-09 22:10 UTC
+          session: 2026-11-09 22:10 UTC; fingerprint 00000000000000a1
         Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
              hostssl all all all scram-sha-256
 
       HIGH: The auditor's login cannot see other roles' sessions (blind-role)
-        - crm: role "tls_auditor"; hidden sessions: 17
+        - crm: role "tls_auditor"; hidden sessions: 17; fingerprint 00000000000000fe
         Fix: GRANT pg_monitor TO tls_auditor;
 
       HIGH: Unencrypted session over the network (plaintext-session)
         - orders: role "app", database "shop", application "checkout"; 12 sessions from 10.0.1.7 and
-          10.0.1.9; oldest session: 2026-11-09 22:10 UTC
+          10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint 00000000000000b1
         Fix: As for plaintext-session above.
 
       HIGH: Session with deprecated TLS (deprecated-tls-session)
         - orders: role "legacy", database "shop", application "DBeaver 5.0 - Main"; 1 session from
-          10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC
+          10.9.0.0/24; TLS version: TLSv1.1; oldest session: 2026-11-10 05:58 UTC; fingerprint
+          00000000000000a3
         - orders: role "report", database "shop", application (none); 3 sessions from 10.0.1.7 and
-          10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC
+          10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; fingerprint 00000000000000a2
         Fix: Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
 
       INFO: Session with TLSv1.2 (below-preferred-tls-session)
         - orders: role "app", database "shop", application "checkout"; 12 sessions from 10.0.1.7 and
-          10.0.1.9; oldest session: 2026-11-09 22:10 UTC
+          10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint 00000000000000b2
         Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
              hostssl all all all scram-sha-256
 
@@ -56,6 +58,68 @@ describe('renderTable', () => {
       Verdict: incomplete, not everything could be seen; 7 findings (2 critical, 4 high, 1 info).
       "
     `);
+  });
+
+  it('says since when, and what is muted, over, or not seen, where runs remember', () => {
+    const { report } = eventfulNight();
+    expect(plain(report).split('\n\n').slice(1).join('\n\n')).toMatchInlineSnapshot(`
+      "CRITICAL: A server certificate expires in 6 days (server-certificate-expiring)
+        - billing: WORSE (was high); subject: CN=billing.db.example.com; not after: 2026-11-16 12:00 UTC;
+          since 2026-10-03 21:40 UTC; fingerprint a1b2c3d4e5f60001
+        Fix: Renew the certificate, then reload: SELECT pg_reload_conf();
+
+      HIGH: Unencrypted session over the network (plaintext-session)
+        - orders: NEW; role "analyst", database "shop", application "psql"; 1 session from 10.0.7.21;
+          oldest session: 2026-11-09 22:10 UTC; fingerprint a1b2c3d4e5f60002
+        - orders: STILL THERE since 2026-11-09 06:15 UTC; role "app", database "shop", application
+          "checkout"; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC;
+          fingerprint a1b2c3d4e5f60004
+        - orders: MUTE EXPIRED; role "batch", database "shop", application "legacy-batch"; 4 sessions from
+          10.0.3.0/24; oldest session: 2026-11-09 22:10 UTC; was muted until 2026-11-10 00:00 UTC by
+          payments team: batch job is replaced in December; since 2026-10-03 21:40 UTC; fingerprint
+          a1b2c3d4e5f60003
+        Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
+             hostssl all all all scram-sha-256
+
+      HIGH: Session with deprecated TLS (deprecated-tls-session)
+        - billing: STILL THERE since 2026-11-09 06:15 UTC; role "app", database "shop", application
+          "checkout"; 12 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session:
+          2026-11-10 02:00 UTC; fingerprint a1b2c3d4e5f60006
+        - orders: NEW; role "report", database "shop", application (none); 3 sessions from 10.0.1.7 and
+          10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; first seen 2026-10-03 21:40
+          UTC, and gone in between; fingerprint a1b2c3d4e5f60005
+        Fix: Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
+
+      Still open, though this run did not see it:
+        - crm: STILL OPEN since 2026-11-09 06:15 UTC; Unencrypted session over the network (high); role
+          "app", database "shop", application "checkout"; last seen 2026-11-09 06:15 UTC, not seen by this
+          run; fingerprint a1b2c3d4e5f60007
+
+      Resolved:
+        - billing: Unencrypted session over the network (was high); role "app", database "shop",
+          application "nightly"; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to
+          2026-11-09 23:30 UTC
+        - old-crm: The server accepts plaintext from the network (was medium); no longer looked at: the
+          configuration has no such target any more; seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15
+          UTC
+
+      Muted: 1 finding (1 high).
+      Expired mute: check "plaintext-session", target "orders", application "legacy-*" (payments team,
+        until 2026-11-10 00:00 UTC: batch job is replaced in December)
+      Mute that matches nothing since 2026-10-05 00:00 UTC: role "old_*" (dba, until 2027-03-01 00:00 UTC:
+        moves soon)
+
+      Run of 2026-11-10 06:15 UTC. Looked at 3 databases: 2 with findings, 1 not audited.
+      Verdict: incomplete, not everything could be seen; 6 findings (1 critical, 5 high), 1 muted.
+      "
+    `);
+  });
+
+  it('calls nothing clear that is only muted', () => {
+    const { report } = night([decided('muted', {}, { mute: MUTE })]);
+    expect(lastLine(report)).toBe('Verdict: 1 finding, muted.');
+    expect(plain(report)).toMatch(/x findings .* muted\n/);
+    expect(plain(report)).not.toContain('HIGH');
   });
 
   it('is a list where a table would break', () => {
@@ -92,14 +156,14 @@ describe('renderTable', () => {
         byTlsVersion: {},
       },
     });
-    const report = badNight();
-    for (const targets of [report.targets, [...report.targets, long]]) {
-      for (let columns = 60; columns <= 200; columns += 1) {
-        for (const line of plain({ ...report, targets }, columns).split('\n')) {
-          expect(line.length, `${columns}: ${line}`).toBeLessThanOrEqual(columns);
+    for (const report of [badNight(), eventfulNight().report])
+      for (const targets of [report.targets, [...report.targets, long]]) {
+        for (let columns = 60; columns <= 200; columns += 1) {
+          for (const line of plain({ ...report, targets }, columns).split('\n')) {
+            expect(line.length, `${columns}: ${line}`).toBeLessThanOrEqual(columns);
+          }
         }
       }
-    }
   });
 
   it('adds colours only when told, and says the same without', () => {
@@ -172,5 +236,19 @@ describe('renderTable', () => {
     const table = plain(report);
     expect(table.replaceAll('\n', '')).not.toMatch(UNSAFE);
     expect(table.split('\n').length).toBeLessThan(25);
+  });
+
+  it.each(HOSTILE_NAMES)('shows %s harmlessly where it is muted, over or not seen', (_what, name) => {
+    const mute = { ...MUTE, match: { role: name }, owner: name, reason: name };
+    const { report } = night(
+      [
+        decided('muted', { role: name }, { mute }),
+        decided('ongoing', { role: name, title: name }, { seen: false }),
+        decided('resolved', { role: name, title: name }, { detail: name }),
+      ],
+      { mutes: [muteUse({ mute, expired: true })] },
+    );
+    expect(plain(report).replaceAll('\n', '')).not.toMatch(UNSAFE);
+    expect(plain(report).split('\n').length).toBeLessThan(35);
   });
 });

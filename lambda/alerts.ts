@@ -1,0 +1,142 @@
+// Tells each audience what it has not been told yet: decide, publish, then save, each audience apart from the others, so
+// that one that can't be reached costs the others neither a message nor a repetition.
+
+import { CHECKS } from './checks/registry.ts';
+import type { Config } from './config.ts';
+import type { StateStore } from './deliver/state-store.ts';
+import { decide } from './lifecycle/decide.ts';
+import { type AuditState, type Decision, EMPTY_STATE } from './model/lifecycle.ts';
+import { type Audience, audiencesOf, EVERYONE, hears } from './report/audience.ts';
+import { buildReport, type Run } from './report/build-report.ts';
+import { buildDigest, type Digest } from './report/digest.ts';
+import type { Report } from './report/schema.ts';
+import { type RenderedAlert, renderAlert, renderChatMessages } from './report/sns-message.ts';
+
+/** One way to one audience: its topic, its messages, and a memory of its own of what went that way. */
+export interface Delivery {
+  /** Unique; what is remembered is remembered under it. */
+  readonly key: string;
+  readonly audience: Audience;
+  readonly topicArn: string;
+  readonly render: (digest: Digest, report: Report) => readonly RenderedAlert[];
+}
+
+/** ARNs. */
+export interface Topics {
+  /** Everyone's. */
+  readonly alerts: string;
+  /** Of all routes together: each subscription to it filters on the message attribute `route`. */
+  readonly routes?: string | undefined;
+  /** By the name of the route; `all` is everyone's. */
+  readonly chat: Readonly<Record<string, string>>;
+}
+
+/** Everyone's first: its decision is the report's. */
+export function deliveriesOf(alerts: Config['alerts'], topics: Topics, service: string): readonly Delivery[] {
+  return audiencesOf(alerts).flatMap((audience): Delivery[] => {
+    const chat = Object.hasOwn(topics.chat, audience.route) ? topics.chat[audience.route] : undefined;
+    return [
+      {
+        key: audience.route,
+        audience,
+        topicArn: audience.route === EVERYONE ? topics.alerts : (topics.routes ?? topics.alerts),
+        render: (digest, report) => [renderAlert(digest, report, service)],
+      },
+      ...(chat === undefined
+        ? []
+        : [
+            {
+              key: `${audience.route}#chat`,
+              audience,
+              topicArn: chat,
+              render: (digest: Digest) => renderChatMessages(digest, service),
+            },
+          ]),
+    ];
+  });
+}
+
+/** What decides what an audience is told, besides what it was told before. */
+export interface Circumstances {
+  readonly run: Run;
+  readonly config: Pick<Config, 'alerts' | 'mutes' | 'targets'>;
+  /** ISO 8601, UTC. */
+  readonly now: string;
+}
+
+/** What an audience is to be told of a run. */
+export function decisionFor(
+  audience: Audience,
+  previous: AuditState | undefined,
+  { run, config, now }: Circumstances,
+): Decision {
+  const { quietHours, reminderHours } = config.alerts;
+  const heard = hears(audience);
+  return decide({
+    previous,
+    now,
+    observed: run.audited
+      .filter(({ snapshot }) => heard(snapshot.target))
+      .map(({ snapshot, outcomes, findings }) => ({
+        target: snapshot.target.name,
+        takenAt: snapshot.takenAt,
+        outcomes,
+        findings,
+      })),
+    catalogue: CHECKS.map(({ id, transient = false }) => ({ id, transient })),
+    targets: config.targets.filter(heard).map(({ name }) => name),
+    policy: {
+      quietHours,
+      minSeverity: audience.minSeverity,
+      ...(reminderHours > 0 ? { reminderHours } : {}),
+    },
+    mutes: config.mutes,
+  });
+}
+
+export interface Told {
+  readonly decision: Decision;
+  /** As this audience's decision has it; of every target. */
+  readonly report: Report;
+  /** Ids of the messages; none where there was nothing to tell. */
+  readonly messageIds: readonly string[];
+}
+
+/**
+ * Decides, publishes and saves for one delivery.
+ *
+ * @param store undefined where no state is configured: the run stands alone
+ * @param signal ends the wait for other runs
+ * @throws whatever `publish` throws: nothing is remembered as told then, and the next run tells; StateError
+ */
+export async function tell(
+  delivery: Delivery,
+  circumstances: Circumstances,
+  {
+    store,
+    publish,
+    signal,
+  }: {
+    readonly store: StateStore | undefined;
+    readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string>;
+    readonly signal: AbortSignal;
+  },
+): Promise<Told> {
+  await using turn = await store?.takeTurn(signal);
+  const decision = decisionFor(delivery.audience, turn?.state, circumstances);
+  const report = buildReport(circumstances.run, decision);
+  const digest = buildDigest(report, decision, delivery.audience);
+  const messageIds: string[] = [];
+  for (const message of digest === undefined ? [] : delivery.render(digest, report)) {
+    messageIds.push(await publish(delivery.topicArn, message));
+  }
+  if (turn !== undefined) await turn.save(decision.next ?? EMPTY_STATE);
+  return { decision, report, messageIds };
+}
+
+/** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */
+export async function reportOnly(circumstances: Circumstances, store: StateStore | undefined): Promise<Report> {
+  const [everyone] = audiencesOf(circumstances.config.alerts);
+  const audience = everyone ?? { route: EVERYONE, minSeverity: 'info' };
+  return buildReport(circumstances.run, decisionFor(audience, await store?.read(), circumstances));
+}

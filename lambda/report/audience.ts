@@ -1,0 +1,101 @@
+// Who hears of which targets: everyone of all of them, a route of those it names.
+
+import { namePattern } from '../model/name-pattern.ts';
+import type { Severity } from '../model/severity.ts';
+import type { Report } from './schema.ts';
+
+/** The route of everyone: those who hear of every target. No route of the configuration may have this name. */
+export const EVERYONE = 'all';
+
+/** Who receives one digest. */
+export interface Audience {
+  /** `all`, or the name of a route; unique. */
+  readonly route: string;
+  /** Findings below this are not told. */
+  readonly minSeverity: Severity;
+  /** Patterns of target names; undefined: any. */
+  readonly targets?: readonly string[] | undefined;
+  /** All of them must be on a target; undefined: none need be. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Hours after which an open finding is told again; undefined: never. For the words about the next reminder only. */
+  readonly reminderHours?: number | undefined;
+}
+
+/** What of the configuration's `alerts` says who hears of what. */
+interface AlertSettings {
+  readonly minSeverity: Severity;
+  /** 0: never. */
+  readonly reminderHours: number;
+  readonly routes: readonly {
+    readonly name: string;
+    readonly minSeverity: Severity;
+    readonly targets?: readonly string[] | undefined;
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+  }[];
+}
+
+/** Everyone, then each route in the order of the configuration. */
+export function audiencesOf({ minSeverity, reminderHours, routes }: AlertSettings): Audience[] {
+  const reminder = reminderHours > 0 ? { reminderHours } : {};
+  return [
+    { route: EVERYONE, minSeverity, ...reminder },
+    ...routes.map(({ name, targets, labels, ...route }) => ({
+      route: name,
+      minSeverity: route.minSeverity,
+      targets,
+      labels,
+      ...reminder,
+    })),
+  ];
+}
+
+/** A target as routes know it. */
+interface LabelledTarget {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/**
+ * Whether the audience hears of a target. Of a target that the configuration no longer has no labels are known: a route
+ * by labels does not hear of it.
+ *
+ * @example hears({ route: 'payments', minSeverity: 'high', targets: ['pay-*'] })({ name: 'pay-eu', labels: {} }) // true
+ */
+export function hears({ route, targets, labels }: Audience): (target: LabelledTarget) => boolean {
+  if (route === EVERYONE) return () => true;
+  const named = targets === undefined ? () => true : namePattern(targets);
+  const wanted = Object.entries(labels ?? {});
+  return (target) =>
+    named(target.name) &&
+    wanted.every(([key, value]) => Object.hasOwn(target.labels, key) && target.labels[key] === value);
+}
+
+/** The same by name alone, for what names a target of the report, or one that it no longer has. */
+export function hearsOf(audience: Audience, report: Report): (name: string) => boolean {
+  const hearsTarget = hears(audience);
+  const known = new Map(report.targets.map((target) => [target.name, hearsTarget(target)]));
+  return (name) => {
+    const answer = known.get(name) ?? hearsTarget({ name, labels: {} });
+    known.set(name, answer);
+    return answer;
+  };
+}
+
+/**
+ * The report as the audience may read it: with its own targets, what was found on them, and nothing of the others.
+ * Mutes are for everyone only: they may name any target.
+ */
+export function reportFor(report: Report, audience: Audience): Report {
+  if (audience.route === EVERYONE) return report;
+  const heard = hearsOf(audience, report);
+  const own = <T extends { readonly target: string }>(findings: readonly T[]): T[] =>
+    findings.filter(({ target }) => heard(target));
+  const { targets, findings, unseen, resolved, mutes: _, ...rest } = report;
+  return {
+    ...rest,
+    targets: targets.filter(({ name }) => heard(name)),
+    findings: own(findings),
+    ...(unseen === undefined ? {} : { unseen: own(unseen) }),
+    ...(resolved === undefined ? {} : { resolved: own(resolved) }),
+  };
+}

@@ -1,0 +1,165 @@
+// A route hears of its own targets, and of no other: not in a text, not in a number, not between the lines.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { REASONS } from '../../lambda/model/lifecycle.ts';
+import { SEVERITIES } from '../../lambda/model/severity.ts';
+import type { Audience } from '../../lambda/report/audience.ts';
+import { buildDigest } from '../../lambda/report/digest.ts';
+import { renderAlert, renderChatMessages } from '../../lambda/report/sns-message.ts';
+import { decided, eventfulNight, MUTE, muteUse, type Night, night, told } from './lives.ts';
+
+/** Everything that a subscriber may receive. */
+function outputs({ report, decision }: Night, audience: Audience): string[] {
+  const digest = buildDigest(report, decision, audience);
+  if (digest === undefined) return [];
+  const alerts = [renderAlert(digest, report, 'auditor'), ...renderChatMessages(digest, 'auditor')];
+  return alerts.flatMap(({ subject, message, attributes }) => [
+    subject,
+    ...Object.values(JSON.parse(message) as Record<string, string>),
+    JSON.stringify(attributes),
+  ]);
+}
+
+const BY_LABEL: Audience = { route: 'ours', minSeverity: 'low', labels: { team: 'ours' } };
+const BY_NAME: Audience = { route: 'ours', minSeverity: 'low', targets: ['ours-*'] };
+
+/** Targets of two teams, with findings at any point of their lives, some of targets that are gone. */
+const runs = fc
+  .array(
+    fc.record({
+      team: fc.constantFrom('ours', 'theirs'),
+      index: fc.integer({ min: 0, max: 14 }),
+      reason: fc.constantFrom(...REASONS.filter((reason) => reason !== 'observed')),
+      severity: fc.constantFrom(...SEVERITIES),
+      failed: fc.boolean(),
+      configured: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 30 },
+  )
+  .map((entries) => {
+    const targets = new Map<string, { name: string; labels: Record<string, string>; failed: boolean }>();
+    const findings = entries.map(({ team, index, reason, severity, failed, configured }) => {
+      const name = `${team}-${index}`;
+      const here = configured || reason !== 'resolved';
+      if (here && !targets.has(name)) targets.set(name, { name, labels: { team, [`of-${name}`]: name }, failed });
+      const resolution = here ? 'gone' : 'target-removed';
+      return decided(
+        reason,
+        { target: name, severity, evidence: { host: `${name}.db.example.com` } },
+        reason === 'resolved' ? { resolution } : { mute: { ...MUTE, match: { target: name } } },
+      );
+    });
+    const mutes = [...targets.keys()].map((target) =>
+      muteUse({
+        mute: { ...MUTE, match: { target }, reason: `${target} is old` },
+        unusedSince: MUTE.expires,
+        notifyUnused: true,
+      }),
+    );
+    return night(findings, { targets: [...targets.values()], mutes });
+  });
+
+describe('a route', () => {
+  it.each([
+    ['labels', BY_LABEL],
+    ['names', BY_NAME],
+  ])('by %s learns nothing of the others', (_how, audience) => {
+    let spoke = 0;
+    fc.assert(
+      fc.property(runs, (run) => {
+        const texts = outputs(run, audience);
+        if (texts.length > 0) spoke += 1;
+        for (const text of texts) expect(text).not.toContain('theirs');
+      }),
+      { numRuns: 150 },
+    );
+    expect(spoke, 'a property about silence proves nothing').toBeGreaterThan(50);
+  });
+
+  it('would be caught if it did: everyone hears of both', () => {
+    const run = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })]);
+    const texts = outputs(run, { route: 'all', minSeverity: 'low' });
+    expect(texts.filter((text) => text.includes('theirs')).length).toBeGreaterThan(5);
+    expect(outputs(run, BY_NAME).join('\n')).toContain('ours-1');
+  });
+
+  it('hears nothing when only others have something to tell', () => {
+    const run = night([decided('new', { target: 'theirs-1' }), decided('ongoing', { target: 'ours-1' })]);
+    expect(outputs(run, BY_NAME)).toEqual([]);
+  });
+
+  it('is not told of its targets that others failed to be audited', () => {
+    const run = night([decided('new', { target: 'ours-1' })], {
+      targets: [{ name: 'ours-1' }, { name: 'theirs-1', failed: true }],
+    });
+    const digest = told(run, BY_NAME);
+    expect(digest.targetsByVerdict['not-audited']).toEqual([]);
+    expect(outputs(run, BY_NAME).join('\n')).not.toMatch(/not audited/i);
+  });
+
+  it('has its own threshold', () => {
+    const run = night([decided('new', { target: 'ours-1', severity: 'medium' })]);
+    expect(outputs(run, { ...BY_NAME, minSeverity: 'high' })).toEqual([]);
+    expect(outputs(run, { ...BY_NAME, minSeverity: 'medium' })).not.toEqual([]);
+  });
+
+  it('is named in its messages, with what it hears of', () => {
+    const { report, decision } = eventfulNight();
+    const audience: Audience = { route: 'payments', minSeverity: 'high', labels: { team: 'payments' } };
+    const digest = buildDigest(report, decision, audience);
+    if (digest === undefined) throw new Error('nothing to tell');
+    const { subject, message, attributes } = renderAlert(digest, report, 'auditor');
+    const { email } = JSON.parse(message) as Record<string, string>;
+    expect(subject).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 critical (worse), 1 resolved: billing"`);
+    expect(email?.split('='.repeat(24)).at(-1)).toMatchInlineSnapshot(`
+      "
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Route payments: its databases only, findings from high up.
+      Looked at 1 database: 1 with findings.
+      Findings not listed: 1 told before and still open, 1 muted.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run. Nothing is told again while it stays as it is (alerts.reminderHours
+      is 0).
+
+      What to do now:
+      1. Fix from the top; each group says how.
+      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+         the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
+      "
+    `);
+    expect(attributes).toMatchInlineSnapshot(`
+      {
+        "checks": {
+          "DataType": "String.Array",
+          "StringValue": "["server-certificate-expiring","plaintext-session"]",
+        },
+        "labels": {
+          "DataType": "String.Array",
+          "StringValue": "["team=payments","tier=1"]",
+        },
+        "reasons": {
+          "DataType": "String.Array",
+          "StringValue": "["escalated","resolved"]",
+        },
+        "route": {
+          "DataType": "String",
+          "StringValue": "payments",
+        },
+        "severity": {
+          "DataType": "String",
+          "StringValue": "critical",
+        },
+        "targets": {
+          "DataType": "String.Array",
+          "StringValue": "["billing"]",
+        },
+      }
+    `);
+  });
+});
