@@ -8,6 +8,7 @@ import { type Severity, worse } from '../model/severity.ts';
 import { isOlderThan } from '../model/tls.ts';
 import { compareFindings, countBySeverity, targetsByVerdict } from './digest.ts';
 import type { Report, ReportTarget } from './schema.ts';
+import { connectionLines, unseenLines } from './target-facts.ts';
 import {
   countsText,
   displayTime,
@@ -79,6 +80,8 @@ export function renderTable(report: Report, options: { readonly columns: number;
     targetRows(report, width, paint),
     ...groups.map((group) => renderGroup(group, width, paint)),
     ...(note === undefined ? [] : [wrap(note, width)]),
+    listed('NOT SEEN, so nobody knows:', unseenLines(report), width, paint),
+    listed("The auditor's own connections:", connectionLines(report), width, paint),
     lastLines(report, width, paint),
   ];
   return `${blocks
@@ -234,6 +237,11 @@ function renderGroup(group: NoticeGroup, width: number, paint: Paint): string[] 
       wrap(line, width, index === 0 ? '  Fix: ' : '       ', '       '),
     ),
   ];
+}
+
+function listed(heading: string, lines: readonly string[], width: number, paint: Paint): string[] {
+  if (lines.length === 0) return [];
+  return [paint(heading, 'heading'), ...lines.flatMap((line) => wrap(line, width, '  - ', '    '))];
 }
 
 function lastLines(report: Report, width: number, paint: Paint): string[] {
