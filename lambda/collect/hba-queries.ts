@@ -1,10 +1,12 @@
 // Reads the rules of pg_hba.conf. Never the secrets in their options.
 
+import pg from 'pg';
 import {
   HBA_RULE_TYPES,
   type HbaDatabase,
   type HbaFacts,
   type HbaFault,
+  type HbaPattern,
   type HbaRole,
   type HbaRule,
   type HbaRuleType,
@@ -28,10 +30,7 @@ export function hbaGrant(role: string): string {
 const PATTERNS_SINCE = 16;
 
 /** The lines of pg_hba.conf. */
-export interface HbaLines {
-  readonly rules: readonly HbaRule[];
-  readonly faults: readonly HbaFault[];
-}
+export type HbaLines = Pick<HbaFacts, 'rules' | 'faults' | 'patterns'>;
 
 /** Keeps the name of every option but clientcert, whose value is no secret. No line of the file has a line break in it. */
 const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^(?!clientcert=)([^=\n]*)=.*$', E'\\1', 'gn')`;
@@ -40,66 +39,64 @@ const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^
  * Fails as a whole where the file can't be opened.
  *
  * What is read is the file as it stands. Until a reload the server goes by the rules it read before.
+ *
+ * @param catalogue names what the regular expressions among the rules' names may match
  */
-export const hbaQuestion: Question<HbaLines> = {
-  selects: (major) => [
-    `SELECT ${major >= PATTERNS_SINCE ? 'h.file_name' : 'NULL::text'}, h.line_number, h.type,
+export function hbaQuestion(catalogue: Catalogue): Question<HbaLines> {
+  return {
+    selects: (major) => [
+      `SELECT ${major >= PATTERNS_SINCE ? 'h.file_name' : 'NULL::text'}, h.line_number, h.type,
        array_to_json(h.database), array_to_json(h.user_name), h.address, h.netmask, h.auth_method,
-       ${OPTIONS}, h.error
+       ${OPTIONS}, h.error, ${major >= PATTERNS_SINCE ? matches(catalogue) : 'NULL'}
   FROM pg_hba_file_rules() h`,
-  ],
-  read: ([rows = []]) => {
-    const lines = rows.map(readLine);
-    return {
-      rules: lines.filter((line) => 'type' in line),
-      faults: lines.filter((line) => !('type' in line)),
-    };
-  },
-};
+    ],
+    read: ([rows = []]) => {
+      const lines = rows.map(readLine);
+      return {
+        rules: lines.filter((line) => 'type' in line),
+        faults: lines.filter((line) => !('type' in line)),
+        patterns: new Map(rows.flatMap((row) => readMatches(row.at(-1)))),
+      };
+    },
+  };
+}
 
 /**
- * What the server's own regular expressions match, with the collation with which it matches: see regcomp_auth_token in
- * hba.c. A row for each match, and one without a name for a token that has none.
+ * SQL for what the regular expressions among a rule's names match, as `[[token, [role, …], [database, …]], …]`. The server
+ * matches them itself, with the collation that it uses (regcomp_auth_token in hba.c). It is given the names, for planning a
+ * join with its catalogue takes it longer than all the rest of the rules, which hardly ever hold such an expression.
  */
-const patternQuestion: Question<HbaFacts['patterns']> = {
-  selects: () => [
-    `SELECT t.token, n.is_role, n.name
-  FROM (SELECT DISTINCT u.token
-          FROM pg_hba_file_rules() h, unnest(h.database || h.user_name) u(token)
-         WHERE u.token LIKE '/%') t
-       LEFT JOIN (SELECT true, r.rolname::text FROM pg_roles r
-                  UNION ALL SELECT false, d.datname::text FROM pg_database d) n(is_role, name)
-       ON n.name COLLATE "C" ~ substr(t.token, 2)`,
-  ],
-  read: ([rows = []]) => {
-    const patterns = new Map<string, { readonly roles: Set<string>; readonly databases: Set<string> }>();
-    for (const [token, isRole, name] of rows) {
-      const pattern = patterns.get(token ?? '') ?? { roles: new Set(), databases: new Set() };
-      patterns.set(token ?? '', pattern);
-      if (name) pattern[isRole === 't' ? 'roles' : 'databases'].add(name);
-    }
-    return patterns;
-  },
-};
+function matches({ roles, databases }: Catalogue): string {
+  const names = [...roles.values(), ...databases.values()].map(({ name }) => name);
+  // Of an encoding that the server does not convert: nobody can say what matches such a name.
+  if (names.some((name) => name.includes('\uFFFD'))) return 'NULL';
+  const among = (list: ReadonlyMap<string, { readonly name: string }>): string =>
+    `(SELECT json_agg(n) FROM unnest(${textArray([...list.values()].map(({ name }) => name))}) n
+          WHERE n COLLATE "C" ~ substr(u, 2))`;
+  return `(SELECT json_agg(json_build_array(u, ${among(roles)}, ${among(databases)}))
+         FROM unnest(h.database || h.user_name) u WHERE u LIKE '/%')`;
+}
 
-/**
- * The question about the regular expressions among the rules' names; undefined where there are none. It is one of its
- * own, for planning it takes a server more time than all the rest of the rules, which hardly ever hold one.
- */
-export function patternsOf({ rules }: HbaLines, major: number): Question<HbaFacts['patterns']> | undefined {
-  if (major < PATTERNS_SINCE) return undefined;
-  const isPattern = (name: string): boolean => name.startsWith('/');
-  return rules.some(({ databases, users }) => databases.some(isPattern) || users.some(isPattern))
-    ? patternQuestion
-    : undefined;
+function textArray(texts: readonly string[]): string {
+  const quoted = texts.map((text) => `"${text.replaceAll(/["\\]/g, '\\$&')}"`);
+  return `${pg.escapeLiteral(`{${quoted.join(',')}}`)}::text[]`;
+}
+
+function readMatches(json: string | null | undefined): [string, HbaPattern][] {
+  if (json === null || json === undefined) return [];
+  const found = JSON.parse(json) as readonly [string, readonly string[] | null, readonly string[] | null][];
+  return found.map(([token, roles, databases]) => [
+    token,
+    { roles: new Set(roles ?? []), databases: new Set(databases ?? []) },
+  ]);
 }
 
 /** All that the rules are judged by. Pure. */
 export function hbaFacts(
-  { rules, faults }: HbaLines,
-  { major, catalogue, patterns }: Pick<HbaFacts, 'major' | 'patterns'> & { readonly catalogue: Catalogue },
+  lines: HbaLines,
+  { major, catalogue }: Pick<HbaFacts, 'major'> & { readonly catalogue: Catalogue },
 ): HbaFacts {
-  return { major, rules, faults, roles: rolesOf(catalogue), databases: databasesOf(catalogue), patterns };
+  return { major, ...lines, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
 }
 
 function readLine([file, line, type, databases, users, address, netmask, method, options, error]: Row):

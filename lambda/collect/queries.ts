@@ -10,7 +10,7 @@ import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../model
 import { auroraQuestion } from './aurora-query.ts';
 import { catalogueQuestion } from './catalogue-query.ts';
 import { isDatabaseError } from './failures.ts';
-import { hbaFacts, hbaGrant, hbaQuestion, patternsOf } from './hba-queries.ts';
+import { hbaFacts, hbaGrant, hbaQuestion } from './hba-queries.ts';
 import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
 import type { Question, Row } from './question.ts';
 import { type Reload, reloadQuestion } from './reload-query.ts';
@@ -41,8 +41,7 @@ const STATEMENT_TIMEOUT = 15_000;
 const LOCK_TIMEOUT = 1_000;
 
 /**
- * Sends the queries: one round trip, two where the login may read more than statistics, and a third for what the regular
- * expressions in pg_hba.conf match, where it holds any.
+ * Sends the queries: one round trip, two where the login may read more than statistics.
  *
  * @param options `reload`: also ask what of the configuration is not in effect yet, which takes the second round trip
  * @throws what pg throws; `queryFailure` names it
@@ -61,14 +60,12 @@ export async function runAuditQueries(
   }
   try {
     const [lines, linked, aurora, reload] = await ask(client, major, [
-      may.readHba ? hbaQuestion : NOTHING,
+      may.readHba ? hbaQuestion(catalogue) : NOTHING,
       links ?? NOTHING,
       may.readAurora ? auroraQuestion : NOTHING,
       asksReload ? reloadQuestion(may.readHba && may.readFiles) : NOTHING,
     ]);
-    const patternQuestion = lines && patternsOf(lines, major);
-    const patterns = patternQuestion && (await ask(client, major, [patternQuestion]))[0];
-    const hba = lines && known(hbaFacts(lines, { major, catalogue, patterns: patterns ?? new Map() }));
+    const hba = lines && known(hbaFacts(lines, { major, catalogue }));
     return {
       ...answers,
       settings:
@@ -76,7 +73,7 @@ export async function runAuditQueries(
       hba: hba === undefined ? notReadable(server) : withReload(hba, reload),
       outbound: linked ?? outbound,
       ...(aurora === undefined ? {} : { aurora: known(aurora) }),
-      roundTrips: patterns === undefined ? 2 : 3,
+      roundTrips: 2,
     };
   } catch (error) {
     // A file that can't be opened ends this message, and must not cost what the first has seen.

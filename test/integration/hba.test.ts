@@ -11,7 +11,7 @@ import { cidr } from '../../lambda/checks/hba/address-block.ts';
 import { type Acceptance, acceptance, type Origin } from '../../lambda/checks/hba/hba-match.ts';
 import type { Destination } from '../../lambda/checks/hba/hba-names.ts';
 import { catalogueQuestion } from '../../lambda/collect/catalogue-query.ts';
-import { hbaFacts, hbaGrant, hbaQuestion, MAY_READ_HBA, patternsOf } from '../../lambda/collect/hba-queries.ts';
+import { hbaFacts, hbaGrant, hbaQuestion, MAY_READ_HBA } from '../../lambda/collect/hba-queries.ts';
 import type { Question, Row } from '../../lambda/collect/question.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { describeEachMajor } from '../support/each-major.ts';
@@ -84,10 +84,8 @@ describeEachMajor((major) => {
   }
 
   async function readFacts(client: pg.Client = admin): Promise<HbaFacts> {
-    const lines = await ask(client, hbaQuestion);
-    const patternQuestion = patternsOf(lines, major);
-    const patterns = patternQuestion === undefined ? new Map() : await ask(client, patternQuestion);
-    return hbaFacts(lines, { major, catalogue: await ask(client, catalogueQuestion), patterns });
+    const catalogue = await ask(client, catalogueQuestion);
+    return hbaFacts(await ask(client, hbaQuestion(catalogue)), { major, catalogue });
   }
 
   async function factsOf(...lines: readonly string[]): Promise<HbaFacts> {
