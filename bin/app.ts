@@ -14,6 +14,20 @@ const setting = (name: string): string | undefined => {
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
 
+/** What somebody gave with -c that cannot be used. */
+class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/** CloudFormation's rule: a name that breaks it would end in a stack trace of the CDK's. */
+function stackName(): string {
+  const name = setting('stackName') ?? 'pg-tls-auditor';
+  if (/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(name)) return name;
+  throw new SettingError(
+    `-c stackName must be 1 to 128 letters, digits and hyphens, starting with a letter, got ${JSON.stringify(name.slice(0, 160))}`,
+  );
+}
+
 try {
   const { path, document, configuration } = readConfigFile({
     root: join(import.meta.dirname, '..'),
@@ -24,12 +38,12 @@ try {
     config: document,
     configSource: path,
     configuration,
-    stackName: setting('stackName') ?? 'pg-tls-auditor',
+    stackName: stackName(),
     secretNamePrefixes: setting('secretNamePrefixes')?.split(','),
   });
   app.synth();
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof ConfigFileError || error instanceof SettingError)) throw error;
   // A person's mistake, not the program's: a stack trace would only hide the message.
   console.error(`\n${error.message}\n`);
   process.exitCode = 1;

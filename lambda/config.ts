@@ -109,6 +109,7 @@ function toConfig(parsed: Parsed): Config {
     const sources: CaSource | readonly CaSource[] = target.ca ?? defaults.ca ?? 'system';
     return {
       name: target.name,
+      kind: target.kind,
       credentials: credentialSource(target),
       ca: Array.isArray(sources) ? sources : [sources as CaSource],
       host: target.host,
@@ -118,6 +119,7 @@ function toConfig(parsed: Parsed): Config {
       sslNegotiation: target.sslNegotiation ?? defaults.sslNegotiation,
       clientCertificate: target.clientCertificate as ClientCertificateSource | undefined,
       timeoutMs: (target.timeoutSeconds ?? defaults.timeoutSeconds) * 1000,
+      probe: target.probe ?? defaults.probe,
       labels: target.labels ?? {},
     };
   });

@@ -55,12 +55,20 @@ export function parseEvent(event: unknown, targetNames: readonly string[]): RunR
   return { trigger: 'hand', targets, notify, testAlert };
 }
 
-/** Names keys and types, not values: an event may hold anything. */
+const MUST_BE: Readonly<Record<keyof typeof request.shape, string>> = {
+  targets: 'a list of one or more names of targets',
+  notify: 'true or false',
+  testAlert: 'true or false',
+};
+
+/** Names keys and what they must be, no values: an event may hold anything. */
 function describe(issue: z.core.$ZodIssue): string {
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') return `${quoted(issue.keys)} is not a setting`;
-  if (issue.code === 'invalid_type') return `${path === '' ? 'it' : `"${path}"`} must be of type ${issue.expected}`;
-  return path === '' ? issue.message : `"${path}": ${issue.message}`;
+  if (issue.code === 'unrecognized_keys') {
+    return `${quoted(issue.keys)} ${issue.keys.length === 1 ? 'is not a setting' : 'are not settings'}`;
+  }
+  const [setting] = issue.path;
+  const known = Object.keys(MUST_BE).find((name) => name === setting) as keyof typeof MUST_BE | undefined;
+  return known === undefined ? 'it must be a JSON object' : `"${known}" must be ${MUST_BE[known]}`;
 }
 
 /** At most ten, each cut: names by hand may be anything, and a fleet has thousands. */

@@ -127,12 +127,12 @@ export class AlertTopics extends Construct {
     const { key: given, encryption } = this.props;
     if (given === undefined && encryption === 'none') return undefined;
     const key = given ?? this.makeKey();
-    // CloudWatch and EventBridge encrypt with the topic's key themselves; the key AWS manages for SNS refuses them.
-    // No condition on the source: EventBridge sends none to KMS, and the topic's policy already decides who publishes.
+    // CloudWatch encrypts the alarms it publishes with the topic's key itself; the key that AWS manages for SNS refuses it.
+    // No condition on the source: the topic's policy already decides who publishes.
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: 'PublishersEncryptForTheTopic',
-        principals: [new ServicePrincipal('cloudwatch.amazonaws.com'), new ServicePrincipal('events.amazonaws.com')],
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
         actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
         resources: ['*'],
       }),

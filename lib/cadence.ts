@@ -7,8 +7,8 @@ const LONGEST_WINDOW_MINUTES = 7 * 24 * 60;
 const MINUTES_A_DAY = 24 * 60;
 /** Below this a late metric or a run that uses its whole timeout would look like silence. */
 const SHORTEST_PERIOD_MINUTES = 5;
-/** A daily run may be an hour late before it counts as missing. */
-const DAILY_WINDOW_HOURS = 25;
+/** A run may be an hour late before it counts as missing, and in autumn the night is an hour longer. */
+const GRACE_MINUTES = 60;
 
 const MINUTES_IN = { minute: 1, hour: 60, day: MINUTES_A_DAY } as const;
 
@@ -39,8 +39,8 @@ export function rateMinutes(schedule: string): number | undefined {
  * The time without a completed run after which an alarm is due.
  *
  * @param schedule an EventBridge Scheduler expression.
- * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, 25 hours for a
- * `cron()` that runs every day.
+ * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, and for a `cron()` that
+ * runs every day its longest gap and an hour, or three gaps where that is less.
  */
 export function completionWindow(schedule: string, hours: number | undefined): CompletionWindowResult {
   const interval = rateMinutes(schedule);
@@ -57,11 +57,11 @@ export function completionWindow(schedule: string, hours: number | undefined): C
     return { window: hourly(hours) };
   }
   if (interval === undefined) {
-    if (runsDaily(schedule)) return { window: hourly(DAILY_WINDOW_HOURS) };
+    if (runsDaily(schedule)) return { window: windowOf(longestGap(schedule) ?? MINUTES_A_DAY) };
     return {
       path: 'deployment.completionWindowHours',
       message:
-        `is required for ${schedule}, which does not run every day: the default of ${DAILY_WINDOW_HOURS} hours would ring ` +
+        `is required for ${schedule}, which does not run every day: the default of ${(MINUTES_A_DAY + GRACE_MINUTES) / 60} hours would ring ` +
         'between runs. Give the longest gap between two runs plus an hour, at most 168',
     };
   }
@@ -81,6 +81,42 @@ export function completionWindow(schedule: string, hours: number | undefined): C
 
 function hourly(hours: number): CompletionWindow {
   return { period: Duration.hours(1), evaluationPeriods: Math.floor(hours) };
+}
+
+function windowOf(gapMinutes: number): CompletionWindow {
+  if (3 * gapMinutes <= gapMinutes + GRACE_MINUTES) {
+    return { period: Duration.minutes(Math.max(gapMinutes, SHORTEST_PERIOD_MINUTES)), evaluationPeriods: 3 };
+  }
+  return hourly(Math.ceil((gapMinutes + GRACE_MINUTES) / 60));
+}
+
+/**
+ * Minutes between two runs of a `cron()` that runs every day, where they are farthest apart; undefined where its minutes or
+ * hours are written in a way that is not read here.
+ */
+function longestGap(schedule: string): number | undefined {
+  const [minuteField = '', hourField = ''] = schedule.replace(/^cron\(|\)$/g, '').split(' ');
+  const minutes = fieldValues(minuteField, 60);
+  const hours = fieldValues(hourField, 24);
+  if (minutes === undefined || hours === undefined) return undefined;
+  const runs = hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
+  const [first = 0] = runs;
+  return Math.max(...runs.map((run, index) => (runs[index + 1] ?? first + MINUTES_A_DAY) - run));
+}
+
+/** The values of a field of numbers, ascending: `*`, `5`, `1,31`, `9-17`, `0/15`, `8-18/2`. Undefined for what is none. */
+function fieldValues(field: string, count: number): readonly number[] | undefined {
+  const values = new Set<number>();
+  for (const item of field.split(',')) {
+    const [, from, to, step] = /^(\*|\d+)(?:-(\d+))?(?:\/(\d+))?$/.exec(item) ?? [];
+    if (from === undefined) return undefined;
+    const start = from === '*' ? 0 : Number(from);
+    const end = to !== undefined ? Number(to) : from === '*' || step !== undefined ? count - 1 : start;
+    const by = Number(step ?? 1);
+    if (start > end || end >= count || by === 0) return undefined;
+    for (let value = start; value <= end; value += by) values.add(value);
+  }
+  return [...values].sort((a, b) => a - b);
 }
 
 /** Whether a `cron()` leaves no day out: day of month, month, day of week and year are unrestricted. */

@@ -70,9 +70,11 @@ describe('a configuration', () => {
             },
             "database": undefined,
             "host": undefined,
+            "kind": "postgresql",
             "labels": {},
             "name": "orders",
             "port": undefined,
+            "probe": false,
             "sslNegotiation": "postgres",
             "timeoutMs": 20000,
             "tlsServerName": undefined,
@@ -97,6 +99,19 @@ describe('a configuration', () => {
       { ca: ['system', { secret: 'x', key: 'pem' }], sslNegotiation: 'postgres', timeoutMs: 5_000 },
       { ca: [{ secret: 'shared/ca' }], timeoutMs: 60_000, clientCertificate: { secret: 'mtls' } },
     ]);
+  });
+
+  test('turns the wire probe on for all targets, or for those that ask for it', () => {
+    const [one, other] = [TARGET, { ...TARGET, name: 'other' }];
+    expect(parse({ targets: [{ ...one, probe: true }, other] }).targets).toMatchObject([
+      { probe: true },
+      { probe: false },
+    ]);
+    expect(parse({ defaults: { probe: true }, targets: [one, { ...other, probe: false }] }).targets).toMatchObject([
+      { probe: true },
+      { probe: false },
+    ]);
+    expect(refusal({ targets: [{ ...one, probe: 'yes' }] })).toContain('targets[0].probe');
   });
 
   test('takes roles that must show a client certificate, and no nameless one', () => {
@@ -202,12 +217,12 @@ describe('what is wrong', () => {
         alerts.minSeverity: must be one of "info", "low", "medium", "high", "critical", got "urgent"
         policy.minTlsVersion: must be one of "TLSv1.2", "TLSv1.3", got "TLSv1.1"
         policy.loopbak: is not a setting; allowed here: minTlsVersion, preferredTlsVersion, cipherProfile, loopback, certificateExpiryDays, clientCertificateRoles
-        concurrency: must be at least 1, got 0
+        concurrency: must be a whole number from 1 to 256, got 0
         targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit, got "a b"
         targets[0].secret: must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself, got a text that may hold a secret (not shown)
         targets[1].host: must be a host name or an IP address, without a port, got "db:5432/x"
-        targets[1].port: must be at most 65535, got 70000
-        targets[4]: must be of type object, got "orders"
+        targets[1].port: must be a whole number from 1 to 65535, got 70000
+        targets[4]: must be an object, got "orders"
         policy.certificateExpiryDays: medium, high and critical must descend, got 1, 14, 7
         targets[2].name: must be unique, but targets[1] is named "orders" too
         targets[2]: names both "secret" and "credentials": give one of them

@@ -36,15 +36,15 @@ describe('an event', () => {
   });
 
   test.each([
-    ['nothing', null, 'it must be of type object'],
-    ['a text', 'orders', 'it must be of type object'],
-    ['a list', ['orders'], 'it must be of type object'],
-    ["Lambda's example", { key1: 'value1', key2: 'value2' }, '"key1", "key2" is not a setting'],
+    ['nothing', null, 'it must be a JSON object'],
+    ['a text', 'orders', 'it must be a JSON object'],
+    ['a list', ['orders'], 'it must be a JSON object'],
+    ["Lambda's example", { key1: 'value1', key2: 'value2' }, '"key1", "key2" are not settings'],
     ['a misspelt setting', { target: ['orders'] }, '"target" is not a setting'],
-    ['a name instead of names', { targets: 'orders' }, '"targets" must be of type array'],
-    ['no targets', { targets: [] }, '"targets": Too small'],
-    ['a number for a name', { targets: [1] }, '"targets.0" must be of type string'],
-    ['a text for a switch', { notify: 'false' }, '"notify" must be of type boolean'],
+    ['a name instead of names', { targets: 'orders' }, '"targets" must be a list of one or more names of targets'],
+    ['no targets', { targets: [] }, '"targets" must be a list of one or more names of targets'],
+    ['a number for a name', { targets: [1] }, '"targets" must be a list of one or more names of targets'],
+    ['a text for a switch', { notify: 'false' }, '"notify" must be true or false'],
     [
       'a target it does not have',
       { targets: ['orders', 'ordres'] },

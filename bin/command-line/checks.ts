@@ -3,6 +3,8 @@
 import { styleText } from 'node:util';
 import type { Check } from '../../lambda/checks/check.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
+import { remedyParts } from '../../lambda/checks/shared/remedy-text.ts';
+import type { Remedy } from '../../lambda/model/remedy.ts';
 import { wrap } from '../../lambda/report/wrap.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import type { ChecksOptions, Format } from './options.ts';
@@ -29,8 +31,24 @@ export async function printChecks(catalogue: readonly Check[], format: Format): 
 }
 
 function catalogueDocument(catalogue: readonly Check[]): string {
-  const entries = catalogue.map(({ evaluate: _, ...entry }) => entry);
+  const entries = catalogue.map(({ evaluate: _, remedy, ...entry }) => ({
+    ...entry,
+    // One shape for programs, whether platforms differ or not.
+    remedy: typeof remedy === 'string' ? { everywhere: remedy } : remedy,
+  }));
   return `${JSON.stringify({ schemaVersion: 1, checks: entries }, null, 2)}\n`;
+}
+
+type Labelled = (label: string, text: string) => string[];
+
+/** What is done everywhere, then what each platform needs, under its name. */
+function fix(remedy: Remedy, width: number, labelled: Labelled): string[] {
+  if (typeof remedy === 'string') return labelled('Fix', remedy);
+  const { everywhere } = remedy;
+  return [
+    ...(everywhere === undefined ? ['  Fix:'] : labelled('Fix', everywhere)),
+    ...remedyParts(remedy).flatMap(({ of, text }) => [...wrap(`${of}:`, width, '    '), ...labelled('', text)]),
+  ];
 }
 
 /** Paragraphs, not a table: the texts are sentences, and the remedies are there to be copied. */
@@ -40,8 +58,10 @@ function renderCatalogue(
 ): string {
   const width = Math.min(columns, WIDEST);
   const bold = (text: string): string => (colour ? styleText('bold', text, { validateStream: false }) : text);
-  const labelled = (label: string, text: string): string[] =>
-    text.split('\n').flatMap((line, index) => wrap(line, width, index === 0 ? `  ${label}: ` : INDENT, INDENT));
+  const labelled: Labelled = (label, text) =>
+    text
+      .split('\n')
+      .flatMap((line, index) => wrap(line, width, index === 0 && label !== '' ? `  ${label}: ` : INDENT, INDENT));
   const blocks = catalogue.map((check) => {
     const { id, title, severity, severityNote, rationale, remedy, references } = check;
     const severities = severityNote === undefined ? severity : `${severity}; ${severityNote}`;
@@ -51,7 +71,7 @@ function renderCatalogue(
       ...others,
       ...wrap(title, width, '  '),
       ...labelled('Why', rationale),
-      ...labelled('Fix', remedy),
+      ...fix(remedy, width, labelled),
       ...references.flatMap((reference, index) => wrap(reference, width, index === 0 ? '  See: ' : INDENT)),
     ];
     return lines.join('\n');

@@ -26,6 +26,7 @@ const EXAMPLES: Section = [
   [
     'read -rs PGPASSWORD && export PGPASSWORD',
     'pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem',
+    'pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem',
     'pg-tls-auditor audit --config auditor.config.json --target orders',
     'pg-tls-auditor audit --format json --fail-on high > report.json',
     'pg-tls-auditor checks',
@@ -45,7 +46,11 @@ const ENVIRONMENT: Section = [
 
 const ROLE: Section = [
   'The role to log in with:',
-  ["CREATE ROLE tls_auditor LOGIN PASSWORD '…';", 'GRANT pg_monitor TO tls_auditor;'],
+  [
+    "CREATE ROLE tls_auditor LOGIN PASSWORD '…';",
+    'GRANT pg_monitor TO tls_auditor;',
+    ['--kind pgbouncer', 'instead of that, stats_users in pgbouncer.ini names a user of its auth_file'],
+  ],
 ];
 
 /** @param heading styles a heading */

@@ -30,15 +30,18 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   sslNegotiation: '--ssl-negotiation',
   clientCertificate: '--client-certificate',
   timeoutSeconds: '--timeout',
+  probe: '--probe',
 };
 
 /** Remedies name settings of a configuration and secrets. Here they are these. */
 const HINTS: Partial<Readonly<Record<FailureCause, string>>> = {
+  'ca-bundle-unusable': 'the bundle is what --ca FILE names, or PGSSLROOTCERT without it',
   'certificate-untrusted': 'the CAs to trust are named with --ca FILE',
   'certificate-wrong-host': 'the name in the certificate is given with --tls-server-name NAME',
   'client-certificate-required': 'the certificate is given with --client-certificate FILE and --client-key FILE',
   'database-missing': 'the database is the last part of --url',
   'login-failed': 'the password is taken from PGPASSWORD',
+  'wrong-kind': '--kind pgbouncer audits the PgBouncer whose console answers at host and port',
   'not-postgresql': 'direct TLS is asked for with --ssl-negotiation direct',
   'password-rejected': 'the password is taken from PGPASSWORD',
   'timed-out': 'the time it may take is given with --timeout SECONDS',
@@ -108,6 +111,7 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
   }
   const target = {
     name: 'url',
+    kind: options.kind,
     // To be replaced: a configuration cannot name an option.
     credentials: { env: 'PGPASSWORD' },
     ca: caSources(options, environment),
@@ -115,6 +119,7 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     sslNegotiation: options.sslNegotiation,
     clientCertificate: certificateFile === undefined ? undefined : { certificateFile, keyFile },
     timeoutSeconds: options.timeout,
+    probe: options.probe,
   };
   try {
     return parseConfig({ targets: [target] }, { use: 'command-line' });

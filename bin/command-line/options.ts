@@ -3,7 +3,7 @@
 import type { Config } from '../../lambda/config.ts';
 import type { LoopbackPolicy } from '../../lambda/model/policy.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
-import type { SslNegotiation } from '../../lambda/model/target.ts';
+import type { SslNegotiation, TargetKind } from '../../lambda/model/target.ts';
 
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -14,7 +14,9 @@ export interface AuditOptions {
   readonly target?: readonly string[];
   /** Instead of a configuration: one server's connection string. */
   readonly url?: string;
-  /** Files, or `system`. This and what follows up to `timeout` goes with `url` only. */
+  /** This and what follows up to `probe` goes with `url` only. */
+  readonly kind?: TargetKind;
+  /** Files, or `system`. */
   readonly ca?: readonly string[];
   readonly tlsServerName?: string;
   readonly sslNegotiation?: SslNegotiation;
@@ -22,6 +24,7 @@ export interface AuditOptions {
   readonly clientKey?: string;
   /** Seconds. */
   readonly timeout?: number;
+  readonly probe?: boolean;
   readonly loopback?: LoopbackPolicy;
   readonly format: Format;
   /** Findings of this severity or worse make the exit code 1. */

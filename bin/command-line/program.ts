@@ -4,6 +4,7 @@ import { styleText } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LOOPBACK_POLICIES } from '../../lambda/model/policy.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
+import { TARGET_KINDS } from '../../lambda/model/target.ts';
 import { wrap } from '../../lambda/report/wrap.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { AUDIT_DESCRIPTION, auditEpilogue, DESCRIPTION, explainEpilogue, programEpilogue } from './help.ts';
@@ -58,6 +59,11 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
         ['config', 'target'],
       ),
     )
+    .addOption(
+      new Option('--kind <kind>', 'what answers there (default: postgresql); a PgBouncer by its admin console').choices(
+        TARGET_KINDS,
+      ),
+    )
     .option(
       '--ca <file|system>',
       'PEM file with the CAs to trust, or system for public CAs; may be repeated (default: PGSSLROOTCERT, else system)',
@@ -73,6 +79,7 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .option('--client-certificate <file>', 'PEM file with our certificate, for servers that want one', notEmpty)
     .option('--client-key <file>', 'PEM file with the private key of that certificate', notEmpty)
     .option('--timeout <seconds>', 'what the audit may take in all (default: 20)', seconds)
+    .option('--probe', 'also try what the server accepts on the wire; sends the name of the role unencrypted, once')
     .optionsGroup('Verdict and output:')
     .addOption(
       new Option('--loopback <how>', 'how plaintext over loopback is judged, whatever the configuration says').choices(

@@ -7,12 +7,14 @@ import { UsageError } from './usage-error.ts';
 
 /** Options that say what a configuration says for each target. */
 const ONLY_WITH_URL = {
+  kind: '--kind',
   ca: '--ca',
   tlsServerName: '--tls-server-name',
   sslNegotiation: '--ssl-negotiation',
   clientCertificate: '--client-certificate',
   clientKey: '--client-key',
   timeout: '--timeout',
+  probe: '--probe',
 } as const satisfies Partial<Record<keyof AuditOptions, string>>;
 
 /** @throws UsageError, ConfigError, ConfigFileError */

@@ -1,8 +1,13 @@
 // Logins that may not see what they are to audit.
 
 import { displayText } from '../model/display.ts';
+import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Check } from './check.ts';
 import { whatIsHidden } from './sessions/session-check.ts';
+
+/** GRANT is the same everywhere; who may is not. */
+const AS_ADMIN =
+  "As a superuser, or the provider's administrator (rds_superuser, neon_superuser, cloudsqlsuperuser, azure_pg_admin)";
 
 export const blindRole: Check = {
   id: 'blind-role',
@@ -10,7 +15,7 @@ export const blindRole: Check = {
   severity: 'high',
   rationale:
     'To a role without pg_read_all_stats, pg_stat_ssl shows only its own session: plaintext sessions of others count as none. Such a target is never called clean.',
-  remedy: 'As a superuser or provider admin: GRANT pg_monitor TO <role>; (pg_read_all_stats is enough for sessions).',
+  remedy: `${AS_ADMIN}: GRANT pg_monitor TO <role>; (pg_read_all_stats is enough for sessions).`,
   references: [
     'https://www.postgresql.org/docs/current/predefined-roles.html',
     'https://www.postgresql.org/docs/current/monitoring-stats.html',
@@ -21,7 +26,7 @@ export const blindRole: Check = {
     const unseen = whatIsHidden(snapshot);
     if (unseen === undefined) return { status: 'pass' };
     const { role, seesAllSessions } = visibility.value;
-    const grant = `As a superuser or provider admin: GRANT pg_monitor TO ${identifier(role)};`;
+    const grant = `${AS_ADMIN}: GRANT pg_monitor TO ${quoteIdentifier(role)};`;
     return {
       status: 'fail',
       problems: [
@@ -38,8 +43,3 @@ export const blindRole: Check = {
     };
   },
 };
-
-/** Quoted where SQL wants it. */
-function identifier(role: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(role) ? role : `"${displayText(role).replaceAll('"', '""')}"`;
-}

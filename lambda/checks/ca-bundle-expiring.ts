@@ -7,6 +7,7 @@ import type { Policy } from '../model/policy.ts';
 import type { Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD } from './shared/remedy-commands.ts';
 
 export const caBundleExpiring: Check = {
   id: 'ca-bundle-expiring',
@@ -15,9 +16,17 @@ export const caBundleExpiring: Check = {
   severityNote: `${EXPIRY_SEVERITY_NOTE}; info for other certificates of the bundle`,
   rationale:
     'Will verify-full survive the next rotation? Once the root has expired, every client that verifies with this bundle is refused, whatever certificate the server has. Other old roots do no harm by themselves, but tell that nobody has renewed the bundle for long: it may lack the next one too.',
-  remedy: `Add the CA's new root to the bundle, beside the old one, for the auditor and for every client; only then move the server to a certificate of the new root, and take the old one out last.
-RDS and Aurora: curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem, then aws secretsmanager put-secret-value --secret-id <CA secret> --secret-string file://<region>-bundle.pem
-Then aws rds modify-db-instance --db-instance-identifier … --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately. Cloud SQL: gcloud sql ssl server-ca-certs create, then … rotate. Public CAs (Neon): "ca": "system" renews itself.`,
+  remedy: {
+    everywhere: `Add the CA's new root to the bundle, beside the old one, for the auditor and for every client; only then move the server to a certificate of the new root, and take the old one out last.
+The auditor's bundle is where the target's "ca" points: aws secretsmanager put-secret-value --secret-id <CA secret> --secret-string file://<bundle>.pem, or the file that --ca names.`,
+    selfManaged: `The server's new certificate goes into ssl_cert_file and ssl_key_file, then ${RELOAD}`,
+    rds: `Fetch the region's present bundle, and when every client has it, change the instance's CA.
+curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem
+${changeRdsCa('rds-ca-rsa2048-g1')}`,
+    neon: 'Trust the roots of the system, which its updates renew: "ca": "system" or --ca system for the auditor, sslrootcert=system for clients.',
+    cloudSql: CLOUD_SQL_ROTATION,
+    azure: `Azure renews the server's certificate itself, with notice before it changes the CA: put the roots that it names into the bundle in time, or trust those of the system ("ca": "system", --ca system).`,
+  },
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',

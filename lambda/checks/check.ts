@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
+import type { Remedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Fleet } from './shared/fleet.ts';
@@ -16,8 +17,17 @@ export interface Check {
   readonly severityNote?: string;
   /** Why it matters, in a sentence or two. */
   readonly rationale: string;
-  /** How to fix it, with the exact SQL, `pg_hba.conf` line, connection setting or AWS setting. */
-  readonly remedy: string;
+  /**
+   * How to fix it, with the exact SQL, `pg_hba.conf` line, connection setting or command of the provider: for each platform,
+   * or one text where it is the same on all of them.
+   */
+  readonly remedy: Remedy;
+  /**
+   * Whether what it finds comes and goes by itself, as sessions do: gone only after a quiet time (alerts.quietHours).
+   *
+   * @default false
+   */
+  readonly transient?: boolean;
   /** Where the rule comes from. */
   readonly references: readonly string[];
   /**

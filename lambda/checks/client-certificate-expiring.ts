@@ -10,8 +10,17 @@ export const clientCertificateExpiring: Check = {
   severityNote: EXPIRY_SEVERITY_NOTE,
   rationale:
     'From that day on a server that asks for client certificates refuses the auditor, and nothing is known of the target any more. Applications that share it, or were issued theirs on the same day, fail with it.',
-  remedy: `Issue a new certificate for the same role from the CA in the server's ssl_ca_file, and store it with its key where the target's "clientCertificate" points: aws secretsmanager put-secret-value --secret-id <secret> --secret-string file://client.pem
-The next run uses it; nothing is to be restarted. Cloud SQL: gcloud sql ssl client-certs create <name> client-key.pem --instance=<instance>.`,
+  remedy: {
+    everywhere: `Put a new certificate and its key where the target's "clientCertificate" points: aws secretsmanager put-secret-value --secret-id <secret> --secret-string file://client.pem, or the files that --client-certificate and --client-key name.
+The next run uses it; nothing is to be restarted.`,
+    selfManaged: `Have it signed, for the same role, by a CA in the server's ssl_ca_file: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout client.key -out client.csr -subj /CN=<role>`,
+    rds: noneAskedFor('RDS'),
+    neon: noneAskedFor('Neon'),
+    cloudSql: `The instance's own CA issues it.
+gcloud sql ssl client-certs create <name> client-key.pem --instance=<instance>
+gcloud sql ssl client-certs describe <name> --instance=<instance> --format="value(cert)" > client-cert.pem`,
+    azure: noneAskedFor('Azure'),
+  },
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT',
     'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',
@@ -29,3 +38,7 @@ The next run uses it; nothing is to be restarted. Cloud SQL: gcloud sql ssl clie
     return { status: 'fail', problems: [{ severity, title, ...describeExpiry(certificate, expiry) }] };
   },
 };
+
+function noneAskedFor(provider: string): string {
+  return `${provider} asks no client for a certificate: "clientCertificate" can as well be left out of the target.`;
+}

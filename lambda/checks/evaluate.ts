@@ -5,9 +5,12 @@ import type { Finding, Outcome, Problem, Verdict } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
+import { onHop } from './pooler/hop-wording.ts';
+import { POOLER_JUDGEMENTS } from './pooler/pooler-judgements.ts';
 import { CHECKS } from './registry.ts';
 import { fingerprint } from './shared/fingerprint.ts';
 import type { Fleet } from './shared/fleet.ts';
+import { remedyText } from './shared/remedy-text.ts';
 
 export interface Evaluation {
   readonly verdict: Verdict;
@@ -29,7 +32,9 @@ export function evaluate(
 ): Evaluation {
   const results = checks.map((check) => ({ check, outcome: run(check, snapshot, policy, fleet) }));
   const findings = results.flatMap(({ check, outcome }) =>
-    outcome.status === 'fail' ? outcome.problems.map((problem) => finding(check, snapshot.target.name, problem)) : [],
+    outcome.status === 'fail'
+      ? outcome.problems.map((problem) => finding(check, snapshot, told(check, problem, policy)))
+      : [],
   );
   const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome }));
   const sawAll = outcomes.every(({ outcome }) => isComplete(outcome));
@@ -38,7 +43,8 @@ export function evaluate(
 
 function run(check: Check, snapshot: Snapshot, policy: Policy, fleet: Fleet | undefined): Outcome {
   try {
-    return check.evaluate(snapshot, policy, fleet);
+    const judgement = snapshot.pooler === undefined ? undefined : POOLER_JUDGEMENTS.get(check.id);
+    return judgement === undefined ? check.evaluate(snapshot, policy, fleet) : judgement(snapshot, policy);
   } catch (error) {
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
     return { status: 'error', reason: `the check crashed (${displayText(what, 200)}): a defect of pg-tls-auditor` };
@@ -57,8 +63,14 @@ function verdictOf({ failure }: Snapshot, findings: readonly Finding[], sawAll: 
   return findings.length > 0 ? 'findings' : 'clean';
 }
 
-function finding(check: Check, target: string, problem: Problem): Finding {
+/** Sessions on the two sides of a pooler are mended in different places. */
+function told(check: Check, problem: Problem, policy: Policy): Problem {
+  return problem.hop === undefined ? problem : onHop(check.id, problem, problem.hop, policy);
+}
+
+function finding(check: Check, snapshot: Snapshot, problem: Problem): Finding {
   const { severity, title, role, database, application, clients, count, evidence, remedy } = problem;
+  const target = snapshot.target.name;
   return {
     fingerprint: fingerprint(check.id, target, problem),
     check: check.id,
@@ -71,6 +83,6 @@ function finding(check: Check, target: string, problem: Problem): Finding {
     clients,
     count,
     evidence,
-    remedy: remedy ?? check.remedy,
+    remedy: remedyText(remedy ?? check.remedy, snapshot),
   };
 }

@@ -13,8 +13,18 @@ export const insecureDsnInSecret: Check = {
   severityNote: 'low where it does not mention sslmode at all',
   rationale:
     'The auditor ignores its SSL parameters and verifies in full; applications that use the same string do not. Without sslmode libpq falls back to plaintext when the server, or somebody in between, says so.',
-  remedy:
-    'Store it with ?sslmode=verify-full&sslrootcert=<CA file> (sslrootcert=system for public CAs), and give the CA file to the applications that use it.',
+  remedy: {
+    everywhere: 'Store the connection string with verify-full, and give the CA file to the applications that use it:',
+    selfManaged:
+      '?sslmode=verify-full&sslrootcert=<CA file> (sslrootcert=system where a public CA issued the certificate).',
+    rds: `?sslmode=verify-full&sslrootcert=<region>-bundle.pem, with the region's bundle.
+curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem`,
+    neon: "?sslmode=verify-full&sslrootcert=system (before libpq 16: the operating system's CA file instead of system).",
+    cloudSql: `?sslmode=verify-full&sslrootcert=server-ca.pem, with the instance's CA.
+gcloud sql ssl server-ca-certs list --instance=<instance> --format="value(cert)" > server-ca.pem`,
+    azure:
+      "?sslmode=verify-full&sslrootcert=system (before libpq 16: the operating system's CA file instead of system).",
+  },
   references: ['https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION'],
   evaluate: ({ credentials }) => {
     if (!credentials.known) return { status: 'unknown', reason: credentials.reason };

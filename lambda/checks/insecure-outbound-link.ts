@@ -2,9 +2,24 @@
 
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
-import type { Outbound, OutboundLink } from '../model/posture.ts';
+import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
+import type { Platform, PlatformRemedy, Remedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
+import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Check } from './check.ts';
+import { RELOAD } from './shared/remedy-commands.ts';
+
+/** Where the server finds the CA that a link of its own is verified with. */
+const CA_FILES: Readonly<Record<Platform, string>> = {
+  selfManaged:
+    "The CA file is one that the server's operating system user may read; sslrootcert=system (PostgreSQL 16 and newer) where a public CA issued the other's certificate.",
+  rds: "The CA file for links to other RDS and Aurora servers is /rdsdbdata/rds-metadata/ca-cert.pem; replication between instances is Amazon's own.",
+  neon: "No file of yours gets onto the server: sslrootcert=system, where a public CA issued the other's certificate; replication between computes is Neon's own.",
+  cloudSql:
+    "No file of yours gets onto the server: sslrootcert=system (PostgreSQL 16 and newer) where a public CA issued the other's certificate, else sslmode=require and a mute; replication between instances is Google's own.",
+  azure:
+    "No file of yours gets onto the server: sslrootcert=system (PostgreSQL 16 and newer) where a public CA issued the other's certificate, else sslmode=require and a mute; replication between servers is Azure's own.",
+};
 
 export const insecureOutboundLink: Check = {
   id: 'insecure-outbound-link',
@@ -13,10 +28,13 @@ export const insecureOutboundLink: Check = {
   severityNote: 'medium for require and verify-ca, which encrypt always',
   rationale:
     'Replication, subscriptions and foreign tables carry whole tables and a password. With disable, allow, prefer or no sslmode they may go in plaintext; with require anybody may answer in the place of the other server, with verify-ca anybody with a certificate of that CA. Of foreign servers, those of the audited database are seen.',
-  remedy: `Subscription: ALTER SUBSCRIPTION <name> CONNECTION '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
-Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>');
-Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>'; SELECT pg_reload_conf();
-RDS and Aurora: sslrootcert=/rdsdbdata/rds-metadata/ca-cert.pem for links to other RDS servers; their own replication is the provider's.`,
+  remedy: {
+    everywhere: `Subscription: ALTER SUBSCRIPTION <name> CONNECTION '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
+Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>');`,
+    ...CA_FILES,
+    selfManaged: `${CA_FILES.selfManaged}
+Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>'; ${RELOAD}`,
+  },
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION',
     'https://www.postgresql.org/docs/current/sql-altersubscription.html',
@@ -26,7 +44,7 @@ RDS and Aurora: sslrootcert=/rdsdbdata/rds-metadata/ca-cert.pem for links to oth
   evaluate: ({ outbound, visibility }) => {
     if (!outbound.known) return { status: 'unknown', reason: outbound.reason };
     const problems = outbound.value.links.flatMap(problemOf);
-    const role = visibility.known ? identifier(visibility.value.role) : '<role>';
+    const role = visibility.known ? quoteIdentifier(visibility.value.role) : '<role>';
     const unseen = whatIsUnseen(outbound.value, role);
     if (problems.length > 0) {
       return { status: 'fail', problems, ...(unseen === undefined ? {} : { incomplete: unseen }) };
@@ -79,22 +97,40 @@ function isHidden({ serviceFile, sslmode }: OutboundLink): boolean {
   return serviceFile && sslmode === undefined;
 }
 
-function remedyOf({ kind, name, database, sslmode }: OutboundLink): string {
+function remedyOf({ kind, name, database, sslmode }: OutboundLink): Remedy {
   const where = database === undefined ? '' : `In database ${displayText(database)}: `;
   const settings = 'sslmode=verify-full sslrootcert=<CA file on this server>';
   switch (kind) {
     case 'subscription':
-      return `${where}ALTER SUBSCRIPTION ${identifier(name ?? '')} CONNECTION '<as it is, without sslmode> ${settings}';`;
+      return {
+        everywhere: `${where}ALTER SUBSCRIPTION ${quoteIdentifier(name ?? '')} CONNECTION '<as it is, without sslmode> ${settings}';`,
+        ...CA_FILES,
+      };
     case 'foreign-server':
-      return `${where}ALTER SERVER ${identifier(name ?? '')} OPTIONS (${sslmode === undefined ? 'ADD' : 'SET'} sslmode 'verify-full', ADD sslrootcert '<CA file on this server>');`;
+      return {
+        everywhere: `${where}ALTER SERVER ${quoteIdentifier(name ?? '')} OPTIONS (${sslmode === undefined ? 'ADD' : 'SET'} sslmode 'verify-full', ADD sslrootcert '<CA file on this server>');`,
+        ...CA_FILES,
+      };
     case 'primary':
-      return `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode> ${settings}'; SELECT pg_reload_conf();
-PostgreSQL 12 needs a restart for it, 10 and 11 have it in recovery.conf. RDS and Aurora replicas: the provider sets it; mute the finding.`;
+      return {
+        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode> ${settings}'; ${RELOAD}
+PostgreSQL 12 needs a restart for it, 10 and 11 have it in recovery.conf.`,
+        ...PROVIDERS_OWN,
+      };
   }
 }
 
+const SET_BY_PROVIDER = 'Nothing to set: the provider connects its own replicas; mute the finding, or ask its support.';
+
+const PROVIDERS_OWN: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
+  rds: SET_BY_PROVIDER,
+  neon: SET_BY_PROVIDER,
+  cloudSql: SET_BY_PROVIDER,
+  azure: SET_BY_PROVIDER,
+};
+
 function whatIsUnseen({ links, unreadable }: Outbound, role: string): string | undefined {
-  const reasons = unreadable.map(({ kind, count }) => unreadableReason(kind, count, role));
+  const reasons = unreadable.map((kind) => unreadableReason(kind, role));
   const hidden = links.filter((link) => !link.local && !link.gssEncrypted && isHidden(link));
   if (hidden.length > 0) {
     const names = hidden.map(({ kind, name }) => (name === undefined ? kind : `${kind} ${displayText(name)}`));
@@ -103,7 +139,10 @@ function whatIsUnseen({ links, unreadable }: Outbound, role: string): string | u
   return reasons.length === 0 ? undefined : reasons.join('; ');
 }
 
-function unreadableReason(kind: OutboundLink['kind'], count: number, role: string): string {
+const KINDS = { subscription: 'subscriptions', 'foreign-server': 'foreign servers', primary: 'primary' } as const;
+
+function unreadableReason({ kind, count, refusal }: UnreadableLinks, role: string): string {
+  if (refusal !== undefined) return `the server did not tell how its ${KINDS[kind]} connect: ${refusal}`;
   switch (kind) {
     case 'subscription':
       // Privileges on a catalogue that databases share are kept in each database all the same.
@@ -113,9 +152,4 @@ function unreadableReason(kind: OutboundLink['kind'], count: number, role: strin
     case 'foreign-server':
       return `the options of ${count === 1 ? 'a foreign server' : `${count} foreign servers`} could not be read`;
   }
-}
-
-/** Quoted where SQL wants it. */
-function identifier(name: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${displayText(name).replaceAll('"', '""')}"`;
 }

@@ -8,6 +8,7 @@ export const loopbackPlaintextSession: Check = {
   id: 'loopback-plaintext-session',
   title: 'Unencrypted session over loopback',
   severity: 'info',
+  transient: true,
   rationale:
     'It does not leave the host as PostgreSQL sees it. A pooler, sidecar or tunnel on that host may have carried it there over a network, though: then its outer leg is what must be encrypted.',
   remedy: `Find out what connects there. If it is a pooler or tunnel, check that clients reach it over TLS, and set policy.loopback to "network" to judge these sessions like any other.

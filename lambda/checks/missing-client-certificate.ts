@@ -1,21 +1,35 @@
 // Sessions of roles that are to prove themselves by a client certificate, and did not show one.
 
+import { namePattern } from '../model/name-pattern.ts';
 import type { Check } from './check.ts';
-import { namePattern } from './sessions/name-pattern.ts';
 import { checkSessions } from './sessions/session-check.ts';
 import { describeGroup } from './sessions/session-groups.ts';
 import { tlsOf, tlsVersions } from './sessions/session-tls.ts';
+import { RELOAD } from './shared/remedy-commands.ts';
+
+const NOT_ASKED_FOR =
+  'The service cannot ask clients for certificates: leave the roles of such servers out of policy.clientCertificateRoles.';
 
 export const missingClientCertificate: Check = {
   id: 'missing-client-certificate',
   title: 'TLS session without the client certificate that the policy wants',
   severity: 'medium',
   severityNote: "info for the provider's own roles",
+  transient: true,
   rationale:
     'Without a client certificate the password alone opens these roles, from wherever it has leaked to. Only TLS sessions are judged: a Unix socket or GSSAPI can carry no certificate and tells the server by its own means who connects, and plaintext is told by checks of its own.',
-  remedy: `Client: sslcert=<certificate> sslkey=<key> (libpq, psql, JDBC), ssl: { ca, cert, key } (node-postgres); the certificate's CN is the role's name.
-Then demand it on the server: ssl_ca_file = '<CA of the clients>' in postgresql.conf, and in pg_hba.conf for these roles "hostssl all <role> all scram-sha-256 clientcert=verify-full" (PostgreSQL 10 and 11: clientcert=1), then SELECT pg_reload_conf();
-Cloud SQL: sslMode TRUSTED_CLIENT_CERTIFICATE_REQUIRED. RDS, Aurora, Azure and Neon keep pg_hba.conf to themselves, so that nothing there can demand a certificate: leave roles of such servers out of policy.clientCertificateRoles.`,
+  remedy: {
+    everywhere:
+      "Client: sslcert=<certificate> sslkey=<key> (libpq, psql, JDBC), ssl: { ca, cert, key } (node-postgres); the certificate's CN is the role's name.",
+    selfManaged: `Then demand it on the server: ALTER SYSTEM SET ssl_ca_file = '<CA of the clients>'; and in pg_hba.conf, above other rules for these roles:
+hostssl all <role> all scram-sha-256 clientcert=verify-full
+PostgreSQL 10 and 11: clientcert=1. Then ${RELOAD}`,
+    rds: NOT_ASKED_FOR,
+    neon: NOT_ASKED_FOR,
+    cloudSql: `Then demand it of every client of the instance.
+gcloud sql instances patch <instance> --ssl-mode=TRUSTED_CLIENT_CERTIFICATE_REQUIRED`,
+    azure: NOT_ASKED_FOR,
+  },
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',
     'https://www.postgresql.org/docs/current/auth-cert.html',

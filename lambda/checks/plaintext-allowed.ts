@@ -10,7 +10,9 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { describePlace, hbaLine, tlsOnlyLine } from './hba/hba-line.ts';
 import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
-import { isAmazonRds } from './shared/amazon-rds.ts';
+import { withPlaintextAnswer } from './probe/on-the-wire.ts';
+import { isAmazonRds } from './shared/platform.ts';
+import { REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */
@@ -21,8 +23,12 @@ export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
   severityNote: "critical where it asks for no password, low where only the server's own addresses can be meant",
   rationale:
     'As long as the server accepts plaintext, one client with sslmode=prefer, or somebody on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That nobody does it today is luck.',
-  remedy: `pg_hba.conf: write "hostssl" in place of "host" in rules for network addresses, then SELECT pg_reload_conf();
-RDS and Aurora: set rds.force_ssl = 1 in the parameter group. Cloud SQL: sslMode ENCRYPTED_ONLY. Azure: require_secure_transport = on.`,
+  remedy: {
+    selfManaged: `In pg_hba.conf write "hostssl" in place of "host" in rules for network addresses, such as
+hostssl all all all scram-sha-256
+Then ${RELOAD}`,
+    ...REFUSE_PLAINTEXT,
+  },
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/view-pg-hba-file-rules.html',
@@ -32,15 +38,17 @@ RDS and Aurora: set rds.force_ssl = 1 in the parameter group. Cloud SQL: sslMode
 
 export const plaintextAllowed: Check = {
   ...PLAINTEXT_ALLOWED,
-  evaluate: (snapshot, { loopback }) => {
-    const { hba, settings } = snapshot;
-    const forced = readSetting(snapshot, 'rds.force_ssl');
-    // On RDS nobody may read the rules, and this setting says what they are made to do.
-    if (!hba.known && forced.known) return judgeForceSsl(forced.value, hba.reason, snapshot);
-    const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
-    return judgePlaintextRules(hba, { tlsOn, loopback });
-  },
+  evaluate: (snapshot, policy) => withPlaintextAnswer(snapshot, judge(snapshot, policy)),
 };
+
+function judge(snapshot: Snapshot, { loopback }: Policy): Outcome {
+  const { hba, settings } = snapshot;
+  const forced = readSetting(snapshot, 'rds.force_ssl');
+  // On RDS nobody may read the rules, and this setting says what they are made to do.
+  if (!hba.known && forced.known) return judgeForceSsl(forced.value, hba.reason, snapshot);
+  const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
+  return judgePlaintextRules(hba, { tlsOn, loopback });
+}
 
 function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outcome {
   // On a server of one's own, the owner of any database can make the setting up with ALTER DATABASE … SET.
@@ -59,9 +67,7 @@ function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outco
         title: 'The server accepts unencrypted connections: rds.force_ssl is off',
         subject: 'rds.force_ssl',
         evidence: { 'rds.force_ssl': displayText(value) },
-        remedy: `In the parameter group, which must not be a default one; it takes effect without a restart:
-RDS: aws rds modify-db-parameter-group --db-parameter-group-name … --parameters ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate
-Aurora: aws rds modify-db-cluster-parameter-group --db-cluster-parameter-group-name … --parameters ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=immediate`,
+        remedy: REFUSE_PLAINTEXT.rds,
       },
     ],
   };
@@ -100,7 +106,7 @@ function problemOf(opening: Opening, next: readonly Opening[], tlsOn: boolean): 
       letsIn: examples.map(describeAdmitted),
       ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
     },
-    remedy: remedyOf(opening, next, tlsOn),
+    remedy: { selfManaged: remedyOf(opening, next, tlsOn), ...REFUSE_PLAINTEXT },
   };
 }
 
@@ -134,7 +140,7 @@ function remedyOf({ rule }: Opening, next: readonly Opening[], tlsOn: boolean): 
           `Then unencrypted connections meet ${displayText(describePlace(opening.rule), 300)}; replace it by:\n${displayText(tlsOnlyLine(opening.rule), 300)}`,
       ),
     ...(next.length > MAX_NEXT ? [`And so for ${next.length - MAX_NEXT} further lines.`] : []),
-    'Then SELECT pg_reload_conf();',
+    `Then ${RELOAD}`,
   ];
   return steps.join('\n');
 }

@@ -5,12 +5,15 @@ import { blindRole } from './blind-role.ts';
 import { caBundleExpiring } from './ca-bundle-expiring.ts';
 import type { Check } from './check.ts';
 import { clientCertificateExpiring } from './client-certificate-expiring.ts';
+import { deprecatedTlsAccepted } from './deprecated-tls-accepted.ts';
 import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';
 import { insecureOutboundLink } from './insecure-outbound-link.ts';
+import { keyExchangeNotPostQuantum } from './key-exchange-not-post-quantum.ts';
 import { loopbackPlaintextSession } from './loopback-plaintext-session.ts';
 import { missingClientCertificate } from './missing-client-certificate.ts';
+import { plaintextAccepted } from './plaintext-accepted.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
 import { plaintextSession } from './plaintext-session.ts';
 import { replicaNotCovered } from './replica-not-covered.ts';
@@ -35,6 +38,9 @@ export const CHECKS: readonly Check[] = [
   deprecatedTlsAllowed,
   weakCiphersAllowed,
   weakPasswordAuthentication,
+  plaintextAccepted,
+  deprecatedTlsAccepted,
+  keyExchangeNotPostQuantum,
   insecureOutboundLink,
   serverCertificateExpiring,
   weakServerCertificate,

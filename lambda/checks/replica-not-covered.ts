@@ -13,11 +13,21 @@ export const replicaNotCovered: Check = {
   id: 'replica-not-covered',
   title: 'A standby that no target audits',
   severity: 'low',
+  transient: true,
   rationale:
     'Each standby keeps its own pg_stat_activity and its own pg_hba.conf: clients that read from it in plaintext show nowhere else.',
-  remedy: `Add a target for each standby, at its own address; SELECT application_name, client_addr, state FROM pg_stat_replication; on this server names them. The role tls_auditor is there already: it is replicated.
-RDS: the endpoint of each read replica. Aurora: the endpoint of each instance; the reader endpoint leads to one of them.
-A standby that is a target under another address (NAT, several interfaces), or that takes no clients: mute the finding.`,
+  remedy: {
+    everywhere: `Add a target for each standby, at its own address. The auditor's role is there already: it is replicated.
+A standby that is a target under another address (NAT, several interfaces), or that takes no clients: mute the finding. What there is:`,
+    selfManaged: 'On this server: SELECT application_name, client_addr, state FROM pg_stat_replication;',
+    rds: `Each read replica, and each instance of an Aurora cluster, has an endpoint of its own; the reader endpoint leads to one of them.
+aws rds describe-db-instances --query "DBInstances[].[DBInstanceIdentifier,ReadReplicaSourceDBInstanceIdentifier,DBClusterIdentifier,Endpoint.Address]" --output table`,
+    neon: "Each read replica is a compute with a host name of its own: the console shows it under the branch's computes.",
+    cloudSql: `Each read replica is an instance with an address of its own.
+gcloud sql instances list --filter="masterInstanceName:<instance>"`,
+    azure: `Each read replica is a server with a name of its own.
+az postgres flexible-server replica list --resource-group <group> --name <server> --output table`,
+  },
   references: [
     'https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-REPLICATION-VIEW',
     'https://www.postgresql.org/docs/current/hot-standby.html',

@@ -3,6 +3,7 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import type { Check } from './check.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, RELOAD } from './shared/remedy-commands.ts';
 
 export const serverCertificateExpiring: Check = {
   id: 'server-certificate-expiring',
@@ -11,9 +12,15 @@ export const serverCertificateExpiring: Check = {
   severityNote: EXPIRY_SEVERITY_NOTE,
   rationale:
     'From that day on every client that verifies the server is refused, all at once; those that go on connecting do not verify.',
-  remedy: `Issue a new certificate with the same names, replace ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf(); new sessions use it, open ones go on.
-If it is an intermediate CA: append its renewed certificate to ssl_cert_file.
-RDS and Aurora: aws rds modify-db-instance --db-instance-identifier … --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately, after clients trust that CA.`,
+  remedy: {
+    selfManaged: `Issue a new certificate with the same names, replace ssl_cert_file and ssl_key_file, then ${RELOAD} new sessions use it, open ones go on.
+If it is an intermediate CA: append its renewed certificate to ssl_cert_file.`,
+    rds: `Have the certificate issued anew, after clients trust its CA.
+${changeRdsCa('rds-ca-rsa2048-g1')}`,
+    neon: issuedBy('Neon'),
+    cloudSql: CLOUD_SQL_ROTATION,
+    azure: issuedBy('Azure'),
+  },
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',

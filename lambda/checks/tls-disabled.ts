@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
+import { RELOAD, rdsCommands } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 export const tlsDisabled: Check = {
@@ -10,9 +11,17 @@ export const tlsDisabled: Check = {
   severity: 'critical',
   rationale:
     'With ssl = off the server accepts plaintext only. If this audit reached it over TLS all the same, a pooler or proxy in front ends the TLS, and everything travels in the open from there on, as it does for whoever reaches the server directly.',
-  remedy: `Install a certificate (ssl_cert_file, ssl_key_file), then ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();
-In the pooler or proxy, make its own connections verify the server, e.g. PgBouncer: server_tls_sslmode = verify-full, server_tls_ca_file = ….
-RDS and Aurora: TLS is always on; set rds.force_ssl = 1. Neon: its proxy ends TLS, ask its support how it reaches the server.`,
+  remedy: {
+    selfManaged: `Install a certificate (ssl_cert_file, ssl_key_file), then ALTER SYSTEM SET ssl = on; ${RELOAD}
+In the pooler or proxy, make its own connections verify the server, e.g. PgBouncer: server_tls_sslmode = verify-full, server_tls_ca_file = ….`,
+    rds: `TLS is always on there, so ask AWS Support what answers; meanwhile refuse plaintext.
+${rdsCommands('rds.force_ssl', '1')}`,
+    neon: "Nothing to set: Neon's proxy ends TLS before the server; ask Neon's support how it goes on from there.",
+    cloudSql: `TLS is always on there, so ask Google's support what answers; meanwhile refuse plaintext.
+gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY`,
+    azure: `TLS is always on there, so ask Azure's support what answers; meanwhile refuse plaintext.
+az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name require_secure_transport --value on`,
+  },
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL',
@@ -21,7 +30,11 @@ RDS and Aurora: TLS is always on; set rds.force_ssl = 1. Neon: its proxy ends TL
   evaluate: (snapshot) => {
     // Found out before the login could read any setting.
     if (snapshot.failure?.cause === 'tls-not-offered') {
-      return { status: 'not-applicable', reason: 'whoever answers there offers no TLS: target-not-audited tells it' };
+      return {
+        status: 'not-applicable',
+        reason:
+          'whoever answers there said itself that it has no TLS: target-not-audited tells it, with the cause tls-not-offered',
+      };
     }
     const ssl = readSetting(snapshot, 'ssl');
     if (!ssl.known) return { status: 'unknown', reason: ssl.reason };

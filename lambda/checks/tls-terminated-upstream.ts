@@ -11,9 +11,16 @@ export const tlsTerminatedUpstream: Check = {
   severity: 'medium',
   rationale:
     "A pooler or proxy answers in the server's place, and pg_stat_ssl shows its connections, not those of the clients behind it: how they travel cannot be seen here, and from the proxy to the server data may go unencrypted.",
-  remedy: `Audit the server itself: point the target at its own host and port, and audit the pooler as a target of its own.
-PgBouncer, in pgbouncer.ini: client_tls_sslmode = require (or verify-full), server_tls_sslmode = verify-full, server_tls_ca_file = <CA file>; then RELOAD in its console.
-RDS Proxy: target the instance or cluster endpoint, and turn on "Require Transport Layer Security" in the proxy. Neon and Supabase: target the direct host (Neon: the one without -pooler).`,
+  remedy: {
+    everywhere:
+      'Audit the server itself: point the target at its own host and port, and audit the pooler as a target of its own.',
+    selfManaged: `PgBouncer, in pgbouncer.ini: client_tls_sslmode = require (or verify-full), server_tls_sslmode = verify-full, server_tls_ca_file = <CA file>; then RELOAD; in its console.`,
+    rds: `Behind RDS Proxy: target the endpoint of the instance or cluster, and have the proxy require TLS.
+aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
+    neon: "Target the host without -pooler. Neon's own proxy ends TLS before that one too: what follows is Neon's to answer for; mute the finding once you have its word.",
+    cloudSql: "Target the instance's own address rather than the Cloud SQL Auth Proxy or the pooler.",
+    azure: 'Target port 5432: the built-in PgBouncer is at 6432.',
+  },
   references: [
     'https://www.pgbouncer.org/config.html#tls-settings',
     'https://www.postgresql.org/docs/current/sasl-authentication.html',

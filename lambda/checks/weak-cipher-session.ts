@@ -1,9 +1,10 @@
 // Sessions of a present TLS version with a cipher suite that is too weak.
 
-import { cipherProfile as profileOf } from '../model/cipher-profile.ts';
 import type { CipherProfileName } from '../model/policy.ts';
+import type { Remedy } from '../model/remedy.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
+import { cipherRemedy, pgbouncerCiphers } from './ciphers/cipher-remedy.ts';
 import { weaknesses } from './ciphers/cipher-strength.ts';
 import { checkSessions } from './sessions/session-check.ts';
 import { describeGroup } from './sessions/session-groups.ts';
@@ -14,6 +15,7 @@ export const weakCipherSession: Check = {
   title: 'Session with a weak cipher suite',
   severity: 'medium',
   severityNote: "info for the provider's own roles",
+  transient: true,
   rationale:
     'Without forward secrecy, a server key that leaks later opens every session recorded before. CBC, RC4, 3DES, NULL, export and anonymous suites have known attacks; fewer than 128 bits can be searched.',
   remedy: remedyOf('mozilla-intermediate'),
@@ -53,14 +55,11 @@ export const weakCipherSession: Check = {
     ),
 };
 
-/** What the profile lets in, so that whoever follows the advice is rid of the finding. */
-function remedyOf(profile: CipherProfileName): string {
-  const { sslCiphers } = profileOf(profile);
-  const server =
-    sslCiphers === undefined
-      ? `Then let the server offer TLSv1.3 only, as ${profile} wants it: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.3'; SELECT pg_reload_conf();
-RDS and Aurora: set ssl_min_protocol_version in the parameter group.`
-      : `Then let the server offer strong suites only: ALTER SYSTEM SET ssl_ciphers = '${sslCiphers}'; SELECT pg_reload_conf();
-RDS and Aurora: set ssl_ciphers in the parameter group.`;
-  return `Client: remove cipher settings that pin an old suite, and upgrade the driver or its TLS library.\n${server}`;
+function remedyOf(profile: CipherProfileName): Remedy {
+  return {
+    everywhere: `Client: remove cipher settings that pin an old suite, and upgrade the driver or its TLS library.
+Then let the server offer only what ${profile} lets in:`,
+    ...cipherRemedy(profile),
+    pgbouncer: pgbouncerCiphers(profile),
+  };
 }

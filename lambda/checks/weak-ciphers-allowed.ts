@@ -8,7 +8,9 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { type CipherListMeaning, readCipherList } from './ciphers/cipher-list.ts';
+import { cipherRemedy } from './ciphers/cipher-remedy.ts';
 import { weaknesses } from './ciphers/cipher-strength.ts';
+import { NEON_PROXY, RELOAD } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 export const weakCiphersAllowed: Check = {
@@ -17,9 +19,10 @@ export const weakCiphersAllowed: Check = {
   severity: 'low',
   rationale:
     "The server agrees to whatever its list admits, as soon as a client offers nothing better. PostgreSQL's default list admits suites without forward secrecy and in CBC mode: with the first, a server key that leaks later opens every session recorded before.",
-  remedy: `ALTER SYSTEM SET ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20'; SELECT pg_reload_conf();
-RDS and Aurora: set ssl_ciphers in the parameter group, by the names that AWS lists.
-Or, when no client needs TLSv1.2 any more: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.3'; SELECT pg_reload_conf();`,
+  remedy: {
+    everywhere: 'Once no client needs TLSv1.2 any more, ssl_min_protocol_version = TLSv1.3 does it too. Until then:',
+    ...cipherRemedy('mozilla-intermediate'),
+  },
   references: [
     'https://wiki.mozilla.org/Security/Server_Side_TLS',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',
@@ -93,15 +96,10 @@ function problemOf(list: string, weak: readonly WeakSuite[], profile: CipherProf
       profile: `${profile} (${source.document}, ${source.version})`,
       note: "what the list admits; of that the server's OpenSSL leaves out what it is built without, often 3DES, RC4, SEED and IDEA, what its security level forbids, and what the key of its certificate is not for",
     },
-    ...(sslCiphers === undefined
-      ? {
-          remedy: `The profile ${profile} has no suite of TLSv1.2: ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.3'; SELECT pg_reload_conf();
-RDS and Aurora: set ssl_min_protocol_version = TLSv1.3 in the parameter group.`,
-        }
-      : {
-          remedy: `ALTER SYSTEM SET ssl_ciphers = '${sslCiphers}'; SELECT pg_reload_conf();
-RDS and Aurora: set ssl_ciphers in the parameter group, by the names that AWS lists.`,
-        }),
+    remedy: {
+      ...(sslCiphers === undefined ? { everywhere: `The profile ${profile} has no suite of TLSv1.2:` } : {}),
+      ...cipherRemedy(profile),
+    },
   };
 }
 
@@ -147,7 +145,18 @@ function judgeTls13(snapshot: Snapshot, profile: CipherProfileName): Part {
           admits: describe(weak),
           profile: `${profile} (${source.document}, ${source.version})`,
         },
-        remedy: "Leave it to OpenSSL: ALTER SYSTEM SET ssl_tls13_ciphers = ''; SELECT pg_reload_conf();",
+        remedy: {
+          everywhere: 'Leave the suites of TLSv1.3 to OpenSSL, whose defaults are sound:',
+          selfManaged: `ALTER SYSTEM RESET ssl_tls13_ciphers; ${RELOAD}`,
+          rds: `Set ssl_tls13_ciphers back to its default in the parameter group.
+RDS: aws rds reset-db-parameter-group --db-parameter-group-name <group> --parameters "ParameterName=ssl_tls13_ciphers,ApplyMethod=immediate"
+Aurora: aws rds reset-db-cluster-parameter-group --db-cluster-parameter-group-name <group> --parameters "ParameterName=ssl_tls13_ciphers,ApplyMethod=immediate"`,
+          neon: NEON_PROXY,
+          cloudSql: `Take the flag ssl_tls13_ciphers away.
+gcloud sql instances patch <instance> --database-flags=<every other flag that is set, with its value>`,
+          azure: `Set the server parameter ssl_tls13_ciphers back to its default.
+az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name ssl_tls13_ciphers --source system-default`,
+        },
       },
     ],
   };

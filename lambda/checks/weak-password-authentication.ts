@@ -4,29 +4,55 @@ import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
+import type { PlatformRemedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { describePlace, hbaLine } from './hba/hba-line.ts';
 import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
-import { isAmazonRds } from './shared/amazon-rds.ts';
+import { isAmazonRds } from './shared/platform.ts';
+import {
+  alterSystem,
+  azureParameter,
+  cloudSqlFlag,
+  RELOAD,
+  rdsCommands,
+  rdsParameter,
+} from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 const SET_ANEW =
   "then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
+
+/** How the managed services store and take passwords by SCRAM only. */
+const BY_SCRAM: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
+  rds: `${rdsParameter('password_encryption', 'scram-sha-256')}
+Then have each role set its password anew, e.g. with \\password, that this shows as md5: CREATE EXTENSION IF NOT EXISTS rds_tools; SELECT * FROM rds_tools.role_password_encryption_type();
+When none is left, rds.accepted_password_auth_method = scram refuses MD5:
+${rdsCommands('rds.accepted_password_auth_method', 'scram')}`,
+  neon: "Nothing to set: Neon's proxy decides how passwords are asked for. A role whose password is stored as MD5 gets a new one: ALTER ROLE <role> PASSWORD '<new>';",
+  cloudSql: `${cloudSqlFlag('password_encryption', 'scram-sha-256')}
+Then have each role set its password anew: gcloud sql users set-password <role> --instance=<instance> --prompt-for-password`,
+  azure: `${azureParameter('password_encryption', 'scram-sha-256')}
+Then have each role set its password anew, e.g. with \\password, that this shows as MD5: SELECT * FROM azure_roles_authtype();
+When none is left: az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name azure.accepted_password_auth_method --value scram-sha-256`,
+};
 
 export const weakPasswordAuthentication: Check = {
   id: 'weak-password-authentication',
   title: 'Weak password authentication',
   severity: 'medium',
   severityNote:
-    "critical where the network gets in without authentication, high where only the client's word or any certificate is asked for, low for passwords in clear within TLS",
+    "critical where the network gets in without authentication, high where only the client's word or any certificate is asked for",
   rationale:
     'Whoever reads an MD5 hash (a backup, a dump of roles) can log in with it, and it is fast to search; a password in clear is known to whoever plays the server. SCRAM-SHA-256 has neither flaw, and lets the client notice that somebody stands in between (channel binding).',
-  remedy: `ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf();
-${SET_ANEW}.
-Then pg_hba.conf: write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then SELECT pg_reload_conf();
-RDS and Aurora: set password_encryption = scram-sha-256, and when all passwords are set anew, rds.accepted_password_auth_method = scram in the parameter group.`,
+  remedy: {
+    everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
+    selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
+${sentence(SET_ANEW)}.
+In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then ${RELOAD}`,
+    ...BY_SCRAM,
+  },
   references: [
     'https://www.postgresql.org/docs/current/auth-password.html',
     'https://www.postgresql.org/docs/current/auth-trust.html',
@@ -62,10 +88,12 @@ function judgeStorage(snapshot: Snapshot): Part {
         title: 'New passwords are stored as MD5 hashes',
         subject: 'password_encryption',
         evidence: { password_encryption: displayText(encryption.value), shouldBe: 'scram-sha-256' },
-        remedy: `First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).
-ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf();
-${SET_ANEW}.
-RDS and Aurora: set password_encryption = scram-sha-256 in the parameter group.`,
+        remedy: {
+          everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
+          selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
+${sentence(SET_ANEW)}.`,
+          ...BY_SCRAM,
+        },
       },
     ],
   };
@@ -73,12 +101,8 @@ RDS and Aurora: set password_encryption = scram-sha-256 in the parameter group.`
 
 function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
   const { hba, settings } = snapshot;
-  if (!hba.known) {
-    const unseen = isAmazonRds(snapshot)
-      ? `${hba.reason}, which RDS does not allow; what it accepts, rds.accepted_password_auth_method says (SHOW it: should be scram)`
-      : hba.reason;
-    return { problems: [], unseen };
-  }
+  // On RDS nobody may read the rules, and a setting says what they accept.
+  if (!hba.known) return isAmazonRds(snapshot) ? judgeAccepted(snapshot) : { problems: [], unseen: hba.reason };
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
   const from = loopback === 'network' ? NETWORK_AND_LOOPBACK : NETWORK;
   const ways = new Map<HbaRule, Way>();
@@ -99,6 +123,29 @@ function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
     return way === undefined ? [] : (problemOf(way) ?? []);
   });
   return { problems };
+}
+
+const ACCEPTED = 'rds.accepted_password_auth_method';
+
+/** `scram` or `md5+scram`. @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html */
+function judgeAccepted(snapshot: Snapshot): Part {
+  const accepted = readSetting(snapshot, ACCEPTED);
+  if (!accepted.known) return { problems: [], unseen: `RDS shows nobody its pg_hba.conf, and ${accepted.reason}` };
+  if (accepted.value === 'scram') return { problems: [] };
+  if (accepted.value !== 'md5+scram') {
+    return { problems: [], unseen: `${ACCEPTED} is ${displayText(accepted.value)}, which is not known here` };
+  }
+  return {
+    problems: [
+      {
+        severity: 'medium',
+        title: 'The server accepts MD5 passwords',
+        subject: ACCEPTED,
+        evidence: { [ACCEPTED]: accepted.value, shouldBe: 'scram' },
+        remedy: BY_SCRAM.rds,
+      },
+    ],
+  };
 }
 
 /** A rule by which the network gets in, and how encrypted the connections are that do. */
@@ -132,12 +179,15 @@ function problemOf({ opening, encryptions }: Way): Problem | undefined {
       letsIn: [...new Set(examples.map(({ role }) => displayText(role)))].map((role) => `role ${role}`),
       ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
     },
-    remedy: [
-      ...(before === undefined ? [] : [before]),
-      `Replace ${displayText(describePlace(rule), 300)} by:`,
-      displayText(hbaLine(withScram(rule)), 300),
-      'Then SELECT pg_reload_conf();',
-    ].join('\n'),
+    remedy: {
+      selfManaged: [
+        ...(before === undefined ? [] : [before]),
+        `Replace ${displayText(describePlace(rule), 300)} by:`,
+        displayText(hbaLine(withScram(rule)), 300),
+        `Then ${RELOAD}`,
+      ].join('\n'),
+      ...BY_SCRAM,
+    },
   };
 }
 
@@ -176,7 +226,7 @@ function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement 
     case 'password':
       return encryptedOnly
         ? {
-            severity: 'low',
+            severity: 'medium',
             does: 'asks for passwords in clear, over encrypted connections only',
             why: 'the network does not see them, but the server does, and so does whoever plays the server to a client that does not verify it',
           }
@@ -201,4 +251,8 @@ function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement 
 function withScram(rule: HbaRule): HbaRule {
   const asksForCertificate = rule.options.some((option) => option.startsWith('clientcert='));
   return { ...rule, method: 'scram-sha-256', options: asksForCertificate ? ['clientcert=verify-full'] : [] };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }

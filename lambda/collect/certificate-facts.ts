@@ -4,13 +4,25 @@ import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 
-/** Field sizes of the named curves that certificates use (SEC 2, RFC 5480). */
-const CURVE_BITS: Readonly<Record<string, number>> = {
-  prime256v1: 256,
-  secp224r1: 224,
-  secp384r1: 384,
-  secp521r1: 521,
-};
+/**
+ * Field sizes of the named curves over prime fields, by OpenSSL's names (SEC 2, ANSI X9.62, RFC 5639). A curve that is not
+ * here, such as those over binary fields, has a size that is not known.
+ */
+const CURVE_BITS: ReadonlyMap<string, number> = new Map([
+  ...['secp112r1', 'secp112r2'].map((name) => [name, 112] as const),
+  ...['secp128r1', 'secp128r2'].map((name) => [name, 128] as const),
+  ...['secp160k1', 'secp160r1', 'secp160r2', 'brainpoolP160r1', 'brainpoolP160t1'].map((name) => [name, 160] as const),
+  ...['prime192v1', 'prime192v2', 'prime192v3', 'secp192k1', 'secp192r1'].map((name) => [name, 192] as const),
+  ...['brainpoolP192r1', 'brainpoolP192t1'].map((name) => [name, 192] as const),
+  ...['secp224k1', 'secp224r1', 'brainpoolP224r1', 'brainpoolP224t1'].map((name) => [name, 224] as const),
+  ...['prime239v1', 'prime239v2', 'prime239v3'].map((name) => [name, 239] as const),
+  ...['prime256v1', 'secp256k1', 'secp256r1', 'SM2'].map((name) => [name, 256] as const),
+  ...['brainpoolP256r1', 'brainpoolP256t1'].map((name) => [name, 256] as const),
+  ...['brainpoolP320r1', 'brainpoolP320t1'].map((name) => [name, 320] as const),
+  ...['secp384r1', 'brainpoolP384r1', 'brainpoolP384t1'].map((name) => [name, 384] as const),
+  ...['brainpoolP512r1', 'brainpoolP512t1'].map((name) => [name, 512] as const),
+  ['secp521r1', 521],
+]);
 
 export function certificateFacts(certificate: X509Certificate): CertificateFacts {
   const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
@@ -24,7 +36,7 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
     sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     publicKey: {
       type: asymmetricKeyType ?? 'unknown',
-      bits: asymmetricKeyDetails?.modulusLength ?? CURVE_BITS[asymmetricKeyDetails?.namedCurve ?? ''],
+      bits: asymmetricKeyDetails?.modulusLength ?? CURVE_BITS.get(asymmetricKeyDetails?.namedCurve ?? ''),
     },
     signatureAlgorithm: certificate.signatureAlgorithm,
     selfSigned: certificate.subject === certificate.issuer,

@@ -15,6 +15,8 @@ import { Redacted } from './redacted.ts';
 const DEFAULT_PORT = 5432;
 /** Present on practically every server, and `pg_stat_activity` is the same from every database. */
 const DEFAULT_DATABASE = 'postgres';
+/** The database by which PgBouncer's admin console is reached. */
+const CONSOLE = 'pgbouncer';
 
 export interface Credentials {
   readonly host: string;
@@ -85,7 +87,8 @@ export function parseCredentials(content: string | Uint8Array, source: string, t
     port: target.port ?? stored.port ?? DEFAULT_PORT,
     user: stored.user,
     password: stored.password,
-    database: target.database ?? stored.database ?? DEFAULT_DATABASE,
+    // The console of a PgBouncer has no other name, whatever database the stored credentials are for besides.
+    database: target.kind === 'pgbouncer' ? CONSOLE : (target.database ?? stored.database ?? DEFAULT_DATABASE),
     // What is typed for once is nobody's stored connection string.
     facts: { source, dsn: 'option' in target.credentials ? undefined : stored.dsn },
   };

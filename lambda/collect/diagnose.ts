@@ -70,6 +70,10 @@ async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<
 interface MissingIssuer {
   /** Distinguished name. */
   readonly name: string;
+  /** The certificate that it has signed, or is said to have. */
+  readonly signed: CertificateFacts;
+  /** Whether that one comes from the bundle, and was not presented. */
+  readonly inBundle: boolean;
   /** The bundle holds a CA of that name whose key is another. */
   readonly namesake: boolean;
 }
@@ -87,7 +91,13 @@ function missingIssuer(
     const signer = namesakes.find((ca) => below?.verify(ca.publicKey));
     // A root has no issuer but itself. Each CA is taken once: two may have signed each other.
     if (signer === undefined || issuer === subject) {
-      return { name: certificateFacts(below).issuer, namesake: signer === undefined && namesakes.length > 0 };
+      const signed = certificateFacts(below);
+      return {
+        name: signed.issuer,
+        signed,
+        inBundle: below !== top,
+        namesake: signer === undefined && namesakes.length > 0,
+      };
     }
     rest.delete(signer);
     below = signer;
@@ -147,7 +157,7 @@ function expired({ endpoint, chain, bundle, now }: Refusal): Explanation {
   return {
     cause: 'certificate-expired',
     message: `A CA that vouches for ${endpoint.host} is expired in the CA bundle: ${old.join('; ') || 'none is named'}`,
-    remedy: 'store the present CA bundle of the provider in the secret',
+    remedy: 'give the target the present CA bundle of the provider, in the secret or file that its "ca" names',
   };
 }
 
@@ -192,20 +202,29 @@ function untrusted({ endpoint, chain: [leaf], bundle, missing }: Refusal): Expla
     };
   }
   const issuer = displayText(missing.name, 120);
+  const signed = placed(missing, leaf, endpoint);
   if (missing.namesake) {
     return {
       cause: 'certificate-untrusted',
-      message: `The certificate ${nameOf(leaf)} of ${endpoint.host} is signed in the name of ${issuer}, but with another key than the CA of that name in the CA bundle has`,
+      message: `${signed} is signed in the name of ${issuer}, but with another key than the CA of that name in the CA bundle has`,
       remedy:
         'ask whoever runs that CA whether it has a new key: if so, add its present certificate to the CA bundle; if not, somebody imitates it',
     };
   }
   return {
     cause: 'certificate-untrusted',
-    message: `The certificate ${nameOf(leaf)} of ${endpoint.host} is signed by ${issuer}, which is not ${holds}`,
+    message: `${signed} is signed by ${issuer}, which is not ${holds}`,
     remedy:
       'set the target\'s "ca" to the bundle with that CA (for RDS and Aurora the region\'s bundle, for RDS Proxy and Neon "system"); if a server must send intermediates, add them to its ssl_cert_file',
   };
+}
+
+/** Which certificate of the chain it is at which trust breaks off. */
+function placed({ signed, inBundle }: MissingIssuer, leaf: CertificateFacts, { host }: Endpoint): string {
+  if (inBundle) return `The certificate ${nameOf(signed)} in the CA bundle`;
+  return signed.sha256 === leaf.sha256
+    ? `The certificate ${nameOf(signed)} of ${host}`
+    : `The intermediate certificate ${nameOf(signed)} that ${host} presents`;
 }
 
 function rejected({ refusal, endpoint, chain: [leaf] }: Refusal): Explanation {

@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import { AuditFailure, type FailureCause, type Phase } from '../model/failure.ts';
+import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Endpoint } from './network.ts';
 
 interface SystemError {
@@ -194,6 +195,25 @@ export function isPasswordRejected(failure: AuditFailure): boolean {
   return failure.failure.cause === 'password-rejected';
 }
 
+/**
+ * A server that asks for a password where the credentials hold none. The cause is that of a wrong one, which is what some
+ * servers call it.
+ *
+ * @param source where the credentials come from, e.g. `secret prod/orders`
+ */
+export function missingPassword(error: unknown, endpoint: Endpoint, user: string, source: string): AuditFailure {
+  return new AuditFailure(
+    {
+      cause: 'password-rejected',
+      phase: 'login',
+      message: `${place(endpoint)} asks for a password of ${displayText(user)}, and the ${source} holds none`,
+      remedy:
+        'add the password there; for a role that is to log in by a client certificate alone, the rule in pg_hba.conf needs the method cert',
+    },
+    { cause: error },
+  );
+}
+
 /** A login that the server refused, by its SQLSTATE (PostgreSQL documentation, appendix A). */
 export function loginFailure(error: unknown, endpoint: Endpoint, user: string, database: string): AuditFailure {
   if (!isDatabaseError(error)) {
@@ -204,13 +224,14 @@ export function loginFailure(error: unknown, endpoint: Endpoint, user: string, d
             phase: 'login',
             message: `SCRAM authentication with ${place(endpoint)} failed: ${displayText((error as Error).message.slice(6), 160)}`,
             remedy:
-              'check that the secret holds a password, and that nothing between the auditor and the server changes the login',
+              'check that nothing between the auditor and the server changes the login; a proxy that ends TLS does',
           },
           { cause: error },
         )
       : handshakeFailure(error, endpoint, 'login');
   }
   const role = displayText(user);
+  const identifier = quoteIdentifier(user);
   const said = displayText(error.message, 200);
   const build = (cause: FailureCause, message: string, remedy: string, transient = false): AuditFailure =>
     new AuditFailure(
@@ -222,7 +243,7 @@ export function loginFailure(error: unknown, endpoint: Endpoint, user: string, d
       return build(
         'password-rejected',
         `${place(endpoint)} rejects the password of ${role}`,
-        `store the role's present password in the secret, or set it: ALTER ROLE ${role} PASSWORD …`,
+        `give the role's present password where the target's credentials are, or set it: ALTER ROLE ${identifier} PASSWORD …`,
       );
     case '28000': {
       // Names in quotes are left aside: a role may have that word in its own.
@@ -243,7 +264,7 @@ export function loginFailure(error: unknown, endpoint: Endpoint, user: string, d
         : build(
             'login-refused',
             `${place(endpoint)} does not let ${role} in`,
-            `check that the role exists and may log in: ALTER ROLE ${role} LOGIN; and see the server log`,
+            `check that the role exists and may log in: ALTER ROLE ${identifier} LOGIN; and see the server log`,
           );
     }
     case '3D000':
@@ -252,7 +273,7 @@ export function loginFailure(error: unknown, endpoint: Endpoint, user: string, d
       return build(
         'too-many-connections',
         `${place(endpoint)} has no free connection`,
-        `raise max_connections, or keep a slot for the auditor: GRANT pg_use_reserved_connections TO ${role}; (PostgreSQL 16 and newer)`,
+        `raise max_connections, or keep a slot for the auditor: GRANT pg_use_reserved_connections TO ${identifier}; (PostgreSQL 16 and newer)`,
         true,
       );
     case '57P03':

@@ -1,6 +1,6 @@
-// Reads the rules of pg_hba.conf with the roles and databases they speak of. Never the secrets in their options.
+// Reads the rules of pg_hba.conf. Never the secrets in their options.
 
-import { displayText } from '../model/display.ts';
+import pg from 'pg';
 import {
   HBA_RULE_TYPES,
   type HbaDatabase,
@@ -11,6 +11,9 @@ import {
   type HbaRule,
   type HbaRuleType,
 } from '../model/hba.ts';
+import { quoteIdentifier } from '../model/sql-identifier.ts';
+import type { Catalogue } from './catalogue-query.ts';
+import type { Question, Row } from './question.ts';
 
 /**
  * SQL that is true where the login may read the rules. The queries call the function: the view of the same name would
@@ -20,71 +23,80 @@ export const MAY_READ_HBA = "has_function_privilege('pg_catalog.pg_hba_file_rule
 
 /** What lets a role read the rules: in every database that an audit connects to, for functions belong to databases. */
 export function hbaGrant(role: string): string {
-  const identifier = /^[a-z_][a-z0-9_$]*$/.test(role) ? role : `"${displayText(role).replaceAll('"', '""')}"`;
-  return `GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO ${identifier};`;
+  return `GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO ${quoteIdentifier(role)};`;
 }
-
-/** A row in array mode: every value as PostgreSQL's text, in the order of the SELECT list. */
-type Row = readonly (string | null)[];
-
-/** The rows of the SELECTs of `hbaQueries`, in their order. */
-export type HbaRows = readonly (readonly Row[])[];
 
 /** The first version with regular expressions in pg_hba.conf, and with other files included in it. */
 const PATTERNS_SINCE = 16;
 
+/** The lines of pg_hba.conf. */
+export type HbaLines = Pick<HbaFacts, 'rules' | 'faults' | 'patterns'>;
+
+/** Keeps the name of every option but clientcert, whose value is no secret. No line of the file has a line break in it. */
+const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^(?!clientcert=)([^=\n]*)=.*$', E'\\1', 'gn')`;
+
 /**
- * The SELECTs, for a session whose search path is `pg_catalog`. They fail as a whole where the file can't be opened.
+ * Fails as a whole where the file can't be opened.
  *
  * What is read is the file as it stands. Until a reload the server goes by the rules it read before.
+ *
+ * @param catalogue names what the regular expressions among the rules' names may match
  */
-export function hbaQueries(major: number): readonly string[] {
-  const hasPatterns = major >= PATTERNS_SINCE;
-  return [
-    `SELECT ${hasPatterns ? 'h.file_name' : 'NULL::text'}, h.line_number, h.type,
+export function hbaQuestion(catalogue: Catalogue): Question<HbaLines> {
+  return {
+    selects: (major) => [
+      `SELECT ${major >= PATTERNS_SINCE ? 'h.file_name' : 'NULL::text'}, h.line_number, h.type,
        array_to_json(h.database), array_to_json(h.user_name), h.address, h.netmask, h.auth_method,
-       (SELECT json_agg(CASE WHEN o LIKE 'clientcert=%' THEN o ELSE split_part(o, '=', 1) END)
-          FROM unnest(h.options) o),
-       h.error
-  FROM pg_hba_file_rules() WITH ORDINALITY h
- ORDER BY h.ordinality`,
-    `SELECT r.rolname, r.rolcanlogin, r.rolsuper, r.rolreplication,
-       (SELECT json_agg(DISTINCT g.rolname::text)
-          FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-         WHERE m.member = r.oid)
-  FROM pg_roles r
- ORDER BY r.rolname::text COLLATE "C"`,
-    // -2 marks a database whose removal was interrupted: nobody can connect to it.
-    `SELECT d.datname, d.datallowconn AND d.datconnlimit <> -2
-  FROM pg_database d
- ORDER BY d.datistemplate, d.datname::text COLLATE "C"`,
-    ...(hasPatterns ? [PATTERNS] : []),
-  ];
+       ${OPTIONS}, h.error, ${major >= PATTERNS_SINCE ? matches(catalogue) : 'NULL'}
+  FROM pg_hba_file_rules() h`,
+    ],
+    read: ([rows = []]) => {
+      const lines = rows.map(readLine);
+      return {
+        rules: lines.filter((line) => 'type' in line),
+        faults: lines.filter((line) => !('type' in line)),
+        patterns: new Map(rows.flatMap((row) => readMatches(row.at(-1)))),
+      };
+    },
+  };
 }
 
-/** The collation is the one with which the server matches: see regcomp_auth_token in hba.c. */
-const PATTERNS = `SELECT p.token,
-       (SELECT json_agg(r.rolname::text) FROM pg_roles r WHERE r.rolname::text COLLATE "C" ~ substr(p.token, 2)),
-       (SELECT json_agg(d.datname::text) FROM pg_database d WHERE d.datname::text COLLATE "C" ~ substr(p.token, 2))
-  FROM (SELECT DISTINCT t.token
-          FROM pg_hba_file_rules() h, unnest(h.database || h.user_name) t(token)
-         WHERE t.token LIKE '/%') p`;
-
 /**
- * From the rows to the facts. Pure.
- *
- * @throws Error for rows that no `hbaQueries` gives
+ * SQL for what the regular expressions among a rule's names match, as `[[token, [role, …], [database, …]], …]`. The server
+ * matches them itself, with the collation that it uses (regcomp_auth_token in hba.c). It is given the names, for planning a
+ * join with its catalogue takes it longer than all the rest of the rules, which hardly ever hold such an expression.
  */
-export function readHba(major: number, [rules = [], roles = [], databases = [], patterns = []]: HbaRows): HbaFacts {
-  const lines = rules.map(readLine);
-  return {
-    major,
-    rules: lines.filter((line) => 'type' in line),
-    faults: lines.filter((line) => !('type' in line)),
-    roles: readRoles(roles),
-    databases: databases.map(readDatabase),
-    patterns: new Map(patterns.map(readPattern)),
-  };
+function matches({ roles, databases }: Catalogue): string {
+  const names = [...roles.values(), ...databases.values()].map(({ name }) => name);
+  // Of an encoding that the server does not convert: nobody can say what matches such a name.
+  if (names.some((name) => name.includes('\uFFFD'))) return 'NULL';
+  const among = (list: ReadonlyMap<string, { readonly name: string }>): string =>
+    `(SELECT json_agg(n) FROM unnest(${textArray([...list.values()].map(({ name }) => name))}) n
+          WHERE n COLLATE "C" ~ substr(u, 2))`;
+  return `(SELECT json_agg(json_build_array(u, ${among(roles)}, ${among(databases)}))
+         FROM unnest(h.database || h.user_name) u WHERE u LIKE '/%')`;
+}
+
+function textArray(texts: readonly string[]): string {
+  const quoted = texts.map((text) => `"${text.replaceAll(/["\\]/g, '\\$&')}"`);
+  return `${pg.escapeLiteral(`{${quoted.join(',')}}`)}::text[]`;
+}
+
+function readMatches(json: string | null | undefined): [string, HbaPattern][] {
+  if (json === null || json === undefined) return [];
+  const found = JSON.parse(json) as readonly [string, readonly string[] | null, readonly string[] | null][];
+  return found.map(([token, roles, databases]) => [
+    token,
+    { roles: new Set(roles ?? []), databases: new Set(databases ?? []) },
+  ]);
+}
+
+/** All that the rules are judged by. Pure. */
+export function hbaFacts(
+  lines: HbaLines,
+  { major, catalogue }: Pick<HbaFacts, 'major'> & { readonly catalogue: Catalogue },
+): HbaFacts {
+  return { major, ...lines, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
 }
 
 function readLine([file, line, type, databases, users, address, netmask, method, options, error]: Row):
@@ -101,7 +113,7 @@ function readLine([file, line, type, databases, users, address, netmask, method,
     address: address ?? undefined,
     netmask: netmask ?? undefined,
     method: method ?? '',
-    options: texts(options),
+    options: options ? options.split('\n') : [],
     warning: error ?? undefined,
   };
 }
@@ -112,36 +124,25 @@ function ruleType(text: string): HbaRuleType {
   return type;
 }
 
-function readRoles(rows: readonly Row[]): readonly HbaRole[] {
-  const direct = new Map(rows.map(([name, , , , groups]) => [name ?? '', texts(groups)]));
-  return rows.map(([name, canLogin, superuser, replication]) => ({
-    name: name ?? '',
-    canLogin: canLogin === 't',
-    superuser: superuser === 't',
-    replication: replication === 't',
-    memberOf: reachable(name ?? '', direct),
-  }));
+function rolesOf({ roles, memberOf }: Catalogue): readonly HbaRole[] {
+  const named = (oids: ReadonlySet<string>): Set<string> => {
+    const names = [...oids].flatMap((oid) => roles.get(oid)?.name ?? []);
+    return new Set(names);
+  };
+  return [...roles]
+    .map(([oid, role]) => ({ ...role, memberOf: named(memberOf(oid)) }))
+    .sort((a, b) => byCharacters(a.name, b.name));
 }
 
-function reachable(start: string, direct: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
-  const found = new Set<string>();
-  const open = [start];
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    for (const group of direct.get(name) ?? []) {
-      if (found.has(group)) continue;
-      found.add(group);
-      open.push(group);
-    }
-  }
-  return found;
+function databasesOf({ databases }: Catalogue): readonly HbaDatabase[] {
+  return [...databases.values()]
+    .sort((a, b) => Number(a.isTemplate) - Number(b.isTemplate) || byCharacters(a.name, b.name))
+    .map(({ name, allowConnections }) => ({ name, allowConnections }));
 }
 
-function readDatabase([name, allowConnections]: Row): HbaDatabase {
-  return { name: name ?? '', allowConnections: allowConnections === 't' };
-}
-
-function readPattern([token, roles, databases]: Row): readonly [string, HbaPattern] {
-  return [token ?? '', { roles: new Set(texts(roles)), databases: new Set(texts(databases)) }];
+/** The same order everywhere: what comes first serves as the example. */
+function byCharacters(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** From a JSON array of strings: PostgreSQL's own text of an array would need a parser. */

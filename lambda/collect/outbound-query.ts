@@ -1,7 +1,7 @@
 // Reads how the server connects to others. Connection strings hold passwords: SQL takes them apart where they are, and
 // gives only what says whether the link is encrypted.
 
-import type { Outbound, OutboundLink } from '../model/posture.ts';
+import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
 import type { Question, Row } from './question.ts';
 
 /** SQL that is true where the login may read the connection strings of subscriptions. */
@@ -72,17 +72,16 @@ const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresq
 /** Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs. */
 export const outboundQuestion: Question<Outbound> = {
   selects: () => [
-    `SELECT (SELECT count(*) FROM pg_foreign_server), (SELECT count(*) FROM pg_subscription WHERE subenabled),
-       pg_is_in_recovery()`,
+    'SELECT s.oid FROM pg_foreign_server s',
+    'SELECT s.subenabled FROM pg_subscription s',
+    'SELECT pg_is_in_recovery()',
   ],
-  read: ([rows = []]) => {
-    const [row] = rows;
-    if (row === undefined) throw new Error('the audit queries gave no result: no row about outbound links');
-    const [servers, subscriptions, inRecovery] = row;
+  read: ([servers = [], subscriptions = [], recovery = []]) => {
+    if (recovery.length === 0) throw new Error('the audit queries gave no result: no row about outbound links');
     const kinds = [
-      { kind: 'foreign-server', count: Number(servers) },
-      { kind: 'subscription', count: Number(subscriptions) },
-      { kind: 'primary', count: inRecovery === 't' ? 1 : 0 },
+      { kind: 'foreign-server', count: servers.length },
+      { kind: 'subscription', count: subscriptions.filter(([enabled]) => enabled === 't').length },
+      { kind: 'primary', count: recovery[0]?.[0] === 't' ? 1 : 0 },
     ] as const;
     return { links: [], unreadable: kinds.filter(({ count }) => count > 0) };
   },
@@ -109,6 +108,16 @@ export function linkQuestion(
       };
     },
   };
+}
+
+/** The same links, where the server did not answer for those that the login may read. */
+export function withRefusal(
+  { links, unreadable }: Outbound,
+  may: { readonly readSubscriptions: boolean },
+  refusal: string,
+): Outbound {
+  const isAllowed = ({ kind }: UnreadableLinks): boolean => kind !== 'subscription' || may.readSubscriptions;
+  return { links, unreadable: unreadable.map((kind) => (isAllowed(kind) ? { ...kind, refusal } : kind)) };
 }
 
 /** Each row: whether it could be read, name, database, facts. */

@@ -8,6 +8,7 @@ import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snap
 import type { Target } from '../model/target.ts';
 import { timedOut } from './failures.ts';
 import type { Endpoint } from './network.ts';
+import type { ProbeSubject } from './probe.ts';
 
 /** What is known of a target so far, for the report of a failure at any point. */
 export class Progress {
@@ -17,6 +18,8 @@ export class Progress {
   trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
   clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
   route: Route | undefined;
+  /** What there is to probe: undefined until TCP to it was open. */
+  probeSubject: ProbeSubject | undefined;
   /** Of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
@@ -38,9 +41,9 @@ export class Progress {
     Snapshot,
     'target' | 'takenAt' | 'credentials' | 'serverChain' | 'route' | 'trust' | 'clientCertificate'
   > {
-    const { name, host, port, labels } = this.#target;
+    const { name, kind, host, port, labels } = this.#target;
     return {
-      target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels },
+      target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels, kind },
       takenAt: this.#clock().toISOString(),
       credentials: this.credentials,
       serverChain: this.chain,
@@ -62,6 +65,7 @@ export class Progress {
       settings: unseen,
       hba: unseen,
       outbound: unseen,
+      ...(this.#target.kind === 'pgbouncer' ? { pooler: unseen } : {}),
     };
   }
 

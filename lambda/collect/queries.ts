@@ -8,10 +8,12 @@ import { known, type Observed, unknown } from '../model/observed.ts';
 import type { Outbound, Settings } from '../model/posture.ts';
 import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../model/snapshot.ts';
 import { auroraQuestion } from './aurora-query.ts';
+import { catalogueQuestion } from './catalogue-query.ts';
 import { isDatabaseError } from './failures.ts';
-import { hbaGrant, hbaQueries, readHba } from './hba-queries.ts';
-import { linkQuestion, outboundQuestion } from './outbound-query.ts';
+import { hbaFacts, hbaGrant, hbaQuestion } from './hba-queries.ts';
+import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
 import type { Question, Row } from './question.ts';
+import { type Reload, reloadQuestion } from './reload-query.ts';
 import { type ServerAnswers, serverQuestion } from './server-query.ts';
 import { type OwnEnd, sessionQuestion } from './session-query.ts';
 
@@ -41,25 +43,34 @@ const LOCK_TIMEOUT = 1_000;
 /**
  * Sends the queries: one round trip, two where the login may read more than statistics.
  *
+ * @param options `reload`: also ask what of the configuration is not in effect yet, which takes the second round trip
  * @throws what pg throws; `queryFailure` names it
  */
-export async function runAuditQueries(client: pg.Client, major: number): Promise<Answers> {
-  const [server, sessions, outbound] = await ask(client, major, [serverQuestion, sessionQuestion, outboundQuestion]);
+export async function runAuditQueries(
+  client: pg.Client,
+  major: number,
+  { reload: asksReload = false }: { readonly reload?: boolean } = {},
+): Promise<Answers> {
+  const [server, activity, catalogue, outbound] = await ask(client, major, FIRST);
   const { may, ...facts } = server;
-  const answers = { ...facts, ...sessions };
+  const answers = { ...facts, ...activity, sessions: activity.sessions(catalogue) };
   const links = linkQuestion(outbound, may);
-  if (!may.readHba && !may.readAurora && links === undefined) {
+  if (!may.readHba && !may.readAurora && links === undefined && !asksReload) {
     return { ...answers, outbound, hba: notReadable(server), roundTrips: 1 };
   }
   try {
-    const [hba, linked, aurora] = await ask(client, major, [
-      may.readHba ? hbaQuestion(major) : NOTHING,
+    const [lines, linked, aurora, reload] = await ask(client, major, [
+      may.readHba ? hbaQuestion(catalogue) : NOTHING,
       links ?? NOTHING,
       may.readAurora ? auroraQuestion : NOTHING,
+      asksReload ? reloadQuestion(may.readHba && may.readFiles) : NOTHING,
     ]);
+    const hba = lines && known(hbaFacts(lines, { major, catalogue }));
     return {
       ...answers,
-      hba: hba ?? notReadable(server),
+      settings:
+        reload === undefined ? answers.settings : { ...answers.settings, pendingRestart: reload.pendingRestart },
+      hba: hba === undefined ? notReadable(server) : withReload(hba, reload),
       outbound: linked ?? outbound,
       ...(aurora === undefined ? {} : { aurora: known(aurora) }),
       roundTrips: 2,
@@ -67,19 +78,26 @@ export async function runAuditQueries(client: pg.Client, major: number): Promise
   } catch (error) {
     // A file that can't be opened ends this message, and must not cost what the first has seen.
     if (!isDatabaseError(error) || SHUTDOWN.test(error.code)) throw error;
-    const hba = unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`);
+    const hba = may.readHba
+      ? unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`)
+      : notReadable(server);
     const aurora = may.readAurora ? { aurora: unknown('the server did not list the instances of its cluster') } : {};
-    return { ...answers, outbound, hba, ...aurora, roundTrips: 2 };
+    const unanswered = links === undefined ? outbound : withRefusal(outbound, may, displayText(error.message, 200));
+    return { ...answers, outbound: unanswered, hba, ...aurora, roundTrips: 2 };
   }
 }
+
+/** What every login may ask. Roles and databases come after the sessions, of which they tell the names. */
+const FIRST = [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion] as const;
 
 /** SQLSTATEs after which the whole audit is tried again. */
 const SHUTDOWN = /^57P/;
 
 const NOTHING: Question<undefined> = { selects: () => [], read: () => undefined };
 
-function hbaQuestion(major: number): Question<Observed<HbaFacts>> {
-  return { selects: hbaQueries, read: (results) => known(readHba(major, results)) };
+function withReload(hba: Observed<HbaFacts>, reload: Reload | undefined): Observed<HbaFacts> {
+  if (!hba.known || reload === undefined) return hba;
+  return known({ ...hba.value, changedSinceLoad: reload.hbaChangedSinceLoad });
 }
 
 function notReadable({ visibility }: Pick<ServerAnswers, 'visibility'>): Observed<HbaFacts> {

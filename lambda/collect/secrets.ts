@@ -183,10 +183,15 @@ function secretFailure(id: string, error: unknown): AuditFailure {
       { cause: withoutAnswer(error), transient: isTransient(error) },
     );
   if (said.startsWith('Region ')) {
-    return build(
-      'secret-unavailable',
-      `There is no AWS region to read the secret ${id} in`,
-      'set AWS_REGION, or name the secret by its full ARN',
+    // A plain Error of the SDK's: it has no code, and its name says nothing.
+    return new AuditFailure(
+      {
+        cause: 'secret-unavailable',
+        phase: 'secrets',
+        message: `There is no AWS region to read the secret ${id} in`,
+        remedy: 'set AWS_REGION, or name the secret by its full ARN',
+      },
+      { cause: withoutAnswer(error) },
     );
   }
   switch (name) {

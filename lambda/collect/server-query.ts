@@ -6,13 +6,19 @@ import { MAY_READ_AURORA } from './aurora-query.ts';
 import { MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import type { Question } from './question.ts';
+import { mayReadFiles } from './reload-query.ts';
 
 export interface ServerAnswers {
   readonly server: Server;
   readonly visibility: Visibility;
   readonly settings: Settings;
   /** What further questions the login may ask: those it may not would end the whole message. */
-  readonly may: { readonly readHba: boolean; readonly readSubscriptions: boolean; readonly readAurora: boolean };
+  readonly may: {
+    readonly readHba: boolean;
+    readonly readSubscriptions: boolean;
+    readonly readAurora: boolean;
+    readonly readFiles: boolean;
+  };
 }
 
 /** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
@@ -20,6 +26,7 @@ const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encr
 
 /** Seven facts, the settings and the encoding come before it. */
 const READ_AURORA = 7 + SETTING_NAMES.length + 1;
+const READ_FILES = READ_AURORA + 1;
 
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`.
@@ -46,7 +53,8 @@ export const serverQuestion: Question<ServerAnswers> = {
        ${seesSettings},
        ${SETTING_NAMES.map(value).join(',\n       ')},
        set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),
-       ${MAY_READ_AURORA}`,
+       ${MAY_READ_AURORA},
+       ${mayReadFiles(major, privilege)} AND ${seesSettings}`,
     ];
   },
   read: ([rows = []]) => {
@@ -65,6 +73,7 @@ export const serverQuestion: Question<ServerAnswers> = {
         readHba: readHba === 't',
         readSubscriptions: readSubscriptions === 't',
         readAurora: row[READ_AURORA] === 't',
+        readFiles: row[READ_FILES] === 't',
       },
     };
   },

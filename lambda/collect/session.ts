@@ -5,11 +5,11 @@ import type { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import type { Link } from '../model/snapshot.ts';
 import type { Credentials } from './credentials.ts';
-import { loginFailure } from './failures.ts';
+import { loginFailure, missingPassword } from './failures.ts';
 import type { Endpoint } from './network.ts';
 
 /** How the auditor calls itself in `pg_stat_activity`. */
-const APPLICATION_NAME = 'pg-tls-auditor';
+export const APPLICATION_NAME = 'pg-tls-auditor';
 
 /** Milliseconds. A server hangs up within one or two of its client's goodbye. */
 const GOODBYE = 500;
@@ -57,16 +57,29 @@ export async function login(
   socket: TLSSocket,
   credentials: Credentials,
   endpoint: Endpoint,
-  { leaf, signal }: { readonly leaf: X509Certificate | undefined; readonly signal: AbortSignal },
+  {
+    leaf,
+    signal,
+    pipeline = false,
+  }: {
+    readonly leaf: X509Certificate | undefined;
+    readonly signal: AbortSignal;
+    /** Whether queries go out without waiting for the answers to those before. */
+    readonly pipeline?: boolean;
+  },
 ): Promise<DatabaseSession> {
-  const { host, port, user, password, database } = credentials;
+  const { host, port, user, password, database, facts } = credentials;
+  let askedInVain = false;
   const client = new pg.Client({
     host,
     port,
     user,
     database,
     // A function, because an undefined password would be looked for in PGPASSWORD and ~/.pgpass.
-    password: (): string => password?.reveal() ?? '',
+    password: (): string => {
+      askedInVain = password === undefined;
+      return password?.reveal() ?? '';
+    },
     application_name: APPLICATION_NAME,
     // TLS is up already. pg never opens a connection of its own here: `connected` gives it this one.
     ssl: false,
@@ -74,6 +87,7 @@ export async function login(
     sslnegotiation: 'postgres',
     stream: () => connected(socket),
     enableChannelBinding: bindsTo(leaf),
+    pipeline,
     types: { getTypeParser: () => asText },
   });
   const internals = client as unknown as ClientInternals;
@@ -103,7 +117,9 @@ export async function login(
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
-    throw loginFailure(error, endpoint, user, database);
+    throw askedInVain
+      ? missingPassword(error, endpoint, user, facts.source)
+      : loginFailure(error, endpoint, user, database);
   }
 }
 

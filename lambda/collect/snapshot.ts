@@ -4,17 +4,21 @@
 import pRetry from 'p-retry';
 import type { Clock } from '../model/clock.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
-import { known } from '../model/observed.ts';
+import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
-import type { Target } from '../model/target.ts';
+import type { Target, TargetKind } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
 import { type Credentials, parseCredentials } from './credentials.ts';
 import { diagnose } from './diagnose.ts';
-import { isPasswordRejected, queryFailure } from './failures.ts';
+import { isPasswordRejected } from './failures.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
+import type { Asked, Observations } from './observations.ts';
+import { observeConsole } from './pgbouncer-audit.ts';
+import { inConsoleTerms } from './pgbouncer-failures.ts';
+import { probeWire } from './probe.ts';
 import { Progress } from './progress.ts';
-import { type Answers, OLDEST_MAJOR, runAuditQueries } from './queries.ts';
-import { type DatabaseSession, login, logout } from './session.ts';
+import { observeServer } from './server-audit.ts';
+import { login, logout } from './session.ts';
 import { describeSource, type SourceReader } from './sources.ts';
 import { handshake, IdentityError } from './tls.ts';
 import type { Trust, TrustStore } from './trust.ts';
@@ -38,14 +42,34 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
   const progress = new Progress(target, collector.clock);
   const signal = AbortSignal.any([deadline, AbortSignal.timeout(target.timeoutMs)]);
+  const snapshot = await auditTarget(target, collector, progress, { signal, deadline });
+  return target.probe ? { ...snapshot, probe: await probeAfter(progress, signal) } : snapshot;
+}
+
+/**
+ * After the audit, so as not to disturb it, and also where it failed, if there was something to talk to: that a login was
+ * refused or a certificate has ended says nothing of what else the server accepts.
+ */
+async function probeAfter({ probeSubject }: Progress, signal: AbortSignal): Promise<NonNullable<Snapshot['probe']>> {
+  if (probeSubject === undefined) return unknown('no connection to the target came about');
+  if (signal.aborted) return unknown('the audit left no time for the wire probe');
+  return known(await probeWire(probeSubject, signal));
+}
+
+async function auditTarget(
+  target: Target,
+  collector: Collector,
+  progress: Progress,
+  { signal, deadline }: { readonly signal: AbortSignal; readonly deadline: AbortSignal },
+): Promise<Snapshot> {
   try {
     const attempts = new Attempts(target, collector, progress, signal);
-    const { link, answers } = await pRetry(() => attempts.next(), {
+    const { link, facts } = await pRetry(() => attempts.next(), {
       ...BACK_OFF,
       signal,
       shouldRetry: ({ error }) => error instanceof AuditFailure && error.transient,
     });
-    return { ...progress.snapshot(), link: known(link), ...observed(answers) };
+    return { ...progress.snapshot(), link: known(link), ...facts };
   } catch (error) {
     return progress.failed(signal.aborted ? progress.outOfTime(deadline) : asFailure(error, progress.phase));
   }
@@ -55,18 +79,23 @@ export async function takeSnapshot(target: Target, collector: Collector, deadlin
 export function notStarted(target: Target, { clock }: Collector, deadline: AbortSignal): Snapshot {
   const progress = new Progress(target, clock);
   progress.phase = 'waiting';
-  if (deadline.reason instanceof AuditFailure) return progress.failed(progress.outOfTime(deadline));
-  return progress.failed({
+  const snapshot = progress.failed(whyNotStarted(progress, deadline));
+  return target.probe ? { ...snapshot, probe: unknown('the target was not audited') } : snapshot;
+}
+
+function whyNotStarted(progress: Progress, deadline: AbortSignal): Failure {
+  if (deadline.reason instanceof AuditFailure) return progress.outOfTime(deadline);
+  return {
     cause: 'out-of-time',
     phase: 'waiting',
     message: 'The run was out of time before the turn of this target came',
     remedy: 'raise deployment.timeoutMinutes or concurrency, or lower the timeoutSeconds of targets that do not answer',
-  });
+  };
 }
 
 interface Audited {
   readonly link: Link;
-  readonly answers: Answers;
+  readonly facts: Observations['facts'];
 }
 
 /** The attempts on one target. A rejected password is fetched anew once: rotation may have come between. */
@@ -133,11 +162,20 @@ class Attempts {
     );
     progress.trust = known(trust.facts);
     progress.clientCertificate = known(trust.clientCertificate);
-    return auditEndpoint({ endpoint, credentials, trust, progress, signal });
+    const { kind, probe } = this.#target;
+    const leg: Leg = { kind, probe, endpoint, credentials, trust, progress, signal };
+    if (leg.kind === 'postgresql') return auditEndpoint(leg);
+    try {
+      return await auditEndpoint(leg);
+    } catch (error) {
+      throw inConsoleTerms(error, endpoint, credentials);
+    }
   }
 }
 
 interface Leg {
+  readonly kind: TargetKind;
+  readonly probe: boolean;
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   readonly trust: Trust;
@@ -145,13 +183,14 @@ interface Leg {
   readonly signal: AbortSignal;
 }
 
-async function auditEndpoint({ endpoint, credentials, trust, progress, signal }: Leg): Promise<Audited> {
+async function auditEndpoint({ kind, probe, endpoint, credentials, trust, progress, signal }: Leg): Promise<Audited> {
   const clock = stopwatch();
   progress.phase = 'tcp';
   const socket = await openTcp(endpoint, signal);
   const tcp = clock();
   const { remoteAddress, localAddress, localPort } = socket;
   progress.route = remoteAddress === undefined ? undefined : { remoteAddress, endToEnd: false };
+  progress.probeSubject = { endpoint, role: credentials.user, database: credentials.database, trust };
   try {
     progress.phase = 'tls';
     await requestTls(socket, endpoint, signal);
@@ -160,15 +199,25 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
     progress.chain = known(certificates.map(certificateFacts));
 
     progress.phase = 'login';
-    const session = await login(tls, credentials, endpoint, { leaf: certificates[0], signal });
+    const session = await login(tls, credentials, endpoint, {
+      leaf: certificates[0],
+      signal,
+      pipeline: kind === 'pgbouncer',
+    });
     const authentication = clock();
 
     progress.phase = 'query';
-    const answers = await ask(session, endpoint, signal);
+    const own = { address: localAddress, port: localPort };
+    const asked: Asked = { session, socket: tls, endpoint, user: credentials.user, own, probe, signal };
+    const answers = await (kind === 'pgbouncer' ? observeConsole(asked) : observeServer(asked));
     const queries = clock();
     const { address, port } = answers.ownEnd;
     if (remoteAddress !== undefined) {
-      progress.route = { remoteAddress, endToEnd: address === localAddress && port === localPort };
+      progress.route = {
+        remoteAddress,
+        endToEnd: address === localAddress && port === localPort,
+        seenFrom: address,
+      };
     }
     const { name: cipher } = tls.getCipher();
     const link: Link = {
@@ -185,7 +234,7 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
       attempts: progress.attempts,
     };
     await logout(session, tls, signal);
-    return { link, answers };
+    return { link, facts: answers.facts };
   } catch (error) {
     if (!(error instanceof IdentityError)) throw error;
     const { failure, chain } = await diagnose(error, endpoint, trust.bundle, signal);
@@ -194,46 +243,6 @@ async function auditEndpoint({ endpoint, credentials, trust, progress, signal }:
   } finally {
     socket.destroy();
   }
-}
-
-async function ask(session: DatabaseSession, endpoint: Endpoint, signal: AbortSignal): Promise<Answers> {
-  const announced = session.announcedVersion ?? '';
-  const major = Number.parseInt(announced, 10);
-  if (major < OLDEST_MAJOR) {
-    throw new AuditFailure({
-      cause: 'query-failed',
-      phase: 'query',
-      message: `${endpoint.host}:${endpoint.port} is PostgreSQL ${announced}; its views do not tell sessions apart`,
-      remedy: `upgrade: the oldest version that can be audited is ${OLDEST_MAJOR}`,
-    });
-  }
-  try {
-    // A server that announces no version it can be told by gets the queries of the newest.
-    return await runAuditQueries(session.client, Number.isNaN(major) ? Number.POSITIVE_INFINITY : major);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw queryFailure(error, endpoint);
-  }
-}
-
-function observed({
-  server,
-  visibility,
-  sessions,
-  settings,
-  outbound,
-  hba,
-  aurora,
-}: Answers): Pick<Snapshot, 'server' | 'visibility' | 'sessions' | 'settings' | 'outbound' | 'hba' | 'aurora'> {
-  return {
-    server: known(server),
-    visibility: known(visibility),
-    sessions: known(sessions),
-    settings: known(settings),
-    outbound: known(outbound),
-    hba,
-    aurora,
-  };
 }
 
 /** A failure for people from whatever was thrown. Of a defect of ours, where it is: its message might hold anything. */

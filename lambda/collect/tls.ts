@@ -3,6 +3,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import {
   type ConnectionOptions,
   checkServerIdentity,
@@ -65,7 +66,7 @@ export async function handshake(
 }
 
 /** What every handshake with an endpoint has in common. */
-export function handshakeOptions(socket: Socket, { verifiedName, sslNegotiation }: Endpoint): ConnectionOptions {
+export function handshakeOptions(socket: Duplex, { verifiedName, sslNegotiation }: Endpoint): ConnectionOptions {
   return {
     socket,
     host: verifiedName,

@@ -3,7 +3,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
-import { AuditFailure } from '../model/failure.ts';
+import { AuditFailure, type FailureCause } from '../model/failure.ts';
 import type { TrustFacts } from '../model/snapshot.ts';
 import type { CaSource, ClientCertificateSource } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
@@ -16,6 +16,8 @@ export const MIN_VERSION = 'TLSv1.2';
 export interface Trust {
   /** CAs, minimum version and client certificate, built once for all targets that share them. */
   readonly context: SecureContext;
+  /** PEM of every CA that the context trusts, for contexts of other versions. */
+  readonly roots: readonly string[];
   /** The bundle's own certificates, to explain what it lacks; undefined when the system's roots are trusted too. */
   readonly bundle: readonly X509Certificate[] | undefined;
   /** The same for the checks. */
@@ -66,6 +68,7 @@ async function buildTrust(
     });
     return {
       context,
+      roots,
       bundle: system ? undefined : bundle,
       facts: { system, bundle: bundle.map(certificateFacts) },
       clientCertificate: client === undefined ? undefined : certificateFacts(client.leaf),
@@ -96,8 +99,10 @@ async function readCaBundle(
   source: Exclude<CaSource, 'system'>,
 ): Promise<readonly X509Certificate[]> {
   const label = `CA bundle in ${describeSource(source)}`;
+  if (!('secret' in source)) {
+    return parseCaBundle(await readPem(sources, source.file, 'ca-bundle-unusable', label), label);
+  }
   const content = await sources.read(source);
-  if (!('secret' in source)) return parseCaBundle(content, label);
   const fields = jsonFields(asText(content));
   if (source.key === undefined) {
     // JSON without a named key: the text holds the PEM somewhere, and pemBlocks finds it.
@@ -117,6 +122,24 @@ async function readCaBundle(
   });
 }
 
+/** What is missing is no secret, but what the file was to hold. */
+async function readPem(
+  sources: SourceReader,
+  file: string,
+  cause: FailureCause,
+  label: string,
+): Promise<string | Uint8Array> {
+  try {
+    return await sources.read({ file });
+  } catch (error) {
+    if (!(error instanceof AuditFailure)) throw error;
+    const { code = 'unreadable' } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    const message = `The ${label} cannot be read (${code})`;
+    const remedy = 'check the path and its permissions: it must be a PEM file';
+    throw new AuditFailure({ cause, phase: 'secrets', message, remedy }, { cause: error.cause });
+  }
+}
+
 async function readClientCertificate(
   sources: SourceReader,
   source: ClientCertificateSource,
@@ -124,9 +147,10 @@ async function readClientCertificate(
   if ('secret' in source) {
     return parseClientCertificate(await sources.read(source), `client certificate in ${describeSource(source)}`);
   }
+  const cause = 'client-certificate-unusable';
   const [certificate, key] = await Promise.all([
-    sources.read({ file: source.certificateFile }),
-    sources.read({ file: source.keyFile }),
+    readPem(sources, source.certificateFile, cause, `client certificate in file ${source.certificateFile}`),
+    readPem(sources, source.keyFile, cause, `key of the client certificate in file ${source.keyFile}`),
   ]);
   const label = `client certificate in files ${source.certificateFile} and ${source.keyFile}`;
   return parseClientCertificate(`${asText(certificate)}\n${asText(key)}`, label);

@@ -34,6 +34,8 @@ const outline = z.object({
       z
         .object({
           name: z.string().optional().catch(undefined),
+          kind: z.string().optional().catch(undefined),
+          database: z.string().optional().catch(undefined),
           secret: z.unknown().optional(),
           credentials: z.unknown().optional(),
           ca: z.unknown().optional(),
@@ -84,6 +86,12 @@ export function* crossFieldProblems(document: unknown): Iterable<ConfigProblem> 
       yield {
         path,
         message: 'names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")',
+      };
+    }
+    if (target.kind === 'pgbouncer' && target.database !== undefined && target.database !== 'pgbouncer') {
+      yield {
+        path: `${path}.database`,
+        message: `must be "pgbouncer" or left out where kind is "pgbouncer", got "${target.database}"`,
       };
     }
     if (target.secret !== undefined && target.credentials !== undefined) {

@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { SEVERITIES } from '../model/severity.ts';
+import { TARGET_KINDS } from '../model/target.ts';
 
 const DEFAULT_PORT = 5432;
 
@@ -69,6 +70,12 @@ const sslNegotiation = z
   .enum(['postgres', 'direct'])
   .describe('"direct" starts TLS without an SSLRequest; PostgreSQL 17 and newer.');
 
+const probe = z
+  .boolean()
+  .describe(
+    'After the audit, try on at most seven further connections what the server accepts, whatever its settings say: a login in plaintext, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange. No password is sent; the name of the role and of the database are, once, unencrypted.',
+  );
+
 const targetSchema = z.strictObject({
   name: z
     .string()
@@ -77,6 +84,12 @@ const targetSchema = z.strictObject({
       'must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit',
     )
     .describe('Unique name of the target, shown in alerts.'),
+  kind: z
+    .enum(TARGET_KINDS)
+    .default('postgresql')
+    .describe(
+      'What answers there: a PostgreSQL server, or the admin console of a PgBouncer, whose clients and server connections are audited (stats_users in pgbouncer.ini must name the user).',
+    ),
   secret: secretName
     .optional()
     .describe('The secret that holds the credentials: RDS JSON, {"url": …}, or a bare connection string.'),
@@ -99,12 +112,18 @@ const targetSchema = z.strictObject({
     .max(65535)
     .optional()
     .describe(`Wins over the port in the credentials; ${DEFAULT_PORT} when neither names one.`),
-  database: z.string().min(1).max(63).optional().describe('Wins over the database in the credentials.'),
+  database: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('Wins over the database in the credentials. The console of a PgBouncer is always "pgbouncer".'),
   tlsServerName: host.optional().describe("The name the server's certificate must carry, when it is not host."),
   ca: ca.optional(),
   clientCertificate: clientCertificate.optional(),
   sslNegotiation: sslNegotiation.optional(),
   timeoutSeconds: timeoutSeconds.optional(),
+  probe: probe.optional(),
   labels: z
     .record(
       z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
@@ -362,6 +381,7 @@ export const configSchema = z.strictObject({
       ca: ca.optional(),
       sslNegotiation: sslNegotiation.default('postgres'),
       timeoutSeconds: timeoutSeconds.default(20),
+      probe: probe.default(false),
     })
     .prefault({})
     .describe('What targets use that do not say otherwise.'),

@@ -19,9 +19,14 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
         message: `is not a setting${allowed.length === 0 ? '' : `; allowed here: ${allowed.join(', ')}`}`,
       }));
     }
-    case 'invalid_type':
+    case 'invalid_type': {
+      const allowed = numberAt(issue.path) ?? TYPE_WORDS[issue.expected] ?? issue.expected;
+      return problem(issue.input === undefined ? `is required: ${allowed}` : `must be ${allowed}${got}`);
+    }
+    case 'invalid_key':
+      // Of a name that may be chosen freely, such as a label's.
       return problem(
-        issue.input === undefined ? `is required (${issue.expected})` : `must be of type ${issue.expected}${got}`,
+        `${issue.issues[0]?.message ?? 'must be another name'}, got ${showValue(issue.path.at(-1), undefined)}`,
       );
     case 'invalid_value':
       return problem(
@@ -29,14 +34,17 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
       );
     case 'too_small':
     case 'too_big': {
-      const [word, bound] = issue.code === 'too_small' ? ['at least', issue.minimum] : ['at most', issue.maximum];
-      const unit = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : '';
-      const size = issue.origin === 'array' && Array.isArray(issue.input) ? `, got ${issue.input.length}` : got;
-      return problem(
-        issue.origin === 'number' || issue.origin === 'int'
-          ? `must be ${word} ${bound}${got}`
-          : `must have ${word} ${bound}${unit}${size}`,
-      );
+      if (issue.origin === 'number' || issue.origin === 'int') {
+        const allowed = numberAt(issue.path);
+        // Beyond what JavaScript counts exactly: told a second time by the setting's own limit.
+        if (allowed?.includes(' to ') && Number(issueBound(issue)) === Number.MAX_SAFE_INTEGER) return [];
+        return problem(`must be ${allowed ?? bounded(issue)}${got}`);
+      }
+      const unit = issue.origin === 'string' ? 'character' : 'entry';
+      const size = typeof issue.input === 'string' || Array.isArray(issue.input) ? issue.input.length : undefined;
+      if (size === 0) return problem('must not be empty');
+      const many = Number(issueBound(issue)) === 1 ? unit : unit === 'entry' ? 'entries' : 'characters';
+      return problem(`must have ${bounded(issue)} ${many}${size === undefined ? '' : `, got ${size}`}`);
     }
     case 'invalid_union': {
       const allowed = allowedValues(issue.path);
@@ -47,9 +55,42 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
   }
 }
 
+/** What people call the types of JSON. */
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+};
+
+/** What a number may be, e.g. `a whole number from 1 to 65535`; undefined where the path leads to none. */
+function numberAt(path: readonly PropertyKey[]): string | undefined {
+  const schema = schemasAt(path).find((candidate) => candidate instanceof z.ZodNumber);
+  if (schema === undefined) return undefined;
+  const word = schema.isInt ? 'a whole number' : 'a number';
+  const [least, most] = [schema.minValue ?? Number.NEGATIVE_INFINITY, schema.maxValue ?? Number.POSITIVE_INFINITY];
+  // Integers are limited to what JavaScript counts exactly: no limit of ours.
+  const [hasLeast, hasMost] = [least > Number.MIN_SAFE_INTEGER, most < Number.MAX_SAFE_INTEGER];
+  if (hasLeast && hasMost) return `${word} from ${least} to ${most}`;
+  return `${word}${hasLeast ? ` of at least ${least}` : ''}${hasMost ? ` of at most ${most}` : ''}`;
+}
+
+type SizeIssue = Extract<Issue, { readonly code: 'too_small' | 'too_big' }>;
+
+function issueBound(issue: SizeIssue): number | bigint {
+  return issue.code === 'too_small' ? issue.minimum : issue.maximum;
+}
+
+function bounded(issue: SizeIssue): string {
+  return `${issue.code === 'too_small' ? 'at least' : 'at most'} ${issueBound(issue)}`;
+}
+
 /** A value as an error may show it: short, and never what could be a secret put in the wrong place. */
 function showValue(value: unknown, setting: PropertyKey | undefined): string {
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   // Where the name of a secret belongs, people paste the secret.
   if (typeof value === 'string' && (setting === 'secret' || /:\/\/|-----BEGIN|password/i.test(value)))
     return 'a text that may hold a secret (not shown)';
@@ -95,7 +136,7 @@ function allowedValues(path: readonly PropertyKey[]): string[] {
       return `{${Object.keys(schema.def.shape)
         .map((key) => `"${key}": …`)
         .join(', ')}}`;
-    return schema instanceof z.ZodArray ? 'an array of these' : schema._zod.def.type;
+    return schema instanceof z.ZodArray ? 'a list of these' : schema._zod.def.type;
   });
   return [...new Set(words)];
 }

@@ -21,6 +21,7 @@ export const FAILURE_CAUSES = [
   'timed-out',
   // protocol and TLS
   'not-postgresql',
+  'wrong-kind',
   'tls-not-offered',
   'tls-version-too-old',
   'tls-handshake-failed',

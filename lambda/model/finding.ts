@@ -1,6 +1,8 @@
 // What a check concludes: an outcome, with findings where something is to be fixed.
 
+import type { Remedy } from './remedy.ts';
 import type { Severity } from './severity.ts';
+import type { Hop } from './snapshot.ts';
 
 /** A fact that shows the problem, for people and machines. Values are safe to print (see `display.ts`). */
 export type Evidence = Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -16,13 +18,15 @@ export interface Problem {
   readonly application?: string | undefined;
   /** Distinguishes problems of one check that share role, database and application, e.g. a certificate's hash. */
   readonly subject?: string | undefined;
+  /** Which side of a pooler it is on, where it is about sessions of one. */
+  readonly hop?: Hop | undefined;
   /** Client addresses, or networks when there are many. */
   readonly clients?: readonly string[] | undefined;
   /** How many sessions show it. */
   readonly count?: number | undefined;
   readonly evidence: Evidence;
   /** How to fix this one, where it differs from the check's general remedy. */
-  readonly remedy?: string | undefined;
+  readonly remedy?: Remedy | undefined;
 }
 
 /** What a check says of one snapshot. */
@@ -55,6 +59,7 @@ export interface Finding {
   readonly clients?: readonly string[] | undefined;
   readonly count?: number | undefined;
   readonly evidence: Evidence;
+  /** For the platform that the target has proven to run on, as far as it has. */
   readonly remedy: string;
 }
 

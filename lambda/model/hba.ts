@@ -68,6 +68,11 @@ export interface HbaFacts {
   readonly roles: readonly HbaRole[];
   /** Those that people made before templates. */
   readonly databases: readonly HbaDatabase[];
+  /**
+   * Whether a file of rules was changed after the server last read its configuration: it then goes by other rules than
+   * these. Undefined where the login may not look at files, which takes `pg_read_server_files`.
+   */
+  readonly changedSinceLoad?: boolean | undefined;
   /** By the token, with its slash. Empty before PostgreSQL 16, where `/x` is a name like any other. */
   readonly patterns: ReadonlyMap<string, HbaPattern>;
 }

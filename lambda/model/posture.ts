@@ -9,6 +9,7 @@ export const SETTING_NAMES = [
   'ssl_tls13_ciphers',
   'password_encryption',
   'rds.force_ssl',
+  'rds.accepted_password_auth_method',
 ] as const;
 export type SettingName = (typeof SETTING_NAMES)[number];
 
@@ -16,6 +17,8 @@ export type SettingName = (typeof SETTING_NAMES)[number];
 export interface Settings {
   /** What is in effect. Absent where the server has no such setting, or does not show it to the login. */
   readonly values: Readonly<Partial<Record<SettingName, string>>>;
+  /** Those whose value in the files waits for a restart; undefined where none does. */
+  readonly pendingRestart?: readonly SettingName[] | undefined;
   /** Whether the login sees settings that only superusers do: has the privileges of `pg_read_all_settings`. */
   readonly seesAll: boolean;
 }
@@ -38,8 +41,16 @@ export interface OutboundLink {
   readonly gssEncrypted: boolean;
 }
 
+export interface UnreadableLinks {
+  readonly kind: OutboundLink['kind'];
+  /** How many there are. */
+  readonly count: number;
+  /** What the server said, where the login may read them; undefined where it lacks a privilege. */
+  readonly refusal?: string | undefined;
+}
+
 export interface Outbound {
   readonly links: readonly OutboundLink[];
-  /** Kinds of links that exist and whose settings could not be read, with how many there are. */
-  readonly unreadable: readonly { readonly kind: OutboundLink['kind']; readonly count: number }[];
+  /** Kinds of links that exist and whose settings could not be read. */
+  readonly unreadable: readonly UnreadableLinks[];
 }

@@ -4,7 +4,10 @@ import type { CertificateFacts } from './certificate.ts';
 import type { Failure } from './failure.ts';
 import type { HbaFacts } from './hba.ts';
 import type { Observed } from './observed.ts';
+import type { PoolerSettings } from './pooler.ts';
 import type { Outbound, Settings } from './posture.ts';
+import type { WireProbe } from './probe.ts';
+import type { TargetKind } from './target.ts';
 
 /**
  * How a session travels.
@@ -22,23 +25,37 @@ export interface SessionTls {
   readonly version: string;
   /** OpenSSL's name. */
   readonly cipher: string;
-  readonly bits: number;
-  /** Subject of the client's certificate, where it showed one. */
+  /** Undefined where a pooler does not show them. */
+  readonly bits?: number | undefined;
+  /** Subject of the client's certificate, where it showed one. Poolers show none. */
   readonly clientDn?: string | undefined;
 }
 
-/** One row of `pg_stat_activity` with its `pg_stat_ssl` and `pg_stat_gssapi` facts. Names are as clients chose them. */
+/**
+ * The two sides of a pooler: from a client to it, and from it to a server. Each is encrypted, or not, by itself.
+ */
+export type Hop = 'client' | 'server';
+
+/**
+ * One row of `pg_stat_activity` with its `pg_stat_ssl` and `pg_stat_gssapi` facts, or of a pooler's list of clients or
+ * servers. Names are as clients chose them.
+ */
 export interface Session {
-  readonly pid: number;
+  /** Undefined where a pooler shows none. */
+  readonly pid?: number | undefined;
+  /** Which side of the pooler it is on; undefined for what a PostgreSQL server shows. */
+  readonly hop?: Hop | undefined;
   /** Undefined for a walsender of a role since dropped. */
   readonly role?: string | undefined;
   /** Undefined for physical replication. */
   readonly database?: string | undefined;
+  /** Empty for a pooler's connection to a server, which bears the names of its clients one after another. */
   readonly application: string;
   readonly kind: 'client' | 'replication';
-  readonly superuser: boolean;
+  /** Undefined where a pooler lists it: it does not know. */
+  readonly superuser: boolean | undefined;
   readonly transport: Transport;
-  /** Undefined for Unix sockets. */
+  /** Undefined for Unix sockets. Of a pooler's connection to a server: the address of that server. */
   readonly clientAddress?: string | undefined;
   /** Undefined unless `transport` is `tls`. */
   readonly tls?: SessionTls | undefined;
@@ -93,6 +110,8 @@ export interface Link {
 export interface Route {
   /** The address that our socket is connected to: the server's, or that of what stands before it. */
   readonly remoteAddress: string;
+  /** Where the server sees our connection come from; undefined where it did not show it. */
+  readonly seenFrom?: string | undefined;
   /**
    * Whether the server sees our end of the connection at the very address and port that our socket has: then nothing
    * ended TCP on the way, and so nothing ended TLS. Also false where addresses are translated on the way.
@@ -108,7 +127,7 @@ export interface AuroraCluster {
 }
 
 export interface Server {
-  /** As `server_version` shows it, e.g. `18.4`. */
+  /** As `server_version` shows it, e.g. `18.4`; of a pooler with its name, e.g. `PgBouncer 1.18.0`. */
   readonly version: string;
   readonly inRecovery: boolean;
 }
@@ -128,6 +147,8 @@ export interface Snapshot {
     readonly host?: string | undefined;
     readonly port?: number | undefined;
     readonly labels: Readonly<Record<string, string>>;
+    /** Undefined means `postgresql`. */
+    readonly kind?: TargetKind | undefined;
   };
   /** ISO 8601, UTC: the only clock that checks know. */
   readonly takenAt: string;
@@ -145,8 +166,12 @@ export interface Snapshot {
   readonly settings: Observed<Settings>;
   readonly hba: Observed<HbaFacts>;
   readonly outbound: Observed<Outbound>;
+  /** Undefined where the target is no pooler. Where it is one, it stands for `settings`, `hba` and `outbound`. */
+  readonly pooler?: Observed<PoolerSettings> | undefined;
   /** Undefined where the server is no Aurora, or does not let the login know. */
   readonly aurora?: Observed<AuroraCluster> | undefined;
+  /** Undefined where the target does not ask for the wire probe. */
+  readonly probe?: Observed<WireProbe> | undefined;
   /** What the server's certificate was verified with. */
   readonly trust: Observed<TrustFacts>;
   /** The certificate that the auditor itself shows; undefined when the target has none configured. */

@@ -1,4 +1,4 @@
-// A target: one PostgreSQL server endpoint to audit, as the configuration names it.
+// A target: one PostgreSQL server or PgBouncer endpoint to audit, as the configuration names it.
 
 /** Where a CA bundle comes from. `system` is Node's bundled roots plus the operating system's store. */
 export type CaSource =
@@ -27,9 +27,14 @@ export type ClientCertificateSource =
 /** `postgres` asks for TLS with an SSLRequest; `direct` starts the handshake at once (PostgreSQL 17 and newer). */
 export type SslNegotiation = 'postgres' | 'direct';
 
+/** What answers at a target: a PostgreSQL server, or the admin console of a PgBouncer. */
+export const TARGET_KINDS = ['postgresql', 'pgbouncer'] as const;
+export type TargetKind = (typeof TARGET_KINDS)[number];
+
 export interface Target {
   /** Unique in the configuration; what people call the database. */
   readonly name: string;
+  readonly kind: TargetKind;
   readonly credentials: CredentialSource;
   /** At least one; their certificates are trusted together. */
   readonly ca: readonly CaSource[];
@@ -45,5 +50,7 @@ export interface Target {
   readonly clientCertificate?: ClientCertificateSource | undefined;
   /** Milliseconds this target may take in all: secrets, connection, retries, queries. */
   readonly timeoutMs: number;
+  /** Whether to find out, after the audit and on a few further connections, what the server answers on the wire. */
+  readonly probe: boolean;
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -7,8 +7,9 @@ import type { Finding, Outcome, Verdict } from '../model/finding.ts';
 import type { Decision } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
-import { type Link, type Sessions, type Snapshot, TRANSPORTS } from '../model/snapshot.ts';
+import { type Link, type Sessions, type Snapshot, TRANSPORTS, type Transport } from '../model/snapshot.ts';
 import { compareFindings } from './order.ts';
+import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
 import type { Report, ReportTarget } from './schema.ts';
 
@@ -82,6 +83,7 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
   const { target, failure, link, server, serverChain, sessions } = snapshot;
   return {
     name: target.name,
+    ...(target.kind === undefined || target.kind === 'postgresql' ? {} : { kind: target.kind }),
     host: target.host ?? null,
     port: target.port ?? null,
     labels: { ...target.labels },
@@ -90,7 +92,8 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
     ...(failure === undefined ? {} : { error: failure }),
     link: link.known ? reportLink(link.value, serverChain) : null,
     server: server.known ? { ...server.value, version: displayText(server.value.version) } : null,
-    sessions: sessions.known ? countSessions(sessions.value) : null,
+    sessions: sessions.known ? countSessions(sessions.value, target.kind === 'pgbouncer') : null,
+    probe: reportProbe(snapshot.probe),
     checks: outcomes.map(({ check, outcome }) => reportOutcome(check, outcome)),
   };
 }
@@ -112,14 +115,13 @@ function reportLink(link: Link, chain: Observed<readonly CertificateFacts[]>): N
   };
 }
 
-function countSessions({ visible, hidden }: Sessions): NonNullable<ReportTarget['sessions']> {
-  const byTransport = Object.fromEntries(TRANSPORTS.map((transport) => [transport, 0])) as Record<
-    (typeof TRANSPORTS)[number],
-    number
-  >;
+function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNullable<ReportTarget['sessions']> {
+  const byTransport = noSessions();
+  const byHop = { client: noSessions(), server: noSessions() };
   const byTlsVersion = new Map<string, number>();
-  for (const { transport, tls } of visible) {
+  for (const { transport, tls, hop } of visible) {
     byTransport[transport] += 1;
+    if (hop !== undefined) byHop[hop][transport] += 1;
     if (tls !== undefined) byTlsVersion.set(tls.version, (byTlsVersion.get(tls.version) ?? 0) + 1);
   }
   return {
@@ -127,7 +129,12 @@ function countSessions({ visible, hidden }: Sessions): NonNullable<ReportTarget[
     hidden,
     byTransport,
     byTlsVersion: Object.fromEntries([...byTlsVersion].map(([version, count]) => [displayText(version), count])),
+    ...(isPooler ? { byHop } : {}),
   };
+}
+
+function noSessions(): Record<Transport, number> {
+  return Object.fromEntries(TRANSPORTS.map((transport) => [transport, 0])) as Record<Transport, number>;
 }
 
 function reportOutcome(id: string, outcome: Outcome): ReportTarget['checks'][number] {

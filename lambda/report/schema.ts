@@ -6,7 +6,9 @@ import { FAILURE_CAUSES } from '../model/failure.ts';
 import { VERDICTS } from '../model/finding.ts';
 import { REASONS, RESOLUTIONS } from '../model/lifecycle.ts';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
+import { PLAINTEXT_AUTHENTICATIONS, PROBED_VERSIONS } from '../model/probe.ts';
 import { SEVERITIES } from '../model/severity.ts';
+import { TARGET_KINDS } from '../model/target.ts';
 import { TLS_VERSIONS } from '../model/tls.ts';
 
 const timestamp = z.iso.datetime().describe('ISO 8601, UTC.');
@@ -50,17 +52,54 @@ const link = z
   })
   .describe("How the auditor's own connection came out.");
 
+const byTransport = z.object({ tls: count, gss: count, 'unix-socket': count, loopback: count, plaintext: count });
+
 const sessions = z
   .object({
     total: count,
     hidden: count.describe('Sessions whose encryption the server did not show to this login; not in total.'),
-    byTransport: z.object({ tls: count, gss: count, 'unix-socket': count, loopback: count, plaintext: count }),
+    byTransport,
     byTlsVersion: z.record(z.string(), count),
+    byHop: z
+      .object({ client: byTransport, server: byTransport })
+      .optional()
+      .describe('Of a pooler only: its clients, and its own connections to servers, by transport.'),
   })
   .describe("Client and replication sessions other than the auditor's own.");
 
+const wireAnswer = z
+  .object({
+    answer: z.enum(['accepted', 'refused', 'unknown']),
+    reason: z.string().optional().describe('How the server refused, or why it is not known.'),
+  })
+  .describe('What the server did on the wire.');
+
+const probe = z
+  .object({
+    role: z.string().describe('Whose login was tried in plaintext.'),
+    database: z.string(),
+    plaintext: wireAnswer.extend({
+      authentication: z
+        .enum(PLAINTEXT_AUTHENTICATIONS)
+        .optional()
+        .describe('What the server asked for where it accepted; "none": it let the role in.'),
+    }),
+    offersTls: z.boolean().nullable().describe('Null where it is not known.'),
+    tlsVersions: z.record(z.enum(PROBED_VERSIONS), wireAnswer),
+    directTls: wireAnswer.describe('TLS without an SSLRequest before it.'),
+    keyExchange: z
+      .object({ group: z.string().nullable(), postQuantum: z.boolean() })
+      .or(z.object({ reason: z.string() }))
+      .describe(
+        'What the server chose where post-quantum hybrids were offered first; without a group where it does not accept TLSv1.3, with a reason where it is not known.',
+      ),
+    connections: count.describe('How many connections the probe took.'),
+  })
+  .describe('What the wire probe found out.');
+
 const target = z.object({
   name: z.string(),
+  kind: z.enum(TARGET_KINDS).optional().describe('Absent means postgresql.'),
   host: z.string().nullable().describe('Null while the credentials that name it could not be read.'),
   port: z.int().nullable(),
   labels: z.record(z.string(), z.string()),
@@ -73,6 +112,10 @@ const target = z.object({
   link: link.nullable().describe('Null when the target was not reached.'),
   server: z.object({ version: z.string(), inRecovery: z.boolean() }).nullable(),
   sessions: sessions.nullable().describe('Null when nothing could be seen: not the same as zero sessions.'),
+  probe: probe
+    .or(z.object({ reason: z.string().describe('Why there was no probe.') }))
+    .nullable()
+    .describe('Null where the target does not ask for the wire probe.'),
   checks: z.array(
     z.object({
       id: z.string(),

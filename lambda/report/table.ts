@@ -12,6 +12,7 @@ import { label, lifeLines } from './life.ts';
 import { compareFindings } from './order.ts';
 import type { Report, ReportTarget } from './schema.ts';
 import { asNotice, loud, muteLines, resolvedLines, stillOpen } from './table-lists.ts';
+import { connectionLines, unseenLines } from './target-facts.ts';
 import {
   countsText,
   displayTime,
@@ -87,6 +88,8 @@ export function renderTable(report: Report, options: { readonly columns: number;
     resolvedLines(report, width),
     muteLines(report, width),
     ...(note === undefined ? [] : [wrap(note, width)]),
+    listed('NOT SEEN, so nobody knows:', unseenLines(report), width, paint),
+    listed("The auditor's own connections:", connectionLines(report), width, paint),
     lastLines(report, width, paint),
   ];
   return `${blocks
@@ -252,6 +255,11 @@ function renderGroup(group: NoticeGroup<Notice>, width: number, paint: Paint): s
       wrap(line, width, index === 0 ? '  Fix: ' : '       ', '       '),
     ),
   ];
+}
+
+function listed(heading: string, lines: readonly string[], width: number, paint: Paint): string[] {
+  if (lines.length === 0) return [];
+  return [paint(heading, 'heading'), ...lines.flatMap((line) => wrap(line, width, '  - ', '    '))];
 }
 
 function lastLines(report: Report, width: number, paint: Paint): string[] {

@@ -44,9 +44,12 @@ export function displayTime(iso: string): string {
   return iso.replace(TIMESTAMP, '$1 $2 UTC');
 }
 
+/** The scheme alone, as in "one postgres:// URL": with nothing behind it nobody makes a link of it. */
+const BARE_SCHEME = /\b(postgres(?:ql)?)\[:\]\/\/(?=[\s,;)"']|$)/g;
+
 /** Our own sentence made safe, with links to the documentation it may name left whole. */
 export function displayProse(text: string, maxLength = SENTENCE_LENGTH): string {
-  return displayText(text, maxLength).replaceAll(OWN_LINK, 'https://');
+  return displayText(text, maxLength).replaceAll(OWN_LINK, 'https://').replaceAll(BARE_SCHEME, '$1://');
 }
 
 /** `1 finding`, `2 findings`. */

@@ -9,6 +9,7 @@ import { type Report, reportSchema } from '../../lambda/report/schema.ts';
 import { type AwsEndpoint, startAwsEndpoint } from '../support/aws.ts';
 import { rdsSecret } from '../support/collector.ts';
 import { blackHole } from '../support/faulty-servers.ts';
+import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openSession } from '../support/sessions.ts';
 import { type CommandOptions, command, type Outcome } from './command.ts';
@@ -18,7 +19,7 @@ let aws: AwsEndpoint;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-config-'));
-  server = await startPostgres();
+  server = await startPostgres(healthyServer({ hba: LOOPBACK_PLAINTEXT_HBA }));
   aws = await startAwsEndpoint({
     secrets: { 'prod/orders': rdsSecret(server), 'prod/billing': rdsSecret(server), 'shared/ca': server.ca ?? '' },
   });

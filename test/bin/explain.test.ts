@@ -20,12 +20,33 @@ describe('an explanation', () => {
         The auditor's login cannot see every session
         Why: To a role without pg_read_all_stats, pg_stat_ssl shows only its own session: plaintext
              sessions of others count as none. Such a target is never called clean.
-        Fix: As a superuser or provider admin: GRANT pg_monitor TO <role>; (pg_read_all_stats is enough
+        Fix: As a superuser, or the provider's administrator (rds_superuser, neon_superuser,
+             cloudsqlsuperuser, azure_pg_admin): GRANT pg_monitor TO <role>; (pg_read_all_stats is enough
              for sessions).
         See: https://www.postgresql.org/docs/current/predefined-roles.html
              https://www.postgresql.org/docs/current/monitoring-stats.html
       "
     `);
+  });
+
+  test('tells what each platform needs under its name, and what holds everywhere before', async () => {
+    const { stdout } = await command(['explain', 'plaintext-session'], { env: { COLUMNS: '100' } });
+    const headings = stdout.split('\n').filter((line) => /^( {2}[A-Z][a-z]+:| {4}\S.*:$)/.test(line));
+    expect(headings.map((line) => line.replace(/: .*/, ':'))).toEqual([
+      '  Why:',
+      '  Fix:',
+      '    Self-managed:',
+      '    Amazon RDS and Aurora:',
+      '    Neon:',
+      '    Cloud SQL:',
+      '    Azure Database for PostgreSQL:',
+      '    PgBouncer:',
+      '  See:',
+    ]);
+    expect(stdout).toMatch(/^ {7}hostssl all all all scram-sha-256$/m);
+    expect(stdout).toMatch(/^ {7}gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY$/m);
+    const own = stdout.slice(stdout.indexOf('Self-managed:'), stdout.indexOf('Amazon RDS and Aurora:'));
+    expect(own).not.toMatch(/aws |gcloud|az /);
   });
 
   test('is what the catalogue says of it, for every check', async () => {
@@ -41,8 +62,11 @@ describe('an explanation', () => {
   });
 
   test('in JSON is a catalogue of that check alone', async () => {
-    const { exitCode, stdout } = await command(['explain', 'plaintext-session', '--format', 'json']);
-    const wanted = CHECKS.filter(({ id }) => id === 'plaintext-session').map(({ evaluate: _, ...entry }) => entry);
+    const { exitCode, stdout } = await command(['explain', 'blind-role', '--format', 'json']);
+    const wanted = CHECKS.filter(({ id }) => id === 'blind-role').map(({ evaluate: _, remedy, ...entry }) => ({
+      ...entry,
+      remedy: { everywhere: remedy },
+    }));
     expect(exitCode).toBe(0);
     expect(wanted).toHaveLength(1);
     expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, checks: wanted });

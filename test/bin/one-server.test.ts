@@ -10,7 +10,8 @@ import { type Report, reportSchema } from '../../lambda/report/schema.ts';
 import { startAwsEndpoint } from '../support/aws.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { closedPort } from '../support/faulty-servers.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openSession } from '../support/sessions.ts';
 import { type CommandOptions, command, type Outcome } from './command.ts';
 
@@ -22,9 +23,9 @@ let ca: string;
 let strangerCa: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-url-'));
-  server = await startPostgres({
-    roles: [{ name: 'tls_auditor', grants: ['pg_monitor'] }, { name: 'app' }, { name: 'blind' }],
-  });
+  server = await startPostgres(
+    healthyServer({ hba: LOOPBACK_PLAINTEXT_HBA, roles: [AUDITOR, { name: 'app' }, { name: 'blind' }] }),
+  );
   ca = join(folder, 'ca.pem');
   strangerCa = join(folder, 'stranger.pem');
   await writeFile(ca, server.ca ?? '');
@@ -99,7 +100,7 @@ describe('the exit code', () => {
   test('is 2 when the CA file does not exist: nothing is trusted in its place', async () => {
     const { exitCode, report } = await auditToJson(['--url', url(), '--ca', 'missing.pem']);
     expect(exitCode).toBe(2);
-    expect(report.targets[0]?.error?.message).toBe('The file missing.pem cannot be read (ENOENT)');
+    expect(report.targets[0]?.error?.message).toBe('The CA bundle in file missing.pem cannot be read (ENOENT)');
   });
 
   test('is 2 when the role may not see the sessions of others, even if nothing above the threshold was found', async () => {
@@ -234,5 +235,24 @@ describe('the output', () => {
     const { exitCode } = await auditWith(['--url', url(), '--ca', ca], aws.environment());
     expect(exitCode).toBe(0);
     expect(aws.requests).toEqual([]);
+  });
+});
+
+describe('--probe', () => {
+  test('puts what the server accepts on the wire into the report', async () => {
+    const { report } = await auditToJson(['--url', url(), '--ca', ca, '--probe']);
+    const [target] = report.targets;
+    expect(target?.probe).toMatchObject({
+      role: 'tls_auditor',
+      plaintext: { answer: 'accepted', authentication: 'sasl' },
+      tlsVersions: { 'TLSv1.3': { answer: 'accepted' } },
+    });
+    expect(report.findings.map(({ check }) => check)).toContain('plaintext-accepted');
+  });
+
+  test('is off without it', async () => {
+    const { report } = await auditToJson(['--url', url(), '--ca', ca]);
+    expect(report.targets[0]?.probe).toBeNull();
+    expect(report.findings.map(({ check }) => check)).not.toContain('plaintext-accepted');
   });
 });

@@ -50,6 +50,7 @@ describe('help', () => {
       Examples:
         read -rs PGPASSWORD && export PGPASSWORD
         pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem
+        pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem
         pg-tls-auditor audit --config auditor.config.json --target orders
         pg-tls-auditor audit --format json --fail-on high > report.json
         pg-tls-auditor checks
@@ -107,7 +108,12 @@ describe('the catalogue', () => {
     const document = JSON.parse(stdout) as { schemaVersion: number; checks: object[] };
     expect(exitCode).toBe(0);
     expect(document.schemaVersion).toBe(1);
-    expect(document.checks).toEqual(CHECKS.map(({ evaluate: _, ...entry }) => entry));
+    expect(document.checks).toEqual(
+      CHECKS.map(({ evaluate: _, remedy, ...entry }) => ({
+        ...entry,
+        remedy: typeof remedy === 'string' ? { everywhere: remedy } : remedy,
+      })),
+    );
   });
 
   test.each([40, 80])('is text that fits into %i columns, but for what is to be copied', async (columns) => {
@@ -165,9 +171,9 @@ describe('a command that is wrong', () => {
     ],
     [
       'options of --url without it',
-      ['audit', '--ca', 'ca.pem', '--timeout', '5'],
+      ['audit', '--ca', 'ca.pem', '--timeout', '5', '--probe'],
       [
-        'error: --ca, --timeout can only be used with --url: in a configuration file each target has settings of its own for that',
+        'error: --ca, --timeout, --probe can only be used with --url: in a configuration file each target has settings of its own for that',
       ],
     ],
     [
@@ -195,7 +201,7 @@ describe('a command that is wrong', () => {
       ['audit', '--url', 'postgres://u@h', '--timeout', '900', '--tls-server-name', 'a/b'],
       [
         'error: --tls-server-name must be a host name or an IP address, without a port, got "a/b"',
-        '--timeout must be at most 600, got 900',
+        '--timeout must be a whole number from 1 to 600, got 900',
       ],
     ],
     [
@@ -233,7 +239,7 @@ describe('a configuration that is wrong', () => {
     expect(await complaint(['audit', '--config', 'wrong.json'])).toMatchInlineSnapshot(`
       "error: wrong.json has 4 problems:
         targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit, got "a b"
-        targets[1].port: must be at least 1, got 0
+        targets[1].port: must be a whole number from 1 to 65535, got 0
         polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, deployment, targets
         targets[1]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
       "

@@ -12,6 +12,7 @@ import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { Outbound, OutboundLink } from '../../lambda/model/posture.ts';
 import type { AuroraCluster, Link, Route, Session } from '../../lambda/model/snapshot.ts';
 import { knownValue } from '../support/known-value.ts';
+import { shownRemedy } from '../support/remedies.ts';
 import * as make from '../support/snapshots.ts';
 
 describe('tls-terminated-upstream', () => {
@@ -111,7 +112,7 @@ describe('insecure-outbound-link', () => {
 
   test('says for each kind what mends it, with names as SQL wants them', () => {
     const remedies = (outcome: Outcome) =>
-      outcome.status === 'fail' ? outcome.problems.map(({ remedy }) => remedy) : [];
+      outcome.status === 'fail' ? outcome.problems.map((problem) => shownRemedy(problem)) : [];
     const links = [
       link({ kind: 'subscription', name: 'From "Shop"' }),
       link({ sslmode: 'require' }),
@@ -139,6 +140,12 @@ describe('insecure-outbound-link', () => {
     ],
     ['the primary', [], [{ kind: 'primary', count: 1 }], /GRANT pg_monitor TO tls_auditor;/],
     ['what a service file says', [link({ serviceFile: true })], [], /service file .*foreign-server shop/],
+    [
+      'what the server did not answer',
+      [],
+      [{ kind: 'subscription', count: 2, refusal: 'could not open file "pg_hba.conf"' }],
+      /^(?!.*GRANT)the server did not tell how its subscriptions connect: could not open file/,
+    ],
   ])('does not know %s that it may not read, and finds what is beside it', (_what, links, unreadable, reason) => {
     expect(judge(links, unreadable)).toEqual({ status: 'unknown', reason: expect.stringMatching(reason) });
     expect(judge([...links, link({ name: 'bad', sslmode: 'disable' })], unreadable)).toMatchObject({

@@ -93,7 +93,7 @@ describe('blind-role', () => {
         {
           severity: 'high',
           role: 'tls_auditor',
-          remedy: 'As a superuser or provider admin: GRANT pg_monitor TO tls_auditor;',
+          remedy: expect.stringMatching(/^As a superuser, .*rds_superuser.*: GRANT pg_monitor TO tls_auditor;$/),
         },
       ],
     });

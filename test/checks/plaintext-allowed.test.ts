@@ -3,9 +3,11 @@
 import { describe, expect, test } from 'vitest';
 import { hbaLine, tlsOnlyLine } from '../../lambda/checks/hba/hba-line.ts';
 import { judgePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
+import { REFUSE_PLAINTEXT } from '../../lambda/checks/shared/remedy-commands.ts';
 import type { Problem } from '../../lambda/model/finding.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
+import { shownRemedy } from '../support/remedies.ts';
 
 const FILE = '/etc/postgresql/18/main/pg_hba.conf';
 
@@ -78,7 +80,10 @@ describe('the outcome', () => {
           at: `line 12 of ${FILE}`,
           letsIn: ['database shop, role app, from 10.0.0.1'],
         },
-        remedy: `Replace line 12 of ${FILE} by:\nhostssl all all 10.0.0.0/8 scram-sha-256\nThen SELECT pg_reload_conf();`,
+        remedy: {
+          ...REFUSE_PLAINTEXT,
+          selfManaged: `Replace line 12 of ${FILE} by:\nhostssl all all 10.0.0.0/8 scram-sha-256\nThen SELECT pg_reload_conf();`,
+        },
       },
     ]);
   });
@@ -129,20 +134,20 @@ describe('the outcome', () => {
 describe('the remedy', () => {
   test('names the lines that the same connections meet next', () => {
     const next = rule({ lineNumber: 20, method: 'md5' });
-    expect(problems([rule(), next])[0]?.remedy).toContain(
+    expect(shownRemedy(problems([rule(), next])[0])).toContain(
       `meet line 20 of ${FILE}; replace it by:\nhostssl all all 10.0.0.0/8 md5`,
     );
   });
 
   test('counts those that are too many to name', () => {
     const many = Array.from({ length: 14 }, (_, i) => rule({ lineNumber: 20 + i }));
-    const remedy = problems(many)[0]?.remedy ?? '';
+    const remedy = shownRemedy(problems(many)[0]);
     expect(remedy.match(/^hostssl /gm)).toHaveLength(11);
     expect(remedy).toContain('And so for 3 further lines.');
   });
 
   test('has TLS switched on first where it is off', () => {
-    expect(problems([rule()], { tlsOn: false })[0]?.remedy).toMatch(/^First set ssl = on/);
+    expect(shownRemedy(problems([rule()], { tlsOn: false })[0])).toMatch(/^First set ssl = on/);
   });
 });
 

@@ -14,6 +14,7 @@ import { known, unknown } from '../../lambda/model/observed.ts';
 import { CIPHER_PROFILES, type Policy } from '../../lambda/model/policy.ts';
 import type { SettingName } from '../../lambda/model/posture.ts';
 import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
+import { shownRemedy } from '../support/remedies.ts';
 import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS } from '../support/snapshots.ts';
 
 /** A healthy target with some settings changed, or gone. */
@@ -95,7 +96,7 @@ describe('tls-disabled', () => {
     const snapshot = failedSnapshot({ cause: 'tls-not-offered', phase: 'tls' });
     expect(run(tlsDisabled, snapshot)).toMatchObject({
       status: 'not-applicable',
-      reason: expect.stringMatching(/target-not-audited/),
+      reason: expect.stringMatching(/said itself that it has no TLS: target-not-audited .* tls-not-offered/),
     });
   });
 
@@ -116,7 +117,7 @@ describe('deprecated-tls-allowed', () => {
       minTlsVersion,
     });
     expect(found).toMatchObject({ severity: 'medium', evidence: { ssl_min_protocol_version: deployed } });
-    expect(found.remedy).toContain(`ALTER SYSTEM SET ssl_min_protocol_version = '${minTlsVersion}';`);
+    expect(shownRemedy(found)).toContain(`ALTER SYSTEM SET ssl_min_protocol_version = '${minTlsVersion}';`);
   });
 
   test.each([
@@ -146,8 +147,8 @@ describe('deprecated-tls-allowed', () => {
       expect(found.evidence).toMatchObject({
         ssl_min_protocol_version: expect.stringContaining('PostgreSQL 10 and 11 have no such setting'),
       });
-      expect(found.remedy).toContain('Upgrade');
-      expect(found.remedy).not.toContain('ALTER SYSTEM');
+      expect(shownRemedy(found)).toContain('Upgrade');
+      expect(shownRemedy(found)).not.toContain('ALTER SYSTEM');
     }
   });
 
@@ -179,7 +180,8 @@ describe('weak-ciphers-allowed', () => {
   const withCiphers = (list: string) => withSettings({ ssl_ciphers: list });
 
   test("finds what PostgreSQL's default admits, by reason and with few examples", () => {
-    const { severity, evidence, remedy } = problem(weakCiphersAllowed, withCiphers('HIGH:MEDIUM:+3DES:!aNULL'));
+    const found = problem(weakCiphersAllowed, withCiphers('HIGH:MEDIUM:+3DES:!aNULL'));
+    const { severity, evidence } = found;
     expect(severity).toBe('low');
     expect(evidence.ssl_ciphers).toBe('HIGH:MEDIUM:+3DES:!aNULL');
     const admits = evidence.admits as readonly string[];
@@ -192,7 +194,9 @@ describe('weak-ciphers-allowed', () => {
     ]);
     expect(admits.flatMap((line) => line.match(/[A-Z0-9]+(-[A-Z0-9]+)+/g) ?? []).length).toBeLessThanOrEqual(8);
     expect(evidence.note).toContain('leaves out what it is built without');
-    expect(remedy).toContain("ALTER SYSTEM SET ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20';");
+    expect(shownRemedy(found)).toContain(
+      "ALTER SYSTEM SET ssl_ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20';",
+    );
   });
 
   test.each([
@@ -220,7 +224,7 @@ describe('weak-ciphers-allowed', () => {
   });
 
   test.each(CIPHER_PROFILES)('passes what %s tells to set', (profile) => {
-    const { remedy = '' } = problem(weakCiphersAllowed, withCiphers('ALL'), { cipherProfile: profile });
+    const remedy = shownRemedy(problem(weakCiphersAllowed, withCiphers('ALL'), { cipherProfile: profile }));
     const { sslCiphers } = cipherProfile(profile);
     const mended =
       sslCiphers === undefined
@@ -309,7 +313,7 @@ describe('weak-password-authentication', () => {
   test.each(['md5', 'on'])('finds password_encryption = %s', (value) => {
     const found = problem(weakPasswordAuthentication, withSettings({ password_encryption: value }));
     expect(found).toMatchObject({ severity: 'medium', evidence: { password_encryption: value } });
-    expect(found.remedy).toContain("ALTER SYSTEM SET password_encryption = 'scram-sha-256';");
+    expect(shownRemedy(found)).toContain("ALTER SYSTEM SET password_encryption = 'scram-sha-256';");
   });
 
   test.each([
@@ -320,8 +324,8 @@ describe('weak-password-authentication', () => {
     ['md5', 'hostssl', 'medium', 'accepts MD5 passwords from the network'],
     ['password', 'host', 'medium', 'asks for passwords in clear from the network, encrypted or not'],
     ['password', 'hostnossl', 'medium', 'asks for passwords in clear from the network, encrypted or not'],
-    ['password', 'hostssl', 'low', 'asks for passwords in clear, over encrypted connections only'],
-    ['password', 'hostgssenc', 'low', 'asks for passwords in clear, over encrypted connections only'],
+    ['password', 'hostssl', 'medium', 'asks for passwords in clear, over encrypted connections only'],
+    ['password', 'hostgssenc', 'medium', 'asks for passwords in clear, over encrypted connections only'],
     ['ident', 'host', 'high', "believes clients' machines on the network who connects"],
   ] as const)('finds %s in %s: %s', (method, type, severity, does) => {
     const [found] = judge([{ type, method }]);
@@ -330,7 +334,7 @@ describe('weak-password-authentication', () => {
       title: `pg_hba.conf ${does}`,
       evidence: { rule: `${type} all all all ${method}`, at: 'line 1 of /etc/postgresql/pg_hba.conf' },
     });
-    expect(found?.remedy).toContain(`${type} all all all scram-sha-256\nThen SELECT pg_reload_conf();`);
+    expect(shownRemedy(found)).toContain(`${type} all all all scram-sha-256\nThen SELECT pg_reload_conf();`);
   });
 
   test.each([
@@ -368,7 +372,9 @@ describe('weak-password-authentication', () => {
 
   test('says that clear passwords travel encrypted where a rule before refuses the rest', () => {
     const refuse = { type: 'hostnossl', method: 'reject' } as const;
-    expect(judge([refuse, { type: 'host', method: 'password' }])).toMatchObject([{ severity: 'low' }]);
+    expect(judge([refuse, { type: 'host', method: 'password' }])).toMatchObject([
+      { severity: 'medium', title: expect.stringContaining('over encrypted connections only') },
+    ]);
   });
 
   test('leaves rules for TLS alone while TLS is off', () => {
@@ -380,7 +386,7 @@ describe('weak-password-authentication', () => {
   test('asks for the certificate of the role itself where any would do', () => {
     const [found] = judge([{ method: 'trust', options: ['clientcert=verify-ca'] }]);
     expect(found?.severity).toBe('high');
-    expect(found?.remedy).toContain('hostssl all all all scram-sha-256 clientcert=verify-full');
+    expect(shownRemedy(found)).toContain('hostssl all all all scram-sha-256 clientcert=verify-full');
   });
 
   test('says so where it is not certain, and less where only the server itself can be meant', () => {
@@ -420,10 +426,44 @@ describe('weak-password-authentication', () => {
     });
   });
 
-  test('tells on RDS where the answer is that its rules do not give', () => {
-    expect(run(weakPasswordAuthentication, healthySnapshot([], ON_RDS))).toMatchObject({
-      status: 'unknown',
-      reason: expect.stringContaining('rds.accepted_password_auth_method'),
+  describe('on RDS, whose rules nobody may read', () => {
+    const accepting = (value: string | undefined, overrides: Partial<Snapshot> = ON_RDS, seesAll = true) =>
+      run(weakPasswordAuthentication, withSettings({ 'rds.accepted_password_auth_method': value }, overrides, seesAll));
+
+    test('passes where SCRAM alone is accepted', () => {
+      expect(accepting('scram')).toEqual({ status: 'pass' });
+    });
+
+    test('finds MD5 accepted beside it, and says what to set', () => {
+      const outcome = accepting('md5+scram');
+      expect(outcome).toMatchObject({
+        status: 'fail',
+        problems: [{ severity: 'medium', evidence: { 'rds.accepted_password_auth_method': 'md5+scram' } }],
+      });
+      expect(outcome).not.toHaveProperty('incomplete');
+      const [found] = outcome.status === 'fail' ? outcome.problems : [];
+      expect(shownRemedy(found)).toContain(
+        'ParameterName=rds.accepted_password_auth_method,ParameterValue=scram,ApplyMethod=immediate',
+      );
+    });
+
+    test('is unknown for a value that is not known here, and where the setting is not shown', () => {
+      expect(accepting('scram+pam')).toMatchObject({ status: 'unknown', reason: expect.stringContaining('scram+pam') });
+      expect(accepting(undefined)).toMatchObject({
+        status: 'unknown',
+        reason: expect.stringContaining('the server shows no setting rds.accepted_password_auth_method'),
+      });
+      expect(accepting(undefined, ON_RDS, false)).toMatchObject({
+        status: 'unknown',
+        reason: expect.stringContaining('GRANT pg_read_all_settings TO tls_auditor;'),
+      });
+    });
+
+    test('believes the setting of no server that has not proven to be RDS', () => {
+      expect(accepting('scram', { hba: ON_RDS.hba })).toEqual({
+        status: 'unknown',
+        reason: 'the login may not read pg_hba.conf',
+      });
     });
   });
 
@@ -443,7 +483,7 @@ describe('plaintext-allowed', () => {
 
   test('says to switch TLS on first where it is off', () => {
     const found = problem(plaintextAllowed, withSettings({ ssl: 'off' }, withRules([{ type: 'host' }])));
-    expect(found.remedy).toContain('First set ssl = on');
+    expect(shownRemedy(found)).toContain('First set ssl = on');
   });
 
   test('judges loopback by the policy', () => {
@@ -459,8 +499,8 @@ describe('plaintext-allowed', () => {
   test.each(['0', 'off'])('finds rds.force_ssl = %s on RDS, and the commands', (value) => {
     const found = problem(plaintextAllowed, withSettings({ 'rds.force_ssl': value }, ON_RDS));
     expect(found).toMatchObject({ severity: 'medium', evidence: { 'rds.force_ssl': value } });
-    expect(found.remedy).toContain('aws rds modify-db-parameter-group');
-    expect(found.remedy).toContain('aws rds modify-db-cluster-parameter-group');
+    expect(shownRemedy(found)).toContain('aws rds modify-db-parameter-group');
+    expect(shownRemedy(found)).toContain('aws rds modify-db-cluster-parameter-group');
   });
 
   test('takes nobody at the word of a setting that anyone can make up', () => {

@@ -344,7 +344,12 @@ describe('failures', () => {
 
   test.each<[string, Readonly<Record<string, string>>, RegExp, RegExp]>([
     ['credentials', { AWS_REGION: 'eu-west-1' }, /No AWS credentials/, /aws sso login/],
-    ['a region', { AWS_ACCESS_KEY_ID: 'AKIALAB', AWS_SECRET_ACCESS_KEY: 'x' }, /no AWS region/, /set AWS_REGION/],
+    [
+      'a region',
+      { AWS_ACCESS_KEY_ID: 'AKIALAB', AWS_SECRET_ACCESS_KEY: 'x' },
+      /^There is no AWS region to read the secret prod\/db-0 in$/,
+      /set AWS_REGION/,
+    ],
   ])('without %s in the environment, that is what is said', async (_what, variables, message, remedy) => {
     await using aws = await startAwsEndpoint({});
     useEnvironment({ ...variables, AWS_ENDPOINT_URL: aws.url });

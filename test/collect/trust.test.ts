@@ -237,6 +237,38 @@ describe('a client certificate', () => {
   });
 });
 
+describe('a file that is not there', () => {
+  test('is an unusable bundle with its path: no secret is missing', async () => {
+    const store = storeOf({});
+    const { failure } = await failureOf(() => store.trustFor([{ file: '/nope/ca.pem' }], undefined));
+    expect(failure).toEqual({
+      cause: 'ca-bundle-unusable',
+      phase: 'secrets',
+      message: 'The CA bundle in file /nope/ca.pem cannot be read (ENOENT)',
+      remedy: expect.stringContaining('path'),
+    });
+  });
+
+  test('is an unusable client certificate, or its key', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'trust-'));
+    const certificateFile = join(folder.path, 'client.pem');
+    await writeFile(certificateFile, client.chainPem);
+    const store = storeOf({ ca: root.certificatePem });
+    const { failure } = await failureOf(() =>
+      store.trustFor([{ secret: 'ca' }], { certificateFile, keyFile: '/nope/client.key' }),
+    );
+    expect(failure).toMatchObject({
+      cause: 'client-certificate-unusable',
+      message: 'The key of the client certificate in file /nope/client.key cannot be read (ENOENT)',
+    });
+  });
+
+  test('of a secret stays a matter of secrets', async () => {
+    const { failure } = await failureOf(() => storeOf({}).trustFor([{ secret: 'ca' }], undefined));
+    expect(failure.cause).toBe('secret-not-found');
+  });
+});
+
 describe('sharing', () => {
   test('a context is built once for all who ask for the same, at once or later', async () => {
     const store = storeOf({ ca: root.certificatePem, mtls: client.chainPem + client.keyPem });

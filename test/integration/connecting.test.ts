@@ -97,6 +97,17 @@ describeEachMajor((major) => {
       expect(link).toMatchObject({ authentication: 'none', channelBinding: false, authorized: true });
     });
 
+    test.each(['tls_auditor', 'by_old_md5', 'by_password'])(
+      'credentials without a password are called that where %s needs one',
+      async (role) => {
+        // Whoever runs the command line may have one for other servers.
+        vi.stubEnv('PGPASSWORD', PASSWORD);
+        const { failure } = await connect({}, { db: rdsSecret(server, role, { password: undefined }) });
+        expect(failure).toMatchObject({ cause: 'password-rejected', phase: 'login' });
+        expect(failure?.message).toMatch(new RegExp(`asks for a password of ${role}, and the secret db holds none$`));
+      },
+    );
+
     test.each([
       ['none', undefined],
       ['one of another role', () => root.issue({ clientAuth: true, commonName: 'app' })],

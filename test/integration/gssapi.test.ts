@@ -9,7 +9,7 @@ import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 import { audit, rdsSecret } from '../support/collector.ts';
 import { Kerberos, reasonNoKerberos } from '../support/kerberos.ts';
 import { knownValue } from '../support/known-value.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { POLICY } from '../support/snapshots.ts';
 
 const reason = reasonNoKerberos();
@@ -37,15 +37,13 @@ describe.skipIf(reason !== undefined)(`GSSAPI${reason === undefined ? '' : ` (${
         `host all all ::1/128 ${gss}`,
       ],
       roles: [
-        { name: 'tls_auditor', grants: ['pg_monitor'] },
+        AUDITOR,
         { name: 'app' },
         { name: 'boss', attributes: 'SUPERUSER' },
         { name: 'standby', attributes: 'REPLICATION' },
       ],
       databases: ['orders'],
     });
-    const grant = 'GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor';
-    await server.adminQuery(grant, undefined, 'orders');
   });
 
   afterAll(async () => {

@@ -10,7 +10,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cidr } from '../../lambda/checks/hba/address-block.ts';
 import { type Acceptance, acceptance, type Origin } from '../../lambda/checks/hba/hba-match.ts';
 import type { Destination } from '../../lambda/checks/hba/hba-names.ts';
-import { type HbaRows, hbaGrant, hbaQueries, MAY_READ_HBA, readHba } from '../../lambda/collect/hba-queries.ts';
+import { catalogueQuestion } from '../../lambda/collect/catalogue-query.ts';
+import { hbaFacts, hbaGrant, hbaQuestion, MAY_READ_HBA } from '../../lambda/collect/hba-queries.ts';
+import type { Question, Row } from '../../lambda/collect/question.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { describeEachMajor } from '../support/each-major.ts';
 import { loopbackAddresses } from '../support/free-port.ts';
@@ -73,15 +75,17 @@ describeEachMajor((major) => {
     return client;
   }
 
-  async function readFacts(client: pg.Client = admin): Promise<HbaFacts> {
-    const text = ['SET search_path = pg_catalog', ...hbaQueries(major)].join(';\n');
+  async function ask<T>(client: pg.Client, { selects, read }: Question<T>): Promise<T> {
+    const text = ['SET search_path = pg_catalog', ...selects(major)].join(';\n');
     const results = (await client.query({ text, rowMode: 'array' })) as unknown as readonly {
-      readonly rows: HbaRows[number];
+      readonly rows: readonly Row[];
     }[];
-    return readHba(
-      major,
-      results.slice(1).map(({ rows }) => rows),
-    );
+    return read(results.slice(1).map(({ rows }) => rows));
+  }
+
+  async function readFacts(client: pg.Client = admin): Promise<HbaFacts> {
+    const catalogue = await ask(client, catalogueQuestion);
+    return hbaFacts(await ask(client, hbaQuestion(catalogue)), { major, catalogue });
   }
 
   async function factsOf(...lines: readonly string[]): Promise<HbaFacts> {

@@ -197,6 +197,20 @@ describe('a certificate of nobody we trust', () => {
     expect(message).toContain('CN=Other Root, which is not in the CA bundle');
   });
 
+  test('without an upper intermediate: what it lacks is named with the certificate that lacks it', async () => {
+    const upper = await createAuthority({ name: 'Upper Intermediate', parent: authority });
+    const lower = await createAuthority({ name: 'Lower Intermediate', parent: upper });
+    const issued = await lower.issue();
+    const certificate = { ...issued, chainPem: issued.certificatePem + lower.certificatePem };
+    const { snapshot, message } = await refused({ certificate });
+    expect(snapshot.failure).toMatchObject({ cause: 'certificate-untrusted' });
+    expect(message).toContain(
+      'The intermediate certificate CN=Lower Intermediate that 127.0.0.1 presents is signed by CN=Upper Intermediate, which is not in the CA bundle',
+    );
+    expect(message).not.toContain('CN=localhost of 127.0.0.1 is signed by');
+    expect(snapshot.failure?.remedy).toContain('intermediates');
+  });
+
   test('of an authority whose own issuer the bundle lacks: an intermediate alone vouches for nothing', async () => {
     const intermediate = await createAuthority({
       name: 'Half Way',
@@ -205,7 +219,9 @@ describe('a certificate of nobody we trust', () => {
     const issued = await intermediate.issue();
     const certificate = { ...issued, chainPem: issued.certificatePem };
     const { message } = await refused({ certificate, ca: intermediate.certificatePem });
-    expect(message).toContain('CN=Far Root, which is not in the CA bundle, which holds CN=Half Way');
+    expect(message).toContain(
+      'The certificate CN=Half Way in the CA bundle is signed by CN=Far Root, which is not in the CA bundle, which holds CN=Half Way',
+    );
   });
 
   test('of a private authority, where the system’s roots are trusted', async () => {

@@ -1,8 +1,11 @@
 // How a server connects to others, read from real subscriptions, foreign servers and standbys; passwords stay there.
 
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insecureOutboundLink } from '../../lambda/checks/insecure-outbound-link.ts';
+import { plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
 import type { Outbound, OutboundLink } from '../../lambda/model/posture.ts';
 import { audit, rdsSecret } from '../support/collector.ts';
 import { describeEachMajor } from '../support/each-major.ts';
@@ -167,6 +170,25 @@ describeEachMajor((major) => {
     ];
     expect(outbound.links.toSorted((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1))).toEqual(expected);
     expect(rows).not.toContain(CANARY);
+  });
+
+  test('that pg_hba.conf cannot be opened is told as that, and not as a privilege that lacks', async () => {
+    await using server = await startPostgres({ major });
+    await server.adminQuery(`
+      CREATE EXTENSION postgres_fdw;
+      CREATE SERVER plain FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'db.example.com');
+      GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO tls_auditor`);
+    const file = join(server.dataFolder, 'pg_hba.conf');
+    await rename(file, `${file}.away`);
+    const { snapshot } = await audit({}, { db: rdsSecret(server), ca: server.ca ?? '' });
+    expect(snapshot.failure).toBeUndefined();
+    for (const check of [insecureOutboundLink, plaintextAllowed]) {
+      const outcome = check.evaluate(snapshot, POLICY);
+      expect(outcome, check.id).toMatchObject({ status: 'unknown', reason: expect.stringContaining('could not open') });
+      expect(JSON.stringify(outcome), check.id).not.toContain('GRANT');
+    }
+    await rename(`${file}.away`, file);
+    expect((await outboundOf(server)).outbound.links).toHaveLength(1);
   });
 
   test('a subscription that replicates in plaintext is found once the login may read it, and not when it is mended', async () => {

@@ -14,6 +14,7 @@ import type { Policy } from '../../lambda/model/policy.ts';
 import { audit, rdsSecret } from '../support/collector.ts';
 import { describeEachMajor } from '../support/each-major.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { shownRemedy } from '../support/remedies.ts';
 import { POLICY } from '../support/snapshots.ts';
 
 const STRICT = ['local all all trust', 'hostssl all all all scram-sha-256'];
@@ -111,7 +112,7 @@ describeEachMajor((major) => {
       for (const check of [weakPasswordAuthentication, plaintextAllowed]) {
         const found = await outcome(check);
         expect(found).toMatchObject({ status: 'fail', problems: [{ severity: 'critical' }] });
-        const remedy = found.status === 'fail' ? (found.problems[0]?.remedy ?? '') : '';
+        const remedy = found.status === 'fail' ? shownRemedy(found.problems[0]) : '';
         const line = /^host.*$/m.exec(remedy)?.[0] ?? 'no line';
         await server.setHba([...STRICT, line]);
         expect(await outcome(check)).toEqual({ status: 'pass' });

@@ -16,11 +16,18 @@ describe.each(majorsUnderTest())('after login to PostgreSQL %i', (major) => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  test('an audit takes two round trips at most, and as many as its report says', async () => {
+  test.each([
+    ['plain names', 'hostssl all all all scram-sha-256'],
+    ['a regular expression', 'hostssl all /^tls_ all scram-sha-256'],
+  ])('an audit takes two round trips at most, and as many as its report says: rules with %s', async (_what, rule) => {
+    await server.adminQuery('GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor');
+    // Before 16 a name with a slash is a name like any other, and nobody's.
+    await server.writeHba(['local all all trust', rule, 'hostssl all all all scram-sha-256']);
     await using counter = await countRoundTrips(server);
     const secret = rdsSecret(server, undefined, { port: counter.port });
     const { snapshot } = await audit({}, { db: secret, ca: server.ca ?? '' });
     if (!snapshot.link.known) throw new Error(snapshot.link.reason);
+    expect(snapshot.hba.known).toBe(true);
     expect(counter.counts).toEqual([snapshot.link.value.roundTrips]);
     expect(counter.counts[0]).toBeLessThanOrEqual(MOST_ROUND_TRIPS);
   });

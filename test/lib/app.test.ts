@@ -107,6 +107,19 @@ describe('cdk synth', { timeout: 60_000 }, () => {
     `);
   });
 
+  test.each(['audit staging', '1st', 'a_b', 'x'.repeat(129)])(
+    'refuses %j as the name of the stack in one clear line',
+    async (stackName) => {
+      await copyFile(EXAMPLE, join(folder, 'own.json'));
+      const { exitCode, stderr, template } = await synth({ config: 'own.json', stackName });
+      expect(exitCode).toBe(1);
+      expect(template).toBeUndefined();
+      expect(stderr.trim()).toBe(
+        `-c stackName must be 1 to 128 letters, digits and hyphens, starting with a letter, got "${stackName}"`,
+      );
+    },
+  );
+
   test('takes the name of the stack and allowed beginnings of secret names', async () => {
     await copyFile(EXAMPLE, join(folder, 'own.json'));
     const { exitCode, template } = await synth({

@@ -21,7 +21,20 @@ describe('the window without a completed run after which the alarm rings', () =>
     ['rate(4 days)', undefined, [60, 168]],
     // a daily cron may be an hour late
     ['cron(0 6 * * ? *)', undefined, [60, 25]],
-    ['cron(0 */4 ? * * *)', undefined, [60, 25]],
+    // and so may any other: what counts is where two runs are farthest apart
+    ['cron(0 */4 ? * * *)', undefined, [60, 5]],
+    ['cron(0 6,18 * * ? *)', undefined, [60, 13]],
+    ['cron(0 9-17 * * ? *)', undefined, [60, 17]],
+    ['cron(0/45 * * * ? *)', undefined, [60, 2]],
+    ['cron(10,40 8-18/2 * * ? *)', undefined, [60, 15]],
+    // three intervals where that is less
+    ['cron(0/15 * * * ? *)', undefined, [15, 3]],
+    ['cron(* * * * ? *)', undefined, [5, 3]],
+    ['cron(5,35 * ? * * *)', undefined, [30, 3]],
+    // a day where the fields are not understood
+    ['cron(0 H * * ? *)', undefined, [60, 25]],
+    ['cron(0 24 * * ? *)', undefined, [60, 25]],
+    ['cron(0/0 6 * * ? *)', undefined, [60, 25]],
     // what the configuration says wins
     ['rate(15 minutes)', 2, [60, 2]],
     ['cron(0 6 ? * MON *)', 168, [60, 168]],
@@ -29,14 +42,18 @@ describe('the window without a completed run after which the alarm rings', () =>
     expect(minutes(schedule, hours)).toEqual(window);
   });
 
-  test.each(['rate(1 minute)', 'rate(7 minutes)', 'rate(25 hours)', 'rate(6 days)', 'cron(0 6 * * ? *)'])(
-    "of %s respects CloudWatch's limits",
-    (schedule) => {
-      const [period, periods] = minutes(schedule);
-      expect(period).toBeLessThanOrEqual(1440);
-      expect(period * periods).toBeLessThanOrEqual(period >= 60 ? 7 * 1440 : 1440);
-    },
-  );
+  test.each([
+    'rate(1 minute)',
+    'rate(7 minutes)',
+    'rate(25 hours)',
+    'rate(6 days)',
+    'cron(0 6 * * ? *)',
+    'cron(0/30 * * * ? *)',
+  ])("of %s respects CloudWatch's limits", (schedule) => {
+    const [period, periods] = minutes(schedule);
+    expect(period).toBeLessThanOrEqual(1440);
+    expect(period * periods).toBeLessThanOrEqual(period >= 60 ? 7 * 1440 : 1440);
+  });
 
   test('has no default when days are left out, and the message says what to give', () => {
     expect(completionWindow('cron(0 6 ? * MON-FRI *)', undefined)).toMatchInlineSnapshot(`

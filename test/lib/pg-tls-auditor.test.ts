@@ -144,7 +144,7 @@ describe('the topic', () => {
         Statement: Match.arrayWith([
           Match.objectLike({
             Effect: 'Allow',
-            Principal: { Service: ['cloudwatch.amazonaws.com', 'events.amazonaws.com'] },
+            Principal: { Service: 'cloudwatch.amazonaws.com' },
             Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
           }),
         ]),
@@ -326,7 +326,7 @@ describe('a configuration', () => {
     ).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: the config of Databases/TlsAuditor has 3 problems:
         schedule: must be an EventBridge Scheduler expression such as rate(15 minutes) or cron(0 6 * * ? *), got "every day"
-        targets[0].hots: is not a setting; allowed here: name, secret, credentials, host, port, database, tlsServerName, ca, clientCertificate, sslNegotiation, timeoutSeconds, labels
+        targets[0].hots: is not a setting; allowed here: name, kind, secret, credentials, host, port, database, tlsServerName, ca, clientCertificate, sslNegotiation, timeoutSeconds, probe, labels
         targets[1]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")]
     `);
   });

@@ -39,7 +39,7 @@ describe('the report', () => {
   test.each([
     ['mozilla-intermediate', 'Mozilla Server Side TLS', '5.7'],
     ['mozilla-modern', 'Mozilla Server Side TLS', '5.7'],
-    ['nist-sp-800-52r2', 'NIST SP 800-52', 'Revision 2 (August 2019), section 3.3.1.1'],
+    ['nist-sp-800-52r2', 'NIST SP 800-52', 'Revision 2 (August 2019), sections 3.3.1.1 and 3.3.1.2'],
   ] as const)(
     'names the guideline behind %s, with its version, and the policy as it was',
     (profile, document, version) => {

@@ -44,6 +44,7 @@ export function healthyTarget(overrides: Partial<ReportTarget> = {}): ReportTarg
       byTransport: { tls: 40, gss: 0, 'unix-socket': 2, loopback: 0, plaintext: 0 },
       byTlsVersion: { 'TLSv1.3': 40 },
     },
+    probe: null,
     checks: [
       { id: 'plaintext-session', status: 'pass' },
       { id: 'deprecated-tls-session', status: 'pass' },

@@ -53,6 +53,17 @@ describe('renderTable', () => {
         Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
              hostssl all all all scram-sha-256
 
+      The auditor's own connections:
+        - orders: TLSv1.3 with TLS_AES_256_GCM_SHA384; verified for orders.db.example.com; certificate
+          until 2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login
+          9.3 ms, queries 6.2 ms in 1 round trip
+        - crm: TLSv1.3 with TLS_AES_256_GCM_SHA384; verified for crm.db.example.com; certificate until
+          2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login 9.3
+          ms, queries 6.2 ms in 1 round trip
+        - billing: TLSv1.3 with TLS_AES_256_GCM_SHA384; verified for billing.db.example.com; certificate
+          until 2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login
+          9.3 ms, queries 6.2 ms in 1 round trip
+
       Run of 2026-11-10 06:15 UTC. Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1
       not audited.
       Verdict: incomplete, not everything could be seen; 7 findings (2 critical, 4 high, 1 info).
@@ -120,6 +131,28 @@ describe('renderTable', () => {
     expect(lastLine(report)).toBe('Verdict: 1 finding, muted.');
     expect(plain(report)).toMatch(/x findings .* muted\n/);
     expect(plain(report)).not.toContain('HIGH');
+  });
+
+  it('says of a target that was not fully seen what nobody could see, each reason once, and what it keeps from judging', () => {
+    const reason = 'the login may not read pg_hba.conf: GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor';
+    const target = healthyTarget({
+      name: 'crm',
+      verdict: 'unknown',
+      checks: [
+        { id: 'plaintext-session', status: 'pass' },
+        { id: 'plaintext-allowed', status: 'unknown', reason },
+        { id: 'weak-password-authentication', status: 'unknown', reason },
+        { id: 'replica-not-covered', status: 'not-applicable', reason: 'only some of the targets were audited' },
+        { id: 'insecure-outbound-link', status: 'fail', reason: 'two subscriptions could not be read' },
+      ],
+    });
+    const [, unseen] = plain(healthyReport({ targets: [target, notAuditedTarget('ledger')] }), 100).split('\n\n');
+    expect(unseen).toMatchInlineSnapshot(`
+      "NOT SEEN, so nobody knows:
+        - crm: the login may not read pg_hba.conf: GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO
+          tls_auditor (plaintext-allowed and weak-password-authentication)
+        - crm: two subscriptions could not be read (insecure-outbound-link)"
+    `);
   });
 
   it('is a list where a table would break', () => {

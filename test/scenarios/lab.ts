@@ -12,8 +12,9 @@ import type { ReportFinding } from '../../lambda/report/schema.ts';
 import { audit, rdsSecret } from '../support/collector.ts';
 import { settingLines } from '../support/data-folder.ts';
 import { closedPort, recordingTlsProxy } from '../support/faulty-servers.ts';
+import { HEALTHY_HBA, HEALTHY_SETTINGS } from '../support/healthy-server.ts';
 import { serverAccount } from '../support/lab-folder.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openSessions } from '../support/sessions.ts';
 import { POLICY } from '../support/snapshots.ts';
 import { type CertificateName, type Certificates, certificates } from './lab-certificates.ts';
@@ -35,15 +36,6 @@ export interface Difference {
   readonly notUnknown: readonly string[];
   readonly verdict: Verdict;
 }
-
-/** What no major has by itself: 12 accepts TLSv1, and all of them suites without forward secrecy. */
-const HEALTHY_SETTINGS = { ssl_min_protocol_version: 'TLSv1.2', ssl_ciphers: 'ECDHE+AESGCM:ECDHE+CHACHA20' };
-
-const HEALTHY_HBA = [
-  'local all all trust',
-  'hostssl all all all scram-sha-256',
-  'hostssl replication all all scram-sha-256',
-];
 
 /** Checks that no row leaves out: it would be right by having seen nothing. */
 const ALWAYS: readonly CheckId[] = ['target-not-audited', 'blind-role'];
@@ -69,7 +61,7 @@ export class Lab implements AsyncDisposable {
       // Subscriptions are looked at, not followed.
       settings: { max_logical_replication_workers: 0 },
       roles: [
-        { name: 'tls_auditor', grants: ['pg_monitor'] },
+        AUDITOR,
         { name: 'monitor', grants: ['pg_monitor'] },
         { name: 'reader', grants: ['pg_read_all_stats'] },
         { name: 'blind' },
@@ -82,10 +74,9 @@ export class Lab implements AsyncDisposable {
       databases: ['orders', 'reports'],
     });
     try {
-      for (const database of ['orders', 'reports']) {
-        const grant = 'GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO tls_auditor';
-        await server.adminQuery(grant, undefined, database);
-      }
+      // Rows that audit this database look at one where the login was not given all it needs.
+      const [readRules] = AUDITOR.executes;
+      await server.adminQuery(`REVOKE EXECUTE ON FUNCTION ${readRules} FROM tls_auditor`);
       for (const name of made.names) {
         const { chainPem, keyPem } = made.of(name);
         await writeServerFile(server, `${name}.crt`, chainPem);
@@ -150,6 +141,7 @@ export class Lab implements AsyncDisposable {
     const { snapshot } = await audit(
       {
         ...endpoint,
+        probe: row.probe ?? false,
         ...(row.database === undefined ? {} : { database: row.database }),
         ...(via === 'direct-tls' ? { sslNegotiation: 'direct' as const } : {}),
         ...(own === undefined ? {} : { clientCertificate: { secret: 'own' } }),
@@ -230,7 +222,8 @@ function fits({ evidence = {}, remedy, ...expected }: Expected, finding: ReportF
     Object.entries(expected).every(([name, value]) => finding[name as keyof ReportFinding] === value) &&
     Object.entries(evidence).every(([name, value]) => {
       const found = finding.evidence[name];
-      return value instanceof RegExp ? value.test(String(found)) : found === value;
+      if (value instanceof RegExp) return found !== undefined && value.test(String(found));
+      return found === value;
     }) &&
     (remedy === undefined || remedy.test(finding.remedy))
   );

@@ -17,13 +17,11 @@ const WIDTHS = [39, 38, 39] as const;
 /** More unknown checks than that are counted. */
 const MOST_NAMED = 3;
 
-export function renderTable(heading: string, rows: readonly TableRow[]): string {
+/** @param subject what the rows were set up on */
+export function renderTable(subject: string, rows: readonly TableRow[]): string {
   const rule = '-'.repeat(WIDTHS.reduce((sum, width) => sum + width + 2, -2));
-  const right = rows.filter(({ isRight }) => isRight).length;
-  const skipped = rows.filter(({ outcome }) => 'skipped' in outcome).length;
-  const summary = `${rows.length} scenarios: ${right} as expected, ${rows.length - right - skipped} not, ${skipped} skipped`;
   return [
-    heading,
+    `Scenario lab, ${subject}`,
     rule,
     ...line('SCENARIO', ['EXPECTED'], ['FOUND']),
     rule,
@@ -32,9 +30,21 @@ export function renderTable(heading: string, rows: readonly TableRow[]): string 
       return line(`${mark}${row.name}`, expectedCell(row), foundCell(outcome));
     }),
     rule,
-    summary,
+    `${subject}: ${summary(rows)}`,
     '',
   ].join('\n');
+}
+
+/** `142 scenarios, 137 as expected, 0 not, 5 skipped (4: needs PostgreSQL 16; 1: is about PostgreSQL 12 and older)` */
+function summary(rows: readonly TableRow[]): string {
+  const right = rows.filter(({ isRight }) => isRight).length;
+  const reasons = new Map<string, number>();
+  for (const { outcome } of rows) {
+    if ('skipped' in outcome) reasons.set(outcome.skipped, (reasons.get(outcome.skipped) ?? 0) + 1);
+  }
+  const skipped = [...reasons.values()].reduce((sum, count) => sum + count, 0);
+  const why = [...reasons].map(([reason, count]) => `${count}: ${reason}`).join('; ');
+  return `${rows.length} scenarios, ${right} as expected, ${rows.length - right - skipped} not, ${skipped} skipped${why === '' ? '' : ` (${why})`}`;
 }
 
 function expectedCell({ verdict, finds, unknown = [] }: Scenario): readonly string[] {

@@ -159,7 +159,7 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
     name: 'rules: passwords in clear, over TLS',
     hba: [LOCAL, AUDITOR, 'hostssl all app all password'],
     judges: JUDGES,
-    finds: [{ check: 'weak-password-authentication', severity: 'low' }],
+    finds: [{ check: 'weak-password-authentication', severity: 'medium' }],
     verdict: 'findings',
   },
   {

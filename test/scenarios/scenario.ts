@@ -20,6 +20,9 @@ export const CHECK_IDS = [
   'deprecated-tls-allowed',
   'weak-ciphers-allowed',
   'weak-password-authentication',
+  'plaintext-accepted',
+  'deprecated-tls-accepted',
+  'key-exchange-not-post-quantum',
   'insecure-outbound-link',
   'server-certificate-expiring',
   'weak-server-certificate',
@@ -93,6 +96,8 @@ export interface Scenario {
   readonly clientCertificate?: CertificateName;
   /** How the target reaches the server. @default 'address': 127.0.0.1, which every certificate that is for it names */
   readonly via?: 'address' | 'localhost' | 'direct-tls' | 'tls-proxy' | 'closed-port';
+  /** Whether the target asks for the wire probe. @default false */
+  readonly probe?: boolean;
   readonly policy?: Partial<Policy>;
   /** Whether the target is the only one there is, or one of others that the run left out. @default 'alone' */
   readonly fleet?: 'alone' | 'one-of-several';
@@ -119,11 +124,3 @@ export const SESSION_CHECKS = [
 
 /** Settings under which sessions of every TLS version and cipher can be opened. */
 export const LEGACY: Settings = { ssl_min_protocol_version: 'TLSv1', ssl_ciphers: 'ALL:@SECLEVEL=0' };
-
-/** Rules that let this machine in without TLS, and everybody else with. */
-export const LOOPBACK_PLAINTEXT = [
-  'host all all 127.0.0.1/32 scram-sha-256',
-  'host replication all 127.0.0.1/32 scram-sha-256',
-  'local all all trust',
-  'hostssl all all all scram-sha-256',
-] as const;

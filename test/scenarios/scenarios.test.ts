@@ -14,6 +14,7 @@ import { CHECK_IDS, type Scenario } from './scenario.ts';
 import { SESSION_SCENARIOS } from './sessions.ts';
 import { SETTING_SCENARIOS } from './settings.ts';
 import { WHOLE_SCENARIOS } from './whole.ts';
+import { WIRE_SCENARIOS } from './wire.ts';
 
 const SCENARIOS: readonly Scenario[] = [
   ...WHOLE_SCENARIOS,
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...CERTIFICATE_SCENARIOS,
   ...OUTBOUND_SCENARIOS,
   ...HONESTY_SCENARIOS,
+  ...WIRE_SCENARIOS,
 ];
 
 /** The oldest major that rows are written for: 10 and 11 know neither the settings nor some of the views. */
@@ -50,7 +52,7 @@ describeEachMajor((major) => {
 
   afterAll(async () => {
     await lab[Symbol.asyncDispose]();
-    process.stdout.write(renderTable(`Scenario lab, PostgreSQL ${major}`, results));
+    process.stdout.write(renderTable(`PostgreSQL ${major}`, results));
   });
 
   test.for(SCENARIOS)('$name', async (row, { skip }) => {

@@ -1,8 +1,9 @@
 // How sessions travel, who they are, and what the policy makes of it.
 
-import { LEGACY, LOOPBACK_PLAINTEXT, type Scenario, SESSION_CHECKS } from './scenario.ts';
+import { LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { LEGACY, type Scenario, SESSION_CHECKS } from './scenario.ts';
 
-const PLAINTEXT = { hba: LOOPBACK_PLAINTEXT, judges: SESSION_CHECKS } as const;
+const PLAINTEXT = { hba: LOOPBACK_PLAINTEXT_HBA, judges: SESSION_CHECKS } as const;
 /** A tunnel makes loopback a network, and a test of this machine. */
 const NETWORK = { ...PLAINTEXT, policy: { loopback: 'network' } } as const;
 const OLD_TLS = { settings: LEGACY, judges: SESSION_CHECKS } as const;
@@ -262,7 +263,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
     name: 'names that would break out of a terminal',
     ...NETWORK,
     sessions: [{ kind: 'plaintext', applicationName: '<!channel> http://x' }],
-    finds: [{ check: 'plaintext-session', severity: 'high', application: '<!channel> http[:]//x' }],
+    finds: [{ check: 'plaintext-session', severity: 'high', application: '\\u{3c}!channel> http[:]//x' }],
     verdict: 'findings',
   },
   {

@@ -1,6 +1,7 @@
 // Whole servers, every check judged: those where all is well, and those where each thing that is wrong is told once.
 
-import { LEGACY, LOOPBACK_PLAINTEXT, type Scenario } from './scenario.ts';
+import { LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { LEGACY, type Scenario } from './scenario.ts';
 
 export const WHOLE_SCENARIOS: readonly Scenario[] = [
   {
@@ -91,7 +92,7 @@ export const WHOLE_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'plaintext over loopback only, and TLSv1.2',
-    hba: LOOPBACK_PLAINTEXT,
+    hba: LOOPBACK_PLAINTEXT_HBA,
     sessions: [
       { kind: 'plaintext', applicationName: 'sidecar' },
       { kind: 'tlsv1.2', role: 'billing' },

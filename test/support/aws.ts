@@ -1,37 +1,62 @@
-// A local endpoint that the real AWS SDK clients talk to: Secrets Manager and SNS, with their limits and their faults.
+// A local endpoint that the real AWS SDK clients talk to: Secrets Manager, SNS, S3 and Security Hub, with their limits and
+// their faults.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AwsFailure } from './aws-failure.ts';
+import {
+  type Call,
+  pathOf,
+  readBody,
+  readCall,
+  respondFailure,
+  respondJson,
+  respondObject,
+  respondXml,
+} from './aws-protocols.ts';
+import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
+import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
 import { type PublishedMessage, Sns } from './aws-sns.ts';
 
 export type { SecretValue } from './aws-secrets-manager.ts';
 export { bodyFor, type PublishedMessage } from './aws-sns.ts';
 
-export type AwsOperation = 'GetSecretValue' | 'BatchGetSecretValue' | 'Publish';
+export type AwsOperation =
+  | 'GetSecretValue'
+  | 'BatchGetSecretValue'
+  | 'Publish'
+  | 'PutObject'
+  | 'GetObject'
+  | 'BatchImportFindings';
 
 export interface AwsEndpointOptions {
   readonly secrets?: Readonly<Record<string, SecretValue>>;
   /** Names of topics. @default ['pg-tls-auditor'] */
   readonly topics?: readonly string[];
+  /** Names of S3 buckets. @default ['pg-tls-auditor-evidence'] */
+  readonly buckets?: readonly string[];
+  /** @default enabled, and no finding refused */
+  readonly securityHub?: { readonly enabled?: boolean /** Their Ids. */; readonly refused?: readonly string[] };
   /** @default 'eu-west-1' */
   readonly region?: string;
 }
 
 /**
- * A fault to meet the next requests: an error the service answers with, or silence, or a reset connection.
+ * A fault to meet the next requests: an error the service answers with, or silence, or a reset connection, or one that is
+ * reset once the request is carried out.
  * Codes as the services have them: `ThrottlingException` (400) and `InternalServiceError` (500) of Secrets Manager,
- * `Throttled` (429), `InternalError` (500) and `AuthorizationError` (403) of SNS.
+ * `Throttled` (429), `InternalError` (500) and `AuthorizationError` (403) of SNS, `SlowDown` (503) and `AccessDenied` (403)
+ * of S3, `AccessDeniedException` (403) of Security Hub.
  */
 export type Fault = {
   /** @default 1 */
   readonly times?: number;
 } & (
   | { readonly code: string /** @default 400 */; readonly status?: number; readonly message?: string }
-  | { readonly network: 'hang' | 'reset' }
+  | { readonly network: 'hang' | 'reset' | 'lost-answer' }
 );
 
 /** One request that came, whatever its answer was. */
@@ -50,6 +75,12 @@ export interface AwsEndpoint extends AsyncDisposable {
   /** In the order in which they came. */
   readonly published: readonly PublishedMessage[];
   readonly requests: readonly AwsRequest[];
+  /** Name of the first bucket. */
+  readonly bucket: string;
+  /** In the order in which they were put. */
+  readonly objects: readonly StoredObject[];
+  /** What Security Hub keeps, by Id. */
+  readonly findings: ReadonlyMap<string, KeptFinding>;
   /** How many requests for that operation came. */
   count(operation: AwsOperation): number;
   /** Environment variables that lead every SDK client here, with credentials only this endpoint knows. */
@@ -63,8 +94,6 @@ export interface AwsEndpoint extends AsyncDisposable {
 }
 
 const ACCOUNT = '123456789012';
-/** What a request may have in bytes: more than SNS takes, even with each byte percent-encoded. */
-const LARGEST_REQUEST = 4 * 262_144;
 
 /**
  * Starts an endpoint on 127.0.0.1.
@@ -75,33 +104,70 @@ const LARGEST_REQUEST = 4 * 262_144;
  */
 export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promise<AwsEndpoint> {
   const { secrets = {}, topics = ['pg-tls-auditor'], region = 'eu-west-1' } = options;
+  const { buckets = ['pg-tls-auditor-evidence'], securityHub: { enabled = true, refused = [] } = {} } = options;
   const topicArns = topics.map((name) => `arn:aws:sns:${region}:${ACCOUNT}:${name}`);
   const accessKeyId = `AKIALAB${randomUUID().replaceAll('-', '').slice(0, 13).toUpperCase()}`;
   const secretsManager = new SecretsManager(region, ACCOUNT);
   for (const [name, value] of Object.entries(secrets)) secretsManager.set(name, value);
   const sns = new Sns(topicArns);
+  const s3 = new S3(buckets);
+  const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
   const requests: AwsRequest[] = [];
   const faults = new Map<string, Fault[]>();
+
+  /** @returns what writes the answer @throws AwsFailure */
+  const carryOut = (call: Call, request: IncomingMessage): ((response: ServerResponse) => void) => {
+    const { host = '', ...headers } = request.headers;
+    const s3Request = () => ({ ...s3.locate(host, pathOf(request)), headers, body: call.body });
+    switch (call.operation) {
+      case 'Publish': {
+        const messageId = sns.publish(call.form);
+        return (response) => respondXml(response, messageId);
+      }
+      case 'GetSecretValue': {
+        const secret = secretsManager.getSecretValue(call.input);
+        return (response) => respondJson(response, secret);
+      }
+      case 'BatchGetSecretValue': {
+        const batch = secretsManager.batchGetSecretValue(call.input);
+        return (response) => respondJson(response, batch);
+      }
+      case 'BatchImportFindings': {
+        const result = securityHub.import(call.body);
+        return (response) => respondJson(response, result);
+      }
+      case 'PutObject': {
+        const stored = s3.put(s3Request());
+        return (response) => response.writeHead(200, stored).end();
+      }
+      case 'GetObject': {
+        const object = s3.get(s3Request());
+        return (response) => respondObject(response, object);
+      }
+      default:
+        throw new AwsFailure('UnknownOperationException', `this endpoint does not know ${call.operation}`);
+    }
+  };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const call = readCall(request, await readBody(request));
     requests.push({ operation: call.operation, secretIds: call.secretIds, at: new Date() });
     const fault = faults.get(call.operation)?.shift();
-    if (fault !== undefined && 'network' in fault) {
-      if (fault.network === 'reset') request.socket.resetAndDestroy();
+    const network = fault !== undefined && 'network' in fault ? fault.network : undefined;
+    if (network === 'hang') return;
+    if (network === 'reset') {
+      request.socket.resetAndDestroy();
       return;
     }
     try {
-      if (fault !== undefined)
+      if (fault !== undefined && 'code' in fault)
         throw new AwsFailure(fault.code, fault.message ?? `${fault.code}, on purpose`, fault.status);
       if (!request.headers.authorization?.startsWith(`AWS4-HMAC-SHA256 Credential=${accessKeyId}/`)) {
         throw new AwsFailure('UnrecognizedClientException', 'The security token included in the request is invalid.');
       }
-      if (call.operation === 'Publish') respondXml(response, sns.publish(call.form));
-      else if (call.operation === 'GetSecretValue') respondJson(response, secretsManager.getSecretValue(call.input));
-      else if (call.operation === 'BatchGetSecretValue')
-        respondJson(response, secretsManager.batchGetSecretValue(call.input));
-      else throw new AwsFailure('UnknownOperationException', `this endpoint does not know ${call.operation}`);
+      const respond = carryOut(call, request);
+      if (network === 'lost-answer') request.socket.resetAndDestroy();
+      else respond(response);
     } catch (error) {
       if (!(error instanceof AwsFailure)) throw error;
       respondFailure(response, call.protocol, error);
@@ -120,6 +186,9 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     topicArn: topicArns[0] ?? '',
     published: sns.published,
     requests,
+    bucket: buckets[0] ?? '',
+    objects: s3.objects,
+    findings: securityHub.findings,
     count: (operation) => requests.filter((request) => request.operation === operation).length,
     environment: () => ({
       AWS_ENDPOINT_URL: url,
@@ -142,66 +211,4 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       await closed;
     },
   };
-}
-
-interface Call {
-  readonly operation: string;
-  /** awsJson1.1 for Secrets Manager, awsQuery for SNS. */
-  readonly protocol: 'json' | 'query';
-  readonly input: Readonly<Record<string, unknown>>;
-  readonly form: URLSearchParams;
-  readonly secretIds: readonly string[];
-}
-
-function readCall(request: IncomingMessage, body: string): Call {
-  const target = /^secretsmanager\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
-  const form = new URLSearchParams(target === undefined ? body : '');
-  if (target === undefined) {
-    return { operation: form.get('Action') ?? 'unknown', protocol: 'query', input: {}, form, secretIds: [] };
-  }
-  const input = JSON.parse(body) as Readonly<Record<string, unknown>>;
-  const ids = input.SecretIdList ?? input.SecretId ?? [];
-  const secretIds = (Array.isArray(ids) ? ids : [ids]).map(String);
-  return { operation: target, protocol: 'json', input, form, secretIds };
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LARGEST_REQUEST) throw new RangeError(`a request may have ${LARGEST_REQUEST} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-function respondJson(response: ServerResponse, body: object, status = 200): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() });
-  response.end(JSON.stringify(body));
-}
-
-function respondXml(response: ServerResponse, messageId: string): void {
-  response.writeHead(200, { 'content-type': 'text/xml' });
-  response.end(
-    `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>${messageId}</MessageId>` +
-      `</PublishResult><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></PublishResponse>`,
-  );
-}
-
-function respondFailure(response: ServerResponse, protocol: Call['protocol'], failure: AwsFailure): void {
-  const { code, message, status } = failure;
-  if (protocol === 'json') {
-    respondJson(response, { __type: code, message }, status);
-    return;
-  }
-  response.writeHead(status, { 'content-type': 'text/xml' });
-  response.end(
-    `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>${status < 500 ? 'Sender' : 'Receiver'}</Type>` +
-      `<Code>${code}</Code><Message>${escapeXml(message)}</Message></Error><RequestId>${randomUUID()}</RequestId></ErrorResponse>`,
-  );
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

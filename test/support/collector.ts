@@ -39,10 +39,12 @@ export async function audit(
 export function targetOf(target: Partial<Target> = {}): Target {
   return {
     name: 'orders',
+    kind: 'postgresql',
     credentials: { secret: 'db' },
     ca: [{ secret: 'ca' }],
     sslNegotiation: 'postgres',
     timeoutMs: 10_000,
+    probe: false,
     labels: {},
     ...target,
   };

@@ -14,13 +14,15 @@ import { ServerLog } from './server-log.ts';
 
 export interface PgBouncerOptions {
   /** How it connects to the server behind: `server_tls_sslmode`. */
-  readonly behind: 'disable' | 'require' | 'verify-full';
+  readonly behind: 'disable' | 'prefer' | 'require' | 'verify-full';
   /** What clients may do: `client_tls_sslmode`. @default 'require' */
   readonly before?: 'disable' | 'allow' | 'require';
   /** What it presents. @default one for localhost, 127.0.0.1 and ::1 from the lab's authority */
   readonly certificate?: Pick<IssuedCertificate, 'chainPem' | 'keyPem' | 'rootPem'>;
   /** Roles of the server that may come through it, and into its console. @default the server's first */
   readonly roles?: readonly string[];
+  /** Where it finds the server: an address, or the folder of its Unix socket. @default the server's address */
+  readonly serverHost?: string;
   /** Further settings of the section `[pgbouncer]`; they win. */
   readonly settings?: Readonly<Record<string, string | number>>;
 }
@@ -91,7 +93,7 @@ export async function startPgBouncer(server: PostgresServer, options: PgBouncerO
     ...options.settings,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
-  const databases = `[databases]\n* = host=${server.host} port=${server.port}\n`;
+  const databases = `[databases]\n* = host=${options.serverHost ?? server.host} port=${server.port}\n`;
   await write(folder, 'pgbouncer.ini', `${databases}\n[pgbouncer]\n${lines.join('\n')}\n`);
 
   const child = spawn('/bin/sh', ['-c', KEEPER, 'pgbouncer-keeper', binary, join(folder, 'pgbouncer.ini')], {

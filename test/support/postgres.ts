@@ -26,6 +26,8 @@ export interface RoleOptions {
   readonly attributes?: string;
   /** Roles it becomes a member of, e.g. `pg_monitor`. */
   readonly grants?: readonly string[];
+  /** Functions that it may call in every database, where only superusers may by themselves. */
+  readonly executes?: readonly string[];
 }
 
 export interface PostgresOptions {
@@ -40,7 +42,7 @@ export interface PostgresOptions {
   readonly hba?: readonly string[];
   /** Lines for postgresql.conf; they win over the lab's. */
   readonly settings?: Settings;
-  /** @default `tls_auditor`, a member of pg_monitor, and `app` */
+  /** @default `AUDITOR`, and `app` */
   readonly roles?: readonly RoleOptions[];
   /** Databases to create beside `postgres`. The first is where sessions go that name none. */
   readonly databases?: readonly string[];
@@ -55,7 +57,14 @@ export interface ConnectionConfig {
   readonly database: string;
 }
 
-const DEFAULT_ROLES: readonly RoleOptions[] = [{ name: 'tls_auditor', grants: ['pg_monitor'] }, { name: 'app' }];
+/** The login of an audit, with the grants that the README asks for. */
+export const AUDITOR = {
+  name: 'tls_auditor',
+  grants: ['pg_monitor'],
+  executes: ['pg_catalog.pg_hba_file_rules()'],
+} as const satisfies RoleOptions;
+
+const DEFAULT_ROLES: readonly RoleOptions[] = [AUDITOR, { name: 'app' }];
 
 const DEFAULT_HBA = [
   'local all all trust',
@@ -335,6 +344,14 @@ async function populate(
   if (statements.length > 0) await server.adminQuery(statements.join(';\n'));
   // CREATE DATABASE can't run in a transaction, which several statements in one query are.
   for (const database of databases) await server.adminQuery(`CREATE DATABASE ${escapeIdentifier(database)}`);
+  const executions = roles.flatMap(({ name, executes = [] }) =>
+    executes.map((signature) => `GRANT EXECUTE ON FUNCTION ${signature} TO ${escapeIdentifier(name)}`),
+  );
+  if (executions.length === 0) return;
+  // Each database has its own functions.
+  for (const database of ['postgres', ...databases]) {
+    await server.adminQuery(executions.join(';\n'), undefined, database);
+  }
 }
 
 function isOn(value: string | number | boolean): boolean {

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { recordingTlsProxy, type Upstream } from './faulty-servers.ts';
-import { labAuthority, type PostgresServer } from './postgres.ts';
+import { labAuthority } from './postgres.ts';
 
 export interface RoundTripCounter extends AsyncDisposable {
   readonly host: '127.0.0.1';
@@ -19,7 +19,7 @@ const READY_FOR_QUERY = 0x5a;
  * Takes TLS clients for a server, as that server would: its certificate is of the same authority. Messages are counted
  * where they have left TLS, so that nothing of TLS itself is taken for one.
  */
-export async function countRoundTrips(server: PostgresServer): Promise<RoundTripCounter> {
+export async function countRoundTrips(server: Upstream): Promise<RoundTripCounter> {
   const counts: number[] = [];
   await using stack = new AsyncDisposableStack();
   const relay = stack.use(await countingRelay(server, counts));

@@ -5,7 +5,8 @@ import type { Failure } from '../../lambda/model/failure.ts';
 import type { HbaFacts } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
-import type { Session, SessionTls, Snapshot } from '../../lambda/model/snapshot.ts';
+import type { PoolerSettings } from '../../lambda/model/pooler.ts';
+import type { Hop, Session, SessionTls, Snapshot } from '../../lambda/model/snapshot.ts';
 
 /** When every snapshot here is taken. */
 export const NOW = '2026-11-10T06:15:02.000Z';
@@ -139,6 +140,61 @@ export function healthySnapshot(
     clientCertificate: known(undefined),
     ...overrides,
   };
+}
+
+/** A session of a pooler over TLSv1.3, as PgBouncer shows it. */
+export function poolerSession(hop: Hop, overrides: Partial<Session> = {}): Session {
+  return session({
+    pid: undefined,
+    hop,
+    superuser: undefined,
+    application: hop === 'client' ? 'checkout' : '',
+    tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
+    ...overrides,
+  });
+}
+
+/** A PgBouncer that is set to nothing but what is sound, with servers on a network. */
+export function poolerSettings(
+  values: PoolerSettings['values'] = {},
+  overrides: Partial<PoolerSettings> = {},
+): PoolerSettings {
+  const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20';
+  return {
+    version: '1.25.0',
+    values: {
+      auth_type: 'scram-sha-256',
+      client_tls_sslmode: 'require',
+      client_tls_protocols: 'secure',
+      client_tls_ciphers: ciphers,
+      server_tls_sslmode: 'verify-full',
+      server_tls_protocols: 'secure',
+      server_tls_ciphers: ciphers,
+      listen_addr: '*',
+      so_reuseport: '0',
+      ...values,
+    },
+    databases: known([{ name: 'shop', host: 'db.example.com' }]),
+    ...overrides,
+  };
+}
+
+/** The snapshot of a PgBouncer where all is well, with those sessions. */
+export function healthyPooler(
+  sessions: readonly Session[] = [poolerSession('client'), poolerSession('server')],
+  overrides: Partial<Snapshot> = {},
+): Snapshot {
+  const elsewhere = unknown('a PgBouncer has no such thing');
+  return healthySnapshot(sessions, {
+    target: { name: 'pooler', host: 'pooler.example.com', port: 6432, labels: {}, kind: 'pgbouncer' },
+    server: known({ version: 'PgBouncer 1.25.0', inRecovery: false }),
+    settings: elsewhere,
+    hba: elsewhere,
+    outbound: elsewhere,
+    pooler: known(poolerSettings()),
+    route: { remoteAddress: '10.0.0.5', endToEnd: true },
+    ...overrides,
+  });
 }
 
 /** The snapshot of a target whose audit ended early, before anything was known. */

@@ -11,16 +11,16 @@ const MIN_BITS = 128;
  * guideline allows CBC, a suite is not told to be weak for that.
  *
  * @param cipher OpenSSL's name, as `pg_stat_ssl.cipher` shows it
- * @param bits as `pg_stat_ssl.bits` shows them
+ * @param bits as `pg_stat_ssl.bits` shows them; undefined where nobody does: the names of short suites tell of them too
  */
-export function weaknesses(cipher: string, bits: number, profile: CipherProfileName): readonly string[] {
+export function weaknesses(cipher: string, bits: number | undefined, profile: CipherProfileName): readonly string[] {
   const { suites, allowsCbc } = cipherProfile(profile);
   // Nearly every session there is: asked first, so that tens of thousands of them cost no look at the name.
   if (suites.has(cipher)) return [];
   const found = [
     ...keyExchangeWeaknesses(cipher),
     ...bulkWeaknesses(cipher, allowsCbc),
-    ...(bits < MIN_BITS ? [`${bits} bits`] : []),
+    ...(bits !== undefined && bits < MIN_BITS ? [`${bits} bits`] : []),
   ];
   return found.length > 0 ? found : [`not in the profile ${profile}`];
 }

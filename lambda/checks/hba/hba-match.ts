@@ -84,7 +84,7 @@ export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin
 }
 
 /** Why the rules don't tell what the server does; undefined when they do. */
-function whyUnknown({ rules, faults: [fault] }: HbaFacts): string | undefined {
+export function whyUnknown({ rules, faults: [fault] }: HbaFacts): string | undefined {
   if (fault !== undefined) {
     const error = fault.error ?? 'PostgreSQL does not say why';
     return `line ${fault.lineNumber} of ${fault.fileName ?? 'pg_hba.conf'} keeps the file from being loaded (${error}), so the server goes by rules it read earlier`;
@@ -121,8 +121,8 @@ function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, effort: Eff
   ];
 }
 
-/** As check_hba in hba.c has it. */
-function canMatch(type: HbaRuleType, encryption: Encryption): boolean {
+/** Whether rules of a type speak of connections so encrypted: as check_hba in hba.c has it. */
+export function canMatch(type: HbaRuleType, encryption: Encryption): boolean {
   switch (type) {
     case 'local':
       return false;
@@ -154,7 +154,8 @@ function withAddresses(rule: HbaRule, index: number): AddressedRule {
   return { rule, index, accepts: rule.method !== 'reject', ...addressesOf(rule) };
 }
 
-function addressesOf({ address = '', netmask }: HbaRule): Pick<AddressedRule, 'blocks' | 'doubt'> {
+/** All addresses that a rule may match, and why it may match fewer. */
+export function addressesOf({ address = '', netmask }: HbaRule): Pick<AddressedRule, 'blocks' | 'doubt'> {
   if (address === 'all') return { blocks: EVERY_ADDRESS };
   const block = netmask === undefined ? undefined : parseBlock(address, netmask);
   if (block !== undefined) return { blocks: [block] };
@@ -246,7 +247,7 @@ function tryPair(
 }
 
 /** Also said of a regular expression about which the server was not asked in time, which is as rare. */
-const QUOTING = 'pg_hba_file_rules does not show whether a name that is also a keyword is quoted';
+export const QUOTING = 'pg_hba_file_rules does not show whether a name that is also a keyword is quoted';
 
 function blocksOf(rules: readonly AddressedRule[]): readonly AddressBlock[] {
   return rules.flatMap(({ blocks }) => blocks);

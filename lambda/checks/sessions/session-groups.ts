@@ -6,7 +6,7 @@ import type { Session } from '../../model/snapshot.ts';
 import { clientNetworks } from './client-networks.ts';
 import { fold } from './fold.ts';
 
-/** At least one session; all of the same role, database, folded application name, kind and power. */
+/** At least one session; all of the same role, database, folded application name, kind, power and side of a pooler. */
 export interface SessionGroup {
   readonly sessions: readonly Session[];
   readonly first: Session;
@@ -17,13 +17,13 @@ export function groupSessions(sessions: Iterable<Session>): readonly SessionGrou
   const groups = new Map<string, Session[]>();
   const folded = new Map<string, string>();
   for (const session of sessions) {
-    const { role, database, application, kind, superuser } = session;
+    const { role, database, application, kind, superuser, hop } = session;
     let pattern = folded.get(application);
     if (pattern === undefined) {
       pattern = fold(application);
       folded.set(application, pattern);
     }
-    const key = JSON.stringify([role, database, pattern, kind, superuser]);
+    const key = JSON.stringify([role, database, pattern, kind, superuser, hop]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [session]);
     else group.push(session);
@@ -35,7 +35,10 @@ export function groupSessions(sessions: Iterable<Session>): readonly SessionGrou
 export function describeGroup({
   sessions,
   first,
-}: SessionGroup): Pick<Problem, 'role' | 'database' | 'application' | 'subject' | 'clients' | 'count' | 'evidence'> {
+}: SessionGroup): Pick<
+  Problem,
+  'role' | 'database' | 'application' | 'subject' | 'hop' | 'clients' | 'count' | 'evidence'
+> {
   const applications = new Set(sessions.map(({ application }) => application));
   const name = applications.size === 1 ? first.application : fold(first.application);
   const examples = [...applications]
@@ -43,15 +46,20 @@ export function describeGroup({
     .slice(0, 3)
     .map((application) => displayText(application));
   const [oldest = first.startedAt] = sessions.map(({ startedAt }) => startedAt).sort();
+  const addresses = clientNetworks(sessions.flatMap(({ clientAddress }) => clientAddress ?? []));
+  const toServer = first.hop === 'server';
+  const subject = [...(first.kind === 'replication' ? ['replication'] : []), ...(toServer ? ['pool-server'] : [])];
   return {
     role: show(first.role),
     database: show(first.database),
-    application: displayText(name),
-    subject: first.kind === 'replication' ? 'replication' : undefined,
-    clients: clientNetworks(sessions.flatMap(({ clientAddress }) => clientAddress ?? [])),
+    application: toServer ? undefined : displayText(name),
+    subject: subject.length === 0 ? undefined : subject.join(' '),
+    hop: first.hop,
+    clients: toServer ? undefined : addresses,
     count: sessions.length,
     evidence: {
       ...(first.kind === 'replication' ? { kind: 'replication' } : {}),
+      ...(toServer && addresses.length > 0 ? { servers: addresses } : {}),
       ...(applications.size > 1 ? { applications: examples } : {}),
       oldestSession: oldest,
     },

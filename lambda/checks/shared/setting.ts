@@ -1,9 +1,9 @@
 // A setting of the server, or why it is not known.
 
-import { displayText } from '../../model/display.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { SettingName } from '../../model/posture.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
+import { quoteIdentifier } from '../../model/sql-identifier.ts';
 
 /** Shown to every login, so that their absence means that the server has none. */
 const PUBLIC: readonly SettingName[] = ['ssl', 'password_encryption', 'rds.force_ssl'];
@@ -14,7 +14,7 @@ export function readSetting({ settings, visibility }: Snapshot, name: SettingNam
   const value = settings.value.values[name];
   if (value !== undefined) return known(value);
   if (settings.value.seesAll || PUBLIC.includes(name)) return unknown(`the server shows no setting ${name}`);
-  const role = visibility.known ? identifier(visibility.value.role) : '<role>';
+  const role = visibility.known ? quoteIdentifier(visibility.value.role) : '<role>';
   return unknown(`the login may not read ${name}: GRANT pg_read_all_settings TO ${role};`);
 }
 
@@ -22,9 +22,4 @@ export function readSetting({ settings, visibility }: Snapshot, name: SettingNam
 export function majorOf({ server }: Snapshot): number | undefined {
   const [, major] = server.known ? (/^(\d+)/.exec(server.value.version) ?? []) : [];
   return major === undefined ? undefined : Number(major);
-}
-
-/** Quoted where SQL wants it. */
-function identifier(role: string): string {
-  return /^[a-z_][a-z0-9_$]*$/.test(role) ? role : `"${displayText(role).replaceAll('"', '""')}"`;
 }

@@ -1,0 +1,64 @@
+// Servers that complete handshakes of TLS versions below the policy's minimum: seen on the wire, whatever the settings say.
+
+import type { Outcome, Problem } from '../model/finding.ts';
+import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../model/probe.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { isOlderThan, type TlsVersion } from '../model/tls.ts';
+import type { Check } from './check.ts';
+import { acceptedBeyondSettings } from './probe/reconcile-tls.ts';
+import { withProbe } from './probe/wire-facts.ts';
+import { settingRemedy } from './shared/remedy-commands.ts';
+
+export const deprecatedTlsAccepted: Check = {
+  id: 'deprecated-tls-accepted',
+  title: 'The server completes handshakes of deprecated TLS versions',
+  severity: 'medium',
+  rationale:
+    'It was tried, one handshake for each version. What the settings say is the intent; what the server accepts on the wire, with its OpenSSL and whatever stands before it, is what an old client, or somebody who forces a newer one down, can use.',
+  remedy: remedyTo('TLSv1.2'),
+  references: ['https://www.rfc-editor.org/rfc/rfc8996', 'https://www.rfc-editor.org/rfc/rfc9325#section-3.1.1'],
+  evaluate: (snapshot, { minTlsVersion }) => withProbe(snapshot, (probe) => judge(snapshot, probe, minTlsVersion)),
+};
+
+function judge(snapshot: Snapshot, { offersTls, tlsVersions }: WireProbe, minTlsVersion: TlsVersion): Outcome {
+  if (offersTls.known && !offersTls.value) {
+    return { status: 'not-applicable', reason: 'the server offers no TLS on the wire' };
+  }
+  const deprecated = PROBED_VERSIONS.filter((version) => isOlderThan(version, minTlsVersion));
+  const accepted = deprecated.filter((version) => {
+    const answer = tlsVersions[version];
+    return answer.known && answer.value.accepted;
+  });
+  const unknown = deprecated.flatMap((version) => {
+    const answer = tlsVersions[version];
+    return answer.known ? [] : [`${version}: ${answer.reason}`];
+  });
+  const reason = unknown.join('; ');
+  if (accepted.length === 0) return unknown.length === 0 ? { status: 'pass' } : { status: 'unknown', reason };
+  return {
+    status: 'fail',
+    problems: [problemOf(snapshot, accepted, minTlsVersion)],
+    ...(unknown.length === 0 ? {} : { incomplete: reason }),
+  };
+}
+
+function problemOf(snapshot: Snapshot, accepted: readonly ProbedVersion[], minTlsVersion: TlsVersion): Problem {
+  const disagreement = acceptedBeyondSettings(snapshot, accepted);
+  return {
+    severity: deprecatedTlsAccepted.severity,
+    title: `The server completes handshakes below ${minTlsVersion}`,
+    evidence: {
+      accepted,
+      shouldBe: `${minTlsVersion} or newer`,
+      ...(disagreement === undefined ? {} : { disagreement }),
+    },
+    remedy: remedyTo(minTlsVersion),
+  };
+}
+
+function remedyTo(minTlsVersion: TlsVersion): Check['remedy'] {
+  return {
+    everywhere: 'See that no session is left below it (deprecated-tls-session), then:',
+    ...settingRemedy('ssl_min_protocol_version', minTlsVersion),
+  };
+}

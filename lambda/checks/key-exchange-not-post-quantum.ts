@@ -1,0 +1,48 @@
+// Servers whose key exchange a quantum computer could undo later, on traffic that is recorded today.
+
+import type { Outcome } from '../model/finding.ts';
+import type { WireProbe } from '../model/probe.ts';
+import type { Check } from './check.ts';
+import { withProbe } from './probe/wire-facts.ts';
+
+export const keyExchangeNotPostQuantum: Check = {
+  id: 'key-exchange-not-post-quantum',
+  title: 'Key exchange is not post-quantum',
+  severity: 'info',
+  rationale:
+    'Offered a hybrid of a classical group and ML-KEM first, the server chose a classical group alone, or does not speak TLSv1.3. Whoever records sessions now can read them once a quantum computer breaks that group: it matters for data that must stay secret for decades.',
+  remedy: {
+    selfManaged: `The server needs OpenSSL 3.5 or newer. PostgreSQL 18 and newer, in postgresql.conf:
+ssl_groups = 'X25519MLKEM768:X25519:prime256v1'
+Then SELECT pg_reload_conf(); PostgreSQL 17 and older offer one classical curve (ssl_ecdh_curve): upgrade.`,
+    rds: 'Nothing to set: the service decides which groups its servers accept. See its release notes.',
+    neon: "Nothing to set: Neon's own proxy decides which groups it accepts.",
+    cloudSql: 'Nothing to set: the service decides which groups its servers accept. See its release notes.',
+    azure: 'Nothing to set: the service decides which groups its servers accept. See its release notes.',
+  },
+  references: [
+    'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-GROUPS',
+    'https://datatracker.ietf.org/doc/draft-ietf-tls-ecdhe-mlkem/',
+    'https://csrc.nist.gov/pubs/fips/203/final',
+  ],
+  evaluate: (snapshot) => withProbe(snapshot, judge),
+};
+
+function judge({ offersTls, keyExchange }: WireProbe): Outcome {
+  if (offersTls.known && !offersTls.value) {
+    return { status: 'not-applicable', reason: 'the server offers no TLS on the wire' };
+  }
+  if (!keyExchange.known) return { status: 'unknown', reason: keyExchange.reason };
+  const { group, postQuantum } = keyExchange.value;
+  if (postQuantum) return { status: 'pass' };
+  return {
+    status: 'fail',
+    problems: [
+      {
+        severity: keyExchangeNotPostQuantum.severity,
+        title: keyExchangeNotPostQuantum.title,
+        evidence: group === undefined ? { 'TLSv1.3': 'not accepted' } : { chosen: group },
+      },
+    ],
+  };
+}

@@ -1,0 +1,122 @@
+// Servers that go along with a login that nothing encrypts: seen on the wire, whatever the configuration says.
+
+import { displayText } from '../model/display.ts';
+import type { Evidence, Outcome, Problem } from '../model/finding.ts';
+import type { Policy } from '../model/policy.ts';
+import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
+import type { Severity } from '../model/severity.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Check } from './check.ts';
+import { describePlace, hbaLine, tlsOnlyLine } from './hba/hba-line.ts';
+import { plaintextAllowed } from './plaintext-allowed.ts';
+import { ON_THE_WIRE } from './probe/on-the-wire.ts';
+import { type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
+import { withProbe } from './probe/wire-facts.ts';
+import { REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
+
+export const plaintextAccepted: Check = {
+  id: 'plaintext-accepted',
+  title: "The server accepts the auditor's role in plaintext",
+  severity: 'medium',
+  severityNote:
+    'critical where it asks for no password; over loopback as policy.loopback says; info where it refuses what its configuration accepts',
+  rationale:
+    'It was tried, on a connection of its own and without a password: the server went on with a login that nothing encrypts. A client that does not insist on TLS sends its password and data in the open, and so does one that somebody on the path told that there is no TLS.',
+  remedy: {
+    ...REFUSE_PLAINTEXT,
+    selfManaged: `pg_hba.conf: write "hostssl" in place of "host" in the rule that lets the role in, then ${RELOAD}
+PgBouncer: client_tls_sslmode = require in pgbouncer.ini, then RELOAD in its console.`,
+  },
+  references: [
+    'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
+    'https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL',
+  ],
+  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => judge(snapshot, probe, policy)),
+};
+
+function judge(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
+  const { plaintext, loopback } = probe;
+  if (loopback && policy.loopback === 'ignore') {
+    return { status: 'not-applicable', reason: 'the server is reached over loopback, and policy.loopback is "ignore"' };
+  }
+  if (!plaintext.known) return { status: 'unknown', reason: plaintext.reason };
+  const answer = plaintext.value;
+  const reconciled = reconcilePlaintext(snapshot, probe, answer);
+  if (answer.accepted) {
+    const severity = loopback && policy.loopback === 'info' ? 'info' : severityOf(answer.authentication);
+    return { status: 'fail', problems: [accepted(snapshot, probe, answer.authentication, reconciled, severity)] };
+  }
+  const { disagreement } = reconciled;
+  if (disagreement === undefined || isToldElsewhere(snapshot, policy)) return { status: 'pass' };
+  return { status: 'fail', problems: [refusedThoughConfigured(probe, disagreement)] };
+}
+
+function severityOf(authentication: PlaintextAuthentication): Severity {
+  return authentication === 'none' ? 'critical' : plaintextAccepted.severity;
+}
+
+const ASKS: Readonly<Record<PlaintextAuthentication, string>> = {
+  none: 'lets the role in without a password',
+  password: 'asks for the password in clear text',
+  md5: 'asks for the password as an MD5 hash',
+  sasl: 'asks for SASL authentication (SCRAM or OAuth)',
+  gss: 'asks for GSSAPI authentication',
+  sspi: 'asks for SSPI authentication',
+  other: 'asks for authentication',
+};
+
+function accepted(
+  snapshot: Snapshot,
+  { role, database }: WireProbe,
+  authentication: PlaintextAuthentication,
+  { configured, disagreement }: PlaintextReconciliation,
+  severity: Severity,
+): Problem {
+  const rule = configured.status === 'accepts' && disagreement === undefined ? configured.rule : undefined;
+  const seenFrom = snapshot.route?.seenFrom;
+  const evidence: Record<string, string> = { answer: ASKS[authentication] };
+  if (seenFrom !== undefined) evidence.from = displayText(seenFrom);
+  if (rule !== undefined) {
+    evidence.rule = displayText(hbaLine(rule), 300);
+    evidence.at = displayText(describePlace(rule), 300);
+  } else if (disagreement !== undefined) evidence.disagreement = disagreement;
+  else if (configured.status === 'accepts') evidence.configuration = configured.by;
+  else if (configured.status === 'unknown') evidence.configuration = `not known: ${configured.reason}`;
+  return {
+    severity,
+    title: `The server accepts a login in plaintext${authentication === 'none' ? ', without a password' : ''}`,
+    role: displayText(role),
+    database: displayText(database),
+    evidence: evidence satisfies Evidence,
+    ...(rule === undefined ? {} : { remedy: { ...REFUSE_PLAINTEXT, selfManaged: remedyFor(snapshot, rule) } }),
+  };
+}
+
+function remedyFor({ settings }: Snapshot, rule: Parameters<typeof tlsOnlyLine>[0]): string {
+  const tlsOff = settings.known && settings.value.values.ssl === 'off';
+  return [
+    ...(tlsOff ? ['First set ssl = on, with a certificate: until then nobody can connect by this line.'] : []),
+    `Replace ${displayText(describePlace(rule), 300)} by:`,
+    displayText(tlsOnlyLine(rule), 300),
+    `Then ${RELOAD} A later line may let plaintext in next: audit again.`,
+  ].join('\n');
+}
+
+/** plaintext-allowed has a finding for the rule, and says there what the wire answered. */
+function isToldElsewhere(snapshot: Snapshot, policy: Policy): boolean {
+  const outcome = plaintextAllowed.evaluate(snapshot, policy);
+  return outcome.status === 'fail' && outcome.problems.some(({ evidence }) => ON_THE_WIRE in evidence);
+}
+
+function refusedThoughConfigured({ role, database }: WireProbe, disagreement: string): Problem {
+  return {
+    severity: 'info',
+    title: 'The server refuses a login in plaintext that its configuration accepts',
+    role: displayText(role),
+    database: displayText(database),
+    subject: 'refused',
+    evidence: { disagreement },
+    remedy:
+      'Find out which of the two is meant. Until the configuration refuses plaintext too, a reload, a restart or another way to the server can let it in.',
+  };
+}

@@ -1,0 +1,93 @@
+// What the judgements of a pooler have in common: their form, and what they ask of its settings.
+
+import ipaddr from 'ipaddr.js';
+import { displayText } from '../../model/display.ts';
+import type { Outcome, Problem } from '../../model/finding.ts';
+import { known, type Observed, unknown } from '../../model/observed.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { PoolerSettingName, PoolerSettings } from '../../model/pooler.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+
+/** What a check says of a pooler in place of what it says of a PostgreSQL server. */
+export type PoolerJudgement = (snapshot: Snapshot, policy: Policy) => Outcome;
+
+/** The same, where it takes the settings to judge. */
+export type SettingsJudgement = (pooler: PoolerSettings, policy: Policy, snapshot: Snapshot) => Outcome;
+
+/** Unknown where the settings are. */
+export function ofSettings(judgement: SettingsJudgement): PoolerJudgement {
+  return (snapshot, policy) => {
+    const { pooler } = snapshot;
+    if (pooler?.known !== true) {
+      return { status: 'unknown', reason: pooler?.reason ?? "the pooler's settings are not known" };
+    }
+    return judgement(pooler.value, policy, snapshot);
+  };
+}
+
+/** Makes what a changed pgbouncer.ini says take effect; of TLS settings since 1.16. */
+export const RELOAD = 'then RELOAD in its console (before 1.16: restart it)';
+
+/** The value in effect. */
+export function readSetting({ values, version }: PoolerSettings, name: PoolerSettingName): Observed<string> {
+  const value = values[name];
+  return value === undefined ? unknown(`PgBouncer ${displayText(version)} shows no setting ${name}`) : known(value);
+}
+
+/** Several parts of one outcome, each with what it could not see. */
+export interface Part {
+  readonly problems: readonly Problem[];
+  readonly unseen?: string | undefined;
+}
+
+export function outcomeOf(parts: readonly Part[]): Outcome {
+  const problems = parts.flatMap((part) => part.problems);
+  const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
+  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
+  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+}
+
+/** Whether clients can't reach it over a network: then what it would accept of them matters to nobody. */
+export function isLoopbackOnly(
+  { values }: PoolerSettings,
+  { loopback }: Policy,
+  { route }: Pick<Snapshot, 'route'>,
+): boolean {
+  const listens = (values.listen_addr ?? '').split(',').map((address) => address.trim());
+  // systemd may hand it other sockets than it says: that we came by loopback too is the proof.
+  return loopback !== 'network' && listens.every(isLoopback) && isLoopback(route?.remoteAddress ?? '');
+}
+
+export const LOOPBACK_ONLY: Outcome = {
+  status: 'not-applicable',
+  reason: 'PgBouncer listens on loopback only (listen_addr): no client reaches it over a network',
+};
+
+/** The name too: wherever it stands, it is resolved to loopback. */
+function isLoopback(host: string): boolean {
+  if (/^localhost\.?$/i.test(host)) return true;
+  return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
+}
+
+/** Modes by what they let happen, for both sides. */
+export function isEncryptedOnly(mode: string): boolean {
+  return mode === 'require' || mode === 'verify-ca' || mode === 'verify-full';
+}
+
+export const SSL_MODES: readonly string[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
+
+/** Whether connections to servers can go over a network, as far as PgBouncer lists what it connects to. */
+export function reachesNetwork({ databases }: PoolerSettings, { sessions }: Snapshot): Observed<boolean> {
+  const seen = sessions.known ? sessions.value.visible.filter(({ hop }) => hop === 'server') : [];
+  if (seen.some(({ transport, clientAddress }) => transport !== 'unix-socket' && !isLoopback(clientAddress ?? ''))) {
+    return known(true);
+  }
+  if (!databases.known) return databases;
+  const hosts = databases.value.flatMap(({ host }) => host?.split(',') ?? []);
+  if (hosts.some((host) => !isSocketFolder(host) && !isLoopback(host))) return known(true);
+  return sessions.known ? known(false) : sessions;
+}
+
+function isSocketFolder(host: string): boolean {
+  return host === '' || host.startsWith('/') || host.startsWith('@');
+}

@@ -1,0 +1,111 @@
+// Holds what the wire says of a plaintext login against what the configuration says of the very same one. Pure.
+
+import { displayText } from '../../model/display.ts';
+import type { HbaRule } from '../../model/hba.ts';
+import type { PoolerSettings } from '../../model/pooler.ts';
+import type { PlaintextAnswer, WireProbe } from '../../model/probe.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { decide } from '../hba/hba-decision.ts';
+import { describePlace, hbaLine } from '../hba/hba-line.ts';
+import { isAmazonRds } from '../shared/platform.ts';
+import { readSetting } from '../shared/setting.ts';
+import { standsBetween } from './stands-between.ts';
+
+/** What the configuration does with the login that the probe tried. */
+export type Configured =
+  | { readonly status: 'accepts'; readonly rule?: HbaRule | undefined; readonly by: string }
+  | { readonly status: 'refuses'; readonly by: string }
+  | { readonly status: 'unknown'; readonly reason: string };
+
+export interface PlaintextReconciliation {
+  readonly configured: Configured;
+  /** One or two sentences where the two disagree: how, and why it may be. */
+  readonly disagreement?: string | undefined;
+}
+
+export function reconcilePlaintext(
+  snapshot: Snapshot,
+  probe: WireProbe,
+  answer: PlaintextAnswer,
+): PlaintextReconciliation {
+  const configured = configuredFor(snapshot, probe);
+  if (configured.status === 'unknown') return { configured };
+  const difference = differenceOf(configured, answer);
+  if (difference === undefined) return { configured };
+  const rule = configured.status === 'accepts' ? configured.rule : undefined;
+  return { configured, disagreement: `${difference} ${reasonsFor(snapshot, rule)}` };
+}
+
+function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Configured {
+  const { hba, route, pooler } = snapshot;
+  if (pooler !== undefined)
+    return pooler.known ? configuredPooler(pooler.value) : { status: 'unknown', reason: pooler.reason };
+  if (!hba.known) {
+    const forced = readSetting(snapshot, 'rds.force_ssl');
+    if (!forced.known || !isAmazonRds(snapshot)) return { status: 'unknown', reason: hba.reason };
+    const by = `rds.force_ssl = ${displayText(forced.value)}`;
+    if (/^(1|on|true)$/.test(forced.value)) return { status: 'refuses', by };
+    if (/^(0|off|false)$/.test(forced.value)) return { status: 'accepts', by };
+    return { status: 'unknown', reason: `${by} is not known here` };
+  }
+  const address = route?.seenFrom;
+  if (address === undefined) {
+    return { status: 'unknown', reason: 'the server did not show from which address it sees the auditor' };
+  }
+  const decision = decide(hba.value, { encryption: 'plaintext', role, database, address });
+  if (decision.status === 'unknown') return { status: 'unknown', reason: displayText(decision.reason, 400) };
+  const { rule } = decision;
+  const by = rule === undefined ? 'no line of it matches' : describeRule(rule);
+  return decision.status === 'accepted' ? { status: 'accepts', rule, by } : { status: 'refuses', by };
+}
+
+function configuredPooler({ values }: PoolerSettings): Configured {
+  const mode = values.client_tls_sslmode;
+  if (mode === undefined) return { status: 'unknown', reason: 'the pooler shows no client_tls_sslmode' };
+  const by = `client_tls_sslmode = ${displayText(mode)}`;
+  return /^(require|verify-ca|verify-full)$/.test(mode) ? { status: 'refuses', by } : { status: 'accepts', by };
+}
+
+/** e.g. `line 12 of pg_hba.conf: host all all all scram-sha-256`. */
+function describeRule(rule: HbaRule): string {
+  return `${displayText(describePlace(rule), 300)}: ${displayText(hbaLine(rule), 300)}`;
+}
+
+/** `ident` asks somebody else than the client. */
+const WITHOUT_ASKING: readonly string[] = ['trust', 'ident'];
+
+function differenceOf(
+  configured: Exclude<Configured, { status: 'unknown' }>,
+  answer: PlaintextAnswer,
+): string | undefined {
+  const { by } = configured;
+  if (answer.accepted !== (configured.status === 'accepts')) {
+    return answer.accepted
+      ? `The server accepts a plaintext login that its configuration refuses (${by}).`
+      : `The server refuses a plaintext login that its configuration accepts (${by}): it said "${displayText(answer.said, 200)}".`;
+  }
+  if (!answer.accepted || configured.status !== 'accepts' || configured.rule === undefined) return undefined;
+  const asks = answer.authentication !== 'none';
+  if (asks !== WITHOUT_ASKING.includes(configured.rule.method)) return undefined;
+  return asks
+    ? `The server asks for a password where its configuration lets the login in without one (${by}).`
+    : `The server lets the login in without a password where its configuration asks for one (${by}).`;
+}
+
+function reasonsFor(snapshot: Snapshot, rule: HbaRule | undefined): string {
+  const { hba, settings, pooler } = snapshot;
+  if (pooler !== undefined)
+    return 'Its setting may have been changed without a RELOAD, or something in front of it answers.';
+  const pending = settings.known ? (settings.value.pendingRestart ?? []) : [];
+  const restart = pending.length === 0 ? '' : ` ${pending.join(', ')} waits for a restart of the server.`;
+  const place = rule?.fileName === undefined ? 'pg_hba.conf' : displayText(rule.fileName, 300);
+  if (!hba.known) return `${standsBetween(snapshot)}${restart}`;
+  if (hba.value.changedSinceLoad === true) {
+    return `${place} was changed after the server last read it, and the audit reads the file: SELECT pg_reload_conf(); makes it count.${restart}`;
+  }
+  const reload =
+    hba.value.changedSinceLoad === false
+      ? ''
+      : ` Or ${place} was changed and not loaded yet, for the audit reads the file: SELECT pg_reload_conf(); makes it count.`;
+  return `${standsBetween(snapshot)}${reload}${restart}`;
+}

@@ -1,0 +1,21 @@
+// What the checks of the wire probe have in common: the probe, or why there is none.
+
+import type { Outcome } from '../../model/finding.ts';
+import type { WireProbe } from '../../model/probe.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+
+const OFF: Outcome = {
+  status: 'not-applicable',
+  reason: 'the wire probe is off for this target ("probe": true turns it on)',
+};
+
+/** The outcome of a judgement on the probe's facts. */
+export function withProbe({ probe }: Snapshot, judge: (probe: WireProbe) => Outcome): Outcome {
+  if (probe === undefined) return OFF;
+  return probe.known ? judge(probe.value) : { status: 'unknown', reason: probe.reason };
+}
+
+/** The probe's facts for checks of what the configuration says; undefined where there are none. */
+export function probeOf({ probe }: Snapshot): WireProbe | undefined {
+  return probe?.known ? probe.value : undefined;
+}

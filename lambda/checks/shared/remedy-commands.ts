@@ -1,0 +1,89 @@
+// How a setting of the server is changed on each platform, with the exact commands.
+
+import type { Platform, PlatformRemedy } from '../../model/remedy.ts';
+import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
+
+/** Read again without a restart: settings, pg_hba.conf and certificate files. */
+export const RELOAD = 'SELECT pg_reload_conf();';
+
+/** In psql, as a superuser. */
+export function alterSystem(setting: string, value: string): string {
+  return `ALTER SYSTEM SET ${setting} = '${value}'; ${RELOAD}`;
+}
+
+/** @param value without a comma: the AWS CLI's short form would take it for the next field */
+export function rdsParameter(parameter: string, value: string): string {
+  return `Set ${parameter} = ${value} in the parameter group, which must not be a default one; no restart is needed.
+${rdsCommands(parameter, value)}`;
+}
+
+/** For RDS and for Aurora, whose settings are the cluster's. */
+export function rdsCommands(parameter: string, value: string): string {
+  const parameters = `--parameters "ParameterName=${parameter},ParameterValue=${value},ApplyMethod=immediate"`;
+  return `RDS: aws rds modify-db-parameter-group --db-parameter-group-name <group> ${parameters}
+Aurora: aws rds modify-db-cluster-parameter-group --db-cluster-parameter-group-name <group> ${parameters}`;
+}
+
+export function cloudSqlFlag(flag: string, value: string): string {
+  return `Set the flag ${flag} = ${value}, where gcloud sql flags list --database-version=POSTGRES_<major> has it.
+gcloud sql instances patch <instance> --database-flags=${flag}=${value}
+It takes away every flag that is not named there: name those that are set already too.`;
+}
+
+export function azureParameter(parameter: string, value: string): string {
+  return `Set the server parameter ${parameter} = ${value}.
+az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name ${parameter} --value ${value}`;
+}
+
+/** Neon's proxy ends the clients' TLS: what it speaks is no setting of a project. */
+export const NEON_PROXY =
+  "Nothing to set: Neon's own proxy decides which TLS versions and ciphers it accepts; where it accepts too much, ask Neon's support.";
+
+/** The same setting by the same name, where the platform lets it be changed. */
+export function settingRemedy(setting: string, value: string): Readonly<Record<Platform, string>> {
+  return {
+    selfManaged: alterSystem(setting, value),
+    rds: rdsParameter(setting, value),
+    neon: NEON_PROXY,
+    cloudSql: cloudSqlFlag(setting, value),
+    azure: azureParameter(setting, value),
+  };
+}
+
+/** How plaintext is refused on the managed services; a server of one's own has pg_hba.conf for it. */
+export const REFUSE_PLAINTEXT: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
+  rds: rdsParameter('rds.force_ssl', '1'),
+  neon: 'Nothing to set: Neon accepts no connection without TLS.',
+  cloudSql: `Accept encrypted connections only; it holds for new ones, so restart or end the old.
+gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY`,
+  azure: azureParameter('require_secure_transport', 'on'),
+};
+
+/** Of one instance; those of an Aurora cluster are changed one by one. */
+export function changeRdsCa(authority: string): string {
+  return `aws rds modify-db-instance --db-instance-identifier <instance> --ca-certificate-identifier ${authority} --apply-immediately`;
+}
+
+/** A new CA beside the old one, and the move to it when clients have it. */
+export const CLOUD_SQL_ROTATION = `Make the instance's next CA, give it to every client, then move the instance to it.
+gcloud sql ssl server-ca-certs create --instance=<instance>
+gcloud sql ssl server-ca-certs list --instance=<instance> --format="value(cert)" > server-ca.pem
+gcloud sql ssl server-ca-certs rotate --instance=<instance>`;
+
+/** Certificates that no customer can replace. */
+export function issuedBy(provider: string): string {
+  return `Nothing to do on the server: ${provider} issues and renews its certificates; where one is wrong or late, ask its support.`;
+}
+
+/** In the configuration of a PgBouncer, which is read again without a restart. */
+export function pgbouncerSettings(...settings: readonly string[]): string {
+  return `In pgbouncer.ini: ${settings.join(', ')}; then RELOAD; in its console (changed TLS settings hold for new connections).`;
+}
+
+/** The versions that either side of a PgBouncer may speak. */
+export function pgbouncerProtocols(minimum: TlsVersion): string {
+  const versions = TLS_VERSIONS.filter((version) => !isOlderThan(version, minimum))
+    .map((version) => (version === 'TLSv1' ? 'tlsv1.0' : version.toLowerCase()))
+    .join(',');
+  return pgbouncerSettings(`client_tls_protocols = ${versions}`, `server_tls_protocols = ${versions}`);
+}

@@ -1,0 +1,59 @@
+// What of a remedy a finding shows: what its target's platform needs, and nothing of the others.
+
+import { PLATFORM_NAMES, PLATFORMS, type Platform, type PlatformRemedy, type Remedy } from '../../model/remedy.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { providerOfName } from './platform.ts';
+
+/** The remedy as a finding of this target tells it. */
+export function remedyText(remedy: Remedy, snapshot: Snapshot): string {
+  if (typeof remedy === 'string') return remedy;
+  if (snapshot.target.kind === 'pgbouncer' && remedy.pgbouncer !== undefined) {
+    return joined(remedy.everywhere, remedy.pgbouncer);
+  }
+  const platform = platformOf(snapshot);
+  return joined(remedy.everywhere, platform === undefined ? forUnknown(remedy) : remedy[platform]);
+}
+
+/**
+ * By the name that its certificate was verified for; where no connection came about, by the one that it was to be
+ * reached by, which is proof of nothing but enough for advice. A server whose login may read the rules is somebody's
+ * own: that takes a superuser's GRANT, which no provider gives. Undefined where nothing tells.
+ */
+function platformOf({ link, target, hba }: Snapshot): Platform | undefined {
+  const provider = providerOfName(link.known ? link.value.verifiedName : (target.host ?? ''));
+  if (provider === undefined && hba.known) return 'selfManaged';
+  return PLATFORMS.find((platform) => platform === provider);
+}
+
+/** Most such servers are somebody's own; others are a provider's, behind a name of somebody's own. */
+function forUnknown(remedy: PlatformRemedy): string {
+  const hints = remedyParts(remedy)
+    .filter(({ of }) => of !== PLATFORM_NAMES.selfManaged && of !== PGBOUNCER)
+    .map(({ of, text }) => `${of}: ${text.split('\n')[0]}`);
+  return joined(remedy.selfManaged, hints.join(' '));
+}
+
+const PGBOUNCER = 'PgBouncer';
+
+/** The remedy for whoever has servers of every kind: each platform's part under its heading. */
+export function wholeRemedy(remedy: Remedy): string {
+  if (typeof remedy === 'string') return remedy;
+  return joined(remedy.everywhere, ...remedyParts(remedy).map(({ of, text }) => `${of}:\n${text}`));
+}
+
+/**
+ * The parts under their headings, in the order in which platforms are listed; those that need the same are told together.
+ * The first line of a managed service's part is a sentence that says what the commands after it do.
+ */
+export function remedyParts(remedy: PlatformRemedy): readonly { readonly of: string; readonly text: string }[] {
+  const groups = Map.groupBy(PLATFORMS, (platform) => remedy[platform]);
+  const parts = [...groups].map(([text, platforms]) => ({
+    of: platforms.map((platform) => PLATFORM_NAMES[platform]).join(', '),
+    text,
+  }));
+  return remedy.pgbouncer === undefined ? parts : [...parts, { of: PGBOUNCER, text: remedy.pgbouncer }];
+}
+
+function joined(...parts: readonly (string | undefined)[]): string {
+  return parts.filter((part) => part !== undefined && part !== '').join('\n');
+}

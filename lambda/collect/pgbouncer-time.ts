@@ -1,0 +1,51 @@
+// The times that PgBouncer's console shows, which are those of the time zone it runs in.
+
+/** `2026-11-21 08:00:00 UTC`: date, time, and the zone as its C library abbreviates it. */
+const SHOWN = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ?(.*)$/;
+const OFFSET = /^([+-])(\d\d):?(\d\d)?$/;
+
+const MINUTES = 60_000;
+/** Every zone's distance from UTC is whole quarters of an hour. */
+const QUARTER = 15 * MINUTES;
+
+/**
+ * Reads those times. Most abbreviations say nothing by themselves (IST is India's, Ireland's and Israel's): how far the
+ * zone is from UTC is told by the auditor's own session, of which both times are known.
+ */
+export class ConsoleClock {
+  /** Milliseconds that the console's zone is ahead of UTC. */
+  #ahead = 0;
+  #connectedAt: number;
+
+  /**
+   * @param own when the console says that the auditor's session began
+   * @param connectedAt when it did, in milliseconds since 1970
+   */
+  constructor(own: string | null | undefined, connectedAt: number) {
+    this.#connectedAt = connectedAt;
+    const shown = read(own);
+    if (shown === undefined) return;
+    this.#ahead = Math.round((shown.asUtc - connectedAt) / QUARTER) * QUARTER;
+  }
+
+  /** ISO 8601, UTC. What can't be read began, at the latest, before the auditor's own session. */
+  toIso(text: string | null | undefined): string {
+    const shown = read(text);
+    if (shown === undefined) return new Date(this.#connectedAt).toISOString();
+    return new Date(shown.asUtc - (offsetOf(shown.zone) ?? this.#ahead)).toISOString();
+  }
+}
+
+function read(text: string | null | undefined): { readonly asUtc: number; readonly zone: string } | undefined {
+  const [, date, time, zone = ''] = SHOWN.exec(text ?? '') ?? [];
+  const asUtc = Date.parse(`${date}T${time}Z`);
+  return Number.isNaN(asUtc) ? undefined : { asUtc, zone };
+}
+
+/** Milliseconds ahead of UTC, where the zone itself says it. */
+function offsetOf(zone: string): number | undefined {
+  if (/^(UTC|GMT|Z)$/.test(zone)) return 0;
+  const [, sign, hours, minutes = '0'] = OFFSET.exec(zone) ?? [];
+  if (hours === undefined) return undefined;
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * MINUTES;
+}

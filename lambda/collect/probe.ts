@@ -1,0 +1,202 @@
+// The wire probe of one target: what its server answers on fresh connections, without a credential, whatever its settings
+// say. One connection after the other, each for one question, closed as soon as it is answered.
+
+import type { Socket } from 'node:net';
+import { displayText } from '../model/display.ts';
+import { AuditFailure } from '../model/failure.ts';
+import { known, type Observed, unknown } from '../model/observed.ts';
+import type { KeyExchange, PlaintextAnswer, ProbedVersion, WireAnswer, WireProbe } from '../model/probe.ts';
+import { type Endpoint, openTcp, requestTls } from './network.ts';
+import { keyExchangeWithout, refusalOfDirect, versionAnswer } from './probe-answers.ts';
+import { type HandshakeResult, type Offer, tryHandshake } from './probe-handshake.ts';
+import { firstAnswer } from './probe-plaintext.ts';
+import { startupMessage } from './probe-startup.ts';
+import { groupName, isPostQuantum } from './server-flight.ts';
+import { isLoopback } from './transport.ts';
+import type { Trust } from './trust.ts';
+
+/** What a probe asks, and for whom. */
+export interface ProbeSubject {
+  readonly endpoint: Endpoint;
+  readonly role: string;
+  readonly database: string;
+  readonly trust: Trust;
+}
+
+/** Milliseconds for one connection. */
+const PATIENCE = 5_000;
+
+/**
+ * Probes. Never throws: what was not answered is unknown, with the reason.
+ *
+ * At most seven connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it did
+ * not show; and TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer.
+ *
+ * @param signal ends when there is no time left for all of it
+ * @param patience milliseconds for each connection
+ */
+export async function probeWire(
+  subject: ProbeSubject,
+  signal: AbortSignal,
+  patience: number = PATIENCE,
+): Promise<WireProbe> {
+  const probe = new Probe(subject, signal, patience);
+  await probe.plaintext();
+  await probe.directTls();
+  for (const version of ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const) await probe.version(version);
+  return probe.result();
+}
+
+const NOT_TRIED = unknown('it was not tried');
+
+class Probe {
+  readonly #subject: ProbeSubject;
+  readonly #signal: AbortSignal;
+  readonly #patience: number;
+  readonly #versions: Record<ProbedVersion, Observed<WireAnswer>> = {
+    TLSv1: NOT_TRIED,
+    'TLSv1.1': NOT_TRIED,
+    'TLSv1.2': NOT_TRIED,
+    'TLSv1.3': NOT_TRIED,
+  };
+  #plaintext: Observed<PlaintextAnswer> = NOT_TRIED;
+  #directTls: Observed<WireAnswer> = NOT_TRIED;
+  #keyExchange: Observed<KeyExchange> = NOT_TRIED;
+  #offersTls: Observed<boolean> = NOT_TRIED;
+  #loopback = false;
+  #connections = 0;
+
+  constructor(subject: ProbeSubject, signal: AbortSignal, patience: number) {
+    this.#subject = subject;
+    this.#signal = signal;
+    this.#patience = patience;
+  }
+
+  result(): WireProbe {
+    const { role, database } = this.#subject;
+    return {
+      role,
+      database,
+      loopback: this.#loopback,
+      plaintext: this.#plaintext,
+      offersTls: this.#offersTls,
+      tlsVersions: this.#versions,
+      directTls: this.#directTls,
+      keyExchange: this.#keyExchange,
+      connections: this.#connections,
+    };
+  }
+
+  async plaintext(): Promise<void> {
+    const { role, database, endpoint } = this.#subject;
+    this.#plaintext = await this.#connect(endpoint, async (socket, signal) => {
+      const { remoteAddress } = socket;
+      this.#loopback = remoteAddress !== undefined && isLoopback(remoteAddress);
+      socket.write(startupMessage(role, database));
+      return await firstAnswer(socket, signal);
+    });
+  }
+
+  async directTls(): Promise<void> {
+    const endpoint: Endpoint = { ...this.#subject.endpoint, sslNegotiation: 'direct' };
+    const shaken = await this.#shakeHands(endpoint, { oldest: 'TLSv1.2', newest: 'TLSv1.3', hybridsFirst: true });
+    if (!shaken.known) {
+      this.#directTls = shaken;
+      return;
+    }
+    const { completed, alpn } = shaken.value;
+    if (completed === undefined) {
+      this.#directTls = refusalOfDirect(shaken.value);
+    } else if (alpn === undefined) {
+      // Something that speaks TLS and is not PostgreSQL's: what it accepts says nothing of PostgreSQL.
+      this.#directTls = known({ accepted: false, said: 'TLS without the protocol "postgresql"' });
+    } else {
+      this.#directTls = known({ accepted: true });
+      if (completed === 'TLSv1.2' || completed === 'TLSv1.3') this.#accepted(completed, shaken.value);
+    }
+  }
+
+  async version(version: ProbedVersion): Promise<void> {
+    if (this.#versions[version].known) return;
+    if (this.#offersTls.known && !this.#offersTls.value) {
+      this.#versions[version] = known({ accepted: false, said: NO_TLS });
+      return;
+    }
+    const isNewest = version === 'TLSv1.3';
+    let answer = await this.#tryVersion({ oldest: version, newest: version, hybridsFirst: isNewest });
+    if (isNewest && !answer.known && this.#offersTls.known && this.#offersTls.value) {
+      const { reason } = answer;
+      answer = await this.#tryVersion({ oldest: version, newest: version, hybridsFirst: false });
+      // Whatever it then chose, it was not offered what the question is about.
+      if (answer.known && answer.value.accepted) {
+        this.#keyExchange = unknown(
+          `TLSv1.3 works, but not with a ClientHello that offers post-quantum key exchange, which is longer than one packet: ${reason}`,
+        );
+      }
+    }
+    this.#versions[version] = answer;
+    if (isNewest && !this.#keyExchange.known) this.#keyExchange = keyExchangeWithout(answer, this.#keyExchange);
+    if (!this.#offersTls.known && !answer.known) this.#offersTls = answer;
+  }
+
+  async #tryVersion(offer: Offer): Promise<Observed<WireAnswer>> {
+    const shaken = await this.#shakeHands(this.#subject.endpoint, offer);
+    if (!shaken.known) {
+      const noTls = this.#offersTls.known && !this.#offersTls.value;
+      return noTls ? known({ accepted: false, said: NO_TLS }) : shaken;
+    }
+    const answer = versionAnswer(offer.newest, shaken.value);
+    if (answer.known && answer.value.accepted) this.#accepted(offer.newest, shaken.value);
+    return answer;
+  }
+
+  #accepted(version: ProbedVersion, { flight: { hello } }: HandshakeResult): void {
+    this.#offersTls = known(true);
+    this.#versions[version] = known({ accepted: true });
+    if (version !== 'TLSv1.3') return;
+    const group = hello?.group === undefined ? undefined : groupName(hello.group);
+    this.#keyExchange =
+      group === undefined
+        ? unknown('the server did not show which group it chose')
+        : known({ group, postQuantum: isPostQuantum(group) });
+  }
+
+  #shakeHands(endpoint: Endpoint, offer: Offer): Promise<Observed<HandshakeResult>> {
+    const { trust } = this.#subject;
+    return this.#connect(endpoint, async (socket, signal) => {
+      try {
+        await requestTls(socket, endpoint, signal);
+      } catch (error) {
+        if (error instanceof AuditFailure && error.failure.cause === 'tls-not-offered') this.#offersTls = known(false);
+        throw error;
+      }
+      if (endpoint.sslNegotiation === 'postgres') this.#offersTls = known(true);
+      return known(await tryHandshake(socket, endpoint, trust, offer, signal));
+    });
+  }
+
+  /** Opens a connection for one question. */
+  async #connect<T>(
+    endpoint: Endpoint,
+    question: (socket: Socket, signal: AbortSignal) => Promise<Observed<T>>,
+  ): Promise<Observed<T>> {
+    if (this.#signal.aborted) return unknown('time was up before it was tried');
+    const patience = AbortSignal.timeout(this.#patience);
+    const signal = AbortSignal.any([this.#signal, patience]);
+    let socket: Socket | undefined;
+    this.#connections += 1;
+    try {
+      socket = await openTcp(endpoint, signal);
+      return await question(socket, signal);
+    } catch (error) {
+      if (this.#signal.aborted) return unknown('time was up before the server answered');
+      if (patience.aborted) return unknown(`the server gave no answer within ${this.#patience / 1_000} s`);
+      if (error instanceof AuditFailure) return unknown(displayText(error.failure.message, 300));
+      return unknown(`the connection failed: ${displayText((error as { code?: string }).code ?? 'unknown', 60)}`);
+    } finally {
+      socket?.destroy();
+    }
+  }
+}
+
+const NO_TLS = 'the server offers no TLS';

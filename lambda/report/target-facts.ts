@@ -1,0 +1,47 @@
+// What the views do not show of a target, for a terminal: how our own connection came out, and what nobody could see.
+
+import { displayText } from '../model/display.ts';
+import type { Report, ReportTarget } from './schema.ts';
+import { displayTime, list, PLAIN, plural } from './wording.ts';
+
+/** Beyond this many targets a line for each is a list that nobody reads; `--format json` has them all. */
+const MOST_TARGETS = 20;
+
+/** What still fits on a line of the narrowest terminal. */
+const LONGEST_NAME = 48;
+
+/** One sentence for each target that was reached: its TLS, what its certificate is good for, and where the time went. */
+export function connectionLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
+  const reached = targets.flatMap((target) => (target.link === null ? [] : [connectionLine(target.name, target.link)]));
+  return reached.length > MOST_TARGETS ? [] : reached;
+}
+
+function connectionLine(name: string, link: NonNullable<ReportTarget['link']>): string {
+  const { tlsVersion, cipher, verifiedName, channelBinding, certificates, timings, roundTrips } = link;
+  const [leaf] = certificates;
+  const facts = [
+    `${displayText(tlsVersion)} with ${displayText(cipher)}`,
+    `verified for ${displayText(verifiedName, LONGEST_NAME)}`,
+    ...(leaf === undefined ? [] : [`certificate until ${displayTime(leaf.notAfter)}`]),
+    channelBinding ? 'login bound to the channel' : 'login without channel binding',
+    `TCP ${timings.tcp} ms, TLS handshake ${timings.tlsHandshake} ms, login ${timings.authentication} ms, queries ${timings.queries} ms in ${plural(roundTrips, 'round trip')}`,
+  ];
+  return `${displayText(name, LONGEST_NAME)}: ${facts.join('; ')}`;
+}
+
+/** What could not be seen of targets that were audited, each reason once, with the checks that it keeps from judging. */
+export function unseenLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
+  return targets
+    .filter(({ verdict }) => verdict === 'unknown')
+    .flatMap(({ name, checks }) => {
+      const byReason = new Map<string, string[]>();
+      for (const { id, status, reason } of checks) {
+        // A check that found something and could not see everything has a reason too.
+        if (reason === undefined || status === 'pass' || status === 'not-applicable') continue;
+        byReason.set(reason, [...(byReason.get(reason) ?? []), id]);
+      }
+      return [...byReason].map(
+        ([reason, ids]) => `${displayText(name, LONGEST_NAME)}: ${PLAIN.prose(reason)} (${list(ids)})`,
+      );
+    });
+}
