@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SecurityHubClient } from '@aws-sdk/client-securityhub';
+import packageJson from '../package.json' with { type: 'json' };
 import { type Circumstances, type Delivery, deliveriesOf, reportOnly, type Topics, tell } from './alerts.ts';
 import { auditTargets } from './audit.ts';
+import { catalogue } from './checks/catalogue.ts';
 import { prefetchSecrets } from './collect/prefetch.ts';
 import { createSecretStore, type SecretStore, secretsManagerClients } from './collect/secrets.ts';
 import type { Collector } from './collect/snapshot.ts';
@@ -47,6 +51,8 @@ const secretsManager = secretsManagerClients();
 const sns = snsClient();
 // Made when it is first wanted, and kept between invocations.
 let dynamoDb: DynamoDBClient | undefined;
+let s3: S3Client | undefined;
+let securityHub: SecurityHubClient | undefined;
 
 /**
  * Audits, and publishes an alert when there is something to tell.
@@ -210,6 +216,26 @@ async function stateStore(
   const { createDynamoDbState, dynamoDbClient } = await import('./deliver/dynamodb-state.ts');
   dynamoDb ??= dynamoDbClient();
   return createDynamoDbState(dynamoDb, STATE_TABLE, { clock, owner, audience });
+}
+
+/** Keeps the whole report as evidence, where the deployment has a place for it. */
+async function archive(report: Report, { awsRequestId: requestId }: InvocationContext): Promise<void> {
+  const { EVIDENCE_BUCKET } = process.env;
+  if (!EVIDENCE_BUCKET) return;
+  const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
+  s3 ??= s3Client();
+  logger.info('report archived', { evidence: await archiveReport(s3, EVIDENCE_BUCKET, { report, requestId }) });
+}
+
+/** A run that tells nobody changes nothing there either. */
+async function importIntoSecurityHub(report: Report, { deployment }: Config, { notify }: RunRequest): Promise<void> {
+  if (!deployment.securityHub || !notify) return;
+  const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
+  securityHub ??= securityHubClient();
+  const account = alertTopics().alerts.split(':')[4];
+  const aws = awsPlace(account, process.env.AWS_REGION);
+  const context = { catalogue: catalogue(), toolVersion: packageJson.version, aws };
+  logger.info('findings imported into Security Hub', { ...(await importFindings(securityHub, report, context)) });
 }
 
 function alertTopics(): Topics {

@@ -13,10 +13,13 @@ export const EXIT_CODES = {
 
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
 
-/** What could not be seen outweighs what was found: nobody knows how much worse it is. */
+/** What could not be seen outweighs what was found: nobody knows how much worse it is. What is muted does not count. */
 export function exitCodeOf({ targets, findings }: Report, failOn: Severity): ExitCode {
   const sawEverything =
     targets.length > 0 && targets.every(({ verdict }) => verdict === 'clean' || verdict === 'findings');
   if (!sawEverything) return EXIT_CODES.failed;
-  return findings.some(({ severity }) => isAtLeast(severity, failOn)) ? EXIT_CODES.findings : EXIT_CODES.passed;
+  const counts = findings.some(
+    ({ severity, lifecycle }) => lifecycle?.reason !== 'muted' && isAtLeast(severity, failOn),
+  );
+  return counts ? EXIT_CODES.findings : EXIT_CODES.passed;
 }

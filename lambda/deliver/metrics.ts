@@ -15,7 +15,9 @@ export interface RunMetrics {
 /** Adds and flushes the metrics of a run that is over. */
 export function recordRun(metrics: Metrics, { report, everyTarget, completed }: RunMetrics): void {
   const targets = targetsByVerdict(report);
-  const findings = countBySeverity(report.findings);
+  // What somebody has answered for is counted apart.
+  const heard = report.findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
+  const findings = countBySeverity(heard);
   const count = (name: string, value: number): void => void metrics.addMetric(name, MetricUnit.Count, value);
   if (everyTarget) {
     // Read by alarms (lib/alarms.ts): also when 0, which ends an alarm.
@@ -29,6 +31,7 @@ export function recordRun(metrics: Metrics, { report, everyTarget, completed }: 
   count('FindingsMedium', findings.medium);
   count('FindingsLow', findings.low);
   count('FindingsInfo', findings.info);
+  count('FindingsMuted', report.findings.length - heard.length);
   const duration = Date.parse(report.finishedAt) - Date.parse(report.startedAt);
   metrics.addMetric('RunDuration', MetricUnit.Milliseconds, duration);
   metrics.publishStoredMetrics();

@@ -120,6 +120,14 @@ describe('renderTable', () => {
       Mute that matches nothing since 2026-10-05 00:00 UTC: role "old_*" (dba, until 2027-03-01 00:00 UTC:
         moves soon)
 
+      The auditor's own connections:
+        - orders: TLSv1.3 with TLS_AES_256_GCM_SHA384; verified for orders.db.example.com; certificate
+          until 2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login
+          9.3 ms, queries 6.2 ms in 1 round trip
+        - billing: TLSv1.3 with TLS_AES_256_GCM_SHA384; verified for orders.db.example.com; certificate
+          until 2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login
+          9.3 ms, queries 6.2 ms in 1 round trip
+
       Run of 2026-11-10 06:15 UTC. Looked at 3 databases: 2 with findings, 1 not audited.
       Verdict: incomplete, not everything could be seen; 6 findings (1 critical, 5 high), 1 muted.
       "
