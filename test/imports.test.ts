@@ -44,9 +44,9 @@ const RULES: readonly Rule[] = [
   {
     name: 'model, checks, lifecycle and reports touch no clock, network, environment, file or log',
     from: /^lambda\/(model|checks|lifecycle|report)\//,
-    forbids: ({ to, kind }) =>
+    forbids: ({ to, kind, typeOnly }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
-      (kind === 'package' && !['zod', 'ipaddr.js', 'cli-table3'].includes(to)),
+      (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'cli-table3', 'fast-xml-builder'].includes(to)),
   },
   {
     name: 'the function needs neither CDK nor the command line',
@@ -57,6 +57,11 @@ const RULES: readonly Rule[] = [
     name: 'the terminal table stays out of the function',
     from: /^lambda\/(?!report\/table\.ts)/,
     forbids: ({ to }) => to === 'cli-table3' || to === 'lambda/report/table.ts',
+  },
+  {
+    name: 'the XML builder stays out of the function',
+    from: /^lambda\/(?!report\/formats\/junit\.ts)/,
+    forbids: ({ to }) => to === 'fast-xml-builder' || to === 'lambda/report/formats/junit.ts',
   },
   {
     name: 'the stack reads the configuration and never runs the function',

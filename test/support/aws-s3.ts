@@ -1,0 +1,98 @@
+// The part of Amazon S3 that storing a report needs: PutObject and GetObject, with what the real service holds them to.
+
+import { createHash } from 'node:crypto';
+import { AwsFailure } from './aws-failure.ts';
+
+/** Bytes of a key at most ("Naming Amazon S3 objects"). */
+const LONGEST_KEY = 1024;
+
+/** An object as it was put. */
+export interface StoredObject {
+  readonly bucket: string;
+  readonly key: string;
+  readonly body: Buffer;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
+  /** In Base64. */
+  readonly checksumSha256: string;
+}
+
+export interface S3Request {
+  readonly bucket: string;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+export class S3 {
+  /** In the order in which they were put. */
+  readonly objects: StoredObject[] = [];
+  readonly #buckets: ReadonlySet<string>;
+
+  constructor(buckets: readonly string[]) {
+    this.#buckets = new Set(buckets);
+  }
+
+  /** Where a request goes: path style (`/bucket/key`), or virtual-hosted style (`bucket.endpoint`). */
+  locate(host: string, path: string): { readonly bucket: string; readonly key: string } {
+    const [first = ''] = host.split('.');
+    const name = decodeURIComponent(path.slice(1));
+    if (this.#buckets.has(first)) return { bucket: first, key: name };
+    const slash = name.indexOf('/');
+    return slash < 0 ? { bucket: name, key: '' } : { bucket: name.slice(0, slash), key: name.slice(slash + 1) };
+  }
+
+  /** @returns the headers of the answer @throws AwsFailure where the service would refuse */
+  put({ bucket, key, headers, body }: S3Request): Readonly<Record<string, string>> {
+    this.#mustExist(bucket);
+    if (Buffer.byteLength(key) > LONGEST_KEY) throw new AwsFailure('KeyTooLongError', 'Your key is too long');
+    const condition = headers['if-none-match'];
+    if (condition !== undefined && condition !== '*') {
+      throw new AwsFailure(
+        'NotImplemented',
+        'A header you provided implies functionality that is not implemented',
+        501,
+      );
+    }
+    if (condition === '*' && this.#find(bucket, key) !== undefined) {
+      throw new AwsFailure('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', 412);
+    }
+    const checksumSha256 = createHash('sha256').update(body).digest('base64');
+    const claimed = headers['x-amz-checksum-sha256'];
+    if (claimed !== undefined && claimed !== checksumSha256) {
+      throw new AwsFailure('BadDigest', 'The SHA256 you specified did not match the calculated checksum.');
+    }
+    this.objects.push({
+      bucket,
+      key,
+      body,
+      contentType: text(headers['content-type']),
+      contentEncoding: text(headers['content-encoding']),
+      checksumSha256,
+    });
+    const etag = createHash('md5').update(body).digest('hex');
+    return { etag: `"${etag}"`, 'x-amz-checksum-sha256': checksumSha256 };
+  }
+
+  /** @throws AwsFailure where the service would refuse */
+  get({ bucket, key }: S3Request): StoredObject {
+    this.#mustExist(bucket);
+    const found = this.#find(bucket, key);
+    if (found === undefined) throw new AwsFailure('NoSuchKey', 'The specified key does not exist.', 404);
+    return found;
+  }
+
+  #find(bucket: string, key: string): StoredObject | undefined {
+    return this.objects.findLast((object) => object.bucket === bucket && object.key === key);
+  }
+
+  #mustExist(bucket: string): void {
+    if (!this.#buckets.has(bucket)) {
+      throw new AwsFailure('NoSuchBucket', 'The specified bucket does not exist', 404);
+    }
+  }
+}
+
+function text(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(', ') : header;
+}
