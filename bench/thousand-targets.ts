@@ -69,6 +69,6 @@ async function audit(): Promise<void> {
   prefetchSecrets(CONFIG.targets, secrets);
   const deadline = new AbortController().signal;
   const { targets } = await auditTargets(CONFIG, { collector: newCollector(secrets), deadline });
-  const missed = targets.find(({ verdict }) => verdict === 'not-audited');
-  if (missed !== undefined) throw new Error(`${missed.name} was not audited: ${missed.error?.message}`);
+  const missed = targets.find(({ verdict }) => verdict !== 'clean');
+  if (missed !== undefined) throw new Error(`${missed.name} came out as ${missed.verdict}: ${missed.error?.message}`);
 }
