@@ -3,6 +3,7 @@
 import { auditTargets } from '../lambda/audit.ts';
 import type { SecretStore } from '../lambda/collect/secrets.ts';
 import { parseConfig } from '../lambda/config.ts';
+import type { Verdict } from '../lambda/model/finding.ts';
 import { rdsSecret } from '../test/support/collector.ts';
 import type { PostgresServer } from '../test/support/postgres.ts';
 import { countRoundTrips } from '../test/support/round-trip-counter.ts';
@@ -37,7 +38,7 @@ export const oneAudit: Benchmark = {
 };
 
 /** Secrets come from memory, as the password of the bare connection does; the CA bundle is read anew, as there too. */
-function auditOf(server: PostgresServer, port: number): () => Promise<void> {
+function auditOf(server: PostgresServer, port: number, expected: Verdict = 'clean'): () => Promise<void> {
   const values = new Map([
     ['orders', rdsSecret(server, undefined, { port })],
     ['ca', caOf(server)],
@@ -47,12 +48,13 @@ function auditOf(server: PostgresServer, port: number): () => Promise<void> {
   return async () => {
     const { audited } = await auditTargets(CONFIG, { collector: newCollector({ get, refresh: get }), deadline });
     const { snapshot, verdict } = audited[0] ?? {};
-    if (verdict !== 'clean') throw new Error(`the audit came out as ${verdict}: ${snapshot?.failure?.message}`);
+    if (verdict !== expected) throw new Error(`the audit came out as ${verdict}: ${snapshot?.failure?.message}`);
   };
 }
 
 async function roundTripsOfOne(server: PostgresServer): Promise<number> {
   await using counter = await countRoundTrips(server);
-  await auditOf(server, counter.port)();
+  // To count messages, TLS is ended in between: a finding.
+  await auditOf(server, counter.port, 'findings')();
   return counter.counts[0] ?? Number.NaN;
 }

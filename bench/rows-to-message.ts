@@ -1,6 +1,7 @@
 // A process of its own that takes rows all the way to the rendered message, several times, and prints what it took.
 
 import { evaluate } from '../lambda/checks/evaluate.ts';
+import { catalogueQuestion } from '../lambda/collect/catalogue-query.ts';
 import { readSessions } from '../lambda/collect/session-query.ts';
 import { parseConfig } from '../lambda/config.ts';
 import { known } from '../lambda/model/observed.ts';
@@ -9,7 +10,7 @@ import { buildReport } from '../lambda/report/build-report.ts';
 import { buildDigest } from '../lambda/report/digest.ts';
 import { type RenderedAlert, renderAlert } from '../lambda/report/sns-message.ts';
 import { healthySnapshot } from '../test/support/snapshots.ts';
-import { type Mix, type SessionRow, sessionRows } from './session-rows.ts';
+import { catalogueRows, type Mix, type SessionRow, sessionRows } from './session-rows.ts';
 
 export interface RowsToMessage {
   /** Milliseconds; the first is that of a cold process, as a scheduled function's is. */
@@ -67,7 +68,9 @@ function render(
   times: number[],
 ): { readonly alert: RenderedAlert; readonly findings: number } {
   const start = performance.now();
-  const snapshot = healthySnapshot([], { sessions: known(readSessions(rows)) });
+  const snapshot = healthySnapshot([], {
+    sessions: known(readSessions(rows, catalogueQuestion.read(catalogueRows()))),
+  });
   const audited = [{ snapshot, ...evaluate(snapshot, policy) }];
   const report = buildReport({ startedAt: AT, finishedAt: AT, policy, audited });
   const digest = buildDigest(report, undefined, { route: 'all', minSeverity: alerts.minSeverity });

@@ -8,6 +8,18 @@ export type SessionRow = (string | null)[];
  */
 export type Mix = 'typical' | 'hostile';
 
+/** The rows of roles, memberships and databases, of which the sessions give oids. The second role is a superuser. */
+export function catalogueRows(): readonly SessionRow[][] {
+  const oids = (count: number): string[] => Array.from({ length: count }, (_, index) => String(FIRST_OID + index));
+  return [
+    oids(ROLES).map((oid, index) => [oid, `app_${name(index)}`, 't', index === 1 ? 't' : 'f', index === 0 ? 't' : 'f']),
+    [],
+    oids(DATABASES).map((oid, index) => [oid, `db_${name(index)}`, 't', '-1', 'f']),
+  ];
+}
+
+/** What initdb makes has lower ones. */
+const FIRST_OID = 16_384;
 const ROLES = 200;
 const DATABASES = 40;
 const LONGEST_NAME = 63;
@@ -34,11 +46,10 @@ export function sessionRows(count: number, mix: Mix): SessionRow[] {
     const [version, cipher, bits] = tls ?? [null, null, null];
     const row = [
       String(1000 + index),
-      `app_${name(role)}`,
-      `db_${name(role % DATABASES)}`,
+      String(FIRST_OID + role),
+      String(FIRST_OID + (role % DATABASES)),
       mix === 'typical' ? `${name(role)}-worker-${pick(500)}` : name(index).padEnd(LONGEST_NAME, '-'),
       role === 0 ? 'walsender' : 'client backend',
-      role === 1 ? 't' : 'f',
       { network: `10.${pick(4)}.${pick(32)}.${pick(60)}`, loopback: '127.0.0.1', socket: null }[address],
       address === 'socket' ? '-1' : String(1024 + pick(64_000)),
       tls === undefined ? 'f' : 't',
@@ -48,6 +59,7 @@ export function sessionRows(count: number, mix: Mix): SessionRow[] {
       null,
       'f',
       (1_790_000_000 + pick(900_000) + pick(1_000_000) / 1e6).toFixed(6),
+      'f',
     ];
     return row.map((text) => (text === null ? null : Buffer.from(text).toString()));
   });

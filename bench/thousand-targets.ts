@@ -69,6 +69,7 @@ async function audit(): Promise<void> {
   prefetchSecrets(CONFIG.targets, secrets);
   const deadline = new AbortController().signal;
   const { audited } = await auditTargets(CONFIG, { collector: newCollector(secrets), deadline });
-  const missed = audited.find(({ verdict }) => verdict === 'not-audited')?.snapshot;
-  if (missed !== undefined) throw new Error(`${missed.target.name} was not audited: ${missed.failure?.message}`);
+  const missed = audited.find(({ verdict }) => verdict !== 'clean');
+  const { target, failure } = missed?.snapshot ?? {};
+  if (missed !== undefined) throw new Error(`${target?.name} came out as ${missed.verdict}: ${failure?.message}`);
 }

@@ -38,7 +38,7 @@ export const SUPERUSER = 'dba';
 export const TARGETS = [
   {
     name: 'shop',
-    about: 'busy, and open to clients of every age',
+    about: 'busy, and open to all: plaintext, TLSv1 and newer, weak ciphers',
     verdict: 'findings',
     clients: [
       {
@@ -95,13 +95,22 @@ export const TARGETS = [
       },
       { kind: 'unix-socket', role: 'maintenance', database: 'shop', applications: ['vacuum-cron'] },
     ],
+    // What lets such clients in.
+    findings: [
+      { check: 'plaintext-allowed', severity: 'medium' },
+      { check: 'deprecated-tls-allowed', severity: 'medium' },
+      { check: 'weak-ciphers-allowed', severity: 'low' },
+    ],
   },
   {
     name: 'billing',
-    about: 'its secret is a connection string with sslmode=require',
+    about: 'its certificate ends soon, and its secret says sslmode=require',
     verdict: 'findings',
     clients: [{ kind: 'tlsv1.3', role: 'invoicing', database: 'billing', applications: ['invoice-api'] }],
-    findings: [{ check: 'insecure-dsn-in-secret', severity: 'medium' }],
+    findings: [
+      { check: 'server-certificate-expiring', severity: 'high' },
+      { check: 'insecure-dsn-in-secret', severity: 'medium' },
+    ],
   },
   {
     name: 'ledger',

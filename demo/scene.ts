@@ -6,8 +6,15 @@ import type { ConfigInput } from '../lambda/config.ts';
 import { type AwsEndpoint, startAwsEndpoint } from '../test/support/aws.ts';
 import { createAuthority, type IssuedCertificate } from '../test/support/certificates.ts';
 import { rdsSecret } from '../test/support/collector.ts';
+import { healthyServer } from '../test/support/healthy-server.ts';
 import { labFolder } from '../test/support/lab-folder.ts';
-import { legacyTls, newestMajor, type PostgresServer, startPostgres } from '../test/support/postgres.ts';
+import {
+  AUDITOR,
+  newestMajor,
+  type PostgresOptions,
+  type PostgresServer,
+  startPostgres,
+} from '../test/support/postgres.ts';
 import { openSessions } from '../test/support/sessions.ts';
 import { type PlantedTarget, SUPERUSER, TARGETS, type TargetName } from './planted.ts';
 
@@ -26,8 +33,16 @@ export interface SceneOptions {
   readonly signal: AbortSignal;
 }
 
-const AUDITOR = 'tls_auditor';
 const CA_SECRET = 'shared/ca-bundle';
+
+/** Under 14 days a certificate that ends is urgent, under 7 it is critical. */
+const EXPIRING_DAYS = 10;
+
+/** Lets everybody in with a password, whether they encrypt or not. */
+const CARELESS_HBA = ['local all all trust', 'host all all all scram-sha-256'];
+
+/** Somebody once had an old client to let in: OpenSSL speaks TLSv1 at its lowest security level only. */
+const CARELESS_TLS = { minProtocol: 'TLSv1', ciphers: 'HIGH:!aNULL:@SECLEVEL=0' } as const;
 
 type Servers = Readonly<Record<TargetName, PostgresServer>>;
 
@@ -39,7 +54,7 @@ export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
   const certificates: Readonly<Record<TargetName, IssuedCertificate>> = {
     // A key exchange without forward secrecy needs an RSA key.
     shop: await authority.issue({ keyType: 'rsa-2048' }),
-    billing: await authority.issue(),
+    billing: await authority.issue({ notAfter: new Date(Date.now() + EXPIRING_DAYS * 24 * 60 * 60_000) }),
     ledger: await authority.issue(),
     archive: await stranger.issue(),
   };
@@ -66,7 +81,7 @@ export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
     aws,
     configFile,
     passwords: TARGETS.flatMap((target) =>
-      rolesOf(target).map((role) => servers[target.name].connectionConfig(role).password),
+      [AUDITOR.name, ...rolesOf(target)].map((role) => servers[target.name].connectionConfig(role).password),
     ),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -79,16 +94,7 @@ async function startServers(
 ): Promise<Servers> {
   const outcomes = await Promise.allSettled(
     TARGETS.map(async (target) => {
-      const certificate = certificates[target.name];
-      const server = await startPostgres({
-        tls: target.name === 'shop' ? { ...legacyTls, certificate } : { certificate },
-        databases: [target.name],
-        roles: rolesOf(target).map((name) => ({
-          name,
-          ...(name === AUDITOR ? { grants: ['pg_monitor'] } : {}),
-          ...(name === SUPERUSER ? { attributes: 'SUPERUSER' } : {}),
-        })),
-      });
+      const server = await startPostgres(serverOf(target, certificates[target.name]));
       return [target.name, stack.use(server)] as const;
     }),
   );
@@ -98,8 +104,28 @@ async function startServers(
   return Object.fromEntries(started) as Servers;
 }
 
+function serverOf(target: (typeof TARGETS)[number], certificate: IssuedCertificate): PostgresOptions {
+  const options = {
+    tls: { certificate },
+    databases: [target.name],
+    roles: [
+      AUDITOR,
+      ...rolesOf(target).map((name) => ({ name, ...(name === SUPERUSER ? { attributes: 'SUPERUSER' } : {}) })),
+    ],
+  };
+  switch (target.name) {
+    case 'shop':
+      return { ...options, tls: { ...CARELESS_TLS, certificate }, hba: CARELESS_HBA };
+    case 'archive':
+      return { ...options, hba: CARELESS_HBA };
+    default:
+      return healthyServer(options);
+  }
+}
+
+/** Of the clients. */
 function rolesOf({ clients }: PlantedTarget): readonly string[] {
-  return [...new Set([AUDITOR, ...clients.map(({ role }) => role)])];
+  return [...new Set(clients.map(({ role }) => role))];
 }
 
 function sessionsOf({ clients }: PlantedTarget): Parameters<typeof openSessions>[1] {
@@ -111,10 +137,10 @@ function sessionsOf({ clients }: PlantedTarget): Parameters<typeof openSessions>
 /** Credentials in the ways in which people store them. */
 function secretsFor({ shop, billing, ledger, archive }: Servers, ca: string): Readonly<Record<string, string>> {
   return {
-    [secretName('shop')]: rdsSecret(shop, AUDITOR),
-    [secretName('billing')]: `${billing.connectionString(AUDITOR)}?sslmode=require`,
-    [secretName('ledger')]: rdsSecret(ledger, AUDITOR),
-    [secretName('archive')]: rdsSecret(archive, AUDITOR),
+    [secretName('shop')]: rdsSecret(shop, AUDITOR.name),
+    [secretName('billing')]: `${billing.connectionString(AUDITOR.name)}?sslmode=require`,
+    [secretName('ledger')]: rdsSecret(ledger, AUDITOR.name),
+    [secretName('archive')]: rdsSecret(archive, AUDITOR.name),
     [CA_SECRET]: ca,
   };
 }

@@ -1,5 +1,6 @@
 // What people receive, and what it rests on, for the person who watches the demo.
 
+import { stripVTControlCharacters } from 'node:util';
 import type { Report, ReportTarget } from '../lambda/report/schema.ts';
 import { renderTable } from '../lambda/report/table.ts';
 import { wrap } from '../lambda/report/wrap.ts';
@@ -74,12 +75,19 @@ export function showCard(screen: Screen, message: PublishedMessage): string {
   ].join('\n');
 }
 
+/** Without the findings that the email has told: the same words once more would hide the rest. */
 export function showTable(screen: Screen, report: Report): string {
+  const { columns, colour } = screen;
+  const [overview = '', ...blocks] = renderTable(report, { columns, colour }).split('\n\n');
+  const rest = blocks.filter((block) => !TOLD_BY_EMAIL.test(stripVTControlCharacters(block)));
   return [
     heading(screen, 'What the handler answers, as the command line shows it'),
-    renderTable(report, { columns: screen.columns, colour: screen.colour }),
+    [overview, '[Here stand the findings of the email, in the same words. The others follow.]', ...rest].join('\n\n'),
   ].join('\n');
 }
+
+/** alerts.minSeverity is "medium" where nothing else is said. */
+const TOLD_BY_EMAIL = /^(CRITICAL|HIGH|MEDIUM):/;
 
 /** How the auditor's own connections came out: why its word can be taken. */
 export function showEvidence(screen: Screen, { targets }: Report): string {

@@ -60,6 +60,13 @@ export function deliveriesOf(alerts: Config['alerts'], topics: Topics, service: 
 export interface Circumstances {
   readonly run: Run;
   readonly config: Pick<Config, 'alerts' | 'mutes' | 'targets'>;
+  /**
+   * Whether `config` is all that runs with this memory go by: else what is remembered of other targets and mutes is
+   * theirs, and stays.
+   *
+   * @default true
+   */
+  readonly isWhole?: boolean;
   /** ISO 8601, UTC. */
   readonly now: string;
 }
@@ -68,11 +75,12 @@ export interface Circumstances {
 export function decisionFor(
   audience: Audience,
   previous: AuditState | undefined,
-  { run, config, now }: Circumstances,
+  { run, config, isWhole = true, now }: Circumstances,
 ): Decision {
   const { quietHours, reminderHours } = config.alerts;
   const heard = hears(audience);
-  return decide({
+  const others = isWhole || previous === undefined ? undefined : previous;
+  const decision = decide({
     previous,
     now,
     observed: run.audited
@@ -84,7 +92,10 @@ export function decisionFor(
         findings,
       })),
     catalogue: CHECKS.map(({ id, transient = false }) => ({ id, transient })),
-    targets: config.targets.filter(heard).map(({ name }) => name),
+    targets: [
+      ...config.targets.filter(heard).map(({ name }) => name),
+      ...[...(others?.findings.values() ?? [])].map(({ finding }) => finding.target),
+    ],
     policy: {
       quietHours,
       minSeverity: audience.minSeverity,
@@ -92,6 +103,36 @@ export function decisionFor(
     },
     mutes: config.mutes,
   });
+  if (others === undefined || decision.next === undefined) return decision;
+  return { ...decision, next: { ...decision.next, mutes: new Map([...others.mutes, ...decision.next.mutes]) } };
+}
+
+/** One run's turn with what is remembered. */
+export interface TurnOptions {
+  /** Undefined where no state is kept: the run stands alone. */
+  readonly store: StateStore | undefined;
+  /** Ends the wait for other runs. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Decides for one audience, has it told, and remembers that it was.
+ *
+ * @param tell is given the decision, and the report as it has it; of every target
+ * @returns what `tell` returned
+ * @throws whatever `tell` throws: nothing is remembered as told then, and the next run tells; StateError
+ */
+export async function inTurn<T>(
+  audience: Audience,
+  circumstances: Circumstances,
+  { store, signal }: TurnOptions,
+  tell: (decision: Decision, report: Report) => Promise<T>,
+): Promise<T> {
+  await using turn = await store?.takeTurn(signal);
+  const decision = decisionFor(audience, turn?.state, circumstances);
+  const told = await tell(decision, buildReport(circumstances.run, decision));
+  if (turn !== undefined) await turn.save(decision.next ?? EMPTY_STATE);
+  return told;
 }
 
 export interface Told {
@@ -105,38 +146,35 @@ export interface Told {
 /**
  * Decides, publishes and saves for one delivery.
  *
- * @param store undefined where no state is configured: the run stands alone
- * @param signal ends the wait for other runs
  * @throws whatever `publish` throws: nothing is remembered as told then, and the next run tells; StateError
  */
 export async function tell(
   delivery: Delivery,
   circumstances: Circumstances,
   {
-    store,
     publish,
-    signal,
-  }: {
-    readonly store: StateStore | undefined;
-    readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string>;
-    readonly signal: AbortSignal;
-  },
+    ...options
+  }: TurnOptions & { readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string> },
 ): Promise<Told> {
-  await using turn = await store?.takeTurn(signal);
-  const decision = decisionFor(delivery.audience, turn?.state, circumstances);
-  const report = buildReport(circumstances.run, decision);
-  const digest = buildDigest(report, decision, delivery.audience);
-  const messageIds: string[] = [];
-  for (const message of digest === undefined ? [] : delivery.render(digest, report)) {
-    messageIds.push(await publish(delivery.topicArn, message));
-  }
-  if (turn !== undefined) await turn.save(decision.next ?? EMPTY_STATE);
-  return { decision, report, messageIds };
+  const { audience, topicArn, render } = delivery;
+  return await inTurn(audience, circumstances, options, async (decision, report) => {
+    const digest = buildDigest(report, decision, audience);
+    const messageIds: string[] = [];
+    for (const message of digest === undefined ? [] : render(digest, report)) {
+      messageIds.push(await publish(topicArn, message));
+    }
+    return { decision, report, messageIds };
+  });
 }
 
 /** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */
 export async function reportOnly(circumstances: Circumstances, store: StateStore | undefined): Promise<Report> {
-  const [everyone] = audiencesOf(circumstances.config.alerts);
-  const audience = everyone ?? { route: EVERYONE, minSeverity: 'info' };
-  return buildReport(circumstances.run, decisionFor(audience, await store?.read(), circumstances));
+  const everyone = everyoneOf(circumstances.config.alerts);
+  return buildReport(circumstances.run, decisionFor(everyone, await store?.read(), circumstances));
+}
+
+/** The audience that hears of every target. */
+export function everyoneOf(alerts: Config['alerts']): Audience {
+  const [everyone = { route: EVERYONE, minSeverity: alerts.minSeverity }] = audiencesOf(alerts);
+  return everyone;
 }

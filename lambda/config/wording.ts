@@ -47,6 +47,8 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
       return problem(`must have ${bounded(issue)} ${many}${size === undefined ? '' : `, got ${size}`}`);
     }
     case 'invalid_union': {
+      // What the schema itself says of the alternatives.
+      if (issue.message !== 'Invalid input') return problem(`${issue.message}${got}`);
       const allowed = allowedValues(issue.path);
       return problem(`must be ${allowed.join(' or ')}${got}`);
     }

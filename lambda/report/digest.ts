@@ -6,6 +6,7 @@ import type { Decision, Reason } from '../model/lifecycle.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { compareSeverity, isAtLeast, SEVERITIES, type Severity, worse } from '../model/severity.ts';
 import { type Audience, EVERYONE, hearsOf } from './audience.ts';
+import { blindReasons } from './blind-spots.ts';
 import { compareFindings } from './order.ts';
 import { reportMute } from './report-findings.ts';
 import type { Report, ReportFinding, ReportMute, ReportTarget, ResolvedFinding } from './schema.ts';
@@ -24,6 +25,8 @@ export interface DigestTarget {
   /** Why it was not audited. */
   readonly cause?: FailureCause | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of one that was looked at: what could not be seen, a reason each. */
+  readonly unseen: readonly string[];
 }
 
 /** Open findings that the digest does not list. */
@@ -199,7 +202,10 @@ export function targetsByVerdict(report: {
   const groups = Object.groupBy(report.targets, (target) => target.verdict);
   const named = VERDICTS.map((verdict) => [
     verdict,
-    (groups[verdict] ?? []).map(({ name, error, labels }) => ({ name, cause: error?.cause, labels })),
+    (groups[verdict] ?? []).map((target): DigestTarget => {
+      const { name, error, labels } = target;
+      return { name, cause: error?.cause, labels, unseen: verdict === 'unknown' ? blindReasons(target) : [] };
+    }),
   ]);
   return Object.fromEntries(named) as Record<Verdict, readonly DigestTarget[]>;
 }

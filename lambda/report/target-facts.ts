@@ -1,8 +1,9 @@
 // What the views do not show of a target, for a terminal: how our own connection came out, and what nobody could see.
 
 import { displayText } from '../model/display.ts';
+import { blindReasons } from './blind-spots.ts';
 import type { Report, ReportTarget } from './schema.ts';
-import { displayTime, list, PLAIN, plural } from './wording.ts';
+import { displayTime, plural } from './wording.ts';
 
 /** Beyond this many targets a line for each is a list that nobody reads; `--format json` has them all. */
 const MOST_TARGETS = 20;
@@ -29,19 +30,9 @@ function connectionLine(name: string, link: NonNullable<ReportTarget['link']>): 
   return `${displayText(name, LONGEST_NAME)}: ${facts.join('; ')}`;
 }
 
-/** What could not be seen of targets that were audited, each reason once, with the checks that it keeps from judging. */
+/** What could not be seen of targets that were audited. */
 export function unseenLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
   return targets
     .filter(({ verdict }) => verdict === 'unknown')
-    .flatMap(({ name, checks }) => {
-      const byReason = new Map<string, string[]>();
-      for (const { id, status, reason } of checks) {
-        // A check that found something and could not see everything has a reason too.
-        if (reason === undefined || status === 'pass' || status === 'not-applicable') continue;
-        byReason.set(reason, [...(byReason.get(reason) ?? []), id]);
-      }
-      return [...byReason].map(
-        ([reason, ids]) => `${displayText(name, LONGEST_NAME)}: ${PLAIN.prose(reason)} (${list(ids)})`,
-      );
-    });
+    .flatMap((target) => blindReasons(target).map((reason) => `${displayText(target.name, LONGEST_NAME)}: ${reason}`));
 }

@@ -86,6 +86,9 @@ export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget
   return total === 0 ? 'no database' : `${plural(total, 'database')}: ${told.join(', ')}`;
 }
 
+/** So many reasons for what could not be seen are told; a fleet has thousands. */
+const MOST_REASONS = 3;
+
 /** What a run could not see, one sentence each; empty when it saw everything. */
 export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>, style: Style): string[] {
   const sentences: string[] = [];
@@ -97,6 +100,12 @@ export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarg
   if (targets.unknown.length > 0) {
     const names = targets.unknown.map(({ name }) => style.target(name));
     sentences.push(`NOT FULLY SEEN: ${list(names, 10)}. There may be more than this lists.`);
+    // A grant is often all that is missing: it stands here to be copied. Of many targets, the report has them.
+    const reasons = targets.unknown.flatMap(({ name, unseen }) =>
+      unseen.map((reason) => `${style.target(name)}: ${style.prose(reason)}`),
+    );
+    sentences.push(...reasons.slice(0, MOST_REASONS));
+    if (reasons.length > MOST_REASONS) sentences.push(`And ${plural(reasons.length - MOST_REASONS, 'reason')} more.`);
   }
   return sentences;
 }
@@ -118,7 +127,10 @@ export function title(finding: ReportFinding, style: Style): string {
 }
 
 /** `role "app", database "shop", application "checkout"`; undefined when the finding is not about a client. */
-export function who(finding: ReportFinding, style: Style): string | undefined {
+export function who(
+  finding: Pick<ReportFinding, 'role' | 'database' | 'application'>,
+  style: Style,
+): string | undefined {
   const parts = (['role', 'database', 'application'] as const).flatMap((what) => {
     const name = finding[what];
     if (name === undefined) return [];

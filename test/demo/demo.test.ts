@@ -118,7 +118,7 @@ describe('a whole run, among settings a person may have for other things', () =>
 
   test('succeeds, and leaves nothing behind', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '', servedFromFolder: true });
-    expect(outcome.stdout).toContain('Checked: the audit found all 9 things planted here, and nothing else.');
+    expect(outcome.stdout).toContain('Checked: the audit found all 13 things planted here, and nothing else.');
   });
 
   test.each([
@@ -162,6 +162,38 @@ describe('a whole run, among settings a person may have for other things', () =>
     expect(remedy).toContain(fix);
   });
 
+  test.each([
+    [
+      'the line that lets plaintext in',
+      /^MEDIUM: pg_hba\.conf accepts/,
+      /^- shop\n {2}rule: host all all all scram-sha-256\n {2}at: line 4 of\s+\S+pg_hba\.conf\n/m,
+      'hostssl all all all scram-sha-256',
+    ],
+    [
+      'what lets TLSv1 in',
+      /^MEDIUM: Server accepts TLS versions/,
+      /^- shop\n {2}ssl_min_protocol_version: TLSv1\n/m,
+      "ssl_min_protocol_version = 'TLSv1.2'",
+    ],
+    [
+      'the certificate that ends soon',
+      /^HIGH: Server certificate about to expire/,
+      /^- billing\n[\s\S]*^ {2}days left: 9$/m,
+      'Issue a new certificate',
+    ],
+    [
+      'the connection string that verifies nothing',
+      /^MEDIUM: The stored connection string/,
+      /^- billing\n {2}stored in: secret prod\/billing\/tls-auditor\n {2}sslmode: require\n/m,
+      'sslmode=verify-full',
+    ],
+  ])('the email names %s and how to fix it', (_, title, finding, fix) => {
+    const group = email.split(/^=+\n/m).find((text) => title.test(text)) ?? '';
+    const [findings = '', remedy = ''] = group.split('How to fix:');
+    expect(findings).toMatch(finding);
+    expect(remedy).toContain(fix);
+  });
+
   test('the email says what could not be seen, and what loopback means here', () => {
     expect(email).toContain('NOT AUDITED: archive (certificate-untrusted).');
     expect(email).not.toContain('records-export');
@@ -174,9 +206,9 @@ describe('a whole run, among settings a person may have for other things', () =>
   });
 
   test('the card, the table and the evidence are shown', () => {
-    expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 2 critical, 3 high, 2 medium \(1 not audited\)/);
+    expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 2 critical, 4 high, 4 medium \(1 not audited\)/);
     expect(outcome.stdout).toMatch(/^ledger +127\.0\.0\.1:\d+ +\+ clean +1\.3 +2 +0 +0 +none$/m);
-    expect(outcome.stdout).toMatch(/^shop +TLSv1\.3 +TLS_AES_\w+ +127\.0\.0\.1 +bound +1 +\d+ ms$/m);
+    expect(outcome.stdout).toMatch(/^shop +TLSv1\.3 +TLS_AES_\w+ +127\.0\.0\.1 +bound +2 +\d+ ms$/m);
     expect(outcome.stdout).toMatch(/^archive +no password was sent: certificate-untrusted$/m);
   });
 

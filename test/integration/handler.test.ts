@@ -10,7 +10,8 @@ import { type Report, reportSchema } from '../../lambda/report/schema.ts';
 import { type AwsEndpoint, bodyFor, startAwsEndpoint } from '../support/aws.ts';
 import { rdsSecret } from '../support/collector.ts';
 import { blackHole, closedPort } from '../support/faulty-servers.ts';
-import { legacyTls, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { AUDITOR, legacyTls, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openSession, openSessions, SESSION_KINDS } from '../support/sessions.ts';
 
 const SCHEDULED = { source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: {} };
@@ -23,16 +24,12 @@ let handler: typeof Handler;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-handler-'));
-  server = await startPostgres({
-    tls: legacyTls,
-    roles: [
-      { name: 'tls_auditor', grants: ['pg_monitor'] },
-      { name: 'blind' },
-      { name: 'app' },
-      { name: 'boss', attributes: 'SUPERUSER' },
-    ],
-    databases: ['shop'],
-  });
+  server = await startPostgres(
+    healthyServer({
+      hba: LOOPBACK_PLAINTEXT_HBA,
+      roles: [AUDITOR, { name: 'blind' }, { name: 'app' }, { name: 'boss', attributes: 'SUPERUSER' }],
+    }),
+  );
 });
 
 afterAll(async () => {
@@ -105,10 +102,17 @@ function metricsOf({ log }: Run): Record<string, unknown> {
 }
 
 describe('a scheduled run', () => {
-  test('gives each kind of session its finding, tells it, and leaves the good ones alone', async () => {
+  test('gives each kind of session its finding, and what lets it in its own, and leaves the good ones alone', async () => {
+    await using careless = await startPostgres({
+      tls: legacyTls,
+      hba: ['local all all trust', 'host all all all scram-sha-256'],
+      databases: ['shop'],
+    });
+    aws.setSecret('prod/orders', rdsSecret(careless));
+    aws.setSecret('shared/ca', careless.ca ?? '');
     await configure({ policy: { loopback: 'network' } });
     await using _sessions = await openSessions(
-      server,
+      careless,
       SESSION_KINDS.map((kind) => ({ kind, role: 'app', database: 'shop', applicationName: kind })),
     );
     const { report } = await invoke();
@@ -117,7 +121,10 @@ describe('a scheduled run', () => {
       ['plaintext-session', 'plaintext', 'high'],
       ['deprecated-tls-session', 'tlsv1', 'high'],
       ['deprecated-tls-session', 'tlsv1.1', 'high'],
+      ['deprecated-tls-allowed', undefined, 'medium'],
+      ['plaintext-allowed', undefined, 'medium'],
       ['weak-cipher-session', 'tlsv1.2-weak-cipher', 'medium'],
+      ['weak-ciphers-allowed', undefined, 'low'],
       ['below-preferred-tls-session', 'tlsv1.2', 'info'],
       ['below-preferred-tls-session', 'tlsv1.2-weak-cipher', 'info'],
     ]);
@@ -130,7 +137,7 @@ describe('a scheduled run', () => {
         byTransport: { tls: 5, 'unix-socket': 1, loopback: 1 },
         byTlsVersion: { TLSv1: 1, 'TLSv1.1': 1, 'TLSv1.2': 2, 'TLSv1.3': 1 },
       },
-      link: { authorized: true, channelBinding: true, tlsVersion: 'TLSv1.3', roundTrips: 1 },
+      link: { authorized: true, channelBinding: true, tlsVersion: 'TLSv1.3', roundTrips: 2 },
     });
     expect(aws.published).toHaveLength(1);
     const [message] = aws.published;
@@ -164,8 +171,11 @@ describe('a scheduled run', () => {
     const { log, report } = await invoke();
     const of = (message: string): unknown[] => log.filter((line) => line.message === message);
     expect(of('target')).toMatchObject([{ level: 'INFO', requestId: 'request-1', target: { name: 'orders' } }]);
-    expect(of('finding')).toMatchObject([{ finding: { fingerprint: report.findings[0]?.fingerprint } }]);
-    expect(report.findings).toMatchObject([{ severity: 'critical', role: 'boss' }]);
+    expect(of('finding')).toMatchObject(report.findings.map(({ fingerprint }) => ({ finding: { fingerprint } })));
+    expect(report.findings).toMatchObject([
+      { check: 'plaintext-session', severity: 'critical', role: 'boss' },
+      { check: 'plaintext-allowed', severity: 'medium' },
+    ]);
   });
 
   test('never calls a target clean that its login cannot see into', async () => {
@@ -228,7 +238,7 @@ describe('by hand', () => {
     await using _session = await openSession(server, { kind: 'plaintext', role: 'app' });
     const run = await invoke({ targets: ['billing'], notify: false });
     expect(run.report.targets.map(({ name }) => name)).toEqual(['billing']);
-    expect(run.report.findings).toHaveLength(1);
+    expect(run.report.findings.map(({ check }) => check)).toEqual(['plaintext-session', 'plaintext-allowed']);
     expect(aws.published).toEqual([]);
     expect(metricsOf(run)).not.toHaveProperty('RunsCompleted');
     expect(metricsOf(run)).not.toHaveProperty('TargetsNotAudited');
@@ -373,7 +383,10 @@ test('hostile application names reach no message, log or report raw', async () =
     names.map((applicationName) => ({ kind: 'plaintext', role: 'app', applicationName })),
   );
   const { report, output } = await invoke();
-  expect(report.findings).toHaveLength(names.length);
+  expect(report.findings.map(({ check }) => check)).toEqual([
+    ...names.map(() => 'plaintext-session'),
+    'plaintext-allowed',
+  ]);
   const [message] = aws.published;
   const card = message === undefined ? '' : bodyFor(message, 'https');
   expect(output).not.toContain('<!channel>');

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
 import { type Audience, EVERYONE } from '../../lambda/report/audience.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
+import { renderEmail } from '../../lambda/report/email.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import { badNight, finding, healthyReport } from './builders.ts';
+import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
 import { decided, eventfulNight, muteUse, night, told } from './lives.ts';
 
 const tell = (report: Report, minSeverity: Severity) =>
@@ -52,12 +53,28 @@ describe('buildDigest', () => {
   it('names every target by its verdict, with the cause where it was not audited', () => {
     const digest = tell(badNight(), 'low');
     expect(digest?.targetsByVerdict).toEqual({
-      clean: [{ name: 'billing', cause: undefined, labels: {} }],
-      findings: [{ name: 'orders', cause: undefined, labels: {} }],
-      unknown: [{ name: 'crm', cause: undefined, labels: {} }],
-      'not-audited': [{ name: 'ledger', cause: 'certificate-expired', labels: {} }],
+      clean: [{ name: 'billing', cause: undefined, labels: {}, unseen: [] }],
+      findings: [{ name: 'orders', cause: undefined, labels: {}, unseen: [] }],
+      unknown: [{ name: 'crm', cause: undefined, labels: {}, unseen: [] }],
+      'not-audited': [{ name: 'ledger', cause: 'certificate-expired', labels: {}, unseen: [] }],
     });
     expect(digest?.targets).toEqual(['ledger', 'orders', 'crm']);
+  });
+
+  it('says what could not be seen of a target that was looked at, each reason once', () => {
+    const reason = 'the login may not read pg_hba.conf';
+    const crm = healthyTarget({
+      name: 'crm',
+      verdict: 'unknown',
+      checks: [
+        { id: 'plaintext-allowed', status: 'unknown', reason },
+        { id: 'weak-password-authentication', status: 'unknown', reason },
+      ],
+    });
+    const digest = tell(healthyReport({ targets: [crm], findings: [finding({ target: 'crm' })] }), 'low');
+    const told = `${reason} (plaintext-allowed and weak-password-authentication)`;
+    expect(digest?.targetsByVerdict.unknown).toMatchObject([{ name: 'crm', unseen: [told] }]);
+    expect(digest && renderEmail(digest)).toContain(`crm: ${reason}`);
   });
 
   it('leaves the report as it was', () => {

@@ -128,27 +128,6 @@ export function remedyText(remedy: string): string {
   return remedyLines(remedy).join('\n');
 }
 
-/** A check that could not see everything, on one target. */
-export interface BlindSpot {
-  readonly target: ReportTarget;
-  readonly check: string;
-  /** `error`: the check itself crashed. */
-  readonly status: 'unknown' | 'error' | 'incomplete';
-  readonly reason: string;
-}
-
-/** Every check of every target that could not see all it should have. */
-export function blindSpotsOf({ targets }: Report): BlindSpot[] {
-  return targets.flatMap((target) =>
-    target.checks.flatMap(({ id, status, reason }): BlindSpot[] => {
-      const why = { target, check: id, reason: PLAIN.prose(reason ?? 'no reason is known') };
-      if (status === 'unknown' || status === 'error') return [{ ...why, status }];
-      // A failed check has a reason only where there may be more than it found.
-      return status === 'fail' && reason !== undefined ? [{ ...why, status: 'incomplete' }] : [];
-    }),
-  );
-}
-
 /** `orders.db.example.com:5432`, `[::1]:5432`; undefined while the credentials that name it could not be read. */
 export function addressOf({ host, port }: Pick<ReportTarget, 'host' | 'port'>): string | undefined {
   if (host === null) return undefined;

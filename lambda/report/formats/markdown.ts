@@ -1,21 +1,14 @@
 // The report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
 
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
+import { blindSpotsOf } from '../blind-spots.ts';
 import { countBySeverity, targetsByVerdict } from '../digest.ts';
 import { groupNotices, type NoticeGroup } from '../groups.ts';
 import { resolvedTitle } from '../life.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { countsText, displayTime, lookedAt, loopbackNote, plural, title } from '../wording.ts';
-import {
-  addressOf,
-  blindSpotsOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  remedyText,
-} from './entries.ts';
+import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 
 /** Stands for what could not be observed: not the same as 0. */

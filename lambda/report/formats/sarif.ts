@@ -12,12 +12,11 @@ import type {
 } from 'sarif';
 import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
-import type { Report } from '../schema.ts';
+import { type BlindSpot, blindSpotsOf } from '../blind-spots.ts';
+import type { Report, ReportTarget } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../wording.ts';
 import {
   addressOf,
-  type BlindSpot,
-  blindSpotsOf,
   type CheckInfo,
   type Entry,
   type ExportContext,
@@ -208,7 +207,7 @@ function invocation(report: Report, indexes: ReadonlyMap<string, number>): Invoc
 }
 
 function blindSpotNotification(
-  { target, check, status, reason }: BlindSpot,
+  { target, check, status, reason }: BlindSpot<ReportTarget>,
   indexes: ReadonlyMap<string, number>,
 ): Notification {
   const index = indexes.get(check);
