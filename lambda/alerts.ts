@@ -72,7 +72,7 @@ export interface Circumstances {
 }
 
 /** What an audience is to be told of a run. */
-export function decisionFor(
+function decisionFor(
   audience: Audience,
   previous: AuditState | undefined,
   { run, config, isWhole = true, now }: Circumstances,
@@ -116,23 +116,45 @@ export interface TurnOptions {
 }
 
 /**
+ * Remembers that an audience was told all there is to tell of these targets, before it is told the rest.
+ *
+ * @throws StateError
+ */
+type Remember = (targets: readonly string[]) => Promise<void>;
+
+/**
  * Decides for one audience, has it told, and remembers that it was.
  *
- * @param tell is given the decision, and the report as it has it; of every target
+ * @param tell is given the decision, the report as it has it, of every target, and what remembers a part
  * @returns what `tell` returned
- * @throws whatever `tell` throws: nothing is remembered as told then, and the next run tells; StateError
+ * @throws whatever `tell` throws: nothing but the parts is remembered as told then, and the next run tells; StateError
  */
 export async function inTurn<T>(
   audience: Audience,
   circumstances: Circumstances,
   { store, signal }: TurnOptions,
-  tell: (decision: Decision, report: Report) => Promise<T>,
+  tell: (decision: Decision, report: Report, remember: Remember) => Promise<T>,
 ): Promise<T> {
   await using turn = await store?.takeTurn(signal);
   const decision = decisionFor(audience, turn?.state, circumstances);
-  const told = await tell(decision, buildReport(circumstances.run, decision));
-  if (turn !== undefined) await turn.save(decision.next ?? EMPTY_STATE);
+  const next = decision.next ?? EMPTY_STATE;
+  const remember: Remember = async (targets) => {
+    if (turn !== undefined) await turn.save(stateOfPart(turn.state, next, new Set(targets)));
+  };
+  const told = await tell(decision, buildReport(circumstances.run, decision), remember);
+  if (turn !== undefined) await turn.save(next);
   return told;
+}
+
+/** What to remember when an audience was told of some targets, and not yet of the others. */
+function stateOfPart(previous: AuditState, next: AuditState, told: ReadonlySet<string>): AuditState {
+  const findings = [...next.findings].filter(([, { finding }]) => told.has(finding.target));
+  const targets = [...next.targets].filter(([name]) => told.has(name));
+  return {
+    findings: new Map([...previous.findings, ...findings]),
+    targets: new Map([...previous.targets, ...targets]),
+    mutes: previous.mutes,
+  };
 }
 
 export interface Told {
@@ -157,10 +179,13 @@ export async function tell(
   }: TurnOptions & { readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string> },
 ): Promise<Told> {
   const { audience, topicArn, render } = delivery;
-  return await inTurn(audience, circumstances, options, async (decision, report) => {
+  return await inTurn(audience, circumstances, options, async (decision, report, remember) => {
     const digest = buildDigest(report, decision, audience);
+    const messages = digest === undefined ? [] : render(digest, report);
     const messageIds: string[] = [];
-    for (const message of digest === undefined ? [] : render(digest, report)) {
+    for (const [index, message] of messages.entries()) {
+      // Should one of the following not go out, those before it are not told again.
+      if (index > 0) await remember(messages.slice(0, index).flatMap(({ targets }) => targets));
       messageIds.push(await publish(topicArn, message));
     }
     return { decision, report, messageIds };

@@ -6,8 +6,18 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SecurityHubClient } from '@aws-sdk/client-securityhub';
+import * as z from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
-import { type Circumstances, type Delivery, deliveriesOf, reportOnly, type Topics, tell } from './alerts.ts';
+import {
+  type Circumstances,
+  type Delivery,
+  deliveriesOf,
+  everyoneOf,
+  inTurn,
+  reportOnly,
+  type Topics,
+  tell,
+} from './alerts.ts';
 import { auditTargets } from './audit.ts';
 import { catalogue } from './checks/catalogue.ts';
 import { prefetchSecrets } from './collect/prefetch.ts';
@@ -87,7 +97,8 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   logger.info('run started', { trigger: request.trigger, targets: targets.length, notify: request.notify });
   const service = process.env.POWERTOOLS_SERVICE_NAME ?? 'pg-tls-auditor';
   const deliveries = deliveriesOf(config.alerts, alertTopics(), service);
-  if (request.testAlert) await publishTests(deliveries, config, clock);
+  const failures = new Failures();
+  if (request.testAlert) await publishTests(deliveries, config, { clock, failures });
 
   const remaining = context.getRemainingTimeInMillis();
   const reserve = Math.min(RESERVE_MS, remaining / 4);
@@ -97,7 +108,6 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   const audited = await auditTargets({ ...config, targets }, { collector, deadline, everyTarget });
   const circumstances: Circumstances = { run: audited, config, now: clock().toISOString() };
 
-  const failures = new Failures();
   // What is left of an invocation after the audit is for telling; another run may be telling at the moment.
   const patience = AbortSignal.timeout(Math.max(1_000, context.getRemainingTimeInMillis() - reserve / 2));
   const report = await tellAll(deliveries, circumstances, { request, context, clock, patience, failures });
@@ -105,7 +115,7 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   recordRun(metrics, { report, everyTarget: everyTarget && request.notify, completed: failures.none });
   await Promise.all([
     failures.unless(() => archive(report, context)),
-    failures.unless(() => importIntoSecurityHub(report, config, request)),
+    failures.unless(() => importIntoSecurityHub(circumstances, config, { request, context, clock, patience })),
   ]);
   failures.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
@@ -147,12 +157,15 @@ function secretArns(): ReadonlyMap<string, string> {
 /** A variable that the deployment sets to a JSON object; without it, an empty one. */
 function jsonVariable(name: string, value: string | undefined, content: string): Readonly<Record<string, string>> {
   if (!value) return {};
+  let parsed: unknown;
   try {
-    return JSON.parse(value) as Readonly<Record<string, string>>;
+    parsed = JSON.parse(value);
   } catch {
     // The parser's message quotes the text.
-    throw new Error(`${name} is not a JSON object of ${content}: the deployment sets it`);
   }
+  const read = z.record(z.string(), z.string()).safeParse(parsed);
+  if (!read.success) throw new Error(`${name} is not a JSON object of ${content}: the deployment sets it`);
+  return read.data;
 }
 
 interface TellOptions {
@@ -195,13 +208,19 @@ async function tellAll(
   return everyone ?? buildReport(circumstances.run);
 }
 
-async function publishTests(deliveries: readonly Delivery[], config: Config, clock: Clock): Promise<void> {
+async function publishTests(
+  deliveries: readonly Delivery[],
+  config: Config,
+  { clock, failures }: Pick<TellOptions, 'clock' | 'failures'>,
+): Promise<void> {
   const at = clock().toISOString();
   for (const { key, audience, topicArn } of deliveries) {
     const targets = config.targets.filter(hears(audience)).map(({ name }) => name);
     const test = { route: audience.route, targets, at };
     const message = key === audience.route ? renderTestAlert(test) : renderTestChatMessage(test);
-    logger.info('test alert published', { audience: key, messageId: await publish(sns, topicArn, message) });
+    await failures.unless(async () => {
+      logger.info('test alert published', { audience: key, messageId: await publish(sns, topicArn, message) });
+    });
   }
 }
 
@@ -227,15 +246,27 @@ async function archive(report: Report, { awsRequestId: requestId }: InvocationCo
   logger.info('report archived', { evidence: await archiveReport(s3, EVIDENCE_BUCKET, { report, requestId }) });
 }
 
-/** A run that tells nobody changes nothing there either. */
-async function importIntoSecurityHub(report: Report, { deployment }: Config, { notify }: RunRequest): Promise<void> {
-  if (!deployment.securityHub || !notify) return;
+/**
+ * With a memory of its own, as those who are told have: what is over is archived there, also where an import failed. A run
+ * that tells nobody changes nothing there either.
+ */
+async function importIntoSecurityHub(
+  circumstances: Circumstances,
+  { deployment, alerts }: Config,
+  { request, context, clock, patience }: Omit<TellOptions, 'failures'>,
+): Promise<void> {
+  if (!deployment.securityHub || !request.notify) return;
   const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
   securityHub ??= securityHubClient();
+  const client = securityHub;
   const account = alertTopics().alerts.split(':')[4];
   const aws = awsPlace(account, process.env.AWS_REGION);
-  const context = { catalogue: catalogue(), toolVersion: packageJson.version, aws };
-  logger.info('findings imported into Security Hub', { ...(await importFindings(securityHub, report, context)) });
+  const place = { catalogue: catalogue(), toolVersion: packageJson.version, aws };
+  const store = await stateStore(`${EVERYONE}#security-hub`, context, clock);
+  const imported = await inTurn(everyoneOf(alerts), circumstances, { store, signal: patience }, (_, report) =>
+    importFindings(client, report, place),
+  );
+  logger.info('findings imported into Security Hub', { ...imported });
 }
 
 function alertTopics(): Topics {

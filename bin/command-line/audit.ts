@@ -1,5 +1,6 @@
 // The command `audit`: reads what is to be audited, audits it, prints the report.
 
+import type { Circumstances } from '../../lambda/alerts.ts';
 import { auditTargets } from '../../lambda/audit.ts';
 import { prefetchSecrets } from '../../lambda/collect/prefetch.ts';
 import { createSecretStore, secretsManagerClients } from '../../lambda/collect/secrets.ts';
@@ -8,27 +9,31 @@ import { createTrustStore } from '../../lambda/collect/trust.ts';
 import { ConfigError } from '../../lambda/config.ts';
 import { ConfigFileError } from '../../lambda/config-file.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
-import { buildReport } from '../../lambda/report/build-report.ts';
-import type { Report } from '../../lambda/report/schema.ts';
-import { renderTable } from '../../lambda/report/table.ts';
-import { type ExitCode, exitCodeOf } from './exit-code.ts';
+import type { Run } from '../../lambda/report/build-report.ts';
+import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-code.ts';
+import { rendererFor } from './formats.ts';
 import { awaitInterruption } from './interruption.ts';
 import { hint } from './one-server.ts';
-import type { AuditOptions, AuditRequest, Format } from './options.ts';
+import type { AuditOptions, AuditRequest } from './options.ts';
 import { startProgress } from './progress.ts';
 import { auditRequest } from './request.ts';
-import { note, outputColumns, print, showsColour } from './terminal.ts';
+import { stateStoreFor } from './state.ts';
+import { tellTerminal } from './tell.ts';
+import { note } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 /** @throws UsageError */
 export async function audit(options: AuditOptions): Promise<ExitCode> {
   const request = readRequest(options);
+  const render = await rendererFor(options, process.env);
+  const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
   for (const text of request.notes) note(text);
-  const report = await runAudit(request, options.url === undefined && options.target === undefined);
-  await print(render(report, options.format));
+  using interruption = awaitInterruption();
+  const run = await runAudit(request, options.url === undefined && options.target === undefined, interruption.signal);
+  const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });
   const hinted = options.url === undefined ? undefined : hint(report);
   if (hinted !== undefined) note(`hint: with --url, ${hinted}`);
-  return exitCodeOf(report, options.failOn);
+  return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
 
 function readRequest(options: AuditOptions): AuditRequest {
@@ -40,23 +45,25 @@ function readRequest(options: AuditOptions): AuditRequest {
   }
 }
 
-async function runAudit(request: AuditRequest, everyTarget: boolean): Promise<Report> {
-  using interruption = awaitInterruption();
+async function runAudit(request: AuditRequest, everyTarget: boolean, deadline: AbortSignal): Promise<Run> {
   using progress = startProgress(request.targets.length, process.stderr);
   // Clients are made for secrets that targets name: where none does, nothing of AWS is touched.
   const secrets = createSecretStore(secretsManagerClients());
   prefetchSecrets(request.targets, secrets);
   const sources = createSourceReader(secrets, process.env, request.optionContents);
-  const run = await auditTargets(request, {
+  return await auditTargets(request, {
     collector: { sources, trust: createTrustStore(sources), clock: systemClock },
-    deadline: interruption.signal,
+    deadline,
     everyTarget,
     onTarget: progress.onTarget,
   });
-  return buildReport(run);
 }
 
-function render(report: Report, format: Format): string {
-  if (format === 'json') return `${JSON.stringify(report, null, 2)}\n`;
-  return renderTable(report, { columns: outputColumns(), colour: showsColour(process.stdout) });
+function circumstancesOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): Circumstances {
+  return {
+    run,
+    config: { alerts, mutes, targets: configured ?? targets },
+    isWhole: configured !== undefined,
+    now: systemClock().toISOString(),
+  };
 }

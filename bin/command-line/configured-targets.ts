@@ -7,25 +7,29 @@ import type { CaSource, ClientCertificateSource, CredentialSource, Target } from
 import type { AuditOptions, AuditRequest } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
-const DEFAULT_FILE = 'auditor.config.json';
+/** In the folder where the command is typed. */
+export const DEFAULT_CONFIG = 'auditor.config.json';
 const EXAMPLE = join(import.meta.dirname, '..', '..', 'auditor.config.example.json');
 
 /** A message names this many targets at most: a fleet has thousands. */
 const NAMES_SHOWN = 20;
 
 /** @throws UsageError, ConfigError, ConfigFileError */
-export function configuredTargets({ config: file = DEFAULT_FILE, target: names }: AuditOptions): AuditRequest {
+export function configuredTargets({ config: file = DEFAULT_CONFIG, target: names }: AuditOptions): AuditRequest {
   const document = readConfigDocument(file, {
     shownAs: file,
     whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${relative('.', EXAMPLE)}`,
   });
   const config = parseConfig(document, { source: file, use: 'command-line' });
   const targets = names === undefined ? config.targets : pick(config.targets, names, file);
-  const { concurrency, policy } = config;
+  const { concurrency, policy, alerts, mutes } = config;
   return {
     targets: targets.map((target) => besideConfiguration(target, dirname(file))),
     concurrency,
     policy,
+    alerts,
+    mutes,
+    configured: config.targets,
     optionContents: {},
     notes: [],
   };

@@ -8,6 +8,12 @@ export const DESCRIPTION =
 export const AUDIT_DESCRIPTION =
   'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full.';
 
+export const MUTE_DESCRIPTION =
+  'Prints the entry that mutes a finding, to be pasted into "mutes" of the configuration: it is counted then, and not told, until a day. Nothing is changed by the command itself.';
+
+export const HISTORY_DESCRIPTION =
+  'Shows who has connected in plaintext, with TLS or ciphers that the policy forbids, or without the client certificate it asks for: the list to work off before TLS is enforced. Runs look at moments: who connects in between is not seen.';
+
 type Section = readonly [heading: string, entries: readonly Entry[]];
 /** A term with its explanation, or a line to be typed, which is never broken. */
 type Entry = readonly [term: string, explanation: string] | string;
@@ -17,7 +23,7 @@ const EXIT: Section = [
   [
     ['0', 'every server was fully audited, and no finding is as severe as --fail-on'],
     ['1', 'there are findings as severe as --fail-on, or worse'],
-    ['2', 'some server could not be audited, or not fully; or the command or the configuration is wrong'],
+    ['2', 'some server could not be audited, or not fully; or the command, the configuration or the state is wrong'],
   ],
 ];
 
@@ -29,6 +35,8 @@ const EXAMPLES: Section = [
     'pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem',
     'pg-tls-auditor audit --config auditor.config.json --target orders',
     'pg-tls-auditor audit --format json --fail-on high > report.json',
+    'pg-tls-auditor audit --state state.json',
+    'pg-tls-auditor history --state state.json',
     'pg-tls-auditor checks',
     'pg-tls-auditor explain plaintext-session',
   ],
@@ -39,7 +47,8 @@ const ENVIRONMENT: Section = [
   [
     ['PGPASSWORD', 'the password for --url'],
     ['PGSSLROOTCERT', 'what --ca is without --ca: a PEM file, or system'],
-    ['AWS_REGION, AWS_PROFILE, …', "the AWS SDK's own, for secrets that a configuration names"],
+    ['AWS_REGION, AWS_PROFILE, …', "the AWS SDK's own, for secrets that a configuration names and for dynamodb:TABLE"],
+    ['AWS_ACCOUNT_ID', 'the account that the findings of --format asff belong to'],
     ['NO_COLOR, FORCE_COLOR', 'never or always use colours'],
   ],
 ];
@@ -75,6 +84,40 @@ const EXPLAIN_EXAMPLES: Section = [
 /** @param heading styles a heading */
 export function explainEpilogue(width: number, heading: (text: string) => string): string {
   return sections([EXPLAIN_EXAMPLES], width, heading);
+}
+
+const MUTE_EXAMPLES: Section = [
+  'Examples:',
+  [
+    "pg-tls-auditor mute 0123456789abcdef --until 2027-03-31 --reason 'driver replaced in March' --owner payments",
+    'npm run --silent mute -- 0123456789abcdef --until … --reason … --state state.json',
+  ],
+];
+
+/** @param heading styles a heading */
+export function muteEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([MUTE_EXAMPLES], width, heading);
+}
+
+const HISTORY_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'pg-tls-auditor history --state state.json --days 30',
+    'pg-tls-auditor history --state dynamodb:TABLE --target orders --format json',
+  ],
+];
+
+const HISTORY_EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'the question was answered, whoever has connected'],
+    ['2', 'the state can not be read or remembers no run; or the command is wrong'],
+  ],
+];
+
+/** @param heading styles a heading */
+export function historyEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([HISTORY_EXAMPLES, HISTORY_EXIT], width, heading);
 }
 
 function sections(all: readonly Section[], width: number, heading: (text: string) => string): string {

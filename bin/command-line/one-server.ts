@@ -15,6 +15,8 @@ import { UsageError } from './usage-error.ts';
 
 const FORM = 'postgres://USER@HOST:5432/DATABASE';
 
+const USUAL_PORT = 5432;
+
 /** TLS settings of libpq in a URL that an option of ours stands for. */
 const INSTEAD: Readonly<Record<string, string>> = {
   sslrootcert: '--ca FILE',
@@ -55,13 +57,16 @@ export function hint({ targets }: Report): string | undefined {
 
 /** @throws UsageError */
 export function oneServer(options: AuditOptions, url: string, environment: Environment): AuditRequest {
-  const { host, password, weakParameters } = readUrl(url);
-  const { targets, concurrency, policy } = withDefaults(options, environment);
+  const { host, port, password, weakParameters } = readUrl(url);
+  const { targets, concurrency, policy, alerts, mutes } = withDefaults(options, environment);
   const fallback = environment.PGPASSWORD === '' ? undefined : environment.PGPASSWORD;
   return {
-    targets: targets.map((target) => ({ ...target, name: host, credentials: { option: '--url' } })),
+    targets: targets.map((target) => ({ ...target, name: nameOf(host, port), credentials: { option: '--url' } })),
     concurrency,
     policy,
+    alerts,
+    mutes,
+    configured: undefined,
     optionContents: { '--url': JSON.stringify({ url, password: fallback }) },
     notes: [
       ...(password === undefined
@@ -82,6 +87,12 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
         .map(([name, option]) => `note: ${name} in --url has no effect: use ${option}`),
     ],
   };
+}
+
+/** What is remembered of a server is remembered by its name: two of one host are two. */
+function nameOf(host: string, port = USUAL_PORT): string {
+  if (port === USUAL_PORT) return host;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function readUrl(url: string): ConnectionString & { readonly host: string } {

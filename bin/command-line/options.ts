@@ -8,6 +8,10 @@ import type { SslNegotiation, TargetKind } from '../../lambda/model/target.ts';
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
 
+/** Of a report. */
+export const REPORT_FORMATS = [...FORMATS, 'ocsf', 'asff', 'sarif', 'junit', 'markdown'] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+
 export interface AuditOptions {
   readonly config?: string;
   /** Names of targets in the configuration. */
@@ -26,7 +30,11 @@ export interface AuditOptions {
   readonly timeout?: number;
   readonly probe?: boolean;
   readonly loopback?: LoopbackPolicy;
-  readonly format: Format;
+  /** Where the run remembers what it told: a file, or `dynamodb:TABLE`. */
+  readonly state?: string;
+  readonly format: ReportFormat;
+  /** Goes with the format `asff` only. */
+  readonly awsAccount?: string;
   /** Findings of this severity or worse make the exit code 1. */
   readonly failOn: Severity;
 }
@@ -35,7 +43,28 @@ export interface ChecksOptions {
   readonly format: Format;
 }
 
-export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | 'policy'> {
+export interface MuteOptions {
+  /** A day or a time, ISO 8601. */
+  readonly until?: string;
+  readonly reason?: string;
+  readonly owner?: string;
+  /** The configuration that the entry is for. */
+  readonly config?: string;
+  /** Where to look the finding up. */
+  readonly state?: string;
+}
+
+export interface HistoryOptions {
+  readonly state?: string;
+  readonly days: number;
+  /** Names of targets. */
+  readonly target?: readonly string[];
+  readonly format: Format;
+}
+
+export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | 'policy' | 'alerts' | 'mutes'> {
+  /** Every target that is configured, audited or not; undefined where there is no configuration that could say so. */
+  readonly configured: Config['targets'] | undefined;
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** What whoever typed the command should know. */

@@ -1,15 +1,22 @@
 // The grammar of the command line: commands, options, their help.
 
 import { styleText } from 'node:util';
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { LOOPBACK_POLICIES } from '../../lambda/model/policy.ts';
-import { SEVERITIES } from '../../lambda/model/severity.ts';
-import { TARGET_KINDS } from '../../lambda/model/target.ts';
+import { Command, Option } from 'commander';
 import { wrap } from '../../lambda/report/wrap.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { AUDIT_DESCRIPTION, auditEpilogue, DESCRIPTION, explainEpilogue, programEpilogue } from './help.ts';
-import { type AuditOptions, type ChecksOptions, FORMATS } from './options.ts';
-import { outputColumns, showsColour } from './terminal.ts';
+import { addAuditCommand } from './audit-arguments.ts';
+import {
+  DESCRIPTION,
+  explainEpilogue,
+  HISTORY_DESCRIPTION,
+  historyEpilogue,
+  MUTE_DESCRIPTION,
+  muteEpilogue,
+  programEpilogue,
+} from './help.ts';
+import { days, formatOption, notEmpty, several } from './option-values.ts';
+import type { AuditOptions, ChecksOptions, HistoryOptions, MuteOptions } from './options.ts';
+import { bold, outputColumns, showsColour } from './terminal.ts';
 
 /** Below this, what an option does no longer fits beside it. */
 const NARROW = 70;
@@ -18,6 +25,8 @@ export interface Commands {
   readonly audit: (options: AuditOptions) => Promise<void>;
   readonly checks: (options: ChecksOptions) => Promise<void>;
   readonly explain: (check: string, options: ChecksOptions) => Promise<void>;
+  readonly mute: (fingerprint: string, options: MuteOptions) => Promise<void>;
+  readonly history: (options: HistoryOptions) => Promise<void>;
 }
 
 /** @param argv what will be parsed: errors must not repeat a password in it */
@@ -46,52 +55,7 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .exitOverride()
     .addHelpText('after', () => programEpilogue(outputColumns(), bold));
 
-  program
-    .command('audit')
-    .summary('audit the servers of a configuration file, or one server')
-    .description(AUDIT_DESCRIPTION)
-    .optionsGroup('Servers of a configuration file:')
-    .option('-c, --config <file>', 'the configuration file (default: auditor.config.json in the current folder)')
-    .option('-t, --target <name>', 'audit only this target; may be repeated', several)
-    .optionsGroup('One server:')
-    .addOption(
-      new Option('-u, --url <url>', 'postgres://USER@HOST:5432/DATABASE; the password comes from PGPASSWORD').conflicts(
-        ['config', 'target'],
-      ),
-    )
-    .addOption(
-      new Option('--kind <kind>', 'what answers there (default: postgresql); a PgBouncer by its admin console').choices(
-        TARGET_KINDS,
-      ),
-    )
-    .option(
-      '--ca <file|system>',
-      'PEM file with the CAs to trust, or system for public CAs; may be repeated (default: PGSSLROOTCERT, else system)',
-      several,
-    )
-    .option('--tls-server-name <name>', "name that the server's certificate must carry, if it is not the host")
-    .addOption(
-      new Option('--ssl-negotiation <how>', 'direct starts TLS at once, for PostgreSQL 17 and newer').choices([
-        'postgres',
-        'direct',
-      ]),
-    )
-    .option('--client-certificate <file>', 'PEM file with our certificate, for servers that want one', notEmpty)
-    .option('--client-key <file>', 'PEM file with the private key of that certificate', notEmpty)
-    .option('--timeout <seconds>', 'what the audit may take in all (default: 20)', seconds)
-    .option('--probe', 'also try what the server accepts on the wire; sends the name of the role unencrypted, once')
-    .optionsGroup('Verdict and output:')
-    .addOption(
-      new Option('--loopback <how>', 'how plaintext over loopback is judged, whatever the configuration says').choices(
-        LOOPBACK_POLICIES,
-      ),
-    )
-    .addOption(
-      new Option('--fail-on <severity>', 'exit with 1 from this severity on').choices(SEVERITIES).default('medium'),
-    )
-    .addOption(formatOption('a table with remedies, or one JSON document'))
-    .addHelpText('after', () => auditEpilogue(outputColumns(), bold))
-    .action(commands.audit);
+  addAuditCommand(program, commands.audit);
 
   program
     .command('checks')
@@ -109,11 +73,31 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .addHelpText('after', () => explainEpilogue(outputColumns(), bold))
     .action(commands.explain);
 
-  return program;
-}
+  program
+    .command('mute')
+    .summary('print the entry that mutes a finding until a day')
+    .description(MUTE_DESCRIPTION)
+    .argument('<fingerprint>', 'of the finding, as reports and messages name it')
+    .option('--until <date>', 'the last day on which it mutes (UTC), or the moment at which it ends; required')
+    .option('--reason <text>', 'why nobody needs to be told; required')
+    .option('--owner <name>', 'who answers for it, a person or a team (default: USER, unless that is root)')
+    .option('-c, --config <file>', 'the configuration that the entry is for (default: auditor.config.json)', notEmpty)
+    .option('--state <file|dynamodb:table>', 'where runs remember: says what would be muted', notEmpty)
+    .addHelpText('after', () => muteEpilogue(outputColumns(), bold))
+    .action(commands.mute);
 
-function formatOption(description: string): Option {
-  return new Option('-f, --format <format>', description).choices(FORMATS).default('table');
+  program
+    .command('history')
+    .summary('show who has connected insecurely over the last days')
+    .description(HISTORY_DESCRIPTION)
+    .option('--state <file|dynamodb:table>', 'where runs remember what they saw; required', notEmpty)
+    .addOption(new Option('--days <number>', 'how many days back, 1 to 90').argParser(days).default(7))
+    .option('-t, --target <name>', 'only clients of this target; may be repeated', several)
+    .addOption(formatOption('a table, or one JSON document'))
+    .addHelpText('after', () => historyEpilogue(outputColumns(), bold))
+    .action(commands.history);
+
+  return program;
 }
 
 /** Commander's own wording takes twice the room. */
@@ -127,20 +111,6 @@ function descriptionBelow(term: string, _termWidth: number, description: string)
   return [`  ${term}`, ...wrap(description, outputColumns(), '      ')].join('\n');
 }
 
-function several(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, notEmpty(value)];
-}
-
-function notEmpty(value: string): string {
-  if (value === '') throw new InvalidArgumentError('It is empty.');
-  return value;
-}
-
-function seconds(value: string): number {
-  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('It must be a whole number of seconds.');
-  return Number(value);
-}
-
 /** Commander repeats what it does not understand. What looks like a connection string is not shown. */
 function withoutSecrets(text: string, argv: readonly string[]): string {
   return argv
@@ -149,11 +119,7 @@ function withoutSecrets(text: string, argv: readonly string[]): string {
     .reduce((shown, secret) => shown.replaceAll(secret, '(not shown)'), text);
 }
 
-// Colours are taken out again where they can't be shown.
-function bold(text: string): string {
-  return styleText('bold', text, { validateStream: false });
-}
-
+// Taken out again where colours can't be shown.
 function cyan(text: string): string {
   return styleText('cyan', text, { validateStream: false });
 }

@@ -1,6 +1,7 @@
 // From arguments to an exit code: parses, runs the command, tells mistakes.
 
 import { CommanderError } from 'commander';
+import { StateError } from '../../lambda/deliver/state-store.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import { createProgram } from './program.ts';
 import { flushed, note } from './terminal.ts';
@@ -22,6 +23,14 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       const { explain } = await import('./explain.ts');
       exitCode = await explain(check, options);
     },
+    mute: async (fingerprint, options) => {
+      const { mute } = await import('./mute.ts');
+      exitCode = await mute(fingerprint, options);
+    },
+    history: async (options) => {
+      const { history } = await import('./history.ts');
+      exitCode = await history(options);
+    },
   });
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -35,7 +44,7 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       await flushed();
       return error.exitCode === 0 ? EXIT_CODES.passed : EXIT_CODES.failed;
     }
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof StateError)) throw error;
     note(`error: ${error.message}`);
     return EXIT_CODES.failed;
   }

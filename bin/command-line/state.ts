@@ -2,7 +2,9 @@
 
 import { hostname } from 'node:os';
 import type { StateStore } from '../../lambda/deliver/state-store.ts';
+import { mergeState } from '../../lambda/lifecycle/merge.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
+import type { AuditState } from '../../lambda/model/lifecycle.ts';
 import { EVERYONE } from '../../lambda/report/audience.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -12,23 +14,41 @@ const TABLE_PREFIX = 'dynamodb:';
 const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
 
 /**
+ * Whose memory it is in a table that the function shares: what somebody reads here has reached nobody's mail or chat, and
+ * must not count as told there.
+ */
+const COMMAND_LINE = `${EVERYONE}#command-line`;
+
+/**
  * @param spec - A file, which need not exist yet, or a table. The SDK is loaded for a table only.
  * @throws UsageError
  */
 export async function stateStoreFor(spec: string): Promise<StateStore> {
-  if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec);
+  if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec, COMMAND_LINE);
   if (spec.trim() === '' || spec.includes('\0')) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
   const { createFileState } = await import('../../lambda/deliver/file-state.ts');
   return createFileState(spec, { clock: systemClock });
 }
 
+/**
+ * All that is remembered, for who only reads: of a table, what the function's runs saw too.
+ *
+ * @throws UsageError, StateError
+ */
+export async function readMemory(spec: string): Promise<{ readonly name: string; readonly state: AuditState }> {
+  const own = await stateStoreFor(spec);
+  const others = spec.startsWith(TABLE_PREFIX) ? await tableStore(spec, EVERYONE) : undefined;
+  const [state, theirs] = await Promise.all([own.read(), others?.read()]);
+  return { name: own.name, state: theirs === undefined ? state : mergeState(theirs, state) };
+}
+
 const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
-async function tableStore(spec: string): Promise<StateStore> {
+async function tableStore(spec: string, audience: string): Promise<StateStore> {
   const tableName = spec.slice(TABLE_PREFIX.length);
   if (!TABLE.test(tableName)) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
   const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
-  return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience: EVERYONE });
+  return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience });
 }

@@ -15,14 +15,23 @@ export function showsColour(stream: NodeJS.WriteStream): boolean {
   return styleText('bold', '.', { stream }) !== '.';
 }
 
-/** Resolves once the text is out of our hands. What goes wrong is dealt with in one place, by the stream's listener. */
-export function print(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve()));
+/** For help, whose colours are taken out again where they can't be shown. */
+export function bold(text: string): string {
+  return styleText('bold', text, { validateStream: false });
+}
+
+/**
+ * Resolves once the text is out of our hands. What goes wrong is dealt with in one place, by the stream's listener.
+ *
+ * @returns whether somebody has taken all of it
+ */
+export function print(text: string): Promise<boolean> {
+  return new Promise((resolve) => process.stdout.write(text, (error) => resolve(!error)));
 }
 
 /** Resolves once everything written so far is out of our hands, so that a fault of it has been dealt with. */
-export function flushed(): Promise<void> {
-  return print('');
+export async function flushed(): Promise<void> {
+  await print('');
 }
 
 /** Something worth knowing that is not part of the output. */

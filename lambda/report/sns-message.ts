@@ -24,6 +24,8 @@ export interface RenderedAlert {
   readonly message: string;
   /** For subscription filter policies; see `alertAttributes`. */
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
+  /** Names of the targets that it tells of, all of them; none where it tells of mutes only. */
+  readonly targets: readonly string[];
 }
 
 /**
@@ -64,7 +66,12 @@ export function renderAlert(digest: Digest, report: Report, service: string): Re
   const email = fittingEmail(digest, Math.min(EMAIL_BYTES, room / 3));
   const own = reportFor(report, digest.audience);
   const json = JSON.stringify(fitReport(own, (room - nestedBytes(email)) / 2, nestedBytes));
-  return { subject, message: JSON.stringify({ ...small, email, sqs: json, lambda: json }), attributes };
+  return {
+    subject,
+    message: JSON.stringify({ ...small, email, sqs: json, lambda: json }),
+    attributes,
+    targets: digest.targets,
+  };
 }
 
 /**
@@ -82,6 +89,7 @@ export function renderChatMessages(digest: Digest, service: string): RenderedAle
         https: JSON.stringify(card),
       }),
       attributes: alertAttributes(shown),
+      targets: shown.targets,
     };
   });
 }
@@ -122,6 +130,7 @@ export function renderTestAlert({ route, targets, at }: TestAudience): RenderedA
       lambda: json,
     }),
     attributes: testAttributes(route, targets),
+    targets,
   };
 }
 
@@ -134,6 +143,7 @@ export function renderTestChatMessage({ route, targets, at }: TestAudience): Ren
       https: JSON.stringify(renderTestCard(targets, at)),
     }),
     attributes: testAttributes(route, targets),
+    targets,
   };
 }
 

@@ -195,12 +195,12 @@ describe('what to trust', () => {
 });
 
 describe('the output', () => {
-  test('in JSON is the report and nothing else, named after the host', async () => {
+  test('in JSON is the report and nothing else, named after the host and its port', async () => {
     const { report, stderr } = await auditToJson(['--url', url(), '--ca', ca]);
     expect(report).toMatchObject({
       schemaVersion: 1,
       policy: { minTlsVersion: 'TLSv1.2', loopback: 'info' },
-      targets: [{ name: '127.0.0.1', port: server.port, verdict: 'clean' }],
+      targets: [{ name: `127.0.0.1:${server.port}`, port: server.port, verdict: 'clean' }],
       findings: [],
     });
     expect(stderr).toBe('');

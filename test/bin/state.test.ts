@@ -4,9 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { stateStoreFor } from '../../bin/command-line/state.ts';
+import { readMemory, stateStoreFor } from '../../bin/command-line/state.ts';
 import { UsageError } from '../../bin/command-line/usage-error.ts';
-import { openFinding, patience, stateWith } from '../deliver/states.ts';
+import { createDynamoDbState } from '../../lambda/deliver/dynamodb-state.ts';
+import type { StateStore } from '../../lambda/deliver/state-store.ts';
+import { EVERYONE } from '../../lambda/report/audience.ts';
+import { fingerprint, openFinding, patience, stateWith } from '../deliver/states.ts';
 import { startDynamoDb } from '../support/dynamodb.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -54,3 +57,26 @@ test.each(['dynamodb:arn:aws:dynamodb:eu-west-1:123456789012:table/state', 'dyna
     expect((await stateStoreFor(spec)).name).toMatch(/^DynamoDB table /);
   },
 );
+
+test('a table is shared with the function, but what was told is not: both are remembered, and read together', async () => {
+  await using dynamodb = await startDynamoDb({ tableName: 'audit.state' });
+  for (const [name, value] of Object.entries(dynamodb.environment())) vi.stubEnv(name, value);
+  const functions = createDynamoDbState(dynamodb.client, 'audit.state', {
+    clock: () => new Date(),
+    owner: 'an invocation',
+    audience: EVERYONE,
+  });
+  const save = async (store: StateStore, number: number): Promise<void> => {
+    await using turn = await store.takeTurn(patience());
+    expect(turn.state.findings.size).toBe(0);
+    await turn.save(stateWith({ findings: [openFinding(number)] }));
+  };
+  const own = await stateStoreFor('dynamodb:audit.state');
+  await save(functions, 1);
+  await save(own, 2);
+  expect([...(await functions.read()).findings.keys()]).toEqual([fingerprint(1)]);
+  expect([...(await own.read()).findings.keys()]).toEqual([fingerprint(2)]);
+  const { name, state } = await readMemory('dynamodb:audit.state');
+  expect(name).toBe('DynamoDB table audit.state');
+  expect([...state.findings.keys()].sort()).toEqual([fingerprint(1), fingerprint(2)]);
+});

@@ -35,17 +35,20 @@ describe('help', () => {
       server clean that it could not fully see.
 
       Options:
-        -V, --version              print the version
-        -h, --help                 show this help
+        -V, --version                 print the version
+        -h, --help                    show this help
 
       Commands:
-        audit [options]            audit the servers of a configuration file, or one
-                                   server
-        checks [options]           list what is checked, why, and how to fix what is
-                                   found
-        explain [options] <check>  explain one check: why it matters, and how to fix
-                                   what it finds
-        help [command]             show the help of a command
+        audit [options]               audit the servers of a configuration file, or
+                                      one server
+        checks [options]              list what is checked, why, and how to fix what
+                                      is found
+        explain [options] <check>     explain one check: why it matters, and how to
+                                      fix what it finds
+        mute [options] <fingerprint>  print the entry that mutes a finding until a day
+        history [options]             show who has connected insecurely over the last
+                                      days
+        help [command]                show the help of a command
 
       Examples:
         read -rs PGPASSWORD && export PGPASSWORD
@@ -53,14 +56,16 @@ describe('help', () => {
         pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem
         pg-tls-auditor audit --config auditor.config.json --target orders
         pg-tls-auditor audit --format json --fail-on high > report.json
+        pg-tls-auditor audit --state state.json
+        pg-tls-auditor history --state state.json
         pg-tls-auditor checks
         pg-tls-auditor explain plaintext-session
 
       Exit codes:
         0  every server was fully audited, and no finding is as severe as --fail-on
         1  there are findings as severe as --fail-on, or worse
-        2  some server could not be audited, or not fully; or the command or the
-           configuration is wrong
+        2  some server could not be audited, or not fully; or the command, the
+           configuration or the state is wrong
       "
     `);
   });
@@ -71,18 +76,34 @@ describe('help', () => {
   ])('of the audit names every option, the environment and the role: %s', async (_, args) => {
     const { exitCode, stdout } = await command(args);
     expect(exitCode).toBe(0);
-    for (const word of ['--url', '--ca', '--fail-on', 'PGPASSWORD', 'PGSSLROOTCERT', 'NO_COLOR', 'GRANT pg_monitor']) {
+    for (const word of [
+      '--url',
+      '--ca',
+      '--state',
+      '--fail-on',
+      'sarif',
+      'AWS_ACCOUNT_ID',
+      'PGPASSWORD',
+      'PGSSLROOTCERT',
+      'NO_COLOR',
+      'GRANT pg_monitor',
+    ]) {
       expect(stdout).toContain(word);
     }
   });
 
-  test.each([40, 80])('fits into %i columns, but for what is to be copied', async (columns) => {
-    const { stdout } = await command(['audit', '--help'], { env: { COLUMNS: String(columns) } });
-    const long = stdout.split('\n').filter((line) => line.length > columns);
-    expect(long.filter((line) => !/^ {2}(read|pg-tls-auditor|CREATE ROLE) |^ *postgres:\/\/\S+$/.test(line))).toEqual(
-      [],
-    );
-  });
+  test.each([40, 80].flatMap((columns) => ['audit', 'mute', 'history'].map((name) => [name, columns] as const)))(
+    'of %s fits into %i columns, but for what is to be copied',
+    async (name, columns) => {
+      const { stdout } = await command([name, '--help'], { env: { COLUMNS: String(columns) } });
+      const long = stdout.split('\n').filter((line) => line.length > columns);
+      expect(
+        long.filter(
+          (line) => !/^Usage: |^ {2}(read|npm run|pg-tls-auditor|CREATE ROLE) |^ *postgres:\/\/\S+$/.test(line),
+        ),
+      ).toEqual([]);
+    },
+  );
 
   test('has colours when they are asked for, and none in a pipe', async () => {
     const [piped, forced] = await Promise.all([
@@ -140,7 +161,30 @@ describe('a command that is wrong', () => {
       'a format that does not exist',
       ['audit', '--format', 'xml'],
       [
-        "error: option '-f, --format <format>' argument 'xml' is invalid. Allowed choices are table, json.",
+        "error: option '-f, --format <format>' argument 'xml' is invalid. Allowed choices are table, json, ocsf, asff, sarif, junit, markdown.",
+        '(--help shows what is allowed)',
+      ],
+    ],
+    [
+      'a format of reports, for what is none',
+      ['checks', '--format', 'sarif'],
+      [
+        "error: option '-f, --format <format>' argument 'sarif' is invalid. Allowed choices are table, json.",
+        '(--help shows what is allowed)',
+      ],
+    ],
+    [
+      'a state that is neither a file nor a table',
+      ['audit', '--url', 'postgres://u@h', '--state', 'dynamodb:x'],
+      [
+        'error: --state "dynamodb:x": name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)',
+      ],
+    ],
+    [
+      'an empty state',
+      ['audit', '--state', ''],
+      [
+        "error: option '--state <file|dynamodb:table>' argument '' is invalid. It is empty.",
         '(--help shows what is allowed)',
       ],
     ],
@@ -240,7 +284,7 @@ describe('a configuration that is wrong', () => {
       "error: wrong.json has 4 problems:
         targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit, got "a b"
         targets[1].port: must be a whole number from 1 to 65535, got 0
-        polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, deployment, targets
+        polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, targets
         targets[1]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
       "
     `);

@@ -1,0 +1,107 @@
+// The command `mute`: the entry that mutes one finding, to be pasted into the configuration. It changes nothing itself.
+
+import { existsSync } from 'node:fs';
+import { ConfigError, parseConfig } from '../../lambda/config.ts';
+import { ConfigFileError, readConfigDocument } from '../../lambda/config-file.ts';
+import { systemClock } from '../../lambda/model/clock.ts';
+import { displayText } from '../../lambda/model/display.ts';
+import type { Mute } from '../../lambda/model/mute.ts';
+import { displayTime } from '../../lambda/report/wording.ts';
+import { DEFAULT_CONFIG } from './configured-targets.ts';
+import { EXIT_CODES, type ExitCode } from './exit-code.ts';
+import { describeRemembered, findRemembered } from './muted-finding.ts';
+import type { Environment, MuteOptions } from './options.ts';
+import { note, print } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+/** As the configuration has it. */
+interface MuteEntry {
+  readonly fingerprint: string;
+  readonly reason: string;
+  readonly owner: string;
+  readonly expires: string;
+}
+
+/** @throws UsageError, StateError */
+export async function mute(fingerprint: string, options: MuteOptions): Promise<ExitCode> {
+  const entry = {
+    fingerprint: fingerprint.trim().toLowerCase(),
+    reason: options.reason?.trim(),
+    owner: (options.owner ?? defaultOwner(process.env))?.trim(),
+    expires: options.until?.trim(),
+  };
+  const { expires, owner } = accepted(entry);
+  const where = destination(options.config, entry.fingerprint);
+  const remembered = options.state === undefined ? undefined : await findRemembered(options.state, entry.fingerprint);
+  await print(`${JSON.stringify(entry, null, 2)}\n`);
+  if (remembered !== undefined) for (const line of describeRemembered(remembered)) note(line);
+  note(`it mutes until ${displayTime(expires)}, and ${displayText(owner, 200)} answers for it`);
+  note(where);
+  return EXIT_CODES.passed;
+}
+
+/** A person's own login. What runs as root answers for nothing. */
+function defaultOwner({ USER }: Environment): string | undefined {
+  return USER === 'root' || USER === '' ? undefined : USER;
+}
+
+/** Parts of an entry, and how they are given here. */
+const GIVEN_AS: Readonly<Record<keyof MuteEntry, string>> = {
+  fingerprint: 'the fingerprint',
+  expires: '--until',
+  reason: '--reason',
+  owner: '--owner',
+};
+
+/**
+ * The entry as the configuration would take it.
+ *
+ * @throws UsageError that names every problem at once
+ */
+function accepted(entry: Readonly<Record<keyof MuteEntry, string | undefined>>): Mute {
+  const problems: string[] = [];
+  try {
+    const { mutes } = parseConfig(
+      { targets: [{ name: 'any', secret: 'any' }], mutes: [entry] },
+      { use: 'command-line' },
+    );
+    const [mute] = mutes;
+    if (mute !== undefined && Date.parse(mute.expires) > systemClock().getTime()) return mute;
+    problems.push(
+      `--until must be in the future, got ${JSON.stringify(entry.expires)}: a mute that has ended mutes nothing`,
+    );
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const { path, message } of error.problems) {
+      const part = path.replace('mutes[0].', '') as keyof MuteEntry;
+      problems.push(`${GIVEN_AS[part] ?? path} ${message}`);
+    }
+  }
+  throw new UsageError(problems.join('\n'));
+}
+
+/** Where the entry belongs, and whether something of the kind is there already. */
+function destination(given: string | undefined, fingerprint: string): string {
+  const file = given ?? DEFAULT_CONFIG;
+  const paste = `paste it into the list "mutes" of ${file}`;
+  if (given === undefined && !existsSync(file)) return paste;
+  const { mutes } = readMutes(file);
+  const before = mutes.findIndex(({ match }) => match.fingerprint === fingerprint);
+  if (before >= 0) {
+    return `put it in the place of mutes[${before}] of ${file}, which is of the same finding (until ${displayTime(mutes[before]?.expires ?? '')})`;
+  }
+  return mutes.length === 0 ? `${paste}, which mutes nothing yet: "mutes": [ … ] beside "targets"` : paste;
+}
+
+function readMutes(file: string): { readonly mutes: readonly Mute[] } {
+  try {
+    const document = readConfigDocument(file, {
+      shownAs: file,
+      whenMissing: 'name the configuration with --config FILE',
+    });
+    return parseConfig(document, { source: file, use: 'command-line' });
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
+}
