@@ -120,7 +120,7 @@ function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
   // By their place in the file, whichever encryption they were found by.
   const problems = hba.value.rules.flatMap((rule) => {
     const way = rule.warning === undefined ? ways.get(rule) : undefined;
-    return way === undefined ? [] : (problemOf(way) ?? []);
+    return way === undefined ? [] : (problemOf(way, tlsOn) ?? []);
   });
   return { problems };
 }
@@ -162,7 +162,8 @@ interface Judgement {
   readonly before?: string | undefined;
 }
 
-function problemOf({ opening, encryptions }: Way): Problem | undefined {
+/** @param tlsOn without it, a `hostssl` rule lets nobody in */
+function problemOf({ opening, encryptions }: Way, tlsOn: boolean): Problem | undefined {
   const { rule, doubt, examples } = opening;
   const judgement = judge(rule, !encryptions.includes('plaintext'));
   if (judgement === undefined) return undefined;
@@ -183,7 +184,10 @@ function problemOf({ opening, encryptions }: Way): Problem | undefined {
       selfManaged: [
         ...(before === undefined ? [] : [before]),
         `Replace ${displayText(describePlace(rule), 300)} by:`,
-        displayText(hbaLine(withScram(rule)), 300),
+        displayText(
+          hbaLine(withScram(rule), tlsOn && LETS_PLAINTEXT_IN.includes(rule.type) ? { type: 'hostssl' } : {}),
+          300,
+        ),
         `Then ${RELOAD}`,
       ].join('\n'),
       ...BY_SCRAM,
@@ -246,6 +250,9 @@ function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement 
       return undefined;
   }
 }
+
+/** In their place a line for TLS only: one that let plaintext in would undo the advice of `plaintext-allowed`. */
+const LETS_PLAINTEXT_IN: readonly HbaRule['type'][] = ['host', 'hostnossl'];
 
 /** With a certificate that has to be the role's, where one is asked for. */
 function withScram(rule: HbaRule): HbaRule {

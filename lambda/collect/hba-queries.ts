@@ -1,6 +1,5 @@
 // Reads the rules of pg_hba.conf. Never the secrets in their options.
 
-import pg from 'pg';
 import {
   HBA_RULE_TYPES,
   type HbaDatabase,
@@ -13,7 +12,7 @@ import {
 } from '../model/hba.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import type { Question, Row } from './question.ts';
+import type { Question } from './question.ts';
 
 /**
  * SQL that is true where the login may read the rules. The queries call the function: the view of the same name would
@@ -36,56 +35,113 @@ export type HbaLines = Pick<HbaFacts, 'rules' | 'faults' | 'patterns'>;
 const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^(?!clientcert=)([^=\n]*)=.*$', E'\\1', 'gn')`;
 
 /**
- * Fails as a whole where the file can't be opened.
+ * What the regular expressions among names match, as `[[token, [role, …], [database, …]], …]`. The server matches them
+ * itself, with the collation that it uses (regcomp_auth_token in hba.c).
  *
- * What is read is the file as it stands. Until a reload the server goes by the rules it read before.
- *
- * @param catalogue names what the regular expressions among the rules' names may match
+ * @param names SQL of an array
  */
-export function hbaQuestion(catalogue: Catalogue): Question<HbaLines> {
-  return {
-    selects: (major) => [
-      `SELECT ${major >= PATTERNS_SINCE ? 'h.file_name' : 'NULL::text'}, h.line_number, h.type,
-       array_to_json(h.database), array_to_json(h.user_name), h.address, h.netmask, h.auth_method,
-       ${OPTIONS}, h.error, ${major >= PATTERNS_SINCE ? matches(catalogue) : 'NULL'}
-  FROM pg_hba_file_rules() h`,
-    ],
-    read: ([rows = []]) => {
-      const lines = rows.map(readLine);
-      return {
-        rules: lines.filter((line) => 'type' in line),
-        faults: lines.filter((line) => !('type' in line)),
-        patterns: new Map(rows.flatMap((row) => readMatches(row.at(-1)))),
-      };
-    },
-  };
+function matches(names: string): string {
+  const among = (column: string, catalogue: string): string =>
+    `(SELECT json_agg(c.${column}) FROM ${catalogue} c WHERE c.${column}::text COLLATE "C" ~ substr(u, 2))`;
+  return `SELECT json_agg(json_build_array(u, ${among('rolname', 'pg_roles')}, ${among('datname', 'pg_database')}))
+  FROM unnest(${names}) u WHERE left(u, 1) = '/'`;
+}
+
+/** SQL of one JSON array with an object for each line of the file. */
+function lines(major: number, patterns: string): string {
+  const since16 = (column: string): string => (major >= PATTERNS_SINCE ? column : 'NULL::text');
+  return `SELECT json_agg(l) FROM (
+  SELECT ${since16('h.file_name')} AS file, h.line_number AS line, h.type, h.database AS databases, h.user_name AS users,
+         h.address, h.netmask, h.auth_method AS method,
+         CASE WHEN h.options IS NOT NULL THEN ${OPTIONS} END AS options, h.error, ${since16(patterns)} AS patterns
+    FROM pg_hba_file_rules() h) l`;
 }
 
 /**
- * SQL for what the regular expressions among a rule's names match, as `[[token, [role, …], [database, …]], …]`. The server
- * matches them itself, with the collation that it uses (regcomp_auth_token in hba.c). It is given the names, for planning a
- * join with its catalogue takes it longer than all the rest of the rules, which hardly ever hold such an expression.
+ * SQL that is run, and planned, only when it is reached. A function that one may not call, named in a statement, fails the
+ * statement also where it is not called; and planning what rules hardly ever need takes the server longer than to give them.
+ *
+ * @param sql SQL of a text: a statement with one value in one row
  */
-function matches({ roles, databases }: Catalogue): string {
-  const names = [...roles.values(), ...databases.values()].map(({ name }) => name);
-  // Of an encoding that the server does not convert: nobody can say what matches such a name.
-  if (names.some((name) => name.includes('\uFFFD'))) return 'NULL';
-  const among = (list: ReadonlyMap<string, { readonly name: string }>): string =>
-    `(SELECT json_agg(n) FROM unnest(${textArray([...list.values()].map(({ name }) => name))}) n
-          WHERE n COLLATE "C" ~ substr(u, 2))`;
-  return `(SELECT json_agg(json_build_array(u, ${among(roles)}, ${among(databases)}))
-         FROM unnest(h.database || h.user_name) u WHERE u LIKE '/%')`;
+function whenReached(sql: string): string {
+  return `query_to_xml(${sql}, false, true, '')`;
 }
 
-function textArray(texts: readonly string[]): string {
-  const quoted = texts.map((text) => `"${text.replaceAll(/["\\]/g, '\\$&')}"`);
-  return `${pg.escapeLiteral(`{${quoted.join(',')}}`)}::text[]`;
+/** A string that means the same whatever `standard_conforming_strings` is. */
+function text(raw: string): string {
+  return `E'${raw.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }
 
-function readMatches(json: string | null | undefined): [string, HbaPattern][] {
-  if (json === null || json === undefined) return [];
-  const found = JSON.parse(json) as readonly [string, readonly string[] | null, readonly string[] | null][];
-  return found.map(([token, roles, databases]) => [
+/** By a statement of its own for each rule with a slash in its names: few files have one, which then must not cost much. */
+const MATCHES_WHERE_ANY = `CASE WHEN strpos(h.database::text || h.user_name::text, '/') > 0
+              THEN ${whenReached(`format(${text(matches('%L::text[]'))}, h.database || h.user_name)`)} END`;
+
+/**
+ * The lines of pg_hba.conf, in a SELECT that gives NULL to a login that may not read them: for a message that must not fail
+ * for that. It fails where the file can't be opened, and where the server was built without XML.
+ *
+ * What is read is the file as it stands. Until a reload the server goes by the rules it read before.
+ */
+export const hbaQuestion: Question<HbaLines | undefined> = {
+  selects: (major) => [
+    `SELECT CASE WHEN ${MAY_READ_HBA} THEN ${whenReached(text(lines(major, MATCHES_WHERE_ANY)))} END`,
+  ],
+  read: ([rows = []]) => {
+    const xml = rows[0]?.[0];
+    return xml === null || xml === undefined ? undefined : readLines(valueIn(xml));
+  },
+};
+
+/** The same for a server that refused it that way. Fails where the login may not read them, and where the file can't be opened. */
+export const plainHbaQuestion: Question<HbaLines> = {
+  selects: (major) => [lines(major, `(${matches('h.database || h.user_name')})`)],
+  read: ([rows = []]) => readLines(rows[0]?.[0] ?? undefined),
+};
+
+interface Line {
+  readonly file: string | null;
+  readonly line: number;
+  readonly type: string | null;
+  readonly databases: readonly string[] | null;
+  readonly users: readonly string[] | null;
+  readonly address: string | null;
+  readonly netmask: string | null;
+  readonly method: string | null;
+  readonly options: string | null;
+  readonly error: string | null;
+  /** As JSON, or as XML with JSON in it. */
+  readonly patterns: Matches | string | null;
+}
+
+type Matches = readonly (readonly [
+  token: string,
+  roles: readonly string[] | null,
+  databases: readonly string[] | null,
+])[];
+
+/** @param json undefined for a file without lines */
+function readLines(json: string | undefined): HbaLines {
+  const read = json === undefined ? [] : (JSON.parse(json) as readonly Line[]);
+  const all = read.map(readLine);
+  return {
+    rules: all.filter((line) => 'type' in line),
+    faults: all.filter((line) => !('type' in line)),
+    patterns: new Map(read.flatMap(({ patterns }) => readMatches(patterns))),
+  };
+}
+
+const XML_ESCAPES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&amp;': '&', '&#x0d;': '\r' };
+
+/** The one value in what `query_to_xml` made of one row; undefined for NULL, of which it leaves out the element. */
+function valueIn(xml: string): string | undefined {
+  const value = /<json_agg>(.*)<\/json_agg>/s.exec(xml)?.[1];
+  return value?.replaceAll(/&(?:lt|gt|amp|#x0d);/g, (escape) => XML_ESCAPES[escape] ?? escape);
+}
+
+function readMatches(patterns: Line['patterns']): [string, HbaPattern][] {
+  const json = typeof patterns === 'string' ? valueIn(patterns) : undefined;
+  const found = typeof patterns === 'string' ? (JSON.parse(json ?? '[]') as Matches) : patterns;
+  return (found ?? []).map(([token, roles, databases]) => [
     token,
     { roles: new Set(roles ?? []), databases: new Set(databases ?? []) },
   ]);
@@ -96,20 +152,25 @@ export function hbaFacts(
   lines: HbaLines,
   { major, catalogue }: Pick<HbaFacts, 'major'> & { readonly catalogue: Catalogue },
 ): HbaFacts {
-  return { major, ...lines, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
+  // Of an encoding that the server does not convert: nobody can say which of the names a match means.
+  const patterns = namesOf(catalogue).some((name) => name.includes('\uFFFD')) ? new Map() : lines.patterns;
+  return { major, ...lines, patterns, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
 }
 
-function readLine([file, line, type, databases, users, address, netmask, method, options, error]: Row):
-  | HbaRule
-  | HbaFault {
-  const place = { fileName: file ?? undefined, lineNumber: Number(line) };
+function namesOf({ roles, databases }: Catalogue): readonly string[] {
+  return [...roles.values(), ...databases.values()].map(({ name }) => name);
+}
+
+function readLine(read: Line): HbaRule | HbaFault {
+  const { file, line, type, databases, users, address, netmask, method, options, error } = read;
+  const place = { fileName: file ?? undefined, lineNumber: line };
   // An error beside a type is a warning; a line without a type is one that was not parsed, error or not.
-  if (type === null || type === undefined) return { ...place, error: error ?? undefined };
+  if (type === null) return { ...place, error: error ?? undefined };
   return {
     ...place,
     type: ruleType(type),
-    databases: texts(databases),
-    users: texts(users),
+    databases: databases ?? [],
+    users: users ?? [],
     address: address ?? undefined,
     netmask: netmask ?? undefined,
     method: method ?? '',
@@ -143,12 +204,4 @@ function databasesOf({ databases }: Catalogue): readonly HbaDatabase[] {
 /** The same order everywhere: what comes first serves as the example. */
 function byCharacters(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
-}
-
-/** From a JSON array of strings: PostgreSQL's own text of an array would need a parser. */
-function texts(json: string | null | undefined): readonly string[] {
-  if (json === null || json === undefined) return [];
-  const value: unknown = JSON.parse(json);
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-  throw new Error('not a JSON array of strings');
 }

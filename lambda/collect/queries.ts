@@ -1,4 +1,4 @@
-// What an audit asks a server: as many questions as go into one message, and those that need a privilege in a second.
+// What an audit asks a server: all in one message, and what hardly any server has in a second.
 // Only ever read, and never the `query` text of anyone's session.
 
 import type pg from 'pg';
@@ -9,10 +9,11 @@ import type { Outbound, Settings } from '../model/posture.ts';
 import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../model/snapshot.ts';
 import { auroraQuestion } from './aurora-query.ts';
 import { catalogueQuestion } from './catalogue-query.ts';
+import { exchange } from './exchange.ts';
 import { isDatabaseError } from './failures.ts';
-import { hbaFacts, hbaGrant, hbaQuestion } from './hba-queries.ts';
+import { type HbaLines, hbaFacts, hbaGrant, hbaQuestion, plainHbaQuestion } from './hba-queries.ts';
 import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
-import type { Question, Row } from './question.ts';
+import type { Question } from './question.ts';
 import { type Reload, reloadQuestion } from './reload-query.ts';
 import { type ServerAnswers, serverQuestion } from './server-query.ts';
 import { type OwnEnd, sessionQuestion } from './session-query.ts';
@@ -41,7 +42,8 @@ const STATEMENT_TIMEOUT = 15_000;
 const LOCK_TIMEOUT = 1_000;
 
 /**
- * Sends the queries: one round trip, two where the login may read more than statistics.
+ * Sends the queries: one round trip, two where there is more to ask than that takes, or where the server could not show its
+ * pg_hba.conf.
  *
  * @param options `reload`: also ask what of the configuration is not in effect yet, which takes the second round trip
  * @throws what pg throws; `queryFailure` names it
@@ -51,38 +53,47 @@ export async function runAuditQueries(
   major: number,
   { reload: asksReload = false }: { readonly reload?: boolean } = {},
 ): Promise<Answers> {
-  const [server, activity, catalogue, outbound] = await ask(client, major, FIRST);
+  const first = await ask(client, major, FIRST, hbaQuestion);
+  const [server, activity, catalogue, outbound] = first.answers;
   const { may, ...facts } = server;
   const answers = { ...facts, ...activity, sessions: activity.sessions(catalogue) };
+  const hbaOf = (lines: HbaLines | undefined): Observed<HbaFacts> =>
+    lines === undefined ? notReadable(server) : known(hbaFacts(lines, { major, catalogue }));
   const links = linkQuestion(outbound, may);
-  if (!may.readHba && !may.readAurora && links === undefined && !asksReload) {
-    return { ...answers, outbound, hba: notReadable(server), roundTrips: 1 };
+  const refused = first.refusal !== undefined;
+  if (!refused && !may.readAurora && links === undefined && !asksReload) {
+    return { ...answers, outbound, hba: hbaOf(first.last), roundTrips: 1 };
   }
+  const readHba = may.readHba && !refused;
   try {
-    const [lines, linked, aurora, reload] = await ask(client, major, [
-      may.readHba ? hbaQuestion(catalogue) : NOTHING,
-      links ?? NOTHING,
-      may.readAurora ? auroraQuestion : NOTHING,
-      asksReload ? reloadQuestion(may.readHba && may.readFiles) : NOTHING,
-    ]);
-    const hba = lines && known(hbaFacts(lines, { major, catalogue }));
+    const second = await ask(
+      client,
+      major,
+      [
+        links ?? NOTHING,
+        may.readAurora ? auroraQuestion : NOTHING,
+        asksReload ? reloadQuestion(readHba && may.readFiles) : NOTHING,
+      ],
+      refused && may.readHba ? plainHbaQuestion : NOTHING,
+      { afterError: refused },
+    );
+    const [linked, aurora, reload] = second.answers;
+    const hba = second.refusal === undefined ? hbaOf(first.last ?? second.last) : hbaRefused(second.refusal);
     return {
       ...answers,
       settings:
         reload === undefined ? answers.settings : { ...answers.settings, pendingRestart: reload.pendingRestart },
-      hba: hba === undefined ? notReadable(server) : withReload(hba, reload),
+      hba: withReload(hba, reload),
       outbound: linked ?? outbound,
       ...(aurora === undefined ? {} : { aurora: known(aurora) }),
       roundTrips: 2,
     };
   } catch (error) {
-    // A file that can't be opened ends this message, and must not cost what the first has seen.
-    if (!isDatabaseError(error) || SHUTDOWN.test(error.code)) throw error;
-    const hba = may.readHba
-      ? unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`)
-      : notReadable(server);
+    // What this message holds must not cost what the first has seen.
+    if (!isRefusal(error)) throw error;
     const aurora = may.readAurora ? { aurora: unknown('the server did not list the instances of its cluster') } : {};
     const unanswered = links === undefined ? outbound : withRefusal(outbound, may, displayText(error.message, 200));
+    const hba = refused && may.readHba ? hbaRefused(error) : hbaOf(first.last);
     return { ...answers, outbound: unanswered, hba, ...aurora, roundTrips: 2 };
   }
 }
@@ -93,7 +104,18 @@ const FIRST = [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuest
 /** SQLSTATEs after which the whole audit is tried again. */
 const SHUTDOWN = /^57P/;
 
+type Refusal = Required<pg.DatabaseError>;
+
+/** Whether the server would not answer, and is there for other questions. */
+function isRefusal(error: unknown): error is Refusal {
+  return isDatabaseError(error) && !SHUTDOWN.test(error.code);
+}
+
 const NOTHING: Question<undefined> = { selects: () => [], read: () => undefined };
+
+function hbaRefused(error: Refusal): Observed<HbaFacts> {
+  return unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`);
+}
 
 function withReload(hba: Observed<HbaFacts>, reload: Reload | undefined): Observed<HbaFacts> {
   if (!hba.known || reload === undefined) return hba;
@@ -108,27 +130,43 @@ type AnswersOf<Questions extends readonly Question<unknown>[]> = {
   -readonly [Index in keyof Questions]: Questions[Index] extends Question<infer T> ? T : never;
 };
 
-/** Asks in one message. */
-async function ask<const Questions extends readonly Question<unknown>[]>(
+interface Told<Questions extends readonly Question<unknown>[], Last> {
+  readonly answers: AnswersOf<Questions>;
+  /** Undefined where it was refused. */
+  readonly last: Last | undefined;
+  /** Why the last question was not answered: the transaction is open, and waits to be ended. */
+  readonly refusal?: Refusal;
+}
+
+/**
+ * Asks in one message.
+ *
+ * @param last a question that the server may refuse, which costs none of the others
+ */
+async function ask<const Questions extends readonly Question<unknown>[], Last>(
   client: pg.Client,
   major: number,
   questions: Questions,
-): Promise<AnswersOf<Questions>> {
-  const results = (await client.query({ text: message(major, questions), rowMode: 'array' })) as unknown as readonly {
-    readonly command: string;
-    readonly rows: readonly Row[];
-  }[];
-  const rows = results.filter(({ command }) => command === 'SELECT').map((result) => result.rows);
-  const expected = questions.reduce((count, question) => count + question.selects(major).length, 0);
+  last: Question<Last>,
+  { afterError = false }: { readonly afterError?: boolean } = {},
+): Promise<Told<Questions, Last>> {
+  const text = message(major, [...questions, last]);
+  const { selects, error } = await exchange(client, afterError ? `ROLLBACK;${text}` : text);
+  const count = questions.reduce((sum, question) => sum + question.selects(major).length, 0);
+  const lastCount = last.selects(major).length;
+  const refused = isRefusal(error) && selects.length === count && lastCount > 0;
+  if (error !== undefined && !refused) throw error;
   // A pooler or proxy that answers only in part must not pass for a server without sessions.
-  if (rows.length !== expected) throw new Error('the audit queries gave no result, or not all of it');
+  if (!refused && selects.length !== count + lastCount) {
+    throw new Error('the audit queries gave no result, or not all of it');
+  }
   let next = 0;
   const answers = questions.map((question) => {
-    const own = rows.slice(next, next + question.selects(major).length);
+    const own = selects.slice(next, next + question.selects(major).length);
     next += own.length;
     return question.read(own);
-  });
-  return answers as AnswersOf<Questions>;
+  }) as AnswersOf<Questions>;
+  return refused ? { answers, last: undefined, refusal: error } : { answers, last: last.read(selects.slice(next)) };
 }
 
 /**

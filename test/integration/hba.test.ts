@@ -338,10 +338,13 @@ describeEachMajor((major) => {
       expect(acceptance(facts, 'plaintext').status).toBe('unknown');
     });
 
-    test.runIf(major >= 12)('finds a line without a reason, of which the view shows nothing', async () => {
-      const { faults } = await factsOf('hostssl all all all scram-sha-256 clientcert=bogus');
-      expect(faults.map(({ lineNumber, error }) => [lineNumber, error])).toEqual([[3, undefined]]);
-    });
+    test.runIf(major >= 12)(
+      'finds a line without a reason, of which the view shows nothing (PostgreSQL 12 and newer)',
+      async () => {
+        const { faults } = await factsOf('hostssl all all all scram-sha-256 clientcert=bogus');
+        expect(faults.map(({ lineNumber, error }) => [lineNumber, error])).toEqual([[3, undefined]]);
+      },
+    );
 
     test('keeps a rule that is in force and can match nothing', async () => {
       await server.set({ ssl: 'off' });
@@ -358,7 +361,7 @@ describeEachMajor((major) => {
       }
     });
 
-    test.runIf(major >= 16)('follows rules into the files they are in', async () => {
+    test.runIf(major >= 16)('follows rules into the files they are in (PostgreSQL 16 and newer)', async () => {
       await writeFile(join(server.dataFolder, 'more.conf'), '# more\nhost all all 10.0.0.0/8 md5\n');
       await chmod(join(server.dataFolder, 'more.conf'), 0o644);
       const { rules } = await factsOf('hostssl all app all md5', 'include more.conf', 'hostssl all all all md5');
@@ -383,15 +386,18 @@ describeEachMajor((major) => {
       expect(databases.at(-1)?.name, 'templates come last').toMatch(/^template/);
     });
 
-    test.runIf(major >= 16)("matches names against patterns with the server's own regular expressions", async () => {
-      const { patterns } = await factsOf('hostssl /^(?:shop|ord) "/(?i)^SH","/^(.)\\1" all md5');
-      const matched = [...patterns].map(([token, { roles, databases }]) => [token, [...roles], [...databases]]);
-      expect(matched.sort()).toEqual([
-        ['/(?i)^SH', ['Shop'], ['shop']],
-        ['/^(.)\\1', [], []],
-        ['/^(?:shop|ord)', [], expect.arrayContaining(['orders', 'shop'])],
-      ]);
-    });
+    test.runIf(major >= 16)(
+      "matches names against patterns with the server's own regular expressions (PostgreSQL 16 and newer)",
+      async () => {
+        const { patterns } = await factsOf('hostssl /^(?:shop|ord) "/(?i)^SH","/^(.)\\1" all md5');
+        const matched = [...patterns].map(([token, { roles, databases }]) => [token, [...roles], [...databases]]);
+        expect(matched.sort()).toEqual([
+          ['/(?i)^SH', ['Shop'], ['shop']],
+          ['/^(.)\\1', [], []],
+          ['/^(?:shop|ord)', [], expect.arrayContaining(['orders', 'shop'])],
+        ]);
+      },
+    );
   });
 });
 

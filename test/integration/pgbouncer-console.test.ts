@@ -31,7 +31,7 @@ type Tls =
   | false
   | { readonly minVersion?: 'TLSv1'; readonly maxVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2'; readonly ciphers?: string };
 
-describe.skipIf(reason !== undefined)('the console of PgBouncer', () => {
+describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === undefined ? '' : ` (${reason})`}`, () => {
   let server: PostgresServer;
   beforeAll(async () => {
     server = await startPostgres({});

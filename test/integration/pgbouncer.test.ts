@@ -15,7 +15,7 @@ const reason = reasonWithoutPgBouncer();
 
 if (reason !== undefined) test(`audits through PgBouncer: ${reason}`, ({ skip }) => skip(reason));
 
-describe.skipIf(reason !== undefined)('behind PgBouncer', () => {
+describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? '' : ` (${reason})`}`, () => {
   describeEachMajor((major) => {
     let server: PostgresServer;
     beforeAll(async () => {

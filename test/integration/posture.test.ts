@@ -121,7 +121,7 @@ describeEachMajor((major) => {
     });
   });
 
-  test.runIf(major >= 12)('deprecated TLS is found while the server speaks it', async () => {
+  test.runIf(major >= 12)('deprecated TLS is found while the server speaks it (PostgreSQL 12 and newer)', async () => {
     expect((await outcome(deprecatedTlsAllowed)).status, 'by default').toBe(major >= 13 ? 'pass' : 'fail');
     await set({ ssl_min_protocol_version: "'TLSv1'", ssl_ciphers: "'ALL:@SECLEVEL=0'" });
     const legacy = { minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' } as const;
@@ -135,24 +135,30 @@ describeEachMajor((major) => {
     expect(await connects(legacy)).toBe(false);
   });
 
-  test.runIf(major < 12)('deprecated TLS is found where nothing can refuse it, which the server does not', async () => {
-    await set({ ssl_ciphers: "'ALL:@SECLEVEL=0'" });
-    expect(await connects({ minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' })).toBe(true);
-    for (const role of ['tls_auditor', 'blind']) {
-      expect(await outcome(deprecatedTlsAllowed, { role })).toMatchObject({
-        status: 'fail',
-        problems: [{ title: 'Nothing on the server refuses TLS versions below TLSv1.2' }],
-      });
-    }
-  });
+  test.runIf(major < 12)(
+    'deprecated TLS is found where nothing can refuse it, which the server does not (PostgreSQL 11 and older)',
+    async () => {
+      await set({ ssl_ciphers: "'ALL:@SECLEVEL=0'" });
+      expect(await connects({ minVersion: 'TLSv1', maxVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' })).toBe(true);
+      for (const role of ['tls_auditor', 'blind']) {
+        expect(await outcome(deprecatedTlsAllowed, { role })).toMatchObject({
+          status: 'fail',
+          problems: [{ title: 'Nothing on the server refuses TLS versions below TLSv1.2' }],
+        });
+      }
+    },
+  );
 
-  test.runIf(major >= 12)('with TLSv1.3 as the minimum, no list of older suites matters', async () => {
-    await set({ ssl_min_protocol_version: "'TLSv1.3'" });
-    expect(await outcome(weakCiphersAllowed)).toEqual({ status: 'pass' });
-    expect(await outcome(deprecatedTlsAllowed, { minTlsVersion: 'TLSv1.3' })).toEqual({ status: 'pass' });
-  });
+  test.runIf(major >= 12)(
+    'with TLSv1.3 as the minimum, no list of older suites matters (PostgreSQL 12 and newer)',
+    async () => {
+      await set({ ssl_min_protocol_version: "'TLSv1.3'" });
+      expect(await outcome(weakCiphersAllowed)).toEqual({ status: 'pass' });
+      expect(await outcome(deprecatedTlsAllowed, { minTlsVersion: 'TLSv1.3' })).toEqual({ status: 'pass' });
+    },
+  );
 
-  test.runIf(major >= 18)('suites of TLSv1.3 outside the profile are found', async () => {
+  test.runIf(major >= 18)('suites of TLSv1.3 outside the profile are found (PostgreSQL 18 and newer)', async () => {
     await set({ ssl_ciphers: SOUND, ssl_tls13_ciphers: "'TLS_AES_256_GCM_SHA384:TLS_AES_128_CCM_SHA256'" });
     expect(await outcome(weakCiphersAllowed)).toMatchObject({
       status: 'fail',

@@ -173,24 +173,30 @@ describeEachMajor((major) => {
     });
   });
 
-  test.runIf(major >= 12)('old versions that the settings rule out are refused by an alert', async () => {
-    await using server = await startPostgres({ major, tls: { minProtocol: 'TLSv1.3' }, roles: ROLES, hba: OWN_WAY });
-    const wire = wireOf(await snapshotOf(server));
-    const refused = { known: true, value: { accepted: false, said: 'alert protocol_version' } };
-    expect(wire.tlsVersions).toEqual({ TLSv1: refused, 'TLSv1.1': refused, 'TLSv1.2': refused, 'TLSv1.3': ACCEPTED });
-    expect(wire.plaintext).toMatchObject({
-      known: true,
-      value: { accepted: false, said: expect.stringMatching(/no pg_hba\.conf entry .* \(SQLSTATE 28000\)$/) },
-    });
-  });
+  test.runIf(major >= 12)(
+    'old versions that the settings rule out are refused by an alert (PostgreSQL 12 and newer)',
+    async () => {
+      await using server = await startPostgres({ major, tls: { minProtocol: 'TLSv1.3' }, roles: ROLES, hba: OWN_WAY });
+      const wire = wireOf(await snapshotOf(server));
+      const refused = { known: true, value: { accepted: false, said: 'alert protocol_version' } };
+      expect(wire.tlsVersions).toEqual({ TLSv1: refused, 'TLSv1.1': refused, 'TLSv1.2': refused, 'TLSv1.3': ACCEPTED });
+      expect(wire.plaintext).toMatchObject({
+        known: true,
+        value: { accepted: false, said: expect.stringMatching(/no pg_hba\.conf entry .* \(SQLSTATE 28000\)$/) },
+      });
+    },
+  );
 
-  test.runIf(major >= 12)('a server whose newest is TLSv1.2 has no post-quantum key exchange', async () => {
-    await using server = await startPostgres({ major, tls: { maxProtocol: 'TLSv1.2' }, roles: ROLES });
-    const wire = wireOf(await snapshotOf(server));
-    expect(wire.tlsVersions).toMatchObject({ 'TLSv1.2': ACCEPTED, 'TLSv1.3': REFUSED });
-    expect(wire.keyExchange).toEqual({ known: true, value: { postQuantum: false } });
-    expect(wire.connections).toBeLessThanOrEqual(MOST_CONNECTIONS);
-  });
+  test.runIf(major >= 12)(
+    'a server whose newest is TLSv1.2 has no post-quantum key exchange (PostgreSQL 12 and newer)',
+    async () => {
+      await using server = await startPostgres({ major, tls: { maxProtocol: 'TLSv1.2' }, roles: ROLES });
+      const wire = wireOf(await snapshotOf(server));
+      expect(wire.tlsVersions).toMatchObject({ 'TLSv1.2': ACCEPTED, 'TLSv1.3': REFUSED });
+      expect(wire.keyExchange).toEqual({ known: true, value: { postQuantum: false } });
+      expect(wire.connections).toBeLessThanOrEqual(MOST_CONNECTIONS);
+    },
+  );
 
   test('a server without TLS is probed though it can’t be audited', async () => {
     await using server = await startPostgres({ major, tls: false, roles: ROLES, hba: ['host all all all trust'] });
@@ -207,7 +213,7 @@ describeEachMajor((major) => {
   });
 
   test.runIf(major >= 12)(
-    'TLS settings that could not be loaded leave the wire as it was, and that is said',
+    'TLS settings that could not be loaded leave the wire as it was, and that is said (PostgreSQL 12 and newer)',
     async () => {
       await using server = await startPostgres({ major, tls: legacyTls, roles: ROLES });
       await server.set({ ssl_min_protocol_version: 'TLSv1.2', ssl_cert_file: 'missing.crt' });

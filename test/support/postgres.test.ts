@@ -215,7 +215,7 @@ const isRoot = process.getuid?.() === 0;
 if (!isRoot)
   process.stderr.write('skipped: servers under root belong to another user: these tests do not run as root\n');
 
-test.runIf(isRoot)('under root the server and its key belong to another user', async () => {
+test.runIf(isRoot)('under root the server and its key belong to another user (for root only)', async () => {
   await using server = await startPostgres();
   const key = statSync(join(server.dataFolder, 'server.key'));
   expect(key.uid).not.toBe(0);
