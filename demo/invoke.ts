@@ -2,36 +2,38 @@
 
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { devNull } from 'node:os';
 import { join } from 'node:path';
 import type { Report } from '../lambda/report/schema.ts';
-import type { AwsEndpoint } from '../test/support/aws.ts';
+import type { FunctionInput } from './function-process.ts';
+import type { Scene } from './scene.ts';
 
 export interface Invocation {
   /** What the handler answered. */
   readonly report: Report;
-  /** What it logged, one JSON document a line. */
-  readonly log: readonly string[];
-  /** How many lines of the log are metrics in CloudWatch's embedded format. */
-  readonly metricRecords: number;
-  /** From starting the process to the answer. */
+  /** From the event to the answer; the first time, with the start of the process. */
   readonly milliseconds: number;
 }
 
-export interface InvokeOptions {
-  readonly aws: AwsEndpoint;
-  readonly configFile: string;
-  /** Ends the process. */
-  readonly signal: AbortSignal;
+/** A running function. Disposing of it ends its process. */
+export interface FunctionProcess extends AsyncDisposable {
+  /**
+   * Invokes it as the schedule does.
+   *
+   * @param hours - So many hours later than it is: by its own clock, and by nobody else's.
+   * @throws Error with the end of the log when the handler gave no answer
+   */
+  invoke(hours: number): Promise<Invocation>;
+  /** What it has logged, one JSON document a line: all of it once it is disposed of. */
+  log(): readonly string[];
 }
 
-/** @throws Error with the end of the log when the handler gave no answer */
-export async function invokeHandler({ aws, configFile, signal }: InvokeOptions): Promise<Invocation> {
-  const startedAt = performance.now();
+/** @param signal - Ends the process. */
+export function startFunction(scene: Scene, signal: AbortSignal): FunctionProcess {
+  let startedAt: number | undefined = performance.now();
   const child = fork(join(import.meta.dirname, 'function-process.ts'), {
     execArgv: [],
-    env: environment(aws, configFile),
+    env: environment(scene),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const stop = (): void => void child.kill('SIGKILL');
@@ -40,39 +42,61 @@ export async function invokeHandler({ aws, configFile, signal }: InvokeOptions):
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => output.push(chunk));
   }
-  let answer: { readonly report: Report; readonly milliseconds: number } | undefined;
-  child.once('message', (report) => {
-    answer = { report: report as Report, milliseconds: performance.now() - startedAt };
-  });
-  // It may be gone before the event is: the end of the process tells why.
-  child.send(scheduledEvent(aws), () => undefined);
-  await once(child, 'close');
-  signal.removeEventListener('abort', stop);
-  signal.throwIfAborted();
-  const log = output
-    .join('')
-    .split('\n')
-    .filter((line) => line !== '');
-  if (answer === undefined) throw new Error(`the handler gave no answer; its log ends\n${log.slice(-20).join('\n')}`);
-  return { ...answer, log, metricRecords: log.filter(isMetrics).length };
+  const log = (): string[] =>
+    output
+      .join('')
+      .split('\n')
+      .filter((line) => line !== '');
+  const ended = Promise.withResolvers<undefined>();
+  child.once('close', () => ended.resolve(undefined));
+  return {
+    log,
+    async invoke(hours) {
+      const laterMs = hours * 3_600_000;
+      const from = startedAt ?? performance.now();
+      startedAt = undefined;
+      const answer = Promise.withResolvers<Report>();
+      const answered = (report: unknown): void => answer.resolve(report as Report);
+      child.once('message', answered);
+      const input: FunctionInput = { event: scheduledEvent(scene, new Date(Date.now() + laterMs)), laterMs };
+      // It may be gone before the event is: the end of the process tells why.
+      child.send(input, () => undefined);
+      const report = await Promise.race([answer.promise, ended.promise]);
+      child.off('message', answered);
+      signal.throwIfAborted();
+      if (report === undefined) {
+        throw new Error(`the handler gave no answer; its log ends\n${log().slice(-20).join('\n')}`);
+      }
+      return { report, milliseconds: performance.now() - from };
+    },
+    async [Symbol.asyncDispose]() {
+      // Let go by us it would end without its streams being reported as closed.
+      if (child.connected) child.send('end', () => undefined);
+      await ended.promise;
+      signal.removeEventListener('abort', stop);
+    },
+  };
 }
 
 /** Not the person's own AWS settings: the SDK must find no other endpoint or credentials than the demo's. */
-function environment(aws: AwsEndpoint, configFile: string): NodeJS.ProcessEnv {
+function environment({ aws, dynamodb, chatTopicArn, configFile }: Scene): NodeJS.ProcessEnv {
   return {
+    ...dynamodb.environment(),
     ...aws.environment(),
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',
     AUDITOR_CONFIG_FILE: configFile,
     ALERT_TOPIC_ARN: aws.topicArn,
+    CHAT_TOPICS: JSON.stringify({ all: chatTopicArn }),
+    STATE_TABLE: dynamodb.tableName,
     POWERTOOLS_SERVICE_NAME: 'pg-tls-auditor',
     POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
   };
 }
 
 /** What EventBridge Scheduler sends. */
-function scheduledEvent({ region, topicArn }: AwsEndpoint): object {
+function scheduledEvent({ aws: { region, topicArn } }: Scene, at: Date): object {
   const account = topicArn.split(':')[4];
   return {
     version: '0',
@@ -81,16 +105,8 @@ function scheduledEvent({ region, topicArn }: AwsEndpoint): object {
     'detail-type': 'Scheduled Event',
     account,
     region,
-    time: new Date().toISOString(),
+    time: at.toISOString(),
     resources: [`arn:aws:scheduler:${region}:${account}:schedule/default/pg-tls-auditor`],
     detail: {},
   };
-}
-
-function isMetrics(line: string): boolean {
-  try {
-    return '_aws' in (JSON.parse(line) as object);
-  } catch {
-    return false;
-  }
 }

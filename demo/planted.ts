@@ -35,6 +35,13 @@ export interface PlantedTarget {
 /** Has the attribute SUPERUSER. */
 export const SUPERUSER = 'dba';
 
+/** A client in plaintext that somebody mends. */
+export const MENDED = { target: 'shop', role: SUPERUSER, database: 'postgres', applicationName: 'psql' } as const;
+
+/** A client in plaintext that its team has muted for some hours. */
+export const MUTED = { role: 'migration', owner: 'shop team', reason: 'moves to TLS with the next release' } as const;
+export const MUTED_HOURS = 20;
+
 export const TARGETS = [
   {
     name: 'shop',
@@ -57,10 +64,17 @@ export const TARGETS = [
       },
       {
         kind: 'plaintext',
-        role: SUPERUSER,
-        database: 'postgres',
-        applications: ['psql'],
+        role: MENDED.role,
+        database: MENDED.database,
+        applications: [MENDED.applicationName],
         findings: [{ check: 'plaintext-session', severity: 'critical' }],
+      },
+      {
+        kind: 'plaintext',
+        role: MUTED.role,
+        database: 'shop',
+        applications: ['flyway'],
+        findings: [{ check: 'plaintext-session', severity: 'high' }],
       },
       {
         kind: 'tlsv1',
@@ -131,3 +145,11 @@ export const TARGETS = [
 ] as const satisfies readonly PlantedTarget[];
 
 export type TargetName = (typeof TARGETS)[number]['name'];
+
+/** The same once `MENDED` connects with TLS. */
+export const AFTER_MENDING: readonly PlantedTarget[] = TARGETS.map((target) => ({
+  ...target,
+  clients: target.clients.map(
+    (client): PlantedClient => (client.role === MENDED.role ? { ...client, kind: 'tlsv1.3', findings: [] } : client),
+  ),
+}));

@@ -1,9 +1,12 @@
-// The demo: PostgreSQL servers with good and bad clients, one scheduled run of the function, and what people receive.
-// Exit code 0 only when the audit found exactly what was planted.
+// The demo: PostgreSQL servers with good and bad clients, scheduled runs of the function, and what people receive.
+// Exit code 0 only when the audit found exactly what was planted, and told it exactly as often as people want to hear it.
 
+import type { Report } from '../lambda/report/schema.ts';
+import type { PublishedMessage } from '../test/support/aws.ts';
+import { type Act, FIRST_SIGHT, NEXT_DAY, SAME_AGAIN } from './acts.ts';
 import { Interruption, interruptions } from './interruption.ts';
-import { type Invocation, invokeHandler } from './invoke.ts';
-import { TARGETS } from './planted.ts';
+import { startFunction } from './invoke.ts';
+import { MENDED, TARGETS } from './planted.ts';
 import { type Scene, setScene } from './scene.ts';
 import { screenFor } from './screen.ts';
 import {
@@ -16,7 +19,9 @@ import {
   showProof,
   showTable,
 } from './show.ts';
+import { showNextDay, showSilence, showThread } from './show-acts.ts';
 import { discrepancies, leaks } from './verify.ts';
+import { cardsOf, digestOf, messageDiscrepancies, threadDiscrepancies } from './verify-messages.ts';
 
 const startedAt = performance.now();
 // What a person has set for their own databases (PGSSLMODE, PGOPTIONS) would reach the demo's clients.
@@ -38,31 +43,42 @@ try {
 
 async function play(): Promise<void> {
   console.log(showIntroduction(screen));
-  const { scene, invocation } = await perform();
+  const { scene, log, acts } = await perform();
   signal.throwIfAborted();
   // By now nothing runs any more: whoever takes their time to read holds nothing up.
-  const [message, ...others] = scene.aws.published;
-  if (message === undefined || others.length > 0) {
-    throw new Error(`one message should have been published, and ${scene.aws.published.length} were`);
-  }
-  const { report, log } = invocation;
+  const [first, again, nextDay] = acts;
+  const { chatTopicArn } = scene;
+  const posts = acts.flatMap(({ act: { when }, published }) =>
+    cardsOf(published, chatTopicArn).map((card) => ({ when, card })),
+  );
+  const thread = posts.filter(({ card: { target } }) => target === MENDED.target);
+  const [post] = thread;
+  const [told, toldLater] = [first, nextDay].map(({ published }) => digestOf(published, chatTopicArn));
+  const { report } = first;
   const shown = [
-    showEmail(screen, message),
-    showCard(screen, message),
+    ...(told === undefined ? [] : [showEmail(screen, told)]),
+    ...(post === undefined ? [] : [showCard(screen, post.card.message)]),
     showTable(screen, report),
     showEvidence(screen, report),
+    showSilence(screen, again.report),
+    ...(toldLater === undefined ? [] : [showNextDay(screen, toldLater)]),
+    showThread(screen, MENDED.target, thread),
   ].join('\n');
   refuse(
     'a password is where none may be',
     leaks(scene.passwords, {
       'the log': log.join('\n'),
-      'the published message': JSON.stringify(message),
-      'the answer': JSON.stringify(report),
+      'a published message': JSON.stringify(scene.aws.published),
+      'an answer': JSON.stringify(acts),
       'the output of the demo': shown,
     }),
   );
   console.log(shown);
-  refuse('the audit is not what it should be', discrepancies(TARGETS, report));
+  for (const { act, report: answer, published } of acts) {
+    refuse('the audit is not what it should be', discrepancies(act.planted, answer));
+    refuse('people were not told what they should be', messageDiscrepancies(act, published, chatTopicArn));
+  }
+  refuse('the threads are not what they should be', threadDiscrepancies(posts.map(({ card }) => card)));
   console.log(
     showProof({
       findings: report.findings.length,
@@ -77,22 +93,45 @@ function refuse(what: string, problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(`${what}:\n${problems.join('\n')}`);
 }
 
-/** Sets the scene, runs the function once and clears everything away. */
-async function perform(): Promise<{ readonly scene: Scene; readonly invocation: Invocation }> {
+interface Played {
+  readonly act: Act;
+  readonly report: Report;
+  /** What it published. */
+  readonly published: readonly PublishedMessage[];
+}
+
+interface Performance {
+  readonly scene: Scene;
+  /** Of the function. */
+  readonly log: readonly string[];
+  readonly acts: readonly [Played, Played, Played];
+}
+
+/** Sets the scene, runs the function once for each act and clears everything away. */
+async function perform(): Promise<Performance> {
   const say = (step: string): void => console.log(step);
   await using scene = await setScene({ say, signal });
   say(showPlanted(screen, TARGETS));
+  await using running = startFunction(scene, signal);
+  const perform = async (act: Act): Promise<Played> => {
+    const before = scene.aws.published.length;
+    const { report, milliseconds } = await running.invoke(act.hours);
+    say(summarise(report, milliseconds));
+    return { act, report, published: scene.aws.published.slice(before) };
+  };
   say('Invoking the Lambda handler as EventBridge Scheduler does …');
-  const invocation = await invokeHandler({ ...scene, signal });
-  say(summarise(scene, invocation));
-  return { scene, invocation };
+  const first = await perform(FIRST_SIGHT);
+  say('Once more, a quarter of an hour later by its clock …');
+  const again = await perform(SAME_AGAIN);
+  say(`And a day later; ${MENDED.role} connects with TLS now …`);
+  await scene.mend();
+  const nextDay = await perform(NEXT_DAY);
+  await running[Symbol.asyncDispose]();
+  say('');
+  return { scene, log: running.log(), acts: [first, again, nextDay] };
 }
 
-function summarise({ aws }: Scene, { report, log, metricRecords, milliseconds }: Invocation): string {
-  const audit = Date.parse(report.finishedAt) - Date.parse(report.startedAt);
-  return [
-    `  ${report.targets.length} databases audited in ${audit} ms; ${(milliseconds / 1000).toFixed(1)} s with the start of the process.`,
-    `  ${aws.requests.length} requests to AWS; ${log.length} log lines, ${metricRecords} of them metrics for CloudWatch.`,
-    '',
-  ].join('\n');
+function summarise({ targets, startedAt, finishedAt }: Report, milliseconds: number): string {
+  const audit = Date.parse(finishedAt) - Date.parse(startedAt);
+  return `  ${targets.length} databases audited in ${audit} ms; ${(milliseconds / 1000).toFixed(1)} s in all.`;
 }

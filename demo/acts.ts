@@ -1,0 +1,55 @@
+// The acts of the demo: when the function runs, what is there to be found, and what exactly it has to tell.
+
+import { AFTER_MENDING, MUTED, type PlantedTarget, TARGETS } from './planted.ts';
+import { expectedFindings, type Identity, identify } from './verify.ts';
+
+export interface Act {
+  /** For the person who watches. */
+  readonly when: string;
+  /** Hours after the beginning, by the clock that the function is given. */
+  readonly hours: number;
+  readonly planted: readonly PlantedTarget[];
+  /** Why, and what `identify` makes of the finding: `new shop: plaintext-session (high), …`. */
+  readonly told: readonly string[];
+}
+
+const known = tellable(TARGETS);
+const left = tellable(AFTER_MENDING);
+
+/** Everything for the first time. */
+export const FIRST_SIGHT: Act = {
+  when: 'Today',
+  hours: 0,
+  planted: TARGETS,
+  told: known.loud.map((finding) => `new ${finding}`),
+};
+
+/** The same again. */
+export const SAME_AGAIN: Act = { when: 'Today', hours: 0.25, planted: TARGETS, told: [] };
+
+/**
+ * One client is mended, and for more than the 24 hours (alerts.quietHours) after which a session counts as gone; a mute
+ * has ended; everybody is reminded of the rest (alerts.reminderHours).
+ */
+export const NEXT_DAY: Act = {
+  when: 'Tomorrow',
+  hours: 25,
+  planted: AFTER_MENDING,
+  told: [
+    ...left.loud.map((finding) => `reminder ${finding}`),
+    ...left.muted.map((finding) => `mute-expired ${finding}`),
+    ...known.loud.filter((finding) => !left.loud.includes(finding)).map((finding) => `resolved ${finding}`),
+  ],
+};
+
+/** What is told where nobody says otherwise (alerts.minSeverity), and what is muted. */
+function tellable(planted: readonly PlantedTarget[]): { readonly loud: string[]; readonly muted: string[] } {
+  const findings = planted
+    .flatMap(expectedFindings)
+    .filter(({ severity }) => severity !== 'info' && severity !== 'low');
+  const isMuted = ({ role }: Identity): boolean => role === MUTED.role;
+  return {
+    loud: findings.filter((finding) => !isMuted(finding)).map(identify),
+    muted: findings.filter(isMuted).map(identify),
+  };
+}

@@ -1,0 +1,64 @@
+// What becomes of it, for the person who watches the demo: silence, then what is over and what is heard again.
+
+import type { Report } from '../lambda/report/schema.ts';
+import { wrap } from '../lambda/report/wrap.ts';
+import { bodyFor, type PublishedMessage } from '../test/support/aws.ts';
+import { framed, heading, ruleWidth, type Screen } from './screen.ts';
+import type { ThreadedCard } from './verify-messages.ts';
+
+/** What is there and is not told, by why it is not. */
+export function showSilence(screen: Screen, { findings }: Report): string {
+  const muted = findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted').length;
+  const told = findings.filter(({ lifecycle }) => lifecycle?.toldSeverity !== undefined).length;
+  return [
+    heading(screen, 'A quarter of an hour later: the same again'),
+    `Nothing sent. Still there: ${told} findings told already, ${muted} muted until tomorrow,`,
+    `${findings.length - muted - told} of too little weight (alerts.minSeverity).`,
+    '',
+  ].join('\n');
+}
+
+/** Of the email, what nobody has read yet. */
+export function showNextDay(screen: Screen, message: PublishedMessage): string {
+  const subject = wrap(`Subject: ${message.subject}`, ruleWidth(screen) - 4, '', '         ');
+  return [
+    heading(screen, 'A day later: one client mended, one mute over'),
+    framed(screen, 'email', [...subject.map((line) => screen.paint(line, 'bold')), '', ...news(message)], 'dim'),
+    '',
+  ].join('\n');
+}
+
+/** Without reminders, remedies and what stands under every email. */
+function news(message: PublishedMessage): string[] {
+  const [summary = '', ...sections] = bodyFor(message, 'email').split(/^=+\n/m);
+  const groups = sections.map((section) => {
+    const [heading = '', ...entries] = (section.split('How to fix:')[0] ?? '').split(/\n(?=- )/);
+    const fresh = heading.startsWith('RESOLVED') ? entries : entries.filter((entry) => entry.includes('MUTE EXPIRED'));
+    return { fresh: fresh.length === 0 ? [] : [heading, ...fresh], reminders: entries.length - fresh.length };
+  });
+  const reminders = groups.reduce((sum, group) => sum + group.reminders, 0);
+  const [first = ''] = summary.split('\n\n');
+  return [
+    ...first.split('\n'),
+    '',
+    `[Here stand ${reminders} reminders of what was told a day ago.]`,
+    ...groups.flatMap(({ fresh }) => (fresh.length === 0 ? [] : ['', ...fresh.join('\n').trimEnd().split('\n')])),
+  ];
+}
+
+/** What a channel reads about one database: each card under the one before. */
+export function showThread(
+  screen: Screen,
+  target: string,
+  posts: readonly { readonly when: string; readonly card: ThreadedCard }[],
+): string {
+  const width = ruleWidth(screen) - 4;
+  const lines = posts.flatMap(({ when, card: { title } }, index) =>
+    index === 0 ? wrap(`${when}: ${title}`, width) : wrap(`${when}: ${title}`, width, '  ↳ ', '    '),
+  );
+  return [
+    heading(screen, `All of it about "${target}" in one thread in Slack`),
+    framed(screen, 'Amazon Q  APP', lines, 'red'),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,321 @@
+// What the function remembers, keeps as evidence and hands on, with the real clients of each service.
+
+import { gunzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ConfigInput } from '../../lambda/config.ts';
+import { bodyFor } from '../support/aws.ts';
+import { rdsSecret } from '../support/collector.ts';
+import {
+  type FunctionLab,
+  type Invocation,
+  type InvocationOutcome,
+  startFunctionLab,
+} from '../support/function-lab.ts';
+import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { type ClientSession, openSession } from '../support/sessions.ts';
+
+const TOPICS = ['alerts', 'routes', 'chat-all', 'chat-payments'] as const;
+/** About now, as the certificates are valid. */
+const START = Math.floor(Date.now() / 1_000) * 1_000;
+
+let server: PostgresServer;
+let lab: FunctionLab;
+let session: ClientSession | undefined;
+
+beforeAll(async () => {
+  server = await startPostgres(healthyServer({ roles: [AUDITOR, { name: 'app' }, { name: 'legacy' }] }));
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  lab = await startFunctionLab({
+    secrets: { 'prod/orders': rdsSecret(server), 'shared/ca': server.ca ?? '' },
+    topics: TOPICS,
+  });
+  await lab.useTable();
+  await configure();
+  session = await connect('app');
+});
+
+afterEach(async () => {
+  await disconnect();
+  await lab[Symbol.asyncDispose]();
+});
+
+async function configure(config: Partial<ConfigInput> = {}): Promise<void> {
+  await lab.configure({
+    alerts: { email: ['dba@example.com'], quietHours: 24 },
+    policy: { loopback: 'network' },
+    defaults: { ca: { secret: 'shared/ca' } },
+    targets: [{ name: 'orders', secret: 'prod/orders', labels: { team: 'payments' } }],
+    ...config,
+  });
+}
+
+/** In plaintext; the rule that let it in is gone when the auditor comes. */
+async function connect(role: string): Promise<ClientSession> {
+  await server.setHba(LOOPBACK_PLAINTEXT_HBA);
+  const opened = await openSession(server, { kind: 'plaintext', role, applicationName: role });
+  await server.setHba(HEALTHY_HBA);
+  return opened;
+}
+
+async function disconnect(): Promise<void> {
+  await session?.[Symbol.asyncDispose]();
+  session = undefined;
+}
+
+function timeOf(hours: number): Date {
+  return new Date(START + hours * 3_600_000);
+}
+
+function arn(topic: string): string {
+  return lab.aws.topicArn.replace(/[\w-]+$/, topic);
+}
+
+interface Logged extends InvocationOutcome {
+  /** One JSON document a line. */
+  readonly log: readonly Record<string, unknown>[];
+}
+
+/** Invokes the function so many hours after the start, and catches what it writes. */
+async function invoke(hours: number, options: Omit<Invocation, 'at'> = {}): Promise<Logged> {
+  const lines: string[] = [];
+  const caught = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, 'write').mockImplementation((chunk) => {
+      lines.push(...String(chunk).split('\n'));
+      return true;
+    }),
+  );
+  // The metrics leave by the console, which vitest has replaced.
+  caught.push(vi.spyOn(console, 'log').mockImplementation((line: unknown) => void lines.push(String(line))) as never);
+  try {
+    const outcome = await lab.invoke({ at: timeOf(hours), ...options });
+    const log = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return { ...outcome, log };
+  } finally {
+    for (const spy of caught) spy.mockRestore();
+  }
+}
+
+function metricsOf({ log }: Logged): Record<string, unknown> {
+  const records = log.filter((line) => '_aws' in line);
+  expect(records).toHaveLength(1);
+  return records[0] ?? {};
+}
+
+describe('memory', () => {
+  test('keeps a second run silent', async () => {
+    expect((await invoke(0)).published).toHaveLength(1);
+    const second = await invoke(0.25);
+    expect(second).toMatchObject({ error: undefined, published: [] });
+    expect(metricsOf(second)).toMatchObject({ RunsCompleted: 1, FindingsHigh: 1 });
+  });
+
+  test('outlives the process', async () => {
+    await invoke(0);
+    await lab.restart();
+    expect((await invoke(0.25)).published).toEqual([]);
+  });
+
+  test('that is not configured makes every run stand alone, and the message says so', async () => {
+    lab.setEnvironment({ STATE_TABLE: undefined });
+    for (const hours of [0, 0.25]) {
+      const { published, report } = await invoke(hours);
+      expect(report?.state).toBe('none');
+      expect(published).toHaveLength(1);
+      const [message] = published;
+      const email = (message === undefined ? '' : bodyFor(message, 'email')).replaceAll(/\s+/g, ' ');
+      expect(email).toContain('No state is configured: every run stands alone.');
+      expect(email).not.toMatch(/NEW|STILL THERE/);
+    }
+    expect(lab.relay.calls.map(({ operation }) => operation)).toEqual(['Publish', 'Publish']);
+  });
+
+  test('that can not be read fails the run, loudly and uncounted, and tells nothing it does not know to be new', async () => {
+    lab.relay.treat(({ operation }) => (operation === 'Query' ? 'refuse' : 'pass'));
+    const run = await invoke(0);
+    expect(run.error?.message).toMatch(
+      /^The state in DynamoDB table state-1 could not be read \(AccessDeniedException\)/,
+    );
+    expect(run.published).toEqual([]);
+    expect(metricsOf(run)).not.toHaveProperty('RunsCompleted');
+    expect(run.log.filter(({ message }) => message === 'the run failed')).toHaveLength(1);
+    // What it saw is in the log all the same.
+    expect(run.log.filter(({ message }) => message === 'finding')).toHaveLength(1);
+  });
+
+  test('counts what is muted apart', async () => {
+    await configure({
+      mutes: [{ role: 'app', reason: 'moves in spring', owner: 'team', expires: timeOf(0.5).toISOString() }],
+    });
+    const run = await invoke(0);
+    expect(run.published).toEqual([]);
+    expect(metricsOf(run)).toMatchObject({ FindingsMuted: 1, FindingsHigh: 0 });
+    await configure();
+    expect(metricsOf(await invoke(1))).toMatchObject({ FindingsMuted: 0, FindingsHigh: 1 });
+  });
+});
+
+describe('topics', () => {
+  const ROUTES: Partial<ConfigInput> = {
+    alerts: {
+      email: ['dba@example.com'],
+      routes: [{ name: 'payments', labels: { team: 'payments' }, email: ['payments@example.com'] }],
+    },
+  };
+
+  test('all get a test alert, each of its own audience', async () => {
+    await configure(ROUTES);
+    lab.setEnvironment({
+      ROUTE_TOPIC_ARN: arn('routes'),
+      CHAT_TOPICS: JSON.stringify({ all: arn('chat-all'), payments: arn('chat-payments') }),
+    });
+    const { published, error } = await invoke(0, { event: { testAlert: true, notify: false } });
+    expect(error).toBeUndefined();
+    expect(published.map(({ topicArn, attributes }) => [topicArn, attributes.route?.value])).toEqual([
+      [arn('alerts'), 'all'],
+      [arn('chat-all'), 'all'],
+      [arn('routes'), 'payments'],
+      [arn('chat-payments'), 'payments'],
+    ]);
+    for (const message of published) {
+      expect(message.subject).toContain('TEST');
+      expect(JSON.parse(bodyFor(message, 'https'))).toMatchObject({ source: 'custom' });
+    }
+  });
+
+  test('that can not be reached costs the others no test alert, and the run fails', async () => {
+    await configure(ROUTES);
+    lab.setEnvironment({
+      ROUTE_TOPIC_ARN: arn('nowhere'),
+      CHAT_TOPICS: JSON.stringify({ payments: arn('chat-payments') }),
+    });
+    const run = await invoke(0, { event: { testAlert: true, notify: false } });
+    expect(run.error?.message).toContain(`could not be published to ${arn('nowhere')} (NotFoundException)`);
+    expect(run.published.map(({ topicArn }) => topicArn)).toEqual([arn('alerts'), arn('chat-payments')]);
+    expect(metricsOf(run)).toMatchObject({ TargetsAudited: 1 });
+  });
+
+  test('a route without a topic of its own is told by the alert topic, under its own name', async () => {
+    await configure(ROUTES);
+    const { published } = await invoke(0);
+    expect(published.map(({ topicArn, attributes }) => [topicArn, attributes.route?.value])).toEqual([
+      [arn('alerts'), 'all'],
+      [arn('alerts'), 'payments'],
+    ]);
+  });
+
+  test.each(['{broken canary-Xq7', 'null', '[]x', '[]', '"text"', '{"all": 1}', '{"all": null}'])(
+    '%j for those of chat channels fails the run before anything is looked at, and is not quoted',
+    async (text) => {
+      lab.setEnvironment({ CHAT_TOPICS: text });
+      const { error, published } = await invoke(0);
+      expect(error?.message).toMatch(/^CHAT_TOPICS is not a JSON object of names of routes to ARNs of topics/);
+      expect(error?.message).not.toContain('canary');
+      expect(published).toEqual([]);
+      expect(lab.aws.requests).toEqual([]);
+    },
+  );
+});
+
+describe('evidence', () => {
+  beforeEach(() => lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket }));
+
+  test('is the whole report of every run, under its time, whether anybody is told or not', async () => {
+    const told = await invoke(0, { requestId: 'first' });
+    const quiet = await invoke(0.25, { requestId: 'second' });
+    const silent = await invoke(23, { requestId: 'third', event: { notify: false } });
+    const keyOf = (hours: number, requestId: string): string => {
+      const [day = '', time = ''] = timeOf(hours).toISOString().split('T');
+      return `reports/${day.replaceAll('-', '/')}/${day.replaceAll('-', '')}T${time.replaceAll(/[:.]/g, '')}-${requestId}.json.gz`;
+    };
+    expect(lab.aws.objects.map(({ key }) => key)).toEqual([
+      keyOf(0, 'first'),
+      keyOf(0.25, 'second'),
+      keyOf(23, 'third'),
+    ]);
+    expect(lab.aws.objects.map(({ body }) => JSON.parse(gunzipSync(body).toString()))).toEqual(
+      [told, quiet, silent].map(({ report }) => report),
+    );
+    expect([told, quiet, silent].map(({ published }) => published.length)).toEqual([1, 0, 0]);
+  });
+
+  test('that is not stored fails the run: people have been told, and are not told again', async () => {
+    lab.aws.failNext('PutObject', { code: 'AccessDenied', status: 403 });
+    const failed = await invoke(0);
+    expect(failed.error?.message).toContain(`could not be stored in S3 bucket ${lab.aws.bucket}`);
+    expect(failed.published).toHaveLength(1);
+    const next = await invoke(0.25);
+    expect(next).toMatchObject({ error: undefined, published: [] });
+    expect(lab.aws.objects).toHaveLength(1);
+  });
+
+  test('is stored of a run that could tell nobody, and both failures are named', async () => {
+    lab.relay.treat(({ operation }) => (operation === 'Publish' ? 'refuse' : 'pass'));
+    const { error } = await invoke(0);
+    expect(error?.message).toContain('could not be published to');
+    expect(lab.aws.objects).toHaveLength(1);
+    lab.aws.failNext('PutObject', { code: 'AccessDenied', status: 403 });
+    const both = await invoke(0.25);
+    expect(both.error?.message).toMatch(/could not be published to [\s\S]*could not be stored in S3/);
+  });
+
+  test('is none without a bucket', async () => {
+    lab.setEnvironment({ EVIDENCE_BUCKET: undefined });
+    await invoke(0);
+    expect(lab.aws.count('PutObject')).toBe(0);
+  });
+});
+
+describe('Security Hub', () => {
+  beforeEach(() => configure({ deployment: { securityHub: true } }));
+
+  const states = () =>
+    [...lab.aws.findings.values()].map(({ Title, RecordState, imports }) => [Title, RecordState, imports]);
+  const TITLE = expect.stringContaining('Unencrypted session over the network') as string;
+
+  test('has every finding, updated by each run, and archived when it is over', async () => {
+    await invoke(0);
+    expect(states()).toEqual([[TITLE, 'ACTIVE', 1]]);
+    await invoke(0.25);
+    expect(states()).toEqual([[TITLE, 'ACTIVE', 2]]);
+    await disconnect();
+    await invoke(12);
+    expect(states()).toEqual([[TITLE, 'ACTIVE', expect.any(Number)]]);
+    const { published } = await invoke(25);
+    expect(published).toHaveLength(1);
+    expect(states()).toEqual([[TITLE, 'ARCHIVED', expect.any(Number)]]);
+  });
+
+  test('that refuses fails the run: people have been told, and the next run imports', async () => {
+    lab.aws.failNext('BatchImportFindings', { code: 'AccessDeniedException', status: 403 });
+    const failed = await invoke(0);
+    expect(failed.error?.message).toContain('could not be imported into Security Hub');
+    expect(failed.published).toHaveLength(1);
+    const next = await invoke(0.25);
+    expect(next).toMatchObject({ error: undefined, published: [] });
+    expect(states()).toEqual([[TITLE, 'ACTIVE', 1]]);
+  });
+
+  test('that refuses just when a finding is over has it archived by the next run', async () => {
+    await invoke(0);
+    await disconnect();
+    lab.aws.failNext('BatchImportFindings', { code: 'AccessDeniedException', status: 403 });
+    const failed = await invoke(25);
+    expect(failed.error?.message).toContain('could not be imported into Security Hub');
+    expect(failed.published).toHaveLength(1);
+    const next = await invoke(25.25);
+    expect(next).toMatchObject({ error: undefined, published: [] });
+    expect(states()).toEqual([[TITLE, 'ARCHIVED', expect.any(Number)]]);
+  });
+
+  test('is left alone by a run that tells nobody, and where it is off', async () => {
+    await invoke(0, { event: { notify: false } });
+    await configure();
+    await invoke(0.25);
+    expect(lab.aws.count('BatchImportFindings')).toBe(0);
+  });
+});
