@@ -154,7 +154,7 @@ async function ask<const Questions extends readonly Question<unknown>[], Last>(
   const { selects, error } = await exchange(client, afterError ? `ROLLBACK;${text}` : text);
   const count = questions.reduce((sum, question) => sum + question.selects(major).length, 0);
   const lastCount = last.selects(major).length;
-  const refused = isRefusal(error) && selects.length === count && lastCount > 0;
+  const refused = error !== undefined && isRefusal(error) && selects.length === count && lastCount > 0;
   if (error !== undefined && !refused) throw error;
   // A pooler or proxy that answers only in part must not pass for a server without sessions.
   if (!refused && selects.length !== count + lastCount) {
