@@ -61,7 +61,9 @@ export async function runAuditQueries(
     lines === undefined ? notReadable(server) : known(hbaFacts(lines, { major, catalogue }));
   const links = linkQuestion(outbound, may);
   const refused = first.refusal !== undefined;
-  if (!refused && !may.readAurora && links === undefined && !asksReload) {
+  // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
+  const reloads = asksReload || (may.readHba && may.readFiles);
+  if (!refused && !may.readAurora && links === undefined && !reloads) {
     return { ...answers, outbound, hba: hbaOf(first.last), roundTrips: 1 };
   }
   const readHba = may.readHba && !refused;
@@ -72,7 +74,7 @@ export async function runAuditQueries(
       [
         links ?? NOTHING,
         may.readAurora ? auroraQuestion : NOTHING,
-        asksReload ? reloadQuestion(readHba && may.readFiles) : NOTHING,
+        reloads ? reloadQuestion(readHba && may.readFiles) : NOTHING,
       ],
       refused && may.readHba ? plainHbaQuestion : NOTHING,
       { afterError: refused },
