@@ -22,7 +22,7 @@ import { UsageError } from './usage-error.ts';
 export async function audit(options: AuditOptions): Promise<ExitCode> {
   const request = readRequest(options);
   for (const text of request.notes) note(text);
-  const report = await runAudit(request, options.url === undefined && options.target === undefined);
+  const report = await runAudit(request, options.target === undefined);
   await print(render(report, options.format));
   const hinted = options.url === undefined ? undefined : hint(report);
   if (hinted !== undefined) note(`hint: with --url, ${hinted}`);
