@@ -2,12 +2,13 @@
 
 import type { Outcome, Problem } from '../model/finding.ts';
 import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../model/probe.ts';
+import type { PlatformRemedy } from '../model/remedy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { acceptedBeyondSettings } from './probe/reconcile-tls.ts';
 import { withProbe } from './probe/wire-facts.ts';
-import { settingRemedy } from './shared/remedy-commands.ts';
+import { RELOAD, settingRemedy } from './shared/remedy-commands.ts';
 
 export const deprecatedTlsAccepted: Check = {
   id: 'deprecated-tls-accepted',
@@ -52,11 +53,18 @@ function problemOf(snapshot: Snapshot, accepted: readonly ProbedVersion[], minTl
       shouldBe: `${minTlsVersion} or newer`,
       ...(disagreement === undefined ? {} : { disagreement }),
     },
-    remedy: remedyTo(minTlsVersion),
+    remedy: disagreement === undefined ? remedyTo(minTlsVersion) : { ...remedyTo(minTlsVersion), ...NOT_IN_EFFECT },
   };
 }
 
-function remedyTo(minTlsVersion: TlsVersion): Check['remedy'] {
+/** Where the setting is right already, and the server or what stands before it goes by another. */
+const NOT_IN_EFFECT = {
+  everywhere: 'See that no session is left below it (deprecated-tls-session).',
+  selfManaged: `The setting is right and not in effect. If the server's log says "SSL configuration was not reloaded", repair the certificate or key that it names, then ${RELOAD}
+If a proxy or pooler stands in between, set its own minimum.`,
+} satisfies Partial<PlatformRemedy>;
+
+function remedyTo(minTlsVersion: TlsVersion): PlatformRemedy {
   return {
     everywhere: 'See that no session is left below it (deprecated-tls-session), then:',
     ...settingRemedy('ssl_min_protocol_version', minTlsVersion),

@@ -295,8 +295,23 @@ export function loginFailure(error: unknown, endpoint: Endpoint, user: string, d
   }
 }
 
-/** Audit queries that the server did not answer. */
+/** What JavaScript itself throws. */
+function isDefect(error: unknown): boolean {
+  return (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof ReferenceError ||
+    error instanceof SyntaxError
+  );
+}
+
+/**
+ * Audit queries that the server did not answer.
+ *
+ * @throws the error itself where it is a defect of ours, which is no trouble of the network
+ */
 export function queryFailure(error: unknown, endpoint: Endpoint): AuditFailure {
+  if (isDefect(error)) throw error;
   if (!isDatabaseError(error)) return networkFailure(error, endpoint, 'query');
   const transient = ['57P01', '57P02', '57P03'].includes(error.code);
   return new AuditFailure(

@@ -32,7 +32,7 @@ const PATTERNS_SINCE = 16;
 export type HbaLines = Pick<HbaFacts, 'rules' | 'faults' | 'patterns'>;
 
 /** Keeps the name of every option but clientcert, whose value is no secret. No line of the file has a line break in it. */
-const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^(?!clientcert=)([^=\n]*)=.*$', E'\\1', 'gn')`;
+const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^(?!clientcert=)([^=\n]*)=[^\n]*$', E'\\1', 'gn')`;
 
 /**
  * What the regular expressions among names match, as `[[token, [role, …], [database, …]], …]`. The server matches them
@@ -135,7 +135,7 @@ const XML_ESCAPES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>'
 /** The one value in what `query_to_xml` made of one row; undefined for NULL, of which it leaves out the element. */
 function valueIn(xml: string): string | undefined {
   const value = /<json_agg>(.*)<\/json_agg>/s.exec(xml)?.[1];
-  return value?.replaceAll(/&(?:lt|gt|amp|#x0d);/g, (escape) => XML_ESCAPES[escape] ?? escape);
+  return value?.replaceAll(/&(?:lt|gt|amp|#x0d);/g, (entity) => XML_ESCAPES[entity] ?? entity);
 }
 
 function readMatches(patterns: Line['patterns']): [string, HbaPattern][] {

@@ -1,11 +1,13 @@
 // How far the audit of a target has come, and what to report when it ends there.
 
+import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../model/certificate.ts';
 import type { Clock } from '../model/clock.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import { timedOut } from './failures.ts';
 import type { Endpoint } from './network.ts';
 import type { ProbeSubject } from './probe.ts';
@@ -14,7 +16,6 @@ import type { ProbeSubject } from './probe.ts';
 export class Progress {
   phase: Phase = 'secrets';
   credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
-  chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
   trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
   clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
   route: Route | undefined;
@@ -23,6 +24,8 @@ export class Progress {
   /** Of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
+  #chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
+  #unread: readonly X509Certificate[] | undefined;
   #target: Target;
   #clock: Clock;
   #endpoint: Pick<Endpoint, 'host' | 'port'> | undefined;
@@ -35,6 +38,25 @@ export class Progress {
   reached(endpoint: Endpoint, facts: CredentialFacts): void {
     this.#endpoint = endpoint;
     this.credentials = known(facts);
+  }
+
+  /** What the server presented; `readCertificates` takes the facts, or whoever asks for them first. */
+  presented(certificates: readonly X509Certificate[]): void {
+    this.#unread = certificates;
+  }
+
+  set chain(chain: Observed<readonly CertificateFacts[]>) {
+    this.#chain = chain;
+    this.#unread = undefined;
+  }
+
+  get chain(): Observed<readonly CertificateFacts[]> {
+    this.readCertificates();
+    return this.#chain;
+  }
+
+  readCertificates(): void {
+    if (this.#unread !== undefined) this.chain = known(this.#unread.map(certificateFacts));
   }
 
   snapshot(): Pick<

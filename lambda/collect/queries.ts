@@ -61,7 +61,9 @@ export async function runAuditQueries(
     lines === undefined ? notReadable(server) : known(hbaFacts(lines, { major, catalogue }));
   const links = linkQuestion(outbound, may);
   const refused = first.refusal !== undefined;
-  if (!refused && !may.readAurora && links === undefined && !asksReload) {
+  // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
+  const reloads = asksReload || (may.readHba && may.readFiles);
+  if (!refused && !may.readAurora && links === undefined && !reloads) {
     return { ...answers, outbound, hba: hbaOf(first.last), roundTrips: 1 };
   }
   const readHba = may.readHba && !refused;
@@ -72,7 +74,7 @@ export async function runAuditQueries(
       [
         links ?? NOTHING,
         may.readAurora ? auroraQuestion : NOTHING,
-        asksReload ? reloadQuestion(readHba && may.readFiles) : NOTHING,
+        reloads ? reloadQuestion(readHba && may.readFiles) : NOTHING,
       ],
       refused && may.readHba ? plainHbaQuestion : NOTHING,
       { afterError: refused },
@@ -154,7 +156,7 @@ async function ask<const Questions extends readonly Question<unknown>[], Last>(
   const { selects, error } = await exchange(client, afterError ? `ROLLBACK;${text}` : text);
   const count = questions.reduce((sum, question) => sum + question.selects(major).length, 0);
   const lastCount = last.selects(major).length;
-  const refused = isRefusal(error) && selects.length === count && lastCount > 0;
+  const refused = error !== undefined && isRefusal(error) && selects.length === count && lastCount > 0;
   if (error !== undefined && !refused) throw error;
   // A pooler or proxy that answers only in part must not pass for a server without sessions.
   if (!refused && selects.length !== count + lastCount) {

@@ -24,6 +24,21 @@ export interface ServerAnswers {
 /** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
 const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encryption', 'rds.force_ssl']);
 
+/** Encodings in which every sequence of bytes is text. UTF-8 is sent as it is, whatever it is. */
+const CONVERTED = [
+  'UTF8',
+  'LATIN1',
+  'LATIN2',
+  'LATIN4',
+  'LATIN5',
+  'LATIN6',
+  'LATIN7',
+  'LATIN8',
+  'LATIN9',
+  'LATIN10',
+  'KOI8R',
+];
+
 /** Seven facts, the settings and the encoding come before it. */
 const READ_AURORA = 7 + SETTING_NAMES.length + 1;
 const READ_FILES = READ_AURORA + 1;
@@ -31,8 +46,9 @@ const READ_FILES = READ_AURORA + 1;
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`.
  *
- * A database without an encoding (SQL_ASCII) is asked for its bytes as they are: asked for UTF-8, it would refuse all
- * rows for one name that is not.
+ * A database without an encoding (SQL_ASCII), or with one in which not all bytes are characters, is asked for its bytes as
+ * they are: names of roles and databases are of whatever database they were made in, and asked for UTF-8 it would refuse all
+ * rows for one that it can't convert.
  */
 export const serverQuestion: Question<ServerAnswers> = {
   selects: (major) => {
@@ -52,7 +68,7 @@ export const serverQuestion: Question<ServerAnswers> = {
        ${MAY_READ_SUBSCRIPTIONS},
        ${seesSettings},
        ${SETTING_NAMES.map(value).join(',\n       ')},
-       set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, true),
+       set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true),
        ${MAY_READ_AURORA},
        ${mayReadFiles(major, privilege)} AND ${seesSettings}`,
     ];

@@ -36,13 +36,14 @@ interface SessionAnswers {
 /**
  * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns and
  * the rights of all three: looking up and planning the views takes a new session more time than answering (docs/adr/0005).
- * For the same reason roles and databases come as oids, and what is not a client is sorted out here.
+ * For the same reason roles and databases come as oids, what is not a client is sorted out here, and addresses are left as
+ * they are: `inet` shows those of a single host without a mask.
  */
 export const sessionQuestion: Question<SessionAnswers> = {
   selects: (major) => {
     const gss = major >= 12;
     return [
-      `SELECT a.pid, a.usesysid, a.datid, a.application_name, a.backend_type, host(a.client_addr), a.client_port,
+      `SELECT a.pid, a.usesysid, a.datid, a.application_name, a.backend_type, a.client_addr, a.client_port,
        a.ssl, a.sslversion, a.sslcipher, a.sslbits, a.${gss ? 'ssl_client_dn' : 'sslclientdn'},
        ${gss ? 'a.gss_enc' : 'false'},
        extract(epoch FROM a.backend_start)::numeric,

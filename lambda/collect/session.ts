@@ -85,7 +85,7 @@ export async function login(
     ssl: false,
     // Not left out: PGSSLNEGOTIATION=direct would have pg refuse to go without TLS of its own.
     sslnegotiation: 'postgres',
-    stream: () => connected(socket),
+    stream: () => connected(socket, leaf),
     enableChannelBinding: bindsTo(leaf),
     pipeline,
     types: { getTypeParser: () => asText },
@@ -132,9 +132,13 @@ export async function logout({ client }: DatabaseSession, socket: TLSSocket, sig
   clearTimeout(timer);
 }
 
-/** pg calls `connect` on the stream it is given; this one is connected, and says so when pg listens. */
-function connected(socket: TLSSocket): TLSSocket {
+/**
+ * pg calls `connect` on the stream it is given; this one is connected, and says so when pg listens. Channel binding asks it
+ * for the certificate, which OpenSSL takes as long to give again as to read it.
+ */
+function connected(socket: TLSSocket, leaf: X509Certificate | undefined): TLSSocket {
   return Object.assign(socket, {
+    ...(leaf === undefined ? {} : { getPeerCertificate: () => ({ raw: leaf.raw }) }),
     connect: () => {
       process.nextTick(() => socket.emit('connect'));
       return socket;

@@ -7,7 +7,6 @@ import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
 import type { Target, TargetKind } from '../model/target.ts';
-import { certificateFacts } from './certificate-facts.ts';
 import { type Credentials, parseCredentials } from './credentials.ts';
 import { diagnose } from './diagnose.ts';
 import { isPasswordRejected } from './failures.ts';
@@ -196,7 +195,7 @@ async function auditEndpoint({ kind, probe, endpoint, credentials, trust, progre
     await requestTls(socket, endpoint, signal);
     const { socket: tls, certificates } = await handshake(socket, endpoint, trust.context, signal);
     const tlsHandshake = clock();
-    progress.chain = known(certificates.map(certificateFacts));
+    progress.presented(certificates);
 
     progress.phase = 'login';
     const session = await login(tls, credentials, endpoint, {
@@ -209,7 +208,11 @@ async function auditEndpoint({ kind, probe, endpoint, credentials, trust, progre
     progress.phase = 'query';
     const own = { address: localAddress, port: localPort };
     const asked: Asked = { session, socket: tls, endpoint, user: credentials.user, own, probe, signal };
-    const answers = await (kind === 'pgbouncer' ? observeConsole(asked) : observeServer(asked));
+    const answering = kind === 'pgbouncer' ? observeConsole(asked) : observeServer(asked);
+    // While the server is at it. Should that fail, nobody waits for the answers.
+    answering.catch(() => undefined);
+    progress.readCertificates();
+    const answers = await answering;
     const queries = clock();
     const { address, port } = answers.ownEnd;
     if (remoteAddress !== undefined) {

@@ -14,6 +14,7 @@ import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { PlaintextAnswer, ProbedVersion, WireAnswer, WireProbe } from '../../lambda/model/probe.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import { shownRemedy } from '../support/remedies.ts';
 import { hbaFacts, healthySnapshot, POLICY, SETTINGS } from '../support/snapshots.ts';
 
 const CHECKS = [plaintextAccepted, deprecatedTlsAccepted, keyExchangeNotPostQuantum];
@@ -329,6 +330,10 @@ describe('deprecated-tls-accepted', () => {
 
   test('says where the settings rule out what is accepted, and why it may be', () => {
     const given = snapshot(wire({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }));
+    // To set what is set already would mend nothing.
+    const remedy = shownRemedy(problems(deprecatedTlsAccepted, given)[0]);
+    expect(remedy).toContain('SSL configuration was not reloaded');
+    expect(remedy).not.toContain('ALTER SYSTEM');
     expect(text(problems(deprecatedTlsAccepted, given)[0]?.evidence.disagreement)).toMatch(
       /^The server accepts TLSv1\.1, and ssl_min_protocol_version = TLSv1\.2 rules that out\..*SSL configuration was not reloaded/,
     );

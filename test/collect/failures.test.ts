@@ -365,3 +365,8 @@ test('no other failure asks for a fresh password', () => {
     expect(isPasswordRejected(failure)).toBe(cause === 'password-rejected');
   }
 });
+
+test('a defect of ours is told as one, not as trouble of the network', () => {
+  const defect = new TypeError("Cannot read properties of undefined (reading 'code')");
+  expect(() => queryFailure(defect, ENDPOINT)).toThrow(defect);
+});

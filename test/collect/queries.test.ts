@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { catalogueQuestion } from '../../lambda/collect/catalogue-query.ts';
+import { hbaQuestion } from '../../lambda/collect/hba-queries.ts';
 import { outboundQuestion } from '../../lambda/collect/outbound-query.ts';
 import { message, OLDEST_MAJOR, runAuditQueries } from '../../lambda/collect/queries.ts';
 import { serverQuestion } from '../../lambda/collect/server-query.ts';
@@ -214,10 +215,11 @@ describe('rows that do not show how they travel', () => {
   });
 });
 
+const QUESTIONS = [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion, hbaQuestion];
 const MAJORS = [10, 11, 12, 13, 14, 15, 16, 17, 18, Number.POSITIVE_INFINITY];
 
 describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
-  const text = message(major, [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion]);
+  const text = message(major, QUESTIONS);
   const statements = text.split(';').map((statement) => statement.trim());
 
   test('only reads, from its first word to its last', () => {
@@ -281,11 +283,12 @@ describe('the answer', () => {
   }
   /** A server that answers with that, and what it was asked. */
   function serverOf(...results: readonly Result[]) {
-    const asked: { text?: string; rowMode?: string }[] = [];
+    const asked: string[] = [];
     const client = {
-      query: (config: { text: string; rowMode: string }) => {
-        asked.push(config);
-        return Promise.resolve(results);
+      query: (query: pg.Query & { readonly text: string }) => {
+        asked.push(query.text);
+        Object.assign(query, { _results: results });
+        queueMicrotask(() => query.emit('end', results));
       },
     } as unknown as pg.Client;
     return { client, asked };
@@ -297,6 +300,8 @@ describe('the answer', () => {
   /** Foreign servers, subscriptions, and whether it is a standby. */
   const selected = (rows: readonly Row[]): Result => ({ command: 'SELECT', rows });
   const OUTBOUND = [selected([]), selected([]), facts('f')];
+  /** Of a login that may not read pg_hba.conf. */
+  const HBA = facts(null);
   const CATALOGUED = [selected(ROLES), selected(MEMBERS), selected(DATABASES)];
   const SESSIONS = selected([row(), row({ own: 't' }), row(HIDDEN)]);
 
@@ -308,6 +313,7 @@ describe('the answer', () => {
       SESSIONS,
       ...CATALOGUED,
       ...OUTBOUND,
+      HBA,
       done('COMMIT'),
     );
     expect(await runAuditQueries(client, 18)).toEqual({
@@ -321,13 +327,17 @@ describe('the answer', () => {
       hba: { known: false, reason: expect.stringContaining('GRANT EXECUTE ON FUNCTION') },
       roundTrips: 1,
     });
-    expect(asked).toEqual([
-      { text: message(18, [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion]), rowMode: 'array' },
-    ]);
+    expect(asked).toEqual([message(18, QUESTIONS)]);
   });
 
   test('of a standby, to a role that does not see all', async () => {
-    const { client } = serverOf(facts('16.2', 't', 'app', 'f', 'f', 'f', 'f'), SESSIONS, ...CATALOGUED, ...OUTBOUND);
+    const { client } = serverOf(
+      facts('16.2', 't', 'app', 'f', 'f', 'f', 'f'),
+      SESSIONS,
+      ...CATALOGUED,
+      ...OUTBOUND,
+      HBA,
+    );
     expect(await runAuditQueries(client, 16)).toMatchObject({
       server: { version: '16.2', inRecovery: true },
       visibility: { role: 'app', seesAllSessions: false },
@@ -341,7 +351,7 @@ describe('the answer', () => {
     ['a row that names no version is not known', [row({ version: null, own: 't' })], { known: false }],
     ['a row that names no cipher is not known', [row({ cipher: '', own: 't' })], { known: false }],
   ])('of the auditor’s own session: %s', async (_what, rows, serverView) => {
-    const { client } = serverOf(FACTS, selected(rows), ...CATALOGUED, ...OUTBOUND);
+    const { client } = serverOf(FACTS, selected(rows), ...CATALOGUED, ...OUTBOUND, HBA);
     const answers = await runAuditQueries(client, 18);
     expect(answers.serverView).toMatchObject(serverView);
     expect(answers.sessions.visible).toHaveLength(rows.filter((given) => given.at(-1) === 'f').length);
@@ -350,7 +360,7 @@ describe('the answer', () => {
 
   test.each<[string, readonly Result[]]>([
     ['nothing', []],
-    ['no facts', [selected([]), SESSIONS, ...CATALOGUED, ...OUTBOUND]],
+    ['no facts', [selected([]), SESSIONS, ...CATALOGUED, ...OUTBOUND, HBA]],
     ['no sessions', [FACTS]],
     ['sessions, and not all that was asked', [FACTS, SESSIONS, ...CATALOGUED]],
     ['other commands', [done('BEGIN'), done('COMMIT')]],

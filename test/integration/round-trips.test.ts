@@ -32,6 +32,54 @@ describe.each(majorsUnderTest())('after login to PostgreSQL %i', (major) => {
     expect(counter.counts[0]).toBeLessThanOrEqual(MOST_ROUND_TRIPS);
   });
 
+  /** Of an audit, as its report says and as is counted on the wire. */
+  async function auditOnce() {
+    await using counter = await countRoundTrips(server);
+    const secret = rdsSecret(server, undefined, { port: counter.port });
+    const { snapshot } = await audit({}, { db: secret, ca: server.ca ?? '' });
+    if (!snapshot.link.known) throw new Error(snapshot.link.reason);
+    expect(counter.counts).toEqual([snapshot.link.value.roundTrips]);
+    return { snapshot, roundTrips: snapshot.link.value.roundTrips };
+  }
+
+  test('one is enough with the privileges of the README, and for a login without them', async () => {
+    await server.writeHba(['hostssl all all all scram-sha-256', 'hostssl all /^tls_ all scram-sha-256']);
+    await server.adminQuery('GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor');
+    const seeing = await auditOnce();
+    expect(seeing.roundTrips).toBe(1);
+    expect(seeing.snapshot.hba.known && seeing.snapshot.hba.value.rules.length).toBe(4);
+    expect(seeing.snapshot.hba.known && seeing.snapshot.hba.value.patterns.size).toBe(major >= 16 ? 1 : 0);
+    await server.adminQuery('REVOKE EXECUTE ON FUNCTION pg_hba_file_rules() FROM tls_auditor');
+    const from = server.log().length;
+    const blind = await auditOnce();
+    expect(blind.roundTrips).toBe(1);
+    expect(blind.snapshot.hba).toEqual({ known: false, reason: expect.stringContaining('GRANT EXECUTE') });
+    expect(blind.snapshot.sessions.known).toBe(true);
+    expect(server.log().slice(from), 'nothing is asked in vain').not.toContain('ERROR');
+  });
+
+  test('the second asks plainly for rules that a server refused to give as XML, and costs nothing of the rest', async () => {
+    const xml = 'FUNCTION query_to_xml(text, boolean, boolean, text)';
+    await server.adminQuery(`REVOKE EXECUTE ON ${xml} FROM PUBLIC`);
+    try {
+      await server.adminQuery('GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor');
+      const seeing = await auditOnce();
+      expect(seeing.roundTrips).toBe(2);
+      expect(seeing.snapshot.hba.known && seeing.snapshot.hba.value.rules.length).toBe(4);
+      expect(seeing.snapshot.hba.known && seeing.snapshot.hba.value.patterns.size).toBe(major >= 16 ? 1 : 0);
+      await server.adminQuery('REVOKE EXECUTE ON FUNCTION pg_hba_file_rules() FROM tls_auditor');
+      const blind = await auditOnce();
+      expect(blind.roundTrips).toBe(2);
+      expect(blind.snapshot.hba).toEqual({ known: false, reason: expect.stringContaining('GRANT EXECUTE') });
+      for (const { snapshot } of [seeing, blind]) {
+        const { server: facts, visibility, sessions, settings, outbound } = snapshot;
+        expect([facts, visibility, sessions, settings, outbound].map(({ known }) => known)).not.toContain(false);
+      }
+    } finally {
+      await server.adminQuery(`GRANT EXECUTE ON ${xml} TO PUBLIC`);
+    }
+  });
+
   // What makes the number above one to rely on.
   test.each([
     [0, 'login and goodbye', []],

@@ -171,6 +171,8 @@ describeEachMajor((major) => {
   test.each([
     ['LATIN1', 'jäger'],
     ['SQL_ASCII', 'j\ufffdger'],
+    // In which these bytes are no characters.
+    ['EUC_JP', 'j\ufffdger'],
   ] as const)('a name in LATIN1 stops no audit from a %s database', async (encoding, name) => {
     await using stack = new AsyncDisposableStack();
     const options = `LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`;
