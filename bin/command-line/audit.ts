@@ -28,14 +28,9 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   const render = await rendererFor(options, process.env);
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
   for (const text of request.notes) note(text);
-<<<<<<< HEAD
   using interruption = awaitInterruption();
   const run = await runAudit(request, options.target === undefined, interruption.signal);
   const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });
-=======
-  const report = await runAudit(request, options.target === undefined);
-  await print(render(report, options.format));
->>>>>>> catalogue
   const hinted = options.url === undefined ? undefined : hint(report);
   if (hinted !== undefined) note(`hint: with --url, ${hinted}`);
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
