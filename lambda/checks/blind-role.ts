@@ -1,9 +1,9 @@
 // Logins that may not see what they are to audit.
 
 import { displayText } from '../model/display.ts';
-import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Check } from './check.ts';
 import { whatIsHidden } from './sessions/session-check.ts';
+import { grantRole } from './shared/grant.ts';
 
 /** GRANT is the same everywhere; who may is not. */
 const AS_ADMIN =
@@ -26,7 +26,7 @@ export const blindRole: Check = {
     const unseen = whatIsHidden(snapshot);
     if (unseen === undefined) return { status: 'pass' };
     const { role, seesAllSessions } = visibility.value;
-    const grant = `${AS_ADMIN}: GRANT pg_monitor TO ${quoteIdentifier(role)};`;
+    const grant = `${AS_ADMIN}: ${grantRole('pg_monitor', snapshot)}`;
     return {
       status: 'fail',
       problems: [

@@ -8,7 +8,8 @@ import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { withTlsAnswers } from './probe/on-the-wire.ts';
 import { settingRemedy } from './shared/remedy-commands.ts';
-import { majorOf, readSetting } from './shared/setting.ts';
+import { readSetting } from './shared/setting.ts';
+import { majorOf } from './shared/version.ts';
 
 /** The first version with `ssl_min_protocol_version`. */
 const SETTING_SINCE = 12;

@@ -5,9 +5,12 @@ import type { Problem } from '../model/finding.ts';
 import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
 import type { Platform, PlatformRemedy, Remedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Check } from './check.ts';
+import { grantRole, loginOf, whereToGrant } from './shared/grant.ts';
 import { RELOAD } from './shared/remedy-commands.ts';
+import { majorOf } from './shared/version.ts';
 
 /** Where the server finds the CA that a link of its own is verified with. */
 const CA_FILES: Readonly<Record<Platform, string>> = {
@@ -30,7 +33,7 @@ export const insecureOutboundLink: Check = {
     'Replication, subscriptions and foreign tables carry whole tables and a password. With disable, allow, prefer or no sslmode they may go in plaintext; with require anybody may answer in the place of the other server, with verify-ca anybody with a certificate of that CA. Of foreign servers, those of the audited database are seen.',
   remedy: {
     everywhere: `Subscription: ALTER SUBSCRIPTION <name> CONNECTION '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
-Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>');`,
+Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>'); with SET in place of ADD for what it has already.`,
     ...CA_FILES,
     selfManaged: `${CA_FILES.selfManaged}
 Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>'; ${RELOAD}`,
@@ -41,17 +44,25 @@ Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full ssl
     'https://www.postgresql.org/docs/current/postgres-fdw.html#POSTGRES-FDW-OPTIONS-CONNECTION',
     'https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-PRIMARY-CONNINFO',
   ],
-  evaluate: ({ outbound, visibility }) => {
+  evaluate: (snapshot) => {
+    const { outbound } = snapshot;
     if (!outbound.known) return { status: 'unknown', reason: outbound.reason };
-    const problems = outbound.value.links.flatMap(problemOf);
-    const role = visibility.known ? quoteIdentifier(visibility.value.role) : '<role>';
-    const unseen = whatIsUnseen(outbound.value, role);
+    const systemVerifies = (majorOf(snapshot) ?? 0) >= SYSTEM_VERIFIES_SINCE;
+    const links = outbound.value.links.filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'));
+    const problems = links.flatMap(problemOf);
+    const unseen = whatIsUnseen({ ...outbound.value, links }, snapshot);
     if (problems.length > 0) {
       return { status: 'fail', problems, ...(unseen === undefined ? {} : { incomplete: unseen }) };
     }
     return unseen === undefined ? { status: 'pass' } : { status: 'unknown', reason: unseen };
   },
 };
+
+/**
+ * As of this version `sslrootcert=system` is verify-full, and libpq refuses to connect with any weaker sslmode beside it;
+ * before, it is the name of a file.
+ */
+const SYSTEM_VERIFIES_SINCE = 16;
 
 /** What libpq knows. Anything else may be a secret in the wrong place, and is not shown. */
 const SEVERITY_OF: Readonly<Record<string, Severity | undefined>> = {
@@ -97,27 +108,32 @@ function isHidden({ serviceFile, sslmode }: OutboundLink): boolean {
   return serviceFile && sslmode === undefined;
 }
 
-function remedyOf({ kind, name, database, sslmode }: OutboundLink): Remedy {
+function remedyOf({ kind, name, database, sslmode, emptySslmode, sslrootcert }: OutboundLink): Remedy {
   const where = database === undefined ? '' : `In database ${displayText(database)}: `;
   const settings = 'sslmode=verify-full sslrootcert=<CA file on this server>';
   switch (kind) {
     case 'subscription':
       return {
-        everywhere: `${where}ALTER SUBSCRIPTION ${quoteIdentifier(name ?? '')} CONNECTION '<as it is, without sslmode> ${settings}';`,
+        everywhere: `${where}ALTER SUBSCRIPTION ${quoteIdentifier(name ?? '')} CONNECTION '<as it is, without sslmode and sslrootcert> ${settings}';`,
         ...CA_FILES,
       };
     case 'foreign-server':
       return {
-        everywhere: `${where}ALTER SERVER ${quoteIdentifier(name ?? '')} OPTIONS (${sslmode === undefined ? 'ADD' : 'SET'} sslmode 'verify-full', ADD sslrootcert '<CA file on this server>');`,
+        everywhere: `${where}ALTER SERVER ${quoteIdentifier(name ?? '')} OPTIONS (${setOrAdd(sslmode !== undefined || emptySslmode === true)} sslmode 'verify-full', ${setOrAdd(sslrootcert !== undefined)} sslrootcert '<CA file on this server>');`,
         ...CA_FILES,
       };
     case 'primary':
       return {
-        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode> ${settings}'; ${RELOAD}
+        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode and sslrootcert> ${settings}'; ${RELOAD}
 PostgreSQL 12 needs a restart for it, 10 and 11 have it in recovery.conf.`,
         ...PROVIDERS_OWN,
       };
   }
+}
+
+/** ADD fails for an option that is there, SET for one that is not. */
+function setOrAdd(isThere: boolean): string {
+  return isThere ? 'SET' : 'ADD';
 }
 
 const SET_BY_PROVIDER = 'Nothing to set: the provider connects its own replicas; mute the finding, or ask its support.';
@@ -129,8 +145,8 @@ const PROVIDERS_OWN: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
   azure: SET_BY_PROVIDER,
 };
 
-function whatIsUnseen({ links, unreadable }: Outbound, role: string): string | undefined {
-  const reasons = unreadable.map((kind) => unreadableReason(kind, role));
+function whatIsUnseen({ links, unreadable }: Outbound, snapshot: Snapshot): string | undefined {
+  const reasons = unreadable.map((kind) => unreadableReason(kind, snapshot));
   const hidden = links.filter((link) => !link.local && !link.gssEncrypted && isHidden(link));
   if (hidden.length > 0) {
     const names = hidden.map(({ kind, name }) => (name === undefined ? kind : `${kind} ${displayText(name)}`));
@@ -141,14 +157,14 @@ function whatIsUnseen({ links, unreadable }: Outbound, role: string): string | u
 
 const KINDS = { subscription: 'subscriptions', 'foreign-server': 'foreign servers', primary: 'primary' } as const;
 
-function unreadableReason({ kind, count, refusal }: UnreadableLinks, role: string): string {
+function unreadableReason({ kind, count, refusal }: UnreadableLinks, snapshot: Snapshot): string {
   if (refusal !== undefined) return `the server did not tell how its ${KINDS[kind]} connect: ${refusal}`;
   switch (kind) {
     case 'subscription':
       // Privileges on a catalogue that databases share are kept in each database all the same.
-      return `the login may not read how ${count === 1 ? 'a subscription connects' : `${count} subscriptions connect`}: in the audited database, GRANT SELECT (subconninfo) ON pg_catalog.pg_subscription TO ${role}; (it lets the role read the passwords in them, which the auditor does not)`;
+      return `the login may not read how ${count === 1 ? 'a subscription connects' : `${count} subscriptions connect`}: in the audited database, ${whereToGrant(snapshot)}GRANT SELECT (subconninfo) ON pg_catalog.pg_subscription TO ${loginOf(snapshot)}; (it lets the role read the passwords in them, which the auditor does not)`;
     case 'primary':
-      return `how this standby reaches its primary is not shown to the login: GRANT pg_monitor TO ${role}; (10 and 11 show it only while the primary is connected)`;
+      return `how this standby reaches its primary is not shown to the login: ${grantRole('pg_monitor', snapshot)} (10 and 11 show it only while the primary is connected)`;
     case 'foreign-server':
       return `the options of ${count === 1 ? 'a foreign server' : `${count} foreign servers`} could not be read`;
   }

@@ -7,10 +7,11 @@ import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { describePlace, hbaLine, tlsOnlyLine } from './hba/hba-line.ts';
+import { advise } from './hba/hba-advice.ts';
+import { describePlace, hbaLine } from './hba/hba-line.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
 import { ON_THE_WIRE } from './probe/on-the-wire.ts';
-import { type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
+import { type Configured, type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
 import { withProbe } from './probe/wire-facts.ts';
 import { REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
 
@@ -73,6 +74,7 @@ function accepted(
   severity: Severity,
 ): Problem {
   const rule = configured.status === 'accepts' && disagreement === undefined ? configured.rule : undefined;
+  const selfManaged = remedyFor(snapshot, configured);
   const seenFrom = snapshot.route?.seenFrom;
   const evidence: Record<string, string> = { answer: ASKS[authentication] };
   if (seenFrom !== undefined) evidence.from = displayText(seenFrom);
@@ -88,19 +90,26 @@ function accepted(
     role: displayText(role),
     database: displayText(database),
     evidence: evidence satisfies Evidence,
-    ...(rule === undefined ? {} : { remedy: { ...REFUSE_PLAINTEXT, selfManaged: remedyFor(snapshot, rule) } }),
+    ...(selfManaged === undefined ? {} : { remedy: { ...REFUSE_PLAINTEXT, selfManaged } }),
   };
 }
 
-function remedyFor({ settings }: Snapshot, rule: Parameters<typeof tlsOnlyLine>[0]): string {
-  const tlsOff = settings.known && settings.value.values.ssl === 'off';
+/** Undefined where the rules are not known, or not what decides. */
+function remedyFor({ hba, settings, pooler }: Snapshot, configured: Configured): string | undefined {
+  if (pooler !== undefined || !hba.known) return undefined;
+  if (configured.status === 'refuses') return LOAD_WHAT_IS_WRITTEN;
+  if (configured.status === 'unknown' || configured.rule === undefined) return undefined;
+  const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
   return [
-    ...(tlsOff ? ['First set ssl = on, with a certificate: until then nobody can connect by this line.'] : []),
-    `Replace ${displayText(describePlace(rule), 300)} by:`,
-    displayText(tlsOnlyLine(rule), 300),
+    ...advise([configured.rule], hba.value, { tlsOn }),
     `Then ${RELOAD} A later line may let plaintext in next: audit again.`,
   ].join('\n');
 }
+
+/** Where the file refuses the login already, there is nothing in it to change. */
+const LOAD_WHAT_IS_WRITTEN = `pg_hba.conf refuses this login already, as it is written. See that nothing keeps it from being loaded: SELECT line_number, error FROM pg_hba_file_rules WHERE error IS NOT NULL;
+Then ${RELOAD}
+Audit again: where plaintext still gets in, something in front of the server accepts it.`;
 
 /** plaintext-allowed has a finding for the rule, and says there what the wire answered. */
 function isToldElsewhere(snapshot: Snapshot, policy: Policy): boolean {

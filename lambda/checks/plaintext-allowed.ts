@@ -8,8 +8,10 @@ import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { describePlace, hbaLine, tlsOnlyLine } from './hba/hba-line.ts';
+import { advise } from './hba/hba-advice.ts';
+import { describePlace, hbaLine } from './hba/hba-line.ts';
 import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
+import { asFarAsLoaded } from './hba/not-loaded.ts';
 import { withPlaintextAnswer } from './probe/on-the-wire.ts';
 import { isAmazonRds } from './shared/platform.ts';
 import { REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
@@ -47,7 +49,7 @@ function judge(snapshot: Snapshot, { loopback }: Policy): Outcome {
   // On RDS nobody may read the rules, and this setting says what they are made to do.
   if (!hba.known && forced.known) return judgeForceSsl(forced.value, hba.reason, snapshot);
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
-  return judgePlaintextRules(hba, { tlsOn, loopback });
+  return asFarAsLoaded(judgePlaintextRules(hba, { tlsOn, loopback }), hba);
 }
 
 function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outcome {
@@ -90,10 +92,13 @@ export function judgePlaintextRules(
   const found = acceptance(hba.value, 'plaintext', from);
   if (found.status === 'closed') return { status: 'pass' };
   if (found.status === 'unknown') return { status: 'unknown', reason: displayText(found.reason, 400) };
-  return { status: 'fail', problems: found.openings.map((opening) => problemOf(opening, found.next, tlsOn)) };
+  return {
+    status: 'fail',
+    problems: found.openings.map((opening) => problemOf(opening, remedyOf(opening, found.next, hba.value, tlsOn))),
+  };
 }
 
-function problemOf(opening: Opening, next: readonly Opening[], tlsOn: boolean): Problem {
+function problemOf(opening: Opening, selfManaged: string): Problem {
   const { rule, doubt, examples } = opening;
   const line = displayText(hbaLine(rule), 300);
   return {
@@ -106,7 +111,7 @@ function problemOf(opening: Opening, next: readonly Opening[], tlsOn: boolean): 
       letsIn: examples.map(describeAdmitted),
       ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
     },
-    remedy: { selfManaged: remedyOf(opening, next, tlsOn), ...REFUSE_PLAINTEXT },
+    remedy: { selfManaged, ...REFUSE_PLAINTEXT },
   };
 }
 
@@ -128,19 +133,11 @@ function describeAdmitted({ destination, role, address }: Admitted): string {
   return `${what}, role ${displayText(role)}${address === undefined ? '' : `, from ${address}`}`;
 }
 
-function remedyOf({ rule }: Opening, next: readonly Opening[], tlsOn: boolean): string {
-  const steps = [
-    ...(tlsOn ? [] : ['First set ssl = on, with a certificate: until then nobody can connect by this line.']),
-    `Replace ${displayText(describePlace(rule), 300)} by:`,
-    displayText(tlsOnlyLine(rule), 300),
-    ...next
-      .slice(0, MAX_NEXT)
-      .map(
-        (opening) =>
-          `Then unencrypted connections meet ${displayText(describePlace(opening.rule), 300)}; replace it by:\n${displayText(tlsOnlyLine(opening.rule), 300)}`,
-      ),
+function remedyOf({ rule }: Opening, next: readonly Opening[], facts: HbaFacts, tlsOn: boolean): string {
+  const rules = [rule, ...next.slice(0, MAX_NEXT).map((opening) => opening.rule)];
+  return [
+    ...advise(rules, facts, { tlsOn }),
     ...(next.length > MAX_NEXT ? [`And so for ${next.length - MAX_NEXT} further lines.`] : []),
     `Then ${RELOAD}`,
-  ];
-  return steps.join('\n');
+  ].join('\n');
 }

@@ -2,14 +2,16 @@
 
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
-import type { HbaRule } from '../model/hba.ts';
+import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
+import { advise } from './hba/hba-advice.ts';
 import { describePlace, hbaLine } from './hba/hba-line.ts';
 import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
+import { asFarAsLoaded } from './hba/not-loaded.ts';
 import { isAmazonRds } from './shared/platform.ts';
 import {
   alterSystem,
@@ -20,9 +22,14 @@ import {
   rdsParameter,
 } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
+import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 
 const SET_ANEW =
   "then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
+
+/** Whose passwords may be stored as MD5. */
+const ASKS_PASSWORD: readonly string[] = ['md5', 'password'];
+const SET_ANEW_FIRST = `${alterSystem('password_encryption', 'scram-sha-256')}\n${SET_ANEW}: with MD5 it is kept out.`;
 
 /** How the managed services store and take passwords by SCRAM only. */
 const BY_SCRAM: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
@@ -59,10 +66,10 @@ In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" i
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html',
   ],
   evaluate: (snapshot, policy) => {
-    const parts = [judgeStorage(snapshot), judgeRules(snapshot, policy)];
+    const parts = [judgeStorage(snapshot), { problems: weakOverrides(snapshot) }, judgeRules(snapshot, policy)];
     const problems = parts.flatMap((part) => part.problems);
     const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
-    return outcome(problems, unseen);
+    return asFarAsLoaded(outcome(problems, unseen), snapshot.hba);
   },
 };
 
@@ -78,6 +85,8 @@ function outcome(problems: readonly Problem[], unseen: string): Outcome {
 }
 
 function judgeStorage(snapshot: Snapshot): Part {
+  const hidden = overriddenEncryption(snapshot);
+  if (hidden !== undefined) return { problems: [], unseen: hidden };
   const encryption = readSetting(snapshot, 'password_encryption');
   if (!encryption.known) return { problems: [], unseen: encryption.reason };
   if (encryption.value === 'scram-sha-256') return { problems: [] };
@@ -120,7 +129,7 @@ function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
   // By their place in the file, whichever encryption they were found by.
   const problems = hba.value.rules.flatMap((rule) => {
     const way = rule.warning === undefined ? ways.get(rule) : undefined;
-    return way === undefined ? [] : (problemOf(way, tlsOn) ?? []);
+    return way === undefined ? [] : (problemOf(way, hba.value, tlsOn) ?? []);
   });
   return { problems };
 }
@@ -159,15 +168,14 @@ interface Judgement {
   /** What the rule does, after "pg_hba.conf". */
   readonly does: string;
   readonly why: string;
-  readonly before?: string | undefined;
 }
 
 /** @param tlsOn without it, a `hostssl` rule lets nobody in */
-function problemOf({ opening, encryptions }: Way, tlsOn: boolean): Problem | undefined {
+function problemOf({ opening, encryptions }: Way, facts: HbaFacts, tlsOn: boolean): Problem | undefined {
   const { rule, doubt, examples } = opening;
   const judgement = judge(rule, !encryptions.includes('plaintext'));
   if (judgement === undefined) return undefined;
-  const { does, why, before } = judgement;
+  const { does, why } = judgement;
   const line = displayText(hbaLine(rule), 300);
   return {
     severity: severityOf(judgement, opening),
@@ -182,12 +190,10 @@ function problemOf({ opening, encryptions }: Way, tlsOn: boolean): Problem | und
     },
     remedy: {
       selfManaged: [
-        ...(before === undefined ? [] : [before]),
-        `Replace ${displayText(describePlace(rule), 300)} by:`,
-        displayText(
-          hbaLine(withScram(rule), tlsOn && LETS_PLAINTEXT_IN.includes(rule.type) ? { type: 'hostssl' } : {}),
-          300,
-        ),
+        ...advise([rule], facts, {
+          tlsOn,
+          beforeScram: ASKS_PASSWORD.includes(rule.method) ? SET_ANEW_FIRST : undefined,
+        }),
         `Then ${RELOAD}`,
       ].join('\n'),
       ...BY_SCRAM,
@@ -218,14 +224,12 @@ function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement 
         severity: 'critical',
         does: 'lets the network in without authentication',
         why: 'trust asks for nothing',
-        before: 'First see that each role that needs it has a password: with none it is kept out.',
       };
     case 'ident':
       return {
         severity: 'high',
         does: "believes clients' machines on the network who connects",
         why: "ident asks a server on the client's machine, which answers what its owner likes, over an unprotected connection",
-        before: 'First see that each role that needs it has a password: with none it is kept out.',
       };
     case 'password':
       return encryptedOnly
@@ -244,20 +248,10 @@ function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement 
         severity: 'medium',
         does: 'accepts MD5 passwords from the network',
         why: 'roles whose password is stored as MD5 log in by its hash; for those stored as SCRAM, PostgreSQL uses SCRAM',
-        before: `First ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf();\n${SET_ANEW}: with MD5 it is kept out.`,
       };
     default:
       return undefined;
   }
-}
-
-/** In their place a line for TLS only: one that let plaintext in would undo the advice of `plaintext-allowed`. */
-const LETS_PLAINTEXT_IN: readonly HbaRule['type'][] = ['host', 'hostnossl'];
-
-/** With a certificate that has to be the role's, where one is asked for. */
-function withScram(rule: HbaRule): HbaRule {
-  const asksForCertificate = rule.options.some((option) => option.startsWith('clientcert='));
-  return { ...rule, method: 'scram-sha-256', options: asksForCertificate ? ['clientcert=verify-full'] : [] };
 }
 
 function sentence(text: string): string {

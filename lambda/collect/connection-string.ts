@@ -10,7 +10,10 @@ export interface ConnectionString {
   readonly user?: string | undefined;
   readonly password?: Redacted | undefined;
   readonly database?: string | undefined;
-  /** The value of `sslmode` in lower case, `(unknown value)` for one that no driver knows, or undefined when not said. */
+  /**
+   * The value of `sslmode` in lower case, `(unknown value)` for one that no driver knows, or undefined when not said.
+   * `sslrootcert=system` says verify-full, where libpq reads the string.
+   */
   readonly sslmode?: string | undefined;
   /** Parameters that ask for less than verify-full, as `name=value`. */
   readonly weakParameters: readonly string[];
@@ -42,7 +45,7 @@ export function parseConnectionString(text: string): ConnectionString {
   const parameters = (URL_SCHEME.test(text) ? fromUrl(text) : fromKeywords(text)).filter(([, value]) => value !== '');
   const last = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
   const password = last('password');
-  const sslmode = last('sslmode');
+  const sslmode = last('sslmode') ?? (isLibpqs(text) && last('sslrootcert') === 'system' ? 'verify-full' : undefined);
   return {
     // `hostaddr` only spares libpq the look-up of `host`, and the certificate carries the latter.
     host: checkHost(last('host') ?? last('hostaddr')),
@@ -53,6 +56,12 @@ export function parseConnectionString(text: string): ConnectionString {
     sslmode: sslmode === undefined ? undefined : showSslMode(sslmode).toLowerCase(),
     weakParameters: parameters.flatMap(weakness),
   };
+}
+
+/** To other drivers, as to libpq before 16, `system` is the name of a file, and stands for no sslmode. */
+function isLibpqs(text: string): boolean {
+  const [, jdbc, driver] = URL_SCHEME.exec(text) ?? [];
+  return jdbc === undefined && (driver === undefined || driver.startsWith('+psycopg'));
 }
 
 type Parameter = readonly [name: string, value: string];

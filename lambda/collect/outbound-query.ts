@@ -43,11 +43,11 @@ function optionSettings(options: string): string {
 /** Hosts that no network leads to: sockets and loopback, with a port or without; none is the socket. */
 const LOCAL_HOST = text(String.raw`^(/|@|%2F)|^(|localhost\.?(:\d*)?|127(\.\d+){1,3}(:\d*)?|::1|\[::1\](:\d*)?|:\d*)$`);
 
-const KEYWORDS = ['sslmode', 'ssl', 'host', 'hostaddr', 'service', 'gssencmode'];
+const KEYWORDS = ['sslmode', 'ssl', 'host', 'hostaddr', 'service', 'gssencmode', 'sslrootcert'];
 
 /**
- * One row about those settings: sslmode, whether every host is local, whether a service file holds more, and whether
- * GSSAPI encryption is insisted on. As to libpq, the last of several values counts, and a URL's `ssl=true` is `require`.
+ * One row about those settings: sslmode, whether every host is local, whether a service file holds more, whether GSSAPI
+ * encryption is insisted on, whether sslmode is there but empty, and whether sslrootcert is there and is `system`. As to libpq, the last of several values counts, and a URL's `ssl=true` is `require`.
  */
 function linkFacts(settings: string): string {
   const last = (keyword: string): string =>
@@ -59,12 +59,14 @@ SELECT coalesce(nullif(regexp_replace(v.sslmode, '%2d', '-', 'gi'), ''), CASE v.
            FROM unnest(string_to_array(coalesce(nullif(v.hostaddr, ''), v.host, '') || ',', ',')) h(host)
        ) AS local,
        v.service IS NOT NULL AS service,
-       coalesce(v.gssencmode = 'require', false) AS gss
+       coalesce(v.gssencmode = 'require', false) AS gss,
+       coalesce(v.sslmode = '', false) AS empty_sslmode,
+       CASE WHEN v.sslrootcert = 'system' THEN 'system' WHEN v.sslrootcert IS NOT NULL THEN 'other' END AS sslrootcert
   FROM (SELECT ${KEYWORDS.map(last).join(',\n               ')} FROM (${settings}) s) v`;
 }
 
 /** The names under which `linkFacts` gives its facts, as a row's last columns. */
-const FACTS = 'f.sslmode, f.local, f.service, f.gss';
+const FACTS = 'f.sslmode, f.local, f.service, f.gss, f.empty_sslmode, f.sslrootcert';
 
 /** Kept by the extensions under whatever name the wrapper was made. `postgresql_fdw_validator` is the server's own. */
 const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresql_fdw_validator'];
@@ -153,12 +155,17 @@ function isReadable([readable]: Row): boolean {
   return readable === 't';
 }
 
-function link(kind: OutboundLink['kind'], [, name, database, sslmode, local, service, gss]: Row): OutboundLink {
+function link(
+  kind: OutboundLink['kind'],
+  [, name, database, sslmode, local, service, gss, empty, root]: Row,
+): OutboundLink {
   return {
     kind,
     name: name ?? undefined,
     database: database ?? undefined,
     sslmode: sslmode || undefined,
+    emptySslmode: empty === 't' || undefined,
+    sslrootcert: root === 'system' || root === 'other' ? root : undefined,
     local: local === 't',
     serviceFile: service === 't',
     gssEncrypted: gss === 't',

@@ -5,6 +5,7 @@ import type { Server, Visibility } from '../model/snapshot.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
 import { MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
+import { overrideQuestion } from './override-query.ts';
 import type { Question } from './question.ts';
 import { mayReadFiles } from './reload-query.ts';
 
@@ -42,9 +43,10 @@ const CONVERTED = [
 /** Seven facts, the settings and the encoding come before it. */
 const READ_AURORA = 7 + SETTING_NAMES.length + 1;
 const READ_FILES = READ_AURORA + 1;
+const INHERITS = READ_FILES + 1;
 
 /**
- * One row without a table, because functions are looked up faster than `pg_settings`.
+ * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the server's.
  *
  * A database without an encoding (SQL_ASCII), or with one in which not all bytes are characters, is asked for its bytes as
  * they are: names of roles and databases are of whatever database they were made in, and asked for UTF-8 it would refuse all
@@ -70,21 +72,25 @@ export const serverQuestion: Question<ServerAnswers> = {
        ${SETTING_NAMES.map(value).join(',\n       ')},
        set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true),
        ${MAY_READ_AURORA},
-       ${mayReadFiles(major, privilege)} AND ${seesSettings}`,
+       ${mayReadFiles(major, privilege)} AND ${seesSettings},
+       (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = current_user)`,
+      ...overrideQuestion.selects(major),
     ];
   },
-  read: ([rows = []]) => {
+  read: ([rows = [], ...others]) => {
     const [row] = rows;
     if (row === undefined) throw new Error('the audit queries gave no result: no row about the server');
     const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
+    const overrides = overrideQuestion.read(others);
     const values = SETTING_NAMES.flatMap((name, index) => {
       const value = settings[index];
-      return value === null || value === undefined ? [] : [[name, value] as const];
+      const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
+      return value === null || value === undefined || overridden ? [] : [[name, value] as const];
     });
     return {
       server: { version: version ?? '', inRecovery: inRecovery === 't' },
-      visibility: { role: role ?? '', seesAllSessions: seesAll === 't' },
-      settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't' },
+      visibility: { role: role ?? '', seesAllSessions: seesAll === 't', inherits: readBoolean(row[INHERITS]) },
+      settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't', overrides },
       may: {
         readHba: readHba === 't',
         readSubscriptions: readSubscriptions === 't',
@@ -94,3 +100,7 @@ export const serverQuestion: Question<ServerAnswers> = {
     };
   },
 };
+
+function readBoolean(value: string | null | undefined): boolean | undefined {
+  return value === null || value === undefined ? undefined : value === 't';
+}

@@ -15,12 +15,29 @@ export type SettingName = (typeof SETTING_NAMES)[number];
 
 /** As the server shows them to the login. */
 export interface Settings {
-  /** What is in effect. Absent where the server has no such setting, or does not show it to the login. */
+  /**
+   * What is in effect on the server. Absent where it has no such setting or does not show it to the login, and where the
+   * auditor's own session was given another value.
+   */
   readonly values: Readonly<Partial<Record<SettingName, string>>>;
   /** Those whose value in the files waits for a restart; undefined where none does. */
   readonly pendingRestart?: readonly SettingName[] | undefined;
+  /** Those that a database or a role has a value of its own of; undefined where nobody asked. */
+  readonly overrides?: readonly SettingOverride[] | undefined;
   /** Whether the login sees settings that only superusers do: has the privileges of `pg_read_all_settings`. */
   readonly seesAll: boolean;
+}
+
+/** A value that sessions start with in place of the server's, by `ALTER DATABASE … SET` or `ALTER ROLE … SET`. */
+export interface SettingOverride {
+  readonly setting: SettingName;
+  /** Undefined where it holds in all databases. */
+  readonly database?: string | undefined;
+  /** Undefined where it holds for all roles. */
+  readonly role?: string | undefined;
+  readonly value: string;
+  /** Whether the auditor's own session starts with it: then the server's value is hidden. */
+  readonly ofLogin: boolean;
 }
 
 /** A connection that the server itself opens to another one. */
@@ -33,6 +50,10 @@ export interface OutboundLink {
   readonly database?: string | undefined;
   /** The value of `sslmode`; undefined where the connection does not say, which is `prefer` to libpq. */
   readonly sslmode?: string | undefined;
+  /** `sslmode` is there, and empty: as good as absent to libpq, but not to who would add it. */
+  readonly emptySslmode?: boolean | undefined;
+  /** Whether `sslrootcert` is there, and whether it is the roots of the system; undefined where it is not. */
+  readonly sslrootcert?: 'system' | 'other' | undefined;
   /** By a Unix socket or to the server's own loopback: no network is involved. */
   readonly local: boolean;
   /** It names a service file, which SQL does not show: where it leads, and what else it sets, is not known. */

@@ -68,6 +68,8 @@ export interface Visibility {
   readonly role: string;
   /** Superuser, or has the privileges of `pg_read_all_stats`. */
   readonly seesAllSessions: boolean;
+  /** Whether it is INHERIT; undefined where that is not known. */
+  readonly inherits?: boolean | undefined;
 }
 
 export interface Sessions {

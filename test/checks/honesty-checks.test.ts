@@ -131,6 +131,61 @@ describe('insecure-outbound-link', () => {
     });
   });
 
+  test.each<[Partial<OutboundLink>, string]>([
+    [{}, "(ADD sslmode 'verify-full', ADD sslrootcert "],
+    [{ sslrootcert: 'other' }, "(ADD sslmode 'verify-full', SET sslrootcert "],
+    [{ emptySslmode: true }, "(SET sslmode 'verify-full', ADD sslrootcert "],
+    [{ sslmode: 'require', sslrootcert: 'other' }, "(SET sslmode 'verify-full', SET sslrootcert "],
+  ])('sets what a foreign server of %j has, and adds what it has not', (facts, options) => {
+    const outcome = judge([link(facts)]);
+    expect(outcome.status === 'fail' ? shownRemedy(outcome.problems[0]) : '').toContain(options);
+  });
+
+  describe('sslrootcert=system', () => {
+    const judgeOn = (version: string, facts: Partial<OutboundLink>): Outcome =>
+      insecureOutboundLink.evaluate(
+        make.healthySnapshot([], {
+          server: known({ version, inRecovery: false }),
+          outbound: known({ links: [link({ sslrootcert: 'system', ...facts })], unreadable: [] }),
+        }),
+        make.POLICY,
+      );
+
+    test.each<Partial<OutboundLink>>([{}, { sslmode: 'require' }, { serviceFile: true }])(
+      'is verify-full to libpq as of 16, or no connection: %j',
+      (facts) => {
+        expect(judgeOn('16.0', facts)).toEqual({ status: 'pass' });
+        expect(judgeOn('15.9', facts).status).not.toBe('pass');
+        expect(judgeOn('unknown', facts).status).not.toBe('pass');
+      },
+    );
+
+    test('is not what another file is', () => {
+      expect(judgeOn('18.4', { sslrootcert: 'other' }).status).toBe('fail');
+    });
+  });
+
+  test.each([
+    ['18.4', false, true, /: GRANT pg_monitor TO tls_auditor WITH INHERIT TRUE; \(/],
+    ['16.0', true, false, /: on the primary: GRANT pg_monitor TO tls_auditor WITH INHERIT TRUE; \(/],
+    ['15.3', true, false, /: on the primary: GRANT pg_monitor TO tls_auditor; ALTER ROLE tls_auditor INHERIT; \(/],
+    ['15.3', false, true, /: GRANT pg_monitor TO tls_auditor; \(/],
+    ['14.3', false, false, /: GRANT pg_monitor TO tls_auditor; \(/],
+  ])(
+    'on %s (standby: %s, inherits: %s) advises the GRANT that takes effect there',
+    (version, inRecovery, inherits, reason) => {
+      const snapshot = make.healthySnapshot([], {
+        server: known({ version, inRecovery }),
+        visibility: known({ role: 'tls_auditor', seesAllSessions: false, inherits }),
+        outbound: known({ links: [], unreadable: [{ kind: 'primary', count: 1 }] }),
+      });
+      expect(insecureOutboundLink.evaluate(snapshot, make.POLICY)).toEqual({
+        status: 'unknown',
+        reason: expect.stringMatching(reason),
+      });
+    },
+  );
+
   test.each<[string, readonly OutboundLink[], Outbound['unreadable'], RegExp]>([
     [
       'a subscription',
@@ -138,7 +193,7 @@ describe('insecure-outbound-link', () => {
       [{ kind: 'subscription', count: 2 }],
       /2 subscriptions .*GRANT SELECT \(subconninfo\) ON pg_catalog\.pg_subscription TO tls_auditor;/,
     ],
-    ['the primary', [], [{ kind: 'primary', count: 1 }], /GRANT pg_monitor TO tls_auditor;/],
+    ['the primary', [], [{ kind: 'primary', count: 1 }], /GRANT pg_monitor TO tls_auditor WITH INHERIT TRUE;/],
     ['what a service file says', [link({ serviceFile: true })], [], /service file .*foreign-server shop/],
     [
       'what the server did not answer',

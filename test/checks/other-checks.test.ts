@@ -93,7 +93,9 @@ describe('blind-role', () => {
         {
           severity: 'high',
           role: 'tls_auditor',
-          remedy: expect.stringMatching(/^As a superuser, .*rds_superuser.*: GRANT pg_monitor TO tls_auditor;$/),
+          remedy: expect.stringMatching(
+            /^As a superuser, .*rds_superuser.*: GRANT pg_monitor TO tls_auditor WITH INHERIT TRUE;$/,
+          ),
         },
       ],
     });
@@ -107,7 +109,7 @@ describe('blind-role', () => {
 
   test('quotes a role name where SQL wants it', () => {
     expect(seeing('TLS "Auditor"', false, 0)).toMatchObject({
-      problems: [{ remedy: expect.stringContaining('GRANT pg_monitor TO "TLS ""Auditor""";') }],
+      problems: [{ remedy: expect.stringContaining('GRANT pg_monitor TO "TLS ""Auditor""" WITH INHERIT TRUE;') }],
     });
   });
 

@@ -12,7 +12,7 @@ import type { Outcome, Problem } from '../../lambda/model/finding.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { CIPHER_PROFILES, type Policy } from '../../lambda/model/policy.ts';
-import type { SettingName } from '../../lambda/model/posture.ts';
+import type { SettingName, SettingOverride } from '../../lambda/model/posture.ts';
 import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
 import { shownRemedy } from '../support/remedies.ts';
 import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS } from '../support/snapshots.ts';
@@ -160,7 +160,8 @@ describe('deprecated-tls-allowed', () => {
   test('is unknown where the login may not read the setting, with the grant that helps', () => {
     expect(run(deprecatedTlsAllowed, withSettings(HIDDEN, {}, false))).toEqual({
       status: 'unknown',
-      reason: 'the login may not read ssl_min_protocol_version: GRANT pg_read_all_settings TO tls_auditor;',
+      reason:
+        'the login may not read ssl_min_protocol_version: GRANT pg_read_all_settings TO tls_auditor WITH INHERIT TRUE;',
     });
   });
 
@@ -285,7 +286,7 @@ describe('weak-ciphers-allowed', () => {
   test('is unknown where the login may not read the list, with the grant that helps', () => {
     expect(run(weakCiphersAllowed, withSettings(HIDDEN, {}, false))).toEqual({
       status: 'unknown',
-      reason: 'the login may not read ssl_ciphers: GRANT pg_read_all_settings TO tls_auditor;',
+      reason: 'the login may not read ssl_ciphers: GRANT pg_read_all_settings TO tls_auditor WITH INHERIT TRUE;',
     });
   });
 
@@ -309,6 +310,47 @@ describe('weak-password-authentication', () => {
     problems(weakPasswordAuthentication, healthySnapshot([], { ...withRules(rules), ...overrides }), policy);
   const outcomeOf = (rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}) =>
     run(weakPasswordAuthentication, healthySnapshot([], withRules(rules, facts)));
+
+  describe('where a database or role has a password_encryption of its own', () => {
+    const judged = (override: Partial<SettingOverride>): Outcome =>
+      run(
+        weakPasswordAuthentication,
+        healthySnapshot([], {
+          settings: known({
+            values: SETTINGS,
+            seesAll: true,
+            overrides: [{ setting: 'password_encryption', value: 'md5', ofLogin: false, ...override }],
+          }),
+        }),
+      );
+
+    test.each<[Partial<SettingOverride>, string]>([
+      [{ database: 'Shop' }, 'ALTER DATABASE "Shop" RESET password_encryption;'],
+      [{ role: 'app' }, 'ALTER ROLE app RESET password_encryption;'],
+      [{ role: 'app', database: 'shop' }, 'ALTER ROLE app IN DATABASE shop RESET password_encryption;'],
+      [{}, 'ALTER ROLE ALL RESET password_encryption;'],
+    ])('finds MD5 by %j, and takes back that alone', (override, statement) => {
+      const outcome = judged(override);
+      expect(outcome).toMatchObject({ status: 'fail', problems: [{ severity: 'medium' }] });
+      const shown = outcome.status === 'fail' ? outcome.problems.map((each) => shownRemedy(each)) : [];
+      expect(shown).toEqual([expect.stringContaining(statement)]);
+      expect(shown.join()).not.toContain('ALTER SYSTEM');
+      expect(outcome).not.toHaveProperty('incomplete');
+    });
+
+    test('passes SCRAM, however it is written', () => {
+      expect(judged({ database: 'shop', value: 'SCRAM-SHA-256' })).toEqual({ status: 'pass' });
+    });
+
+    test("does not know the server's where the auditor was given another", () => {
+      const reason = expect.stringContaining('ALTER DATABASE shop SET');
+      expect(judged({ database: 'shop', value: 'scram-sha-256', ofLogin: true })).toEqual({
+        status: 'unknown',
+        reason,
+      });
+      expect(judged({ database: 'shop', ofLogin: true })).toMatchObject({ status: 'fail', incomplete: reason });
+    });
+  });
 
   test.each(['md5', 'on'])('finds password_encryption = %s', (value) => {
     const found = problem(weakPasswordAuthentication, withSettings({ password_encryption: value }));
@@ -335,8 +377,19 @@ describe('weak-password-authentication', () => {
       evidence: { rule: `${type} all all all ${method}`, at: 'line 1 of /etc/postgresql/pg_hba.conf' },
     });
     // What lets plaintext in is not advised, whatever was there.
-    const advised = type === 'host' || type === 'hostnossl' ? 'hostssl' : type;
-    expect(shownRemedy(found)).toContain(`:\n${advised} all all all scram-sha-256\nThen SELECT pg_reload_conf();`);
+    const advised =
+      type === 'hostnossl'
+        ? 'hostnossl all all all reject'
+        : `${type === 'host' ? 'hostssl' : type} all all all scram-sha-256`;
+    expect(shownRemedy(found)?.split('\n')).toContain(advised);
+    expect(shownRemedy(found)).toMatch(/\nThen SELECT pg_reload_conf\(\);$/);
+    const prelude =
+      type === 'hostnossl'
+        ? /^Remove line 1 /
+        : method === 'md5' || method === 'password'
+          ? /^First ALTER SYSTEM SET password_encryption = 'scram-sha-256';.*\nthen have each role/
+          : /^First see that each role/;
+    expect(shownRemedy(found)).toMatch(prelude);
   });
 
   test.each([
@@ -377,6 +430,39 @@ describe('weak-password-authentication', () => {
     expect(judge([refuse, { type: 'host', method: 'password' }])).toMatchObject([
       { severity: 'medium', title: expect.stringContaining('over encrypted connections only') },
     ]);
+  });
+
+  test.each(['host', 'hostnogssenc'] as const)(
+    'while TLS is off has it switched on before %s becomes a line for it',
+    (type) => {
+      const settings = known({ values: { ...SETTINGS, ssl: 'off' }, seesAll: true });
+      const [found] = judge([{ type, method: 'md5' }], {}, { settings });
+      expect(shownRemedy(found)).toMatch(
+        /^First set ssl = on, with a certificate: .*\nThen ALTER SYSTEM SET password_encryption .*\nthen have .*\nReplace .*\nhostssl all all all scram-sha-256\n/,
+      );
+      expect(shownRemedy(found)).not.toMatch(/^host(nogssenc)? /m);
+    },
+  );
+
+  test.each<[HbaRule['type'], string]>([
+    ['host', 'md5'],
+    ['host', 'trust'],
+    ['host', 'password'],
+    ['host', 'ident'],
+    ['hostnogssenc', 'md5'],
+    ['hostnossl', 'md5'],
+  ])('advises the same line as plaintext-allowed for %s with %s, whether TLS is on or off', (type, method) => {
+    for (const ssl of ['on', 'off']) {
+      const settings = known({ values: { ...SETTINGS, ssl }, seesAll: true });
+      const snapshot = healthySnapshot([], { ...withRules([{ type, method }]), settings });
+      const lines = [weakPasswordAuthentication, plaintextAllowed].map((check) =>
+        shownRemedy(problem(check, snapshot))
+          ?.split('\n')
+          .filter((line) => /^host/.test(line)),
+      );
+      expect(lines[0]).toHaveLength(1);
+      expect(lines[0]).toEqual(lines[1]);
+    }
   });
 
   test('leaves rules for TLS alone while TLS is off', () => {
@@ -457,7 +543,7 @@ describe('weak-password-authentication', () => {
       });
       expect(accepting(undefined, ON_RDS, false)).toMatchObject({
         status: 'unknown',
-        reason: expect.stringContaining('GRANT pg_read_all_settings TO tls_auditor;'),
+        reason: expect.stringContaining('GRANT pg_read_all_settings TO tls_auditor WITH INHERIT TRUE;'),
       });
     });
 

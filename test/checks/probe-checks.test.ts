@@ -194,6 +194,16 @@ describe('where the wire accepts plaintext and the configuration does not,', () 
     expect(problem?.evidence).not.toHaveProperty('rule');
   });
 
+  test('the remedy is to have the file loaded, not to change it', () => {
+    for (const hba of [rules({ method: 'reject' }), known(hbaFacts())]) {
+      const remedy = shownRemedy(accepted({ hba }));
+      expect(remedy).toMatch(
+        /^pg_hba\.conf refuses this login already.* FROM pg_hba_file_rules WHERE error IS NOT NULL;\nThen SELECT pg_reload_conf\(\);/,
+      );
+      expect(remedy).not.toMatch(/hostssl|Replace/);
+    }
+  });
+
   test('a file that is newer than what the server loaded is the reason', () => {
     const facts = hbaFacts({ changedSinceLoad: true });
     const shown = text(accepted({ hba: known(facts) })?.evidence.disagreement);

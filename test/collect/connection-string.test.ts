@@ -385,6 +385,20 @@ describe('what a string asks of TLS', () => {
     });
   });
 
+  test('sslrootcert=system without sslmode is verify-full where libpq reads the string, and nothing to other drivers', () => {
+    const sslmodeOf = (text: string): string | undefined => parseConnectionString(text).sslmode;
+    expect(sslmodeOf('postgres://db?sslrootcert=system')).toBe('verify-full');
+    expect(sslmodeOf('host=db sslrootcert=system')).toBe('verify-full');
+    expect(sslmodeOf('postgresql+psycopg://db/x?sslrootcert=system')).toBe('verify-full');
+    expect(sslmodeOf('jdbc:postgresql://db/x?sslrootcert=system')).toBeUndefined();
+    expect(sslmodeOf('postgresql+asyncpg://db/x?sslrootcert=system')).toBeUndefined();
+    expect(sslmodeOf('postgres://db?sslrootcert=system.pem')).toBeUndefined();
+    expect(parseConnectionString('postgres://db?sslrootcert=system&sslmode=require')).toMatchObject({
+      sslmode: 'require',
+      weakParameters: ['sslmode=require'],
+    });
+  });
+
   test('the last sslmode counts, and an earlier weak one is told: drivers do not agree on which counts', () => {
     expect(parseConnectionString('postgres://db?sslmode=disable&sslmode=verify-full')).toMatchObject({
       sslmode: 'verify-full',

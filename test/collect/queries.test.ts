@@ -297,8 +297,10 @@ describe('the answer', () => {
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
   /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
   const FACTS = facts('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
-  /** Foreign servers, subscriptions, and whether it is a standby. */
   const selected = (rows: readonly Row[]): Result => ({ command: 'SELECT', rows });
+  /** Settings of databases and roles. */
+  const OVERRIDES = selected([]);
+  /** Foreign servers, subscriptions, and whether it is a standby. */
   const OUTBOUND = [selected([]), selected([]), facts('f')];
   /** Of a login that may not read pg_hba.conf. */
   const HBA = facts(null);
@@ -310,6 +312,7 @@ describe('the answer', () => {
       done('BEGIN'),
       done('SET'),
       FACTS,
+      OVERRIDES,
       SESSIONS,
       ...CATALOGUED,
       ...OUTBOUND,
@@ -322,7 +325,7 @@ describe('the answer', () => {
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
       ownEnd: { address: '10.0.0.1', port: 50000 },
       sessions: readSessions(SESSIONS.rows, CATALOGUE),
-      settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true },
+      settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true, overrides: [] },
       outbound: { links: [], unreadable: [] },
       hba: { known: false, reason: expect.stringContaining('GRANT EXECUTE ON FUNCTION') },
       roundTrips: 1,
@@ -333,6 +336,7 @@ describe('the answer', () => {
   test('of a standby, to a role that does not see all', async () => {
     const { client } = serverOf(
       facts('16.2', 't', 'app', 'f', 'f', 'f', 'f'),
+      OVERRIDES,
       SESSIONS,
       ...CATALOGUED,
       ...OUTBOUND,
@@ -351,7 +355,7 @@ describe('the answer', () => {
     ['a row that names no version is not known', [row({ version: null, own: 't' })], { known: false }],
     ['a row that names no cipher is not known', [row({ cipher: '', own: 't' })], { known: false }],
   ])('of the auditor’s own session: %s', async (_what, rows, serverView) => {
-    const { client } = serverOf(FACTS, selected(rows), ...CATALOGUED, ...OUTBOUND, HBA);
+    const { client } = serverOf(FACTS, OVERRIDES, selected(rows), ...CATALOGUED, ...OUTBOUND, HBA);
     const answers = await runAuditQueries(client, 18);
     expect(answers.serverView).toMatchObject(serverView);
     expect(answers.sessions.visible).toHaveLength(rows.filter((given) => given.at(-1) === 'f').length);
@@ -360,9 +364,9 @@ describe('the answer', () => {
 
   test.each<[string, readonly Result[]]>([
     ['nothing', []],
-    ['no facts', [selected([]), SESSIONS, ...CATALOGUED, ...OUTBOUND, HBA]],
+    ['no facts', [selected([]), OVERRIDES, SESSIONS, ...CATALOGUED, ...OUTBOUND, HBA]],
     ['no sessions', [FACTS]],
-    ['sessions, and not all that was asked', [FACTS, SESSIONS, ...CATALOGUED]],
+    ['sessions, and not all that was asked', [FACTS, OVERRIDES, SESSIONS, ...CATALOGUED]],
     ['other commands', [done('BEGIN'), done('COMMIT')]],
   ])('that holds %s is an error, not a server without sessions', async (_what, results) => {
     await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow('gave no result');

@@ -11,6 +11,7 @@ import { audit, rdsSecret } from '../support/collector.ts';
 import { describeEachMajor } from '../support/each-major.ts';
 import { knownValue } from '../support/known-value.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { shownRemedy } from '../support/remedies.ts';
 import { POLICY } from '../support/snapshots.ts';
 import { startStandby } from '../support/standby.ts';
 
@@ -61,7 +62,10 @@ const CONNECTIONS: readonly (readonly [string, Partial<OutboundLink>])[] = [
   [`password=a\\ sslmode=verify-full ${REMOTE}`, {}],
   [`${REMOTE} sslmode=verify-full sslmode=disable`, { sslmode: 'disable' }],
   [`application_name=xsslmode=verify-full ${REMOTE}`, {}],
-  [`${REMOTE} sslmode=''`, {}],
+  [`${REMOTE} sslmode=''`, { emptySslmode: true }],
+  [`${REMOTE} sslrootcert=system`, { sslrootcert: 'system' }],
+  [`${REMOTE} sslrootcert=/etc/${CANARY}.pem`, { sslrootcert: 'other' }],
+  [`postgresql://db.example.com/?sslrootcert=system`, { sslrootcert: 'system' }],
   ['host=/var/run/postgresql', { local: true }],
   ['dbname=x', { local: true }],
   ['host=localhost', { local: true }],
@@ -170,6 +174,31 @@ describeEachMajor((major) => {
     ];
     expect(outbound.links.toSorted((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : 1))).toEqual(expected);
     expect(rows).not.toContain(CANARY);
+  });
+
+  test('the statement told for a foreign server mends it, whichever options it has', async () => {
+    await using server = await startPostgres({ major });
+    const options = ['', ", sslmode 'require'", ", sslrootcert '/ca.pem'", ", sslmode 'prefer', sslrootcert '/ca.pem'"];
+    await server.adminQuery(
+      [
+        'CREATE EXTENSION postgres_fdw',
+        ...options.map(
+          (each, index) => `CREATE SERVER s${index} FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'db'${each})`,
+        ),
+      ].join('; '),
+    );
+    const judged = async () => {
+      const { snapshot } = await audit({}, { db: rdsSecret(server), ca: server.ca ?? '' });
+      return insecureOutboundLink.evaluate(snapshot, POLICY);
+    };
+    const found = await judged();
+    const problems = found.status === 'fail' ? found.problems : [];
+    expect(problems).toHaveLength(options.length);
+    for (const problem of problems) {
+      const statement = /ALTER SERVER .*;/.exec(shownRemedy(problem))?.[0] ?? 'no statement';
+      await server.adminQuery(statement.replace('<CA file on this server>', '/new-ca.pem'));
+    }
+    expect(await judged()).toEqual({ status: 'pass' });
   });
 
   test('that pg_hba.conf cannot be opened is told as that, not as a privilege that lacks, and costs nothing else', async () => {

@@ -168,7 +168,9 @@ describeEachMajor((major) => {
 
   test('a login that sees neither settings nor rules passes nothing that it would have to see for that', async () => {
     const ciphers = await outcome(weakCiphersAllowed, { role: 'blind' });
-    const grant = expect.stringContaining('GRANT pg_read_all_settings TO blind;');
+    const grant = expect.stringContaining(
+      `GRANT pg_read_all_settings TO blind${major >= 16 ? ' WITH INHERIT TRUE' : ''};`,
+    );
     expect(ciphers).toMatchObject({ status: 'unknown', reason: grant });
     if (major >= 12) {
       expect(await outcome(deprecatedTlsAllowed, { role: 'blind' })).toMatchObject({
@@ -182,6 +184,63 @@ describeEachMajor((major) => {
     });
     await set({ password_encryption: "'scram-sha-256'" });
     expect(await outcome(weakPasswordAuthentication, { role: 'blind' })).toMatchObject({ status: 'unknown' });
+  });
+
+  describe("a password_encryption that sessions are given in place of the server's", () => {
+    test.each([
+      ['DATABASE postgres', 'md5', 'scram-sha-256'],
+      ['ROLE tls_auditor', 'md5', 'scram-sha-256'],
+      ['ROLE tls_auditor IN DATABASE postgres', 'md5', 'scram-sha-256'],
+    ])('makes nobody believe that the server has it: %s', async (whose, system, own) => {
+      await set({ password_encryption: `'${system}'` });
+      await server.adminQuery(`ALTER ${whose} SET password_encryption = '${own}'`);
+      try {
+        expect(await outcome(weakPasswordAuthentication)).toEqual({
+          status: 'unknown',
+          reason: expect.stringContaining(`ALTER ${whose} SET`),
+        });
+      } finally {
+        await server.adminQuery(`ALTER ${whose} RESET password_encryption`);
+      }
+      expect(await outcome(weakPasswordAuthentication)).toMatchObject({
+        status: 'fail',
+        problems: [{ evidence: { password_encryption: system } }],
+      });
+    });
+
+    test.each([
+      'DATABASE postgres',
+      'DATABASE template1',
+      'ROLE app',
+      'ROLE ALL',
+      'ROLE "app" IN DATABASE template1',
+      'ROLE tls_auditor',
+    ])('is found where it is MD5, and gone after the very statement that is told: %s', async (whose) => {
+      await set({ password_encryption: "'scram-sha-256'" });
+      await server.adminQuery(`ALTER ${whose} SET password_encryption = 'md5'`);
+      try {
+        for (const role of ['tls_auditor', 'blind']) {
+          const found = await outcome(weakPasswordAuthentication, { role });
+          expect(found).toMatchObject({ status: 'fail', problems: [{ evidence: { password_encryption: 'md5' } }] });
+          const remedy = found.status === 'fail' ? shownRemedy(found.problems[0]) : '';
+          expect(remedy).not.toContain('ALTER SYSTEM');
+          if (role === 'blind') await server.adminQuery(/^ALTER .*;$/m.exec(remedy)?.[0] ?? 'no statement');
+        }
+        expect(await outcome(weakPasswordAuthentication)).toEqual({ status: 'pass' });
+      } finally {
+        await server.adminQuery(`ALTER ${whose} RESET password_encryption`);
+      }
+    });
+
+    test('comes into effect for no role that cannot log in', async () => {
+      await set({ password_encryption: "'scram-sha-256'" });
+      await server.adminQuery("CREATE ROLE idle NOLOGIN; ALTER ROLE idle SET password_encryption = 'md5'");
+      try {
+        expect(await outcome(weakPasswordAuthentication)).toEqual({ status: 'pass' });
+      } finally {
+        await server.adminQuery('DROP ROLE idle');
+      }
+    });
   });
 
   test('a setting called rds.force_ssl makes nobody believe that this is RDS', async () => {

@@ -130,7 +130,7 @@ describeEachMajor((major) => {
           rule: 'hostnossl all all 127.0.0.1/32 trust',
           at: expect.stringMatching(/^line 5 of .*pg_hba\.conf$/),
         },
-        remedy: { selfManaged: expect.stringContaining('hostssl all all 127.0.0.1/32 scram-sha-256') },
+        remedy: { selfManaged: expect.stringContaining('hostnossl all all 127.0.0.1/32 reject\n') },
       });
     });
 
@@ -157,6 +157,11 @@ describeEachMajor((major) => {
       const [certain] = problems(plaintextAccepted, await snapshotOf(server, 'boss'));
       expect(disagreement(certain)).toMatch(/^The server accepts a plaintext login that its configuration refuses/);
       if (major > 10) expect(disagreement(certain)).toMatch(/was changed after the server last read it/);
+      expect(certain?.remedy).toMatchObject({
+        selfManaged: expect.stringMatching(
+          /^pg_hba\.conf refuses this login already.*\nThen SELECT pg_reload_conf\(\);/,
+        ),
+      });
 
       await server.adminQuery('GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor');
       const [perhaps] = problems(plaintextAccepted, await snapshotOf(server));

@@ -52,7 +52,14 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
     name: 'rules: hostnossl for one network',
     hba: [LOCAL, AUDITOR, 'hostnossl all all 10.0.0.0/8 scram-sha-256'],
     judges: JUDGES,
-    finds: [{ check: 'plaintext-allowed', severity: 'medium', evidence: { rule: /^hostnossl / } }],
+    finds: [
+      {
+        check: 'plaintext-allowed',
+        severity: 'medium',
+        evidence: { rule: /^hostnossl / },
+        remedy: /^Remove line 5 of .*\nhostnossl all all 10\.0\.0\.0\/8 reject\n/,
+      },
+    ],
     verdict: 'findings',
   },
   {
@@ -129,8 +136,16 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
     hba: [LOCAL, AUDITOR, 'host all app 10.0.0.0/8 trust'],
     judges: JUDGES,
     finds: [
-      { check: 'plaintext-allowed', severity: 'critical' },
-      { check: 'weak-password-authentication', severity: 'critical' },
+      {
+        check: 'plaintext-allowed',
+        severity: 'critical',
+        remedy: /\nhostssl all app 10\.0\.0\.0\/8 scram-sha-256\n/,
+      },
+      {
+        check: 'weak-password-authentication',
+        severity: 'critical',
+        remedy: /\nhostssl all app 10\.0\.0\.0\/8 scram-sha-256\n/,
+      },
     ],
     verdict: 'findings',
   },

@@ -271,7 +271,14 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
     ...NETWORK,
     login: 'blind',
     sessions: [{ kind: 'plaintext' }, { kind: 'tlsv1.3' }],
-    finds: [{ check: 'blind-role', severity: 'high', role: 'blind', remedy: /GRANT pg_monitor TO blind;/ }],
+    finds: [
+      {
+        check: 'blind-role',
+        severity: 'high',
+        role: 'blind',
+        remedy: /GRANT pg_monitor TO blind( WITH INHERIT TRUE)?;/,
+      },
+    ],
     unknown: ['plaintext-session', 'deprecated-tls-session', 'weak-cipher-session', 'below-preferred-tls-session'],
     verdict: 'unknown',
   },

@@ -1,18 +1,13 @@
 // Rules of pg_hba.conf as lines of it again.
 
-import type { HbaPlace, HbaRule, HbaRuleType } from '../../model/hba.ts';
+import type { HbaPlace, HbaRule } from '../../model/hba.ts';
 import { parseBlock, prefixLength } from './address-block.ts';
 
 /**
  * The line of a rule, with one space between fields, and names in quotes where they need them. Values of options that
  * the facts leave out are `…`.
  */
-export function hbaLine(
-  rule: HbaRule,
-  { type = rule.type, method = rule.method }: { readonly type?: HbaRuleType; readonly method?: string } = {},
-): string {
-  const { databases, users, address, netmask } = rule;
-  const options = method === rule.method ? rule.options : [];
+export function hbaLine({ type, databases, users, address, netmask, method, options }: HbaRule): string {
   return [
     type,
     databases.map(token).join(','),
@@ -21,14 +16,6 @@ export function hbaLine(
     method,
     ...options.map((option) => (option.includes('=') ? option : `${option}=…`)),
   ].join(' ');
-}
-
-/**
- * The line that lets in over TLS what the rule lets in, and nothing unencrypted. In place of `trust`, which over TLS
- * still is no authentication, it asks for a password.
- */
-export function tlsOnlyLine(rule: HbaRule): string {
-  return hbaLine(rule, { type: 'hostssl', method: rule.method === 'trust' ? 'scram-sha-256' : rule.method });
 }
 
 /** Where to find a line, e.g. `line 12 of /etc/postgresql/18/main/pg_hba.conf`. */

@@ -3,23 +3,17 @@
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { SettingName } from '../../model/posture.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { quoteIdentifier } from '../../model/sql-identifier.ts';
+import { grantRole } from './grant.ts';
 
 /** Shown to every login, so that their absence means that the server has none. */
 const PUBLIC: readonly SettingName[] = ['ssl', 'password_encryption', 'rds.force_ssl'];
 
 /** The value in effect, or the reason why it is not known, with the GRANT that would show it. */
-export function readSetting({ settings, visibility }: Snapshot, name: SettingName): Observed<string> {
+export function readSetting(snapshot: Snapshot, name: SettingName): Observed<string> {
+  const { settings } = snapshot;
   if (!settings.known) return settings;
   const value = settings.value.values[name];
   if (value !== undefined) return known(value);
   if (settings.value.seesAll || PUBLIC.includes(name)) return unknown(`the server shows no setting ${name}`);
-  const role = visibility.known ? quoteIdentifier(visibility.value.role) : '<role>';
-  return unknown(`the login may not read ${name}: GRANT pg_read_all_settings TO ${role};`);
-}
-
-/** The server's major version; undefined where it is not known. */
-export function majorOf({ server }: Snapshot): number | undefined {
-  const [, major] = server.known ? (/^(\d+)/.exec(server.value.version) ?? []) : [];
-  return major === undefined ? undefined : Number(major);
+  return unknown(`the login may not read ${name}: ${grantRole('pg_read_all_settings', snapshot)}`);
 }
