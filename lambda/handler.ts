@@ -19,7 +19,7 @@ import {
   tell,
 } from './alerts.ts';
 import { auditTargets } from './audit.ts';
-import { catalogue } from './checks/catalogue.ts';
+import { catalogue } from './checks/shared/catalogue.ts';
 import { prefetchSecrets } from './collect/prefetch.ts';
 import { createSecretStore, type SecretStore, secretsManagerClients } from './collect/secrets.ts';
 import type { Collector } from './collect/snapshot.ts';

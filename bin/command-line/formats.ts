@@ -1,6 +1,6 @@
 // The formats of a report, each with its renderer, which is loaded when it is wanted.
 
-import { catalogue } from '../../lambda/checks/catalogue.ts';
+import { catalogue } from '../../lambda/checks/shared/catalogue.ts';
 import type { ExportContext } from '../../lambda/report/formats/entries.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import packageJson from '../../package.json' with { type: 'json' };

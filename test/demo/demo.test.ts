@@ -208,7 +208,7 @@ describe('a whole run, among settings a person may have for other things', () =>
   test('the card, the table and the evidence are shown', () => {
     expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 1 critical, 3 high, 3 medium \(new\): shop/);
     expect(outcome.stdout).toMatch(/^ledger +127\.0\.0\.1:\d+ +\+ clean +1\.3 +2 +0 +0 +none$/m);
-    expect(outcome.stdout).toMatch(/^shop +TLSv1\.3 +TLS_AES_\w+ +127\.0\.0\.1 +bound +2 +\d+ ms$/m);
+    expect(outcome.stdout).toMatch(/^shop +TLSv1\.3 +TLS_AES_\w+ +127\.0\.0\.1 +bound +1 +\d+ ms$/m);
     expect(outcome.stdout).toMatch(/^archive +no password was sent: certificate-untrusted$/m);
   });
 

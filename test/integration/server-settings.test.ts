@@ -99,7 +99,7 @@ describeEachMajor((major) => {
 
       const { visibility, sessions, server: facts, link } = await snapshotOf();
 
-      expect(knownValue(visibility)).toEqual({ role: 'tls_auditor', seesAllSessions: true });
+      expect(knownValue(visibility)).toEqual({ role: 'tls_auditor', seesAllSessions: true, inherits: true });
       expect(knownValue(facts)).toEqual({ version: expect.stringMatching(`^${major}\\.`), inRecovery: false });
       expect(knownValue(link).serverView).toMatchObject({ known: true, value: { tlsVersion: 'TLSv1.3' } });
       const { visible, hidden } = knownValue(sessions);

@@ -81,7 +81,7 @@ describeEachMajor((major) => {
       [session.pid],
     );
     const { sessions, visibility } = await look();
-    expect(visibility).toEqual({ role: 'tls_auditor', seesAllSessions: true });
+    expect(visibility).toEqual({ role: 'tls_auditor', seesAllSessions: true, inherits: true });
     expect(sessions).toEqual({
       hidden: 0,
       visible: [
@@ -174,7 +174,7 @@ describeEachMajor((major) => {
       { kind: 'tlsv1.3', role: 'standby', replication: 'physical' },
     ]);
     const { sessions, visibility } = await look('blind');
-    expect(visibility).toEqual({ role: 'blind', seesAllSessions: false });
+    expect(visibility).toEqual({ role: 'blind', seesAllSessions: false, inherits: true });
     expect(inOrder(sessions, [own])).toMatchObject([{ role: 'blind', transport: 'loopback' }]);
     // At least: the server has processes of its own among the rows that show nothing.
     expect(sessions.hidden).toBeGreaterThanOrEqual(4);
@@ -186,7 +186,7 @@ describeEachMajor((major) => {
       { kind: 'tlsv1.3', role: 'boss' },
     ]);
     const { sessions, visibility } = await look(login);
-    expect(visibility).toEqual({ role: login, seesAllSessions: true });
+    expect(visibility).toEqual({ role: login, seesAllSessions: true, inherits: true });
     expect(sessions.hidden).toBe(0);
     expect(inOrder(sessions, held.sessions)).toMatchObject([{ transport: 'loopback' }, { transport: 'tls' }]);
   });
@@ -196,7 +196,7 @@ describeEachMajor((major) => {
     const { sessions, visibility } = await look('heir');
     // From 15 on the views ask for the privileges of pg_read_all_stats, before that for membership.
     const seesAllSessions = major < 15;
-    expect(visibility).toEqual({ role: 'heir', seesAllSessions });
+    expect(visibility).toEqual({ role: 'heir', seesAllSessions, inherits: false });
     inOrder(sessions, seesAllSessions ? [session] : []);
     expect(sessions.hidden === 0).toBe(seesAllSessions);
   });

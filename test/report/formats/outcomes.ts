@@ -1,7 +1,7 @@
 // Reports that have everything in them which a format must tell apart.
 
-import { catalogue } from '../../../lambda/checks/catalogue.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
+import { catalogue } from '../../../lambda/checks/shared/catalogue.ts';
 import type { ExportContext } from '../../../lambda/report/formats/entries.ts';
 import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
 import { finding, healthyReport, healthyTarget, notAuditedFinding, notAuditedTarget } from '../builders.ts';

@@ -1,7 +1,7 @@
 // The checks as those know them who only tell of them: without how they judge.
 
-import { CHECKS } from './registry.ts';
-import { wholeRemedy } from './shared/remedy-text.ts';
+import { CHECKS } from '../registry.ts';
+import { wholeRemedy } from './remedy-text.ts';
 
 /** What there is to say of a check whatever was found. */
 export interface CatalogueEntry {
