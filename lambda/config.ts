@@ -6,6 +6,7 @@ import type { ConfigProblem } from './config/problem.ts';
 import { crossFieldProblems, localSources } from './config/rules.ts';
 import { configSchema } from './config/schema.ts';
 import { describeIssue } from './config/wording.ts';
+import { DAY_MS } from './model/durations.ts';
 import type { Mute } from './model/mute.ts';
 import type { Policy } from './model/policy.ts';
 import type { Severity } from './model/severity.ts';
@@ -17,8 +18,6 @@ export type { ConfigProblem } from './config/problem.ts';
 export type ConfigInput = z.input<typeof configSchema>;
 
 type Parsed = z.output<typeof configSchema>;
-
-const MS_PER_DAY = 86_400_000;
 
 /** The configuration with every default filled in. Plain, readonly, serialisable. */
 export interface Config {
@@ -140,7 +139,7 @@ function toConfig(parsed: Parsed): Config {
 
 function toMute({ reason, owner, expires, ...match }: Parsed['mutes'][number]): Mute {
   // A day is muted to its end.
-  const end = /^\d{4}-\d\d-\d\d$/.test(expires) ? Date.parse(expires) + MS_PER_DAY : Date.parse(expires);
+  const end = /^\d{4}-\d\d-\d\d$/.test(expires) ? Date.parse(expires) + DAY_MS : Date.parse(expires);
   return { match, reason, owner, expires: new Date(end).toISOString() };
 }
 

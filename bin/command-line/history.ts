@@ -4,6 +4,7 @@ import { INSECURE_CLIENT_CHECKS } from '../../lambda/checks/sessions/insecure-cl
 import { history as rowsOf } from '../../lambda/lifecycle/history.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import { displayText } from '../../lambda/model/display.ts';
+import { DAY_MS } from '../../lambda/model/durations.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import type { BlindSpot, HistoryDocument } from './history-document.ts';
@@ -11,8 +12,6 @@ import type { HistoryOptions } from './options.ts';
 import { readMemory } from './state.ts';
 import { outputColumns, print, showsColour } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-
-const DAY_MS = 86_400_000;
 
 /** Open findings that say that sessions of a target could not be seen. */
 const BLINDING_CHECKS: readonly string[] = ['target-not-audited', 'blind-role'];

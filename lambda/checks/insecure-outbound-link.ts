@@ -4,12 +4,12 @@ import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
 import type { Platform, PlatformRemedy, Remedy } from '../model/remedy.ts';
-import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Check } from './check.ts';
 import { grantRole, loginOf, whereToGrant } from './shared/grant.ts';
 import { RELOAD } from './shared/remedy-commands.ts';
+import { SSLMODE_SEVERITY } from './shared/sslmode-severity.ts';
 import { majorOf } from './shared/version.ts';
 
 /** Where the server finds the CA that a link of its own is verified with. */
@@ -64,16 +64,6 @@ Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full ssl
  */
 const SYSTEM_VERIFIES_SINCE = 16;
 
-/** What libpq knows. Anything else may be a secret in the wrong place, and is not shown. */
-const SEVERITY_OF: Readonly<Record<string, Severity | undefined>> = {
-  disable: 'high',
-  allow: 'high',
-  prefer: 'high',
-  require: 'medium',
-  'verify-ca': 'medium',
-  'verify-full': undefined,
-};
-
 const SUBJECTS = {
   subscription: 'A subscription',
   'foreign-server': 'A foreign server',
@@ -83,8 +73,8 @@ const SUBJECTS = {
 function problemOf(link: OutboundLink): Problem[] {
   const { kind, name, database, sslmode, local, gssEncrypted } = link;
   if (local || gssEncrypted || isHidden(link)) return [];
-  const isKnownMode = sslmode !== undefined && Object.hasOwn(SEVERITY_OF, sslmode);
-  const severity = isKnownMode ? SEVERITY_OF[sslmode] : 'high';
+  const isKnownMode = sslmode !== undefined && Object.hasOwn(SSLMODE_SEVERITY, sslmode);
+  const severity = isKnownMode ? SSLMODE_SEVERITY[sslmode] : 'high';
   if (severity === undefined) return [];
   const how = severity === 'high' ? 'may go unencrypted' : 'does not verify whom it reaches';
   return [

@@ -2,7 +2,7 @@
 
 import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
-import type { Outcome, Problem } from '../model/finding.ts';
+import type { Problem } from '../model/finding.ts';
 import type { CipherProfileName } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan } from '../model/tls.ts';
@@ -10,6 +10,7 @@ import type { Check } from './check.ts';
 import { type CipherListMeaning, readCipherList } from './ciphers/cipher-list.ts';
 import { cipherRemedy } from './ciphers/cipher-remedy.ts';
 import { weaknesses } from './ciphers/cipher-strength.ts';
+import { outcomeOf, type Part } from './shared/parts.ts';
 import { NEON_PROXY, RELOAD } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
@@ -34,22 +35,9 @@ export const weakCiphersAllowed: Check = {
       return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
     }
     const parts = [judgeList(snapshot, profile), judgeTls13(snapshot, profile)];
-    const problems = parts.flatMap((part) => part.problems);
-    const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
-    return outcome(problems, unseen);
+    return outcomeOf(parts);
   },
 };
-
-/** What one setting shows, and what of it could not be seen. */
-interface Part {
-  readonly problems: readonly Problem[];
-  readonly unseen?: string | undefined;
-}
-
-function outcome(problems: readonly Problem[], unseen: string): Outcome {
-  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
-  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
-}
 
 function judgeList(snapshot: Snapshot, profile: CipherProfileName): Part {
   const minimum = readSetting(snapshot, 'ssl_min_protocol_version');

@@ -1,7 +1,7 @@
 // Logins over the network that prove who they are by MD5, by a password in clear, or not at all.
 
 import { displayText } from '../model/display.ts';
-import type { Outcome, Problem } from '../model/finding.ts';
+import type { Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
@@ -12,6 +12,7 @@ import { advise } from './hba/hba-advice.ts';
 import { describePlace, hbaLine } from './hba/hba-line.ts';
 import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
 import { asFarAsLoaded } from './hba/not-loaded.ts';
+import { outcomeOf, type Part } from './shared/parts.ts';
 import { isAmazonRds } from './shared/platform.ts';
 import {
   alterSystem,
@@ -67,22 +68,9 @@ In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" i
   ],
   evaluate: (snapshot, policy) => {
     const parts = [judgeStorage(snapshot), { problems: weakOverrides(snapshot) }, judgeRules(snapshot, policy)];
-    const problems = parts.flatMap((part) => part.problems);
-    const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
-    return asFarAsLoaded(outcome(problems, unseen), snapshot.hba);
+    return asFarAsLoaded(outcomeOf(parts), snapshot.hba);
   },
 };
-
-/** What one source shows, and what of it could not be seen. */
-interface Part {
-  readonly problems: readonly Problem[];
-  readonly unseen?: string | undefined;
-}
-
-function outcome(problems: readonly Problem[], unseen: string): Outcome {
-  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
-  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
-}
 
 function judgeStorage(snapshot: Snapshot): Part {
   const hidden = overriddenEncryption(snapshot);

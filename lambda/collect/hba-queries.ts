@@ -11,6 +11,7 @@ import {
   type HbaRuleType,
 } from '../model/hba.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
+import { compareText } from '../model/text-order.ts';
 import type { Catalogue } from './catalogue-query.ts';
 import type { Question } from './question.ts';
 
@@ -190,18 +191,14 @@ function rolesOf({ roles, memberOf }: Catalogue): readonly HbaRole[] {
     const names = [...oids].flatMap((oid) => roles.get(oid)?.name ?? []);
     return new Set(names);
   };
+  // In the same order everywhere: what comes first serves as the example.
   return [...roles]
     .map(([oid, role]) => ({ ...role, memberOf: named(memberOf(oid)) }))
-    .sort((a, b) => byCharacters(a.name, b.name));
+    .sort((a, b) => compareText(a.name, b.name));
 }
 
 function databasesOf({ databases }: Catalogue): readonly HbaDatabase[] {
   return [...databases.values()]
-    .sort((a, b) => Number(a.isTemplate) - Number(b.isTemplate) || byCharacters(a.name, b.name))
+    .sort((a, b) => Number(a.isTemplate) - Number(b.isTemplate) || compareText(a.name, b.name))
     .map(({ name, allowConnections }) => ({ name, allowConnections }));
-}
-
-/** The same order everywhere: what comes first serves as the example. */
-function byCharacters(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

@@ -1,5 +1,6 @@
 // What it means when DynamoDB refuses or does not answer, in a sentence with what to do.
 
+import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 import { StateError } from './state-store.ts';
 
 /**
@@ -8,8 +9,8 @@ import { StateError } from './state-store.ts';
  */
 export function tableFailure(tableName: string, doing: string, error: unknown): StateError {
   if (error instanceof StateError) return error;
-  const name = nameOf(error);
-  const remedy = REMEDIES[name] ?? (isNetwork(error) ? UNREACHABLE : REMEDY);
+  const name = failureName(error);
+  const remedy = REMEDIES[name] ?? COMMON_REMEDIES[name] ?? (isUnreachable(error) ? UNREACHABLE : REMEDY);
   return new StateError(`The state in DynamoDB table ${tableName} could not be ${doing} (${name}). ${remedy}`, {
     cause: error,
   });
@@ -18,19 +19,6 @@ export function tableFailure(tableName: string, doing: string, error: unknown): 
 /** A condition on an item did not hold: somebody else was there first, or we were and did not hear the answer. */
 export function isConditionFailure(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
-}
-
-function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown cause';
-  const { code } = error as NodeJS.ErrnoException;
-  if (typeof code === 'string') return code;
-  // Node tries every address of a name and reports them together.
-  if (error instanceof AggregateError && error.errors.length > 0) return nameOf(error.errors[0]);
-  return error.name;
-}
-
-function isNetwork(error: unknown): boolean {
-  return /^(E[A-Z_]{3,}|TimeoutError)$/.test(nameOf(error));
 }
 
 const REMEDY = 'If it persists: look at the log for the cause, and at the health of DynamoDB in this region.';
@@ -42,8 +30,6 @@ const ALLOW =
   'Allow dynamodb:Query, dynamodb:GetItem, dynamodb:PutItem and dynamodb:DeleteItem on the table, ' +
   'and kms:Decrypt and kms:GenerateDataKey on its key if it has one of yours.';
 
-const CREDENTIALS = 'Check the AWS credentials in use: they are missing, wrong or expired.';
-
 const THROTTLED =
   'The table takes no more at the moment, after several attempts: raise its capacity, or make it on-demand.';
 
@@ -53,11 +39,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   AccessDeniedException: ALLOW,
   ValidationException:
     'The table is not one for this state, or its name is wrong: it must have the partition key pk and the sort key sk, both strings. Deploy again, or name another table.',
-  CredentialsProviderError: CREDENTIALS,
-  UnrecognizedClientException: CREDENTIALS,
-  ExpiredTokenException: CREDENTIALS,
-  InvalidSignatureException: CREDENTIALS,
-  MissingAuthenticationTokenException: CREDENTIALS,
   ProvisionedThroughputExceededException: THROTTLED,
   ThrottlingException: THROTTLED,
   RequestLimitExceeded: THROTTLED,

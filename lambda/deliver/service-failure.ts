@@ -28,4 +28,5 @@ export const COMMON_REMEDIES: Readonly<Record<string, string>> = {
   InvalidSignatureException: CREDENTIALS,
   ExpiredToken: CREDENTIALS,
   ExpiredTokenException: CREDENTIALS,
+  MissingAuthenticationTokenException: CREDENTIALS,
 };

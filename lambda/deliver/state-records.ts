@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
+import { DAY_MS } from '../model/durations.ts';
 import {
   type AuditState,
   type FindingRecord,
@@ -28,8 +29,6 @@ export const KINDS = ['finding', 'target', 'mute'] as const satisfies readonly E
 const RESOLVED_DAYS = 90;
 /** Days for which a target without a new snapshot, or a mute that nothing happens to, is remembered. */
 const UNSEEN_DAYS = 400;
-
-const DAY_MS = 86_400_000;
 
 const time = z.iso.datetime();
 const severity = z.enum(SEVERITIES);

@@ -12,9 +12,10 @@ import type {
 } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
+import { compareText } from '../model/text-order.ts';
 import { isUnfinished, judgeAbsent, type Look, type Scope } from './absent.ts';
 import type { Circumstances, Judged } from './judged.ts';
-import { compareText, msBetween } from './moments.ts';
+import { msBetween } from './moments.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
 import { activeMute, type ConfiguredMute, configuredMutes, expiredMute } from './mutes.ts';
 import { withReminders } from './reminders.ts';

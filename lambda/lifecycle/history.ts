@@ -2,7 +2,8 @@
 
 import type { AuditState, FindingRecord } from '../model/lifecycle.ts';
 import { compareSeverity, type Severity, worse } from '../model/severity.ts';
-import { compareMoments, compareText, earlier, later, msBetween } from './moments.ts';
+import { compareText } from '../model/text-order.ts';
+import { compareMoments, earlier, later, msBetween } from './moments.ts';
 
 /** Whoever logs in with one role to one database by one application, with all that is wrong with it. */
 export interface HistoryRow {

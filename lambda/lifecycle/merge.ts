@@ -4,7 +4,8 @@
 
 import type { AuditState, FindingRecord, MuteRecord, TargetRecord } from '../model/lifecycle.ts';
 import { compareSeverity } from '../model/severity.ts';
-import { compareMoments, compareText, earlier, later } from './moments.ts';
+import { compareText } from '../model/text-order.ts';
+import { compareMoments, earlier, later } from './moments.ts';
 
 /** What either remembers. No message that went out is forgotten, and nothing that was seen after it was found gone. */
 export function mergeState(a: AuditState, b: AuditState): AuditState {

@@ -1,7 +1,8 @@
 // When people are reminded of what is still there: all of it in one digest, and not each finding on a day of its own.
 
+import { HOUR_MS } from '../model/durations.ts';
 import type { Judged } from './judged.ts';
-import { HOUR_MS, msBetween } from './moments.ts';
+import { msBetween } from './moments.ts';
 
 /** Schedules jitter: a daily run that starts some minutes early still reminds daily. */
 const SLACK = 0.05;

@@ -1,5 +1,6 @@
 // What one run has to tell one audience: the findings worth a message, worst first, and what was and was not looked at.
 
+import { HOUR_MS } from '../model/durations.ts';
 import type { FailureCause } from '../model/failure.ts';
 import { VERDICTS, type Verdict } from '../model/finding.ts';
 import type { Decision, Reason } from '../model/lifecycle.ts';
@@ -68,8 +69,6 @@ export interface Digest {
   readonly loopback: LoopbackPolicy;
 }
 
-const MS_PER_HOUR = 3_600_000;
-
 /**
  * The digest of a run for an audience, or undefined when there is nothing to tell it: a quiet run sends nothing. It
  * holds nothing of targets that the audience does not hear of.
@@ -112,7 +111,7 @@ export function buildDigest(report: Report, decision: Decision | undefined, audi
     ),
     state,
     ...(state === 'kept' && reminderHours !== undefined
-      ? { nextReminder: new Date(Date.parse(startedAt) + reminderHours * MS_PER_HOUR).toISOString() }
+      ? { nextReminder: new Date(Date.parse(startedAt) + reminderHours * HOUR_MS).toISOString() }
       : {}),
     startedAt,
     finishedAt,

@@ -2,6 +2,7 @@
 
 import type { Finding } from '../model/finding.ts';
 import { compareSeverity } from '../model/severity.ts';
+import { compareText } from '../model/text-order.ts';
 
 /** Worst first, then an order that stays the same from run to run. For `Array.sort`. */
 export function compareFindings(a: Finding, b: Finding): number {
@@ -22,9 +23,4 @@ const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'blind-role',
 
 function precedence({ check }: Finding): number {
   return PRECEDENCE.indexOf(check);
-}
-
-/** By code unit: the same on every machine, whatever its locale. */
-function compareText(a = '', b = ''): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

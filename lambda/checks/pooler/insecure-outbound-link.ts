@@ -3,27 +3,10 @@
 import { displayText } from '../../model/display.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { PoolerSettings } from '../../model/pooler.ts';
-import type { Severity } from '../../model/severity.ts';
-import {
-  outcomeOf,
-  type Part,
-  RELOAD,
-  reachesNetwork,
-  readSetting,
-  type SettingsJudgement,
-  SSL_MODES,
-} from './judge.ts';
+import { outcomeOf, type Part } from '../shared/parts.ts';
+import { SSLMODE_SEVERITY } from '../shared/sslmode-severity.ts';
+import { RELOAD, reachesNetwork, readSetting, type SettingsJudgement, SSL_MODES } from './judge.ts';
 import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
-
-/** As of the links that a server itself opens. */
-const SEVERITY_OF: Readonly<Record<string, Severity | undefined>> = {
-  disable: 'high',
-  allow: 'high',
-  prefer: 'high',
-  require: 'medium',
-  'verify-ca': 'medium',
-  'verify-full': undefined,
-};
 
 /** `insecure-outbound-link` */
 export const insecureOutboundLink: SettingsJudgement = (pooler, policy, snapshot) => {
@@ -48,7 +31,7 @@ function judgeMode(pooler: PoolerSettings): Part {
   if (!SSL_MODES.includes(mode.value)) {
     return { problems: [], unseen: `server_tls_sslmode is ${displayText(mode.value)}, which is not known here` };
   }
-  const severity = SEVERITY_OF[mode.value];
+  const severity = SSLMODE_SEVERITY[mode.value];
   if (severity === undefined) return { problems: [] };
   const how = severity === 'high' ? 'may go unencrypted' : 'do not verify whom they reach';
   return {

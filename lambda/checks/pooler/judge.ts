@@ -2,7 +2,7 @@
 
 import ipaddr from 'ipaddr.js';
 import { displayText } from '../../model/display.ts';
-import type { Outcome, Problem } from '../../model/finding.ts';
+import type { Outcome } from '../../model/finding.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { PoolerSettingName, PoolerSettings } from '../../model/pooler.ts';
@@ -32,19 +32,6 @@ export const RELOAD = 'then RELOAD in its console (before 1.16: restart it)';
 export function readSetting({ values, version }: PoolerSettings, name: PoolerSettingName): Observed<string> {
   const value = values[name];
   return value === undefined ? unknown(`PgBouncer ${displayText(version)} shows no setting ${name}`) : known(value);
-}
-
-/** Several parts of one outcome, each with what it could not see. */
-export interface Part {
-  readonly problems: readonly Problem[];
-  readonly unseen?: string | undefined;
-}
-
-export function outcomeOf(parts: readonly Part[]): Outcome {
-  const problems = parts.flatMap((part) => part.problems);
-  const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
-  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
-  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
 }
 
 /** Whether clients can't reach it over a network: then what it would accept of them matters to nobody. */

@@ -7,16 +7,9 @@ import type { PoolerSettings } from '../../model/pooler.ts';
 import type { Hop, Snapshot } from '../../model/snapshot.ts';
 import { readCipherList } from '../ciphers/cipher-list.ts';
 import { weaknesses } from '../ciphers/cipher-strength.ts';
+import { outcomeOf, type Part } from '../shared/parts.ts';
 import { clientTls } from './client-side.ts';
-import {
-  isLoopbackOnly,
-  outcomeOf,
-  type Part,
-  RELOAD,
-  reachesNetwork,
-  readSetting,
-  type SettingsJudgement,
-} from './judge.ts';
+import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsJudgement } from './judge.ts';
 import { readProtocols } from './tls-protocols.ts';
 
 /** `weak-ciphers-allowed` */

@@ -1,20 +1,11 @@
 // The checks as those know them who only tell of them: without how they judge.
 
+import type { CheckInfo } from '../../model/check-info.ts';
 import { CHECKS } from '../registry.ts';
 import { wholeRemedy } from './remedy-text.ts';
 
-/** What there is to say of a check whatever was found. */
-export interface CatalogueEntry {
-  readonly id: string;
-  readonly title: string;
-  readonly severity: (typeof CHECKS)[number]['severity'];
-  readonly rationale: string;
-  /** Of every platform. */
-  readonly remedy: string;
-  readonly references: readonly string[];
-}
-
-export function catalogue(): readonly CatalogueEntry[] {
+/** What there is to say of each check, with the remedies of every platform. */
+export function catalogue(): readonly CheckInfo[] {
   return CHECKS.map(({ id, title, severity, rationale, remedy, references }) => ({
     id,
     title,

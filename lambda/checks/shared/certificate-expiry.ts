@@ -2,11 +2,10 @@
 
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { displayText } from '../../model/display.ts';
+import { DAY_MS } from '../../model/durations.ts';
 import type { Problem } from '../../model/finding.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Severity } from '../../model/severity.ts';
-
-const MS_PER_DAY = 86_400_000;
 
 export const EXPIRY_SEVERITY_NOTE = 'by days left: 30 medium, 14 high, 7 critical (policy.certificateExpiryDays)';
 
@@ -32,12 +31,12 @@ export function expiryOf(
   { medium, high, critical }: Policy['certificateExpiryDays'],
 ): Expiry | undefined {
   const left = Date.parse(notAfter) - Date.parse(takenAt);
-  const within = (days: number): boolean => left <= days * MS_PER_DAY;
+  const within = (days: number): boolean => left <= days * DAY_MS;
   if (!within(medium)) return undefined;
   return {
     severity: within(critical) ? 'critical' : within(high) ? 'high' : 'medium',
     expired: within(0),
-    daysLeft: Math.floor(left / MS_PER_DAY),
+    daysLeft: Math.floor(left / DAY_MS),
   };
 }
 

@@ -1,24 +1,10 @@
 // What every export of a report starts from: each finding with where it stands, its check and its target.
 
+import type { CheckInfo } from '../../model/check-info.ts';
 import type { Reason, Resolution } from '../../model/lifecycle.ts';
-import type { Severity } from '../../model/severity.ts';
 import { endLines, label, lifeLines } from '../life.ts';
 import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from '../schema.ts';
 import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../wording.ts';
-
-/** What the catalogue says of a check. Reports may not know checks: whoever asks for an export brings them. */
-export interface CheckInfo {
-  readonly id: string;
-  /** What a finding of it says, in a few words. */
-  readonly title: string;
-  /** Of most of its findings. */
-  readonly severity: Severity;
-  readonly rationale: string;
-  /** Lines of text; indented ones are to be copied. */
-  readonly remedy: string;
-  /** URLs. */
-  readonly references: readonly string[];
-}
 
 /** What an export needs besides the report. */
 export interface ExportContext {

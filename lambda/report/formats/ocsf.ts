@@ -2,12 +2,12 @@
 // for each check and target what was looked at without a finding, or could not be seen.
 
 import ipaddr from 'ipaddr.js';
+import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, title, who } from '../wording.ts';
 import {
   addressOf,
-  type CheckInfo,
   type Entry,
   type ExportContext,
   entriesOf,

@@ -10,6 +10,7 @@ import type {
   Result,
   Suppression,
 } from 'sarif';
+import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
 import { type BlindSpot, blindSpotsOf } from '../blind-spots.ts';
@@ -17,7 +18,6 @@ import type { Report, ReportTarget } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../wording.ts';
 import {
   addressOf,
-  type CheckInfo,
   type Entry,
   type ExportContext,
   entriesOf,
