@@ -71,29 +71,36 @@ export interface Circumstances {
   readonly now: string;
 }
 
-/** What an audience is to be told of a run. */
+/** What of it concerns an audience: the targets that it hears of. */
+function heardBy(audience: Audience, { run, config, ...rest }: Circumstances): Circumstances {
+  const heard = hears(audience);
+  return {
+    ...rest,
+    run: { ...run, audited: run.audited.filter(({ snapshot }) => heard(snapshot.target)) },
+    config: { ...config, targets: config.targets.filter(heard) },
+  };
+}
+
+/** What an audience is to be told of what concerns it. */
 function decisionFor(
   audience: Audience,
   previous: AuditState | undefined,
   { run, config, isWhole = true, now }: Circumstances,
 ): Decision {
   const { quietHours, reminderHours } = config.alerts;
-  const heard = hears(audience);
   const others = isWhole || previous === undefined ? undefined : previous;
   const decision = decide({
     previous,
     now,
-    observed: run.audited
-      .filter(({ snapshot }) => heard(snapshot.target))
-      .map(({ snapshot, outcomes, findings }) => ({
-        target: snapshot.target.name,
-        takenAt: snapshot.takenAt,
-        outcomes,
-        findings,
-      })),
+    observed: run.audited.map(({ snapshot, outcomes, findings }) => ({
+      target: snapshot.target.name,
+      takenAt: snapshot.takenAt,
+      outcomes,
+      findings,
+    })),
     catalogue: CHECKS.map(({ id, transient = false }) => ({ id, transient })),
     targets: [
-      ...config.targets.filter(heard).map(({ name }) => name),
+      ...config.targets.map(({ name }) => name),
       ...[...(others?.findings.values() ?? [])].map(({ finding }) => finding.target),
     ],
     policy: {
@@ -125,7 +132,7 @@ type Remember = (targets: readonly string[]) => Promise<void>;
 /**
  * Decides for one audience, has it told, and remembers that it was.
  *
- * @param tell is given the decision, the report as it has it, of every target, and what remembers a part
+ * @param tell is given the decision, the report as it has it, and what remembers a part
  * @returns what `tell` returned
  * @throws whatever `tell` throws: nothing but the parts is remembered as told then, and the next run tells; StateError
  */
@@ -136,12 +143,13 @@ export async function inTurn<T>(
   tell: (decision: Decision, report: Report, remember: Remember) => Promise<T>,
 ): Promise<T> {
   await using turn = await store?.takeTurn(signal);
-  const decision = decisionFor(audience, turn?.state, circumstances);
+  const heard = heardBy(audience, circumstances);
+  const decision = decisionFor(audience, turn?.state, heard);
   const next = decision.next ?? EMPTY_STATE;
   const remember: Remember = async (targets) => {
     if (turn !== undefined) await turn.save(stateOfPart(turn.state, next, new Set(targets)));
   };
-  const told = await tell(decision, buildReport(circumstances.run, decision), remember);
+  const told = await tell(decision, buildReport(heard.run, decision), remember);
   if (turn !== undefined) await turn.save(next);
   return told;
 }
@@ -158,8 +166,7 @@ function stateOfPart(previous: AuditState, next: AuditState, told: ReadonlySet<s
 }
 
 export interface Told {
-  readonly decision: Decision;
-  /** As this audience's decision has it; of every target. */
+  /** As this audience's decision has it; of the targets that it hears of. */
   readonly report: Report;
   /** Ids of the messages; none where there was nothing to tell. */
   readonly messageIds: readonly string[];
@@ -188,14 +195,15 @@ export async function tell(
       if (index > 0) await remember(messages.slice(0, index).flatMap(({ targets }) => targets));
       messageIds.push(await publish(topicArn, message));
     }
-    return { decision, report, messageIds };
+    return { report, messageIds };
   });
 }
 
 /** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */
 export async function reportOnly(circumstances: Circumstances, store: StateStore | undefined): Promise<Report> {
   const everyone = everyoneOf(circumstances.config.alerts);
-  return buildReport(circumstances.run, decisionFor(everyone, await store?.read(), circumstances));
+  const heard = heardBy(everyone, circumstances);
+  return buildReport(heard.run, decisionFor(everyone, await store?.read(), heard));
 }
 
 /** The audience that hears of every target. */

@@ -120,6 +120,7 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   failures.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
 }
+
 function pick({ targets }: Config, names: readonly string[]): Config['targets'] {
   const wanted = new Set(names);
   return targets.filter(({ name }) => wanted.has(name));
@@ -200,7 +201,7 @@ async function tellAll(
       }),
     );
     if (told === undefined) continue;
-    everyone ??= told.report;
+    if (delivery.audience.route === EVERYONE) everyone ??= told.report;
     const { messageIds } = told;
     if (messageIds.length === 0) logger.info('nothing to tell', { audience: delivery.key });
     else logger.info('alert published', { audience: delivery.key, messageIds });

@@ -3,6 +3,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ConfigInput } from '../../lambda/config.ts';
+import type { Report } from '../../lambda/report/schema.ts';
 import { bodyFor } from '../support/aws.ts';
 import { rdsSecret } from '../support/collector.ts';
 import {
@@ -14,6 +15,13 @@ import {
 import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { type ClientSession, openSession } from '../support/sessions.ts';
+
+const ROUTES: Partial<ConfigInput> = {
+  alerts: {
+    email: ['dba@example.com'],
+    routes: [{ name: 'payments', labels: { team: 'payments' }, email: ['payments@example.com'] }],
+  },
+};
 
 const TOPICS = ['alerts', 'routes', 'chat-all', 'chat-payments'] as const;
 /** About now, as the certificates are valid. */
@@ -160,13 +168,6 @@ describe('memory', () => {
 });
 
 describe('topics', () => {
-  const ROUTES: Partial<ConfigInput> = {
-    alerts: {
-      email: ['dba@example.com'],
-      routes: [{ name: 'payments', labels: { team: 'payments' }, email: ['payments@example.com'] }],
-    },
-  };
-
   test('all get a test alert, each of its own audience', async () => {
     await configure(ROUTES);
     lab.setEnvironment({
@@ -251,6 +252,20 @@ describe('evidence', () => {
     const next = await invoke(0.25);
     expect(next).toMatchObject({ error: undefined, published: [] });
     expect(lab.aws.objects).toHaveLength(1);
+  });
+
+  test('is of every target, also where everyone could not be told and a team could', async () => {
+    const targets = [
+      { name: 'orders', secret: 'prod/orders', labels: { team: 'payments' } },
+      { name: 'billing', secret: 'prod/orders', labels: { team: 'finance' } },
+    ];
+    await configure({ ...ROUTES, targets });
+    lab.setEnvironment({ ALERT_TOPIC_ARN: arn('nowhere'), ROUTE_TOPIC_ARN: arn('routes') });
+    const { error, published } = await invoke(0);
+    expect(error?.message).toContain(`could not be published to ${arn('nowhere')}`);
+    expect(published.map(({ topicArn }) => topicArn)).toEqual([arn('routes')]);
+    const stored = lab.aws.objects.map(({ body }) => JSON.parse(gunzipSync(body).toString()) as Report);
+    expect(stored.map((report) => report.targets.map(({ name }) => name))).toEqual([['orders', 'billing']]);
   });
 
   test('is stored of a run that could tell nobody, and both failures are named', async () => {
