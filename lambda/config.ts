@@ -117,6 +117,8 @@ function toConfig(parsed: Parsed): Config {
       tlsServerName: target.tlsServerName,
       sslNegotiation: target.sslNegotiation ?? defaults.sslNegotiation,
       clientCertificate: target.clientCertificate as ClientCertificateSource | undefined,
+      authentication: listOf(target.authentication ?? defaults.authentication),
+      minScramIterations: target.minScramIterations ?? defaults.minScramIterations,
       timeoutMs: (target.timeoutSeconds ?? defaults.timeoutSeconds) * 1000,
       probe: target.probe ?? defaults.probe,
       labels: target.labels ?? {},
@@ -135,6 +137,10 @@ function toConfig(parsed: Parsed): Config {
     deployment,
     targets,
   };
+}
+
+function listOf<T extends string>(value: T | readonly T[]): readonly T[] {
+  return typeof value === 'string' ? [value] : value;
 }
 
 function toMute({ reason, owner, expires, ...match }: Parsed['mutes'][number]): Mute {

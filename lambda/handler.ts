@@ -38,6 +38,7 @@ import { buildReport } from './report/build-report.ts';
 import { fitReport } from './report/fit-report.ts';
 import type { Report } from './report/schema.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/sns-message.ts';
+import { refuseUnsafeEnvironment } from './unsafe-environment.ts';
 
 /** What of Lambda's context is used. */
 export interface InvocationContext {
@@ -68,7 +69,7 @@ let securityHub: SecurityHubClient | undefined;
  * Audits, and publishes an alert when there is something to tell.
  *
  * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
- * @throws ConfigFileError, ConfigError, EventError, PublishError, StateError, and what the archive and Security Hub throw
+ * @throws UnsafeEnvironmentError, ConfigFileError, ConfigError, EventError, PublishError, StateError, and what the archive and Security Hub throw
  */
 export const handler = createHandler();
 
@@ -88,6 +89,7 @@ export function createHandler({ clock = systemClock }: { readonly clock?: Clock 
 }
 
 async function run(event: unknown, context: InvocationContext, clock: Clock): Promise<Report> {
+  refuseUnsafeEnvironment({ environment: process.env, execArgv: process.execArgv, usesAws: true });
   const config = readConfig();
   const request = parseEvent(
     event,

@@ -9,7 +9,9 @@ import { createTrustStore } from '../../lambda/collect/trust.ts';
 import { ConfigError } from '../../lambda/config.ts';
 import { ConfigFileError } from '../../lambda/config-file.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
+import type { Target } from '../../lambda/model/target.ts';
 import type { Run } from '../../lambda/report/build-report.ts';
+import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { rendererFor } from './formats.ts';
 import { awaitInterruption } from './interruption.ts';
@@ -25,6 +27,11 @@ import { UsageError } from './usage-error.ts';
 /** @throws UsageError */
 export async function audit(options: AuditOptions): Promise<ExitCode> {
   const request = readRequest(options);
+  refuseUnsafeEnvironment({
+    environment: process.env,
+    execArgv: process.execArgv,
+    usesAws: options.state?.startsWith('dynamodb:') === true || request.targets.some(namesSecret),
+  });
   const render = await rendererFor(options, process.env);
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
   for (const text of request.notes) note(text);
@@ -34,6 +41,10 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   const hinted = options.url === undefined ? undefined : hint(report);
   if (hinted !== undefined) note(`hint: with --url, ${hinted}`);
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+}
+
+function namesSecret({ credentials, ca, clientCertificate }: Target): boolean {
+  return [credentials, ...ca, clientCertificate].some((source) => typeof source === 'object' && 'secret' in source);
 }
 
 function readRequest(options: AuditOptions): AuditRequest {

@@ -2,6 +2,7 @@
 
 import { CommanderError } from 'commander';
 import { StateError } from '../../lambda/deliver/state-store.ts';
+import { UnsafeEnvironmentError } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import { createProgram } from './program.ts';
 import { flushed, note } from './terminal.ts';
@@ -44,8 +45,13 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       await flushed();
       return error.exitCode === 0 ? EXIT_CODES.passed : EXIT_CODES.failed;
     }
-    if (!(error instanceof UsageError || error instanceof StateError)) throw error;
+    if (!isMistake(error)) throw error;
     note(`error: ${error.message}`);
     return EXIT_CODES.failed;
   }
+}
+
+/** What the person who typed the command can mend. */
+function isMistake(error: unknown): error is Error {
+  return error instanceof UsageError || error instanceof StateError || error instanceof UnsafeEnvironmentError;
 }

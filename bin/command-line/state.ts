@@ -6,6 +6,7 @@ import { mergeState } from '../../lambda/lifecycle/merge.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
 import { EVERYONE } from '../../lambda/report/audience.ts';
+import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
 import { UsageError } from './usage-error.ts';
 
 const TABLE_PREFIX = 'dynamodb:';
@@ -46,6 +47,7 @@ const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
 async function tableStore(spec: string, audience: string): Promise<StateStore> {
+  refuseUnsafeEnvironment({ environment: process.env, execArgv: process.execArgv, usesAws: true });
   const tableName = spec.slice(TABLE_PREFIX.length);
   if (!TABLE.test(tableName)) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
   const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');

@@ -1,13 +1,13 @@
 // Targets at which nobody could look.
 
-import { isIdentityFailure } from '../model/failure.ts';
+import { mayBeImpostor } from '../model/failure.ts';
 import type { Check } from './check.ts';
 
 export const targetNotAudited: Check = {
   id: 'target-not-audited',
   title: 'The database could not be audited',
   severity: 'high',
-  severityNote: "critical where the server's certificate failed verification",
+  severityNote: "critical where the server's certificate failed verification, or the login showed signs of an impostor",
   rationale:
     'Nothing is known of its sessions: silence would read as all clear. Where the certificate failed, somebody may stand between the auditor and the server; no credential was sent.',
   remedy: 'Each cause comes with its own: see the finding, and the troubleshooting section of the README.',
@@ -19,7 +19,7 @@ export const targetNotAudited: Check = {
       status: 'fail',
       problems: [
         {
-          severity: isIdentityFailure(cause) ? 'critical' : 'high',
+          severity: mayBeImpostor(cause) ? 'critical' : 'high',
           title: targetNotAudited.title,
           evidence: { cause, what: message },
           remedy: sentence(remedy),

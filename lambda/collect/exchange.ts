@@ -1,6 +1,7 @@
 // One message to a server and what came back, also where the server gave up on its way through the statements.
 
-import pg from 'pg';
+import type pg from 'pg';
+import { Query } from './protocol/driver.ts';
 import type { Row } from './question.ts';
 
 export interface Answer {
@@ -26,7 +27,7 @@ interface QueryInternals {
  * whole of it would have to be asked again.
  */
 export function exchange(client: pg.Client, text: string): Promise<Answer> {
-  const query = new pg.Query({ text, rowMode: 'array' } as pg.QueryConfig);
+  const query = new Query({ text, rowMode: 'array' } as pg.QueryConfig);
   const answer = (error?: unknown): Answer => {
     const results = [(query as unknown as QueryInternals)._results].flat();
     return { selects: results.filter(({ command }) => command === 'SELECT').map(({ rows }) => rows), error };

@@ -311,6 +311,7 @@ function isDefect(error: unknown): boolean {
  * @throws the error itself where it is a defect of ours, which is no trouble of the network
  */
 export function queryFailure(error: unknown, endpoint: Endpoint): AuditFailure {
+  if (error instanceof AuditFailure) return error;
   if (isDefect(error)) throw error;
   if (!isDatabaseError(error)) return networkFailure(error, endpoint, 'query');
   const transient = ['57P01', '57P02', '57P03'].includes(error.code);

@@ -2,11 +2,17 @@
 
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import pg from 'pg';
+import type pg from 'pg';
+import { AuditFailure } from '../model/failure.ts';
 import type { Link } from '../model/snapshot.ts';
+import { bindsTo } from './channel-binding.ts';
 import type { Credentials } from './credentials.ts';
 import { loginFailure, missingPassword } from './failures.ts';
 import type { Endpoint } from './network.ts';
+import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError } from './protocol/authentication.ts';
+import { Client } from './protocol/driver.ts';
+import { GuardedStream, type HashAllowance, SharedLimits } from './protocol/guarded-stream.ts';
+import { protocolFailureOf } from './protocol-failures.ts';
 
 /** How the auditor calls itself in `pg_stat_activity`. */
 export const APPLICATION_NAME = 'pg-tls-auditor';
@@ -35,6 +41,7 @@ interface ClientInternals {
       listener: () => void,
     ): void;
   };
+  /** Undefined before SCRAM, null once the server's proof was found right. */
   readonly saslSession?: { readonly mechanism: string } | null;
 }
 
@@ -46,31 +53,43 @@ const STARTUP_PARAMETERS_FROM_ENVIRONMENT = [
   'idle_in_transaction_session_timeout',
 ] as const;
 
+/** What every session of this process shares with the others. */
+const LIMITS = new SharedLimits();
+
+export interface LoginOptions {
+  /** The server's certificate. */
+  readonly leaf: X509Certificate | undefined;
+  readonly policy: AuthenticationPolicy;
+  readonly allowance: HashAllowance;
+  readonly signal: AbortSignal;
+  /** Whether queries go out without waiting for the answers to those before. */
+  readonly pipeline?: boolean;
+}
+
 /**
  * Logs in. Channel binding is used when the server offers it.
  *
  * @param socket verified; nothing of ours has been sent on it yet
- * @param leaf the server's certificate
  * @throws AuditFailure in the phase `login`
  */
 export async function login(
   socket: TLSSocket,
   credentials: Credentials,
   endpoint: Endpoint,
-  {
-    leaf,
-    signal,
-    pipeline = false,
-  }: {
-    readonly leaf: X509Certificate | undefined;
-    readonly signal: AbortSignal;
-    /** Whether queries go out without waiting for the answers to those before. */
-    readonly pipeline?: boolean;
-  },
+  { leaf, policy, allowance, signal, pipeline = false }: LoginOptions,
 ): Promise<DatabaseSession> {
   const { host, port, user, password, database, facts } = credentials;
+  let phase: 'login' | 'query' = 'login';
+  const stream = new GuardedStream(socket, {
+    policy,
+    limits: LIMITS,
+    allowance,
+    signal,
+    certificate: leaf?.raw,
+    failureOf: (error) => protocolFailureOf(error, endpoint, phase),
+  });
   let askedInVain = false;
-  const client = new pg.Client({
+  const client = new Client({
     host,
     port,
     user,
@@ -81,15 +100,16 @@ export async function login(
       return password?.reveal() ?? '';
     },
     application_name: APPLICATION_NAME,
-    // TLS is up already. pg never opens a connection of its own here: `connected` gives it this one.
+    // TLS is up already. pg never opens a connection of its own here.
     ssl: false,
     // Not left out: PGSSLNEGOTIATION=direct would have pg refuse to go without TLS of its own.
     sslnegotiation: 'postgres',
-    stream: () => connected(socket, leaf),
+    stream: () => stream.asDuplex(),
     enableChannelBinding: bindsTo(leaf),
+    scramMaxIterations: MAX_SCRAM_ITERATIONS,
     pipeline,
     types: { getTypeParser: () => asText },
-  });
+  } as pg.ClientConfig);
   const internals = client as unknown as ClientInternals;
   for (const name of STARTUP_PARAMETERS_FROM_ENVIRONMENT) internals.connectionParameters[name] = undefined;
 
@@ -113,10 +133,20 @@ export async function login(
   signal.addEventListener('abort', stop, { once: true });
   try {
     await client.connect();
+    // The stream lets no login pass without the server's proof; the driver has compared it.
+    if (authentication.startsWith('scram') && internals.saslSession !== null) {
+      throw protocolFailureOf(notProved(), endpoint, 'login');
+    }
+    phase = 'query';
     return { client, authentication, announcedVersion };
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
+    if (stream.failure !== undefined) throw stream.failure;
+    if (error instanceof AuditFailure) throw error;
+    if (!askedInVain && error instanceof Error && error.message.startsWith('SASL:')) {
+      throw protocolFailureOf(scramError(error), endpoint, phase);
+    }
     throw askedInVain
       ? missingPassword(error, endpoint, user, facts.source)
       : loginFailure(error, endpoint, user, database);
@@ -130,25 +160,6 @@ export async function logout({ client }: DatabaseSession, socket: TLSSocket, sig
   const timer = setTimeout(resolve, GOODBYE);
   await Promise.race([client.end(), longEnough]);
   clearTimeout(timer);
-}
-
-/**
- * pg calls `connect` on the stream it is given; this one is connected, and says so when pg listens. Channel binding asks it
- * for the certificate, which OpenSSL takes as long to give again as to read it.
- */
-function connected(socket: TLSSocket, leaf: X509Certificate | undefined): TLSSocket {
-  return Object.assign(socket, {
-    ...(leaf === undefined ? {} : { getPeerCertificate: () => ({ raw: leaf.raw }) }),
-    connect: () => {
-      process.nextTick(() => socket.emit('connect'));
-      return socket;
-    },
-  });
-}
-
-/** Certificates signed by Ed25519 or Ed448 have no hash to bind to (RFC 5929, section 4.1); neither libpq nor pg binds then. */
-function bindsTo(leaf: X509Certificate | undefined): boolean {
-  return leaf !== undefined && !/^ed(25519|448)$/i.test(leaf.signatureAlgorithm ?? '');
 }
 
 const asText = (value: string): string => value;

@@ -6,7 +6,8 @@ import type { Clock } from '../model/clock.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
-import type { Target, TargetKind } from '../model/target.ts';
+import type { Target } from '../model/target.ts';
+import { confined, UncaughtError } from './confinement.ts';
 import { type Credentials, parseCredentials } from './credentials.ts';
 import { diagnose } from './diagnose.ts';
 import { isPasswordRejected } from './failures.ts';
@@ -16,6 +17,7 @@ import { observeConsole } from './pgbouncer-audit.ts';
 import { inConsoleTerms } from './pgbouncer-failures.ts';
 import { probeWire } from './probe.ts';
 import { Progress } from './progress.ts';
+import { HashAllowance } from './protocol/guarded-stream.ts';
 import { observeServer } from './server-audit.ts';
 import { login, logout } from './session.ts';
 import { describeSource, type SourceReader } from './sources.ts';
@@ -39,10 +41,56 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
  *   own `timeoutMs` applies besides
  */
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
-  const progress = new Progress(target, collector.clock);
-  const signal = AbortSignal.any([deadline, AbortSignal.timeout(target.timeoutMs)]);
-  const snapshot = await auditTarget(target, collector, progress, { signal, deadline });
-  return target.probe ? { ...snapshot, probe: await probeAfter(progress, signal) } : snapshot;
+  return await confined(async (broken) => {
+    const progress = new Progress(target, collector.clock);
+    const signal = AbortSignal.any([deadline, broken, AbortSignal.timeout(target.timeoutMs)]);
+    const work = auditAndProbe(target, collector, progress, { signal, deadline, broken });
+    // What the work waits for may never come, where something broke in an unforeseen way.
+    return await orAfter(work, signal, () => progress.failed(whyEnded(progress, { deadline, broken })));
+  });
+}
+
+async function auditAndProbe(
+  target: Target,
+  collector: Collector,
+  progress: Progress,
+  ends: Ends & { readonly signal: AbortSignal },
+): Promise<Snapshot> {
+  const snapshot = await auditTarget(target, collector, progress, ends);
+  return target.probe ? { ...snapshot, probe: await probeAfter(progress, ends.signal) } : snapshot;
+}
+
+/** What ends the audit of a target early, besides the target's own time. */
+interface Ends {
+  readonly deadline: AbortSignal;
+  /** Aborts where an error was thrown on the target's behalf and caught nowhere. */
+  readonly broken: AbortSignal;
+}
+
+function whyEnded(progress: Progress, { deadline, broken }: Ends): Failure {
+  const { reason } = broken as { readonly reason: unknown };
+  if (reason instanceof UncaughtError) return asFailure(reason.cause, progress.phase);
+  return progress.outOfTime(deadline);
+}
+
+/** Milliseconds that work has to end by itself once it is told to. */
+const LAST_WORDS = 500;
+
+/** The work's outcome, or a substitute where it goes on for a while after the signal. */
+async function orAfter<T>(work: Promise<T>, signal: AbortSignal, substitute: () => T): Promise<T> {
+  const { promise: late, resolve } = Promise.withResolvers<T>();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => resolve(substitute()), LAST_WORDS);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -59,7 +107,7 @@ async function auditTarget(
   target: Target,
   collector: Collector,
   progress: Progress,
-  { signal, deadline }: { readonly signal: AbortSignal; readonly deadline: AbortSignal },
+  { signal, ...ends }: Ends & { readonly signal: AbortSignal },
 ): Promise<Snapshot> {
   try {
     const attempts = new Attempts(target, collector, progress, signal);
@@ -70,7 +118,7 @@ async function auditTarget(
     });
     return { ...progress.snapshot(), link: known(link), ...facts };
   } catch (error) {
-    return progress.failed(signal.aborted ? progress.outOfTime(deadline) : asFailure(error, progress.phase));
+    return progress.failed(signal.aborted ? whyEnded(progress, ends) : asFailure(error, progress.phase));
   }
 }
 
@@ -104,6 +152,7 @@ class Attempts {
   #progress: Progress;
   #signal: AbortSignal;
   #refreshed = false;
+  readonly #allowance = new HashAllowance();
 
   constructor(target: Target, collector: Collector, progress: Progress, signal: AbortSignal) {
     this.#target = target;
@@ -161,9 +210,16 @@ class Attempts {
     );
     progress.trust = known(trust.facts);
     progress.clientCertificate = known(trust.clientCertificate);
-    const { kind, probe } = this.#target;
-    const leg: Leg = { kind, probe, endpoint, credentials, trust, progress, signal };
-    if (leg.kind === 'postgresql') return auditEndpoint(leg);
+    const leg: Leg = {
+      target: this.#target,
+      allowance: this.#allowance,
+      endpoint,
+      credentials,
+      trust,
+      progress,
+      signal,
+    };
+    if (this.#target.kind === 'postgresql') return auditEndpoint(leg);
     try {
       return await auditEndpoint(leg);
     } catch (error) {
@@ -173,8 +229,8 @@ class Attempts {
 }
 
 interface Leg {
-  readonly kind: TargetKind;
-  readonly probe: boolean;
+  readonly target: Target;
+  readonly allowance: HashAllowance;
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   readonly trust: Trust;
@@ -182,7 +238,9 @@ interface Leg {
   readonly signal: AbortSignal;
 }
 
-async function auditEndpoint({ kind, probe, endpoint, credentials, trust, progress, signal }: Leg): Promise<Audited> {
+async function auditEndpoint(leg: Leg): Promise<Audited> {
+  const { target, allowance, endpoint, credentials, trust, progress, signal } = leg;
+  const { kind, probe } = target;
   const clock = stopwatch();
   progress.phase = 'tcp';
   const socket = await openTcp(endpoint, signal);
@@ -200,6 +258,8 @@ async function auditEndpoint({ kind, probe, endpoint, credentials, trust, progre
     progress.phase = 'login';
     const session = await login(tls, credentials, endpoint, {
       leaf: certificates[0],
+      policy: { methods: target.authentication, minScramIterations: target.minScramIterations },
+      allowance,
       signal,
       pipeline: kind === 'pgbouncer',
     });

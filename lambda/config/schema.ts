@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { SEVERITIES } from '../model/severity.ts';
-import { TARGET_KINDS } from '../model/target.ts';
+import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 
 const DEFAULT_PORT = 5432;
 
@@ -70,6 +70,23 @@ const sslNegotiation = z
   .enum(['postgres', 'direct'])
   .describe('"direct" starts TLS without an SSLRequest; PostgreSQL 17 and newer.');
 
+const authenticationMethod = z.enum(AUTHENTICATION_METHODS);
+
+const authentication = z
+  .union([authenticationMethod, z.array(authenticationMethod).min(1)])
+  .describe(
+    'How the server may ask the auditor for its password; anything else is not answered. By default all but "password", which is the password in clear and which LDAP, PAM and RADIUS need. "none": it asks for nothing, as with the methods cert and trust.',
+  );
+
+const minScramIterations = z
+  .number()
+  .int()
+  .min(1)
+  .max(1_000_000)
+  .describe(
+    'Iterations that a SCRAM login must take at least (scram_iterations of the server when the password was set). With few, an impostor could guess the password from the answer.',
+  );
+
 const probe = z
   .boolean()
   .describe(
@@ -122,6 +139,8 @@ const targetSchema = z.strictObject({
   ca: ca.optional(),
   clientCertificate: clientCertificate.optional(),
   sslNegotiation: sslNegotiation.optional(),
+  authentication: authentication.optional(),
+  minScramIterations: minScramIterations.optional(),
   timeoutSeconds: timeoutSeconds.optional(),
   probe: probe.optional(),
   labels: z
@@ -380,6 +399,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       ca: ca.optional(),
       sslNegotiation: sslNegotiation.default('postgres'),
+      authentication: authentication.default(['scram-sha-256', 'md5', 'none']),
+      minScramIterations: minScramIterations.default(4096),
       timeoutSeconds: timeoutSeconds.default(20),
       probe: probe.default(false),
     })

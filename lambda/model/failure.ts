@@ -31,7 +31,13 @@ export const FAILURE_CAUSES = [
   'certificate-wrong-host',
   'certificate-untrusted',
   'certificate-rejected',
+  'protocol-violation',
+  'answer-too-large',
   // login
+  'server-not-proved',
+  'channel-binding-failed',
+  'authentication-unsupported',
+  'authentication-not-allowed',
   'password-rejected',
   'login-refused',
   'database-missing',
@@ -74,7 +80,12 @@ export class AuditFailure extends Error {
   }
 }
 
-/** Whether the cause means that the server could not prove who it is. */
+/** Whether the server's certificate did not prove who the server is. */
 export function isIdentityFailure(cause: FailureCause): boolean {
   return cause.startsWith('certificate-');
+}
+
+/** Whether the cause may mean that something stands between the auditor and the server, or plays the server. */
+export function mayBeImpostor(cause: FailureCause): boolean {
+  return isIdentityFailure(cause) || cause === 'server-not-proved' || cause === 'channel-binding-failed';
 }

@@ -27,6 +27,13 @@ export type ClientCertificateSource =
 /** `postgres` asks for TLS with an SSLRequest; `direct` starts the handshake at once (PostgreSQL 17 and newer). */
 export type SslNegotiation = 'postgres' | 'direct';
 
+/**
+ * How a server may ask the auditor to prove who it is. `password` is the password in clear; `none` is no request, as with the
+ * methods `cert` and `trust`.
+ */
+export const AUTHENTICATION_METHODS = ['scram-sha-256', 'md5', 'password', 'none'] as const;
+export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];
+
 /** What answers at a target: a PostgreSQL server, or the admin console of a PgBouncer. */
 export const TARGET_KINDS = ['postgresql', 'pgbouncer'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
@@ -48,6 +55,10 @@ export interface Target {
   readonly tlsServerName?: string | undefined;
   readonly sslNegotiation: SslNegotiation;
   readonly clientCertificate?: ClientCertificateSource | undefined;
+  /** What the server may ask for; anything else is not answered. At least one. */
+  readonly authentication: readonly AuthenticationMethod[];
+  /** Rounds that a SCRAM login must take at least: with few, the password can be guessed from what is sent. */
+  readonly minScramIterations: number;
   /** Milliseconds this target may take in all: secrets, connection, retries, queries. */
   readonly timeoutMs: number;
   /** Whether to find out, after the audit and on a few further connections, what the server answers on the wire. */

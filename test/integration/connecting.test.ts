@@ -65,6 +65,11 @@ describeEachMajor((major) => {
     return { proxy, db, [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose]() };
   }
 
+  /** A password goes out in clear only where the configuration says so. */
+  function allowing(method: Link['authentication']): Partial<Target> {
+    return method === 'password' ? { authentication: ['password'] } : {};
+  }
+
   describe('by each authentication method', () => {
     test('SCRAM is bound to the TLS channel where the server can do that', async () => {
       const link = await linkOf();
@@ -84,7 +89,7 @@ describeEachMajor((major) => {
       ['by_password', 'password'],
       ['by_trust', 'none'],
     ] as const)('the method for %s is reported as %s', async (role, authentication) => {
-      const link = await linkOf({}, { db: rdsSecret(server, role) });
+      const link = await linkOf(allowing(authentication), { db: rdsSecret(server, role) });
       expect(link.authentication).toBe(authentication);
       expect(link.channelBinding).toBe(authentication === 'scram-sha-256-plus');
     });
@@ -102,7 +107,8 @@ describeEachMajor((major) => {
       async (role) => {
         // Whoever runs the command line may have one for other servers.
         vi.stubEnv('PGPASSWORD', PASSWORD);
-        const { failure } = await connect({}, { db: rdsSecret(server, role, { password: undefined }) });
+        const target = allowing(role === 'by_password' ? 'password' : 'none');
+        const { failure } = await connect(target, { db: rdsSecret(server, role, { password: undefined }) });
         expect(failure).toMatchObject({ cause: 'password-rejected', phase: 'login' });
         expect(failure?.message).toMatch(new RegExp(`asks for a password of ${role}, and the secret db holds none$`));
       },

@@ -43,6 +43,8 @@ export function targetOf(target: Partial<Target> = {}): Target {
     credentials: { secret: 'db' },
     ca: [{ secret: 'ca' }],
     sslNegotiation: 'postgres',
+    authentication: ['scram-sha-256', 'md5', 'none'],
+    minScramIterations: 4096,
     timeoutMs: 10_000,
     probe: false,
     labels: {},

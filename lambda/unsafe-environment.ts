@@ -1,0 +1,89 @@
+// Variables and options of Node that would weaken an audit, or show what it keeps secret. The audit's own TLS asks for
+// everything by itself; what AWS's SDK and Node go by is refused before anything starts.
+
+/** The environment of the process, or part of it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ProcessFacts {
+  readonly environment: Environment;
+  /** Node's own options on the command line. */
+  readonly execArgv: readonly string[];
+  /** Whether secrets, state or messages go through AWS. */
+  readonly usesAws: boolean;
+}
+
+/** An environment in which nothing is audited. Its message says which variable, why, and what to do; no value of it. */
+export class UnsafeEnvironmentError extends Error {
+  override readonly name = 'UnsafeEnvironmentError';
+}
+
+/** Options of Node, without the leading dashes, and what they would do. */
+const UNSAFE_OPTIONS: ReadonlyMap<string, string> = new Map([
+  ['tls-min-v1.0', 'lets deprecated TLS through to AWS'],
+  ['tls-min-v1.1', 'lets deprecated TLS through to AWS'],
+  ['tls-cipher-list', 'changes which ciphers are accepted'],
+  ['tls-keylog', 'writes the keys of every TLS session to a file'],
+  ['trace-tls', 'prints what TLS sessions carry'],
+  ['openssl-config', "changes OpenSSL's rules for certificates"],
+  ['openssl-shared-config', "changes OpenSSL's rules for certificates"],
+  ['openssl-legacy-provider', 'brings broken algorithms back'],
+  ['use-openssl-ca', 'takes the CAs for AWS from where SSL_CERT_FILE and SSL_CERT_DIR say'],
+  ['insecure-http-parser', 'reads malformed answers of AWS'],
+  ['security-revert', 'brings known vulnerabilities of Node back'],
+  ['abort-on-uncaught-exception', 'lets one broken server end the audit of all'],
+]);
+
+/** What Lambda documents for functions that need the CAs of RDS: a file of the runtime itself. */
+const LAMBDA_CA_FILE = '/var/runtime/ca-cert.pem';
+
+/** @throws UnsafeEnvironmentError that names everything at once */
+export function refuseUnsafeEnvironment(facts: ProcessFacts): void {
+  const problems = [...environmentProblems(facts), ...optionProblems(facts)];
+  if (problems.length === 0) return;
+  const list = problems.map((problem) => `  ${problem}`).join('\n');
+  throw new UnsafeEnvironmentError(
+    `the environment would weaken the audit, and nothing was audited. Take out, then run it again:\n${list}`,
+  );
+}
+
+function* environmentProblems({ environment, usesAws, ...facts }: ProcessFacts): Iterable<string> {
+  const { NODE_TLS_REJECT_UNAUTHORIZED, NODE_EXTRA_CA_CERTS, OPENSSL_CONF, NODE_DEBUG } = environment;
+  // Node heeds no other value.
+  if (NODE_TLS_REJECT_UNAUTHORIZED === '0') {
+    yield 'NODE_TLS_REJECT_UNAUTHORIZED=0: it switches off the verification of certificates, those of AWS too';
+  }
+  // An empty value and this file are how people switch a configuration off.
+  if (OPENSSL_CONF && OPENSSL_CONF !== '/dev/null') {
+    yield "OPENSSL_CONF: it changes OpenSSL's rules for certificates, protocols and ciphers, those for AWS too";
+  }
+  if (NODE_DEBUG && /http|tls|net|\*/i.test(NODE_DEBUG)) {
+    yield 'NODE_DEBUG with http, tls or net: it prints requests to AWS with their session tokens';
+  }
+  if (!usesAws) return;
+  if (NODE_EXTRA_CA_CERTS && NODE_EXTRA_CA_CERTS !== LAMBDA_CA_FILE) {
+    yield 'NODE_EXTRA_CA_CERTS: the AWS SDK would trust its CAs with every secret; audits of targets never do';
+  }
+  const usesSystemCa = environment.NODE_USE_SYSTEM_CA === '1' || nodeOptions(environment, facts).has('use-system-ca');
+  const moved = ['SSL_CERT_FILE', 'SSL_CERT_DIR'].filter((name) => environment[name]);
+  if (usesSystemCa && moved.length > 0) {
+    yield `${moved.join(' and ')} beside NODE_USE_SYSTEM_CA or --use-system-ca: the AWS SDK would trust its CAs with every secret`;
+  }
+}
+
+function* optionProblems({ environment, execArgv }: ProcessFacts): Iterable<string> {
+  const options = nodeOptions(environment, { execArgv });
+  for (const [option, effect] of UNSAFE_OPTIONS) {
+    if (options.has(option)) yield `--${option} in NODE_OPTIONS, or before the program: it ${effect}`;
+  }
+}
+
+/** Names of the options that Node was started with: it takes _ for - in them. */
+function nodeOptions({ NODE_OPTIONS = '' }: Environment, { execArgv }: Pick<ProcessFacts, 'execArgv'>): Set<string> {
+  const given = [...execArgv, ...NODE_OPTIONS.split(/\s+/)].map((option) => option.replaceAll(/["'\\]/g, ''));
+  return new Set(
+    given.flatMap((option) => {
+      const [, name] = /^--([^=]+)/.exec(option) ?? [];
+      return name === undefined ? [] : [name.replaceAll('_', '-')];
+    }),
+  );
+}
