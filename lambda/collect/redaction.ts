@@ -9,7 +9,7 @@ import { TRANSPORTS } from '../model/snapshot.ts';
 import { TLS_VERSIONS } from '../model/tls.ts';
 import type { Redacted } from './redacted.ts';
 import { type Spelling, spellingsOf } from './secret-spellings.ts';
-import { unescapeText } from './unescape.ts';
+import { mayHoldEscapes, unescapeText } from './unescape.ts';
 
 const PLACEHOLDER = '(redacted)';
 const STAR = 0x2a;
@@ -190,7 +190,7 @@ function partsOf(characters: readonly string[]): string[] {
 }
 
 /** Start and end of an occurrence, in bytes. */
-type Range = readonly [start: number, end: number];
+type Range = [start: number, end: number];
 
 /** Bytes by which an occurrence is suspected before it is compared. */
 const PREFIX = 4;
@@ -210,6 +210,7 @@ interface Layer {
 
 /** A text without its outermost escapes, without those below them, and so on. Nothing where it holds none. */
 function* layersOf(text: Buffer): Iterable<Layer> {
+  if (!mayHoldEscapes(text)) return;
   for (const escapes of ['all', 'references'] as const) {
     let layer: Layer = { bytes: text, placeOf: (at) => at };
     for (let depth = 0; depth < LAYERS; depth += 1) {
@@ -252,20 +253,23 @@ class Finder {
   /** In order, none touching another. */
   find(bytes: Buffer): readonly Range[] {
     const found: Range[] = [];
-    this.#search(bytes, (start, end) => found.push([start, end]));
+    this.#search(bytes, (start, end) => add(found, start, end));
     for (const { bytes: layer, placeOf } of layersOf(bytes)) {
-      this.#search(layer, (start, end) => found.push([placeOf(start), placeOf(end)]));
+      this.#search(layer, (start, end) => add(found, placeOf(start), placeOf(end)));
     }
-    return merged(found);
+    const inOrder: Range[] = [];
+    for (const [start, end] of found.sort((a, b) => a[0] - b[0])) add(inOrder, start, end);
+    return inOrder;
   }
 
   #search(bytes: Buffer, report: (start: number, end: number) => void): void {
-    const last = bytes.length - PREFIX;
-    if (last < 0) return;
-    let prefix = prefixAt(bytes, 0);
-    for (let at = 0; at <= last; at += 1) {
-      if (at > 0) prefix = (prefix >>> 8) | ((FOLD[bytes[at + PREFIX - 1] ?? 0] ?? 0) << 24);
-      if (this.#suspects[bucketOf(prefix)] === 0) continue;
+    const suspects = this.#suspects;
+    // The four bytes up to `next`, as a number; those before the first are not there yet.
+    let prefix = 0;
+    for (let next = 0; next < bytes.length; next += 1) {
+      prefix = (prefix >>> 8) | ((FOLD[bytes[next] ?? 0] ?? 0) << 24);
+      const at = next - PREFIX + 1;
+      if (suspects[bucketOf(prefix)] === 0 || at < 0) continue;
       for (const { bytes: wanted, exact, before, after } of this.#byPrefix.get(prefix) ?? []) {
         if (!isAt(bytes, at, wanted, exact)) continue;
         const end = at + wanted.length;
@@ -298,13 +302,9 @@ function isBase64(byte: number | undefined): boolean {
   return byte !== undefined && /[\w+/-]/.test(String.fromCharCode(byte));
 }
 
-function merged(ranges: readonly Range[]): readonly Range[] {
-  if (ranges.length < 2) return ranges;
-  const result: Range[] = [];
-  for (const [start, end] of [...ranges].sort((a, b) => a[0] - b[0])) {
-    const before = result.at(-1);
-    if (before !== undefined && start <= before[1]) result[result.length - 1] = [before[0], Math.max(before[1], end)];
-    else result.push([start, end]);
-  }
-  return result;
+/** As a range of its own, or as a part of the last one where they touch. */
+function add(ranges: Range[], start: number, end: number): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last[0] <= start && start <= last[1]) last[1] = Math.max(last[1], end);
+  else ranges.push([start, end]);
 }

@@ -54,7 +54,6 @@ const ENTITIES: ReadonlyMap<string, string> = new Map(
 
 /** Undefined where nothing is escaped. One layer: what was escaped twice is still escaped once. */
 export function unescapeText(bytes: Buffer, escapes: Escapes): Unescaped | undefined {
-  if (!bytes.some((byte) => OPENERS[byte] === 1)) return undefined;
   const text = bytes.toString('latin1');
   const decoded = Buffer.allocUnsafe(bytes.length);
   const offsets = new Uint32Array(bytes.length + 1);
@@ -78,6 +77,12 @@ export function unescapeText(bytes: Buffer, escapes: Escapes): Unescaped | undef
   putUpTo(bytes.length);
   offsets[length] = bytes.length;
   return { bytes: decoded.subarray(0, length), offsets: offsets.subarray(0, length + 1) };
+}
+
+/** Whether it is worth looking for escapes: far cheaper than looking. */
+export function mayHoldEscapes(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += 1) if (OPENERS[bytes[at] ?? 0] === 1) return true;
+  return false;
 }
 
 type Groups = Readonly<Record<string, string | undefined>>;
