@@ -55,6 +55,8 @@ export async function handshake(
   const tls = connect({
     ...handshakeOptions(socket, endpoint),
     secureContext,
+    // Node takes what is not given here from NODE_TLS_REJECT_UNAUTHORIZED.
+    rejectUnauthorized: true,
     checkServerIdentity: (_name, peer) => {
       // Asked for once: each question for the chain takes as long as reading it.
       certificates = certificatesOf(peer as DetailedPeerCertificate);
@@ -62,6 +64,14 @@ export async function handshake(
     },
   });
   await secured(tls, endpoint, signal);
+  // Node skips the name of a server whose session it resumes: we never offer one.
+  if (tls.authorized !== true || tls.isSessionReused() || certificates.length === 0) {
+    tls.destroy();
+    throw new IdentityError(
+      String(tls.authorizationError ?? 'NOT_AUTHORIZED'),
+      new Error('the TLS library completed the handshake without verifying the certificate'),
+    );
+  }
   return { socket: tls, certificates };
 }
 

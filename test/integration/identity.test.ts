@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import {
@@ -35,6 +35,8 @@ interface Refused {
 }
 
 let authority: Authority;
+
+afterEach(() => vi.unstubAllEnvs());
 
 beforeAll(async () => {
   authority = await createAuthority({ name: 'Good Root' });
@@ -225,9 +227,18 @@ describe('a certificate of nobody we trust', () => {
   });
 
   test('of a private authority, where the system’s roots are trusted', async () => {
+    for (const name of ['SSL_CERT_FILE', 'SSL_CERT_DIR']) vi.stubEnv(name, undefined);
     const { snapshot, message } = await refused({ certificate: await authority.issue(), ca: '' }, { ca: ['system'] });
     expect(snapshot.failure).toMatchObject({ cause: 'certificate-untrusted' });
     expect(message).toContain("CN=Good Root, which is not among the system's roots");
+  });
+
+  test('of a private authority, where a variable replaces the system’s roots: with what is left out, and why', async () => {
+    vi.stubEnv('SSL_CERT_FILE', undefined);
+    vi.stubEnv('SSL_CERT_DIR', '/nowhere');
+    const { message } = await refused({ certificate: await authority.issue(), ca: '' }, { ca: ['system'] });
+    expect(message).toContain("which is not among Node's bundled roots");
+    expect(message).toContain("the operating system's store is left out: the environment variable SSL_CERT_DIR");
   });
 
   test('a leaf that plays the authority signs nothing that counts', async () => {
@@ -253,6 +264,18 @@ describe('a certificate that proves too little', () => {
     expect(snapshot.failure).toMatchObject({ cause: 'certificate-rejected' });
     expect(message).toMatch(/purpose/i);
     expect(snapshot.failure?.remedy).toContain('server authentication');
+  });
+});
+
+describe('an environment that switches verification off', () => {
+  test.each([
+    ['another name', async () => authority.issue({ dnsNames: ['db.example.com'] }), 'certificate-wrong-host'],
+    ['a self-signed certificate', async () => selfSigned(), 'certificate-untrusted'],
+    ['an expired one', async () => authority.issue({ notAfter: daysFromNow(-1) }), 'certificate-expired'],
+  ] as const)('has no effect on %s', async (_what, issue, cause) => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    const { snapshot } = await refused({ certificate: await issue() });
+    expect(snapshot.failure).toMatchObject({ cause });
   });
 });
 
