@@ -9,6 +9,7 @@ import type { Failure, FailureCause } from '../model/failure.ts';
 import type { TrustFacts } from '../model/snapshot.ts';
 import { certificateFacts, certificatesOf } from './certificate-facts.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
+import { ServerNameError } from './server-name.ts';
 import { handshakeOptions, type IdentityError, secured } from './tls.ts';
 import { OFFER, type Trust } from './trust.ts';
 
@@ -188,12 +189,13 @@ function notYetValid({ endpoint, chain, now }: Refusal): Explanation {
   };
 }
 
-function wrongHost({ endpoint, chain: [leaf] }: Refusal): Explanation {
-  const names = leaf === undefined ? 'other names' : carriedNames(leaf);
+function wrongHost({ refusal, endpoint }: Refusal): Explanation {
+  const mismatch = refusal.cause instanceof ServerNameError ? refusal.cause.mismatch : undefined;
   return {
     cause: 'certificate-wrong-host',
-    message: `The certificate of ${endpoint.host} is not for ${endpoint.verifiedName}: it carries ${names}`,
+    message: `The certificate of ${endpoint.host} ${mismatch?.what ?? `is not for ${endpoint.verifiedName}`}`,
     remedy:
+      mismatch?.remedy ??
       'set "host" to a name it carries, or "tlsServerName" when the server is reached by an address or alias; otherwise issue a certificate with this name as subjectAltName',
   };
 }
@@ -262,11 +264,6 @@ function rejected({ refusal, endpoint, chain: [leaf] }: Refusal): Explanation {
 
 function nameOf({ subject, sha256 }: CertificateFacts): string {
   return subject === '' ? `with SHA-256 ${sha256}` : displayText(subject, 120);
-}
-
-function carriedNames({ subject, subjectAltNames }: CertificateFacts): string {
-  if (subjectAltNames.length === 0) return `no subjectAltName, only the subject ${displayText(subject, 120)}`;
-  return list(subjectAltNames.map((name) => displayText(name, 100)));
 }
 
 /** At most eight, then how many more. */

@@ -114,17 +114,10 @@ describe('a certificate for somebody else', () => {
     ['another name', '127.0.0.1', { dnsNames: ['a.example.com', 'b.example.com'] }, ['DNS:a.example.com', 'DNS:b.exa']],
     ['an address, where the host is a name', 'localhost', { ipAddresses: ['127.0.0.1', '::1'] }, ['Address:127.0.0.1']],
     ['a name, where the host is an address', '127.0.0.1', { dnsNames: ['localhost'] }, ['DNS:localhost']],
-    ['an address as a name', '127.0.0.1', { dnsNames: ['127.0.0.1'] }, ['DNS:127.0.0.1']],
     ['another address', '127.0.0.1', { ipAddresses: ['127.0.0.2'] }, ['IP Address:127.0.0.2']],
     ['the IPv6 loopback alone', '127.0.0.1', { ipAddresses: ['::1'] }, ['IP Address:0:0:0:0:0:0:0:1']],
     ['more of the name', 'localhost', { dnsNames: ['localhost.example.com'] }, ['DNS:localhost.example.com']],
     ['any host', 'localhost', { dnsNames: ['*'] }, ['DNS:*']],
-    [
-      'an address in its subject alone',
-      '127.0.0.1',
-      { dnsNames: [], ipAddresses: [], commonName: '127.0.0.1' },
-      ['no subjectAltName, only the subject CN=127.0.0.1'],
-    ],
     [
       'the host in its subject, beside other names',
       'localhost',
@@ -138,6 +131,22 @@ describe('a certificate for somebody else', () => {
     expect(message).toContain(`The certificate of ${host} is not for ${host}: it carries `);
     for (const name of carried) expect(message).toContain(name);
     expect(snapshot.failure?.remedy).toContain('tlsServerName');
+  });
+
+  test.each([
+    ['a DNS name', { dnsNames: ['127.0.0.1'] }, 'carries the address 127.0.0.1 as a DNS name only'],
+    [
+      'its common name',
+      { dnsNames: [], ipAddresses: [], commonName: '127.0.0.1' },
+      'carries the address 127.0.0.1 as its common name only',
+    ],
+  ])('the host’s address as %s is refused, and never said to be another', async (_what, options, what) => {
+    const certificate = await authority.issue(options);
+    const { snapshot, message } = await refused({ certificate });
+    expect(snapshot.failure).toMatchObject({ cause: 'certificate-wrong-host' });
+    expect(message).toContain(`The certificate of 127.0.0.1 ${what}, where the auditor wants it as an iPAddress`);
+    expect(message).not.toContain('is not for');
+    expect(snapshot.failure?.remedy).toContain('subjectAltName IP:127.0.0.1');
   });
 
   test('many names are counted where they would fill the page, and shown harmless', async () => {
