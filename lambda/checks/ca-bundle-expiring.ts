@@ -35,7 +35,7 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     const { trust, takenAt } = snapshot;
     if (!trust.known) return { status: 'unknown', reason: trust.reason };
     if (trust.value.bundle.length === 0) {
-      return { status: 'not-applicable', reason: "only the system's roots are trusted: its updates renew them" };
+      return { status: 'not-applicable', reason: systemOnly(trust.value) };
     }
     if (snapshot.failure?.cause === 'certificate-expired') {
       return { status: 'not-applicable', reason: 'a certificate has expired: target-not-audited tells it' };
@@ -45,6 +45,12 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     return outcome(problems(found, trust.value, takenAt, certificateExpiryDays));
   },
 };
+
+function systemOnly({ systemStoreLeftOut }: TrustFacts): string {
+  return systemStoreLeftOut === undefined
+    ? "only the system's roots are trusted: its updates renew them"
+    : `only Node's bundled roots are trusted: updates of Node renew them (${systemStoreLeftOut} is set, so the operating system's store is left out)`;
+}
 
 interface Chain {
   /** Undefined where the chain ends in one of the system's roots, or in the server's own certificate. */

@@ -57,8 +57,10 @@ function isComplete(outcome: Outcome): boolean {
     : outcome.status === 'pass' || outcome.status === 'not-applicable';
 }
 
-function verdictOf({ failure }: Snapshot, findings: readonly Finding[], sawAll: boolean): Verdict {
+function verdictOf({ failure, link }: Snapshot, findings: readonly Finding[], sawAll: boolean): Verdict {
   if (failure !== undefined) return 'not-audited';
+  // Whoever answered was not proven to be the server.
+  if (!link.known || !link.value.authorized) return 'not-audited';
   if (!sawAll) return 'unknown';
   return findings.length > 0 ? 'findings' : 'clean';
 }

@@ -1,6 +1,7 @@
 // Targets at which nobody could look.
 
 import { mayBeImpostor } from '../model/failure.ts';
+import type { Problem } from '../model/finding.ts';
 import type { Check } from './check.ts';
 
 export const targetNotAudited: Check = {
@@ -12,8 +13,10 @@ export const targetNotAudited: Check = {
     'Nothing is known of its sessions: silence would read as all clear. Where the certificate failed, somebody may stand between the auditor and the server; no credential was sent.',
   remedy: 'Each cause comes with its own: see the finding, and the troubleshooting section of the README.',
   references: ['https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES'],
-  evaluate: ({ failure }) => {
-    if (failure === undefined) return { status: 'pass' };
+  evaluate: ({ failure, link }) => {
+    if (failure === undefined) {
+      return link.known && !link.value.authorized ? { status: 'fail', problems: [UNVERIFIED] } : { status: 'pass' };
+    }
     const { cause, message, remedy } = failure;
     return {
       status: 'fail',
@@ -27,6 +30,14 @@ export const targetNotAudited: Check = {
       ],
     };
   },
+};
+
+/** No audit gets there: the handshake refuses such a connection. Were it to happen, all the rest would be a stranger's word. */
+const UNVERIFIED: Problem = {
+  severity: 'critical',
+  title: 'The server was audited without its certificate being verified',
+  evidence: { cause: 'certificate-rejected', what: 'The connection was not authorized by the TLS library' },
+  remedy: 'Change the password of the role, and report it as a defect of pg-tls-auditor.',
 };
 
 function sentence(text: string): string {

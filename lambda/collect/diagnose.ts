@@ -6,10 +6,12 @@ import { connect, createSecureContext } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure, FailureCause } from '../model/failure.ts';
+import type { TrustFacts } from '../model/snapshot.ts';
 import { certificateFacts, certificatesOf } from './certificate-facts.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
+import { ServerNameError } from './server-name.ts';
 import { handshakeOptions, type IdentityError, secured } from './tls.ts';
-import { MIN_VERSION } from './trust.ts';
+import { OFFER, type Trust } from './trust.ts';
 
 export interface Diagnosis {
   readonly failure: Failure;
@@ -20,14 +22,15 @@ export interface Diagnosis {
 /**
  * Explains a refused certificate. Does not throw: without a second look the explanation is only shorter.
  *
- * @param bundle the CA bundle's certificates; undefined when the system's roots are trusted too
+ * @param trust what the certificate was to be verified with
  */
 export async function diagnose(
   refusal: IdentityError,
   endpoint: Endpoint,
-  bundle: readonly X509Certificate[] | undefined,
+  trust: Pick<Trust, 'bundle' | 'facts'>,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
+  const { bundle } = trust;
   let presented: readonly X509Certificate[] = [];
   let chain: readonly CertificateFacts[] | undefined;
   let unseen = '';
@@ -42,6 +45,7 @@ export async function diagnose(
     endpoint,
     chain: chain ?? [],
     bundle: bundle?.map(certificateFacts),
+    systemStoreLeftOut: trust.facts.systemStoreLeftOut,
     missing: missingIssuer(presented.at(-1), bundle ?? []),
     now: new Date(),
   });
@@ -54,7 +58,7 @@ async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<
     await requestTls(socket, endpoint, signal);
     const tls = connect({
       ...handshakeOptions(socket, endpoint),
-      secureContext: createSecureContext({ minVersion: MIN_VERSION }),
+      secureContext: createSecureContext(OFFER),
       rejectUnauthorized: false,
     });
     await secured(tls, endpoint, signal);
@@ -109,7 +113,9 @@ interface Refusal {
   readonly refusal: IdentityError;
   readonly endpoint: Endpoint;
   readonly chain: readonly CertificateFacts[];
+  /** Undefined when the system's roots are trusted too. */
   readonly bundle: readonly CertificateFacts[] | undefined;
+  readonly systemStoreLeftOut: TrustFacts['systemStoreLeftOut'];
   /** Undefined when the chain is. */
   readonly missing: MissingIssuer | undefined;
   readonly now: Date;
@@ -136,9 +142,21 @@ function explain(facts: Refusal): Explanation {
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
       return untrusted(facts);
+    case 'NOT_AUTHORIZED':
+      return notVerified(facts);
     default:
       return rejected(facts);
   }
+}
+
+/** The TLS library went on without verifying: something in the environment or the library itself is wrong. */
+function notVerified({ endpoint }: Refusal): Explanation {
+  return {
+    cause: 'certificate-rejected',
+    message: `The certificate of ${endpoint.host} was not verified: the TLS library completed the handshake without it`,
+    remedy:
+      'start the auditor without NODE_OPTIONS, NODE_TLS_REJECT_UNAUTHORIZED and OPENSSL_CONF; then report it as a defect',
+  };
 }
 
 function expired({ endpoint, chain, bundle, now }: Refusal): Explanation {
@@ -171,20 +189,23 @@ function notYetValid({ endpoint, chain, now }: Refusal): Explanation {
   };
 }
 
-function wrongHost({ endpoint, chain: [leaf] }: Refusal): Explanation {
-  const names = leaf === undefined ? 'other names' : carriedNames(leaf);
+function wrongHost({ refusal, endpoint }: Refusal): Explanation {
+  const mismatch = refusal.cause instanceof ServerNameError ? refusal.cause.mismatch : undefined;
   return {
     cause: 'certificate-wrong-host',
-    message: `The certificate of ${endpoint.host} is not for ${endpoint.verifiedName}: it carries ${names}`,
+    message: `The certificate of ${endpoint.host} ${mismatch?.what ?? `is not for ${endpoint.verifiedName}`}`,
     remedy:
+      mismatch?.remedy ??
       'set "host" to a name it carries, or "tlsServerName" when the server is reached by an address or alias; otherwise issue a certificate with this name as subjectAltName',
   };
 }
 
-function untrusted({ endpoint, chain: [leaf], bundle, missing }: Refusal): Explanation {
+function untrusted({ endpoint, chain: [leaf], bundle, systemStoreLeftOut, missing }: Refusal): Explanation {
   const holds =
     bundle === undefined
-      ? "among the system's roots and the CA bundle"
+      ? systemStoreLeftOut === undefined
+        ? "among the system's roots and the CA bundle"
+        : `among Node's bundled roots and the CA bundle (the operating system's store is left out: the environment variable ${systemStoreLeftOut} replaces it)`
       : `in the CA bundle, which holds ${list(bundle.map(nameOf))}`;
   if (leaf === undefined || missing === undefined) {
     return {
@@ -243,11 +264,6 @@ function rejected({ refusal, endpoint, chain: [leaf] }: Refusal): Explanation {
 
 function nameOf({ subject, sha256 }: CertificateFacts): string {
   return subject === '' ? `with SHA-256 ${sha256}` : displayText(subject, 120);
-}
-
-function carriedNames({ subject, subjectAltNames }: CertificateFacts): string {
-  if (subjectAltNames.length === 0) return `no subjectAltName, only the subject ${displayText(subject, 120)}`;
-  return list(subjectAltNames.map((name) => displayText(name, 100)));
 }
 
 /** At most eight, then how many more. */

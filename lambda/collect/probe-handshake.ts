@@ -81,7 +81,7 @@ export async function tryHandshake(
     return { flight: NOTHING, failed: messageOf(error), sent: false };
   }
   const tap = new WireTap(socket);
-  const tls = connect({ ...handshakeOptions(tap, endpoint), secureContext });
+  const tls = connect({ ...handshakeOptions(tap, endpoint), secureContext, rejectUnauthorized: true });
   try {
     const end = await outcome(tls, signal);
     const flight = readServerFlight(tap.received);

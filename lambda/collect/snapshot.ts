@@ -300,7 +300,7 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
     return { link, facts: answers.facts };
   } catch (error) {
     if (!(error instanceof IdentityError)) throw error;
-    const { failure, chain } = await diagnose(error, endpoint, trust.bundle, signal);
+    const { failure, chain } = await diagnose(error, endpoint, trust, signal);
     if (chain !== undefined) progress.chain = known(chain);
     throw new AuditFailure(failure, { cause: error });
   } finally {

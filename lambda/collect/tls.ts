@@ -6,10 +6,8 @@ import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   type ConnectionOptions,
-  checkServerIdentity,
   connect,
   type DetailedPeerCertificate,
-  type PeerCertificate,
   type SecureContext,
   type TLSSocket,
 } from 'node:tls';
@@ -17,6 +15,7 @@ import { AuditFailure } from '../model/failure.ts';
 import { certificatesOf } from './certificate-facts.ts';
 import { handshakeFailure } from './failures.ts';
 import { type Endpoint, socketEvent } from './network.ts';
+import { nameMismatch, ServerNameError } from './server-name.ts';
 
 /** The ALPN protocol of direct TLS (protocol documentation, "SSL Session Encryption"). */
 const ALPN = 'postgresql';
@@ -55,13 +54,26 @@ export async function handshake(
   const tls = connect({
     ...handshakeOptions(socket, endpoint),
     secureContext,
+    // Node takes what is not given here from NODE_TLS_REJECT_UNAUTHORIZED.
+    rejectUnauthorized: true,
     checkServerIdentity: (_name, peer) => {
       // Asked for once: each question for the chain takes as long as reading it.
       certificates = certificatesOf(peer as DetailedPeerCertificate);
-      return checkName(endpoint.verifiedName, peer, certificates[0]);
+      const [leaf] = certificates;
+      if (leaf === undefined) return new Error('the server presented no certificate');
+      const mismatch = nameMismatch(endpoint.verifiedName, leaf);
+      return mismatch === undefined ? undefined : new ServerNameError(mismatch);
     },
   });
   await secured(tls, endpoint, signal);
+  // Node skips the name of a server whose session it resumes: we never offer one.
+  if (tls.authorized !== true || tls.isSessionReused() || certificates.length === 0) {
+    tls.destroy();
+    throw new IdentityError(
+      String(tls.authorizationError ?? 'NOT_AUTHORIZED'),
+      new Error('the TLS library completed the handshake without verifying the certificate'),
+    );
+  }
   return { socket: tls, certificates };
 }
 
@@ -97,12 +109,4 @@ export async function secured(tls: TLSSocket, endpoint: Endpoint, signal: AbortS
       remedy: 'check host and port; "sslNegotiation": "direct" needs PostgreSQL 17 or newer',
     });
   }
-}
-
-/** Node's check compares IPv6 addresses as it was given them, not as certificates write them; OpenSSL's does not. */
-function checkName(name: string, peer: PeerCertificate, leaf: X509Certificate | undefined): Error | undefined {
-  if (isIP(name) === 0) return checkServerIdentity(name, peer);
-  if (leaf?.checkIP(name) !== undefined) return undefined;
-  const error = new Error(`the certificate does not carry the address ${name}`);
-  return Object.assign(error, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }

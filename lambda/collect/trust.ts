@@ -1,7 +1,7 @@
 // What a TLS session to a target is verified with: its CAs, and our own certificate where the target wants one.
 
 import type { X509Certificate } from 'node:crypto';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
 import type { TrustFacts } from '../model/snapshot.ts';
@@ -12,6 +12,38 @@ import { describeSource, type SourceReader } from './sources.ts';
 
 /** The lowest version we speak: RFC 8996 deprecates those before. Not a setting. */
 export const MIN_VERSION = 'TLSv1.2';
+const MAX_VERSION = 'TLSv1.3';
+
+/**
+ * Node's own list, written out: OPENSSL_CONF and `NODE_OPTIONS=--tls-cipher-list` change what is not given. Security level 2
+ * refuses keys and signatures of less than 112 bits (OpenSSL, SSL_CTX_set_security_level).
+ */
+const CIPHERS = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'DHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-SHA256',
+  'DHE-RSA-AES128-SHA256',
+  'ECDHE-RSA-AES256-SHA384',
+  'DHE-RSA-AES256-SHA384',
+  'ECDHE-RSA-AES256-SHA256',
+  'DHE-RSA-AES256-SHA256',
+  'HIGH',
+  ...['aNULL', 'eNULL', 'EXPORT', 'DES', 'RC4', 'MD5', 'PSK', 'SRP', 'CAMELLIA'].map((excluded) => `!${excluded}`),
+  '@SECLEVEL=2',
+].join(':');
+
+/** What we offer a server, whatever the environment says. */
+export const OFFER: Pick<SecureContextOptions, 'minVersion' | 'maxVersion' | 'ciphers'> = {
+  minVersion: MIN_VERSION,
+  maxVersion: MAX_VERSION,
+  ciphers: CIPHERS,
+};
 
 export interface Trust {
   /** CAs, minimum version and client certificate, built once for all targets that share them. */
@@ -32,14 +64,14 @@ export interface TrustStore {
 }
 
 /** Builds each context once: it costs 0.6 ms with three roots and 10 ms with the system's. */
-export function createTrustStore(sources: SourceReader): TrustStore {
+export function createTrustStore(sources: SourceReader, environment: Environment = process.env): TrustStore {
   const built = new Map<string, Promise<Trust>>();
   return {
     trustFor: (ca, clientCertificate) => {
       const key = JSON.stringify([ca, clientCertificate]);
       const existing = built.get(key);
       if (existing !== undefined) return existing;
-      const trust = buildTrust(sources, ca, clientCertificate);
+      const trust = buildTrust({ sources, environment }, ca, clientCertificate);
       built.set(key, trust);
       // A failure is for those who asked; it is not kept, so that a retry asks again.
       trust.catch(() => built.delete(key));
@@ -49,7 +81,7 @@ export function createTrustStore(sources: SourceReader): TrustStore {
 }
 
 async function buildTrust(
-  sources: SourceReader,
+  { sources, environment }: { readonly sources: SourceReader; readonly environment: Environment },
   ca: readonly CaSource[],
   clientCertificate: ClientCertificateSource | undefined,
 ): Promise<Trust> {
@@ -58,19 +90,20 @@ async function buildTrust(
     clientCertificate === undefined ? undefined : readClientCertificate(sources, clientCertificate),
   ]);
   const system = ca.includes('system');
+  const leftOut = system ? STORE_VARIABLES.find((name) => (environment[name] ?? '') !== '') : undefined;
   const bundle = bundles.flat();
-  const roots = [...bundle.map((certificate) => certificate.toString()), ...(system ? systemRoots() : [])];
+  const roots = [...bundle.map((certificate) => certificate.toString()), ...(system ? systemRoots(leftOut) : [])];
   try {
     const context = createSecureContext({
       ca: roots,
-      minVersion: MIN_VERSION,
+      ...OFFER,
       ...(client === undefined ? {} : { cert: client.cert, key: client.key.export({ type: 'pkcs8', format: 'pem' }) }),
     });
     return {
       context,
       roots,
       bundle: system ? undefined : bundle,
-      facts: { system, bundle: bundle.map(certificateFacts) },
+      facts: { system, systemStoreLeftOut: leftOut, bundle: bundle.map(certificateFacts) },
       clientCertificate: client === undefined ? undefined : certificateFacts(client.leaf),
     };
   } catch (error) {
@@ -86,10 +119,16 @@ async function buildTrust(
   }
 }
 
-let roots: string[] | undefined;
+/** Node reads the operating system's store from where these point: a file of anyone's would count as the system's. */
+const STORE_VARIABLES = ['SSL_CERT_FILE', 'SSL_CERT_DIR'] as const;
 
-/** Node's bundled roots and the operating system's store, each once. */
-function systemRoots(): readonly string[] {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+let roots: readonly string[] | undefined;
+
+/** Node's bundled roots and the operating system's store, each once; without the store where a variable replaces it. */
+function systemRoots(leftOut: string | undefined): readonly string[] {
+  if (leftOut !== undefined) return getCACertificates('bundled');
   roots ??= [...new Set([...getCACertificates('bundled'), ...getCACertificates('system')])];
   return roots;
 }

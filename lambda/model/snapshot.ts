@@ -183,6 +183,11 @@ export interface Snapshot {
 export interface TrustFacts {
   /** Whether the system's roots are trusted besides the bundle. */
   readonly system: boolean;
+  /**
+   * The environment variable (`SSL_CERT_FILE`, `SSL_CERT_DIR`) that replaces the operating system's store, which is left out
+   * for that reason: of the system's roots only Node's bundled ones are trusted.
+   */
+  readonly systemStoreLeftOut?: 'SSL_CERT_FILE' | 'SSL_CERT_DIR' | undefined;
   /** The certificates of the CA bundle; empty when only the system's roots are trusted. */
   readonly bundle: readonly CertificateFacts[];
 }

@@ -9,6 +9,7 @@ import { CHECKS } from '../../lambda/checks/registry.ts';
 import type { Outcome, Verdict } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
+import type { Link } from '../../lambda/model/snapshot.ts';
 import * as make from '../support/snapshots.ts';
 
 const CHECKS_FOLDER = join(import.meta.dirname, '..', '..', 'lambda', 'checks');
@@ -53,6 +54,27 @@ describe('the verdict', () => {
     const { verdict, findings } = evaluate(make.failedSnapshot(), make.POLICY);
     expect(verdict).toBe('not-audited');
     expect(findings.map(({ check }) => check)).toEqual(['target-not-audited']);
+  });
+
+  test.each([
+    ['says that it was not verified', (link: Link) => known({ ...link, authorized: false })],
+    ['is not known', () => unknown('nobody looked')],
+  ] as const)('is never better than not-audited where the link %s', (_how, spoil) => {
+    const healthy = make.healthySnapshot();
+    if (!healthy.link.known) throw new Error('a healthy link is known');
+    const snapshot = { ...healthy, link: spoil(healthy.link.value) };
+    expect(evaluate(snapshot, make.POLICY).verdict).toBe('not-audited');
+    expect(evaluate(snapshot, make.POLICY, [saying({ status: 'pass' })]).verdict).toBe('not-audited');
+  });
+
+  test('of a link that was not verified comes with a critical finding', () => {
+    const healthy = make.healthySnapshot();
+    if (!healthy.link.known) throw new Error('a healthy link is known');
+    const { findings } = evaluate(
+      { ...healthy, link: known({ ...healthy.link.value, authorized: false }) },
+      make.POLICY,
+    );
+    expect(findings).toMatchObject([{ check: 'target-not-audited', severity: 'critical' }]);
   });
 
   test('of a healthy target by every check there is is clean', () => {

@@ -70,6 +70,21 @@ async function handshake(
   }
 }
 
+/** Puts certificates where Node reads the operating system's store from. It reads once a process: of this file, one test. */
+async function systemStoreOf(pem: string): Promise<string> {
+  const folder = await mkdtempDisposable(join(tmpdir(), 'trust-'));
+  onTestFinished(() => folder[Symbol.asyncDispose]());
+  const file = join(folder.path, 'system.pem');
+  await writeFile(file, pem);
+  vi.stubEnv('SSL_CERT_FILE', file);
+  return file;
+}
+
+const noSources = createSourceReader(
+  { get: () => Promise.reject(new Error()), refresh: () => Promise.reject(new Error()) },
+  {},
+);
+
 const UNKNOWN = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE';
 
 describe('what is trusted', () => {
@@ -93,27 +108,51 @@ describe('what is trusted', () => {
     expect(await handshake(context, server)).toBe(UNKNOWN);
   });
 
-  test('the system: what the operating system’s store holds; with a bundle beside it, both', async () => {
+  test('the system, where a variable replaces the operating system’s store: Node’s own roots alone, and said so', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'trust-'));
     const file = join(folder.path, 'system.pem');
     await writeFile(file, system.certificatePem);
-    // Node reads the store once a process, and only here is it asked to.
+    // Node reads the store once a process.
     vi.stubEnv('SSL_CERT_FILE', file);
     const store = storeOf({ ca: root.certificatePem });
     const systemServer = await system.issue();
 
     const alone = await store.trustFor(['system'], undefined);
-    expect(await handshake(alone.context, systemServer)).toBe('verified');
-    expect(await handshake(alone.context, server)).toBe(UNKNOWN);
+    expect(await handshake(alone.context, systemServer)).toBe(UNKNOWN);
+    expect(alone.roots.length).toBeGreaterThan(50);
     // What a bundle lacks can't be told where the system's roots are trusted too.
     expect(alone.bundle).toBeUndefined();
+    expect(alone.facts).toEqual({ system: true, systemStoreLeftOut: 'SSL_CERT_FILE', bundle: [] });
     expect(store.reads).toEqual([]);
 
     const both = await store.trustFor(['system', { secret: 'ca' }], undefined);
-    expect(await handshake(both.context, systemServer)).toBe('verified');
+    expect(await handshake(both.context, systemServer)).toBe(UNKNOWN);
     expect(await handshake(both.context, server)).toBe('verified');
     expect(await handshake(both.context, otherServer)).toBe(UNKNOWN);
     expect(both.bundle).toBeUndefined();
+    expect((await store.trustFor([{ secret: 'ca' }], undefined)).facts.systemStoreLeftOut).toBeUndefined();
+  });
+
+  test('the system, where no variable replaces it: the operating system’s store too', async () => {
+    const file = await systemStoreOf(system.certificatePem);
+    const store = createTrustStore(noSources, {});
+    expect(file).toMatch(/system.pem$/);
+    const { context, facts } = await store.trustFor(['system'], undefined);
+    expect(await handshake(context, await system.issue())).toBe('verified');
+    expect(facts.systemStoreLeftOut).toBeUndefined();
+  });
+
+  test('no other cipher than our own list has, whatever the process was started with', async () => {
+    const { DEFAULT_CIPHERS } = tls;
+    tls.DEFAULT_CIPHERS = 'ALL:@SECLEVEL=0';
+    onTestFinished(() => {
+      tls.DEFAULT_CIPHERS = DEFAULT_CIPHERS;
+    });
+    const { context } = await storeOf({ ca: root.certificatePem }).trustFor([{ secret: 'ca' }], undefined);
+    const anonymous: TlsOptions = { maxVersion: 'TLSv1.2', ciphers: 'aNULL:@SECLEVEL=0' };
+    expect(await handshake(context, server, anonymous)).toMatch(/HANDSHAKE_FAILURE|EPROTO/);
+    const weak = await root.issue({ keyType: 'rsa-1024' });
+    expect(await handshake(context, weak, { ciphers: 'ALL:@SECLEVEL=0' })).toMatch(/TOO_SMALL|TOO_WEAK|UNSPECIFIED/);
   });
 
   test('no server that speaks less than TLSv1.2', async () => {

@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import {
@@ -35,6 +35,8 @@ interface Refused {
 }
 
 let authority: Authority;
+
+afterEach(() => vi.unstubAllEnvs());
 
 beforeAll(async () => {
   authority = await createAuthority({ name: 'Good Root' });
@@ -112,17 +114,10 @@ describe('a certificate for somebody else', () => {
     ['another name', '127.0.0.1', { dnsNames: ['a.example.com', 'b.example.com'] }, ['DNS:a.example.com', 'DNS:b.exa']],
     ['an address, where the host is a name', 'localhost', { ipAddresses: ['127.0.0.1', '::1'] }, ['Address:127.0.0.1']],
     ['a name, where the host is an address', '127.0.0.1', { dnsNames: ['localhost'] }, ['DNS:localhost']],
-    ['an address as a name', '127.0.0.1', { dnsNames: ['127.0.0.1'] }, ['DNS:127.0.0.1']],
     ['another address', '127.0.0.1', { ipAddresses: ['127.0.0.2'] }, ['IP Address:127.0.0.2']],
     ['the IPv6 loopback alone', '127.0.0.1', { ipAddresses: ['::1'] }, ['IP Address:0:0:0:0:0:0:0:1']],
     ['more of the name', 'localhost', { dnsNames: ['localhost.example.com'] }, ['DNS:localhost.example.com']],
     ['any host', 'localhost', { dnsNames: ['*'] }, ['DNS:*']],
-    [
-      'an address in its subject alone',
-      '127.0.0.1',
-      { dnsNames: [], ipAddresses: [], commonName: '127.0.0.1' },
-      ['no subjectAltName, only the subject CN=127.0.0.1'],
-    ],
     [
       'the host in its subject, beside other names',
       'localhost',
@@ -136,6 +131,22 @@ describe('a certificate for somebody else', () => {
     expect(message).toContain(`The certificate of ${host} is not for ${host}: it carries `);
     for (const name of carried) expect(message).toContain(name);
     expect(snapshot.failure?.remedy).toContain('tlsServerName');
+  });
+
+  test.each([
+    ['a DNS name', { dnsNames: ['127.0.0.1'] }, 'carries the address 127.0.0.1 as a DNS name only'],
+    [
+      'its common name',
+      { dnsNames: [], ipAddresses: [], commonName: '127.0.0.1' },
+      'carries the address 127.0.0.1 as its common name only',
+    ],
+  ])('the host’s address as %s is refused, and never said to be another', async (_what, options, what) => {
+    const certificate = await authority.issue(options);
+    const { snapshot, message } = await refused({ certificate });
+    expect(snapshot.failure).toMatchObject({ cause: 'certificate-wrong-host' });
+    expect(message).toContain(`The certificate of 127.0.0.1 ${what}, where the auditor wants it as an iPAddress`);
+    expect(message).not.toContain('is not for');
+    expect(snapshot.failure?.remedy).toContain('subjectAltName IP:127.0.0.1');
   });
 
   test('many names are counted where they would fill the page, and shown harmless', async () => {
@@ -225,9 +236,18 @@ describe('a certificate of nobody we trust', () => {
   });
 
   test('of a private authority, where the system’s roots are trusted', async () => {
+    for (const name of ['SSL_CERT_FILE', 'SSL_CERT_DIR']) vi.stubEnv(name, undefined);
     const { snapshot, message } = await refused({ certificate: await authority.issue(), ca: '' }, { ca: ['system'] });
     expect(snapshot.failure).toMatchObject({ cause: 'certificate-untrusted' });
     expect(message).toContain("CN=Good Root, which is not among the system's roots");
+  });
+
+  test('of a private authority, where a variable replaces the system’s roots: with what is left out, and why', async () => {
+    vi.stubEnv('SSL_CERT_FILE', undefined);
+    vi.stubEnv('SSL_CERT_DIR', '/nowhere');
+    const { message } = await refused({ certificate: await authority.issue(), ca: '' }, { ca: ['system'] });
+    expect(message).toContain("which is not among Node's bundled roots");
+    expect(message).toContain("the operating system's store is left out: the environment variable SSL_CERT_DIR");
   });
 
   test('a leaf that plays the authority signs nothing that counts', async () => {
@@ -253,6 +273,18 @@ describe('a certificate that proves too little', () => {
     expect(snapshot.failure).toMatchObject({ cause: 'certificate-rejected' });
     expect(message).toMatch(/purpose/i);
     expect(snapshot.failure?.remedy).toContain('server authentication');
+  });
+});
+
+describe('an environment that switches verification off', () => {
+  test.each([
+    ['another name', async () => authority.issue({ dnsNames: ['db.example.com'] }), 'certificate-wrong-host'],
+    ['a self-signed certificate', async () => selfSigned(), 'certificate-untrusted'],
+    ['an expired one', async () => authority.issue({ notAfter: daysFromNow(-1) }), 'certificate-expired'],
+  ] as const)('has no effect on %s', async (_what, issue, cause) => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    const { snapshot } = await refused({ certificate: await issue() });
+    expect(snapshot.failure).toMatchObject({ cause });
   });
 });
 

@@ -39,6 +39,28 @@ export interface CertificateOptions extends Validity {
   readonly hash?: SignatureHash;
   /** Makes a client's certificate: its extended key usage is client authentication, and it names no hosts. */
   readonly clientAuth?: boolean;
+  /** Instead of all names above: the DER of each GeneralName, well-formed or not. */
+  readonly rawNames?: readonly Uint8Array[];
+  /** Instead of `commonName`: the DER of each common name's value, in order; none for a subject without any. */
+  readonly rawCommonNames?: readonly Uint8Array[];
+  /** Instead of server or client authentication; none leaves the extension out. */
+  readonly extendedKeyUsage?: readonly string[];
+  /** Further extensions. */
+  readonly extensions?: readonly x509.Extension[];
+  /** @default that of a random 16 bytes; hexadecimal */
+  readonly serialNumber?: string;
+}
+
+/** A GeneralName of that tag number (2 is dNSName, 7 iPAddress): its DER. */
+export function generalName(tag: number, content: string | Uint8Array): Uint8Array {
+  return encoded(0x80 | tag, content);
+}
+
+/** A string of that ASN.1 type, e.g. 0x0c for UTF8String, 0x1e for BMPString: its DER. */
+export function encoded(tag: number, content: string | Uint8Array): Uint8Array {
+  const bytes = Buffer.from(content);
+  if (bytes.length > 127) throw new RangeError(`at most 127 bytes are encoded here, got ${bytes.length}`);
+  return Buffer.concat([Buffer.of(tag, bytes.length), bytes]);
 }
 
 /** A certificate with its private key, all PEM. */
@@ -59,6 +81,25 @@ export interface AuthorityOptions extends Validity {
   readonly parent?: Authority;
   /** @default 'ec-p256' */
   readonly keyType?: KeyType;
+  /** The key pair of another authority: makes its cross-signed or renewed certificate, of the same name unless `name` is given. */
+  readonly keysOf?: Authority;
+  /** How many authorities may stand below. @default any number */
+  readonly pathLength?: number;
+  /** @default true; false makes a certificate that signs others though it is no authority's */
+  readonly isAuthority?: boolean;
+  /** Further extensions. */
+  readonly extensions?: readonly x509.Extension[];
+  /** That this authority's own certificate is signed with. @default 'SHA-256' */
+  readonly hash?: SignatureHash;
+}
+
+export interface CrlOptions {
+  /** Serial numbers, hexadecimal. */
+  readonly revoked?: readonly string[];
+  /** @default an hour ago */
+  readonly thisUpdate?: Date;
+  /** @default in 30 days */
+  readonly nextUpdate?: Date;
 }
 
 export interface Authority {
@@ -69,6 +110,8 @@ export interface Authority {
   readonly rootPem: string;
   /** Issues a certificate, for a server unless `clientAuth` says otherwise. */
   issue(options?: CertificateOptions): Promise<IssuedCertificate>;
+  /** Signs a list of revoked certificates: PEM. */
+  revocationList(options?: CrlOptions): Promise<string>;
 }
 
 interface Issuer {
@@ -90,19 +133,23 @@ export function daysFromNow(days: number): Date {
 
 /** Makes a root, or with `parent` an intermediate. */
 export async function createAuthority(options: AuthorityOptions = {}): Promise<Authority> {
-  const { keyType = 'ec-p256', parent } = options;
-  const commonName = options.name ?? `Lab ${parent === undefined ? 'Root' : 'Intermediate'} ${serial().slice(0, 8)}`;
-  const keys = await generateKeys(keyType);
+  const { parent, keysOf } = options;
+  const twin = keysOf === undefined ? undefined : issuerOf(keysOf);
+  const keyType = twin?.keyType ?? options.keyType ?? 'ec-p256';
+  const commonName =
+    options.name ?? keysOf?.name ?? `Lab ${parent === undefined ? 'Root' : 'Intermediate'} ${serial().slice(0, 8)}`;
+  const keys = twin?.keys ?? (await generateKeys(keyType));
   const name = distinguishedName(commonName);
   const above = parent === undefined ? undefined : issuerOf(parent);
   const signer = above ?? { name, keys, keyType };
-  const certificate = await sign(signer, 'SHA-256', {
+  const certificate = await sign(signer, options.hash ?? 'SHA-256', {
     subject: name,
     publicKey: keys.publicKey,
     validity: options,
     extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.BasicConstraintsExtension(options.isAuthority ?? true, options.pathLength, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      ...(options.extensions ?? []),
     ],
   });
   const issuer: Issuer = {
@@ -118,6 +165,7 @@ export async function createAuthority(options: AuthorityOptions = {}): Promise<A
     keyPem: await exportKey(keys),
     rootPem: issuer.rootPem,
     issue: (wanted = {}) => issueFrom(issuer, wanted),
+    revocationList: (wanted = {}) => revocationListOf(issuer, wanted),
   };
   issuers.set(authority, issuer);
   return authority;
@@ -135,7 +183,13 @@ async function issueFrom(issuer: Issuer | undefined, options: CertificateOptions
   const ipAddresses = unnamed ? ['127.0.0.1', '::1'] : (options.ipAddresses ?? []);
   const commonName = options.commonName ?? dnsNames[0] ?? ipAddresses[0] ?? 'unnamed';
   const keys = await generateKeys(keyType);
-  const name = distinguishedName(commonName);
+  const name =
+    options.rawCommonNames === undefined
+      ? distinguishedName(commonName)
+      : new x509.Name([
+          { O: ['Lab'] },
+          ...options.rawCommonNames.map((der) => ({ CN: [`#${Buffer.from(der).toString('hex')}`] })),
+        ]);
   const names: x509.JsonGeneralNames = [
     ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
     // The library knows the short IPv6 forms in its output only.
@@ -145,6 +199,7 @@ async function issueFrom(issuer: Issuer | undefined, options: CertificateOptions
     subject: name,
     publicKey: keys.publicKey,
     validity: options,
+    serialNumber: options.serialNumber,
     extensions: [
       new x509.BasicConstraintsExtension(false),
       new x509.KeyUsagesExtension(
@@ -153,10 +208,9 @@ async function issueFrom(issuer: Issuer | undefined, options: CertificateOptions
           (keyType.startsWith('rsa') ? x509.KeyUsageFlags.keyEncipherment : 0),
         true,
       ),
-      new x509.ExtendedKeyUsageExtension([
-        clientAuth ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth,
-      ]),
-      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+      ...extendedKeyUsage(options),
+      ...alternativeNames(names, options.rawNames),
+      ...(options.extensions ?? []),
     ],
   });
   return {
@@ -167,20 +221,49 @@ async function issueFrom(issuer: Issuer | undefined, options: CertificateOptions
   };
 }
 
+function extendedKeyUsage({ clientAuth = false, extendedKeyUsage: usages }: CertificateOptions): x509.Extension[] {
+  const usual = clientAuth ? x509.ExtendedKeyUsage.clientAuth : x509.ExtendedKeyUsage.serverAuth;
+  const wanted = usages ?? [usual];
+  return wanted.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...wanted])];
+}
+
+function alternativeNames(names: x509.JsonGeneralNames, raw: readonly Uint8Array[] | undefined): x509.Extension[] {
+  if (raw === undefined) return names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)];
+  if (raw.length === 0) return [];
+  return [new x509.Extension('2.5.29.17', false, encoded(0x30, Buffer.concat(raw)))];
+}
+
+async function revocationListOf(
+  { name, keys, keyType }: Issuer,
+  { revoked = [], thisUpdate = new Date(Date.now() - 3_600_000), nextUpdate = daysFromNow(30) }: CrlOptions,
+): Promise<string> {
+  const list = await x509.X509CrlGenerator.create({
+    issuer: name,
+    thisUpdate,
+    nextUpdate,
+    entries: revoked.map((serialNumber) => ({ serialNumber, revocationDate: thisUpdate })),
+    signingAlgorithm: signingAlgorithm(keyType, 'SHA-256'),
+    signingKey: await signingKey({ keys, keyType }, 'SHA-256'),
+    extensions: [await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey)],
+  });
+  return `${list.toString('pem').trim()}\n`;
+}
+
 interface ToSign {
   readonly subject: x509.Name;
   readonly publicKey: webcrypto.CryptoKey;
   readonly validity: Validity;
   readonly extensions: readonly x509.Extension[];
+  readonly serialNumber?: string | undefined;
 }
 
 async function sign(
   issuer: Pick<Issuer, 'name' | 'keys' | 'keyType'>,
   hash: SignatureHash,
-  { subject, publicKey, validity, extensions }: ToSign,
+  { subject, publicKey, validity, extensions, serialNumber = serial() }: ToSign,
 ): Promise<string> {
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serial(),
+    serialNumber,
     subject,
     issuer: issuer.name,
     ...period(validity),

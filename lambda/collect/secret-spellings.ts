@@ -1,0 +1,109 @@
+// How a secret may be spelled in a text: encoded, escaped, reversed, hashed. Pure.
+
+import { createHash } from 'node:crypto';
+
+/** One spelling of a secret, as bytes to look for. */
+export interface Spelling {
+  readonly bytes: Buffer;
+  /** Whether upper and lower case are told apart: they are in base64. */
+  readonly exact: boolean;
+  /** Bytes of base64 before and after it that hold a part of the secret and a part of what stands beside it. */
+  readonly before: 0 | 1;
+  readonly after: 0 | 1;
+}
+
+/**
+ * Every spelling that is looked for beside those that `unescapeText` undoes. Case is not told apart but in base64, so hex
+ * and escapes are listed in one case.
+ *
+ * @param brief leaves out what nobody does with a key or another long text: reversing it, changing its case, hashing it
+ * @param users that PostgreSQL's md5 verifier, md5(password + user), may be made with
+ */
+export function spellingsOf(secret: string, users: readonly string[], brief: boolean): Spelling[] {
+  const reversed = [...secret].reverse().join('');
+  const texts = brief ? [secret] : unique([secret, reversed, secret.toLowerCase(), secret.toUpperCase()]);
+  return [
+    ...texts.flatMap((text) => [...folded(Buffer.from(text)), ...base64(Buffer.from(text))]),
+    ...unique([JSON.stringify(secret).slice(1, -1), percent(secret)]).flatMap((text) => base64(Buffer.from(text))),
+    ...escaped(secret).map((text) => spelling(Buffer.from(text))),
+    ...(brief ? [] : users.map((user) => spelling(Buffer.from(md5(secret + user))))),
+  ];
+}
+
+function spelling(bytes: Buffer): Spelling {
+  return { bytes, exact: false, before: 0, after: 0 };
+}
+
+/** As it is, as UTF-16 in both orders, in hex with and without separators. */
+function folded(utf8: Buffer): Spelling[] {
+  const little = Buffer.from(utf8.toString(), 'utf16le');
+  const hex = utf8.toString('hex');
+  const pairs = hex.match(/../g) ?? [];
+  return [
+    utf8,
+    little,
+    Buffer.from(little).swap16(),
+    Buffer.from(hex),
+    Buffer.from(pairs.join(' ')),
+    Buffer.from(pairs.join(':')),
+  ].map(spelling);
+}
+
+/**
+ * In base64 and base64url, at each of the three places where it may begin in a group of three bytes. Characters that also
+ * hold bits of what stands beside it cannot be looked for.
+ */
+function base64(bytes: Buffer): Spelling[] {
+  return [0, 1, 2].flatMap((offset) => {
+    const bits = (offset + bytes.length) * 8;
+    const [from, to] = [Math.ceil((offset * 8) / 6), Math.floor(bits / 6)];
+    const padded = Buffer.concat([Buffer.alloc(offset), bytes]);
+    const [before, after] = [offset === 0 ? 0 : 1, bits % 6 === 0 ? 0 : 1] as const;
+    return (['base64', 'base64url'] as const).map((alphabet) => ({
+      bytes: Buffer.from(padded.toString(alphabet).slice(from, to)),
+      exact: true,
+      before,
+      after,
+    }));
+  });
+}
+
+/** With everything escaped, and with what the usual functions escape. Mixtures are undone in the text instead. */
+function escaped(secret: string): string[] {
+  const everywhere = (spell: (code: string, character: string) => string): string =>
+    [...secret].map((character) => spell((character.codePointAt(0) ?? 0).toString(16), character)).join('');
+  const units = secret.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const whole = [...Buffer.from(secret)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+  return unique([
+    whole,
+    whole.replaceAll('%', '%25'),
+    percent(secret),
+    percent(percent(secret)),
+    encodeURI(secret.toWellFormed()),
+    percent(secret).replaceAll('%20', '+'),
+    JSON.stringify(secret).slice(1, -1),
+    units.join(''),
+    secret.replaceAll("'", "''"),
+    secret.replaceAll('"', '""'),
+    secret.replace(/[\\'"]/g, '\\$&'),
+    secret.replace(/[\\']/g, '\\$&'),
+    everywhere((code) => `&#x${code};`),
+    everywhere((_, character) => `&#${character.codePointAt(0)};`),
+    secret.replace(/[&<>"']/g, (character) => HTML[character] ?? character),
+  ]);
+}
+
+const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/** `encodeURIComponent` throws for half a surrogate pair, which UTF-8 cannot hold either. */
+function percent(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
+
+function md5(text: string): string {
+  return createHash('md5').update(text).digest('hex');
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
+}
