@@ -8,9 +8,12 @@ import { known, type Observed, unknown } from '../model/observed.ts';
 import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
+import type { Credentials } from './credentials.ts';
 import { timedOut } from './failures.ts';
 import type { Endpoint } from './network.ts';
 import type { ProbeSubject } from './probe.ts';
+import type { Redacted } from './redacted.ts';
+import { Redaction } from './redaction.ts';
 
 /** What is known of a target so far, for the report of a failure at any point. */
 export class Progress {
@@ -24,6 +27,9 @@ export class Progress {
   /** Of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
+  /** Purges every password that was tried so far. */
+  redaction = new Redaction([]);
+  readonly #secrets: Redacted[] = [];
   #chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
   #unread: readonly X509Certificate[] | undefined;
   #target: Target;
@@ -35,9 +41,13 @@ export class Progress {
     this.#clock = clock;
   }
 
-  reached(endpoint: Endpoint, facts: CredentialFacts): void {
+  reached(endpoint: Endpoint, { facts, user, database, password }: Credentials): void {
     this.#endpoint = endpoint;
     this.credentials = known(facts);
+    if (password === undefined || this.#secrets.some((secret) => secret.equals(password))) return;
+    this.#secrets.push(password);
+    const shown = [this.#target.name, endpoint.host, endpoint.verifiedName, user, database];
+    this.redaction = new Redaction(this.#secrets, shown);
   }
 
   /** What the server presented; `readCertificates` takes the facts, or whoever asks for them first. */

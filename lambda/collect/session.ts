@@ -13,6 +13,7 @@ import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError 
 import { Client } from './protocol/driver.ts';
 import { GuardedStream, type HashAllowance, SharedLimits } from './protocol/guarded-stream.ts';
 import { protocolFailureOf } from './protocol-failures.ts';
+import type { Redaction } from './redaction.ts';
 
 /** How the auditor calls itself in `pg_stat_activity`. */
 export const APPLICATION_NAME = 'pg-tls-auditor';
@@ -61,6 +62,8 @@ export interface LoginOptions {
   readonly leaf: X509Certificate | undefined;
   readonly policy: AuthenticationPolicy;
   readonly allowance: HashAllowance;
+  /** Purges the password from what the server sends. */
+  readonly redaction: Redaction;
   readonly signal: AbortSignal;
   /** Whether queries go out without waiting for the answers to those before. */
   readonly pipeline?: boolean;
@@ -76,7 +79,7 @@ export async function login(
   socket: TLSSocket,
   credentials: Credentials,
   endpoint: Endpoint,
-  { leaf, policy, allowance, signal, pipeline = false }: LoginOptions,
+  { leaf, policy, allowance, redaction, signal, pipeline = false }: LoginOptions,
 ): Promise<DatabaseSession> {
   const { host, port, user, password, database, facts } = credentials;
   let phase: 'login' | 'query' = 'login';
@@ -85,6 +88,7 @@ export async function login(
     limits: LIMITS,
     allowance,
     signal,
+    redaction,
     certificate: leaf?.raw,
     failureOf: (error) => protocolFailureOf(error, endpoint, phase),
   });

@@ -46,8 +46,14 @@ export async function takeSnapshot(target: Target, collector: Collector, deadlin
     const signal = AbortSignal.any([deadline, broken, AbortSignal.timeout(target.timeoutMs)]);
     const work = auditAndProbe(target, collector, progress, { signal, deadline, broken });
     // What the work waits for may never come, where something broke in an unforeseen way.
-    return await orAfter(work, signal, () => progress.failed(whyEnded(progress, { deadline, broken })));
+    const snapshot = await orAfter(work, signal, () => progress.failed(whyEnded(progress, { deadline, broken })));
+    return withoutSecrets(snapshot, progress);
   });
+}
+
+/** The rows of sessions were purged as they came, and there may be very many. */
+function withoutSecrets({ sessions, ...snapshot }: Snapshot, { redaction }: Progress): Snapshot {
+  return { ...redaction.everywhere(snapshot), sessions };
 }
 
 async function auditAndProbe(
@@ -203,7 +209,7 @@ class Attempts {
       sslNegotiation: this.#target.sslNegotiation,
     };
     progress.attempts += 1;
-    progress.reached(endpoint, credentials.facts);
+    progress.reached(endpoint, credentials);
     const trust = await orAbort(
       this.#collector.trust.trustFor(this.#target.ca, this.#target.clientCertificate),
       signal,
@@ -260,6 +266,7 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
       leaf: certificates[0],
       policy: { methods: target.authentication, minScramIterations: target.minScramIterations },
       allowance,
+      redaction: progress.redaction,
       signal,
       pipeline: kind === 'pgbouncer',
     });

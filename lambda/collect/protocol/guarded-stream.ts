@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { Redaction } from '../redaction.ts';
 import type { AuthenticationPolicy } from './authentication.ts';
 import { ServerDialogue } from './dialogue.ts';
 import { Framing, type ServerMessage } from './framing.ts';
@@ -41,8 +42,8 @@ export interface GuardOptions {
   readonly signal: AbortSignal;
   /** Rounds of PBKDF2 that this target may still cost, over all its attempts. */
   readonly allowance: HashAllowance;
-  /** Sees each message before the driver does, and may overwrite bytes of it. */
-  readonly purge?: (message: ServerMessage) => void;
+  /** Purges secrets from what the driver is to see. */
+  readonly redaction: Pick<Redaction, 'mask'>;
   /** The certificate that channel binding binds to, DER. */
   readonly certificate: Buffer | undefined;
   /** Says a protocol error in the words of a failed audit. */
@@ -231,7 +232,9 @@ export class GuardedStream extends EventEmitter {
   }
 
   #pass(message: ServerMessage): void {
-    this.#options.purge?.(message);
+    // Of the other messages nothing is shown.
+    if (message.type === 'D') this.#options.redaction.mask(message.body, 'fact');
+    else if (message.type === 'E' || message.type === 'S') this.#options.redaction.mask(message.body, 'text');
     this.emit('data', message.whole);
   }
 
