@@ -30,6 +30,11 @@ export async function confined<T>(work: (broken: AbortSignal) => Promise<T>): Pr
   return await current.run(controller, work, controller.signal);
 }
 
+/** Ends the audit of the target at work, for an error that was caught and that no one foresaw. */
+export function breakOff(error: unknown): void {
+  current.getStore()?.abort(new UncaughtError(error));
+}
+
 /** Does work that several targets share, so that its errors count for none of them alone. */
 export function shared<T>(work: () => T): T {
   return current.exit(work);

@@ -7,6 +7,7 @@ import {
   type SecretValueEntry,
 } from '@aws-sdk/client-secrets-manager';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
+import { shared } from './confinement.ts';
 
 /** Secrets a BatchGetSecretValue call takes at most (AWS API reference). */
 const BATCH_SIZE = 20;
@@ -53,7 +54,8 @@ export function createSecretStore(clientFor: SecretsManagerFactory): SecretStore
   const fetch = (id: string): Promise<SecretContent> => {
     const queued = queue.get(id);
     if (queued !== undefined) return queued.promise;
-    if (queue.size === 0) setImmediate(flush);
+    // What goes wrong there concerns every target that waits for it.
+    if (queue.size === 0) shared(() => setImmediate(flush));
     const request: Request = { id, ...Promise.withResolvers<SecretContent>() };
     queue.set(id, request);
     return request.promise;

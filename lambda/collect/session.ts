@@ -12,7 +12,7 @@ import type { Endpoint } from './network.ts';
 import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError } from './protocol/authentication.ts';
 import { Client } from './protocol/driver.ts';
 import { GuardedStream, type HashAllowance, SharedLimits } from './protocol/guarded-stream.ts';
-import { protocolFailureOf } from './protocol-failures.ts';
+import { isDriverDefect, protocolFailureOf } from './protocol-failures.ts';
 import type { Redaction } from './redaction.ts';
 
 /** How the auditor calls itself in `pg_stat_activity`. */
@@ -148,6 +148,7 @@ export async function login(
     signal.throwIfAborted();
     if (stream.failure !== undefined) throw stream.failure;
     if (error instanceof AuditFailure) throw error;
+    if (isDriverDefect(error)) throw protocolFailureOf(error, endpoint, phase);
     if (!askedInVain && error instanceof Error && error.message.startsWith('SASL:')) {
       throw protocolFailureOf(scramError(error), endpoint, phase);
     }
