@@ -33,7 +33,7 @@ function expectWhole(failure: AuditFailure): void {
   expect(FAILURE_CAUSES).toContain(failure.failure.cause);
   expect(failure.message).toBe(failure.failure.message);
   expect(failure.message).toMatch(/^\S.*[^.\s]$/);
-  expect(failure.failure.remedy).toMatch(/^\S[^]+[^.\s]$/);
+  expect(failure.failure.remedy).toMatch(/^\S.+[^.\s]$/s);
   expect(`${failure.message}\n${failure.failure.remedy}`).not.toMatch(/undefined|null|NaN|\[object|\(\)$/m);
 }
 
