@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { LOOPBACK_POLICIES } from '../../lambda/model/policy.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
-import { TARGET_KINDS } from '../../lambda/model/target.ts';
+import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../../lambda/model/target.ts';
 import { AUDIT_DESCRIPTION, auditEpilogue } from './help.ts';
 import { formatOption, notEmpty, seconds, several } from './option-values.ts';
 import { type AuditOptions, REPORT_FORMATS } from './options.ts';
@@ -39,6 +39,12 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
         'postgres',
         'direct',
       ]),
+    )
+    .addOption(
+      new Option(
+        '--authentication <method>',
+        'what the server may ask for, instead of scram-sha-256, md5 or none; password is the password in clear, for LDAP and PAM',
+      ).choices(AUTHENTICATION_METHODS),
     )
     .option('--client-certificate <file>', 'PEM file with our certificate, for servers that want one', notEmpty)
     .option('--client-key <file>', 'PEM file with the private key of that certificate', notEmpty)

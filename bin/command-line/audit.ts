@@ -15,7 +15,6 @@ import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { rendererFor } from './formats.ts';
 import { awaitInterruption } from './interruption.ts';
-import { hint } from './one-server.ts';
 import type { AuditOptions, AuditRequest } from './options.ts';
 import { startProgress } from './progress.ts';
 import { auditRequest } from './request.ts';
@@ -38,8 +37,6 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   using interruption = awaitInterruption();
   const run = await runAudit(request, options.target === undefined, interruption.signal);
   const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });
-  const hinted = options.url === undefined ? undefined : hint(report);
-  if (hinted !== undefined) note(`hint: with --url, ${hinted}`);
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
 

@@ -58,7 +58,12 @@ const ROLE: Section = [
   [
     "CREATE ROLE tls_auditor LOGIN PASSWORD '…';",
     'GRANT pg_monitor TO tls_auditor;',
-    ['--kind pgbouncer', 'instead of that, stats_users in pgbouncer.ini names a user of its auth_file'],
+    'GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor;',
+    [
+      'the last one',
+      'shows the rules of pg_hba.conf, in the audited database only; without it the verdict is unknown. RDS, Aurora and Neon refuse it, and need none',
+    ],
+    ['--kind pgbouncer', 'instead of these statements, stats_users in pgbouncer.ini names a user of its auth_file'],
   ],
 ];
 

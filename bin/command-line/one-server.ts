@@ -7,9 +7,7 @@ import {
   parseConnectionString,
 } from '../../lambda/collect/connection-string.ts';
 import { type Config, ConfigError, parseConfig } from '../../lambda/config.ts';
-import type { FailureCause } from '../../lambda/model/failure.ts';
 import type { CaSource } from '../../lambda/model/target.ts';
-import type { Report } from '../../lambda/report/schema.ts';
 import type { AuditOptions, AuditRequest, Environment } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -30,30 +28,11 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   ca: '--ca',
   tlsServerName: '--tls-server-name',
   sslNegotiation: '--ssl-negotiation',
+  authentication: '--authentication',
   clientCertificate: '--client-certificate',
   timeoutSeconds: '--timeout',
   probe: '--probe',
 };
-
-/** Remedies name settings of a configuration and secrets. Here they are these. */
-const HINTS: Partial<Readonly<Record<FailureCause, string>>> = {
-  'ca-bundle-unusable': 'the bundle is what --ca FILE names, or PGSSLROOTCERT without it',
-  'certificate-untrusted': 'the CAs to trust are named with --ca FILE',
-  'certificate-wrong-host': 'the name in the certificate is given with --tls-server-name NAME',
-  'client-certificate-required': 'the certificate is given with --client-certificate FILE and --client-key FILE',
-  'database-missing': 'the database is the last part of --url',
-  'login-failed': 'the password is taken from PGPASSWORD',
-  'wrong-kind': '--kind pgbouncer audits the PgBouncer whose console answers at host and port',
-  'not-postgresql': 'direct TLS is asked for with --ssl-negotiation direct',
-  'password-rejected': 'the password is taken from PGPASSWORD',
-  'timed-out': 'the time it may take is given with --timeout SECONDS',
-};
-
-/** What to say about a server that was named by --url and not audited. */
-export function hint({ targets }: Report): string | undefined {
-  const cause = targets[0]?.error?.cause;
-  return cause === undefined ? undefined : HINTS[cause];
-}
 
 /** @throws UsageError */
 export function oneServer(options: AuditOptions, url: string, environment: Environment): AuditRequest {
@@ -128,6 +107,7 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     ca: caSources(options, environment),
     tlsServerName: options.tlsServerName,
     sslNegotiation: options.sslNegotiation,
+    authentication: options.authentication,
     clientCertificate: certificateFile === undefined ? undefined : { certificateFile, keyFile },
     timeoutSeconds: options.timeout,
     probe: options.probe,

@@ -3,7 +3,7 @@
 import type { Config } from '../../lambda/config.ts';
 import type { LoopbackPolicy } from '../../lambda/model/policy.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
-import type { SslNegotiation, TargetKind } from '../../lambda/model/target.ts';
+import type { AuthenticationMethod, SslNegotiation, TargetKind } from '../../lambda/model/target.ts';
 
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -24,6 +24,7 @@ export interface AuditOptions {
   readonly ca?: readonly string[];
   readonly tlsServerName?: string;
   readonly sslNegotiation?: SslNegotiation;
+  readonly authentication?: AuthenticationMethod;
   readonly clientCertificate?: string;
   readonly clientKey?: string;
   /** Seconds. */

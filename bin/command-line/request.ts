@@ -11,6 +11,7 @@ const ONLY_WITH_URL = {
   ca: '--ca',
   tlsServerName: '--tls-server-name',
   sslNegotiation: '--ssl-negotiation',
+  authentication: '--authentication',
   clientCertificate: '--client-certificate',
   clientKey: '--client-key',
   timeout: '--timeout',

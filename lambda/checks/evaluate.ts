@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem, Verdict } from '../model/finding.ts';
+import { inOptions } from '../model/option-words.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
@@ -85,6 +86,11 @@ function finding(check: Check, snapshot: Snapshot, problem: Problem): Finding {
     clients,
     count,
     evidence,
-    remedy: remedyText(remedy ?? check.remedy, snapshot),
+    remedy: wordsFor(snapshot, remedyText(remedy ?? check.remedy, snapshot)),
   };
+}
+
+/** Who has named the server by options finds no setting of a configuration to change. */
+function wordsFor({ target }: Snapshot, text: string): string {
+  return target.fromOption === true ? inOptions(text) : text;
 }

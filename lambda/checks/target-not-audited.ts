@@ -1,4 +1,4 @@
-// Targets at which nobody could look.
+// Targets that could not be audited.
 
 import { mayBeImpostor } from '../model/failure.ts';
 import type { Problem } from '../model/finding.ts';
@@ -10,7 +10,7 @@ export const targetNotAudited: Check = {
   severity: 'high',
   severityNote: "critical where the server's certificate failed verification, or the login showed signs of an impostor",
   rationale:
-    'Nothing is known of its sessions: silence would read as all clear. Where the certificate failed, somebody may stand between the auditor and the server; no credential was sent.',
+    'Nothing is known of its sessions: silence would read as all clear. Where the certificate failed, an impostor may stand between the auditor and the server; no credential was sent.',
   remedy: 'Each cause comes with its own: see the finding, and the troubleshooting section of the README.',
   references: ['https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES'],
   evaluate: ({ failure, link }) => {

@@ -1,97 +1,33 @@
-// From what the network, OpenSSL and PostgreSQL say went wrong to a cause, a sentence and a remedy.
+// From what a server says went wrong to a cause, a sentence and a remedy: before TLS, at login, and for queries.
 
 import { displayText } from '../model/display.ts';
-import { AuditFailure, type FailureCause, type Phase } from '../model/failure.ts';
-import { quoteIdentifier } from '../model/sql-identifier.ts';
+import { AuditFailure, type Phase } from '../model/failure.ts';
+import { type DatabaseError, isDatabaseError } from './database-error.ts';
+import { handshakeFailure } from './handshake-failures.ts';
+import { refusalOf } from './login-refusals.ts';
 import type { Endpoint } from './network.ts';
+import { networkFailure } from './network-failures.ts';
+import { placeOf } from './place.ts';
+import { type Product, unsupportedProduct } from './product.ts';
+import { IncompleteAnswer, incompleteAnswer, unansweredQuery } from './query-refusals.ts';
+import { type Attempt, attemptOf, type Refusal, remediesOf } from './refusal.ts';
+import { fieldsOf } from './system-error.ts';
 
-interface SystemError {
-  readonly code?: string;
-  readonly message?: string;
-  readonly errors?: readonly SystemError[];
-}
-
-const place = ({ host, port }: Pick<Endpoint, 'host' | 'port'>): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-
-/** A fault of the network, by its code (`ECONNREFUSED`, …). */
-export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase): AuditFailure {
-  // With several addresses Node collects one error each. That IPv6 has no route says nothing of a server on IPv4.
-  const codes = (error as SystemError).errors?.map((one) => one.code) ?? [];
-  const code = codes.find((one) => !NO_ROUTE.includes(one ?? '')) ?? codes[0] ?? (error as SystemError).code;
-  const suffix = code === undefined ? '' : ` (${code})`;
-  const build = (cause: FailureCause, message: string, remedy: string, transient = false): AuditFailure =>
-    new AuditFailure({ cause, phase, message: `${message}${suffix}`, remedy }, { cause: error, transient });
-  switch (code) {
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-    case 'ENODATA':
-      return build(
-        'host-not-found',
-        `The host ${endpoint.host} has no address`,
-        'check the host name, and that the auditor can resolve it (VPC DNS, private hosted zone)',
-        code === 'EAI_AGAIN',
-      );
-    case 'ECONNREFUSED':
-      return build(
-        'connection-refused',
-        `${place(endpoint)} refuses TCP connections`,
-        'check that PostgreSQL runs there and listens on that address (listen_addresses) and port',
-      );
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-    case 'EADDRNOTAVAIL':
-      return build(
-        'host-unreachable',
-        `There is no route to ${place(endpoint)}`,
-        "check the auditor's subnets and route tables, and the server's security group",
-      );
-    case 'ETIMEDOUT':
-      return timedOut(endpoint, phase);
-    default:
-      return build(
-        'connection-reset',
-        `${place(endpoint)} closed the connection ${WHILE[phase]}`,
-        'look into the server log at that moment; a proxy or firewall in between may have cut it',
-        true,
-      );
-  }
-}
-
-const NO_ROUTE: readonly string[] = ['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'];
-
-const WHILE: Readonly<Record<Phase, string>> = {
-  secrets: 'while secrets were read',
-  tcp: 'while TCP was opened',
-  tls: 'during the TLS negotiation',
-  login: 'during login',
-  query: 'while the audit queries ran',
-  waiting: 'before the audit began',
-};
-
-/** No answer within the target's deadline. */
-export function timedOut(endpoint: Pick<Endpoint, 'host' | 'port'>, phase: Phase): AuditFailure {
-  return new AuditFailure({
-    cause: 'timed-out',
-    phase,
-    message: `${place(endpoint)} gave no answer in time ${WHILE[phase]}`,
-    remedy:
-      phase === 'tcp'
-        ? "check the server's security group and network ACLs for the auditor's subnets: dropped packets look like this"
-        : 'check that PostgreSQL itself answers on that port, and its load; raise timeoutSeconds if it is only slow',
-  });
-}
+export { isDatabaseError } from './database-error.ts';
+export { handshakeFailure } from './handshake-failures.ts';
+export { networkFailure, timedOut } from './network-failures.ts';
 
 /** What a server answered to SSLRequest instead of a single S. */
 export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailure {
   const phase: Phase = 'tls';
+  if (answer[0] === TLS_ALERT && answer[1] === TLS_MAJOR) return directTlsOnly(endpoint);
   const text = answer.toString('latin1');
   if (text === 'N') {
     return new AuditFailure({
       cause: 'tls-not-offered',
       phase,
-      message: `${place(endpoint)} does not offer TLS: every session to it is in plaintext, and no credentials were sent`,
-      remedy: "give the server a certificate and key, then ALTER SYSTEM SET ssl = 'on'; SELECT pg_reload_conf();",
+      message: `${placeOf(endpoint)} does not offer TLS: every session to it is in plaintext, and no credentials were sent`,
+      remedy: "give the server a certificate and key, then\nALTER SYSTEM SET ssl = 'on';\nSELECT pg_reload_conf();",
     });
   }
   if (text.startsWith('E')) {
@@ -99,7 +35,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
       {
         cause: 'server-not-ready',
         phase,
-        message: `${place(endpoint)} answered the request for TLS with an error: ${displayText(errorText(answer), 200)}`,
+        message: `${placeOf(endpoint)} answered the request for TLS with an error: ${displayText(errorText(answer), 200)}`,
         remedy: 'look into the server log; the server may be out of processes or connections',
       },
       { transient: true },
@@ -109,15 +45,29 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
     return new AuditFailure({
       cause: 'tls-handshake-failed',
       phase,
-      message: `${place(endpoint)} sent ${answer.length - 1} unencrypted bytes after agreeing to TLS: somebody in between may be injecting data`,
+      message: `${placeOf(endpoint)} sent ${answer.length - 1} unencrypted bytes after agreeing to TLS: something in between may be injecting data`,
       remedy: 'treat it as an attack until proven otherwise; find out what proxy stands in between (CVE-2021-23222)',
     });
   }
   return new AuditFailure({
     cause: 'not-postgresql',
     phase,
-    message: `${place(endpoint)} does not speak the PostgreSQL protocol: it answered "${displayText(text, 40)}"`,
+    message: `${placeOf(endpoint)} does not speak the PostgreSQL protocol: it answered "${displayText(text, 40)}"`,
     remedy: 'check host and port; a server that accepts only direct TLS needs "sslNegotiation": "direct"',
+  });
+}
+
+/** The content type of a TLS alert, and the first byte of every TLS version (RFC 8446, section 5.1). */
+const TLS_ALERT = 21;
+const TLS_MAJOR = 3;
+
+/** An SSLRequest is no ClientHello to a port that begins with TLS at once: it answers with an alert. */
+function directTlsOnly(endpoint: Endpoint): AuditFailure {
+  return new AuditFailure({
+    cause: 'direct-tls-required',
+    phase: 'tls',
+    message: `${placeOf(endpoint)} accepts only direct TLS: it answered the request for TLS with an alert of TLS itself`,
+    remedy: 'set "sslNegotiation": "direct" for the target',
   });
 }
 
@@ -133,63 +83,6 @@ function errorText(answer: Buffer): string {
   );
 }
 
-/** A handshake that OpenSSL or the server broke off, for a reason other than the server's certificate. */
-export function handshakeFailure(error: unknown, endpoint: Endpoint, phase: Phase = 'tls'): AuditFailure {
-  const { code = '', message: said = '' } = error as SystemError;
-  const build = (cause: FailureCause, message: string, remedy: string): AuditFailure =>
-    new AuditFailure({ cause, phase, message: `${message} (${code})`, remedy }, { cause: error });
-  // Before the handshake is up Node reports some of OpenSSL's errors as EPROTO, and names them in the message only.
-  if (
-    /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW/.test(code) ||
-    /unsupported protocol|protocol version/.test(said)
-  ) {
-    return build(
-      'tls-version-too-old',
-      `${place(endpoint)} offers no TLS version from 1.2 on`,
-      "upgrade the server's OpenSSL, then ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; ALTER SYSTEM RESET ssl_max_protocol_version; SELECT pg_reload_conf();",
-    );
-  }
-  if (
-    /ALERT_CERTIFICATE_REQUIRED|ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_UNSUPPORTED_CERTIFICATE|ALERT_CERTIFICATE_(EXPIRED|REVOKED|UNKNOWN)/.test(
-      code,
-    )
-  ) {
-    return build(
-      'client-certificate-required',
-      `${place(endpoint)} did not accept the auditor's client certificate, or wants one`,
-      'set "clientCertificate" of the target to a secret whose certificate is signed by a CA in the server\'s ssl_ca_file',
-    );
-  }
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-    return build(
-      'tls-handshake-failed',
-      `The TLS handshake with ${place(endpoint)} failed`,
-      endpoint.sslNegotiation === 'direct'
-        ? '"sslNegotiation": "direct" needs PostgreSQL 17 or newer: remove it for an older server'
-        : 'compare ssl_ciphers, ssl_tls13_ciphers and ssl_groups of the server with what the auditor offers',
-    );
-  }
-  const failure = networkFailure(error, endpoint, phase);
-  const atStart = endpoint.sslNegotiation === 'direct' && phase === 'tls';
-  if (!atStart || failure.failure.cause !== 'connection-reset') return failure;
-  // What an older server does, to which a ClientHello is an invalid startup packet.
-  const remedy = '"sslNegotiation": "direct" needs PostgreSQL 17 or newer: remove it for an older server';
-  return new AuditFailure(
-    { ...failure.failure, remedy: `${remedy}; otherwise ${failure.failure.remedy}` },
-    { cause: error, transient: failure.transient },
-  );
-}
-
-interface DatabaseError extends SystemError {
-  readonly severity?: string;
-}
-
-/** Whether an error is a PostgreSQL ErrorResponse: five characters of SQLSTATE, and a severity. */
-export function isDatabaseError(error: unknown): error is Required<DatabaseError> {
-  const { code, severity } = error as DatabaseError;
-  return typeof severity === 'string' && /^[0-9A-Z]{5}$/.test(code ?? '');
-}
-
 /** Whether the server said that the password is wrong (invalid_password). */
 export function isPasswordRejected(failure: AuditFailure): boolean {
   return failure.failure.cause === 'password-rejected';
@@ -202,128 +95,100 @@ export function isPasswordRejected(failure: AuditFailure): boolean {
  * @param source where the credentials come from, e.g. `secret prod/orders`
  */
 export function missingPassword(error: unknown, endpoint: Endpoint, user: string, source: string): AuditFailure {
+  const role = displayText(user);
+  const otherwise =
+    '; for a role that is to log in by a client certificate alone, the rule in pg_hba.conf needs the method cert';
   return new AuditFailure(
     {
       cause: 'password-rejected',
       phase: 'login',
-      message: `${place(endpoint)} asks for a password of ${displayText(user)}, and the ${source} holds none`,
-      remedy:
-        'add the password there; for a role that is to log in by a client certificate alone, the rule in pg_hba.conf needs the method cert',
+      message: `${placeOf(endpoint)} asks for a password of ${role}, and there is none in the ${displayText(source, 200)}`,
+      ...remediesOf({
+        configured: `add the password of ${role} to the ${displayText(source, 200)}${otherwise}`,
+        url: `set PGPASSWORD to the password of ${role}${otherwise}`,
+      }),
     },
     { cause: error },
   );
 }
 
-/** A login that the server refused, by its SQLSTATE (PostgreSQL documentation, appendix A). */
+/**
+ * A login that the server refused.
+ *
+ * @throws the error itself where it is a defect of ours, which is no trouble of the network
+ */
 export function loginFailure(error: unknown, endpoint: Endpoint, user: string, database: string): AuditFailure {
+  if (isDefect(error)) throw error;
+  const attempt = attemptOf(endpoint, user, database);
   if (!isDatabaseError(error)) {
-    return (error as Error).message.startsWith('SASL:')
-      ? new AuditFailure(
-          {
-            cause: 'login-failed',
-            phase: 'login',
-            message: `SCRAM authentication with ${place(endpoint)} failed: ${displayText((error as Error).message.slice(6), 160)}`,
-            remedy:
-              'check that nothing between the auditor and the server changes the login; a proxy that ends TLS does',
-          },
-          { cause: error },
-        )
+    const { message: raw } = fieldsOf(error);
+    const said = typeof raw === 'string' ? raw : '';
+    return said.startsWith('SASL:')
+      ? saslFailure(error, said.slice(6), attempt)
       : handshakeFailure(error, endpoint, 'login');
   }
-  const role = displayText(user);
-  const identifier = quoteIdentifier(user);
-  const said = displayText(error.message, 200);
-  const build = (cause: FailureCause, message: string, remedy: string, transient = false): AuditFailure =>
-    new AuditFailure(
-      { cause, phase: 'login', message: `${message}: ${said} (SQLSTATE ${error.code})`, remedy },
-      { cause: error, transient },
-    );
-  switch (error.code) {
-    case '28P01':
-      return build(
-        'password-rejected',
-        `${place(endpoint)} rejects the password of ${role}`,
-        `give the role's present password where the target's credentials are, or set it: ALTER ROLE ${identifier} PASSWORD …`,
-      );
-    case '28000': {
-      // Names in quotes are left aside: a role may have that word in its own.
-      const unnamed = error.message.replaceAll(/"[^"]*"/g, '');
-      if (/certificate/i.test(unnamed)) {
-        return build(
-          'client-certificate-required',
-          `${place(endpoint)} wants a client certificate of ${role}`,
-          'set "clientCertificate" of the target to a secret whose certificate carries that role as its common name',
-        );
-      }
-      return unnamed.includes('pg_hba.conf')
-        ? build(
-            'login-refused',
-            `${place(endpoint)} has no rule that lets ${role} in`,
-            `add to pg_hba.conf above other rules: hostssl ${displayText(database)} ${role} <the auditor's network> scram-sha-256, then SELECT pg_reload_conf();`,
-          )
-        : build(
-            'login-refused',
-            `${place(endpoint)} does not let ${role} in`,
-            `check that the role exists and may log in: ALTER ROLE ${identifier} LOGIN; and see the server log`,
-          );
-    }
-    case '3D000':
-      return build('database-missing', `${place(endpoint)} has no such database`, 'set "database" of the target');
-    case '53300':
-      return build(
-        'too-many-connections',
-        `${place(endpoint)} has no free connection`,
-        `raise max_connections, or keep a slot for the auditor: GRANT pg_use_reserved_connections TO ${identifier}; (PostgreSQL 16 and newer)`,
-        true,
-      );
-    case '57P03':
-      return build(
-        'server-not-ready',
-        `${place(endpoint)} is not ready`,
-        'it is starting up, shutting down or recovering: see its log',
-        true,
-      );
-    case '57P01':
-    case '57P02':
-      return build('server-not-ready', `${place(endpoint)} shut down`, 'see its log', true);
-    default:
-      return build(
-        'login-failed',
-        `${place(endpoint)} refuses the login of ${role}`,
-        "look the SQLSTATE up in PostgreSQL's appendix A, and see the server log",
-      );
-  }
+  return refused(error, refusalOf(error, attempt), 'login');
 }
 
-/** What JavaScript itself throws. */
+function refused(
+  error: Error & DatabaseError,
+  { cause, message, advice, transient = false }: Refusal,
+  phase: Phase,
+): AuditFailure {
+  const said = displayText(error.message.replace(/[.\s]+$/, ''), 200);
+  const words = said === '' ? `SQLSTATE ${error.code}` : `${said} (SQLSTATE ${error.code})`;
+  return new AuditFailure(
+    { cause, phase, message: `${message}: ${words}`, ...remediesOf(advice) },
+    { cause: error, transient },
+  );
+}
+
+/** What pg itself finds wrong with the exchange of SASL messages. */
+function saslFailure(error: unknown, said: string, { place, role }: Attempt): AuditFailure {
+  if (/^Only mechanism/.test(said)) {
+    return new AuditFailure(
+      {
+        cause: 'login-refused',
+        phase: 'login',
+        message: `${place} asks for the login of ${role} by a method that the auditor does not have, such as OAuth`,
+        remedy: `put above that rule in pg_hba.conf one for ${role} with the method scram-sha-256`,
+      },
+      { cause: error },
+    );
+  }
+  return new AuditFailure(
+    {
+      cause: 'login-failed',
+      phase: 'login',
+      message: `SCRAM authentication with ${place} failed: ${displayText(said, 160)}`,
+      remedy: 'check that nothing between the auditor and the server changes the login; a proxy that ends TLS does',
+    },
+    { cause: error },
+  );
+}
+
+/** What JavaScript and its platform throw themselves. */
 function isDefect(error: unknown): boolean {
   return (
     error instanceof TypeError ||
     error instanceof RangeError ||
     error instanceof ReferenceError ||
-    error instanceof SyntaxError
+    error instanceof SyntaxError ||
+    error instanceof DOMException
   );
 }
 
 /**
  * Audit queries that the server did not answer.
  *
+ * @param product what the server says it is, where that is not PostgreSQL
  * @throws the error itself where it is a defect of ours, which is no trouble of the network
  */
-export function queryFailure(error: unknown, endpoint: Endpoint): AuditFailure {
+export function queryFailure(error: unknown, endpoint: Endpoint, product?: Product): AuditFailure {
   if (error instanceof AuditFailure) return error;
+  if (product !== undefined) return unsupportedProduct(product, endpoint);
+  if (error instanceof IncompleteAnswer) return incompleteAnswer(error, endpoint);
   if (isDefect(error)) throw error;
   if (!isDatabaseError(error)) return networkFailure(error, endpoint, 'query');
-  const transient = ['57P01', '57P02', '57P03'].includes(error.code);
-  return new AuditFailure(
-    {
-      cause: transient ? 'server-not-ready' : 'query-failed',
-      phase: 'query',
-      message: `${place(endpoint)} did not answer the audit queries: ${displayText(error.message, 200)} (SQLSTATE ${error.code})`,
-      remedy: transient
-        ? 'it is shutting down: see its log'
-        : 'check that it is PostgreSQL 10 or newer and not overloaded; see its log',
-    },
-    { cause: error, transient },
-  );
+  return refused(error, unansweredQuery(error, placeOf(endpoint)), 'query');
 }

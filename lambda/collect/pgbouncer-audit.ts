@@ -9,6 +9,7 @@ import { queryFailure } from './failures.ts';
 import type { Asked, Observations } from './observations.ts';
 import { askConsole, type ConsoleAnswers, consoleVersion } from './pgbouncer-console.ts';
 import { wrongKind } from './pgbouncer-failures.ts';
+import { askProduct, productOf } from './product.ts';
 import { APPLICATION_NAME } from './session.ts';
 
 /** @throws AuditFailure in the phases `login` and `query` */
@@ -16,8 +17,11 @@ export async function observeConsole(asked: Asked): Promise<Observations> {
   const announced = asked.session.announcedVersion ?? '';
   const version = consoleVersion(announced);
   if (version === undefined) {
-    const what = announced === '' ? 'no PgBouncer' : `PostgreSQL ${displayText(announced)}`;
-    throw new AuditFailure(wrongKind(asked.endpoint, what, 'its database "pgbouncer" is no admin console'));
+    const product = productOf(announced) ?? (await askProduct(asked.session.client));
+    asked.signal.throwIfAborted();
+    const server = announced === '' ? 'no PgBouncer' : `PostgreSQL ${displayText(announced, 80)}`;
+    const why = 'its database "pgbouncer" is not the admin console of a PgBouncer';
+    throw new AuditFailure(wrongKind(asked.endpoint, product?.name ?? server, why));
   }
   const { sessions, pooler, ...ours } = await ask(asked, version);
   const elsewhere = unknown('a PgBouncer has no such thing: its own settings are in its place');

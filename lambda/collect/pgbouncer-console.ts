@@ -6,7 +6,7 @@ import { displayText } from '../model/display.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { PoolerSettings } from '../model/pooler.ts';
 import type { Link, Sessions } from '../model/snapshot.ts';
-import { isDatabaseError } from './failures.ts';
+import { isDatabaseError } from './database-error.ts';
 import type { End } from './observations.ts';
 import {
   type ConsoleRow,

@@ -3,11 +3,13 @@
 import { displayText } from '../model/display.ts';
 import { AuditFailure, type Failure, type FailureCause } from '../model/failure.ts';
 import type { Credentials } from './credentials.ts';
-import { isDatabaseError } from './failures.ts';
+import { isDatabaseError } from './database-error.ts';
 import type { Endpoint } from './network.ts';
+import { placeOf } from './place.ts';
+import { type Advice, followedBy, remediesOf, storePassword } from './refusal.ts';
 
 /** In place of what to do on a PostgreSQL server. */
-const REMEDIES: Partial<Readonly<Record<FailureCause, string>>> = {
+const REMEDIES: Partial<Readonly<Record<FailureCause, Advice>>> = {
   'connection-refused':
     'check that PgBouncer runs there, and its listen_addr and listen_port in pgbouncer.ini (a change needs a restart)',
   'tls-not-offered':
@@ -15,8 +17,12 @@ const REMEDIES: Partial<Readonly<Record<FailureCause, string>>> = {
   'tls-version-too-old': 'in pgbouncer.ini set client_tls_protocols = secure, then RELOAD in its console',
   'tls-handshake-failed':
     'compare client_tls_protocols and client_tls_ciphers in pgbouncer.ini with what the auditor offers; direct TLS needs PgBouncer 1.25 or newer',
-  'client-certificate-required':
-    'set "clientCertificate" of the target to a secret whose certificate is signed by a CA in client_tls_ca_file of the PgBouncer',
+  'direct-tls-refused': '"sslNegotiation": "direct" needs PgBouncer 1.25 or newer: leave it out for an older one',
+  'client-certificate-required': {
+    configured:
+      'set "clientCertificate" of the target to a certificate that a CA in client_tls_ca_file of the PgBouncer has signed',
+    url: 'give with --client-certificate and --client-key a certificate that a CA in client_tls_ca_file of the PgBouncer has signed',
+  },
   'certificate-expired':
     'install a renewed certificate as client_tls_cert_file of the PgBouncer, then RELOAD in its console',
   'too-many-connections': 'raise max_client_conn in pgbouncer.ini, then RELOAD in its console',
@@ -27,15 +33,17 @@ export function inConsoleTerms(error: unknown, endpoint: Endpoint, { user }: Pic
   if (!(error instanceof AuditFailure)) return error;
   const { failure, transient } = error;
   const told = failure.phase === 'login' ? loginFailure(error, endpoint, user) : undefined;
-  const remedy = REMEDIES[failure.cause];
-  if (told === undefined && remedy === undefined) return error;
-  return new AuditFailure(told ?? { ...failure, remedy: remedy ?? failure.remedy }, { cause: error.cause, transient });
+  const advice = REMEDIES[failure.cause];
+  if (told === undefined && advice === undefined) return error;
+  const { remedyForUrl: _postgresql, ...rest } = failure;
+  const here = told ?? { ...rest, ...(advice === undefined ? {} : remediesOf(advice)) };
+  return new AuditFailure(here, { cause: error.cause, transient });
 }
 
-/** What PgBouncer, or a PostgreSQL server in its place, says to whoever asks for the console. */
+/** What PgBouncer, or a PostgreSQL server in its place, answers to a login to the console. */
 function loginFailure(error: AuditFailure, endpoint: Endpoint, user: string): Failure | undefined {
   const { cause } = error;
-  if (!(cause instanceof Error) || !isDatabaseError(cause)) return undefined;
+  if (!isDatabaseError(cause)) return undefined;
   const { message, code } = cause;
   const role = displayText(user);
   const said = `${displayText(message, 200)} (SQLSTATE ${code})`;
@@ -55,7 +63,12 @@ function loginFailure(error: AuditFailure, endpoint: Endpoint, user: string): Fa
       cause: 'password-rejected',
       phase: 'login',
       message: `${place} rejects the password of ${role}, or does not know that user: ${said}`,
-      remedy: `store the present password in the secret, and see that auth_file (userlist.txt) or auth_query of the PgBouncer has ${role} with the same`,
+      ...remediesOf(
+        followedBy(
+          storePassword(role),
+          `, and see that auth_file (userlist.txt) or auth_query of the PgBouncer has ${role} with the same`,
+        ),
+      ),
     };
   }
   return undefined;
@@ -67,8 +80,11 @@ export function wrongKind(endpoint: Endpoint, what: string, why: string): Failur
     cause: 'wrong-kind',
     phase: 'login',
     message: `${placeOf(endpoint)} is ${what}, and the target is of the kind "pgbouncer": ${why}`,
-    remedy:
-      'give the host and port of the PgBouncer (6432 by default), or for a PostgreSQL server leave "kind" out (--kind on the command line)',
+    ...remediesOf({
+      configured:
+        'give the host and port of the PgBouncer (6432 by default), or for a PostgreSQL server leave "kind" of the target out',
+      url: 'give the host and port of the PgBouncer (6432 by default), or for a PostgreSQL server leave --kind out',
+    }),
   };
 }
 
@@ -79,10 +95,6 @@ export function unexpectedConsole(endpoint: Endpoint, version: string): AuditFai
     phase: 'login',
     message: `${placeOf(endpoint)} answers with the admin console of PgBouncer ${displayText(version)}, which is no PostgreSQL database`,
     remedy:
-      'set "kind": "pgbouncer" for the target (--kind pgbouncer on the command line) to audit the PgBouncer itself; to audit the server behind it, give that server\'s own host and port, and one of its databases',
+      'set "kind": "pgbouncer" of the target to audit the PgBouncer itself; to audit the server behind it, give that server\'s own host and port, and one of its databases',
   });
-}
-
-function placeOf({ host, port }: Endpoint): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -5,6 +5,7 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import type { Clock } from '../model/clock.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
+import { isFromOption, toldFor } from '../model/option-words.ts';
 import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
@@ -75,7 +76,14 @@ export class Progress {
   > {
     const { name, kind, host, port, labels } = this.#target;
     return {
-      target: { name, host: this.#endpoint?.host ?? host, port: this.#endpoint?.port ?? port, labels, kind },
+      target: {
+        name,
+        host: this.#endpoint?.host ?? host,
+        port: this.#endpoint?.port ?? port,
+        labels,
+        kind,
+        ...(isFromOption(this.#target) ? { fromOption: true } : {}),
+      },
       takenAt: this.#clock().toISOString(),
       credentials: this.credentials,
       serverChain: this.chain,
@@ -89,7 +97,7 @@ export class Progress {
     const unseen = unknown('the target was not audited');
     return {
       ...this.snapshot(),
-      failure,
+      failure: toldFor(this.#target, failure),
       link: unseen,
       server: unseen,
       visibility: unseen,
@@ -117,7 +125,7 @@ export class Progress {
         cause: 'out-of-time',
         phase: this.phase,
         message: 'The run was out of time before the audit of this target ended',
-        remedy: 'raise deployment.timeoutMinutes or concurrency, or lower the timeoutSeconds of targets',
+        remedy: 'raise "timeoutMinutes" of the deployment or "concurrency", or lower "timeoutSeconds" of the target',
       };
     }
     // The endpoint may be known while the CA bundle is still being read: it was not asked anything yet.

@@ -3,15 +3,18 @@
 import { AuditFailure, type Phase } from '../model/failure.ts';
 import { breakOff } from './confinement.ts';
 import type { Endpoint } from './network.ts';
+import { placeOf } from './place.ts';
 import { ProtocolError } from './protocol/protocol-error.ts';
-
-const place = ({ host, port }: Endpoint): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+import { remediesOf } from './refusal.ts';
 
 /** What the protocol forbids, as an AuditFailure. Anything else is a defect of ours or of the driver: it ends the audit. */
 export function protocolFailureOf(error: unknown, endpoint: Endpoint, phase: Phase): Error {
   if (error instanceof ProtocolError) {
-    const { reason: cause, message, remedy } = error;
-    return new AuditFailure({ cause, phase, message: `${place(endpoint)} ${message}`, remedy }, { cause: error });
+    const { reason: cause, message, advice } = error;
+    return new AuditFailure(
+      { cause, phase, message: `${placeOf(endpoint)} ${message}`, ...remediesOf(advice) },
+      { cause: error },
+    );
   }
   const defect = error instanceof Error ? error : new Error(`something was thrown that is no error (${typeof error})`);
   breakOff(defect);

@@ -6,13 +6,15 @@ import { displayText } from '../model/display.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { Outbound, Settings } from '../model/posture.ts';
+import { loginRole, resetRole } from '../model/role-setting.ts';
 import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../model/snapshot.ts';
 import { auroraQuestion } from './aurora-query.ts';
 import { catalogueQuestion } from './catalogue-query.ts';
+import { isDatabaseError } from './database-error.ts';
 import { exchange } from './exchange.ts';
-import { isDatabaseError } from './failures.ts';
 import { type HbaLines, hbaFacts, hbaGrant, hbaQuestion, plainHbaQuestion } from './hba-queries.ts';
 import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
+import { IncompleteAnswer } from './query-refusals.ts';
 import type { Question } from './question.ts';
 import { type Reload, reloadQuestion } from './reload-query.ts';
 import { type ServerAnswers, serverQuestion } from './server-query.ts';
@@ -125,7 +127,9 @@ function withReload(hba: Observed<HbaFacts>, reload: Reload | undefined): Observ
 }
 
 function notReadable({ visibility }: Pick<ServerAnswers, 'visibility'>): Observed<HbaFacts> {
-  return unknown(`the login may not read pg_hba.conf: ${hbaGrant(visibility.role)}`);
+  const reset = resetRole(visibility);
+  const grant = hbaGrant(loginRole(visibility));
+  return unknown(`the login may not read pg_hba.conf: ${reset === undefined ? grant : `${reset} ${grant}`}`);
 }
 
 type AnswersOf<Questions extends readonly Question<unknown>[]> = {
@@ -160,7 +164,7 @@ async function ask<const Questions extends readonly Question<unknown>[], Last>(
   if (error !== undefined && !refused) throw error;
   // A pooler or proxy that answers only in part must not pass for a server without sessions.
   if (!refused && selects.length !== count + lastCount) {
-    throw new Error('the audit queries gave no result, or not all of it');
+    throw new IncompleteAnswer(selects.length, count + lastCount);
   }
   let next = 0;
   const answers = questions.map((question) => {

@@ -1,12 +1,18 @@
 // The questions to a PostgreSQL server, and what becomes of its answers.
 
+import { displayText } from '../model/display.ts';
 import { AuditFailure } from '../model/failure.ts';
 import { known } from '../model/observed.ts';
+import { isDatabaseError } from './database-error.ts';
 import { queryFailure } from './failures.ts';
+import type { Endpoint } from './network.ts';
 import type { Asked, Observations } from './observations.ts';
 import { consoleVersion } from './pgbouncer-console.ts';
 import { unexpectedConsole } from './pgbouncer-failures.ts';
+import { placeOf } from './place.ts';
+import { askProduct, type Product, productOf, unsupportedProduct } from './product.ts';
 import { type Answers, OLDEST_MAJOR, runAuditQueries } from './queries.ts';
+import { IncompleteAnswer } from './query-refusals.ts';
 
 /** @throws AuditFailure in the phases `login` and `query` */
 export async function observeServer(asked: Asked): Promise<Observations> {
@@ -25,26 +31,68 @@ export async function observeServer(asked: Asked): Promise<Observations> {
   };
 }
 
-async function ask({ session, endpoint, probe, signal }: Asked): Promise<Answers> {
+async function ask(asked: Asked): Promise<Answers> {
+  const { session, endpoint, probe, signal } = asked;
   const announced = session.announcedVersion ?? '';
   const pooler = consoleVersion(announced);
   if (pooler !== undefined) throw unexpectedConsole(endpoint, pooler);
-  const major = Number.parseInt(announced, 10);
-  if (major < OLDEST_MAJOR) {
-    throw new AuditFailure({
-      cause: 'query-failed',
-      phase: 'query',
-      message: `${endpoint.host}:${endpoint.port} is PostgreSQL ${announced}; its views do not tell sessions apart`,
-      remedy: `upgrade: the oldest version that can be audited is ${OLDEST_MAJOR}`,
-    });
+  const major = majorOf(announced);
+  if (major === undefined || major < OLDEST_MAJOR) {
+    const product = productOf(announced) ?? (await askProduct(session.client));
+    signal.throwIfAborted();
+    throw product === undefined ? otherVersion(announced, major, endpoint) : unsupportedProduct(product, endpoint);
   }
   try {
-    // A server that announces no version it can be told by gets the queries of the newest.
-    return await runAuditQueries(session.client, Number.isNaN(major) ? Number.POSITIVE_INFINITY : major, {
-      reload: probe,
-    });
+    return await runAuditQueries(session.client, major, { reload: probe });
   } catch (error) {
     signal.throwIfAborted();
-    throw queryFailure(error, endpoint);
+    const product = await productBehind(error, asked);
+    signal.throwIfAborted();
+    throw queryFailure(error, endpoint, product);
   }
+}
+
+/** PostgreSQL makes one major version a year: what announces one of 2048 is something else. */
+const NEWEST_MAJOR = 40;
+
+/** Before this there was no PostgreSQL, and no version 9.7 came after 9.6. */
+const FIRST_MAJOR = 6;
+
+/** The major version that PostgreSQL would announce so, e.g. `18.4 (Debian 18.4-1)`, `19beta1`; undefined if it would not. */
+function majorOf(announced: string): number | undefined {
+  const major = Number(/^(\d{1,3})(?=\D|$)/.exec(announced)?.[1] ?? Number.NaN);
+  return major >= FIRST_MAJOR && major <= NEWEST_MAJOR ? major : undefined;
+}
+
+function otherVersion(announced: string, major: number | undefined, endpoint: Endpoint): AuditFailure {
+  const version = displayText(announced, 80);
+  if (major !== undefined) {
+    return new AuditFailure({
+      cause: 'version-unsupported',
+      phase: 'query',
+      message: `${placeOf(endpoint)} is PostgreSQL ${version}, whose views do not tell sessions apart`,
+      remedy: `upgrade the server: the oldest version that can be audited is ${OLDEST_MAJOR}`,
+    });
+  }
+  return new AuditFailure({
+    cause: 'version-unknown',
+    phase: 'query',
+    message:
+      announced === ''
+        ? `${placeOf(endpoint)} announces no version of PostgreSQL`
+        : `${placeOf(endpoint)} announces the version ${version}, which no PostgreSQL has`,
+    remedy:
+      'give the host and port of the PostgreSQL server itself: a pooler, a console or another product answers there, or a server that says what is not so',
+  });
+}
+
+/** SQLSTATEs with which something refuses statements that every PostgreSQL from 10 on takes. */
+const UNKNOWN_TO_IT = /^(0A|08|22|25|26|34|42|XX)/;
+
+/** What it is that gave no whole answer; undefined where that is PostgreSQL, or does not matter. */
+async function productBehind(error: unknown, { session }: Asked): Promise<Product | undefined> {
+  const announced = productOf(session.announcedVersion ?? '');
+  const refused = isDatabaseError(error) && error.severity !== 'FATAL' && UNKNOWN_TO_IT.test(error.code);
+  if (!refused && !(error instanceof IncompleteAnswer)) return undefined;
+  return announced ?? (await askProduct(session.client));
 }

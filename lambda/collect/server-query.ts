@@ -1,11 +1,12 @@
 // Reads what the server is, what the login may see and ask, and the settings that decide what is allowed.
 
 import { SETTING_NAMES, type SettingName, type Settings } from '../model/posture.ts';
-import type { Server, Visibility } from '../model/snapshot.ts';
+import type { AssumedRole, Server, Visibility } from '../model/snapshot.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
 import { MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuestion } from './override-query.ts';
+import { IncompleteAnswer } from './query-refusals.ts';
 import type { Question } from './question.ts';
 import { mayReadFiles } from './reload-query.ts';
 
@@ -44,6 +45,19 @@ const CONVERTED = [
 const READ_AURORA = 7 + SETTING_NAMES.length + 1;
 const READ_FILES = READ_AURORA + 1;
 const INHERITS = READ_FILES + 1;
+const LOGIN = INHERITS + 1;
+const LOGIN_SETTING = LOGIN + 1;
+
+/** Whether the setting `role` that holds for the session belongs to its role and to its database, then the database's name. */
+const ROLE_SETTING = `(SELECT (s.setrole <> 0)::text || (s.setdatabase <> 0)::text || current_database()
+          FROM pg_db_role_setting s
+               CROSS JOIN LATERAL unnest(s.setconfig) c(entry)
+               LEFT JOIN pg_roles r ON r.oid = s.setrole
+         WHERE split_part(c.entry, '=', 1) = 'role'
+           AND (s.setdatabase = 0 OR s.setdatabase = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+           AND (s.setrole = 0 OR r.rolname = session_user)
+         ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
+         LIMIT 1)`;
 
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the server's.
@@ -73,13 +87,15 @@ export const serverQuestion: Question<ServerAnswers> = {
        set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true),
        ${MAY_READ_AURORA},
        ${mayReadFiles(major, privilege)} AND ${seesSettings},
-       (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = current_user)`,
+       (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = session_user),
+       CASE WHEN current_user <> session_user THEN session_user END,
+       CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END`,
       ...overrideQuestion.selects(major),
     ];
   },
   read: ([rows = [], ...others]) => {
     const [row] = rows;
-    if (row === undefined) throw new Error('the audit queries gave no result: no row about the server');
+    if (row === undefined) throw new IncompleteAnswer(0, 1);
     const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
     const overrides = overrideQuestion.read(others);
     const values = SETTING_NAMES.flatMap((name, index) => {
@@ -89,7 +105,12 @@ export const serverQuestion: Question<ServerAnswers> = {
     });
     return {
       server: { version: version ?? '', inRecovery: inRecovery === 't' },
-      visibility: { role: role ?? '', seesAllSessions: seesAll === 't', inherits: readBoolean(row[INHERITS]) },
+      visibility: {
+        role: role ?? '',
+        assumed: readAssumed(row[LOGIN], row[LOGIN_SETTING]),
+        seesAllSessions: seesAll === 't',
+        inherits: readBoolean(row[INHERITS]),
+      },
       settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't', overrides },
       may: {
         readHba: readHba === 't',
@@ -103,4 +124,18 @@ export const serverQuestion: Question<ServerAnswers> = {
 
 function readBoolean(value: string | null | undefined): boolean | undefined {
   return value === null || value === undefined ? undefined : value === 't';
+}
+
+/** @param setting as ROLE_SETTING writes it; null where there is none */
+function readAssumed(login: string | null | undefined, setting: string | null | undefined): AssumedRole | undefined {
+  if (login === null || login === undefined) return undefined;
+  const [, ofRole, ofDatabase, database] = /^(true|false)(true|false)(.*)$/s.exec(setting ?? '') ?? [];
+  if (ofRole === undefined) return { login };
+  return {
+    login,
+    setting: {
+      ...(ofRole === 'true' ? { role: login } : {}),
+      ...(ofDatabase === 'true' ? { database } : {}),
+    },
+  };
 }

@@ -17,6 +17,8 @@ export const FAILURE_CAUSES = [
   'host-not-found',
   'connection-refused',
   'host-unreachable',
+  'connection-forbidden',
+  'auditor-out-of-resources',
   'connection-reset',
   'timed-out',
   // protocol and TLS
@@ -25,6 +27,8 @@ export const FAILURE_CAUSES = [
   'tls-not-offered',
   'tls-version-too-old',
   'tls-handshake-failed',
+  'direct-tls-refused',
+  'direct-tls-required',
   'client-certificate-required',
   'certificate-expired',
   'certificate-not-yet-valid',
@@ -41,11 +45,24 @@ export const FAILURE_CAUSES = [
   'password-rejected',
   'login-refused',
   'database-missing',
+  'database-refused',
+  'endpoint-not-found',
+  'endpoint-disabled',
+  'login-code-failed',
   'too-many-connections',
   'server-not-ready',
+  'server-out-of-resources',
+  'server-fault',
   'login-failed',
   // after login
+  'product-unsupported',
+  'version-unsupported',
+  'version-unknown',
   'query-failed',
+  'query-canceled',
+  'answer-incomplete',
+  'recovery-conflict',
+  'session-ended',
   'out-of-time',
   'interrupted',
   'internal-error',
@@ -62,8 +79,12 @@ export interface Failure {
   readonly phase: Phase;
   /** One sentence: what failed, with what value. */
   readonly message: string;
-  /** What to do, as an instruction. */
+  /** What to do, as an instruction. Settings of a configured target stand in it in quotes: `"tlsServerName"`. */
   readonly remedy: string;
+  /**
+   * The same for a server that --url names, where other names for the settings do not suffice (`toldFor`). Not in reports.
+   */
+  readonly remedyForUrl?: string | undefined;
 }
 
 /** An audit that ended early. Never carries a secret: its message and remedy are shown to people. */

@@ -65,11 +65,25 @@ export interface Session {
 
 /** What the login may see of other roles' sessions. */
 export interface Visibility {
+  /** The role whose privileges count: `current_user`. */
   readonly role: string;
+  /** Where that is another than the one that logged in. */
+  readonly assumed?: AssumedRole | undefined;
   /** Superuser, or has the privileges of `pg_read_all_stats`. */
   readonly seesAllSessions: boolean;
-  /** Whether it is INHERIT; undefined where that is not known. */
+  /** Whether the role that logged in is INHERIT; undefined where that is not known. */
   readonly inherits?: boolean | undefined;
+}
+
+/** A session that runs as another role than the one that logged in. */
+export interface AssumedRole {
+  /** `session_user`. */
+  readonly login: string;
+  /**
+   * What the setting `role` that makes it so belongs to: a role, a database, one role in one database, or neither for all.
+   * Undefined where something else sets it, such as a pooler.
+   */
+  readonly setting?: { readonly role?: string | undefined; readonly database?: string | undefined } | undefined;
 }
 
 export interface Sessions {
@@ -151,6 +165,8 @@ export interface Snapshot {
     readonly labels: Readonly<Record<string, string>>;
     /** Undefined means `postgresql`. */
     readonly kind?: TargetKind | undefined;
+    /** Whether an option of the command line names it: advice then names options and no settings. @default false */
+    readonly fromOption?: boolean | undefined;
   };
   /** ISO 8601, UTC: the only clock that checks know. */
   readonly takenAt: string;

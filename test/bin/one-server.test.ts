@@ -86,7 +86,9 @@ describe('the exit code', () => {
     const { exitCode, report, stderr } = await auditToJson(['--url', url(), '--ca', strangerCa]);
     expect(exitCode).toBe(2);
     expect(report.targets[0]).toMatchObject({ verdict: 'not-audited', error: { cause: 'certificate-untrusted' } });
-    expect(stderr).toBe('hint: with --url, the CAs to trust are named with --ca FILE\n');
+    expect(report.targets[0]?.error?.remedy).toMatch(/^set --ca to /);
+    expect(report.findings[0]?.remedy).toMatch(/^Set --ca to /);
+    expect(stderr).toBe('');
   });
 
   test('is 2 when nothing listens there', async () => {
@@ -127,11 +129,12 @@ describe('the password', () => {
   });
 
   test('that is not there is told beside the failed login', async () => {
-    const { exitCode, stderr } = await auditWith(['--url', url(), '--ca', ca], { PGPASSWORD: '' });
+    const { exitCode, stderr, report } = await auditToJson(['--url', url(), '--ca', ca], { PGPASSWORD: '' });
     expect(exitCode).toBe(2);
+    expect(report.targets[0]?.error?.cause).toBe('password-rejected');
+    expect(report.targets[0]?.error?.remedy).toMatch(/^set PGPASSWORD to the password of tls_auditor/);
     expect(stderr).toMatchInlineSnapshot(`
       "note: there is no password: PGPASSWORD is not set
-      hint: with --url, the password is taken from PGPASSWORD
       "
     `);
   });

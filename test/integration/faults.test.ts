@@ -406,7 +406,7 @@ describe('a real server', () => {
     await using holder = await openSession(server, { kind: 'tlsv1.3', role: 'boss' });
     await holder.query('BEGIN; LOCK TABLE pg_catalog.pg_auth_members IN ACCESS EXCLUSIVE MODE');
     const { snapshot } = await run();
-    expect(snapshot.failure).toMatchObject({ cause: 'query-failed', phase: 'query' });
+    expect(snapshot.failure).toMatchObject({ cause: 'query-canceled', phase: 'query' });
     expect(snapshot.failure?.message).toContain('lock timeout');
   });
 

@@ -485,7 +485,7 @@ function answersQuery(...parts: readonly Uint8Array[]): Script {
 
 const IN_PART: readonly FailureCause[] = [
   'protocol-violation',
-  'answer-incomplete' as FailureCause,
+  'answer-incomplete',
   'query-failed',
   'connection-reset',
 ];

@@ -2,8 +2,9 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';
+import { type ProviderId, providerName } from '../../model/hosting.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { type ProviderId, provenProvider, providerName } from '../shared/platform.ts';
+import { provenProvider } from '../shared/platform.ts';
 
 /** As each provider documents them, or as its own software creates them. */
 const ROLES: Readonly<Record<ProviderId, readonly string[]>> = {

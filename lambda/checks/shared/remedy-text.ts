@@ -1,8 +1,8 @@
 // What of a remedy a finding shows: what its target's platform needs, and nothing of the others.
 
+import { providerOfName } from '../../model/hosting.ts';
 import { PLATFORM_NAMES, PLATFORMS, type Platform, type PlatformRemedy, type Remedy } from '../../model/remedy.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { providerOfName } from './platform.ts';
 
 /** The remedy as a finding of this target tells it. */
 export function remedyText(remedy: Remedy, snapshot: Snapshot): string {

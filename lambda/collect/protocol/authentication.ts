@@ -33,6 +33,9 @@ const FOREIGN: ReadonlyMap<number, string> = new Map([
   [13, "Amazon Redshift's digest of the password"],
 ]);
 
+const MORE_ITERATIONS =
+  'set the password of the role anew on the server, where scram_iterations is 4096 or more; if it is meant to have fewer';
+
 const OTHER_RULE =
   "let the auditor in by SCRAM: add to pg_hba.conf, above the rule that matches it now: hostssl all tls_auditor <the auditor's network> scram-sha-256 (or cert), then SELECT pg_reload_conf();";
 
@@ -123,7 +126,10 @@ export class AuthenticationDialogue {
       throw new ProtocolError(
         'authentication-not-allowed',
         `asks for SCRAM with ${this.#iterations} iterations, and fewer than ${least} let the password be guessed from the answer; nothing was answered`,
-        'set the password of the role anew on the server (SHOW scram_iterations; is 4096 or more); if the server is meant to have fewer, set "minScramIterations" of the target',
+        {
+          configured: `${MORE_ITERATIONS}, set "minScramIterations" of the target`,
+          url: `${MORE_ITERATIONS}, name the server in a configuration file, whose "minScramIterations" allows that`,
+        },
       );
     }
     if (this.#iterations > MAX_SCRAM_ITERATIONS) {
@@ -162,19 +168,30 @@ export function scramError({ message }: Error): ProtocolError {
 
 function notAllowed(method: AuthenticationMethod, what: string, { methods }: AuthenticationPolicy): ProtocolError {
   const allowed = methods.join(', ');
-  const setting = `set "authentication" of the target to ["${method}"] only if the server is meant to ask for that`;
-  const meant: Readonly<Record<AuthenticationMethod, string>> = {
-    password: `${setting} (LDAP, PAM and RADIUS do): the server and whoever plays it then see the password. Otherwise give the role a rule with scram-sha-256 in pg_hba.conf`,
-    md5: `${setting}. Better: password_encryption = scram-sha-256 on the server, then set the password of the role anew`,
-    'scram-sha-256': setting,
-    none: `${setting}: a rule with the methods cert or trust lets the role in without a password`,
-  };
+  const { first = '', otherwise = '' } = ELSEWHERE[method];
+  const only = 'only if the server is meant to ask for that';
   return new ProtocolError(
     'authentication-not-allowed',
     `asks for ${what}, and the target allows ${allowed}; nothing was answered`,
-    meant[method],
+    {
+      configured: `${first}set "authentication" of the target to ["${method}"] ${only}${otherwise}`,
+      url: `${first}give --authentication ${method} ${only}${otherwise}`,
+    },
   );
 }
+
+/** What to know before a method is allowed, and what to do instead. */
+const ELSEWHERE: Readonly<Record<AuthenticationMethod, { readonly first?: string; readonly otherwise?: string }>> = {
+  password: {
+    otherwise:
+      ' (LDAP, PAM and RADIUS do), for the server then sees the password; otherwise give the role a rule with scram-sha-256 in pg_hba.conf',
+  },
+  md5: {
+    first: 'set password_encryption to scram-sha-256 on the server, then the password of the role anew; or ',
+  },
+  'scram-sha-256': {},
+  none: { otherwise: ': a rule with the methods cert or trust lets the role in without a password' },
+};
 
 function unsupported(code: number): ProtocolError {
   const name = FOREIGN.get(code);

@@ -1,21 +1,22 @@
 // What a server sends that ends a session: the cause, and words that hold nothing of what it sent.
 
 import type { FailureCause } from '../../model/failure.ts';
+import type { Advice } from '../refusal.ts';
 
 /** Ends the session it comes from. Neither text quotes the server. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly reason: FailureCause;
-  readonly remedy: string;
+  readonly advice: Advice;
 
   /**
    * @param problem continues a sentence that begins with the server's address, e.g. `sent a message of unknown type`
-   * @param remedy what to do, as an instruction
+   * @param advice what to do, as an instruction
    */
-  constructor(reason: FailureCause, problem: string, remedy: string = WHAT_ANSWERS) {
+  constructor(reason: FailureCause, problem: string, advice: Advice = WHAT_ANSWERS) {
     super(problem);
     this.reason = reason;
-    this.remedy = remedy;
+    this.advice = advice;
   }
 }
 
@@ -23,8 +24,8 @@ const WHAT_ANSWERS =
   'find out what answers at that host and port: a PostgreSQL server, or a proxy or imitation that breaks its protocol';
 
 /** A message that a PostgreSQL server does not send, or not there. */
-export function violation(problem: string, remedy?: string): ProtocolError {
-  return new ProtocolError('protocol-violation', problem, remedy);
+export function violation(problem: string): ProtocolError {
+  return new ProtocolError('protocol-violation', problem);
 }
 
 /** More than an audit reads. */
