@@ -108,7 +108,7 @@ export function unsupportedProduct({ name, instead }: Product, endpoint: Endpoin
 }
 
 /** Milliseconds. Whatever it is, it has answered a login a moment ago. */
-const PATIENCE = 2_000;
+const PATIENCE = 1_000;
 
 /** One message each: what refuses the first may answer the second. Consoles of poolers know the last. */
 const QUESTIONS = ['ROLLBACK', 'SELECT version()', 'SHOW VERSION'] as const;

@@ -484,6 +484,7 @@ function answersQuery(...parts: readonly Uint8Array[]): Script {
 }
 
 const IN_PART: readonly FailureCause[] = [
+  'version-unknown',
   'protocol-violation',
   'answer-incomplete',
   'query-failed',
