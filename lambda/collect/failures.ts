@@ -3,6 +3,7 @@
 import { displayText } from '../model/display.ts';
 import { AuditFailure, type FailureCause, type Phase } from '../model/failure.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
+import { UnusableAnswer } from './answer.ts';
 import type { Endpoint } from './network.ts';
 
 interface SystemError {
@@ -305,6 +306,19 @@ function isDefect(error: unknown): boolean {
   );
 }
 
+function unusableAnswer(error: UnusableAnswer, endpoint: Endpoint): AuditFailure {
+  return new AuditFailure(
+    {
+      cause: 'answer-unusable',
+      phase: 'query',
+      message: `${place(endpoint)} answers the audit queries, but ${error.message}`,
+      remedy:
+        'find out what answers there: a proxy, a pooler or a database that only resembles PostgreSQL may change rows; the audit needs the server itself',
+    },
+    { cause: error },
+  );
+}
+
 /**
  * Audit queries that the server did not answer.
  *
@@ -312,6 +326,7 @@ function isDefect(error: unknown): boolean {
  */
 export function queryFailure(error: unknown, endpoint: Endpoint): AuditFailure {
   if (isDefect(error)) throw error;
+  if (error instanceof UnusableAnswer) return unusableAnswer(error, endpoint);
   if (!isDatabaseError(error)) return networkFailure(error, endpoint, 'query');
   const transient = ['57P01', '57P02', '57P03'].includes(error.code);
   return new AuditFailure(

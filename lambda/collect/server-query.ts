@@ -1,12 +1,14 @@
 // Reads what the server is, what the login may see and ask, and the settings that decide what is allowed.
 
-import { SETTING_NAMES, type SettingName, type Settings } from '../model/posture.ts';
+import { SETTING_NAMES, type SettingName, type SettingOverride, type Settings } from '../model/posture.ts';
 import type { Server, Visibility } from '../model/snapshot.ts';
+import { answerAbout } from './answer.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
+import { boundedText, LONGEST, tooLong } from './bounded.ts';
 import { MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuestion } from './override-query.ts';
-import type { Question } from './question.ts';
+import type { Question, Row } from './question.ts';
 import { mayReadFiles } from './reload-query.ts';
 
 export interface ServerAnswers {
@@ -44,6 +46,9 @@ const CONVERTED = [
 const READ_AURORA = 7 + SETTING_NAMES.length + 1;
 const READ_FILES = READ_AURORA + 1;
 const INHERITS = READ_FILES + 1;
+const COLUMNS = INHERITS + 1;
+
+const read = answerAbout('the server');
 
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the server's.
@@ -77,30 +82,50 @@ export const serverQuestion: Question<ServerAnswers> = {
       ...overrideQuestion.selects(major),
     ];
   },
-  read: ([rows = [], ...others]) => {
-    const [row] = rows;
-    if (row === undefined) throw new Error('the audit queries gave no result: no row about the server');
+  read: ([rows, ...others]) => {
+    const row = read.oneRow(rows, COLUMNS);
     const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
-    const overrides = overrideQuestion.read(others);
-    const values = SETTING_NAMES.flatMap((name, index) => {
-      const value = settings[index];
-      const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
-      return value === null || value === undefined || overridden ? [] : [[name, value] as const];
-    });
+    // Where a privilege can't be told, the login does not have it.
+    const may = (cell: Row[number] | undefined, what: string): boolean =>
+      read.flagOrNull(cell, `whether the login may ${what}`) ?? false;
     return {
-      server: { version: version ?? '', inRecovery: inRecovery === 't' },
-      visibility: { role: role ?? '', seesAllSessions: seesAll === 't', inherits: readBoolean(row[INHERITS]) },
-      settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't', overrides },
+      server: {
+        version: boundedText(read.text(version, 'the version'), LONGEST.version),
+        inRecovery: read.flag(inRecovery, 'whether it is a standby'),
+      },
+      visibility: {
+        role: boundedText(read.text(role, "the login's role"), LONGEST.name),
+        seesAllSessions: may(seesAll, 'see all sessions'),
+        inherits: read.flagOrNull(row[INHERITS], 'whether the role inherits'),
+      },
+      settings: readSettings(settings, {
+        seesAll: may(seesSettings, 'see all settings'),
+        overrides: overrideQuestion.read(others),
+      }),
       may: {
-        readHba: readHba === 't',
-        readSubscriptions: readSubscriptions === 't',
-        readAurora: row[READ_AURORA] === 't',
-        readFiles: row[READ_FILES] === 't',
+        readHba: may(readHba, 'read pg_hba.conf'),
+        readSubscriptions: may(readSubscriptions, 'read subscriptions'),
+        readAurora: may(row[READ_AURORA], 'ask for the instances of an Aurora cluster'),
+        readFiles: may(row[READ_FILES], 'look at files'),
       },
     };
   },
 };
 
-function readBoolean(value: string | null | undefined): boolean | undefined {
-  return value === null || value === undefined ? undefined : value === 't';
+/** @param cells in the order of their names, with others behind them */
+function readSettings(
+  cells: Row,
+  { seesAll, overrides }: { readonly seesAll: boolean; readonly overrides: readonly SettingOverride[] },
+): Settings {
+  const values: Partial<Record<SettingName, string>> = {};
+  const unusable: Partial<Record<SettingName, string>> = {};
+  for (const [index, name] of SETTING_NAMES.entries()) {
+    const value = cells[index];
+    const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
+    if (value === null || value === undefined || overridden) continue;
+    const reason = tooLong(`the value of ${name}`, value, LONGEST.setting);
+    if (reason === undefined) values[name] = value;
+    else unusable[name] = reason;
+  }
+  return { values, seesAll, overrides, ...(Object.keys(unusable).length === 0 ? {} : { unusable }) };
 }

@@ -40,6 +40,7 @@ export const FAILURE_CAUSES = [
   'login-failed',
   // after login
   'query-failed',
+  'answer-unusable',
   'out-of-time',
   'interrupted',
   'internal-error',

@@ -271,7 +271,10 @@ describeEachMajor((major) => {
         expect(await ask(login, hbaQuestion), 'asked so as not to fail').toBeUndefined();
         await server.adminQuery(hbaGrant('tls_auditor'));
         expect(await mayRead()).toEqual(['t']);
-        expect(await readFacts(login)).toEqual(await readFacts());
+        // Before 16 the file's path is a setting, which this login may not read.
+        const facts = await readFacts();
+        const unnamed = { ...facts, rules: facts.rules.map((rule) => ({ ...rule, fileName: undefined })) };
+        expect(await readFacts(login)).toEqual(major >= 16 ? facts : unnamed);
       } finally {
         await login.end();
       }
@@ -320,7 +323,7 @@ describeEachMajor((major) => {
         },
       ]);
       const files = new Set(rules.map(({ fileName }) => fileName));
-      expect([...files]).toEqual([major >= 16 ? join(server.dataFolder, 'pg_hba.conf') : undefined]);
+      expect([...files]).toEqual([join(server.dataFolder, 'pg_hba.conf')]);
     });
 
     test.for([
