@@ -113,6 +113,8 @@ function judgeTls13(snapshot: Snapshot, profile: CipherProfileName): Part {
   const maximum = readSetting(snapshot, 'ssl_max_protocol_version');
   if (maximum.known && maximum.value !== '' && isOlderThan(maximum.value, 'TLSv1.3')) return { problems: [] };
   const { settings } = snapshot;
+  const unusable = settings.known ? settings.value.unusable?.ssl_tls13_ciphers : undefined;
+  if (unusable !== undefined) return { problems: [], unseen: unusable };
   const list = settings.known ? (settings.value.values.ssl_tls13_ciphers ?? '') : '';
   const names = list.split(':').filter((name) => name !== '');
   const weak = names.flatMap((name) => {

@@ -117,21 +117,29 @@ const names = z.array(field);
 /** What a regular expression matches: the token, roles, databases. */
 const matchesSchema = z.array(z.tuple([field, z.array(z.string()).nullable(), z.array(z.string()).nullable()]));
 
-const lineSchema = z.object({
-  file: field.nullable(),
-  line: z.int().min(0),
-  // A rule of a type that is not known here can't be judged, and it may be the one that decides.
-  type: z.enum(HBA_RULE_TYPES).nullable(),
-  databases: names.nullable(),
-  users: names.nullable(),
-  address: field.nullable(),
-  netmask: field.nullable(),
-  method: field.nullable(),
-  options: z.string().nullable(),
-  error: z.string().nullable(),
-  /** As JSON, or as XML with JSON in it. */
-  patterns: z.union([matchesSchema, z.string()]).nullable(),
-});
+const lineSchema = z
+  .object({
+    file: field.nullable(),
+    line: z.int().min(0),
+    // A rule of a type that is not known here can't be judged, and it may be the one that decides.
+    type: z.enum(HBA_RULE_TYPES).nullable(),
+    databases: names.nullable(),
+    users: names.nullable(),
+    address: field.nullable(),
+    netmask: field.nullable(),
+    method: field.nullable(),
+    options: z.string().nullable(),
+    error: z.string().nullable(),
+    /** As JSON, or as XML with JSON in it. */
+    patterns: z.union([matchesSchema, z.string()]).nullable(),
+  })
+  // A rule without names would match no connection, and let every later one be taken for the one that decides.
+  .refine(
+    ({ type, databases, users, address, method }) =>
+      type === null ||
+      Boolean(databases?.length && users?.length && method !== null && (type === 'local' || address !== null)),
+    'is a rule without one of its fields',
+  );
 
 type Line = z.output<typeof lineSchema>;
 

@@ -1,5 +1,6 @@
 // The questions to a PostgreSQL server, and what becomes of its answers.
 
+import { displayText } from '../model/display.ts';
 import { AuditFailure } from '../model/failure.ts';
 import { known } from '../model/observed.ts';
 import { queryFailure } from './failures.ts';
@@ -34,7 +35,7 @@ async function ask({ session, endpoint, probe, signal }: Asked): Promise<Answers
     throw new AuditFailure({
       cause: 'query-failed',
       phase: 'query',
-      message: `${endpoint.host}:${endpoint.port} is PostgreSQL ${announced}; its views do not tell sessions apart`,
+      message: `${endpoint.host}:${endpoint.port} is PostgreSQL ${displayText(announced)}; its views do not tell sessions apart`,
       remedy: `upgrade: the oldest version that can be audited is ${OLDEST_MAJOR}`,
     });
   }

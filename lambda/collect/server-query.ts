@@ -27,6 +27,16 @@ export interface ServerAnswers {
 /** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
 const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encryption', 'rds.force_ssl']);
 
+/**
+ * Settings that are one of few words: what is none of them must not pass for a sound one. Of the others, checks know the
+ * sound values.
+ */
+const SHAPES: Readonly<Partial<Record<SettingName, RegExp>>> = {
+  ssl: /^(on|off)$/,
+  ssl_min_protocol_version: /^(TLSv1(\.\d)?)?$/,
+  ssl_max_protocol_version: /^(TLSv1(\.\d)?)?$/,
+};
+
 /** Encodings in which every sequence of bytes is text. UTF-8 is sent as it is, whatever it is. */
 const CONVERTED = [
   'UTF8',
@@ -123,9 +133,15 @@ function readSettings(
     const value = cells[index];
     const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
     if (value === null || value === undefined || overridden) continue;
-    const reason = tooLong(`the value of ${name}`, value, LONGEST.setting);
+    const reason = whyUnusable(name, value);
     if (reason === undefined) values[name] = value;
     else unusable[name] = reason;
   }
   return { values, seesAll, overrides, ...(Object.keys(unusable).length === 0 ? {} : { unusable }) };
+}
+
+function whyUnusable(name: SettingName, value: string): string | undefined {
+  const shape = SHAPES[name];
+  if (shape !== undefined && !shape.test(value)) return `the server's value of ${name} is none that PostgreSQL has`;
+  return tooLong(`the value of ${name}`, value, LONGEST.setting);
 }
