@@ -5,6 +5,7 @@ import { AuditFailure, type FailureCause, type Phase } from '../model/failure.ts
 import { quoteIdentifier } from '../model/sql-identifier.ts';
 import { UnusableAnswer } from './answer.ts';
 import type { Endpoint } from './network.ts';
+import { describeError, describeStranger, errorFields } from './stranger.ts';
 
 interface SystemError {
   readonly code?: string;
@@ -100,8 +101,9 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
       {
         cause: 'server-not-ready',
         phase,
-        message: `${place(endpoint)} answered the request for TLS with an error: ${displayText(errorText(answer), 200)}`,
-        remedy: 'look into the server log; the server may be out of processes or connections',
+        message: `${place(endpoint)} answered the request for TLS with ${describeError(errorFields(answer.subarray(5)).get('C'))}`,
+        remedy:
+          'look into the server log, where its words are (before TLS anybody on the path could have written them); the server may be out of processes or connections',
       },
       { transient: true },
     );
@@ -117,21 +119,9 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
   return new AuditFailure({
     cause: 'not-postgresql',
     phase,
-    message: `${place(endpoint)} does not speak the PostgreSQL protocol: it answered "${displayText(text, 40)}"`,
+    message: `${place(endpoint)} does not speak the PostgreSQL protocol: it answered with ${describeStranger(answer)}`,
     remedy: 'check host and port; a server that accepts only direct TLS needs "sslNegotiation": "direct"',
   });
-}
-
-/** The message of an ErrorResponse, in the present format (fields) or that of servers that could not fork (text). */
-function errorText(answer: Buffer): string {
-  const fields = answer.subarray(5).toString('utf8').split('\0');
-  return (
-    fields.find((field) => field.startsWith('M'))?.slice(1) ??
-    answer
-      .subarray(1)
-      .toString('utf8')
-      .replace(/\n?\0.*/s, '')
-  );
 }
 
 /** A handshake that OpenSSL or the server broke off, for a reason other than the server's certificate. */
