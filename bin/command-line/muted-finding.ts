@@ -50,7 +50,7 @@ export function describeRemembered(record: FindingRecord): string[] {
   const facts = [
     `${title(finding, PLAIN)} (${finding.severity}, ${displayProse(finding.check)})`,
     who(finding, PLAIN),
-    howMany(finding),
+    howMany(finding, PLAIN),
     `last seen ${displayTime(lastSeen)}`,
   ].filter((fact) => fact !== undefined);
   return [

@@ -61,7 +61,9 @@ function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeanin
   if (list.includes('PROFILE=SYSTEM')) {
     return "ssl_ciphers is PROFILE=SYSTEM: the server's operating system decides (update-crypto-policies --show)";
   }
-  const items = notUnderstood.map(({ item }) => `"${displayText(item, 60)}"`).join(', ');
+  const named = notUnderstood.slice(0, MAX_EXAMPLES).map(({ item }) => `"${displayText(item, 60)}"`);
+  const more = notUnderstood.length > named.length ? [`${notUnderstood.length - named.length} more`] : [];
+  const items = [...named, ...more].join(', ');
   if (items !== '') return `what ${items} in ssl_ciphers means to the server's OpenSSL is not known here`;
   if (suites.length > 0) return undefined;
   return 'ssl_ciphers admits no suite that is known here: the server may go by a list that it read before';
@@ -113,6 +115,8 @@ function judgeTls13(snapshot: Snapshot, profile: CipherProfileName): Part {
   const maximum = readSetting(snapshot, 'ssl_max_protocol_version');
   if (maximum.known && maximum.value !== '' && isOlderThan(maximum.value, 'TLSv1.3')) return { problems: [] };
   const { settings } = snapshot;
+  const unusable = settings.known ? settings.value.unusable?.ssl_tls13_ciphers : undefined;
+  if (unusable !== undefined) return { problems: [], unseen: unusable };
   const list = settings.known ? (settings.value.values.ssl_tls13_ciphers ?? '') : '';
   const names = list.split(':').filter((name) => name !== '');
   const weak = names.flatMap((name) => {

@@ -1,7 +1,9 @@
 // Reads which instances an Aurora cluster has: each keeps sessions of its own, and none shows up as replication.
 
 import type { AuroraCluster } from '../model/snapshot.ts';
-import type { Question } from './question.ts';
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
+import type { Question, Row } from './question.ts';
 
 const FUNCTIONS = ['aurora_replica_status()', 'aurora_db_instance_identifier()'];
 
@@ -16,8 +18,20 @@ export const auroraQuestion: Question<AuroraCluster> = {
     `SELECT s.server_id, s.session_id = 'MASTER_SESSION_ID', s.server_id = aurora_db_instance_identifier()
   FROM aurora_replica_status() s`,
   ],
-  read: ([rows = []]) => ({
-    own: rows.find(([, , own]) => own === 't')?.[0] ?? undefined,
-    instances: rows.flatMap(([id, writer]) => (id ? [{ id, writer: writer === 't' }] : [])),
-  }),
+  read: ([rows]) => {
+    const all = read.rows(rows, 3).filter(([id]) => id !== null && id !== '');
+    return {
+      own: all.filter(([, , own]) => read.flagOrNull(own, 'which instance was audited')).map(instanceId)[0],
+      instances: all.map((row) => ({
+        id: instanceId(row),
+        writer: read.flagOrNull(row[1], 'which instance writes') ?? false,
+      })),
+    };
+  },
 };
+
+const read = answerAbout('the instances of the cluster');
+
+function instanceId([id]: Row): string {
+  return boundedText(read.text(id, 'the name of an instance'), LONGEST.name);
+}

@@ -1,6 +1,9 @@
 // Reads which roles and databases there are. In flat rows: a new session takes longer to plan joins, sorting and JSON over
 // the catalogue than to give all of it, and everything else an audit asks can then speak of them by oid.
 
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
+import { Memberships } from './memberships.ts';
 import type { Question, Row } from './question.ts';
 
 export interface CatalogueRole {
@@ -21,12 +24,15 @@ export interface CatalogueDatabase {
 export interface Catalogue {
   readonly roles: ReadonlyMap<string, CatalogueRole>;
   readonly databases: ReadonlyMap<string, CatalogueDatabase>;
-  /** The oids of every role that one is a member of, directly or through others, inherited or not. */
-  memberOf(role: string): ReadonlySet<string>;
+  readonly memberships: Memberships;
+  /** Whether a name is so long that it was cut: nothing may be decided by names then. */
+  readonly hasCutNames: boolean;
 }
 
 /** Marks a database whose removal was interrupted: nobody can connect to it. */
 const INVALID_DATABASE = '-2';
+
+const read = answerAbout('roles and databases');
 
 export const catalogueQuestion: Question<Catalogue> = {
   selects: () => [
@@ -34,57 +40,46 @@ export const catalogueQuestion: Question<Catalogue> = {
     'SELECT m.member, m.roleid FROM pg_auth_members m',
     'SELECT d.oid, d.datname, d.datallowconn, d.datconnlimit, d.datistemplate FROM pg_database d',
   ],
-  read: ([roles = [], members = [], databases = []]) => ({
-    roles: new Map(roles.map(readRole)),
-    databases: new Map(databases.map(readDatabase)),
-    memberOf: membership(members),
-  }),
+  read: ([roles, members, databases]) => {
+    const roleRows = read.rows(roles, 5);
+    const databaseRows = read.rows(databases, 5);
+    return {
+      roles: byOid(roleRows.map(readRole), 'role'),
+      databases: byOid(databaseRows.map(readDatabase), 'database'),
+      memberships: new Memberships(read.rows(members, 2).map(readMembership)),
+      hasCutNames: [...roleRows, ...databaseRows].some(([, name]) => (name?.length ?? 0) > LONGEST.name),
+    };
+  },
 };
+
+function byOid<T>(entries: readonly (readonly [string, T])[], what: string): ReadonlyMap<string, T> {
+  const found = new Map(entries);
+  if (found.size < entries.length) read.refuse(`two rows have the same ${what}`);
+  // The auditor is logged in as one, to the other.
+  if (found.size === 0) read.refuse(`there is no ${what}`);
+  return found;
+}
 
 function readRole([oid, name, canLogin, superuser, replication]: Row): readonly [string, CatalogueRole] {
   const role = {
-    name: name ?? '',
-    canLogin: canLogin === 't',
-    superuser: superuser === 't',
-    replication: replication === 't',
+    name: boundedText(read.text(name, 'the name of a role'), LONGEST.name),
+    canLogin: read.flag(canLogin, 'whether a role may log in'),
+    superuser: read.flag(superuser, 'whether a role is a superuser'),
+    replication: read.flag(replication, 'whether a role may replicate'),
   };
-  return [oid ?? '', role];
+  return [read.oid(oid, 'a role'), role];
 }
 
 function readDatabase([oid, name, allowConnections, limit, template]: Row): readonly [string, CatalogueDatabase] {
+  const allows = read.flag(allowConnections, 'whether a database takes connections');
   const database = {
-    name: name ?? '',
-    allowConnections: allowConnections === 't' && limit !== INVALID_DATABASE,
-    isTemplate: template === 't',
+    name: boundedText(read.text(name, 'the name of a database'), LONGEST.name),
+    allowConnections: allows && limit !== INVALID_DATABASE,
+    isTemplate: read.flag(template, 'whether a database is a template'),
   };
-  return [oid ?? '', database];
+  return [read.oid(oid, 'a database'), database];
 }
 
-function membership(rows: readonly Row[]): Catalogue['memberOf'] {
-  const direct = new Map<string, string[]>();
-  for (const [member, group] of rows) {
-    if (!member || !group) continue;
-    const groups = direct.get(member);
-    if (groups === undefined) direct.set(member, [group]);
-    else groups.push(group);
-  }
-  const known = new Map<string, ReadonlySet<string>>();
-  return (role) => {
-    const found = known.get(role) ?? reachable(role, direct);
-    known.set(role, found);
-    return found;
-  };
-}
-
-function reachable(start: string, direct: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
-  const found = new Set<string>();
-  const open = [start];
-  for (let role = open.pop(); role !== undefined; role = open.pop()) {
-    for (const group of direct.get(role) ?? []) {
-      if (found.has(group)) continue;
-      found.add(group);
-      open.push(group);
-    }
-  }
-  return found;
+function readMembership([member, group]: Row): { readonly member: string; readonly group: string } {
+  return { member: read.oid(member, 'a member of a role'), group: read.oid(group, 'a role with members') };
 }

@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
+import { boundedText, LONGEST } from './bounded.ts';
 
 /**
  * Field sizes of the named curves over prime fields, by OpenSSL's names (SEC 2, ANSI X9.62, RFC 5639). A curve that is not
@@ -31,8 +32,8 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
     issuer: oneLine(certificate.issuer),
     notBefore: isoSeconds(certificate.validFromDate),
     notAfter: isoSeconds(certificate.validToDate),
-    subjectAltNames: certificate.subjectAltName?.split(', ') ?? [],
-    serialNumber: certificate.serialNumber,
+    subjectAltNames: shownNames(certificate.subjectAltName),
+    serialNumber: boundedText(certificate.serialNumber, LONGEST.name),
     sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     publicKey: {
       type: asymmetricKeyType ?? 'unknown',
@@ -61,9 +62,18 @@ export function certificatesOf(peer: DetailedPeerCertificate): readonly X509Cert
   return [...chain.values()];
 }
 
+/** Beyond it the names are counted: nothing is judged by them here, for OpenSSL and Node compare all of them. */
+const MOST_NAMES = 100;
+
+function shownNames(all: string | undefined): readonly string[] {
+  const names = all?.split(', ') ?? [];
+  const shown = names.slice(0, MOST_NAMES).map((name) => boundedText(name, LONGEST.subjectAltName));
+  return names.length > MOST_NAMES ? [...shown, `and ${names.length - MOST_NAMES} more`] : shown;
+}
+
 /** Node lists a name's parts on lines of their own, most general first (RFC 4514 writes them the other way round). */
 function oneLine(name: string | undefined): string {
-  return (name ?? '').split('\n').reverse().join(', ');
+  return boundedText((name ?? '').split('\n').reverse().join(', '), LONGEST.distinguishedName);
 }
 
 function isoSeconds(date: Date): string {

@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import { AuditFailure, type Phase } from '../model/failure.ts';
+import { UnusableAnswer } from './answer.ts';
 import { type DatabaseError, isDatabaseError } from './database-error.ts';
 import { handshakeFailure } from './handshake-failures.ts';
 import { refusalOf } from './login-refusals.ts';
@@ -11,6 +12,7 @@ import { placeOf } from './place.ts';
 import { type Product, unsupportedProduct } from './product.ts';
 import { IncompleteAnswer, incompleteAnswer, unansweredQuery } from './query-refusals.ts';
 import { type Attempt, attemptOf, type Refusal, remediesOf } from './refusal.ts';
+import { describeError, describeStranger, errorFields } from './stranger.ts';
 import { fieldsOf } from './system-error.ts';
 
 export { isDatabaseError } from './database-error.ts';
@@ -35,8 +37,9 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
       {
         cause: 'server-not-ready',
         phase,
-        message: `${placeOf(endpoint)} answered the request for TLS with an error: ${displayText(errorText(answer), 200)}`,
-        remedy: 'look into the server log; the server may be out of processes or connections',
+        message: `${placeOf(endpoint)} answered the request for TLS with ${describeError(errorFields(answer.subarray(5)).get('C'))}`,
+        remedy:
+          'look into the server log, where its words are (before TLS anybody on the path could have written them); the server may be out of processes or connections',
       },
       { transient: true },
     );
@@ -52,7 +55,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
   return new AuditFailure({
     cause: 'not-postgresql',
     phase,
-    message: `${placeOf(endpoint)} does not speak the PostgreSQL protocol: it answered "${displayText(text, 40)}"`,
+    message: `${placeOf(endpoint)} does not speak the PostgreSQL protocol: it answered with ${describeStranger(answer)}`,
     remedy: 'check host and port; a server that accepts only direct TLS needs "sslNegotiation": "direct"',
   });
 }
@@ -69,18 +72,6 @@ function directTlsOnly(endpoint: Endpoint): AuditFailure {
     message: `${placeOf(endpoint)} accepts only direct TLS: it answered the request for TLS with an alert of TLS itself`,
     remedy: 'set "sslNegotiation": "direct" for the target',
   });
-}
-
-/** The message of an ErrorResponse, in the present format (fields) or that of servers that could not fork (text). */
-function errorText(answer: Buffer): string {
-  const fields = answer.subarray(5).toString('utf8').split('\0');
-  return (
-    fields.find((field) => field.startsWith('M'))?.slice(1) ??
-    answer
-      .subarray(1)
-      .toString('utf8')
-      .replace(/\n?\0.*/s, '')
-  );
 }
 
 /** Whether the server said that the password is wrong (invalid_password). */
@@ -178,6 +169,19 @@ function isDefect(error: unknown): boolean {
   );
 }
 
+function unusableAnswer(error: UnusableAnswer, endpoint: Endpoint): AuditFailure {
+  return new AuditFailure(
+    {
+      cause: 'answer-unusable',
+      phase: 'query',
+      message: `${placeOf(endpoint)} answers the audit queries, but ${error.message}`,
+      remedy:
+        'find out what answers there: a proxy, a pooler or a database that only resembles PostgreSQL may change rows; the audit needs the server itself',
+    },
+    { cause: error },
+  );
+}
+
 /**
  * Audit queries that the server did not answer.
  *
@@ -189,6 +193,7 @@ export function queryFailure(error: unknown, endpoint: Endpoint, product?: Produ
   if (product !== undefined) return unsupportedProduct(product, endpoint);
   if (error instanceof IncompleteAnswer) return incompleteAnswer(error, endpoint);
   if (isDefect(error)) throw error;
+  if (error instanceof UnusableAnswer) return unusableAnswer(error, endpoint);
   if (!isDatabaseError(error)) return networkFailure(error, endpoint, 'query');
   return refused(error, unansweredQuery(error, placeOf(endpoint)), 'query');
 }

@@ -1,5 +1,6 @@
 // Reads the rules of pg_hba.conf. Never the secrets in their options.
 
+import * as z from 'zod';
 import {
   HBA_RULE_TYPES,
   type HbaDatabase,
@@ -8,10 +9,12 @@ import {
   type HbaPattern,
   type HbaRole,
   type HbaRule,
-  type HbaRuleType,
+  type MemberOf,
 } from '../model/hba.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
 import { compareText } from '../model/text-order.ts';
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST, tooLong } from './bounded.ts';
 import type { Catalogue } from './catalogue-query.ts';
 import type { Question } from './question.ts';
 
@@ -48,11 +51,18 @@ function matches(names: string): string {
   FROM unnest(${names}) u WHERE left(u, 1) = '/'`;
 }
 
+/** The one file there is before 16, whose path is a setting that not every login may read. */
+function oneFile(major: number): string {
+  // As in the question about the server: what membership in a predefined role takes.
+  const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
+  return `CASE WHEN pg_has_role('pg_read_all_settings', '${privilege}') THEN current_setting('hba_file') END`;
+}
+
 /** SQL of one JSON array with an object for each line of the file. */
 function lines(major: number, patterns: string): string {
-  const since16 = (column: string): string => (major >= PATTERNS_SINCE ? column : 'NULL::text');
+  const since16 = (column: string, before = 'NULL::text'): string => (major >= PATTERNS_SINCE ? column : before);
   return `SELECT json_agg(l) FROM (
-  SELECT ${since16('h.file_name')} AS file, h.line_number AS line, h.type, h.database AS databases, h.user_name AS users,
+  SELECT ${since16('h.file_name', oneFile(major))} AS file, h.line_number AS line, h.type, h.database AS databases, h.user_name AS users,
          h.address, h.netmask, h.auth_method AS method,
          CASE WHEN h.options IS NOT NULL THEN ${OPTIONS} END AS options, h.error, ${since16(patterns)} AS patterns
     FROM pg_hba_file_rules() h) l`;
@@ -87,8 +97,8 @@ export const hbaQuestion: Question<HbaLines | undefined> = {
   selects: (major) => [
     `SELECT CASE WHEN ${MAY_READ_HBA} THEN ${whenReached(text(lines(major, MATCHES_WHERE_ANY)))} END`,
   ],
-  read: ([rows = []]) => {
-    const xml = rows[0]?.[0];
+  read: ([rows]) => {
+    const [xml] = read.oneRow(rows, 1);
     return xml === null || xml === undefined ? undefined : readLines(valueIn(xml));
   },
 };
@@ -96,38 +106,69 @@ export const hbaQuestion: Question<HbaLines | undefined> = {
 /** The same for a server that refused it that way. Fails where the login may not read them, and where the file can't be opened. */
 export const plainHbaQuestion: Question<HbaLines> = {
   selects: (major) => [lines(major, `(${matches('h.database || h.user_name')})`)],
-  read: ([rows = []]) => readLines(rows[0]?.[0] ?? undefined),
+  read: ([rows]) => readLines(read.oneRow(rows, 1)[0] ?? undefined),
 };
 
-interface Line {
-  readonly file: string | null;
-  readonly line: number;
-  readonly type: string | null;
-  readonly databases: readonly string[] | null;
-  readonly users: readonly string[] | null;
-  readonly address: string | null;
-  readonly netmask: string | null;
-  readonly method: string | null;
-  readonly options: string | null;
-  readonly error: string | null;
-  /** As JSON, or as XML with JSON in it. */
-  readonly patterns: Matches | string | null;
+const read = answerAbout('pg_hba.conf');
+
+const field = z.string().max(LONGEST.hbaField);
+const names = z.array(field);
+
+/** What a regular expression matches: the token, roles, databases. */
+const matchesSchema = z.array(z.tuple([field, z.array(z.string()).nullable(), z.array(z.string()).nullable()]));
+
+const lineSchema = z
+  .object({
+    file: field.nullable(),
+    line: z.int().min(0),
+    // A rule of a type that is not known here can't be judged, and it may be the one that decides.
+    type: z.enum(HBA_RULE_TYPES).nullable(),
+    databases: names.nullable(),
+    users: names.nullable(),
+    address: field.nullable(),
+    netmask: field.nullable(),
+    method: field.nullable(),
+    options: z.string().nullable(),
+    error: z.string().nullable(),
+    /** As JSON, or as XML with JSON in it. */
+    patterns: z.union([matchesSchema, z.string()]).nullable(),
+  })
+  // A rule without names would match no connection, and let every later one be taken for the one that decides.
+  .refine(
+    ({ type, databases, users, address, method }) =>
+      type === null ||
+      Boolean(databases?.length && users?.length && method !== null && (type === 'local' || address !== null)),
+    'is a rule without one of its fields',
+  );
+
+type Line = z.output<typeof lineSchema>;
+
+/** @throws UnusableAnswer for JSON that is none, or not of that shape */
+function parse<Schema extends z.ZodType>(json: string, schema: Schema): z.output<Schema> {
+  const long = tooLong('it', json, LONGEST.hbaFile);
+  if (long !== undefined) read.refuse(long);
+  const result = schema.safeParse(asJson(json));
+  if (result.success) return result.data;
+  const place = result.error.issues[0]?.path.join('.') ?? '';
+  return read.refuse(`its JSON has another shape${place === '' ? '' : ` (at ${place})`}`);
 }
 
-type Matches = readonly (readonly [
-  token: string,
-  roles: readonly string[] | null,
-  databases: readonly string[] | null,
-])[];
+function asJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return read.refuse('it is no JSON');
+  }
+}
 
 /** @param json undefined for a file without lines */
 function readLines(json: string | undefined): HbaLines {
-  const read = json === undefined ? [] : (JSON.parse(json) as readonly Line[]);
-  const all = read.map(readLine);
+  const all = json === undefined ? [] : parse(json, z.array(lineSchema));
+  const entries = all.map(readLine);
   return {
-    rules: all.filter((line) => 'type' in line),
-    faults: all.filter((line) => !('type' in line)),
-    patterns: new Map(read.flatMap(({ patterns }) => readMatches(patterns))),
+    rules: entries.filter((entry) => 'type' in entry),
+    faults: entries.filter((entry) => !('type' in entry)),
+    patterns: new Map(all.flatMap(({ patterns }) => readMatches(patterns))),
   };
 }
 
@@ -140,19 +181,23 @@ function valueIn(xml: string): string | undefined {
 }
 
 function readMatches(patterns: Line['patterns']): [string, HbaPattern][] {
-  const json = typeof patterns === 'string' ? valueIn(patterns) : undefined;
-  const found = typeof patterns === 'string' ? (JSON.parse(json ?? '[]') as Matches) : patterns;
-  return (found ?? []).map(([token, roles, databases]) => [
+  const found = typeof patterns === 'string' ? parse(valueIn(patterns) ?? '[]', matchesSchema) : (patterns ?? []);
+  return found.map(([token, roles, databases]) => [
     token,
     { roles: new Set(roles ?? []), databases: new Set(databases ?? []) },
   ]);
 }
 
-/** All that the rules are judged by. Pure. */
+/**
+ * All that the rules are judged by. Pure.
+ *
+ * @throws UnusableAnswer where a name of the catalogue was cut: which of them a rule means can't be told
+ */
 export function hbaFacts(
   lines: HbaLines,
   { major, catalogue }: Pick<HbaFacts, 'major'> & { readonly catalogue: Catalogue },
 ): HbaFacts {
+  if (catalogue.hasCutNames) read.refuse(`a role or database has a name of more than ${LONGEST.name} characters`);
   // Of an encoding that the server does not convert: nobody can say which of the names a match means.
   const patterns = namesOf(catalogue).some((name) => name.includes('\uFFFD')) ? new Map() : lines.patterns;
   return { major, ...lines, patterns, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
@@ -162,39 +207,59 @@ function namesOf({ roles, databases }: Catalogue): readonly string[] {
   return [...roles.values(), ...databases.values()].map(({ name }) => name);
 }
 
-function readLine(read: Line): HbaRule | HbaFault {
-  const { file, line, type, databases, users, address, netmask, method, options, error } = read;
-  const place = { fileName: file ?? undefined, lineNumber: line };
+function readLine(line: Line): HbaRule | HbaFault {
+  const { file, line: lineNumber, type, databases, users, address, netmask, method, options } = line;
+  const place = { fileName: file ?? undefined, lineNumber };
+  const error = line.error === null ? undefined : boundedText(line.error, LONGEST.hbaField);
   // An error beside a type is a warning; a line without a type is one that was not parsed, error or not.
-  if (type === null) return { ...place, error: error ?? undefined };
+  if (type === null) return { ...place, error };
   return {
     ...place,
-    type: ruleType(type),
+    type,
     databases: databases ?? [],
     users: users ?? [],
     address: address ?? undefined,
     netmask: netmask ?? undefined,
     method: method ?? '',
     options: options ? options.split('\n') : [],
-    warning: error ?? undefined,
+    warning: error,
   };
 }
 
-function ruleType(text: string): HbaRuleType {
-  const type = HBA_RULE_TYPES.find((known) => known === text);
-  if (type === undefined) throw new Error(`pg_hba_file_rules has a rule of type "${text}"`);
-  return type;
-}
-
-function rolesOf({ roles, memberOf }: Catalogue): readonly HbaRole[] {
-  const named = (oids: ReadonlySet<string>): Set<string> => {
-    const names = [...oids].flatMap((oid) => roles.get(oid)?.name ?? []);
-    return new Set(names);
-  };
+function rolesOf(catalogue: Catalogue): readonly HbaRole[] {
+  const { roles } = catalogue;
+  const oids = Map.groupBy(roles.keys(), (oid) => roles.get(oid)?.name);
+  const oidsOf = (name: string): readonly string[] => oids.get(name) ?? [];
   // In the same order everywhere: what comes first serves as the example.
   return [...roles]
-    .map(([oid, role]) => ({ ...role, memberOf: named(memberOf(oid)) }))
+    .map(([oid, role]) => ({ ...role, memberOf: new NamedGroups(oid, catalogue, oidsOf) }))
     .sort((a, b) => compareText(a.name, b.name));
+}
+
+/** The names of the roles that one is a member of, found when they are asked for. */
+class NamedGroups implements MemberOf {
+  readonly #role: string;
+  readonly #catalogue: Catalogue;
+  readonly #oidsOf: (name: string) => readonly string[];
+
+  /** @param oidsOf of a name: more than one where names came in an encoding that is not converted */
+  constructor(role: string, catalogue: Catalogue, oidsOf: (name: string) => readonly string[]) {
+    this.#role = role;
+    this.#catalogue = catalogue;
+    this.#oidsOf = oidsOf;
+  }
+
+  has(group: string): boolean {
+    const { memberships } = this.#catalogue;
+    return this.#oidsOf(group).some((oid) => memberships.isMember(this.#role, oid));
+  }
+
+  *[Symbol.iterator](): Generator<string> {
+    for (const oid of this.#catalogue.memberships.groupsOf(this.#role)) {
+      const group = this.#catalogue.roles.get(oid);
+      if (group !== undefined) yield group.name;
+    }
+  }
 }
 
 function databasesOf({ databases }: Catalogue): readonly HbaDatabase[] {

@@ -1,7 +1,10 @@
 // Reads how the server connects to others. Connection strings hold passwords: SQL takes them apart where they are, and
 // gives only what says whether the link is encrypted.
 
+import type { Observed } from '../model/observed.ts';
 import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
+import { answerAbout, asObserved } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
 import type { Question, Row } from './question.ts';
 
 /** SQL that is true where the login may read the connection strings of subscriptions. */
@@ -71,6 +74,8 @@ const FACTS = 'f.sslmode, f.local, f.service, f.gss, f.empty_sslmode, f.sslrootc
 /** Kept by the extensions under whatever name the wrapper was made. `postgresql_fdw_validator` is the server's own. */
 const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresql_fdw_validator'];
 
+const read = answerAbout('outbound links');
+
 /** Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs. */
 export const outboundQuestion: Question<Outbound> = {
   selects: () => [
@@ -78,12 +83,15 @@ export const outboundQuestion: Question<Outbound> = {
     'SELECT s.subenabled FROM pg_subscription s',
     'SELECT pg_is_in_recovery()',
   ],
-  read: ([servers = [], subscriptions = [], recovery = []]) => {
-    if (recovery.length === 0) throw new Error('the audit queries gave no result: no row about outbound links');
+  read: ([servers, subscriptions, recovery]) => {
+    const [isStandby] = read.oneRow(recovery, 1);
+    const enabled = read
+      .rows(subscriptions, 1)
+      .filter(([cell]) => read.flag(cell, 'whether a subscription is switched on'));
     const kinds = [
-      { kind: 'foreign-server', count: servers.length },
-      { kind: 'subscription', count: subscriptions.filter(([enabled]) => enabled === 't').length },
-      { kind: 'primary', count: recovery[0]?.[0] === 't' ? 1 : 0 },
+      { kind: 'foreign-server', count: read.rows(servers, 1).length },
+      { kind: 'subscription', count: enabled.length },
+      { kind: 'primary', count: read.flag(isStandby, 'whether the server is a standby') ? 1 : 0 },
     ] as const;
     return { links: [], unreadable: kinds.filter(({ count }) => count > 0) };
   },
@@ -102,14 +110,32 @@ export function linkQuestion(
   return {
     selects: (major) => kinds.map((kind) => LINKS[kind](major)),
     read: (results) => {
-      const readable = kinds.map((kind, index) => ({ kind, rows: (results[index] ?? []).filter(isReadable) }));
-      const hidden = kinds.filter((_kind, index) => !results[index]?.every(isReadable));
+      const answers = new Map(kinds.map((kind, index) => [kind, readLinks(kind, results[index])]));
       return {
-        links: readable.flatMap(({ kind, rows }) => rows.map((row) => link(kind, row))),
-        unreadable: unreadable.filter(({ kind }) => !kinds.includes(kind) || hidden.includes(kind)),
+        links: [...answers.values()].flatMap((answer) => (answer.known ? answer.value.links : [])),
+        unreadable: unreadable.flatMap((kind): UnreadableLinks[] => {
+          const answer = answers.get(kind.kind);
+          if (answer === undefined) return [kind];
+          if (!answer.known) return [{ ...kind, refusal: answer.reason }];
+          return answer.value.hidden ? [kind] : [];
+        }),
       };
     },
   };
+}
+
+interface LinksOfKind {
+  readonly links: readonly OutboundLink[];
+  /** Whether some are not shown to the login. */
+  readonly hidden: boolean;
+}
+
+/** A kind of which nonsense came costs the others nothing. */
+function readLinks(kind: OutboundLink['kind'], given: readonly Row[] | undefined): Observed<LinksOfKind> {
+  return asObserved(() => {
+    const rows = read.rows(given, 3 + FACTS.split(',').length);
+    return { links: rows.filter(isReadable).map((row) => link(kind, row)), hidden: !rows.every(isReadable) };
+  });
 }
 
 /** The same links, where the server did not answer for those that the login may read. */
@@ -159,15 +185,21 @@ function link(
   kind: OutboundLink['kind'],
   [, name, database, sslmode, local, service, gss, empty, root]: Row,
 ): OutboundLink {
+  const flag = (cell: Row[number] | undefined, fact: string): boolean => read.flagOrNull(cell, fact) ?? false;
   return {
     kind,
-    name: name ?? undefined,
-    database: database ?? undefined,
-    sslmode: sslmode || undefined,
-    emptySslmode: empty === 't' || undefined,
+    name: shortName(name),
+    database: shortName(database),
+    // One that is cut is no known mode.
+    sslmode: sslmode ? boundedText(sslmode, LONGEST.name) : undefined,
+    emptySslmode: flag(empty, 'whether an sslmode is empty') || undefined,
     sslrootcert: root === 'system' || root === 'other' ? root : undefined,
-    local: local === 't',
-    serviceFile: service === 't',
-    gssEncrypted: gss === 't',
+    local: flag(local, 'whether a link leaves the host'),
+    serviceFile: flag(service, 'whether a link has a service file'),
+    gssEncrypted: flag(gss, 'whether a link is encrypted by GSSAPI'),
   };
+}
+
+function shortName(name: string | null | undefined): string | undefined {
+  return name === null || name === undefined ? undefined : boundedText(name, LONGEST.name);
 }

@@ -1,10 +1,14 @@
 // Reads where a database or role has a setting of its own: what the auditor's session is given is not the server's then.
 
 import type { SettingOverride } from '../model/posture.ts';
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
 import type { Question } from './question.ts';
 
 /** The settings that sessions may have a value of their own of. All others hold for the whole server. */
 const SETTING = 'password_encryption';
+
+const read = answerAbout('settings of databases and roles');
 
 /**
  * A catalogue that all databases share and everybody may read: each row holds for a database, a role or both, and 0 for
@@ -23,12 +27,18 @@ export const overrideQuestion: Question<readonly SettingOverride[]> = {
  WHERE split_part(c.entry, '=', 1) = '${SETTING}' AND (s.setrole = 0 OR r.rolcanlogin)
  ORDER BY 1, 2`,
   ],
-  read: ([rows = []]) =>
-    rows.map(([database, role, value, ofLogin]) => ({
+  read: ([rows]) =>
+    read.rows(rows, 4).map(([database, role, value, ofLogin]) => ({
       setting: SETTING,
-      database: database ?? undefined,
-      role: role ?? undefined,
-      value: value ?? '',
-      ofLogin: ofLogin === 't',
+      database: shortName(database),
+      role: shortName(role),
+      // A value that is cut is none of those that are sound.
+      value: boundedText(value ?? '', LONGEST.name),
+      // Both may be gone by now, and then it holds for no login.
+      ofLogin: read.flagOrNull(ofLogin, "whether a setting is the login's") ?? false,
     })),
 };
+
+function shortName(name: string | null | undefined): string | undefined {
+  return name === null || name === undefined ? undefined : boundedText(name, LONGEST.name);
+}

@@ -8,6 +8,8 @@ import {
   type PoolerSettings,
 } from '../model/pooler.ts';
 import type { Hop, Session, Sessions, SessionTls, Transport } from '../model/snapshot.ts';
+import { shownAddress } from './address.ts';
+import { boundedText, LONGEST, tooLong } from './bounded.ts';
 import type { End } from './observations.ts';
 import { ConsoleClock } from './pgbouncer-time.ts';
 import { isLoopback } from './transport.ts';
@@ -48,7 +50,9 @@ export function findOwn(
   if (atOurEnd !== undefined) return { row: atOurEnd, end: { address, port } };
   const [only, ...others] = candidates;
   if (only === undefined || others.length > 0) return undefined;
-  return { row: only, end: { address: only.addr ?? undefined, port: Number(only.port) } };
+  const shownPort = Number(only.port);
+  const isPort = Number.isInteger(shownPort) && shownPort >= 0 && shownPort <= 65_535;
+  return { row: only, end: { address: shownAddress(only.addr), port: isPort ? shownPort : undefined } };
 }
 
 /** An IPv4 address as such, also where it comes mapped into IPv6. */
@@ -96,21 +100,25 @@ function readSession(row: ConsoleRow, hop: Hop, clock: ConsoleClock): Session | 
   return {
     pid: Number.isInteger(pid) && pid > 0 ? pid : undefined,
     hop,
-    role: row.user ?? undefined,
-    database: row.database ?? undefined,
+    role: shortName(row.user),
+    database: shortName(row.database),
     // Its connections to servers bear the name of whichever client used them last.
-    application: hop === 'client' ? (row.application_name ?? '') : '',
+    application: hop === 'client' ? (shortName(row.application_name) ?? '') : '',
     kind: row.replication === 'physical' || row.replication === 'logical' ? 'replication' : 'client',
     superuser: undefined,
     transport,
-    clientAddress: transport === 'unix-socket' ? undefined : (row.addr ?? undefined),
+    clientAddress: shownAddress(row.addr),
     tls,
     startedAt: clock.toIso(row.connect_time),
   };
 }
 
+function shortName(name: string | null | undefined): string | undefined {
+  return name === null || name === undefined ? undefined : boundedText(name, LONGEST.name);
+}
+
 /** What stands in place of an address for a Unix socket, some versions with the process that is at its other end. */
-const UNIX_SOCKET = /^unix(\(.*\))?$/;
+const UNIX_SOCKET = /^unix(\([^()]{0,256}\))?$/;
 
 function transportOf({ addr, tls: shown }: ConsoleRow, tls: SessionTls | undefined): Transport | undefined {
   if (tls !== undefined) return 'tls';
@@ -121,7 +129,7 @@ function transportOf({ addr, tls: shown }: ConsoleRow, tls: SessionTls | undefin
 }
 
 /** `TLSv1.3/TLS_AES_256_GCM_SHA384`, in some versions followed by the key exchange, e.g. `/ECDH=prime256v1`. */
-const TLS = /^((?:SSL|TLS)v[\d.]+)\/([\w-]+)(?:\/.*)?$/;
+const TLS = /^((?:SSL|TLS)v[\d.]{1,16})\/([\w-]{1,256})(?:\/.{0,256})?$/;
 
 /** Undefined where there is none, or where it can't be read. */
 export function readTls(shown: string | null | undefined): SessionTls | undefined {
@@ -138,6 +146,11 @@ export function readSettings(rows: readonly ConsoleRow[]): Observed<PoolerSettin
   const values = rows
     .filter(({ key }) => wanted.includes(key ?? ''))
     .map(({ key, value }): [PoolerSettingName, string] => [key as PoolerSettingName, value ?? '']);
+  const [long] = values.flatMap(([name, value]) => tooLong(`the value of ${name}`, value, LONGEST.setting) ?? []);
+  if (long !== undefined) return unknown(long);
+  if (new Set(values.map(([name]) => name)).size < values.length) {
+    return unknown('PgBouncer shows a setting twice');
+  }
   return known(Object.fromEntries(values));
 }
 
@@ -149,6 +162,6 @@ export function readDatabases(rows: readonly ConsoleRow[]): PoolerSettings['data
   return known(
     rows
       .filter(({ name }) => name !== CONSOLE)
-      .map(({ name, host }): PoolerDatabase => ({ name: name ?? '', host: host || undefined })),
+      .map(({ name, host }): PoolerDatabase => ({ name: shortName(name) ?? '', host: shortName(host) || undefined })),
   );
 }

@@ -4,7 +4,15 @@
 const SHOWN = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ?(.*)$/;
 const OFFSET = /^([+-])(\d\d):?(\d\d)?$/;
 
+/** A time with its zone has about 30 characters. */
+const LONGEST_TIME = 64;
+
 const MINUTES = 60_000;
+const HOURS = 60 * MINUTES;
+/** What a report can show: years of four digits, and none before there was a PgBouncer. */
+const [EARLIEST, LATEST] = [0, Date.UTC(9999, 11, 31)];
+/** No zone is further from UTC (+14 and -12). */
+const FURTHEST = 15 * HOURS;
 /** Every zone's distance from UTC is whole quarters of an hour. */
 const QUARTER = 15 * MINUTES;
 
@@ -25,19 +33,20 @@ export class ConsoleClock {
     this.#connectedAt = connectedAt;
     const shown = read(own);
     if (shown === undefined) return;
-    this.#ahead = Math.round((shown.asUtc - connectedAt) / QUARTER) * QUARTER;
+    const ahead = Math.round((shown.asUtc - connectedAt) / QUARTER) * QUARTER;
+    if (Math.abs(ahead) <= FURTHEST) this.#ahead = ahead;
   }
 
   /** ISO 8601, UTC. What can't be read began, at the latest, before the auditor's own session. */
   toIso(text: string | null | undefined): string {
     const shown = read(text);
-    if (shown === undefined) return new Date(this.#connectedAt).toISOString();
-    return new Date(shown.asUtc - (offsetOf(shown.zone) ?? this.#ahead)).toISOString();
+    const at = shown === undefined ? Number.NaN : shown.asUtc - (offsetOf(shown.zone) ?? this.#ahead);
+    return new Date(at >= EARLIEST && at <= LATEST ? at : this.#connectedAt).toISOString();
   }
 }
 
 function read(text: string | null | undefined): { readonly asUtc: number; readonly zone: string } | undefined {
-  const [, date, time, zone = ''] = SHOWN.exec(text ?? '') ?? [];
+  const [, date, time, zone = ''] = SHOWN.exec((text ?? '').slice(0, LONGEST_TIME)) ?? [];
   const asUtc = Date.parse(`${date}T${time}Z`);
   return Number.isNaN(asUtc) ? undefined : { asUtc, zone };
 }

@@ -1,10 +1,10 @@
 // What a server answers to a login that nothing encrypts: the startup message with the role's name, and the first message
 // back. No password ever follows it.
 
-import { displayText } from '../model/display.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { PlaintextAnswer, PlaintextAuthentication } from '../model/probe.ts';
 import { APPLICATION_NAME } from './session.ts';
+import { describeError, describeStranger, errorFields } from './stranger.ts';
 
 /** Version 3.0 of the protocol (protocol documentation, "Message Formats"). */
 const PROTOCOL = 0x0003_0000;
@@ -70,22 +70,17 @@ const REFUSED_BY_RULES = { code: '28000', routine: 'ClientAuthentication' } as c
 const WANTS_TLS =
   /\b(SSL|TLS)\b.{0,40}\brequired\b|\brequires?\b.{0,40}\b(SSL|TLS|encryp\w+)\b|connection is insecure|no encryption|SSL off/i;
 
+/** The words decide here and are not told: nothing is encrypted, and whoever is on the path can write them. */
 function readError(body: Buffer): Observed<PlaintextAnswer> {
   const fields = errorFields(body);
-  const [code, message, routine] = [fields.get('C') ?? '', fields.get('M') ?? '', fields.get('R')];
-  const said = `${message}${code === '' ? '' : ` (SQLSTATE ${code})`}`;
+  const [code, message, routine] = [fields.get('C'), fields.get('M') ?? '', fields.get('R')];
   const byRules = code === REFUSED_BY_RULES.code && routine === REFUSED_BY_RULES.routine;
-  if (byRules || WANTS_TLS.test(message)) return known({ accepted: false, said });
-  return unknown(`the server answered a plaintext login with another error: ${displayText(said, 200)}`);
-}
-
-/** Fields of one letter and a text each; a zero byte ends them. */
-function errorFields(body: Buffer): ReadonlyMap<string, string> {
-  const texts = body.toString('utf8').split('\0');
-  return new Map(texts.filter((text) => text !== '').map((text) => [text.slice(0, 1), text.slice(1)]));
+  if (byRules)
+    return known({ accepted: false, said: `${describeError(code)}, by a rule of pg_hba.conf or for want of one` });
+  if (WANTS_TLS.test(message)) return known({ accepted: false, said: `${describeError(code)} that asks for TLS` });
+  return unknown(`the server answered a plaintext login with another error: ${describeError(code)}`);
 }
 
 function notPostgres(bytes: Buffer): Observed<PlaintextAnswer> {
-  const text = displayText(bytes.subarray(0, 64).toString('latin1'), 40);
-  return unknown(`the answer to a plaintext login is not of the PostgreSQL protocol: "${text}"`);
+  return unknown(`the answer to a plaintext login is not of the PostgreSQL protocol: ${describeStranger(bytes)}`);
 }

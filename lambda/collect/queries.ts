@@ -8,6 +8,7 @@ import { known, type Observed, unknown } from '../model/observed.ts';
 import type { Outbound, Settings } from '../model/posture.ts';
 import { loginRole, resetRole } from '../model/role-setting.ts';
 import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../model/snapshot.ts';
+import { asObserved } from './answer.ts';
 import { auroraQuestion } from './aurora-query.ts';
 import { catalogueQuestion } from './catalogue-query.ts';
 import { isDatabaseError } from './database-error.ts';
@@ -55,12 +56,14 @@ export async function runAuditQueries(
   major: number,
   { reload: asksReload = false }: { readonly reload?: boolean } = {},
 ): Promise<Answers> {
-  const first = await ask(client, major, FIRST, hbaQuestion);
+  const first = await ask(client, major, FIRST, observing(hbaQuestion));
   const [server, activity, catalogue, outbound] = first.answers;
   const { may, ...facts } = server;
   const answers = { ...facts, ...activity, sessions: activity.sessions(catalogue) };
-  const hbaOf = (lines: HbaLines | undefined): Observed<HbaFacts> =>
-    lines === undefined ? notReadable(server) : known(hbaFacts(lines, { major, catalogue }));
+  const hbaOf = (lines: Observed<HbaLines> | undefined): Observed<HbaFacts> => {
+    if (lines === undefined) return notReadable(server);
+    return lines.known ? asObserved(() => hbaFacts(lines.value, { major, catalogue })) : lines;
+  };
   const links = linkQuestion(outbound, may);
   const refused = first.refusal !== undefined;
   // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
@@ -75,10 +78,10 @@ export async function runAuditQueries(
       major,
       [
         links ?? NOTHING,
-        may.readAurora ? auroraQuestion : NOTHING,
+        may.readAurora ? observing(auroraQuestion) : NOTHING,
         reloads ? reloadQuestion(readHba && may.readFiles) : NOTHING,
       ],
-      refused && may.readHba ? plainHbaQuestion : NOTHING,
+      refused && may.readHba ? observing(plainHbaQuestion) : NOTHING,
       { afterError: refused },
     );
     const [linked, aurora, reload] = second.answers;
@@ -89,7 +92,7 @@ export async function runAuditQueries(
         reload === undefined ? answers.settings : { ...answers.settings, pendingRestart: reload.pendingRestart },
       hba: withReload(hba, reload),
       outbound: linked ?? outbound,
-      ...(aurora === undefined ? {} : { aurora: known(aurora) }),
+      ...(aurora === undefined ? {} : { aurora }),
       roundTrips: 2,
     };
   } catch (error) {
@@ -113,6 +116,18 @@ type Refusal = Required<pg.DatabaseError>;
 /** Whether the server would not answer, and is there for other questions. */
 function isRefusal(error: unknown): error is Refusal {
   return isDatabaseError(error) && !SHUTDOWN.test(error.code);
+}
+
+/** The same question, of which an answer that can't be used costs the others nothing. Undefined stays undefined. */
+function observing<T extends object>({ selects, read }: Question<T | undefined>): Question<Observed<T> | undefined> {
+  return {
+    selects,
+    read: (results) => {
+      const answer = asObserved(() => read(results));
+      if (!answer.known) return answer;
+      return answer.value === undefined ? undefined : known(answer.value);
+    },
+  };
 }
 
 const NOTHING: Question<undefined> = { selects: () => [], read: () => undefined };

@@ -2,6 +2,7 @@
 // targets with the wire probe only, for it takes a server a millisecond.
 
 import { SETTING_NAMES, type SettingName } from '../model/posture.ts';
+import { answerAbout } from './answer.ts';
 import type { Question } from './question.ts';
 
 export interface Reload {
@@ -42,17 +43,19 @@ function changedSinceLoad(major: number): string {
           FROM (SELECT current_setting('hba_file')${included}) f(path)`;
 }
 
+const read = answerAbout('what waits for a reload');
+
 /** @param files whether the login may read pg_hba.conf and look at files: asked without that, the whole message fails */
 export function reloadQuestion(files: boolean): Question<Reload> {
   return {
     selects: (major) => [`SELECT (${PENDING}), (${files ? changedSinceLoad(major) : 'NULL'})`],
-    read: ([rows = []]) => {
-      const [pending, changed] = rows[0] ?? [];
+    read: ([rows]) => {
+      const [pending, changed] = read.oneRow(rows, 2);
       const names = pending?.split(',') ?? [];
       const pendingRestart = SETTING_NAMES.filter((name) => names.includes(name));
       return {
         pendingRestart: pendingRestart.length === 0 ? undefined : pendingRestart,
-        hbaChangedSinceLoad: changed === null || changed === undefined ? undefined : changed === 't',
+        hbaChangedSinceLoad: read.flagOrNull(changed, 'whether pg_hba.conf was changed'),
       };
     },
   };

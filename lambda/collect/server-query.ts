@@ -1,13 +1,14 @@
 // Reads what the server is, what the login may see and ask, and the settings that decide what is allowed.
 
-import { SETTING_NAMES, type SettingName, type Settings } from '../model/posture.ts';
+import { SETTING_NAMES, type SettingName, type SettingOverride, type Settings } from '../model/posture.ts';
 import type { AssumedRole, Server, Visibility } from '../model/snapshot.ts';
+import { answerAbout } from './answer.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
+import { boundedText, LONGEST, tooLong } from './bounded.ts';
 import { MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuestion } from './override-query.ts';
-import { IncompleteAnswer } from './query-refusals.ts';
-import type { Question } from './question.ts';
+import type { Question, Row } from './question.ts';
 import { mayReadFiles } from './reload-query.ts';
 
 export interface ServerAnswers {
@@ -25,6 +26,16 @@ export interface ServerAnswers {
 
 /** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
 const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encryption', 'rds.force_ssl']);
+
+/**
+ * Settings that are one of few words: what is none of them must not pass for a sound one. Of the others, checks know the
+ * sound values.
+ */
+const SHAPES: Readonly<Partial<Record<SettingName, RegExp>>> = {
+  ssl: /^(on|off)$/,
+  ssl_min_protocol_version: /^(TLSv1(\.\d)?)?$/,
+  ssl_max_protocol_version: /^(TLSv1(\.\d)?)?$/,
+};
 
 /** Encodings in which every sequence of bytes is text. UTF-8 is sent as it is, whatever it is. */
 const CONVERTED = [
@@ -58,6 +69,9 @@ const ROLE_SETTING = `(SELECT (s.setrole <> 0)::text || (s.setdatabase <> 0)::te
            AND (s.setrole = 0 OR r.rolname = session_user)
          ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
          LIMIT 1)`;
+const COLUMNS = LOGIN_SETTING + 1;
+
+const read = answerAbout('the server');
 
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the server's.
@@ -93,49 +107,72 @@ export const serverQuestion: Question<ServerAnswers> = {
       ...overrideQuestion.selects(major),
     ];
   },
-  read: ([rows = [], ...others]) => {
-    const [row] = rows;
-    if (row === undefined) throw new IncompleteAnswer(0, 1);
+  read: ([rows, ...others]) => {
+    const row = read.oneRow(rows, COLUMNS);
     const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
-    const overrides = overrideQuestion.read(others);
-    const values = SETTING_NAMES.flatMap((name, index) => {
-      const value = settings[index];
-      const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
-      return value === null || value === undefined || overridden ? [] : [[name, value] as const];
-    });
+    // Where a privilege can't be told, the login does not have it.
+    const may = (cell: Row[number] | undefined, what: string): boolean =>
+      read.flagOrNull(cell, `whether the login may ${what}`) ?? false;
     return {
-      server: { version: version ?? '', inRecovery: inRecovery === 't' },
-      visibility: {
-        role: role ?? '',
-        assumed: readAssumed(row[LOGIN], row[LOGIN_SETTING]),
-        seesAllSessions: seesAll === 't',
-        inherits: readBoolean(row[INHERITS]),
+      server: {
+        version: boundedText(read.text(version, 'the version'), LONGEST.version),
+        inRecovery: read.flag(inRecovery, 'whether it is a standby'),
       },
-      settings: { values: Object.fromEntries(values), seesAll: seesSettings === 't', overrides },
+      visibility: {
+        role: boundedText(read.text(role, "the login's role"), LONGEST.name),
+        assumed: readAssumed(row[LOGIN], row[LOGIN_SETTING]),
+        seesAllSessions: may(seesAll, 'see all sessions'),
+        inherits: read.flagOrNull(row[INHERITS], 'whether the role inherits'),
+      },
+      settings: readSettings(settings, {
+        seesAll: may(seesSettings, 'see all settings'),
+        overrides: overrideQuestion.read(others),
+      }),
       may: {
-        readHba: readHba === 't',
-        readSubscriptions: readSubscriptions === 't',
-        readAurora: row[READ_AURORA] === 't',
-        readFiles: row[READ_FILES] === 't',
+        readHba: may(readHba, 'read pg_hba.conf'),
+        readSubscriptions: may(readSubscriptions, 'read subscriptions'),
+        readAurora: may(row[READ_AURORA], 'ask for the instances of an Aurora cluster'),
+        readFiles: may(row[READ_FILES], 'look at files'),
       },
     };
   },
 };
 
-function readBoolean(value: string | null | undefined): boolean | undefined {
-  return value === null || value === undefined ? undefined : value === 't';
+/** @param cells in the order of their names, with others behind them */
+function readSettings(
+  cells: Row,
+  { seesAll, overrides }: { readonly seesAll: boolean; readonly overrides: readonly SettingOverride[] },
+): Settings {
+  const values: Partial<Record<SettingName, string>> = {};
+  const unusable: Partial<Record<SettingName, string>> = {};
+  for (const [index, name] of SETTING_NAMES.entries()) {
+    const value = cells[index];
+    const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
+    if (value === null || value === undefined || overridden) continue;
+    const reason = whyUnusable(name, value);
+    if (reason === undefined) values[name] = value;
+    else unusable[name] = reason;
+  }
+  return { values, seesAll, overrides, ...(Object.keys(unusable).length === 0 ? {} : { unusable }) };
+}
+
+function whyUnusable(name: SettingName, value: string): string | undefined {
+  const shape = SHAPES[name];
+  if (shape !== undefined && !shape.test(value)) return `the server's value of ${name} is none that PostgreSQL has`;
+  return tooLong(`the value of ${name}`, value, LONGEST.setting);
 }
 
 /** @param setting as ROLE_SETTING writes it; null where there is none */
-function readAssumed(login: string | null | undefined, setting: string | null | undefined): AssumedRole | undefined {
-  if (login === null || login === undefined) return undefined;
+function readAssumed(session: string | null | undefined, setting: string | null | undefined): AssumedRole | undefined {
+  if (session === null || session === undefined) return undefined;
+  const login = boundedText(session, LONGEST.name);
   const [, ofRole, ofDatabase, database] = /^(true|false)(true|false)(.*)$/s.exec(setting ?? '') ?? [];
   if (ofRole === undefined) return { login };
   return {
     login,
     setting: {
       ...(ofRole === 'true' ? { role: login } : {}),
-      ...(ofDatabase === 'true' ? { database } : {}),
+      ...(ofDatabase === 'true' ? { database: boundedText(database ?? '', LONGEST.name) } : {}),
     },
   };
 }

@@ -2,6 +2,9 @@
 
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Session, Sessions } from '../model/snapshot.ts';
+import { shownAddress } from './address.ts';
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
 import type { Catalogue } from './catalogue-query.ts';
 import type { Question, Row } from './question.ts';
 import { transportOf } from './transport.ts';
@@ -19,6 +22,17 @@ const BOOTSTRAP_SUPERUSER = '10';
 
 /** Sessions of people and programs, and of servers that replicate. Workers have a role too, and come from nowhere. */
 const KINDS: ReadonlySet<string> = new Set(['client backend', 'walsender']);
+
+const COLUMNS = 15;
+/** A port; -1 is PostgreSQL's for a Unix socket. */
+const PORTS = { min: -1, max: 65_535 };
+const PIDS = { min: 1, max: 2 ** 31 - 1 };
+/** Key lengths of cipher suites. */
+const BITS = { min: 0, max: 1_024 };
+/** Seconds since 1970, up to the end of the year 9999: what a timestamp can say. */
+const LATEST = 253_402_300_799;
+
+const read = answerAbout('sessions');
 
 /** The client's end of the auditor's session, as the server's row gives it. */
 export interface OwnEnd {
@@ -52,8 +66,10 @@ export const sessionQuestion: Question<SessionAnswers> = {
  WHERE a.usesysid IS NOT NULL`,
     ];
   },
-  read: ([rows = []]) => {
-    const own = rows.find(isOwn);
+  read: ([given]) => {
+    const rows = read.rows(given, COLUMNS);
+    const [own, ...others] = rows.filter(isOwn);
+    if (others.length > 0) read.refuse(`${others.length + 1} sessions are said to be the auditor's own`);
     return {
       sessions: (catalogue) => readSessions(rows, catalogue),
       serverView: readServerView(own),
@@ -65,7 +81,9 @@ export const sessionQuestion: Question<SessionAnswers> = {
 /** How the server sees the auditor's own session. */
 function readServerView(own: Row | undefined): Link['serverView'] {
   const [, , , , , , , ssl, tlsVersion, cipher] = own ?? [];
-  if (ssl === 't' && tlsVersion && cipher) return known({ tlsVersion, cipher });
+  if (ssl === 't' && tlsVersion && cipher) {
+    return known({ tlsVersion: boundedText(tlsVersion, LONGEST.name), cipher: boundedText(cipher, LONGEST.name) });
+  }
   return ssl === 'f'
     ? known('not-tls')
     : unknown("the server showed nothing of the encryption of the auditor's session");
@@ -74,22 +92,42 @@ function readServerView(own: Row | undefined): Link['serverView'] {
 /** Where the server sees the auditor's own session come from. */
 function readOwnEnd(own: Row | undefined): OwnEnd {
   const [address, port] = own?.slice(5, 7) ?? [];
-  return { address: address ?? undefined, port: port ? Number(port) : undefined };
+  return { address: shownAddress(address), port: read.wholeOrNull(port, "the port of the auditor's session", PORTS) };
 }
 
 function isOwn(row: Row): boolean {
   return row[14] === 't';
 }
 
-/** From rows of the session query to the sessions of others. Pure. */
+/**
+ * What PostgreSQL calls its own processes that may have a role. Extensions give theirs any name.
+ *
+ * @see https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+ */
+const OWN_PROCESS =
+  /^(autovacuum|background|io|parallel|slotsync|logical replication( \w+)?) worker$|^(autovacuum|logical replication) launcher$/;
+
+/**
+ * Whether the row is of a process that works within the server. A kind that is hidden may be a client's; and what has a
+ * client's address or port is a connection, by whatever name of its own it goes.
+ */
+function isWorker([, , , , kind, address, port]: Row): boolean {
+  if (!kind || KINDS.has(kind)) return false;
+  return OWN_PROCESS.test(kind) || (address === null && port === null);
+}
+
+/**
+ * From rows of the session query to the sessions of others. Pure.
+ *
+ * @throws UnusableAnswer
+ */
 export function readSessions(rows: readonly Row[], catalogue: Catalogue): Sessions {
   const visible: Session[] = [];
   let hidden = 0;
+  const isAdministrator = administrators(catalogue);
   for (const row of rows) {
-    const kind = row[4];
-    // A kind that is hidden may be a client's.
-    if (isOwn(row) || (kind && !KINDS.has(kind))) continue;
-    const session = readSession(row, catalogue);
+    if (isOwn(row) || isWorker(row)) continue;
+    const session = readSession(row, catalogue, isAdministrator);
     if (session === undefined) hidden += 1;
     else visible.push(session);
   }
@@ -97,39 +135,53 @@ export function readSessions(rows: readonly Row[], catalogue: Catalogue): Sessio
 }
 
 /** Undefined when the row does not show how the session travels. */
-function readSession(row: Row, catalogue: Catalogue): Session | undefined {
+function readSession(row: Row, catalogue: Catalogue, isAdministrator: (role: string) => boolean): Session | undefined {
   const [pid, role, database, application, kind, address, port, ssl, version, cipher, bits, dn, gss, start] = row;
   const transport = transportOf({
     kind: kind ?? undefined,
+    // Whatever else stands there is not "encrypted".
     ssl: ssl === null || ssl === undefined ? undefined : ssl === 't',
     gssEncrypted: gss === 't',
     clientAddress: address ?? undefined,
-    clientPort: port === null || port === undefined ? undefined : Number(port),
+    clientPort: read.wholeOrNull(port, 'the port of a client', PORTS),
   });
   if (transport === undefined) return undefined;
   return {
-    pid: Number(pid),
+    pid: read.wholeOrNull(pid, 'the process of a session', PIDS),
     // Both may be gone while the session goes on.
     role: catalogue.roles.get(role ?? '')?.name,
     database: catalogue.databases.get(database ?? '')?.name,
-    application: application ?? '',
+    application: boundedText(application ?? '', LONGEST.name),
     kind: kind === 'walsender' ? 'replication' : 'client',
-    superuser: isSuperuser(role ?? '', catalogue),
+    superuser: isAdministrator(role ?? ''),
     transport,
-    clientAddress: address ?? undefined,
+    clientAddress: shownAddress(address),
     tls:
       transport === 'tls'
-        ? { version: version ?? '', cipher: cipher ?? '', bits: Number(bits ?? 0), clientDn: dn || undefined }
+        ? {
+            version: boundedText(version ?? '', LONGEST.name),
+            cipher: boundedText(cipher ?? '', LONGEST.name),
+            bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
+            clientDn: dn ? boundedText(dn, LONGEST.distinguishedName) : undefined,
+          }
         : undefined,
-    startedAt: new Date(Number(start ?? 0) * 1000).toISOString(),
+    startedAt: readStart(start),
   };
 }
 
-/** Whether the role is a superuser, or may become one or what a provider gives in the place of one. */
-function isSuperuser(role: string, { roles, memberOf }: Catalogue): boolean {
-  if (role === BOOTSTRAP_SUPERUSER || roles.get(role)?.superuser === true) return true;
-  for (const group of memberOf(role)) {
-    if (group === BOOTSTRAP_SUPERUSER || PROVIDER_ADMIN_ROLES.has(roles.get(group)?.name ?? '')) return true;
-  }
-  return false;
+/** ISO 8601, UTC. */
+function readStart(start: Row[number] | undefined): string {
+  const seconds = /^\d{1,12}(\.\d{1,9})?$/.test(start ?? '0') ? Number(start ?? 0) : Number.NaN;
+  if (!(seconds <= LATEST)) read.refuse('the time at which a session began is none');
+  return new Date(seconds * 1000).toISOString();
+}
+
+/** Whether a role, by its oid, is a superuser, or may become one or what a provider gives in the place of one. */
+function administrators({ roles, memberships }: Catalogue): (role: string) => boolean {
+  const groups = [...roles].flatMap(([oid, { name }]) => (PROVIDER_ADMIN_ROLES.has(name) ? [oid] : []));
+  const powerful = [BOOTSTRAP_SUPERUSER, ...groups];
+  return (role) =>
+    role === BOOTSTRAP_SUPERUSER ||
+    roles.get(role)?.superuser === true ||
+    powerful.some((group) => memberships.isMember(role, group));
 }

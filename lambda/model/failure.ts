@@ -63,6 +63,7 @@ export const FAILURE_CAUSES = [
   'answer-incomplete',
   'recovery-conflict',
   'session-ended',
+  'answer-unusable',
   'out-of-time',
   'interrupted',
   'internal-error',

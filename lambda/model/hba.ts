@@ -6,7 +6,9 @@ export type HbaRuleType = (typeof HBA_RULE_TYPES)[number];
 
 /** Where a line stands. */
 export interface HbaPlace {
-  /** Absolute; undefined before PostgreSQL 16, which has one file only. */
+  /**
+   * Absolute. Before PostgreSQL 16, which has one file only: undefined where the login may not read the setting `hba_file`.
+   */
   readonly fileName?: string | undefined;
   readonly lineNumber: number;
 }
@@ -46,7 +48,12 @@ export interface HbaRole {
   /** The attribute. Superusers may replicate without it. */
   readonly replication: boolean;
   /** Every role it is a member of, directly or through others, inherited or not; never itself. */
-  readonly memberOf: ReadonlySet<string>;
+  readonly memberOf: MemberOf;
+}
+
+/** Names of roles. A set, or what answers like one: written out for thousands of roles in a chain it takes all memory. */
+export interface MemberOf extends Iterable<string> {
+  has(role: string): boolean;
 }
 
 export interface HbaDatabase {

@@ -20,6 +20,8 @@ export interface Settings {
    * auditor's own session was given another value.
    */
   readonly values: Readonly<Partial<Record<SettingName, string>>>;
+  /** Those whose value can't be judged, each with the reason: a sentence without a final period. */
+  readonly unusable?: Readonly<Partial<Record<SettingName, string>>> | undefined;
   /** Those whose value in the files waits for a restart; undefined where none does. */
   readonly pendingRestart?: readonly SettingName[] | undefined;
   /** Those that a database or a role has a value of its own of; undefined where nobody asked. */

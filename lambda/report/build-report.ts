@@ -3,6 +3,7 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
+import type { Failure } from '../model/failure.ts';
 import type { Finding, Outcome, Verdict } from '../model/finding.ts';
 import type { Decision } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
@@ -32,6 +33,13 @@ export interface Run {
 
 /** Certificate names are chosen by whoever issued them; longer ones are shown cut. */
 const NAME_LENGTH = 200;
+/** A chain has two to four certificates, each with a few names; a server may present hundreds, with thousands. */
+const MOST_CERTIFICATES = 10;
+const MOST_NAMES = 101;
+/** Why a check could not see everything: a sentence or two, with a GRANT. */
+const REASON_LENGTH = 2_000;
+/** What a failure says; none of ours comes near. */
+const SENTENCE_LENGTH = 1_000;
 
 /**
  * The report of a run.
@@ -89,7 +97,7 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
     labels: { ...target.labels },
     takenAt: snapshot.takenAt,
     verdict,
-    ...(failure === undefined ? {} : { error: failure }),
+    ...(failure === undefined ? {} : { error: reportFailure(failure) }),
     link: link.known ? reportLink(link.value, serverChain) : null,
     server: server.known ? { ...server.value, version: displayText(server.value.version) } : null,
     sessions: sessions.known ? countSessions(sessions.value, target.kind === 'pgbouncer') : null,
@@ -98,21 +106,48 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
   };
 }
 
+function reportFailure({ cause, phase, message, remedy }: Failure): NonNullable<ReportTarget['error']> {
+  return { cause, phase, message: bounded(message, SENTENCE_LENGTH), remedy: bounded(remedy, SENTENCE_LENGTH) };
+}
+
+/** Our own words as they are; only what is too long to be ours is made safe and cut. */
+function bounded(text: string, length: number): string {
+  return text.length <= length ? text : displayText(text, length);
+}
+
 function reportLink(link: Link, chain: Observed<readonly CertificateFacts[]>): NonNullable<ReportTarget['link']> {
   const { serverView, timings, ...facts } = link;
+  const certificates = chain.known ? chain.value : [];
+  const omitted = certificates.length - MOST_CERTIFICATES;
   return {
     ...facts,
-    serverView: serverView.known ? serverView.value : null,
-    certificates: (chain.known ? chain.value : []).map((certificate) => ({
+    tlsVersion: displayText(link.tlsVersion),
+    cipher: displayText(link.cipher),
+    verifiedName: displayText(link.verifiedName, NAME_LENGTH),
+    serverView: serverView.known ? reportView(serverView.value) : null,
+    ...(omitted > 0 ? { omittedCertificates: omitted } : {}),
+    certificates: certificates.slice(0, MOST_CERTIFICATES).map((certificate) => ({
       subject: displayText(certificate.subject, NAME_LENGTH),
       issuer: displayText(certificate.issuer, NAME_LENGTH),
       notBefore: certificate.notBefore,
       notAfter: certificate.notAfter,
-      subjectAltNames: certificate.subjectAltNames.map((name) => displayText(name, NAME_LENGTH)),
+      subjectAltNames: reportNames(certificate.subjectAltNames),
       sha256: certificate.sha256,
     })),
     timings: { ...timings },
   };
+}
+
+function reportView(view: KnownView): NonNullable<ReportTarget['link']>['serverView'] {
+  if (view === 'not-tls') return view;
+  return { tlsVersion: displayText(view.tlsVersion), cipher: displayText(view.cipher) };
+}
+
+type KnownView = Extract<Link['serverView'], { readonly known: true }>['value'];
+
+function reportNames(names: readonly string[]): string[] {
+  const shown = names.slice(0, MOST_NAMES).map((name) => displayText(name, NAME_LENGTH));
+  return names.length > MOST_NAMES ? [...shown, `and ${names.length - MOST_NAMES} more`] : shown;
 }
 
 function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNullable<ReportTarget['sessions']> {
@@ -140,5 +175,5 @@ function noSessions(): Record<Transport, number> {
 function reportOutcome(id: string, outcome: Outcome): ReportTarget['checks'][number] {
   const reason =
     outcome.status === 'fail' ? outcome.incomplete : outcome.status === 'pass' ? undefined : outcome.reason;
-  return { id, status: outcome.status, ...(reason === undefined ? {} : { reason }) };
+  return { id, status: outcome.status, ...(reason === undefined ? {} : { reason: bounded(reason, REASON_LENGTH) }) };
 }

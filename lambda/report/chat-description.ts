@@ -77,7 +77,7 @@ function renderNotice(notice: Notice, withTitle: boolean): string {
   const facts = [
     withTitle ? title(finding, CHAT) : undefined,
     who(finding, CHAT),
-    howMany(finding),
+    howMany(finding, CHAT),
     ...evidenceLines(finding, CHAT),
     ...lifeLines(notice, CHAT),
     `fingerprint ${code(finding.fingerprint)}`,

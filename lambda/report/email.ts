@@ -129,7 +129,7 @@ function facts(notice: Notice): string[] {
   const { finding } = notice;
   return [
     who(finding, PLAIN),
-    howMany(finding),
+    howMany(finding, PLAIN),
     ...evidenceLines(finding, PLAIN),
     ...lifeLines(notice, PLAIN),
     `fingerprint: ${finding.fingerprint}`,

@@ -99,19 +99,26 @@ function verdictRank(target: ReportTarget): number {
   return VERDICT_ORDER.indexOf(target.verdict);
 }
 
-/** As many of the first items as fit, and the bytes they take, commas included. */
+/** Less than any entry takes: with less room than this none is tried. */
+const LEAST_BYTES = 40;
+
+/**
+ * The items that fit, each that does not skipped, so that one with an endless text costs no other; and the bytes they
+ * take, commas included.
+ */
 function fitting<T>(
   items: readonly T[],
   bytes: number,
   bytesOf: (json: string) => number,
 ): { readonly items: T[]; readonly bytes: number } {
+  const kept: T[] = [];
   let taken = 0;
-  let count = 0;
   for (const item of items) {
-    const more = bytesOf(JSON.stringify(item)) + (count === 0 ? 0 : 1);
-    if (taken + more > bytes) break;
+    if (bytes - taken < LEAST_BYTES) break;
+    const more = bytesOf(JSON.stringify(item)) + (kept.length === 0 ? 0 : 1);
+    if (taken + more > bytes) continue;
     taken += more;
-    count += 1;
+    kept.push(item);
   }
-  return { items: items.slice(0, count), bytes: taken };
+  return { items: kept, bytes: taken };
 }

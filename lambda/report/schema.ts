@@ -41,6 +41,7 @@ const link = z
       .nullable()
       .describe("The server's own row for the auditor's session; null where it showed none."),
     certificates: z.array(certificate).describe('The chain as presented, leaf first.'),
+    omittedCertificates: count.optional().describe('Further certificates that the server presented.'),
     timings: z.object({
       tcp: milliseconds,
       tlsHandshake: milliseconds,

@@ -19,8 +19,10 @@ import {
   evidenceLines,
   howMany,
   lookedAt,
+  loopbackCount,
   loopbackNote,
   PLAIN,
+  plaintextSessions,
   plural,
   remedyLines,
   title,
@@ -131,7 +133,7 @@ function rows(report: Report, paint: Paint): Row[] {
       verdict: paint(VERDICT_SIGNS[target.verdict], target.verdict),
       tls: target.link === null ? NOT_KNOWN : displayText(target.link.tlsVersion, 10).replace(/^TLSv/, ''),
       sessions: sessions === null ? NOT_KNOWN : `${sessions.total}${sessions.hidden > 0 ? `+${sessions.hidden}?` : ''}`,
-      plaintext: sessionCount(target, plaintextSessions(report, target)),
+      plaintext: plaintextCell(report, target),
       deprecated: sessionCount(target, deprecatedSessions(report, target)),
       worst: severity === undefined ? withoutWorst(target, found.has(target.name)) : paint(severity, severity),
     };
@@ -159,10 +161,10 @@ function sessionCount({ sessions }: ReportTarget, count: number): string {
   return sessions.hidden > 0 ? `${count}+?` : String(count);
 }
 
-function plaintextSessions(report: Report, { sessions }: ReportTarget): number {
-  if (sessions === null) return 0;
-  const { plaintext, loopback } = sessions.byTransport;
-  return plaintext + (report.policy.loopback === 'network' ? loopback : 0);
+/** Those over loopback apart, where the policy judges them by themselves: `0 (+2 loopback)`. */
+function plaintextCell(report: Report, target: ReportTarget): string {
+  const { network, loopback } = plaintextSessions(report.policy.loopback, target);
+  return `${sessionCount(target, network)}${loopbackCount(loopback)}`;
 }
 
 function deprecatedSessions(report: Report, { sessions }: ReportTarget): number {
@@ -196,23 +198,29 @@ function targetTable(report: Report, width: number, paint: Paint): string[] | un
     ...(withHost ? [{ heading: 'Host', cells: all.map((row) => row.host), align: 'left', width: host } as const] : []),
     ...facts.map((fact, index) => ({ ...fact, width: factWidths[index] ?? 0 })),
   ];
-  const table = new CliTable({
-    head: columns.map(({ heading }) => paint(heading, 'heading')),
-    colWidths: columns.map((column) => column.width),
-    colAligns: columns.map(({ align }) => align),
-    chars: BORDERLESS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  // In pieces, for the time that the library takes grows with the square of the rows.
+  const pieces = Array.from({ length: Math.ceil(all.length / PIECE) }, (_, piece) => {
+    const table = new CliTable({
+      head: piece > 0 ? [] : columns.map(({ heading }) => paint(heading, 'heading')),
+      colWidths: columns.map((column) => column.width),
+      colAligns: columns.map(({ align }) => align),
+      chars: BORDERLESS,
+      style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    });
+    for (let index = piece * PIECE; index < Math.min(all.length, (piece + 1) * PIECE); index += 1) {
+      table.push(columns.map(({ cells }) => cells[index] ?? ''));
+    }
+    return table.toString().split('\n');
   });
-  for (const index of all.keys()) table.push(columns.map(({ cells }) => cells[index] ?? ''));
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+  return pieces.flat().map((line) => line.trimEnd());
 }
+
+/** Rows of a table that are laid out together. */
+const PIECE = 100;
 
 /** Never 0: to cli-table3 that means a width of its own choice. */
 function longest(texts: readonly string[]): number {
-  return Math.max(1, ...texts.map((text) => stripVTControlCharacters(text).length));
+  return texts.reduce((most, text) => Math.max(most, stripVTControlCharacters(text).length), 1);
 }
 
 const BORDERLESS = {
@@ -244,7 +252,7 @@ function renderGroup(group: NoticeGroup<Notice>, width: number, paint: Paint): s
         label(notice),
         group.title === undefined ? title(finding, PLAIN) : undefined,
         who(finding, PLAIN),
-        howMany(finding),
+        howMany(finding, PLAIN),
         ...evidenceLines(finding, PLAIN),
         ...lifeLines(notice, PLAIN),
         `fingerprint ${finding.fingerprint}`,

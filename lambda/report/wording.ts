@@ -5,7 +5,7 @@ import type { Verdict } from '../model/finding.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { SEVERITIES, type Severity } from '../model/severity.ts';
 import type { DigestTarget } from './digest.ts';
-import type { ReportFinding } from './schema.ts';
+import type { ReportFinding, ReportTarget } from './schema.ts';
 
 /** How a format shows text that is not its own. */
 export interface Style {
@@ -121,6 +121,20 @@ export function loopbackNote(policy: LoopbackPolicy): string | undefined {
     : undefined;
 }
 
+/** How many sessions nothing encrypts: over a network by the policy, and over loopback apart. */
+export function plaintextSessions(
+  policy: LoopbackPolicy,
+  { sessions }: Pick<ReportTarget, 'sessions'>,
+): { readonly network: number; readonly loopback: number } {
+  const { plaintext, loopback } = sessions?.byTransport ?? { plaintext: 0, loopback: 0 };
+  return policy === 'network' ? { network: plaintext + loopback, loopback: 0 } : { network: plaintext, loopback };
+}
+
+/** Behind a number of plaintext sessions, ` (+2 loopback)`; nothing where there are none. */
+export function loopbackCount(sessions: number): string {
+  return sessions === 0 ? '' : ` (+${sessions} loopback)`;
+}
+
 /** What is wrong, in one line. */
 export function title(finding: ReportFinding, style: Style): string {
   return style.prose(finding.title);
@@ -140,13 +154,18 @@ export function who(
 }
 
 /** `12 sessions from 10.0.1.0/24 and 10.0.2.7`; undefined when neither is known. */
-export function howMany(finding: ReportFinding): string | undefined {
+export function howMany(finding: ReportFinding, style: Style): string | undefined {
   const { count, clients = [] } = finding;
   const parts = [
     ...(count === undefined ? [] : [plural(count, 'session')]),
-    ...(clients.length === 0 ? [] : [`from ${list(clients.map((client) => displayText(client)))}`]),
+    ...(clients.length === 0 ? [] : [`from ${list(clients.map((client) => clientText(client, style)))}`]),
   ];
   return parts.length > 0 ? parts.join(' ') : undefined;
+}
+
+/** Digits, `.` and `:` are markup nowhere; whatever else stands in the place of an address is shown as somebody's value. */
+function clientText(client: string, style: Style): string {
+  return /^[0-9a-f.:]{2,45}(\/\d{1,3})?$/i.test(client) ? client : style.value(client);
 }
 
 /** One `oldest session: 2026-11-09 22:10 UTC` a fact, in the check's order. */

@@ -125,7 +125,7 @@ describe('target-not-audited', () => {
 
   test.each(FAILURE_CAUSES)('tells of %s with its cause and what to do', (cause) => {
     const outcome = targetNotAudited.evaluate(make.failedSnapshot({ cause, remedy: 'renew it' }), make.POLICY);
-    const severity = cause.startsWith('certificate-') ? 'critical' : 'high';
+    const severity = /^certificate-|^server-not-proved$|^channel-binding-failed$/.test(cause) ? 'critical' : 'high';
     expect(outcome).toMatchObject({
       status: 'fail',
       problems: [{ severity, evidence: { cause, what: expect.any(String) }, remedy: 'Renew it.' }],

@@ -118,13 +118,13 @@ describe('the answer to SSLRequest', () => {
       'an ErrorResponse',
       errorResponse('sorry, too many clients already'),
       'server-not-ready',
-      /: sorry, too many clients already$/,
+      /with an error \(SQLSTATE 53300: too many connections\)$/,
     ],
     [
       'an error of a server that could not fork',
       Buffer.from('Ecould not fork new process for connection: Cannot allocate memory\n\0'),
       'server-not-ready',
-      /: could not fork new process for connection: Cannot allocate memory$/,
+      /with an error without an SQLSTATE$/,
     ],
     [
       'S and more',
@@ -133,11 +133,14 @@ describe('the answer to SSLRequest', () => {
       /sent 9 unencrypted bytes after agreeing to TLS/,
     ],
     ['S twice', Buffer.from('SS'), 'tls-handshake-failed', /sent 1 unencrypted bytes/],
-    ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'), 'not-postgresql', /"SSH-2\.0-OpenSSH_9\.6\\u\{d\}/],
-    ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'not-postgresql', /"HTTP\/1\.1 400 Bad Request/],
-    ['N and more', Buffer.from('NO'), 'not-postgresql', /"NO"$/],
-    ['MySQL', Buffer.from('J\0\0\0\n8.0.36\0'), 'not-postgresql', /"J\\u\{0\}/],
-    ['random bytes', Buffer.of(0xde, 0xad, 0xbe, 0xef), 'not-postgresql', /it answered/],
+    ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'), 'not-postgresql', /it answered with an SSH banner$/],
+    ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), 'not-postgresql', /it answered with an HTTP answer$/],
+    ['N and more', Buffer.from('NO'), 'not-postgresql', /2 bytes that are not PostgreSQL's$/],
+    ['MySQL', Buffer.from('J\0\0\0\n8.0.36\0'), 'not-postgresql', /a greeting of MySQL or MariaDB$/],
+    ['random bytes', Buffer.of(0xde, 0xad, 0xbe, 0xef), 'not-postgresql', /4 bytes that are not PostgreSQL's$/],
+    ['Redis', Buffer.from("-ERR unknown command '\0'\r\n"), 'not-postgresql', /an answer of Redis/],
+    ['SMTP', Buffer.from('220 mail.example.com ESMTP'), 'not-postgresql', /a greeting of a mail or file server$/],
+    ['a TLS alert', Buffer.of(0x15, 3, 1, 0, 2, 2, 40), 'direct-tls-required', /with an alert of TLS itself$/],
   ])('%s', (_what, answer, cause, message) => {
     const failure = protocolFailure(answer, ENDPOINT);
     expectWhole(failure);
@@ -154,13 +157,17 @@ describe('the answer to SSLRequest', () => {
     }
   });
 
-  test.each(HOSTILE_NAMES)('%s in an answer is shown, not obeyed', (_what, hostile) => {
-    for (const answer of [errorResponse(hostile), Buffer.from(`E${hostile}\0`), Buffer.from(`x${hostile}`)]) {
-      const { message } = protocolFailure(answer, ENDPOINT);
-      expect(message).not.toMatch(UNSAFE);
-      expect(message.length).toBeLessThan(400);
-    }
-  });
+  test.each([...HOSTILE_NAMES, ['a canary', 'canary-Xq7'] as const])(
+    '%s in an answer is not quoted',
+    (_what, hostile) => {
+      for (const answer of [errorResponse(hostile), Buffer.from(`E${hostile}\0`), Buffer.from(`x${hostile}`)]) {
+        const { message } = protocolFailure(answer, ENDPOINT);
+        expect(message).not.toMatch(UNSAFE);
+        expect(message).not.toMatch(/canary|evil|channel/);
+        expect(message.length).toBeLessThan(200);
+      }
+    },
+  );
 
   test('an ErrorResponse without a message, or cut off, is an error all the same', () => {
     for (const answer of ['E', 'E\0\0\0\x08', 'E\0\0\0\x0cSFATAL\0\0']) {

@@ -296,7 +296,9 @@ describe('the answer', () => {
   const done = (command: string): Result => ({ command, rows: [] });
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
   /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
-  const FACTS = facts('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
+  const server = (...values: Row): Result =>
+    facts(...values, ...Array.from({ length: 21 - values.length }, () => null));
+  const FACTS = server('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
   const selected = (rows: readonly Row[]): Result => ({ command: 'SELECT', rows });
   /** Settings of databases and roles. */
   const OVERRIDES = selected([]);
@@ -335,7 +337,7 @@ describe('the answer', () => {
 
   test('of a standby, to a role that does not see all', async () => {
     const { client } = serverOf(
-      facts('16.2', 't', 'app', 'f', 'f', 'f', 'f'),
+      server('16.2', 't', 'app', 'f', 'f', 'f', 'f'),
       OVERRIDES,
       SESSIONS,
       ...CATALOGUED,
@@ -369,6 +371,8 @@ describe('the answer', () => {
     ['sessions, and not all that was asked', [FACTS, OVERRIDES, SESSIONS, ...CATALOGUED]],
     ['other commands', [done('BEGIN'), done('COMMIT')]],
   ])('that holds %s is an error, not a server without sessions', async (_what, results) => {
-    await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow('gave no result');
+    await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow(
+      /gave no result|0 rows in place of one/,
+    );
   });
 });

@@ -320,7 +320,7 @@ describeEachMajor((major) => {
         },
       ]);
       const files = new Set(rules.map(({ fileName }) => fileName));
-      expect([...files]).toEqual([major >= 16 ? join(server.dataFolder, 'pg_hba.conf') : undefined]);
+      expect([...files]).toEqual([join(server.dataFolder, 'pg_hba.conf')]);
     });
 
     test.for([

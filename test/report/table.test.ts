@@ -223,7 +223,7 @@ describe('renderTable', () => {
     };
     const report = healthyReport({ targets: [healthyTarget({ sessions })] });
     const network = { ...report, policy: { ...report.policy, loopback: 'network' as const } };
-    expect(plain(report).split('\n')[1]).toMatch(/ 20 +3 +5 /);
+    expect(plain(report).split('\n')[1]).toMatch(/ 20 +3 \(\+4 loopback\) +5 /);
     expect(plain(network).split('\n')[1]).toMatch(/ 20 +7 +5 /);
   });
 

@@ -755,7 +755,7 @@ const LIES: readonly HostileScenario[] = (
     }
     await peer.gone;
   },
-  causes: [...IN_PART, 'answer-unusable' as FailureCause, 'internal-error', 'timed-out'],
+  causes: [...IN_PART, 'answer-unusable', 'internal-error', 'timed-out'],
 }));
 
 export const HOSTILE_SCENARIOS: readonly HostileScenario[] = [

@@ -45,12 +45,14 @@ export function classesOf(
   names: NamesInUse,
   effort: Effort,
 ): Classes {
-  spend(effort, rules.length * (destinations.length + roles.length));
+  const userLists = new TokenLists(rules.map(({ users }) => users));
+  const databaseLists = new TokenLists(rules.map(({ databases }) => databases));
+  spend(effort, userLists.effort * roles.length + databaseLists.effort * destinations.length);
   const kinships = rules.some(({ databases }) => dependsOnKinship(databases)) ? KINSHIPS : (['none'] as const);
-  const byRole = group(roles, (role) => rules.map(({ users }) => matchRole(users, role, names)));
+  const byRole = group(roles, (role) => userLists.matches(role.name, (tokens) => matchRole(tokens, role, names)));
   const byDestination = group(destinations, (destination) =>
     kinships.flatMap((kinship) =>
-      rules.map(({ databases }) => matchDestination(databases, destination, kinship, names)),
+      databaseLists.matches(databaseOf(destination), (tokens) => matchDestination(tokens, destination, kinship, names)),
     ),
   );
   const members = new Members(byDestination, byRole, names, effort, kinships.length > 1);
@@ -82,6 +84,43 @@ export function classesOf(
       }
     },
   };
+}
+
+/** Names that mean themselves and nothing else, whatever the version, and quoted or not. */
+const PLAIN_NAME = /^(?!(?:all|sameuser|samerole|samegroup|replication)$)[A-Za-z0-9_][\w$-]*$/;
+
+/** The databases, or the users, of all rules. A list of thousands of names is looked up in, not gone through for each role. */
+class TokenLists {
+  /** By a plain name: the rules that have it. */
+  readonly #named = new Map<string, Set<number>>();
+  /** By the rule: keywords, groups, regular expressions and whatever else is not plain. */
+  readonly #others: readonly (readonly string[])[];
+
+  constructor(lists: readonly (readonly string[])[]) {
+    this.#others = lists.map((tokens) => tokens.filter((token) => !PLAIN_NAME.test(token)));
+    for (const [rule, tokens] of lists.entries()) {
+      for (const token of tokens) {
+        if (!PLAIN_NAME.test(token)) continue;
+        const rules = this.#named.get(token);
+        if (rules === undefined) this.#named.set(token, new Set([rule]));
+        else rules.add(rule);
+      }
+    }
+  }
+
+  /** How many tokens are compared with each name. */
+  get effort(): number {
+    return this.#others.reduce((sum, tokens) => sum + 1 + tokens.length, 0);
+  }
+
+  /** Whether each of the rules matches, by those of its tokens that may be about the name. */
+  matches(name: string | undefined, match: (tokens: readonly string[]) => Match): readonly Match[] {
+    const listed = this.#named.get(name ?? '');
+    return this.#others.map((others, rule) => {
+      if (name !== undefined && listed?.has(rule)) return match([...others, name]);
+      return others.length === 0 ? 'no' : match(others);
+    });
+  }
 }
 
 type Names = Pick<Pair, 'destination' | 'role'>;

@@ -13,11 +13,13 @@ type Prefixes = typeof WIDEST;
 /**
  * The addresses themselves when there are at most eight, else the networks they are in (`10.1.2.0/24`, `2001:db8::/64`,
  * wider where those would be too many). Sorted; the order given does not matter.
+ * What is no address is left out: it is
+ * whatever a server chose to send.
  */
 export function clientNetworks(addresses: Iterable<string>): readonly string[] {
-  const distinct = [...new Set(addresses)].sort();
+  const distinct = [...new Set(addresses)].filter(isAddress).sort();
   if (distinct.length <= MAX_ENTRIES) return distinct;
-  const parsed = distinct.map((address) => (ipaddr.isValid(address) ? ipaddr.process(address) : address));
+  const parsed = distinct.map((address) => ipaddr.process(address));
   for (const prefixes of PREFIXES) {
     const networks = networksOf(parsed, prefixes, MAX_ENTRIES);
     if (networks.size <= MAX_ENTRIES) return [...networks].sort();
@@ -25,20 +27,24 @@ export function clientNetworks(addresses: Iterable<string>): readonly string[] {
   return [...networksOf(parsed, WIDEST, distinct.length)].sort();
 }
 
-/** What is no address stands for itself. */
-type Parsed = ipaddr.IPv4 | ipaddr.IPv6 | string;
+type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** As servers write them: the library also takes IPv4 addresses in one to three parts, octal and hexadecimal. */
+function isAddress(text: string): boolean {
+  return text.length <= 64 && (ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text));
+}
 
 /** Stops once there are more networks than `most`: the clients of one group may be thousands. */
 function networksOf(addresses: readonly Parsed[], prefixes: Prefixes, most: number): ReadonlySet<string> {
   const networks = new Set<string>();
   for (const address of addresses) {
-    networks.add(typeof address === 'string' ? address : networkOf(address, prefixes[address.kind()]));
+    networks.add(networkOf(address, prefixes[address.kind()]));
     if (networks.size > most) break;
   }
   return networks;
 }
 
 /** @param prefix in whole bytes, as all of ours are */
-function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, prefix: number): string {
+function networkOf(address: Parsed, prefix: number): string {
   return `${ipaddr.fromByteArray(address.toByteArray().fill(0, prefix / 8))}/${prefix}`;
 }

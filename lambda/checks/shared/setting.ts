@@ -14,6 +14,8 @@ export function readSetting(snapshot: Snapshot, name: SettingName): Observed<str
   if (!settings.known) return settings;
   const value = settings.value.values[name];
   if (value !== undefined) return known(value);
+  const reason = settings.value.unusable?.[name];
+  if (reason !== undefined) return unknown(reason);
   if (settings.value.seesAll || PUBLIC.includes(name)) return unknown(`the server shows no setting ${name}`);
   return unknown(`the login may not read ${name}: ${grantRole('pg_read_all_settings', snapshot)}`);
 }

@@ -92,7 +92,12 @@ function times(
 /** What is known of it, one fact a line: who, how many, the evidence, its life. */
 export function factLines(entry: Entry, style: Style = PLAIN): string[] {
   const { finding } = entry;
-  const lines = [who(finding, style), howMany(finding), ...evidenceLines(finding, style), ...lifeTexts(entry, style)];
+  const lines = [
+    who(finding, style),
+    howMany(finding, style),
+    ...evidenceLines(finding, style),
+    ...lifeTexts(entry, style),
+  ];
   return lines.filter((line) => line !== undefined);
 }
 

@@ -7,7 +7,16 @@ import { groupNotices, type NoticeGroup } from '../groups.ts';
 import { resolvedTitle } from '../life.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { countsText, displayTime, lookedAt, loopbackNote, plural, title } from '../wording.ts';
+import {
+  countsText,
+  displayTime,
+  lookedAt,
+  loopbackCount,
+  loopbackNote,
+  plaintextSessions,
+  plural,
+  title,
+} from '../wording.ts';
 import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 
@@ -82,11 +91,13 @@ function targetTable(report: Report, open: readonly Entry[]): string[] {
 }
 
 /** Hidden sessions may be of any kind: where there are some, no count is the whole truth. */
-function sessionCells({ policy }: Report, { sessions }: ReportTarget): [string, string] {
+function sessionCells({ policy }: Report, target: ReportTarget): [string, string] {
+  const { sessions } = target;
   if (sessions === null) return [NOT_KNOWN, NOT_KNOWN];
-  const { total, hidden, byTransport } = sessions;
-  const plaintext = byTransport.plaintext + (policy.loopback === 'network' ? byTransport.loopback : 0);
-  return hidden > 0 ? [`${total}+${hidden}?`, `${plaintext}+?`] : [String(total), String(plaintext)];
+  const { total, hidden } = sessions;
+  const { network, loopback } = plaintextSessions(policy.loopback, target);
+  const over = loopbackCount(loopback);
+  return hidden > 0 ? [`${total}+${hidden}?`, `${network}+?${over}`] : [String(total), `${network}${over}`];
 }
 
 function notSeen(report: Report): string[] {

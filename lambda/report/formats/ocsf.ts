@@ -35,22 +35,26 @@ import { requirementTexts, standardsOf } from './requirements.ts';
 
 /** A JSON array, one event a line. */
 export function renderOcsf(report: Report, context: ExportContext): string {
-  const events = ocsfEvents(report, context).map((event) => JSON.stringify(event));
+  // One after the other: a fleet has hundreds of thousands.
+  const events = Array.from(eachEvent(report, context), (event) => JSON.stringify(event));
   return events.length === 0 ? '[]\n' : `[\n${events.join(',\n')}\n]\n`;
 }
 
 /** One event for each finding, then one for each check and target that has none or could not see everything. */
 export function ocsfEvents(report: Report, context: ExportContext): OcsfEvent[] {
+  return [...eachEvent(report, context)];
+}
+
+function* eachEvent(report: Report, context: ExportContext): Generator<OcsfEvent> {
   const checks = new Map(context.catalogue.map((check) => [check.id, check]));
-  return [
-    ...entriesOf(report, context).map((entry) => findingEvent(entry, report, context)),
-    ...report.targets.flatMap((target) =>
-      target.checks
-        // A failed check's findings tell; a reason besides says that there may be more.
-        .filter(({ status, reason }) => status !== 'fail' || reason !== undefined)
-        .map((outcome) => lookEvent(outcome, target, checks.get(outcome.id), report, context)),
-    ),
-  ];
+  for (const entry of entriesOf(report, context)) yield findingEvent(entry, report, context);
+  for (const target of report.targets) {
+    for (const outcome of target.checks) {
+      // A failed check's findings tell; a reason besides says that there may be more.
+      if (outcome.status === 'fail' && outcome.reason === undefined) continue;
+      yield lookEvent(outcome, target, checks.get(outcome.id), report, context);
+    }
+  }
 }
 
 function findingEvent(entry: Entry, report: Report, context: ExportContext): OcsfEvent {
