@@ -20,6 +20,8 @@ const USUAL_PORT = 5432;
 /** TLS settings of libpq in a URL that an option of ours stands for. */
 const INSTEAD: Readonly<Record<string, string>> = {
   sslrootcert: '--ca FILE',
+  sslcrl: '--crl FILE',
+  sslpassword: '--client-key-passphrase-file FILE, or PGSSLPASSWORD',
   sslcert: '--client-certificate FILE',
   sslkey: '--client-key FILE',
   sslnegotiation: '--ssl-negotiation',
@@ -28,6 +30,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
 /** Settings of a configured target, and the options that say them here. */
 const OPTION_OF: Readonly<Record<string, string>> = {
   ca: '--ca',
+  crl: '--crl',
   tlsServerName: '--tls-server-name',
   sslNegotiation: '--ssl-negotiation',
   clientCertificate: '--client-certificate',
@@ -40,6 +43,10 @@ const HINTS: Partial<Readonly<Record<FailureCause, string>>> = {
   'ca-bundle-unusable': 'the bundle is what --ca FILE names, or PGSSLROOTCERT without it',
   'certificate-untrusted': 'the CAs to trust are named with --ca FILE',
   'certificate-wrong-host': 'the name in the certificate is given with --tls-server-name NAME',
+  'crl-unusable': 'the revocation lists are what --crl FILE names',
+  'certificate-revocation-unknown': 'the revocation lists are what --crl FILE names',
+  'client-certificate-unusable':
+    'the passphrase of an encrypted key is taken from --client-key-passphrase-file FILE, or PGSSLPASSWORD',
   'client-certificate-required': 'the certificate is given with --client-certificate FILE and --client-key FILE',
   'database-missing': 'the database is the last part of --url',
   'login-failed': 'the password is taken from PGPASSWORD',
@@ -116,9 +123,12 @@ function parse(url: string): ConnectionString {
 
 /** A configuration of one target, so that defaults and limits are those of every other. */
 function withDefaults(options: AuditOptions, environment: Environment): Config {
-  const { clientCertificate: certificateFile, clientKey: keyFile } = options;
+  const { clientCertificate: certificateFile, clientKey: keyFile, clientKeyPassphraseFile: passphraseFile } = options;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
     throw new UsageError('--client-certificate and --client-key go together: each names a PEM file');
+  }
+  if (passphraseFile !== undefined && keyFile === undefined) {
+    throw new UsageError('--client-key-passphrase-file goes with --client-key');
   }
   const target = {
     name: 'url',
@@ -128,7 +138,11 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     ca: caSources(options, environment),
     tlsServerName: options.tlsServerName,
     sslNegotiation: options.sslNegotiation,
-    clientCertificate: certificateFile === undefined ? undefined : { certificateFile, keyFile },
+    crl: options.crl?.map((file) => ({ file })),
+    clientCertificate:
+      certificateFile === undefined
+        ? undefined
+        : { certificateFile, keyFile, keyPassphrase: keyPassphrase(passphraseFile, environment) },
     timeoutSeconds: options.timeout,
     probe: options.probe,
   };
@@ -142,6 +156,11 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     });
     throw new UsageError(problems.join('\n'), { cause: error });
   }
+}
+
+function keyPassphrase(file: string | undefined, { PGSSLPASSWORD = '' }: Environment) {
+  if (file !== undefined) return { file };
+  return PGSSLPASSWORD === '' ? undefined : { env: 'PGSSLPASSWORD' };
 }
 
 function caSources({ ca }: AuditOptions, { PGSSLROOTCERT }: Environment): readonly CaSource[] {

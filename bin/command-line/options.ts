@@ -22,10 +22,14 @@ export interface AuditOptions {
   readonly kind?: TargetKind;
   /** Files, or `system`. */
   readonly ca?: readonly string[];
+  /** Files. */
+  readonly crl?: readonly string[];
   readonly tlsServerName?: string;
   readonly sslNegotiation?: SslNegotiation;
   readonly clientCertificate?: string;
   readonly clientKey?: string;
+  /** A file: never the passphrase itself, which the process list would show. */
+  readonly clientKeyPassphraseFile?: string;
   /** Seconds. */
   readonly timeout?: number;
   readonly probe?: boolean;

@@ -3,6 +3,7 @@
 import { displayText } from '../model/display.ts';
 import { AuditFailure, type FailureCause, type Phase } from '../model/failure.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
+import { clientCertificateAlert } from './client-certificate-alert.ts';
 import type { Endpoint } from './network.ts';
 
 interface SystemError {
@@ -149,15 +150,26 @@ export function handshakeFailure(error: unknown, endpoint: Endpoint, phase: Phas
       "upgrade the server's OpenSSL, then ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; ALTER SYSTEM RESET ssl_max_protocol_version; SELECT pg_reload_conf();",
     );
   }
-  if (
-    /ALERT_CERTIFICATE_REQUIRED|ALERT_UNKNOWN_CA|ALERT_BAD_CERTIFICATE|ALERT_UNSUPPORTED_CERTIFICATE|ALERT_CERTIFICATE_(EXPIRED|REVOKED|UNKNOWN)/.test(
-      code,
-    )
-  ) {
+  const alert = clientCertificateAlert(code);
+  if (alert !== undefined) {
     return build(
       'client-certificate-required',
-      `${place(endpoint)} did not accept the auditor's client certificate, or wants one`,
+      `${place(endpoint)} did not accept the auditor's client certificate: ${alert.why}`,
+      alert.remedy,
+    );
+  }
+  if (code.includes('ALERT_CERTIFICATE_REQUIRED')) {
+    return build(
+      'client-certificate-required',
+      `${place(endpoint)} wants a client certificate`,
       'set "clientCertificate" of the target to a secret whose certificate is signed by a CA in the server\'s ssl_ca_file',
+    );
+  }
+  if (code.includes('DH_KEY_TOO_SMALL')) {
+    return build(
+      'tls-handshake-failed',
+      `${place(endpoint)} offers Diffie-Hellman parameters that are too weak (under 2048 bits)`,
+      "have the server use PostgreSQL's own of 2048 bits: ALTER SYSTEM RESET ssl_dh_params_file; then SELECT pg_reload_conf();",
     );
   }
   if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {

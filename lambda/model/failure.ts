@@ -13,6 +13,7 @@ export const FAILURE_CAUSES = [
   'secret-unusable',
   'ca-bundle-unusable',
   'client-certificate-unusable',
+  'crl-unusable',
   // network
   'host-not-found',
   'connection-refused',
@@ -31,6 +32,8 @@ export const FAILURE_CAUSES = [
   'certificate-wrong-host',
   'certificate-untrusted',
   'certificate-rejected',
+  'certificate-revoked',
+  'certificate-revocation-unknown',
   // login
   'password-rejected',
   'login-refused',
