@@ -59,13 +59,7 @@ const RULES: readonly Rule[] = [
   {
     code: 'INVALID_CA',
     said: /invalid CA certificate|CA markings/i,
-    explain: (chain) => ({
-      what: `${named(
-        issuers(chain).find(({ ca }) => !ca),
-        'a certificate above it',
-      )} signed another one, and is no CA's (basicConstraints CA:TRUE is missing)`,
-      remedy: 'issue the server certificate from a CA certificate with CA:TRUE, and trust that one',
-    }),
+    explain: (chain) => noAuthority(issuers(chain).find(({ ca }) => !ca)),
   },
   {
     said: /certificate signing|keycertsign/i,
@@ -105,11 +99,17 @@ const RULES: readonly Rule[] = [
   {
     code: 'INVALID_PURPOSE',
     said: /purpose/i,
-    explain: (chain) => ({
-      what: `${named(chain.find(isForOtherUse), 'a certificate of the chain')} is not for server authentication (extended key usage)`,
-      remedy:
-        'issue the certificate for server authentication: extendedKeyUsage = serverAuth, or without that extension',
-    }),
+    explain: (chain) => {
+      const other = chain.find(isForOtherUse);
+      // Of an issuer that is no CA OpenSSL says this too.
+      const stranger = issuers(chain).find(({ ca }) => !ca);
+      if (other === undefined && stranger !== undefined) return noAuthority(stranger);
+      return {
+        what: `${named(other, 'a certificate of the chain')} is not for server authentication (extended key usage)`,
+        remedy:
+          'issue the certificate for server authentication: extendedKeyUsage = serverAuth, or without that extension',
+      };
+    },
   },
   {
     said: /digest algorithm too weak|md too weak/i,
@@ -159,6 +159,13 @@ const RULES: readonly Rule[] = [
     explain: () => ({ what: 'the chain is too long', remedy: 'send the certificate and its intermediates only' }),
   },
 ];
+
+function noAuthority(certificate: X509Certificate | undefined): Rejection {
+  return {
+    what: `${named(certificate, 'a certificate above it')} signed another one, and is no CA's (basicConstraints CA:TRUE is missing)`,
+    remedy: 'issue the server certificate from a CA certificate with CA:TRUE, and trust that one',
+  };
+}
 
 /** The first rule that fits; OpenSSL's sentence where none does. */
 export function explainRejection({ code, said, chain }: Rejected): Rejection {
@@ -228,8 +235,8 @@ function unknownCritical(
   return [undefined, undefined];
 }
 
-/** serverAuth, and what OpenSSL takes for it besides: anyExtendedKeyUsage and the old "server gated crypto". */
-const SERVER_USES = ['1.3.6.1.5.5.7.3.1', '2.5.29.37.0', '1.3.6.1.4.1.311.10.3.3', '2.16.840.1.113730.4.1'];
+/** serverAuth, and what OpenSSL takes for it besides: the old "server gated crypto". Not anyExtendedKeyUsage. */
+const SERVER_USES = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.4.1.311.10.3.3', '2.16.840.1.113730.4.1'];
 
 function isForOtherUse({ keyUsage }: X509Certificate): boolean {
   // node:crypto calls the extended key usage so.
