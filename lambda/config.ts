@@ -10,7 +10,7 @@ import { DAY_MS } from './model/durations.ts';
 import type { Mute } from './model/mute.ts';
 import type { Policy } from './model/policy.ts';
 import type { Severity } from './model/severity.ts';
-import type { CaSource, ClientCertificateSource, CredentialSource, Target } from './model/target.ts';
+import type { CaSource, ClientCertificateSource, CredentialSource, CrlSource, Target } from './model/target.ts';
 
 export type { ConfigProblem } from './config/problem.ts';
 
@@ -106,11 +106,13 @@ function toConfig(parsed: Parsed): Config {
   const { schedule, timezone, alerts, defaults, policy, concurrency, deployment } = parsed;
   const targets = parsed.targets.map((target): Target => {
     const sources: CaSource | readonly CaSource[] = target.ca ?? defaults.ca ?? 'system';
+    const lists: CrlSource | readonly CrlSource[] = target.crl ?? defaults.crl ?? [];
     return {
       name: target.name,
       kind: target.kind,
       credentials: credentialSource(target),
       ca: Array.isArray(sources) ? sources : [sources as CaSource],
+      crl: Array.isArray(lists) ? lists : [lists as CrlSource],
       host: target.host,
       port: target.port,
       database: target.database,

@@ -37,10 +37,10 @@ interface Resource {
   readonly size: number;
 }
 
-/** Every secret that the configuration names: credentials, CA bundles, client certificates. Sorted, each once. */
+/** Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates. Sorted, each once. */
 export function secretNames(config: Config): readonly string[] {
   const names = config.targets.flatMap((target) =>
-    [target.credentials, target.clientCertificate, ...target.ca].flatMap((source) =>
+    [target.credentials, target.clientCertificate, ...target.ca, ...(target.crl ?? [])].flatMap((source) =>
       typeof source === 'object' && 'secret' in source ? [source.secret] : [],
     ),
   );

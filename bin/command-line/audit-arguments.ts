@@ -33,6 +33,11 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
       'PEM file with the CAs to trust, or system for public CAs; may be repeated (default: PGSSLROOTCERT, else system)',
       several,
     )
+    .option(
+      '--crl <file>',
+      'file with revocation lists, PEM or DER; may be repeated (default: none is checked)',
+      several,
+    )
     .option('--tls-server-name <name>', "name that the server's certificate must carry, if it is not the host")
     .addOption(
       new Option('--ssl-negotiation <how>', 'direct starts TLS at once, for PostgreSQL 17 and newer').choices([
@@ -48,6 +53,11 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
     )
     .option('--client-certificate <file>', 'PEM file with our certificate, for servers that want one', notEmpty)
     .option('--client-key <file>', 'PEM file with the private key of that certificate', notEmpty)
+    .option(
+      '--client-key-passphrase-file <file>',
+      'file with the passphrase of an encrypted key (default: PGSSLPASSWORD)',
+      notEmpty,
+    )
     .option('--timeout <seconds>', 'what the audit may take in all (default: 20)', seconds)
     .option('--probe', 'also try what the server accepts on the wire; sends the name of the role unencrypted, once')
     .optionsGroup('From run to run:')

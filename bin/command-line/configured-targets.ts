@@ -58,12 +58,20 @@ function besideConfiguration(target: Target, folder: string): Target {
     typeof source === 'object' && 'file' in source ? { file: found(source.file) } : source;
   const clientCertificate = (source: ClientCertificateSource): ClientCertificateSource =>
     'certificateFile' in source
-      ? { certificateFile: found(source.certificateFile), keyFile: found(source.keyFile) }
+      ? {
+          certificateFile: found(source.certificateFile),
+          keyFile: found(source.keyFile),
+          keyPassphrase:
+            source.keyPassphrase !== undefined && 'file' in source.keyPassphrase
+              ? { file: found(source.keyPassphrase.file) }
+              : source.keyPassphrase,
+        }
       : source;
   return {
     ...target,
     credentials: credentials(target.credentials),
     ca: target.ca.map(ca),
+    crl: target.crl?.map((source) => ('file' in source ? { file: found(source.file) } : source)),
     clientCertificate: target.clientCertificate && clientCertificate(target.clientCertificate),
   };
 }

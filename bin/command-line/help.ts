@@ -6,7 +6,7 @@ export const DESCRIPTION =
   "Shows whether the sessions of PostgreSQL servers are properly encrypted: which clients connect in plaintext or with deprecated TLS, what is wrong with the servers' certificates, and what to change. It only reads, and never calls a server clean that it could not fully see.";
 
 export const AUDIT_DESCRIPTION =
-  'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full.';
+  'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full; whether a certificate is revoked is checked where --crl is given.';
 
 export const MUTE_DESCRIPTION =
   'Prints the entry that mutes a finding, to be pasted into "mutes" of the configuration: it is counted then, and not told, until a day. Nothing is changed by the command itself.';
@@ -47,6 +47,7 @@ const ENVIRONMENT: Section = [
   [
     ['PGPASSWORD', 'the password for --url'],
     ['PGSSLROOTCERT', 'what --ca is without --ca: a PEM file, or system'],
+    ['PGSSLPASSWORD', 'the passphrase of an encrypted --client-key'],
     ['AWS_REGION, AWS_PROFILE, …', "the AWS SDK's own, for secrets that a configuration names and for dynamodb:TABLE"],
     ['AWS_ACCOUNT_ID', 'the account that the findings of --format asff belong to'],
     ['NO_COLOR, FORCE_COLOR', 'never or always use colours'],

@@ -18,6 +18,8 @@ const USUAL_PORT = 5432;
 /** TLS settings of libpq in a URL that an option of ours stands for. */
 const INSTEAD: Readonly<Record<string, string>> = {
   sslrootcert: '--ca FILE',
+  sslcrl: '--crl FILE',
+  sslpassword: '--client-key-passphrase-file FILE, or PGSSLPASSWORD',
   sslcert: '--client-certificate FILE',
   sslkey: '--client-key FILE',
   sslnegotiation: '--ssl-negotiation',
@@ -26,6 +28,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
 /** Settings of a configured target, and the options that say them here. */
 const OPTION_OF: Readonly<Record<string, string>> = {
   ca: '--ca',
+  crl: '--crl',
   tlsServerName: '--tls-server-name',
   sslNegotiation: '--ssl-negotiation',
   authentication: '--authentication',
@@ -95,9 +98,12 @@ function parse(url: string): ConnectionString {
 
 /** A configuration of one target, so that defaults and limits are those of every other. */
 function withDefaults(options: AuditOptions, environment: Environment): Config {
-  const { clientCertificate: certificateFile, clientKey: keyFile } = options;
+  const { clientCertificate: certificateFile, clientKey: keyFile, clientKeyPassphraseFile: passphraseFile } = options;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
     throw new UsageError('--client-certificate and --client-key go together: each names a PEM file');
+  }
+  if (passphraseFile !== undefined && keyFile === undefined) {
+    throw new UsageError('--client-key-passphrase-file goes with --client-key');
   }
   const target = {
     name: 'url',
@@ -108,7 +114,11 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     tlsServerName: options.tlsServerName,
     sslNegotiation: options.sslNegotiation,
     authentication: options.authentication,
-    clientCertificate: certificateFile === undefined ? undefined : { certificateFile, keyFile },
+    crl: options.crl?.map((file) => ({ file })),
+    clientCertificate:
+      certificateFile === undefined
+        ? undefined
+        : { certificateFile, keyFile, keyPassphrase: keyPassphrase(passphraseFile, environment) },
     timeoutSeconds: options.timeout,
     probe: options.probe,
   };
@@ -122,6 +132,11 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     });
     throw new UsageError(problems.join('\n'), { cause: error });
   }
+}
+
+function keyPassphrase(file: string | undefined, { PGSSLPASSWORD = '' }: Environment) {
+  if (file !== undefined) return { file };
+  return PGSSLPASSWORD === '' ? undefined : { env: 'PGSSLPASSWORD' };
 }
 
 function caSources({ ca }: AuditOptions, { PGSSLROOTCERT }: Environment): readonly CaSource[] {

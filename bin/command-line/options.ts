@@ -22,11 +22,15 @@ export interface AuditOptions {
   readonly kind?: TargetKind;
   /** Files, or `system`. */
   readonly ca?: readonly string[];
+  /** Files. */
+  readonly crl?: readonly string[];
   readonly tlsServerName?: string;
   readonly sslNegotiation?: SslNegotiation;
   readonly authentication?: AuthenticationMethod;
   readonly clientCertificate?: string;
   readonly clientKey?: string;
+  /** A file: never the passphrase itself, which the process list would show. */
+  readonly clientKeyPassphraseFile?: string;
   /** Seconds. */
   readonly timeout?: number;
   readonly probe?: boolean;

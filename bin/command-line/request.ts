@@ -9,11 +9,13 @@ import { UsageError } from './usage-error.ts';
 const ONLY_WITH_URL = {
   kind: '--kind',
   ca: '--ca',
+  crl: '--crl',
   tlsServerName: '--tls-server-name',
   sslNegotiation: '--ssl-negotiation',
   authentication: '--authentication',
   clientCertificate: '--client-certificate',
   clientKey: '--client-key',
+  clientKeyPassphraseFile: '--client-key-passphrase-file',
   timeout: '--timeout',
   probe: '--probe',
 } as const satisfies Partial<Record<keyof AuditOptions, string>>;

@@ -1,6 +1,6 @@
 // From an X.509 certificate to the plain facts that checks and explanations use.
 
-import { X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 import { boundedText, LONGEST } from './bounded.ts';
@@ -25,8 +25,15 @@ const CURVE_BITS: ReadonlyMap<string, number> = new Map([
   ['secp521r1', 521],
 ]);
 
+/** Curves over binary fields carry the size in their names (SEC 2, ANSI X9.62). */
+const BINARY_CURVE = /^(?:sect(\d+)[kr]\d|c2[pt]nb(\d+)[vw]\d)$/;
+
+/**
+ * The facts, of whatever certificate: a key that can't be read is of type `unknown`, and a date that can't be read counts as
+ * the beginning of 1970, so that no certificate passes for it.
+ */
 export function certificateFacts(certificate: X509Certificate): CertificateFacts {
-  const { asymmetricKeyType, asymmetricKeyDetails } = certificate.publicKey;
+  const { type, bits, sha256 } = keyFacts(certificate);
   return {
     subject: oneLine(certificate.subject),
     issuer: oneLine(certificate.issuer),
@@ -35,13 +42,46 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
     subjectAltNames: shownNames(certificate.subjectAltName),
     serialNumber: boundedText(certificate.serialNumber, LONGEST.name),
     sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    publicKey: {
-      type: asymmetricKeyType ?? 'unknown',
-      bits: asymmetricKeyDetails?.modulusLength ?? CURVE_BITS.get(asymmetricKeyDetails?.namedCurve ?? ''),
-    },
+    publicKey: { type, bits, sha256 },
     signatureAlgorithm: certificate.signatureAlgorithm,
     selfSigned: certificate.subject === certificate.issuer,
   };
+}
+
+function keyFacts(certificate: X509Certificate): CertificateFacts['publicKey'] {
+  const key = publicKeyOf(certificate);
+  if (key === undefined) return { type: 'unknown' };
+  const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details } = key;
+  const bits = details?.modulusLength ?? curveBits(details?.namedCurve ?? '');
+  return {
+    type,
+    bits,
+    sha256: createHash('sha256')
+      .update(key.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
+  };
+}
+
+function curveBits(curve: string): number | undefined {
+  const [, prime, other] = BINARY_CURVE.exec(curve) ?? [];
+  const size = prime ?? other;
+  return size === undefined ? CURVE_BITS.get(curve) : Number(size);
+}
+
+/** Undefined where OpenSSL does not know the key's algorithm or curve. */
+function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
+  try {
+    return certificate.publicKey;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why nothing can be verified with a certificate, though it is well-formed; undefined where something can. */
+export function certificateProblem(certificate: X509Certificate): string | undefined {
+  if (publicKeyOf(certificate) === undefined) return 'its key is of an algorithm or curve that OpenSSL does not know';
+  const dates = [certificate.validFromDate, certificate.validToDate];
+  return dates.some((date) => Number.isNaN(date.getTime())) ? 'its dates cannot be read' : undefined;
 }
 
 /**
@@ -76,6 +116,7 @@ function oneLine(name: string | undefined): string {
   return boundedText((name ?? '').split('\n').reverse().join(', '), LONGEST.distinguishedName);
 }
 
-function isoSeconds(date: Date): string {
-  return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
+/** ISO 8601, UTC, to the second. */
+export function isoSeconds(date: Date): string {
+  return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }

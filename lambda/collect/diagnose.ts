@@ -7,8 +7,10 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure, FailureCause } from '../model/failure.ts';
 import type { TrustFacts } from '../model/snapshot.ts';
-import { certificateFacts, certificatesOf } from './certificate-facts.ts';
+import { certificateFacts, certificatesOf, isoSeconds } from './certificate-facts.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
+import { explainRejection } from './rejection.ts';
+import { listsFor, type RevocationList } from './revocation.ts';
 import { ServerNameError } from './server-name.ts';
 import { handshakeOptions, type IdentityError, secured } from './tls.ts';
 import { OFFER, type Trust } from './trust.ts';
@@ -27,7 +29,7 @@ export interface Diagnosis {
 export async function diagnose(
   refusal: IdentityError,
   endpoint: Endpoint,
-  trust: Pick<Trust, 'bundle' | 'facts'>,
+  trust: Pick<Trust, 'bundle' | 'facts' | 'revocationLists'>,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
   const { bundle } = trust;
@@ -47,6 +49,8 @@ export async function diagnose(
     bundle: bundle?.map(certificateFacts),
     systemStoreLeftOut: trust.facts.systemStoreLeftOut,
     missing: missingIssuer(presented.at(-1), bundle ?? []),
+    completed: completedChain(presented, bundle ?? []),
+    revocationLists: trust.revocationLists,
     now: new Date(),
   });
   return { failure: { cause, phase: 'tls', message: `${message}${unseen} (${refusal.code})`, remedy }, chain };
@@ -87,26 +91,43 @@ function missingIssuer(
   top: X509Certificate | undefined,
   bundle: readonly X509Certificate[],
 ): MissingIssuer | undefined {
-  let below = top;
+  if (top === undefined) return undefined;
+  const chain = completedChain([top], bundle);
+  const last = chain.at(-1) ?? top;
+  const namesakes = bundle.filter((ca) => ca.subject === last.issuer && !chain.includes(ca));
+  const signed = certificateFacts(last);
+  return {
+    name: signed.issuer,
+    signed,
+    inBundle: last !== top,
+    namesake: namesakes.length > 0 && !namesakes.some((ca) => isSignedBy(last, ca)),
+  };
+}
+
+/** A chain with the issuers of its last certificate that the bundle holds. Each is taken once: two may have signed each other. */
+function completedChain(
+  presented: readonly X509Certificate[],
+  bundle: readonly X509Certificate[],
+): readonly X509Certificate[] {
+  const chain = [...presented];
   const rest = new Set(bundle);
-  while (below !== undefined) {
-    const { issuer, subject } = below;
-    const namesakes = [...rest].filter((ca) => ca.subject === issuer);
-    const signer = namesakes.find((ca) => below?.verify(ca.publicKey));
-    // A root has no issuer but itself. Each CA is taken once: two may have signed each other.
-    if (signer === undefined || issuer === subject) {
-      const signed = certificateFacts(below);
-      return {
-        name: signed.issuer,
-        signed,
-        inBundle: below !== top,
-        namesake: signer === undefined && namesakes.length > 0,
-      };
-    }
-    rest.delete(signer);
-    below = signer;
+  for (let below = chain.at(-1); below !== undefined && below.issuer !== below.subject; ) {
+    const last: X509Certificate = below;
+    below = [...rest].find((ca) => ca.subject === last.issuer && isSignedBy(last, ca));
+    if (below === undefined) break;
+    rest.delete(below);
+    chain.push(below);
   }
-  return undefined;
+  return chain;
+}
+
+function isSignedBy(certificate: X509Certificate, ca: X509Certificate): boolean {
+  try {
+    return certificate.verify(ca.publicKey);
+  } catch {
+    // Of a key or a signature that OpenSSL does not know, what was presented may have any.
+    return false;
+  }
 }
 
 interface Refusal {
@@ -118,6 +139,9 @@ interface Refusal {
   readonly systemStoreLeftOut: TrustFacts['systemStoreLeftOut'];
   /** Undefined when the chain is. */
   readonly missing: MissingIssuer | undefined;
+  /** Leaf first: what was presented, then issuers from the CA bundle. */
+  readonly completed: readonly X509Certificate[];
+  readonly revocationLists: readonly RevocationList[];
   readonly now: Date;
 }
 
@@ -142,11 +166,63 @@ function explain(facts: Refusal): Explanation {
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
       return untrusted(facts);
+    case 'CERT_REVOKED':
+      return revoked(facts);
+    case 'UNABLE_TO_GET_CRL':
+    case 'CRL_HAS_EXPIRED':
+    case 'CRL_NOT_YET_VALID':
+    case 'CRL_SIGNATURE_FAILURE':
+    case 'UNABLE_TO_DECRYPT_CRL_SIGNATURE':
+    case 'ERROR_IN_CRL_LAST_UPDATE_FIELD':
+    case 'ERROR_IN_CRL_NEXT_UPDATE_FIELD':
+      return revocationUnknown(facts);
     case 'NOT_AUTHORIZED':
       return notVerified(facts);
     default:
-      return rejected(facts);
+      // Node has no names of its own for OpenSSL's other words on revocation lists.
+      return /\bCRL\b/.test(facts.refusal.message) ? revocationUnknown(facts) : rejected(facts);
   }
+}
+
+function revoked({ endpoint, completed, revocationLists }: Refusal): Explanation {
+  const found = completed
+    .map((certificate) => {
+      const dates = listsFor(certificate, revocationLists).map(({ revoked: list }) =>
+        list.get(certificate.serialNumber),
+      );
+      return { certificate, at: dates.find((date) => date !== undefined) };
+    })
+    .find(({ at }) => at !== undefined);
+  const what = found === undefined ? 'A certificate' : `The certificate ${nameOf(certificateFacts(found.certificate))}`;
+  const since = found?.at === undefined ? '' : ` on ${isoSeconds(found.at)}`;
+  return {
+    cause: 'certificate-revoked',
+    message: `${what} of ${endpoint.host} was revoked by its CA${since}`,
+    remedy:
+      'ask the CA why: where its key was stolen, an impostor may be answering. Then install a new certificate with a new key on the server',
+  };
+}
+
+function revocationUnknown({ endpoint, completed, revocationLists, refusal, now }: Refusal): Explanation {
+  const problems = completed.flatMap((certificate): readonly string[] => {
+    const lists = listsFor(certificate, revocationLists);
+    const issuer = displayText(certificateFacts(certificate).issuer, 120);
+    if (lists.length === 0) return [`the CRL of the target holds no list of ${issuer}`];
+    const current = lists.filter(({ nextUpdate }) => nextUpdate === undefined || nextUpdate > now);
+    if (current.length === 0) {
+      const ends = lists.flatMap(({ nextUpdate }) => (nextUpdate === undefined ? [] : [nextUpdate.getTime()]));
+      return [`the list of ${issuer} ended on ${isoSeconds(new Date(Math.max(...ends)))}`];
+    }
+    if (current.every(({ thisUpdate }) => thisUpdate > now)) return [`the list of ${issuer} is not valid yet`];
+    return [];
+  });
+  const what = problems.length === 0 ? displayText(refusal.message, 120) : list([...new Set(problems)]);
+  return {
+    cause: 'certificate-revocation-unknown',
+    message: `Whether the certificate of ${endpoint.host} is revoked is not known: ${what}`,
+    remedy:
+      'store the present list of every CA of the chain, the root\'s included, where "crl" points, and have it renewed before it ends; or leave "crl" out, and no revocation is checked',
+  };
 }
 
 /** The TLS library went on without verifying: something in the environment or the library itself is wrong. */
@@ -248,18 +324,9 @@ function placed({ signed, inBundle }: MissingIssuer, leaf: CertificateFacts, { h
     : `The intermediate certificate ${nameOf(signed)} that ${host} presents`;
 }
 
-function rejected({ refusal, endpoint, chain: [leaf] }: Refusal): Explanation {
-  const key = leaf?.publicKey;
-  const facts =
-    leaf === undefined || key === undefined
-      ? ''
-      : ` (${nameOf(leaf)}: ${key.type}${key.bits === undefined ? '' : ` ${key.bits}`}, ${leaf.signatureAlgorithm ?? 'unknown signature'})`;
-  return {
-    cause: 'certificate-rejected',
-    message: `The certificate of ${endpoint.host} is rejected: ${displayText(refusal.message, 120)}${facts}`,
-    remedy:
-      'issue a certificate for server authentication with an RSA key of 2048 bits or more (or EC P-256) and a SHA-256 signature',
-  };
+function rejected({ refusal, endpoint, completed }: Refusal): Explanation {
+  const { what, remedy } = explainRejection({ code: refusal.code, said: refusal.message, chain: completed });
+  return { cause: 'certificate-rejected', message: `The certificate of ${endpoint.host} is rejected: ${what}`, remedy };
 }
 
 function nameOf({ subject, sha256 }: CertificateFacts): string {

@@ -4,19 +4,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { displayText } from '../model/display.ts';
-import {
-  contextTag,
-  type Der,
-  DerError,
-  INTEGER,
-  OCTET_STRING,
-  objectIdentifier,
-  partsOf,
-  readAllDer,
-  readDer,
-  SEQUENCE,
-  SET,
-} from './der.ts';
+import { type CertificateExtension, certificateFields } from './certificate-der.ts';
+import { contextTag, type Der, DerError, objectIdentifier, partsOf, readDer, SEQUENCE, SET } from './der.ts';
 
 const COMMON_NAME = '2.5.4.3';
 const SUBJECT_ALT_NAME = '2.5.29.17';
@@ -229,38 +218,27 @@ function list(names: readonly string[]): string {
 
 /** @throws DerError where the certificate has no such structure, or several extensions for its names */
 function presentedNames(certificate: Uint8Array): PresentedNames {
-  // Certificate and TBSCertificate, RFC 5280, section 4.1.
-  const [toBeSigned] = partsOf(readDer(certificate), SEQUENCE);
-  const fields = partsOf(toBeSigned, SEQUENCE);
-  const serial = fields.findIndex(({ tag }) => tag === INTEGER);
-  const subject = fields[serial + 4];
-  const extensions = fields.find(({ tag }) => tag === contextTag(3, 'constructed'));
+  const { subject, extensions } = certificateFields(certificate);
   return { alternatives: alternativeNames(extensions), commonName: firstCommonName(subject) };
 }
 
-function alternativeNames(extensions: Der | undefined): PresentedNames['alternatives'] {
-  if (extensions === undefined) return [];
-  const found = readAllDer(extensions.content)
-    .flatMap((sequence) => partsOf(sequence, SEQUENCE))
-    .map((extension) => partsOf(extension, SEQUENCE))
-    .filter(([id]) => objectIdentifier(id) === SUBJECT_ALT_NAME);
-  const [extension] = found;
+function alternativeNames(extensions: readonly CertificateExtension[]): PresentedNames['alternatives'] {
+  const [extension, ...more] = extensions.filter(({ id }) => id === SUBJECT_ALT_NAME);
   if (extension === undefined) return [];
-  const value = extension.at(-1);
-  if (found.length > 1 || value?.tag !== OCTET_STRING) throw new DerError('the names are given twice or not at all');
-  return partsOf(readDer(value.content), SEQUENCE).flatMap(
-    ({ tag, content }): PresentedNames['alternatives'][number][] => {
-      if (tag === DNS_NAME) return [{ type: 'dns', name: latin1(content) }];
-      if (tag === IP_ADDRESS) return [{ type: 'ip', address: content }];
-      // The same types in pieces, which DER does not allow.
-      if ((tag & 0x1f) === (DNS_NAME & 0x1f) || (tag & 0x1f) === (IP_ADDRESS & 0x1f))
-        throw new DerError('a name in pieces');
-      return [];
-    },
-  );
+  if (more.length > 0) throw new DerError('the names are given twice');
+  const names = partsOf(readDer(extension.value), SEQUENCE);
+  return names.flatMap(({ tag, content }): PresentedNames['alternatives'][number][] => {
+    if (tag === DNS_NAME) return [{ type: 'dns', name: latin1(content) }];
+    if (tag === IP_ADDRESS) return [{ type: 'ip', address: content }];
+    // The same types in pieces, which DER does not allow.
+    if ((tag & 0x1f) === (DNS_NAME & 0x1f) || (tag & 0x1f) === (IP_ADDRESS & 0x1f)) {
+      throw new DerError('a name in pieces');
+    }
+    return [];
+  });
 }
 
-function firstCommonName(subject: Der | undefined): string | undefined {
+function firstCommonName(subject: Der): string | undefined {
   const attributes = partsOf(subject, SEQUENCE)
     .flatMap((set) => partsOf(set, SET))
     .map((attribute) => partsOf(attribute, SEQUENCE));

@@ -211,7 +211,7 @@ class Attempts {
     progress.attempts += 1;
     progress.reached(endpoint, credentials);
     const trust = await orAbort(
-      this.#collector.trust.trustFor(this.#target.ca, this.#target.clientCertificate),
+      this.#collector.trust.trustFor(this.#target.ca, this.#target.clientCertificate, this.#target.crl),
       signal,
     );
     progress.trust = known(trust.facts);

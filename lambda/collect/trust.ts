@@ -3,12 +3,15 @@
 import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
+import { displayText } from '../model/display.ts';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
-import type { TrustFacts } from '../model/snapshot.ts';
-import type { CaSource, ClientCertificateSource } from '../model/target.ts';
+import type { TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
+import type { CaSource, ClientCertificateSource, CrlSource } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
-import { asText, type ClientCertificate, jsonFields, parseCaBundle, parseClientCertificate } from './pem.ts';
+import { type CaBundle, type ClientCertificate, parseCaBundle, parseClientCertificate } from './pem.ts';
+import { parseRevocationLists, type RevocationList } from './revocation.ts';
 import { describeSource, type SourceReader } from './sources.ts';
+import { asText, jsonFields } from './stored-pieces.ts';
 
 /** The lowest version we speak: RFC 8996 deprecates those before. Not a setting. */
 export const MIN_VERSION = 'TLSv1.2';
@@ -52,6 +55,8 @@ export interface Trust {
   readonly roots: readonly string[];
   /** The bundle's own certificates, to explain what it lacks; undefined when the system's roots are trusted too. */
   readonly bundle: readonly X509Certificate[] | undefined;
+  /** Empty where no revocation is checked. */
+  readonly revocationLists: readonly RevocationList[];
   /** The same for the checks. */
   readonly facts: TrustFacts;
   /** The auditor's own certificate, where it has one for the target. */
@@ -59,19 +64,26 @@ export interface Trust {
 }
 
 export interface TrustStore {
-  /** @throws AuditFailure with the cause `ca-bundle-unusable`, `client-certificate-unusable` or one of a secret */
-  trustFor(ca: readonly CaSource[], clientCertificate: ClientCertificateSource | undefined): Promise<Trust>;
+  /**
+   * @throws AuditFailure with the cause `ca-bundle-unusable`, `client-certificate-unusable`, `crl-unusable` or one of a
+   *   secret
+   */
+  trustFor(
+    ca: readonly CaSource[],
+    clientCertificate: ClientCertificateSource | undefined,
+    crl?: readonly CrlSource[],
+  ): Promise<Trust>;
 }
 
 /** Builds each context once: it costs 0.6 ms with three roots and 10 ms with the system's. */
 export function createTrustStore(sources: SourceReader, environment: Environment = process.env): TrustStore {
   const built = new Map<string, Promise<Trust>>();
   return {
-    trustFor: (ca, clientCertificate) => {
-      const key = JSON.stringify([ca, clientCertificate]);
+    trustFor: (ca, clientCertificate, crl = []) => {
+      const key = JSON.stringify([ca, clientCertificate, crl]);
       const existing = built.get(key);
       if (existing !== undefined) return existing;
-      const trust = buildTrust({ sources, environment }, ca, clientCertificate);
+      const trust = buildTrust({ sources, environment }, { ca, clientCertificate, crl });
       built.set(key, trust);
       // A failure is for those who asked; it is not kept, so that a retry asks again.
       trust.catch(() => built.delete(key));
@@ -82,41 +94,87 @@ export function createTrustStore(sources: SourceReader, environment: Environment
 
 async function buildTrust(
   { sources, environment }: { readonly sources: SourceReader; readonly environment: Environment },
-  ca: readonly CaSource[],
-  clientCertificate: ClientCertificateSource | undefined,
+  { ca, clientCertificate, crl }: Wanted,
 ): Promise<Trust> {
-  const [bundles, client] = await Promise.all([
+  const [bundles, client, lists] = await Promise.all([
     Promise.all(ca.filter((source) => source !== 'system').map((source) => readCaBundle(sources, source))),
     clientCertificate === undefined ? undefined : readClientCertificate(sources, clientCertificate),
+    Promise.all(crl.map((source) => readRevocationLists(sources, source))),
   ]);
   const system = ca.includes('system');
   const leftOut = system ? STORE_VARIABLES.find((name) => (environment[name] ?? '') !== '') : undefined;
-  const bundle = bundles.flat();
-  const roots = [...bundle.map((certificate) => certificate.toString()), ...(system ? systemRoots(leftOut) : [])];
+  const bundle = bundles.flatMap(({ certificates }) => certificates);
+  const unusable = bundles.flatMap((one) => one.unusable.map(unusableFacts));
+  const revocationLists = lists.flat();
+  const roots = [...bundle.map(String), ...(system ? systemRoots(leftOut) : [])];
+  return {
+    context: contextOf(roots, client, revocationLists),
+    roots,
+    bundle: system ? undefined : bundle,
+    revocationLists,
+    facts: {
+      system,
+      systemStoreLeftOut: leftOut,
+      bundle: bundle.map(certificateFacts),
+      ...(unusable.length === 0 ? {} : { unusable }),
+    },
+    clientCertificate: client === undefined ? undefined : certificateFacts(client.leaf),
+  };
+}
+
+interface Wanted {
+  readonly ca: readonly CaSource[];
+  readonly clientCertificate: ClientCertificateSource | undefined;
+  readonly crl: readonly CrlSource[];
+}
+
+function contextOf(
+  roots: readonly string[],
+  client: ClientCertificate | undefined,
+  revocationLists: readonly RevocationList[],
+): SecureContext {
   try {
-    const context = createSecureContext({
-      ca: roots,
+    return createSecureContext({
+      ca: [...roots],
       ...OFFER,
+      // Node then sets what libpq sets for sslcrl: X509_V_FLAG_CRL_CHECK and X509_V_FLAG_CRL_CHECK_ALL.
+      ...(revocationLists.length === 0 ? {} : { crl: revocationLists.map(({ pem }) => pem) }),
       ...(client === undefined ? {} : { cert: client.cert, key: client.key.export({ type: 'pkcs8', format: 'pem' }) }),
     });
-    return {
-      context,
-      roots,
-      bundle: system ? undefined : bundle,
-      facts: { system, systemStoreLeftOut: leftOut, bundle: bundle.map(certificateFacts) },
-      clientCertificate: client === undefined ? undefined : certificateFacts(client.leaf),
-    };
   } catch (error) {
-    throw new AuditFailure(
-      {
-        cause: client === undefined ? 'ca-bundle-unusable' : 'client-certificate-unusable',
-        phase: 'secrets',
-        message: 'OpenSSL refuses the CA bundle or the client certificate',
-        remedy: 'replace certificates with keys or signatures that are too weak (RSA under 2048 bits, SHA-1)',
-      },
-      { cause: error },
-    );
+    throw refusedByOpenSsl(error, client);
   }
+}
+
+/** By OpenSSL's codes: at security level 2 it takes no certificate of ours that is too weak. */
+function refusedByOpenSsl(error: unknown, client: ClientCertificate | undefined): AuditFailure {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+  const what = /KEY_TOO_SMALL/.test(code)
+    ? 'its key or that of an issuer is too weak (RSA under 2048 bits, EC under 224)'
+    : /MD_TOO_WEAK/.test(code)
+      ? 'it or an issuer is signed with SHA-1 or MD5'
+      : 'OpenSSL refuses it';
+  return new AuditFailure(
+    client === undefined
+      ? {
+          cause: 'ca-bundle-unusable',
+          phase: 'secrets',
+          message: `OpenSSL refuses the CA bundle or its revocation lists (${code})`,
+          remedy: 'store both again, whole, as PEM text',
+        }
+      : {
+          cause: 'client-certificate-unusable',
+          phase: 'secrets',
+          message: `The client certificate cannot be used: ${what} (${code})`,
+          remedy: 'have a new one issued with a SHA-256 signature and an EC P-256 key; RSA under 2048 bits is too weak',
+        },
+    { cause: error },
+  );
+}
+
+function unusableFacts({ certificate, problem }: CaBundle['unusable'][number]): UnusableCertificate {
+  const { subject, sha256 } = certificateFacts(certificate);
+  return { subject, sha256, problem };
 }
 
 /** Node reads the operating system's store from where these point: a file of anyone's would count as the system's. */
@@ -133,31 +191,39 @@ function systemRoots(leftOut: string | undefined): readonly string[] {
   return roots;
 }
 
-async function readCaBundle(
-  sources: SourceReader,
-  source: Exclude<CaSource, 'system'>,
-): Promise<readonly X509Certificate[]> {
+async function readCaBundle(sources: SourceReader, source: Exclude<CaSource, 'system'>): Promise<CaBundle> {
   const label = `CA bundle in ${describeSource(source)}`;
-  if (!('secret' in source)) {
-    return parseCaBundle(await readPem(sources, source.file, 'ca-bundle-unusable', label), label);
-  }
+  return parseCaBundle(await readPublic(sources, source, 'ca-bundle-unusable', label), label);
+}
+
+async function readRevocationLists(sources: SourceReader, source: CrlSource): Promise<readonly RevocationList[]> {
+  const label = `CRL in ${describeSource(source)}`;
+  return parseRevocationLists(await readPublic(sources, source, 'crl-unusable', label), label);
+}
+
+/** What a file or a secret holds, or one field of it. */
+async function readPublic(
+  sources: SourceReader,
+  source: CrlSource,
+  cause: FailureCause,
+  label: string,
+): Promise<string | Uint8Array> {
+  if (!('secret' in source)) return readPem(sources, source.file, cause, label);
   const content = await sources.read(source);
+  if (source.key === undefined) return content;
   const fields = jsonFields(asText(content));
-  if (source.key === undefined) {
-    // JSON without a named key: the text holds the PEM somewhere, and pemBlocks finds it.
-    return parseCaBundle(fields === undefined ? content : Object.values(fields).join('\n'), label);
-  }
   const names = Object.keys(fields ?? {});
   const value = names.includes(source.key) ? fields?.[source.key] : undefined;
-  if (value !== undefined) return parseCaBundle(value, label);
+  if (value !== undefined) return value;
+  const shown = names.slice(0, 10).map((name) => displayText(name, 40));
   throw new AuditFailure({
-    cause: 'ca-bundle-unusable',
+    cause,
     phase: 'secrets',
-    message: `The ${label} has no field ${source.key}`,
+    message: `The ${label} has no field ${displayText(source.key)}`,
     remedy:
       fields === undefined
         ? 'the secret is no JSON: remove "key"'
-        : `it has${names.length === 0 ? ' none' : `: ${names.join(', ')}`}`,
+        : `it has${shown.length === 0 ? ' none' : `: ${shown.join(', ')}`}`,
   });
 }
 
@@ -174,7 +240,7 @@ async function readPem(
     if (!(error instanceof AuditFailure)) throw error;
     const { code = 'unreadable' } = (error.cause ?? {}) as NodeJS.ErrnoException;
     const message = `The ${label} cannot be read (${code})`;
-    const remedy = 'check the path and its permissions: it must be a PEM file';
+    const remedy = 'check the path and its permissions';
     throw new AuditFailure({ cause, phase: 'secrets', message, remedy }, { cause: error.cause });
   }
 }
@@ -184,13 +250,19 @@ async function readClientCertificate(
   source: ClientCertificateSource,
 ): Promise<ClientCertificate> {
   if ('secret' in source) {
-    return parseClientCertificate(await sources.read(source), `client certificate in ${describeSource(source)}`);
+    return parseClientCertificate([await sources.read(source)], `client certificate in ${describeSource(source)}`);
   }
   const cause = 'client-certificate-unusable';
-  const [certificate, key] = await Promise.all([
-    readPem(sources, source.certificateFile, cause, `client certificate in file ${source.certificateFile}`),
-    readPem(sources, source.keyFile, cause, `key of the client certificate in file ${source.keyFile}`),
+  const { certificateFile, keyFile, keyPassphrase } = source;
+  const [certificate, key, passphrase] = await Promise.all([
+    readPem(sources, certificateFile, cause, `client certificate in file ${certificateFile}`),
+    readPem(sources, keyFile, cause, `key of the client certificate in file ${keyFile}`),
+    keyPassphrase === undefined ? undefined : sources.read(keyPassphrase),
   ]);
-  const label = `client certificate in files ${source.certificateFile} and ${source.keyFile}`;
-  return parseClientCertificate(`${asText(certificate)}\n${asText(key)}`, label);
+  return parseClientCertificate(
+    [certificate, key],
+    `client certificate in files ${certificateFile} and ${keyFile}`,
+    // A file ends with a line end; a passphrase does not.
+    passphrase === undefined ? undefined : asText(passphrase).replace(/\r?\n$/, ''),
+  );
 }

@@ -19,7 +19,7 @@ const outline = z.object({
     })
     .optional()
     .catch(undefined),
-  defaults: z.object({ ca: z.unknown().optional() }).optional().catch(undefined),
+  defaults: z.object({ ca: z.unknown().optional(), crl: z.unknown().optional() }).optional().catch(undefined),
   deployment: z
     .object({
       vpc: z
@@ -39,6 +39,7 @@ const outline = z.object({
           secret: z.unknown().optional(),
           credentials: z.unknown().optional(),
           ca: z.unknown().optional(),
+          crl: z.unknown().optional(),
           clientCertificate: z.unknown().optional(),
         })
         .optional()
@@ -109,6 +110,7 @@ export function* localSources(document: unknown): Iterable<ConfigProblem> {
       ? source.some(isLocal)
       : typeof source === 'object' && source !== null && ('file' in source || 'certificateFile' in source);
   if (isLocal(config?.defaults?.ca)) yield { path: 'defaults.ca', message: `a file ${instead} or "system"` };
+  if (isLocal(config?.defaults?.crl)) yield { path: 'defaults.crl', message: `a file ${instead}` };
   for (const [index, target] of (config?.targets ?? []).entries()) {
     if (target === undefined) continue;
     const path = `targets[${index}]`;
@@ -116,6 +118,7 @@ export function* localSources(document: unknown): Iterable<ConfigProblem> {
       yield { path: `${path}.credentials`, message: `an environment variable or a file ${instead}` };
     }
     if (isLocal(target.ca)) yield { path: `${path}.ca`, message: `a file ${instead} or "system"` };
+    if (isLocal(target.crl)) yield { path: `${path}.crl`, message: `a file ${instead}` };
     if (isLocal(target.clientCertificate)) yield { path: `${path}.clientCertificate`, message: `a file ${instead}` };
   }
 }

@@ -20,15 +20,16 @@ const secretName = z
 
 const filePath = z.string().min(1).max(4096);
 
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
+
+const secretField = z.string().min(1).optional().describe('Field of a JSON secret that holds the PEM text.');
+
 const caSource = z.union([
   z
     .literal('system')
     .describe("Node's bundled public roots and the operating system's store (Neon and other public CAs)."),
   z
-    .strictObject({
-      secret: secretName,
-      key: z.string().min(1).optional().describe('Field of a JSON secret that holds the PEM text.'),
-    })
+    .strictObject({ secret: secretName, key: secretField })
     .describe(
       'A Secrets Manager secret holding one or many PEM certificates. At most 64 KiB: a regional RDS bundle fits, the global one does not.',
     ),
@@ -39,14 +40,36 @@ const ca = z
   .union([caSource, z.array(caSource).min(1).max(8)])
   .describe('The CAs that vouch for the server: one source, or several trusted together.');
 
+const crlSource = z.union([
+  z
+    .strictObject({ secret: secretName, key: secretField })
+    .describe('A Secrets Manager secret holding one or many revocation lists, at most 64 KiB.'),
+  z.strictObject({ file: filePath }).describe('A file with PEM lists or one DER list. Command line only.'),
+]);
+
+const crl = z
+  .union([crlSource, z.array(crlSource).min(1).max(8)])
+  .describe(
+    'Certificate revocation lists, checked as libpq checks sslcrl: each certificate of the chain needs a list of its issuer that has not ended. Without crl no revocation is checked, as in any verify-full without sslcrl.',
+  );
+
 const clientCertificate = z
   .union([
     z
       .strictObject({ secret: secretName })
       .describe(
-        'A secret holding the PEM certificate chain and private key, as JSON (certificate, privateKey) or as one PEM text.',
+        'A secret holding the PEM certificate chain and private key, as JSON (certificate, privateKey, and passphrase where the key is encrypted) or as one PEM text.',
       ),
-    z.strictObject({ certificateFile: filePath, keyFile: filePath }).describe('PEM files. Command line only.'),
+    z
+      .strictObject({
+        certificateFile: filePath,
+        keyFile: filePath,
+        keyPassphrase: z
+          .union([z.strictObject({ file: filePath }), z.strictObject({ env: variableName })])
+          .optional()
+          .describe('The passphrase of an encrypted key: a file, or the name of an environment variable.'),
+      })
+      .describe('Files with the chain and its key, PEM or DER. Command line only.'),
   ])
   .describe("The auditor's own certificate for mutual TLS.");
 
@@ -111,12 +134,7 @@ const targetSchema = z.strictObject({
     .optional()
     .describe('The secret that holds the credentials: RDS JSON, {"url": …}, or a bare connection string.'),
   credentials: z
-    .union([
-      z.strictObject({
-        env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'),
-      }),
-      z.strictObject({ file: filePath }),
-    ])
+    .union([z.strictObject({ env: variableName }), z.strictObject({ file: filePath })])
     .optional()
     .describe(
       'Instead of secret: an environment variable or a file holding a connection string or JSON. Command line only.',
@@ -137,6 +155,7 @@ const targetSchema = z.strictObject({
     .describe('Wins over the database in the credentials. The console of a PgBouncer is always "pgbouncer".'),
   tlsServerName: host.optional().describe("The name the server's certificate must carry, when it is not host."),
   ca: ca.optional(),
+  crl: crl.optional(),
   clientCertificate: clientCertificate.optional(),
   sslNegotiation: sslNegotiation.optional(),
   authentication: authentication.optional(),
@@ -398,6 +417,7 @@ export const configSchema = z.strictObject({
   defaults: z
     .strictObject({
       ca: ca.optional(),
+      crl: crl.optional(),
       sslNegotiation: sslNegotiation.default('postgres'),
       authentication: authentication.default(['scram-sha-256', 'md5', 'none']),
       minScramIterations: minScramIterations.default(4096),

@@ -13,8 +13,14 @@ export interface CertificateFacts {
   readonly serialNumber: string;
   /** SHA-256 of the DER encoding, lower-case hexadecimal. */
   readonly sha256: string;
-  /** e.g. `rsa`, `ec`, `ed25519`, with the modulus or curve size in bits where it has one. */
-  readonly publicKey: { readonly type: string; readonly bits?: number | undefined };
+  readonly publicKey: {
+    /** e.g. `rsa`, `ec`, `ed25519`; `unknown` where OpenSSL does not know it. */
+    readonly type: string;
+    /** Size of the modulus or curve, where it has one. */
+    readonly bits?: number | undefined;
+    /** SHA-256 of its SubjectPublicKeyInfo (DER), lower-case hexadecimal: tells a CA that was renewed with its key. */
+    readonly sha256?: string | undefined;
+  };
   /** e.g. `sha256WithRSAEncryption`, where it is known. */
   readonly signatureAlgorithm?: string | undefined;
   readonly selfSigned: boolean;

@@ -13,6 +13,7 @@ export const FAILURE_CAUSES = [
   'secret-unusable',
   'ca-bundle-unusable',
   'client-certificate-unusable',
+  'crl-unusable',
   // network
   'host-not-found',
   'connection-refused',
@@ -35,6 +36,8 @@ export const FAILURE_CAUSES = [
   'certificate-wrong-host',
   'certificate-untrusted',
   'certificate-rejected',
+  'certificate-revoked',
+  'certificate-revocation-unknown',
   'protocol-violation',
   'answer-too-large',
   // login

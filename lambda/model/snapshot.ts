@@ -206,4 +206,15 @@ export interface TrustFacts {
   readonly systemStoreLeftOut?: 'SSL_CERT_FILE' | 'SSL_CERT_DIR' | undefined;
   /** The certificates of the CA bundle; empty when only the system's roots are trusted. */
   readonly bundle: readonly CertificateFacts[];
+  /** Certificates of the bundle that vouch for nothing, since their key or dates can't be read; undefined means none. */
+  readonly unusable?: readonly UnusableCertificate[] | undefined;
+}
+
+export interface UnusableCertificate {
+  /** Distinguished name, as in `CertificateFacts`. */
+  readonly subject: string;
+  /** SHA-256 of the DER encoding, lower-case hexadecimal. */
+  readonly sha256: string;
+  /** e.g. `its dates cannot be read`. */
+  readonly problem: string;
 }

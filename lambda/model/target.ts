@@ -8,6 +8,12 @@ export type CaSource =
   /** A PEM file; command line only. */
   | { readonly file: string };
 
+/** Where certificate revocation lists come from, each with one or many; `key` picks a field when the secret is JSON. */
+export type CrlSource =
+  | { readonly secret: string; readonly key?: string | undefined }
+  /** A PEM or DER file; command line only. */
+  | { readonly file: string };
+
 /** Where a target's credentials come from. */
 export type CredentialSource =
   | { readonly secret: string }
@@ -21,8 +27,12 @@ export type CredentialSource =
 /** Where the auditor's own certificate and private key for mutual TLS come from. */
 export type ClientCertificateSource =
   | { readonly secret: string }
-  /** PEM files; command line only. */
-  | { readonly certificateFile: string; readonly keyFile: string };
+  /** Files; command line only. The passphrase is that of an encrypted key. */
+  | {
+      readonly certificateFile: string;
+      readonly keyFile: string;
+      readonly keyPassphrase?: { readonly file: string } | { readonly env: string } | undefined;
+    };
 
 /** `postgres` asks for TLS with an SSLRequest; `direct` starts the handshake at once (PostgreSQL 17 and newer). */
 export type SslNegotiation = 'postgres' | 'direct';
@@ -45,6 +55,8 @@ export interface Target {
   readonly credentials: CredentialSource;
   /** At least one; their certificates are trusted together. */
   readonly ca: readonly CaSource[];
+  /** With any, every certificate of the chain is checked against its issuer's list; undefined or empty: none is. */
+  readonly crl?: readonly CrlSource[] | undefined;
   /** Wins over the host that the credentials name. */
   readonly host?: string | undefined;
   /** Wins over the port that the credentials name. */

@@ -11,12 +11,14 @@ let otherRoot: Authority;
 let intermediate: Authority;
 let client: IssuedCertificate;
 let other: IssuedCertificate;
+let revocationList: string;
 
 beforeAll(async () => {
   [root, otherRoot] = await Promise.all([createAuthority(), createAuthority()]);
   intermediate = await createAuthority({ parent: root });
   client = await intermediate.issue({ clientAuth: true, commonName: 'tls_auditor' });
   other = await selfSigned();
+  revocationList = await root.revocationList();
 });
 
 const oneLine = (pem: string): string => pem.replaceAll('\n', '\\n');
@@ -38,7 +40,7 @@ function expectNoKeyIn(failure: AuditFailure, ...keys: readonly string[]): void 
 
 describe('a CA bundle', () => {
   const parsed = (content: string | Uint8Array): readonly string[] =>
-    parseCaBundle(content, 'CA bundle in secret ca').map(({ fingerprint256 }) => fingerprint256);
+    parseCaBundle(content, 'CA bundle in secret ca').certificates.map(({ fingerprint256 }) => fingerprint256);
 
   test.each<[string, () => string | Uint8Array]>([
     ['as PEM', () => root.certificatePem],
@@ -58,6 +60,18 @@ describe('a CA bundle', () => {
       'after parameters and a request',
       () => `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${root.certificatePem}`,
     ],
+    ['as base64 of PEM', () => base64(root.certificatePem)],
+    ['as bytes of base64 of PEM', () => Buffer.from(base64(root.certificatePem))],
+    ['as base64 of PEM in lines', () => base64(root.certificatePem).replaceAll(/.{76}/g, '$&\n')],
+    ['as base64 of base64', () => base64(base64(root.certificatePem))],
+    ['as base64 of DER', () => Buffer.from(der(root.certificatePem)).toString('base64')],
+    ['as JSON of base64', () => JSON.stringify({ 'ca.crt': base64(root.certificatePem), password: 'x'.repeat(60) })],
+    ['as base64 of JSON', () => base64(JSON.stringify({ ca: root.certificatePem }))],
+    ['as PKCS #7', () => certificateSet(root.certificatePem)],
+    ['as PKCS #7 in PEM', () => inPem('PKCS7', certificateSet(root.certificatePem))],
+    ['as PKCS #7 in the PEM of CMS', () => inPem('CMS', certificateSet(root.certificatePem))],
+    ['as base64 of PKCS #7', () => Buffer.from(certificateSet(root.certificatePem)).toString('base64')],
+    ['beside a revocation list', () => `${root.certificatePem}${revocationList}`],
   ])('of one certificate %s', (_how, content) => {
     expect(parsed(content())).toEqual(fingerprints(root.certificatePem));
   });
@@ -71,6 +85,43 @@ describe('a CA bundle', () => {
   ])('of many certificates %s keeps each, in order', (_how, write) => {
     const pems = [otherRoot.certificatePem, root.certificatePem, intermediate.certificatePem, otherRoot.certificatePem];
     expect(parsed(pems.map(write).join(''))).toEqual(fingerprints(...pems));
+  });
+
+  test('of many certificates as PKCS #7 keeps each, in order', () => {
+    const pems = [otherRoot.certificatePem, root.certificatePem, intermediate.certificatePem];
+    expect(parsed(certificateSet(...pems))).toEqual(fingerprints(...pems));
+  });
+
+  test.each<[string, (pem: string) => string, RegExp]>([
+    ['whose key’s curve nobody knows', withUnknownCurve, /algorithm or curve/],
+    ['whose key’s algorithm nobody knows', withUnknownKey, /algorithm or curve/],
+    ['whose end is no date', (pem) => withOddDate(pem, '991332000000Z'), /dates cannot be read/],
+    ['whose end is no number', (pem) => withOddDate(pem, 'AAAAAAAAAAAAZ'), /dates cannot be read/],
+  ])('with one certificate %s: uses the others, and reports it', (_what, spoil, problem) => {
+    const spoilt = spoil(otherRoot.certificatePem);
+    const bundle = root.certificatePem + spoilt + intermediate.certificatePem;
+    const { certificates, unusable } = parseCaBundle(bundle, 'CA bundle in secret ca');
+    expect(certificates.map(({ fingerprint256 }) => fingerprint256)).toEqual(
+      fingerprints(root.certificatePem, intermediate.certificatePem),
+    );
+    expect(unusable).toMatchObject([{ problem: expect.stringMatching(problem) }]);
+    expect(unusable[0]?.certificate.subject).toBe(`CN=${otherRoot.name}`);
+    expect(() => parseCaBundle(spoilt, 'CA bundle in secret ca')).toThrow(problem);
+  });
+
+  test.each<[string, () => string | Uint8Array, RegExp, RegExp]>([
+    ['PKCS #12', () => keyStore, /key store/, /openssl pkcs12/],
+    ['base64 of PKCS #12', () => Buffer.from(keyStore).toString('base64'), /key store/, /openssl pkcs12/],
+    ['a Java key store', () => Buffer.of(0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2), /key store/, /keytool/],
+    ['a revocation list', () => revocationList, /revocation list/, /"crl"/],
+    ['PKCS #7 of indefinite length', () => Buffer.from(BER_SET, 'hex'), /binary/, /PEM/],
+    ['PKCS #7 that is damaged', () => inPem('PKCS7', der(root.certificatePem)), /PKCS #7/, /-print_certs/],
+    ['PKCS #7 without certificates', () => certificateSet(), /holds no certificate/, /PEM text/],
+  ])('of %s is refused, with what to store instead', async (_what, content, message, remedy) => {
+    const { failure } = await failureOf(() => parsed(content()));
+    expect(failure.cause).toBe('ca-bundle-unusable');
+    expect(failure.message).toMatch(message);
+    expect(failure.remedy).toMatch(remedy);
   });
 
   test.each<[string, () => string | Uint8Array, RegExp]>([
@@ -115,6 +166,11 @@ describe('a CA bundle', () => {
     ['with escaped line ends', () => oneLine(root.certificatePem + root.keyPem)],
     ['on one line', () => withSpaces(root.keyPem)],
     ['cut off', () => root.certificatePem + cutOff(root.keyPem)],
+    ['in base64 of PEM', () => base64(root.certificatePem + root.keyPem)],
+    [
+      'as base64 of DER',
+      () => String(createPrivateKey(root.keyPem).export({ type: 'pkcs8', format: 'der' }).toString('base64')),
+    ],
     ['cut off by a certificate', () => cutOff(root.keyPem) + root.certificatePem],
     ['of EC form', () => sec1(root.keyPem)],
     ['encrypted', () => encrypted(root.keyPem)],
@@ -141,7 +197,7 @@ const encrypted = (pem: string, type: 'pkcs8' | 'sec1' = 'pkcs8'): string =>
 describe('a client certificate', () => {
   const parse = (content: string | Uint8Array | object) =>
     parseClientCertificate(
-      typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
+      [typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content)],
       'client certificate in secret mtls',
     );
 
@@ -166,12 +222,33 @@ describe('a client certificate', () => {
       'an encrypted key with headers',
       () => ({ cert: client.chainPem, key: encrypted(client.keyPem, 'sec1'), passphrase: CANARY }),
     ],
+    [
+      'a chain that begins with the authority',
+      () => intermediate.certificatePem + client.certificatePem + client.keyPem,
+    ],
+    ['base64 of PEM', () => base64(client.chainPem + client.keyPem)],
+    ['JSON with base64 of PEM', () => ({ 'tls.crt': base64(client.chainPem), 'tls.key': base64(client.keyPem) })],
+    [
+      'JSON with base64 of DER',
+      () => ({
+        cert: certificateSet(client.certificatePem, intermediate.certificatePem).toString('base64'),
+        key: derKey(client.keyPem).toString('base64'),
+      }),
+    ],
+    [
+      'PKCS #7 and PEM',
+      () => inPem('PKCS7', certificateSet(intermediate.certificatePem, client.certificatePem)) + client.keyPem,
+    ],
+    [
+      'an encrypted key as DER',
+      () => ({ cert: client.chainPem, key: encryptedDer(client.keyPem).toString('base64'), keyPassphrase: CANARY }),
+    ],
     ['a passphrase nobody needs', () => ({ cert: client.chainPem, key: client.keyPem, passphrase: CANARY })],
   ])('from %s', (_shape, content) => {
     const { cert, key, leaf } = parse(content());
     expect(leaf.subject).toBe('CN=tls_auditor');
     expect(leaf.checkPrivateKey(key)).toBe(true);
-    expect(parseCaBundle(cert, 'chain').map(({ fingerprint256 }) => fingerprint256)).toEqual(
+    expect(parseCaBundle(cert, 'chain').certificates.map(({ fingerprint256 }) => fingerprint256)).toEqual(
       fingerprints(client.certificatePem, intermediate.certificatePem),
     );
     expect(() => createSecureContext({ cert, key: key.export({ type: 'pkcs8', format: 'pem' }) })).not.toThrow();
@@ -212,11 +289,7 @@ describe('a client certificate', () => {
     ],
     ['the key of another certificate', () => client.chainPem + other.keyPem, /private key of another certificate/],
     ['the key of another kind', () => client.chainPem + rsaKey(), /private key of another certificate/],
-    [
-      'a chain that begins with the authority',
-      () => intermediate.certificatePem + client.certificatePem + client.keyPem,
-      /another certificate/,
-    ],
+    ['a key store', () => keyStore, /key store/],
   ])('from %s is refused, and no key is shown', async (_shape, content, message) => {
     const given = content();
     const failure = await failureOf(() => parse(given));
@@ -225,6 +298,27 @@ describe('a client certificate', () => {
     expect(failure.message).toMatch(message);
     expect(everythingShownOf(failure)).not.toContain(CANARY);
     expectNoKeyIn(failure, client.keyPem, other.keyPem, typeof given === 'string' ? given : JSON.stringify(given));
+  });
+
+  test('orders the chain from the certificate that fits the key upwards, and keeps what is left', async () => {
+    const upper = await createAuthority({ parent: root });
+    const lower = await createAuthority({ parent: upper });
+    const issued = await lower.issue({ clientAuth: true });
+    const { cert } = parse(
+      otherRoot.certificatePem + upper.certificatePem + lower.certificatePem + issued.certificatePem + issued.keyPem,
+    );
+    expect(parseCaBundle(cert, 'chain').certificates.map(({ fingerprint256 }) => fingerprint256)).toEqual(
+      fingerprints(issued.certificatePem, lower.certificatePem, upper.certificatePem, otherRoot.certificatePem),
+    );
+  });
+
+  test('takes certificate, key and passphrase apart from each other, PEM or DER', () => {
+    const parts = [der(client.certificatePem), encryptedDer(client.keyPem)];
+    expect(parseClientCertificate(parts, 'client certificate in files', CANARY).leaf.subject).toBe('CN=tls_auditor');
+    expect(() => parseClientCertificate(parts, 'client certificate in files')).toThrow(/without its passphrase/);
+    expect(() => parseClientCertificate(parts, 'client certificate in files', 'x')).toThrow(
+      /with the passphrase given/,
+    );
   });
 
   test('a broken intermediate is refused, not dropped', async () => {
@@ -237,3 +331,56 @@ describe('a client certificate', () => {
 
 const rsaKey = (): string =>
   String(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const derKey = (pem: string): Buffer => createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
+const encryptedDer = (pem: string): Buffer =>
+  createPrivateKey(pem).export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: CANARY });
+
+function inPem(label: string, content: Uint8Array): string {
+  return `-----BEGIN ${label}-----\n${Buffer.from(content).toString('base64')}\n-----END ${label}-----\n`;
+}
+
+/** Of DER with lengths of two bytes. */
+function sequence(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  return Buffer.concat([Buffer.of(tag, 0x82, content.length >> 8, content.length & 0xff), content]);
+}
+
+const SIGNED_DATA = Buffer.from('06092a864886f70d010702', 'hex');
+const DATA = Buffer.from('06092a864886f70d010701', 'hex');
+
+/** PKCS #7 with certificates and no message, as `openssl crl2pkcs7 -nocrl` writes it. */
+function certificateSet(...pems: readonly string[]): Buffer {
+  const content = sequence(
+    0x30,
+    Buffer.of(2, 1, 1),
+    Buffer.of(0x31, 0),
+    sequence(0x30, DATA),
+    sequence(0xa0, ...pems.map(der)),
+    Buffer.of(0x31, 0),
+  );
+  return sequence(0x30, SIGNED_DATA, sequence(0xa0, content));
+}
+
+/** The beginning of PKCS #12. */
+const keyStore = sequence(0x30, Buffer.of(2, 1, 3), sequence(0x30, DATA, Buffer.of(0xa0, 2, 4, 0)), Buffer.alloc(64));
+const BER_SET = '308006092a864886f70d010702a080000000000000';
+
+function patched(pem: string, from: string, to: string): string {
+  const hex = Buffer.from(der(pem)).toString('hex');
+  const at = hex.indexOf(from);
+  if (at < 0) throw new Error('the certificate does not hold what is to be replaced');
+  return inPem('CERTIFICATE', Buffer.from(hex.slice(0, at) + to + hex.slice(at + from.length), 'hex'));
+}
+
+const withUnknownCurve = (pem: string): string => patched(pem, '06082a8648ce3d030107', '06082a8648ce3d030163');
+const withUnknownKey = (pem: string): string => patched(pem, '06072a8648ce3d0201', '06072a8648ce3d0263');
+const withOddDate = (pem: string, date: string): string => {
+  const hex = Buffer.from(der(pem)).toString('hex');
+  const at = hex.indexOf('170d', hex.indexOf('170d') + 4);
+  return inPem(
+    'CERTIFICATE',
+    Buffer.from(`${hex.slice(0, at + 4)}${Buffer.from(date).toString('hex')}${hex.slice(at + 30)}`, 'hex'),
+  );
+};

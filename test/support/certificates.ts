@@ -27,6 +27,15 @@ export interface Validity {
   readonly notAfter?: Date;
 }
 
+/** Any extension there is. */
+export interface RawExtension {
+  /** Object identifier in dotted form. */
+  readonly id: string;
+  readonly critical: boolean;
+  /** DER of the extension's own type. */
+  readonly value: Uint8Array;
+}
+
 export interface CertificateOptions extends Validity {
   /** @default the first DNS name or address */
   readonly commonName?: string;
@@ -43,10 +52,10 @@ export interface CertificateOptions extends Validity {
   readonly rawNames?: readonly Uint8Array[];
   /** Instead of `commonName`: the DER of each common name's value, in order; none for a subject without any. */
   readonly rawCommonNames?: readonly Uint8Array[];
-  /** Instead of server or client authentication; none leaves the extension out. */
+  /** Object identifiers, instead of server or client authentication; none leaves the extension out. */
   readonly extendedKeyUsage?: readonly string[];
   /** Further extensions. */
-  readonly extensions?: readonly x509.Extension[];
+  readonly extensions?: readonly RawExtension[];
   /** @default that of a random 16 bytes; hexadecimal */
   readonly serialNumber?: string;
 }
@@ -88,7 +97,7 @@ export interface AuthorityOptions extends Validity {
   /** @default true; false makes a certificate that signs others though it is no authority's */
   readonly isAuthority?: boolean;
   /** Further extensions. */
-  readonly extensions?: readonly x509.Extension[];
+  readonly extensions?: readonly RawExtension[];
   /** That this authority's own certificate is signed with. @default 'SHA-256' */
   readonly hash?: SignatureHash;
 }
@@ -149,7 +158,7 @@ export async function createAuthority(options: AuthorityOptions = {}): Promise<A
     extensions: [
       new x509.BasicConstraintsExtension(options.isAuthority ?? true, options.pathLength, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      ...(options.extensions ?? []),
+      ...(options.extensions ?? []).map(({ id, critical, value }) => new x509.Extension(id, critical, value)),
     ],
   });
   const issuer: Issuer = {
@@ -210,7 +219,7 @@ async function issueFrom(issuer: Issuer | undefined, options: CertificateOptions
       ),
       ...extendedKeyUsage(options),
       ...alternativeNames(names, options.rawNames),
-      ...(options.extensions ?? []),
+      ...(options.extensions ?? []).map(({ id, critical, value }) => new x509.Extension(id, critical, value)),
     ],
   });
   return {
@@ -246,7 +255,8 @@ async function revocationListOf(
     signingKey: await signingKey({ keys, keyType }, 'SHA-256'),
     extensions: [await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey)],
   });
-  return `${list.toString('pem').trim()}\n`;
+  // Under the name that OpenSSL looks for; the library's is another.
+  return `${list.toString('pem').trim().replaceAll(' CRL-----', ' X509 CRL-----')}\n`;
 }
 
 interface ToSign {
