@@ -4,6 +4,7 @@ import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
+import { showName, showPath } from '../model/given-text.ts';
 import type { TrustFacts } from '../model/snapshot.ts';
 import type { CaSource, ClientCertificateSource } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
@@ -114,11 +115,11 @@ async function readCaBundle(
   throw new AuditFailure({
     cause: 'ca-bundle-unusable',
     phase: 'secrets',
-    message: `The ${label} has no field ${source.key}`,
+    message: `The ${label} has no field ${showName(source.key)}`,
     remedy:
       fields === undefined
         ? 'the secret is no JSON: remove "key"'
-        : `it has${names.length === 0 ? ' none' : `: ${names.join(', ')}`}`,
+        : `it has${names.length === 0 ? ' none' : `: ${names.slice(0, 20).map(showName).join(', ')}`}`,
   });
 }
 
@@ -149,9 +150,9 @@ async function readClientCertificate(
   }
   const cause = 'client-certificate-unusable';
   const [certificate, key] = await Promise.all([
-    readPem(sources, source.certificateFile, cause, `client certificate in file ${source.certificateFile}`),
-    readPem(sources, source.keyFile, cause, `key of the client certificate in file ${source.keyFile}`),
+    readPem(sources, source.certificateFile, cause, `client certificate in file ${showPath(source.certificateFile)}`),
+    readPem(sources, source.keyFile, cause, `key of the client certificate in file ${showPath(source.keyFile)}`),
   ]);
-  const label = `client certificate in files ${source.certificateFile} and ${source.keyFile}`;
+  const label = `client certificate in files ${showPath(source.certificateFile)} and ${showPath(source.keyFile)}`;
   return parseClientCertificate(`${asText(certificate)}\n${asText(key)}`, label);
 }
