@@ -132,7 +132,7 @@ interface Part {
 
 /** An argument as commander may repeat it: whole, or without the option that it begins with. */
 function partsOf(argument: string): Part[] {
-  const [, option, value] = /^(--?[^=]*)=([^]*)$/.exec(argument) ?? [];
+  const [, option, value] = /^(--?[^=]*)=(.*)$/s.exec(argument) ?? [];
   if (option !== undefined && value !== undefined) {
     return [
       { given: argument, shown: `${showArgument(option)}=…` },
@@ -140,7 +140,7 @@ function partsOf(argument: string): Part[] {
     ];
   }
   // The value of an option of one letter may follow it at once.
-  const glued = /^-[a-zA-Z][^]/.test(argument) ? argument.slice(2) : '';
+  const glued = /^-[a-zA-Z]./s.test(argument) ? argument.slice(2) : '';
   return [
     { given: argument, shown: showArgument(argument) },
     { given: glued, shown: showArgument(glued) },

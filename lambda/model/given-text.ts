@@ -41,7 +41,8 @@ export function mayBeSecret(text: string): boolean {
       /:\/\/|[?&;]\s*[\w .-]+=|\b(?:host|hostaddr|server|data source|user|username|uid|dbname|database|port|sslmode)\s*=/i.test(
         spelled,
       ) ||
-      /password|^[^\s:/]+:(?!\d+(?:\/|$))[^\s:]+$/i.test(spelled) ||
+      (/password/i.test(spelled) && !/^[\w./-]+$/.test(spelled)) ||
+      /^[^\s:/]+:(?!\d+(?:\/|$))[^\s:]+$/.test(spelled) ||
       looksGenerated(spelled),
   );
 }

@@ -64,6 +64,8 @@ const NAMES = [
   '0123456789abcde',
   'AmazonRootCertificates2048',
   'tokens',
+  'password',
+  'PGPASSWORD',
   '',
 ];
 
