@@ -55,7 +55,7 @@ const ALLOWED =
 
 async function tableStore(spec: string, audience: string): Promise<StateStore> {
   const tableName = spec.slice(TABLE_PREFIX.length);
-  if (!TABLE.test(tableName)) throw refused(spec);
+  if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
   const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
   return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience });

@@ -2,6 +2,7 @@
 // Parsed here and not by pg, because pg lets a string's SSL parameters replace ours (field: `?sslmode=disable` connects
 // in plaintext whatever else is asked for). Errors never quote the string: it holds the password.
 
+import { holdsSecret } from '../model/given-text.ts';
 import { semicolonPairs } from './keyword-list.ts';
 import { Redacted } from './redacted.ts';
 import { readFields, StoredFieldsError } from './stored-fields.ts';
@@ -60,9 +61,9 @@ export function parseConnectionString(text: string): ConnectionString {
     // `hostaddr` only spares libpq the look-up of `host`, and the certificate carries the latter.
     host: checkHost(last('host') ?? last('hostaddr')),
     port: parsePort(last('port')),
-    user: last('user'),
+    user: checkName(last('user'), 'user'),
     password: password === undefined ? undefined : new Redacted(password),
-    database: last('dbname'),
+    database: checkName(last('dbname'), 'database'),
     sslmode: sslmode === undefined ? undefined : showSslMode(sslmode).toLowerCase(),
     weakParameters: parameters.flatMap(weakness),
   };
@@ -174,7 +175,7 @@ function fromKeywords(text: string): Parameter[] {
 const HOST = /^[\p{L}\p{M}\p{N}_.:-]+$/u;
 
 function checkHost(host: string | undefined): string | undefined {
-  if (host === undefined || HOST.test(host)) return host;
+  if (host === undefined || (HOST.test(host) && !holdsSecret(host))) return host;
   if (host.includes(',')) severalHosts();
   if (/^[0-9a-f:.]+%/i.test(host)) {
     throw new ConnectionStringError(
@@ -185,6 +186,14 @@ function checkHost(host: string | undefined): string | undefined {
     throw new ConnectionStringError('the connection string names a Unix socket: an audit goes over TCP with TLS');
   }
   throw new ConnectionStringError('the connection string names a host that is neither a host name nor an address');
+}
+
+/** User and database are shown in reports. What was pasted there, such as a URL with its password, must not be. */
+function checkName(name: string | undefined, what: 'user' | 'database'): string | undefined {
+  if (name === undefined || !holdsSecret(name)) return name;
+  throw new ConnectionStringError(
+    `the connection string holds something else than a name as its ${what}: its parameters go behind ? in a URL, and behind spaces elsewhere`,
+  );
 }
 
 function parsePort(text: string | undefined): number | undefined {

@@ -161,7 +161,8 @@ function readAddress(text: string, field: string): { readonly host: string; read
   const { bracketed, name, port } = ADDRESS.exec(text)?.groups ?? {};
   const host = bracketed ?? name;
   const number = port === undefined ? undefined : Number(port);
-  if (host !== undefined && (number === undefined || (number >= 1 && number <= 65535))) return { host, port: number };
+  if (host !== undefined && !holdsSecret(host) && (number === undefined || (number >= 1 && number <= 65535)))
+    return { host, port: number };
   throw new StoredFieldsError(
     /^[^\s/@]+%/.test(text) && !holdsSecret(text)
       ? `holds an address with a zone (from % on) in "${field}", which means something on one machine only`
