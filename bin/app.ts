@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { ConfigError } from '../lambda/config.ts';
+import { showGiven } from '../lambda/model/given-text.ts';
 import { ConfigFileError, readConfigFile } from '../lib/config-file.ts';
 import { PgTlsAuditorStack } from '../lib/pg-tls-auditor-stack.ts';
 
@@ -24,7 +25,7 @@ function stackName(): string {
   const name = setting('stackName') ?? 'pg-tls-auditor';
   if (/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(name)) return name;
   throw new SettingError(
-    `-c stackName must be 1 to 128 letters, digits and hyphens, starting with a letter, got ${JSON.stringify(name.slice(0, 160))}`,
+    `-c stackName must be 1 to 128 letters, digits and hyphens, starting with a letter, got ${showGiven(name)}`,
   );
 }
 

@@ -1,6 +1,6 @@
 // Reads the file that holds a configuration. No error quotes it: it could hold a secret put in the wrong place.
 
-import { readFileSync } from 'node:fs';
+import { readBoundedFileSync } from './bounded-file.ts';
 
 /** A configuration file that can't be read; the message says what to do. */
 export class ConfigFileError extends Error {
@@ -21,7 +21,9 @@ export interface ConfigDocumentOptions {
 export function readConfigDocument(file: string, { shownAs, whenMissing }: ConfigDocumentOptions): unknown {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
+    text = readBoundedFileSync(file)
+      .toString('utf8')
+      .replace(/^\uFEFF/, '');
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const remedy = code === 'ENOENT' ? whenMissing : 'it must be a readable JSON file';

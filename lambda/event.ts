@@ -1,6 +1,7 @@
 // What the function may be invoked with: the schedule's event, or a request by hand. Anything else is refused.
 
 import * as z from 'zod';
+import { quoteName } from './model/given-text.ts';
 
 const scheduledEvent = z.object({
   source: z.enum(['aws.scheduler', 'aws.events']),
@@ -71,8 +72,8 @@ function describe(issue: z.core.$ZodIssue): string {
   return known === undefined ? 'it must be a JSON object' : `"${known}" must be ${MUST_BE[known]}`;
 }
 
-/** At most ten, each cut: names by hand may be anything, and a fleet has thousands. */
+/** At most ten: names by hand may be anything, and a fleet has thousands. */
 function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, 10).map((name) => JSON.stringify(name.slice(0, 64)));
+  const shown = names.slice(0, 10).map(quoteName);
   return names.length > 10 ? `${shown.join(', ')} and ${names.length - 10} more` : shown.join(', ');
 }

@@ -33,6 +33,7 @@ import type { StateStore } from './deliver/state-store.ts';
 import { parseEvent, type RunRequest } from './event.ts';
 import { Failures } from './failures.ts';
 import { type Clock, systemClock } from './model/clock.ts';
+import { showPath } from './model/given-text.ts';
 import { EVERYONE, hears } from './report/audience.ts';
 import { buildReport } from './report/build-report.ts';
 import { fitReport } from './report/fit-report.ts';
@@ -131,10 +132,10 @@ function pick({ targets }: Config, names: readonly string[]): Config['targets'] 
 function readConfig(): Config {
   const file = process.env.AUDITOR_CONFIG_FILE ?? join(import.meta.dirname, CONFIG_FILE);
   const document = readConfigDocument(file, {
-    shownAs: file,
+    shownAs: showPath(file),
     whenMissing: 'deploy again, or correct AUDITOR_CONFIG_FILE',
   });
-  return parseConfig(document, { source: file, use: 'deployment' });
+  return parseConfig(document, { source: showPath(file), use: 'deployment' });
 }
 
 /** New for every run: a secret that changed since the last one is seen. The SDK's clients live on. */

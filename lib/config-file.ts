@@ -5,6 +5,8 @@ import { join, relative, resolve } from 'node:path';
 import type { ConfigInput } from '../lambda/config.ts';
 import { readConfigDocument } from '../lambda/config-file.ts';
 
+import { showPath } from '../lambda/model/given-text.ts';
+
 export { ConfigFileError } from '../lambda/config-file.ts';
 
 const OWN = 'auditor.config.json';
@@ -36,8 +38,8 @@ export function readConfigFile({ root, path, cwd }: ConfigFileOptions): ConfigFi
 function read(file: string, configuration: 'own' | 'example', root: string, cwd: string): ConfigFile {
   const path = relative(cwd, file) || file;
   const document = readConfigDocument(file, {
-    shownAs: path,
-    whenMissing: `copy the example and name your own targets: cp ${relative(cwd, join(root, EXAMPLE))} ${path}`,
+    shownAs: showPath(path),
+    whenMissing: `copy the example and name your own targets: cp ${relative(cwd, join(root, EXAMPLE))} ${showPath(path)}`,
   });
   // The caller validates it: what the file really holds is not known here.
   return { path, configuration, document: document as ConfigInput };

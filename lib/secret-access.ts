@@ -5,6 +5,7 @@ import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/a
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config.ts';
+import { showGiven } from '../lambda/model/given-text.ts';
 import { asReported } from './reported-arn.ts';
 
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
@@ -55,7 +56,7 @@ export function* secretAccessProblems(scope: Construct, props: SecretAccessProps
     if (!usable.includes(prefix)) {
       yield {
         path: 'secretNamePrefixes',
-        message: `must be beginnings of secret names (letters, digits and /_+=.@!-), without wildcards, got ${JSON.stringify(prefix)}`,
+        message: `must be beginnings of secret names (letters, digits and /_+=.@!-), without wildcards, got ${showGiven(prefix)}`,
       };
     } else if (!names.some((name) => bareName(name).startsWith(prefix))) {
       yield {

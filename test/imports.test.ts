@@ -32,14 +32,14 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(model|lifecycle)\//),
   },
   {
-    name: 'collecting knows the model only',
+    name: 'collecting knows the model only, and how files are read',
     from: /^lambda\/collect\//,
-    forbids: outside(/^lambda\/(model|collect)\//),
+    forbids: outside(/^lambda\/(bounded-file\.ts$|(model|collect)\/)/),
   },
   {
-    name: 'delivering knows the model, the lifecycle and reports only',
+    name: 'delivering knows the model, the lifecycle, reports and how files are read only',
     from: /^lambda\/deliver\//,
-    forbids: outside(/^lambda\/(model|lifecycle|report|deliver)\//),
+    forbids: outside(/^lambda\/(bounded-file\.ts$|(model|lifecycle|report|deliver)\/)/),
   },
   {
     name: 'model, checks, lifecycle and reports touch no clock, network, environment, file or log',

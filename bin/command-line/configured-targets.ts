@@ -3,6 +3,7 @@
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { type Config, parseConfig } from '../../lambda/config.ts';
 import { readConfigDocument } from '../../lambda/config-file.ts';
+import { quoteName, showPath } from '../../lambda/model/given-text.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from '../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest } from './options.ts';
 import { UsageError } from './usage-error.ts';
@@ -17,10 +18,10 @@ const NAMES_SHOWN = 20;
 /** @throws UsageError, ConfigError, ConfigFileError */
 export function configuredTargets({ config: file = DEFAULT_CONFIG, target: names }: AuditOptions): AuditRequest {
   const document = readConfigDocument(file, {
-    shownAs: file,
-    whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${relative('.', EXAMPLE)}`,
+    shownAs: showPath(file),
+    whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${exampleFile()}`,
   });
-  const config = parseConfig(document, { source: file, use: 'command-line' });
+  const config = parseConfig(document, { source: showPath(file), use: 'command-line' });
   const targets = names === undefined ? config.targets : pick(config.targets, names, file);
   const { concurrency, policy, alerts, mutes } = config;
   return {
@@ -35,17 +36,26 @@ export function configuredTargets({ config: file = DEFAULT_CONFIG, target: names
   };
 }
 
+/** As it is called from here, if the folder where the command was typed still exists. */
+function exampleFile(): string {
+  try {
+    return relative('.', EXAMPLE);
+  } catch {
+    return EXAMPLE;
+  }
+}
+
 function pick(targets: Config['targets'], names: readonly string[], file: string): Config['targets'] {
   const strangers = names.filter((name) => !targets.some((target) => target.name === name));
   if (strangers.length > 0) {
     const existing = targets.map(({ name }) => name);
-    throw new UsageError(`${file} has no target named ${quoted(strangers)}; it has ${quoted(existing)}`);
+    throw new UsageError(`${showPath(file)} has no target named ${quoted(strangers)}; it has ${quoted(existing)}`);
   }
   return targets.filter(({ name }) => names.includes(name));
 }
 
 function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).map((name) => JSON.stringify(name));
+  const shown = names.slice(0, NAMES_SHOWN).map(quoteName);
   return shown.join(', ') + (names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '');
 }
 

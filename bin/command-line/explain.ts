@@ -2,7 +2,7 @@
 
 import type { Check } from '../../lambda/checks/check.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
-import { displayText } from '../../lambda/model/display.ts';
+import { quoteName } from '../../lambda/model/given-text.ts';
 import { printChecks } from './checks.ts';
 import { closest } from './closest.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -19,9 +19,7 @@ function find(id: string): Check {
   const found = CHECKS.find((check) => check.id === wanted);
   if (found !== undefined) return found;
   const ids = CHECKS.map((check) => check.id);
-  // Somebody may have typed the command's argument where a server's belongs.
-  const shown = id.includes('://') ? '(not shown)' : `"${displayText(id)}"`;
   const meant = closest(wanted, ids);
   const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
-  throw new UsageError(`there is no check ${shown}${hint}; there are:\n  ${ids.join('\n  ')}`);
+  throw new UsageError(`there is no check ${quoteName(id)}${hint}; there are:\n  ${ids.join('\n  ')}`);
 }

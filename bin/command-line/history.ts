@@ -5,6 +5,7 @@ import { history as rowsOf } from '../../lambda/lifecycle/history.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import { displayText } from '../../lambda/model/display.ts';
 import { DAY_MS } from '../../lambda/model/durations.ts';
+import { quoteName } from '../../lambda/model/given-text.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import type { BlindSpot, HistoryDocument } from './history-document.ts';
@@ -58,7 +59,7 @@ function narrowed(state: AuditState, store: string, names: readonly string[] | u
 }
 
 function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).map((name) => `"${displayText(name)}"`);
+  const shown = names.slice(0, NAMES_SHOWN).map(quoteName);
   return shown.join(', ') + (names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '');
 }
 

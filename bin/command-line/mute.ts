@@ -5,6 +5,7 @@ import { ConfigError, parseConfig } from '../../lambda/config.ts';
 import { ConfigFileError, readConfigDocument } from '../../lambda/config-file.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import { displayText } from '../../lambda/model/display.ts';
+import { showGiven, showPath } from '../../lambda/model/given-text.ts';
 import type { Mute } from '../../lambda/model/mute.ts';
 import { displayTime } from '../../lambda/report/wording.ts';
 import { DEFAULT_CONFIG } from './configured-targets.ts';
@@ -68,7 +69,7 @@ function accepted(entry: Readonly<Record<keyof MuteEntry, string | undefined>>):
     const [mute] = mutes;
     if (mute !== undefined && Date.parse(mute.expires) > systemClock().getTime()) return mute;
     problems.push(
-      `--until must be in the future, got ${JSON.stringify(entry.expires)}: a mute that has ended mutes nothing`,
+      `--until must be in the future, got ${showGiven(entry.expires ?? '')}: a mute that has ended mutes nothing`,
     );
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -83,12 +84,12 @@ function accepted(entry: Readonly<Record<keyof MuteEntry, string | undefined>>):
 /** Where the entry belongs, and whether something of the kind is there already. */
 function destination(given: string | undefined, fingerprint: string): string {
   const file = given ?? DEFAULT_CONFIG;
-  const paste = `paste it into the list "mutes" of ${file}`;
+  const paste = `paste it into the list "mutes" of ${showPath(file)}`;
   if (given === undefined && !existsSync(file)) return paste;
   const { mutes } = readMutes(file);
   const before = mutes.findIndex(({ match }) => match.fingerprint === fingerprint);
   if (before >= 0) {
-    return `put it in the place of mutes[${before}] of ${file}, which is of the same finding (until ${displayTime(mutes[before]?.expires ?? '')})`;
+    return `put it in the place of mutes[${before}] of ${showPath(file)}, which is of the same finding (until ${displayTime(mutes[before]?.expires ?? '')})`;
   }
   return mutes.length === 0 ? `${paste}, which mutes nothing yet: "mutes": [ … ] beside "targets"` : paste;
 }
@@ -96,10 +97,10 @@ function destination(given: string | undefined, fingerprint: string): string {
 function readMutes(file: string): { readonly mutes: readonly Mute[] } {
   try {
     const document = readConfigDocument(file, {
-      shownAs: file,
+      shownAs: showPath(file),
       whenMissing: 'name the configuration with --config FILE',
     });
-    return parseConfig(document, { source: file, use: 'command-line' });
+    return parseConfig(document, { source: showPath(file), use: 'command-line' });
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
     throw new UsageError(error.message, { cause: error });

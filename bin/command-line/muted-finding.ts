@@ -1,5 +1,6 @@
 // The finding that a mute would silence, as the state remembers it: so that nobody mutes another than they mean.
 
+import { showName } from '../../lambda/model/given-text.ts';
 import type { AuditState, FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { compareSeverity } from '../../lambda/model/severity.ts';
 import { reportFinding } from '../../lambda/report/report-findings.ts';
@@ -18,7 +19,7 @@ export async function findRemembered(spec: string, fingerprint: string): Promise
   if (record !== undefined) return record;
   const meant = closest(fingerprint, [...state.findings.keys()]);
   const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
-  throw new UsageError(`${name} remembers no finding ${fingerprint}${hint}; ${whatIsOpen(state)}`);
+  throw new UsageError(`${name} remembers no finding ${showName(fingerprint)}${hint}; ${whatIsOpen(state)}`);
 }
 
 function whatIsOpen({ findings }: AuditState): string {

@@ -2,6 +2,8 @@
 
 import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
+import { displayText } from '../../lambda/model/display.ts';
+import { mayBeSecret, showPath } from '../../lambda/model/given-text.ts';
 import { wrap } from '../../lambda/report/wrap.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAuditCommand } from './audit-arguments.ts';
@@ -49,7 +51,7 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .configureOutput({
       getOutHasColors: () => showsColour(process.stdout),
       getErrHasColors: () => showsColour(process.stderr),
-      outputError: (text, write) => write(withoutSecrets(text, argv)),
+      outputError: (text, write) => write(safeToShow(text, argv)),
     })
     .showHelpAfterError('(--help shows what is allowed)')
     .exitOverride()
@@ -111,12 +113,43 @@ function descriptionBelow(term: string, _termWidth: number, description: string)
   return [`  ${term}`, ...wrap(description, outputColumns(), '      ')].join('\n');
 }
 
-/** Commander repeats what it does not understand. What looks like a connection string is not shown. */
-function withoutSecrets(text: string, argv: readonly string[]): string {
+/**
+ * Commander repeats what it does not understand. An argument that may be a secret is not repeated, the value of an option
+ * that does not exist never, and nothing raw.
+ */
+function safeToShow(text: string, argv: readonly string[]): string {
   return argv
-    .filter((argument) => /:\/\/|password/i.test(argument))
-    .map((argument) => argument.replace(/^--?[\w-]+=/, ''))
-    .reduce((shown, secret) => shown.replaceAll(secret, '(not shown)'), text);
+    .flatMap(partsOf)
+    .filter(({ given, shown }) => given !== '' && given !== shown)
+    .sort((a, b) => b.given.length - a.given.length)
+    .reduce((said, { given, shown }) => said.replaceAll(given, () => shown), text);
+}
+
+interface Part {
+  readonly given: string;
+  readonly shown: string;
+}
+
+/** An argument as commander may repeat it: whole, or without the option that it begins with. */
+function partsOf(argument: string): Part[] {
+  const [, option, value] = /^(--?[^=]*)=(.*)$/s.exec(argument) ?? [];
+  if (option !== undefined && value !== undefined) {
+    return [
+      { given: argument, shown: `${showArgument(option)}=…` },
+      { given: value, shown: showArgument(value) },
+    ];
+  }
+  // The value of an option of one letter may follow it at once.
+  const glued = /^-[a-zA-Z]./s.test(argument) ? argument.slice(2) : '';
+  return [
+    { given: argument, shown: showArgument(argument) },
+    { given: glued, shown: showArgument(glued) },
+  ];
+}
+
+function showArgument(argument: string): string {
+  if (/^\.{0,2}\//.test(argument)) return showPath(argument);
+  return mayBeSecret(argument) ? '(not shown)' : displayText(argument, 100);
 }
 
 // Taken out again where colours can't be shown.

@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import type { StateStore } from '../../lambda/deliver/state-store.ts';
 import { mergeState } from '../../lambda/lifecycle/merge.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
+import { displayText } from '../../lambda/model/display.ts';
+import { holdsSecret, mayBeSecret } from '../../lambda/model/given-text.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
 import { EVERYONE } from '../../lambda/report/audience.ts';
 import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
@@ -26,7 +28,8 @@ const COMMAND_LINE = `${EVERYONE}#command-line`;
  */
 export async function stateStoreFor(spec: string): Promise<StateStore> {
   if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec, COMMAND_LINE);
-  if (spec.trim() === '' || spec.includes('\0')) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
+  // A URL would be taken for a path, and its password for the name of a file.
+  if (spec.trim() === '' || /[\n\0]|:\/\//.test(spec) || holdsSecret(spec)) throw refused(spec);
   const { createFileState } = await import('../../lambda/deliver/file-state.ts');
   return createFileState(spec, { clock: systemClock });
 }
@@ -43,13 +46,18 @@ export async function readMemory(spec: string): Promise<{ readonly name: string;
   return { name: own.name, state: theirs === undefined ? state : mergeState(theirs, state) };
 }
 
+function refused(spec: string): UsageError {
+  const place = spec.startsWith(TABLE_PREFIX) ? spec.slice(TABLE_PREFIX.length) : spec;
+  return new UsageError(`--state ${mayBeSecret(place) ? '(not shown)' : `"${displayText(spec)}"`}: ${ALLOWED}`);
+}
+
 const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
 async function tableStore(spec: string, audience: string): Promise<StateStore> {
   refuseUnsafeEnvironment({ environment: process.env, execArgv: process.execArgv, usesAws: true });
   const tableName = spec.slice(TABLE_PREFIX.length);
-  if (!TABLE.test(tableName)) throw new UsageError(`--state ${JSON.stringify(spec)}: ${ALLOWED}`);
+  if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
   const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
   return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience });

@@ -1,8 +1,12 @@
-// Connection strings as secrets hold them: URLs, JDBC URLs and libpq's keyword/value form.
+// Connection strings as secrets hold them: URLs, those of JDBC and R2DBC, libpq's keyword/value form, Npgsql's and ODBC's.
 // Parsed here and not by pg, because pg lets a string's SSL parameters replace ours (field: `?sslmode=disable` connects
 // in plaintext whatever else is asked for). Errors never quote the string: it holds the password.
 
+import { holdsSecret } from '../model/given-text.ts';
+import { semicolonPairs } from './keyword-list.ts';
 import { Redacted } from './redacted.ts';
+import { readFields, StoredFieldsError } from './stored-fields.ts';
+import { type Parameter, showSslMode, weakness } from './tls-parameters.ts';
 
 export interface ConnectionString {
   readonly host?: string | undefined;
@@ -24,7 +28,9 @@ export class ConnectionStringError extends Error {
   override readonly name = 'ConnectionStringError';
 }
 
-const URL_SCHEME = /^\s*(jdbc:)?postgres(?:ql)?(\+\w+)?:\/\//i;
+/** JDBC's and R2DBC's drivers may wrap another; Django's settings call the same server postgis, pgsql or psql. */
+const URL_SCHEME =
+  /^\s*(jdbc:(?:aws-wrapper:|otel:|p6spy:|tracing:)?|r2dbcs?:(?:pool:|proxy:)?)?(?:postgres(?:ql)?|postgis|pgsql|psql)(\+\w+)?:\/\//i;
 const KEYWORD_VALUE = /^\s*[a-z_]+\s*=/i;
 
 /** Whether the text looks like a connection string at all. */
@@ -42,20 +48,42 @@ export function isConnectionString(text: string): boolean {
  */
 export function parseConnectionString(text: string): ConnectionString {
   if (text.includes('\0')) throw new ConnectionStringError('the connection string holds a NUL character');
+  const pairs = URL_SCHEME.test(text) ? undefined : semicolonPairs(text);
+  if (pairs !== undefined) return fromFields(Object.fromEntries(pairs));
   const parameters = (URL_SCHEME.test(text) ? fromUrl(text) : fromKeywords(text)).filter(([, value]) => value !== '');
   const last = (name: string): string | undefined => parameters.findLast(([key]) => key === name)?.[1];
   const password = last('password');
-  const sslmode = last('sslmode') ?? (isLibpqs(text) && last('sslrootcert') === 'system' ? 'verify-full' : undefined);
+  const sslmode =
+    last('sslmode') ??
+    (isR2dbc(text) ? last('sslMode') : undefined) ??
+    (isLibpqs(text) && last('sslrootcert') === 'system' ? 'verify-full' : undefined);
   return {
     // `hostaddr` only spares libpq the look-up of `host`, and the certificate carries the latter.
     host: checkHost(last('host') ?? last('hostaddr')),
     port: parsePort(last('port')),
-    user: last('user'),
+    user: checkName(last('user'), 'user'),
     password: password === undefined ? undefined : new Redacted(password),
-    database: last('dbname'),
+    database: checkName(last('dbname'), 'database'),
     sslmode: sslmode === undefined ? undefined : showSslMode(sslmode).toLowerCase(),
     weakParameters: parameters.flatMap(weakness),
   };
+}
+
+/** Other drivers do not know the setting under this name, and go on without. */
+function isR2dbc(text: string): boolean {
+  return /^\s*r2dbc/i.test(text);
+}
+
+/** Npgsql's and ODBC's names of settings. */
+function fromFields(fields: Readonly<Record<string, string>>): ConnectionString {
+  try {
+    const { host, port, user, password, database, sslmode, weakParameters } = readFields(fields);
+    const secret = password === undefined ? undefined : new Redacted(password);
+    return { host: checkHost(host), port, user, password: secret, database, sslmode, weakParameters };
+  } catch (error) {
+    if (error instanceof StoredFieldsError) throw new ConnectionStringError(`the connection string ${error.message}`);
+    throw error;
+  }
 }
 
 /** To other drivers, as to libpq before 16, `system` is the name of a file, and stands for no sslmode. */
@@ -63,8 +91,6 @@ function isLibpqs(text: string): boolean {
   const [, jdbc, driver] = URL_SCHEME.exec(text) ?? [];
   return jdbc === undefined && (driver === undefined || driver.startsWith('+psycopg'));
 }
-
-type Parameter = readonly [name: string, value: string];
 
 /**
  * What stands between the scheme and the end. A parser of web addresses would drop tabs and line ends, and take + in
@@ -146,15 +172,28 @@ function fromKeywords(text: string): Parameter[] {
 }
 
 /** Also keeps a piece of a password that strayed there out of every message that names the host. */
-const HOST = /^[\p{L}\p{M}\p{N}_.:%-]+$/u;
+const HOST = /^[\p{L}\p{M}\p{N}_.:-]+$/u;
 
 function checkHost(host: string | undefined): string | undefined {
-  if (host === undefined || HOST.test(host)) return host;
+  if (host === undefined || (HOST.test(host) && !holdsSecret(host))) return host;
   if (host.includes(',')) severalHosts();
+  if (/^[0-9a-f:.]+%/i.test(host)) {
+    throw new ConnectionStringError(
+      'the connection string names an address with a zone (from % on), which means something on one machine only',
+    );
+  }
   if (/^[/@]/.test(host)) {
     throw new ConnectionStringError('the connection string names a Unix socket: an audit goes over TCP with TLS');
   }
   throw new ConnectionStringError('the connection string names a host that is neither a host name nor an address');
+}
+
+/** User and database are shown in reports. What was pasted there, such as a URL with its password, must not be. */
+function checkName(name: string | undefined, what: 'user' | 'database'): string | undefined {
+  if (name === undefined || !holdsSecret(name)) return name;
+  throw new ConnectionStringError(
+    `the connection string holds something else than a name as its ${what}: its parameters go behind ? in a URL, and behind spaces elsewhere`,
+  );
 }
 
 function parsePort(text: string | undefined): number | undefined {
@@ -174,28 +213,4 @@ function invalidUrl(): never {
 
 function severalHosts(): never {
   throw new ConnectionStringError('the connection string names several hosts: give each server a target of its own');
-}
-
-const SSL_MODES = ['disable', 'allow', 'prefer', 'no-verify', 'require', 'verify-ca', 'verify-full'];
-
-/** What no driver knows is not shown: it may be a password that a missing separator put there. */
-function showSslMode(value: string): string {
-  return SSL_MODES.includes(value.toLowerCase()) ? value : '(unknown value)';
-}
-
-/** Settings of common drivers that ask for less than verify-full: libpq, node-postgres, JDBC, Prisma, asyncpg. */
-function weakness([name, value]: Parameter): readonly string[] {
-  const setting = value.toLowerCase();
-  switch (name.toLowerCase()) {
-    case 'sslmode':
-      return setting === 'verify-full' ? [] : [`${name}=${showSslMode(value)}`];
-    case 'ssl':
-      return setting !== 'verify-full' && ['false', '0', ...SSL_MODES].includes(setting) ? [`${name}=${value}`] : [];
-    case 'sslfactory':
-      return /^[\w.]*NonValidatingFactory$/.test(value) ? [`${name}=${value}`] : [];
-    case 'sslaccept':
-      return setting === 'accept_invalid_certs' ? [`${name}=${value}`] : [];
-    default:
-      return [];
-  }
 }

@@ -1,6 +1,5 @@
 // Credentials from the shapes that secrets come in. Pure: text in, credentials out; errors never quote the text.
 
-import * as z from 'zod';
 import { AuditFailure } from '../model/failure.ts';
 import type { CredentialFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
@@ -10,7 +9,9 @@ import {
   isConnectionString,
   parseConnectionString,
 } from './connection-string.ts';
+import { environmentPairs, KeywordListError } from './keyword-list.ts';
 import { Redacted } from './redacted.ts';
+import { readFields, type StoredFields, StoredFieldsError } from './stored-fields.ts';
 
 const DEFAULT_PORT = 5432;
 /** Present on practically every server, and `pg_stat_activity` is the same from every database. */
@@ -28,43 +29,12 @@ export interface Credentials {
   readonly facts: CredentialFacts;
 }
 
-/** Keys under which people and providers store a connection string in a JSON secret, in order of preference. */
-const URL_KEYS = [
-  'connectionString',
-  'connection_string',
-  'url',
-  'uri',
-  'dsn',
-  'DATABASE_URL',
-  'database_url',
-] as const;
-
-/** Some tools write null for what they leave out. */
-const optionalText = z
-  .string()
-  .min(1)
-  .nullish()
-  .transform((text) => text ?? undefined);
-
-const jsonSecret = z.object({
-  host: optionalText,
-  hostname: optionalText,
-  port: z
-    .union([z.int(), z.string().regex(/^\d+$/).transform(Number)])
-    .pipe(z.int().min(1).max(65535))
-    .optional(),
-  username: optionalText,
-  user: optionalText,
-  password: z.string().optional(),
-  dbname: optionalText,
-  database: optionalText,
-});
-
 /**
  * Reads credentials from what a secret, an environment variable or a file holds: RDS JSON
  * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html), RDS-managed JSON
- * with only `username` and `password`, JSON with a connection string, or a bare connection string. What the target's
- * configuration says wins over what the secret says.
+ * with only `username` and `password`, JSON with a connection string, a bare connection string, environment variables
+ * (`PGHOST=…` a line, or as JSON), and the same within a JSON string or in base64. What the target's configuration says wins
+ * over what the secret says.
  *
  * @param source for people, e.g. `secret prod/orders`
  * @throws AuditFailure with the cause `secret-unusable`
@@ -98,38 +68,67 @@ interface StoredCredentials extends Omit<ConnectionString, 'sslmode' | 'weakPara
   readonly dsn?: CredentialFacts['dsn'];
 }
 
-function storedCredentials(text: string, source: string): StoredCredentials {
+/** JSON within a JSON string within base64 is deep enough. */
+const DEEPEST = 3;
+
+function storedCredentials(text: string, source: string, depth = 0): StoredCredentials {
+  const environment = environmentOf(text, source);
+  if (environment !== undefined) return fromFields(environment, source);
   if (isConnectionString(text)) return fromConnectionString(text, source);
   const json = parseJson(text);
-  if (typeof json === 'string' && isConnectionString(json)) return fromConnectionString(json, source);
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw unusable(
-      source,
-      'is neither a JSON object nor a connection string',
-      'store JSON such as {"host": …, "username": …, "password": …} or one postgres:// URL',
-    );
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
+    return fromFields(json as Readonly<Record<string, unknown>>, source);
   }
-  const fields = json as Readonly<Record<string, unknown>>;
-  const key = URL_KEYS.find((name) => typeof fields[name] === 'string' && fields[name] !== '');
-  const fromUrl = key === undefined ? undefined : fromConnectionString(String(fields[key]), source);
-  const parsed = jsonSecret.safeParse(json);
-  if (!parsed.success) {
-    const wrong = parsed.error.issues.map((issue) => issue.path.join('.')).join(', ');
-    throw unusable(
-      source,
-      `holds fields that are empty or of the wrong type: ${wrong}`,
-      'leave out what is empty; texts must be JSON strings, the port a number from 1 to 65535',
-    );
+  const inner = typeof json === 'string' ? json.trimStart() : fromBase64(text);
+  if (inner !== undefined && depth < DEEPEST) return storedCredentials(inner, source, depth + 1);
+  throw unusable(
+    source,
+    'is neither a JSON object nor a connection string',
+    'store JSON such as {"host": …, "username": …, "password": …} or one postgres:// URL',
+  );
+}
+
+function environmentOf(text: string, source: string): Readonly<Record<string, string>> | undefined {
+  try {
+    const pairs = environmentPairs(text);
+    return pairs === undefined ? undefined : Object.fromEntries(pairs);
+  } catch (error) {
+    if (!(error instanceof KeywordListError)) throw error;
+    throw unusable(source, `is unclear: ${error.message}`, 'put its value in single quotes, or store JSON');
   }
-  const { host, hostname, port, username, user, password, dbname, database } = parsed.data;
+}
+
+/** Text that was encoded whole, as Kubernetes stores secrets. Undefined where it is none. */
+function fromBase64(text: string): string | undefined {
+  const compact = text.replace(/\s/g, '');
+  if (compact.length < 16 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(compact)) return undefined;
+  const decoded = Buffer.from(compact, 'base64').toString('utf8').trimStart();
+  return /^[{"]/.test(decoded) || isConnectionString(decoded) ? decoded : undefined;
+}
+
+function fromFields(fields: Readonly<Record<string, unknown>>, source: string): StoredCredentials {
+  const { url, weakParameters, sslmode, password, ...stored } = readOrRefuse(fields, source);
+  const fromUrl = url === undefined ? undefined : fromConnectionString(url, source);
+  const weak = [...weakParameters, ...(fromUrl?.dsn?.weakParameters ?? [])];
+  const mode = fromUrl === undefined ? sslmode : (fromUrl.dsn?.sslmode ?? sslmode);
+  const saysTls = fromUrl !== undefined || sslmode !== undefined || weak.length > 0;
   return {
-    host: fromUrl?.host ?? host ?? hostname,
-    port: fromUrl?.port ?? port,
-    user: fromUrl?.user ?? username ?? user,
+    host: fromUrl?.host ?? stored.host,
+    port: fromUrl?.port ?? stored.port,
+    user: fromUrl?.user ?? stored.user,
     password: fromUrl?.password ?? (password === undefined ? undefined : new Redacted(password)),
-    database: fromUrl?.database ?? dbname ?? database,
-    dsn: fromUrl?.dsn,
+    database: fromUrl?.database ?? stored.database,
+    dsn: saysTls ? { sslmode: mode, weakParameters: [...new Set(weak)] } : undefined,
   };
+}
+
+function readOrRefuse(fields: Readonly<Record<string, unknown>>, source: string): StoredFields {
+  try {
+    return readFields(fields);
+  } catch (error) {
+    if (error instanceof StoredFieldsError) throw unusable(source, error.message, error.remedy);
+    throw error;
+  }
 }
 
 function fromConnectionString(text: string, source: string): StoredCredentials {
@@ -137,8 +136,11 @@ function fromConnectionString(text: string, source: string): StoredCredentials {
     const { sslmode, weakParameters, ...credentials } = parseConnectionString(text);
     return { ...credentials, dsn: { sslmode, weakParameters } };
   } catch (error) {
-    if (error instanceof ConnectionStringError)
-      throw unusable(source, error.message, 'store a valid connection string');
+    if (error instanceof ConnectionStringError) {
+      // Its message begins with the connection string as the subject.
+      const problem = `can't be used: ${error.message}`;
+      throw unusable(source, problem, 'store a valid connection string');
+    }
     throw error;
   }
 }

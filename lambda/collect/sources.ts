@@ -1,7 +1,8 @@
 // Where the contents of credentials, CA bundles and client certificates are read from: secrets, files, the environment.
 
-import { readFile } from 'node:fs/promises';
+import { readBoundedFile } from '../bounded-file.ts';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
+import { showName, showPath } from '../model/given-text.ts';
 import type { SecretContent, SecretStore } from './secrets.ts';
 
 type Source =
@@ -33,22 +34,27 @@ export function createSourceReader(
         if (value !== undefined && value !== '') return value;
         throw failure(
           'secret-not-found',
-          `The environment variable ${source.env} is not set`,
-          `export ${source.env}=…`,
+          `The environment variable ${showName(source.env)} is not set`,
+          `export ${showName(source.env)}=…`,
         );
       }
       try {
-        return await readFile(source.file);
+        return await readBoundedFile(source.file);
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         throw code === 'EACCES' || code === 'EPERM'
           ? failure(
               'secret-access-denied',
-              `The file ${source.file} may not be read (${code})`,
+              `The file ${showPath(source.file)} may not be read (${code})`,
               'check its permissions',
               error,
             )
-          : failure('secret-not-found', `The file ${source.file} cannot be read (${code})`, 'check its path', error);
+          : failure(
+              'secret-not-found',
+              `The file ${showPath(source.file)} cannot be read (${code})`,
+              'check its path',
+              error,
+            );
       }
     },
   };
@@ -58,7 +64,7 @@ export function createSourceReader(
 export function describeSource(source: Source): string {
   if ('secret' in source) return `secret ${source.secret}`;
   if ('option' in source) return `option ${source.option}`;
-  return 'env' in source ? `environment variable ${source.env}` : `file ${source.file}`;
+  return 'env' in source ? `environment variable ${showName(source.env)}` : `file ${showPath(source.file)}`;
 }
 
 function failure(cause: FailureCause, message: string, remedy: string, error?: unknown): AuditFailure {

@@ -3,8 +3,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateFacts } from '../model/certificate.ts';
-import { displayText } from '../model/display.ts';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
+import { showName, showPath } from '../model/given-text.ts';
 import type { TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
 import type { CaSource, ClientCertificateSource, CrlSource } from '../model/target.ts';
 import { certificateFacts } from './certificate-facts.ts';
@@ -215,15 +215,14 @@ async function readPublic(
   const names = Object.keys(fields ?? {});
   const value = names.includes(source.key) ? fields?.[source.key] : undefined;
   if (value !== undefined) return value;
-  const shown = names.slice(0, 10).map((name) => displayText(name, 40));
   throw new AuditFailure({
     cause,
     phase: 'secrets',
-    message: `The ${label} has no field ${displayText(source.key)}`,
+    message: `The ${label} has no field ${showName(source.key)}`,
     remedy:
       fields === undefined
         ? 'the secret is no JSON: remove "key"'
-        : `it has${shown.length === 0 ? ' none' : `: ${shown.join(', ')}`}`,
+        : `it has${names.length === 0 ? ' none' : `: ${names.slice(0, 20).map(showName).join(', ')}`}`,
   });
 }
 
@@ -255,13 +254,13 @@ async function readClientCertificate(
   const cause = 'client-certificate-unusable';
   const { certificateFile, keyFile, keyPassphrase } = source;
   const [certificate, key, passphrase] = await Promise.all([
-    readPem(sources, certificateFile, cause, `client certificate in file ${certificateFile}`),
-    readPem(sources, keyFile, cause, `key of the client certificate in file ${keyFile}`),
+    readPem(sources, certificateFile, cause, `client certificate in file ${showPath(certificateFile)}`),
+    readPem(sources, keyFile, cause, `key of the client certificate in file ${showPath(keyFile)}`),
     keyPassphrase === undefined ? undefined : sources.read(keyPassphrase),
   ]);
   return parseClientCertificate(
     [certificate, key],
-    `client certificate in files ${certificateFile} and ${keyFile}`,
+    `client certificate in files ${showPath(certificateFile)} and ${showPath(keyFile)}`,
     // A file ends with a line end; a passphrase does not.
     passphrase === undefined ? undefined : asText(passphrase).replace(/\r?\n$/, ''),
   );

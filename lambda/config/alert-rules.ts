@@ -1,6 +1,7 @@
 // Rules of routes and mutes: who is told must be somebody, of something, and what is muted must be named.
 
 import * as z from 'zod';
+import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { namePattern } from '../model/name-pattern.ts';
 import type { ConfigProblem } from './problem.ts';
 
@@ -80,7 +81,10 @@ export function* alertProblems(document: unknown): Iterable<ConfigProblem> {
     if (name === EVERYONE) {
       yield { path: `${path}.name`, message: `must not be "${EVERYONE}": it stands for alerts.email and alerts.slack` };
     } else if (first !== undefined) {
-      yield { path: `${path}.name`, message: `must be unique, but alerts.routes[${first}] is named "${name}" too` };
+      yield {
+        path: `${path}.name`,
+        message: `must be unique, but alerts.routes[${first}] is named ${quoteName(name ?? '')} too`,
+      };
     } else if (name !== undefined) names.set(name, index);
     if (ENDPOINTS.every((endpoint) => route[endpoint] === undefined || route[endpoint].length === 0)) {
       yield { path, message: `tells nobody: give at least one of ${listed(ENDPOINTS)}` };
@@ -114,7 +118,7 @@ function* repeatedChannels({ alerts }: Outline): Iterable<ConfigProblem> {
       else
         yield {
           path: `${path}.channelId`,
-          message: `must be unique, but "${channelId}" is named before, by ${first}`,
+          message: `must be unique, but ${quoteName(channelId)} is named before, by ${first}`,
         };
     }
   }
@@ -126,7 +130,7 @@ function* unreachableQueues({ sqs }: RouteOutline, path: string): Iterable<Confi
     if (typeof arn === 'string' && arn.endsWith('.fifo')) {
       yield {
         path: `${path}.sqs[${index}]`,
-        message: `must be a standard queue, got "${arn}": a standard topic does not deliver to FIFO queues`,
+        message: `must be a standard queue, got ${showGiven(arn)}: a standard topic does not deliver to FIFO queues`,
       };
     }
   }
@@ -154,14 +158,17 @@ function* unmatchedTargets(
   );
   for (const [index, pattern] of (patterns ?? []).entries()) {
     if (unmatched[index]) {
-      yield { path: `${path}.targets[${index}]`, message: `matches the name of no target, got "${pattern}"` };
+      yield {
+        path: `${path}.targets[${index}]`,
+        message: `matches the name of no target, got ${showGiven(String(pattern))}`,
+      };
     }
   }
   const missing = wanted.filter(([key, value]) => !targets.some((target) => ownLabel(target.labels, key) === value));
   for (const [key, value] of missing) {
     yield {
-      path: `${path}.labels.${key}`,
-      message: `is on no target with the value "${value}"; ${labelValues(targets, key)}`,
+      path: `${path}.labels.${showName(key)}`,
+      message: `is on no target with the value ${quoteName(value)}; ${labelValues(targets, key)}`,
     };
   }
   if (missing.length > 0 || unmatched.includes(true)) return;
@@ -183,5 +190,5 @@ function labelValues(targets: NonNullable<Outline['targets']>, key: string): str
 }
 
 function listed(words: readonly string[]): string {
-  return words.map((word) => `"${word}"`).join(', ');
+  return words.map(quoteName).join(', ');
 }

@@ -1,6 +1,7 @@
 // Rules of the configuration that span settings, or depend on who uses it: what a JSON Schema for editors can't say.
 
 import * as z from 'zod';
+import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import type { ConfigProblem } from './problem.ts';
 
 /**
@@ -56,7 +57,7 @@ export function* crossFieldProblems(document: unknown): Iterable<ConfigProblem> 
   if (policy !== undefined && policy.preferredTlsVersion < policy.minTlsVersion) {
     yield {
       path: 'policy.preferredTlsVersion',
-      message: `must not be below minTlsVersion (${policy.minTlsVersion}), got "${policy.preferredTlsVersion}"`,
+      message: `must not be below minTlsVersion (${showName(policy.minTlsVersion)}), got ${showGiven(policy.preferredTlsVersion)}`,
     };
   }
   const days = policy?.certificateExpiryDays;
@@ -81,7 +82,10 @@ export function* crossFieldProblems(document: unknown): Iterable<ConfigProblem> 
       const first = firstUse.get(target.name);
       if (first === undefined) firstUse.set(target.name, index);
       else
-        yield { path: `${path}.name`, message: `must be unique, but targets[${first}] is named "${target.name}" too` };
+        yield {
+          path: `${path}.name`,
+          message: `must be unique, but targets[${first}] is named ${quoteName(target.name)} too`,
+        };
     }
     if (target.secret === undefined && target.credentials === undefined) {
       yield {
@@ -92,7 +96,7 @@ export function* crossFieldProblems(document: unknown): Iterable<ConfigProblem> 
     if (target.kind === 'pgbouncer' && target.database !== undefined && target.database !== 'pgbouncer') {
       yield {
         path: `${path}.database`,
-        message: `must be "pgbouncer" or left out where kind is "pgbouncer", got "${target.database}"`,
+        message: `must be "pgbouncer" or left out where kind is "pgbouncer", got ${showGiven(target.database)}`,
       };
     }
     if (target.secret !== undefined && target.credentials !== undefined) {

@@ -2,27 +2,40 @@
 
 import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
+import { holdsSecret } from '../model/given-text.ts';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 
 const DEFAULT_PORT = 5432;
 
+const SECRET_NAME =
+  'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself';
+
 const secretName = z
   .string()
   .min(1)
   .max(2048)
-  .regex(
-    /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]+$/,
-    'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself',
-  )
+  .regex(/^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]+$/, { error: SECRET_NAME, abort: true })
+  .refine((name) => !holdsSecret(name), SECRET_NAME)
   .describe('Name or ARN of a Secrets Manager secret.');
 
-const filePath = z.string().min(1).max(4096);
+/** People put the text of a file, or a connection string, where its path belongs. */
+const filePath = z
+  .string()
+  .min(1)
+  .max(4096)
+  .refine(
+    (path) => !/[\n\0]|:\/\//.test(path) && !holdsSecret(path),
+    'must be the path of a file, never what the file holds and no URL',
+  );
+
+/** Shown in reports and alerts. */
+const shownText = z.string().refine((text) => !holdsSecret(text), 'must not hold a secret: it is shown in reports');
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
 
-const secretField = z.string().min(1).optional().describe('Field of a JSON secret that holds the PEM text.');
+const secretField = shownText.min(1).max(256).optional().describe('Field of a JSON secret that holds the PEM text.');
 
 const caSource = z.union([
   z
@@ -73,13 +86,17 @@ const clientCertificate = z
   ])
   .describe("The auditor's own certificate for mutual TLS.");
 
+const HOST_NAME = 'must be a host name or an IP address, without a port';
+/** A zone names an interface of one machine (RFC 4007): it means nothing in a configuration. */
+const WITHOUT_ZONE = 'must be an address that every machine knows, without a zone (the part from % on)';
+
 const host = z
   .string()
   .max(253)
   .regex(
     // A name, or an IPv6 address: with one colon it would be a name and a port.
     /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)$/,
-    'must be a host name or an IP address, without a port',
+    { error: ({ input }) => (String(input).includes('%') ? WITHOUT_ZONE : HOST_NAME) },
   );
 
 const timeoutSeconds = z
@@ -119,10 +136,11 @@ const probe = z
 const targetSchema = z.strictObject({
   name: z
     .string()
-    .regex(
-      /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-      'must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit',
-    )
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+      error: 'must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit',
+      abort: true,
+    })
+    .refine((name) => !holdsSecret(name), 'must be a name of your own choice, never a secret: it is shown in alerts')
     .describe('Unique name of the target, shown in alerts.'),
   kind: z
     .enum(TARGET_KINDS)
@@ -147,10 +165,10 @@ const targetSchema = z.strictObject({
     .max(65535)
     .optional()
     .describe(`Wins over the port in the credentials; ${DEFAULT_PORT} when neither names one.`),
-  database: z
-    .string()
+  database: shownText
     .min(1)
     .max(63)
+    .refine(isDatabaseName, 'must be the name of a database, without parameters')
     .optional()
     .describe('Wins over the database in the credentials. The console of a PgBouncer is always "pgbouncer".'),
   tlsServerName: host.optional().describe("The name the server's certificate must carry, when it is not host."),
@@ -165,7 +183,7 @@ const targetSchema = z.strictObject({
   labels: z
     .record(
       z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
-      z.string().max(256),
+      shownText.max(256),
     )
     .optional()
     .describe('Free labels, e.g. the owning team.'),
@@ -184,7 +202,7 @@ const slackChannels = z
   )
   .default([]);
 
-const pattern = z.string().min(1).max(256);
+const pattern = shownText.min(1).max(256);
 
 const routeSchema = z
   .strictObject({
@@ -240,8 +258,8 @@ const muteSchema = z
       .refine(isNetwork, 'must be an IP address or a network such as 10.1.0.0/16')
       .optional()
       .describe('Every client of the finding must lie in it.'),
-    reason: z.string().min(1).max(500).describe('Why nobody needs to be told.'),
-    owner: z.string().min(1).max(200).describe('Who answers for it.'),
+    reason: shownText.min(1).max(500).describe('Why nobody needs to be told.'),
+    owner: shownText.min(1).max(200).describe('Who answers for it.'),
     expires: z
       .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day such as 2027-03-31 or an ISO 8601 time')
       .describe('The last day (UTC) on which it mutes, or the moment at which it ends.'),
@@ -361,7 +379,7 @@ const policySchema = z.strictObject({
     .default({ medium: 30, high: 14, critical: 7 })
     .describe('Days before the end of a certificate at which its finding becomes medium, high, critical.'),
   clientCertificateRoles: z
-    .array(z.string().min(1).max(63))
+    .array(shownText.min(1).max(63))
     .max(1000)
     .default([])
     .describe(
@@ -432,6 +450,11 @@ export const configSchema = z.strictObject({
   deployment: deploymentSchema.prefault({}).describe('What cdk deploy builds. Not used by the command line.'),
   targets: z.array(targetSchema).min(1).max(5000).describe('The PostgreSQL endpoints to audit.'),
 });
+
+/** A name may hold nearly anything, but what looks like a URL or its parameters is one. */
+function isDatabaseName(name: string): boolean {
+  return !/:\/\/|[?&;][^=]*=/.test(name);
+}
 
 function isNetwork(text: string): boolean {
   return text.includes('/') ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);

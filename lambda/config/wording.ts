@@ -1,6 +1,7 @@
 // Says a schema's complaints the way the rest of the project says errors: the path, what is allowed, the value given.
 
 import * as z from 'zod';
+import { NOT_SHOWN, showGiven, showName } from '../model/given-text.ts';
 import type { ConfigProblem } from './problem.ts';
 import { configSchema } from './schema.ts';
 
@@ -9,7 +10,7 @@ type Issue = z.core.$ZodIssue;
 /** Says a schema's complaint the way the rest of the project says errors: what is allowed, and the value given. */
 export function describeIssue(issue: Issue): ConfigProblem[] {
   const path = formatPath(issue.path);
-  const got = issue.input === undefined ? '' : `, got ${showValue(issue.input, issue.path.at(-1))}`;
+  const got = issue.input === undefined ? '' : `, got ${showValue(issue)}`;
   const problem = (message: string): ConfigProblem[] => [{ path, message }];
   switch (issue.code) {
     case 'unrecognized_keys': {
@@ -26,7 +27,7 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
     case 'invalid_key':
       // Of a name that may be chosen freely, such as a label's.
       return problem(
-        `${issue.issues[0]?.message ?? 'must be another name'}, got ${showValue(issue.path.at(-1), undefined)}`,
+        `${issue.issues[0]?.message ?? 'must be another name'}, got ${showGiven(String(issue.path.at(-1)))}`,
       );
     case 'invalid_value':
       return problem(
@@ -90,20 +91,32 @@ function bounded(issue: SizeIssue): string {
   return `${issue.code === 'too_small' ? 'at least' : 'at most'} ${issueBound(issue)}`;
 }
 
-/** A value as an error may show it: short, and never what could be a secret put in the wrong place. */
-function showValue(value: unknown, setting: PropertyKey | undefined): string {
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
-  // Where the name of a secret belongs, people paste the secret.
-  if (typeof value === 'string' && (setting === 'secret' || /:\/\/|-----BEGIN|password/i.test(value)))
-    return 'a text that may hold a secret (not shown)';
-  const text = JSON.stringify(value);
-  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
+/**
+ * A value as an error may show it. Where the name of a secret belongs, people paste the secret: nothing is quoted there.
+ * Where a word of a few, a number or a switch belongs, only what looks like one.
+ */
+function showValue({ code, input, path, message }: Issue): string {
+  if (typeof input === 'object' && input !== null) return Array.isArray(input) ? 'a list' : 'an object';
+  if (typeof input !== 'string') return String(input);
+  if (path.at(-1) === 'secret') return NOT_SHOWN;
+  const fits: Partial<Readonly<Record<Issue['code'], RegExp>>> = {
+    invalid_value: WORD,
+    // A union that says itself what it takes is one of texts.
+    ...(message === 'Invalid input' ? { invalid_union: WORD } : {}),
+    invalid_type: WORD_OR_NUMBER,
+  };
+  return fits[code]?.test(input) === false ? NOT_SHOWN : showGiven(input);
 }
+
+/** A word, also one with a version: `urgent`, `TLSv1.1`, `mozilla-old`. */
+const WORD = /^(?:[A-Za-z]+(?:[ .-][A-Za-z]+)*)?(?:(?<=v)\d[\d.]{0,4})?$/;
+const WORD_OR_NUMBER = new RegExp(`${WORD.source}|^[-+\\d.,_%: ]*[A-Za-z]{0,3}$`);
 
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
-    return text === '' ? String(part) : `${text}.${String(part)}`;
+    // Keys are names that a person chose, or something that was pasted in their place.
+    return text === '' ? showName(String(part)) : `${text}.${showName(String(part))}`;
   }, '');
 }
 

@@ -1,9 +1,11 @@
 // What the auditor remembers, in one JSON file, for the command line: replaced whole, never half written.
 
 import { randomUUID } from 'node:crypto';
-import { open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { readBoundedFile } from '../bounded-file.ts';
 import type { Clock } from '../model/clock.ts';
+import { showPath } from '../model/given-text.ts';
 import type { AuditState } from '../model/lifecycle.ts';
 import { takeFileTurn } from './file-turn.ts';
 import { parseDocument, printDocument } from './state-document.ts';
@@ -22,9 +24,12 @@ export interface FileStateOptions {
 /** Who runs the auditor may read and write it, nobody else: it names databases and roles. */
 const MODE = 0o600;
 
+/** Hundreds of thousands of findings: a larger file is not a state. */
+const MAX_BYTES = 512 * 1024 * 1024;
+
 /** A file that does not exist is an empty state. One that is none of ours is refused, and never overwritten. */
 export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: FileStateOptions): StateStore {
-  const name = `file ${path}`;
+  const name = `file ${showPath(path)}`;
   return {
     name,
     async read() {
@@ -88,12 +93,12 @@ async function fileBehind(path: string): Promise<string> {
 async function load(path: string, file: string): Promise<Entry[]> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await readBoundedFile(file, { maxBytes: MAX_BYTES })).toString('utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw unreadable(path, error);
   }
-  return parseDocument(path, text);
+  return parseDocument(showPath(path), text);
 }
 
 /** Written beside it and moved into its place: whoever reads, and whatever stops us, finds the old one or the new one. */
@@ -111,7 +116,7 @@ async function replace(path: string, file: string, entries: readonly Entry[]): P
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new StateError(
-      `The state could not be saved in ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown cause'}). ` +
+      `The state could not be saved in ${showPath(path)} (${(error as NodeJS.ErrnoException).code ?? 'unknown cause'}). ` +
         'Its folder must be writable, with room on the disk; the file is as it was.',
       { cause: error },
     );
@@ -131,9 +136,12 @@ async function syncFolder(folder: string): Promise<void> {
 
 function unreadable(path: string, error: unknown): StateError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown cause';
-  return new StateError(`The state in ${path} could not be read (${code}). ${READING[code] ?? 'Name another file.'}`, {
-    cause: error,
-  });
+  return new StateError(
+    `The state in ${showPath(path)} could not be read (${code}). ${READING[code] ?? 'Name another file.'}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 const READING: Readonly<Record<string, string>> = {

@@ -5,8 +5,8 @@ import { displayText } from './display.ts';
 /** What stands in an error for a text that is not shown. */
 export const NOT_SHOWN = 'a text that may hold a secret (not shown)';
 
-/** Longer than every name that is meant: what is longer was pasted. */
-const MAX_LENGTH = 80;
+/** UTF-16 code units of what is shown of a name. */
+const MAX_LENGTH = 64;
 
 /** Beginnings of keys and tokens: Slack, AWS, GitHub, GitLab, Stripe and OpenAI, JWT, Google, Neon, Vault, npm and others. */
 const TOKEN =
@@ -22,12 +22,11 @@ const USER_INFO = /:[^@]*@|^[^\s/]+\/[^\s/@]+@/;
 const SECRET_PAIR =
   /(?:pass(?:word|wd|phrase|code|wort)?|pwd|pw|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?)["'\\]*\s*(?:[=:]|=>)\s*["'\\]*[^\s"'\\]/i;
 
-/** Longer than everything that a person writes in a setting; patterns are not tried on it. */
+/** Patterns are not tried beyond this: it is far more than is shown. */
 const LONGEST = 4096;
 
 /** Whether a text holds what is surely a secret. Addresses of web pages, and sentences, hold none. */
 export function holdsSecret(text: string): boolean {
-  if (text.length > LONGEST) return true;
   return spellings(text).some((spelled) =>
     [TOKEN, KEY, USER_INFO, SECRET_PAIR].some((pattern) => pattern.test(spelled)),
   );
@@ -35,14 +34,15 @@ export function holdsSecret(text: string): boolean {
 
 /** Whether a text that was given in the place of a name, a word or a number may be a secret, or hold one. */
 export function mayBeSecret(text: string): boolean {
-  if (text.length > MAX_LENGTH || holdsSecret(text)) return true;
+  if (holdsSecret(text)) return true;
   return spellings(text).some(
     (spelled) =>
       // A URL; settings of a connection string; `user:password`, where a port would be a number.
       /:\/\/|[?&;]\s*[\w .-]+=|\b(?:host|hostaddr|server|data source|user|username|uid|dbname|database|port|sslmode)\s*=/i.test(
         spelled,
       ) ||
-      /password|^[^\s:/]+:(?!\d+(?:\/|$))[^\s:]+$/i.test(spelled) ||
+      (/password/i.test(spelled) && !/^[\w./-]+$/.test(spelled)) ||
+      /^[^\s:/]+:(?!\d+(?:\/|$))[^\s:]+$/.test(spelled) ||
       looksGenerated(spelled),
   );
 }
@@ -50,7 +50,9 @@ export function mayBeSecret(text: string): boolean {
 /** Whether a person would not have made it up: classes of characters change all the time. */
 function looksGenerated(text: string): boolean {
   return text.split(/[\s/.:,-]+/).some((word) => {
-    const classes = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((characters) => characters.test(word)).length;
+    const classes = [/[a-z]/, /[A-Z]/, /\d/, /[!#$%^&*()+=~|<>?{}]/].filter((characters) =>
+      characters.test(word),
+    ).length;
     if (word.length < 8 || classes < 2) return false;
     if (classes === 4) return true;
     const changes = [...word].filter(
@@ -66,7 +68,7 @@ function classOf(character: string): number {
 
 /** As it is, and with its percent escapes undone; of an ARN only the name at its end. */
 function spellings(text: string): string[] {
-  const named = text.replace(/^arn:[\w-]+:[\w-]+:[\w-]*:(?:\d{12})?:(?:secret:|function:)?/, '');
+  const named = text.slice(0, LONGEST).replace(/^arn:[\w-]+:[\w-]+:[\w-]*:(?:\d{12})?:(?:secret:|function:)?/, '');
   if (!named.includes('%')) return [named];
   return [
     named,
@@ -82,7 +84,12 @@ export function showGiven(text: string): string {
   return mayBeSecret(text) ? NOT_SHOWN : quoted(text);
 }
 
-/** The same for a name within a sentence or a path, without quotes. */
+/** The same for a name that a sentence goes on with: `there is no target named "x"`. */
+export function quoteName(name: string): string {
+  return mayBeSecret(name) ? '(not shown)' : quoted(name);
+}
+
+/** The same without quotes. */
 export function showName(name: string): string {
   return mayBeSecret(name) ? '(not shown)' : displayText(name, MAX_LENGTH);
 }

@@ -85,7 +85,6 @@ describe('spellings', () => {
     ['IPv6', 'postgres://u@[2001:db8::1]/a', { host: '2001:db8::1', user: 'u', database: 'a' }],
     ['IPv6 and port', 'jdbc:postgresql://[::1]:5433/a', { host: '::1', port: 5433, database: 'a' }],
     ['IPv6 as a value', 'host=::1 port=05432', { host: '::1', port: 5432 }],
-    ['IPv6 with a zone', 'postgres://[fe80::1%25eth0]', { host: 'fe80::1%eth0' }],
     ['a name of other letters', 'postgres://dätenbank.example', { host: 'dätenbank.example' }],
     ['a database of several parts', 'postgres://db/a/b', { host: 'db', database: 'a/b' }],
     ['a database with dots', 'postgres://db/../a', { host: 'db', database: '../a' }],
@@ -244,7 +243,8 @@ describe('refused', () => {
     ['a backslash at the end', `host=db password=${CANARY}\\`, /neither a postgres/],
     ['a word without a value', `host=db ${CANARY}`, /neither a postgres/],
     ['a key without a value', `host=db user= password=${CANARY}`, /without a value/],
-    ['semicolons', `Host=db;Username=u;Password=${CANARY}`, /; between pairs instead of spaces/],
+    ['an IPv6 zone', `postgres://u:${CANARY}@[fe80::1%25eth0]`, /zone/],
+    ['an IPv6 zone in key=value', `host=::1%lo password=${CANARY}`, /zone/],
     ['semicolons after the user', `host=db user=u;password=${CANARY}`, /; between pairs instead of spaces/],
     [
       'semicolons after the database',

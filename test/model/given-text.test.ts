@@ -42,7 +42,6 @@ const SUSPECTS = [
   'Tr0ub4dor&3',
   '9f86d081884c7d659a2feaa0c55ad015',
   'the password is hunter2',
-  'x'.repeat(81),
 ];
 
 const NAMES = [
@@ -65,6 +64,8 @@ const NAMES = [
   '0123456789abcde',
   'AmazonRootCertificates2048',
   'tokens',
+  'password',
+  'PGPASSWORD',
   '',
 ];
 

@@ -1,6 +1,7 @@
 // The report in the AWS Security Finding Format, 2018-10-08: what Security Hub's BatchImportFindings takes.
 
 import { displayText } from '../../model/display.ts';
+import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
 import type { Report } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../wording.ts';
@@ -52,11 +53,11 @@ const PARTITIONS: readonly (readonly [start: RegExp, partition: string])[] = [
 /** @throws AwsPlaceError */
 export function awsPlace(account: string | undefined, region: string | undefined): AwsPlace {
   if (account === undefined || !/^\d{12}$/.test(account)) {
-    const given = account === undefined ? 'none was given' : `"${displayText(account)}" was given`;
+    const given = account === undefined ? 'none was given' : `${quoteName(account)} was given`;
     throw new AwsPlaceError(`the AWS account must be 12 digits, and ${given}`);
   }
   if (region === undefined || !/^[a-z]{2,5}(-[a-z]+)+-\d$/.test(region)) {
-    const given = region === undefined ? 'none was given' : `"${displayText(region)}" was given`;
+    const given = region === undefined ? 'none was given' : `${quoteName(region)} was given`;
     throw new AwsPlaceError(`the AWS region must be one such as eu-west-1, and ${given}`);
   }
   return { account, region, partition: PARTITIONS.find(([start]) => start.test(region))?.[1] ?? 'aws' };
