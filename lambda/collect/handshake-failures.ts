@@ -127,8 +127,14 @@ const CERTIFICATE_ALERTS = [
     advice: "a certificate that a CA in the server's ssl_ca_file has signed",
   },
   {
-    codes: /ALERT_BAD_CERTIFICATE|ALERT_UNSUPPORTED_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
-    words: /alert (?:bad|unsupported) certificate|alert certificate unknown/,
+    codes: /ALERT_UNSUPPORTED_CERTIFICATE/,
+    words: /alert unsupported certificate/,
+    message: "says that the auditor's client certificate is not one for clients",
+    advice: 'a certificate whose extended key usage allows client authentication',
+  },
+  {
+    codes: /ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
+    words: /alert bad certificate|alert certificate unknown/,
     message: "did not accept the auditor's client certificate, or wants one",
     advice: "a certificate for client authentication that a CA in the server's ssl_ca_file has signed",
   },

@@ -99,7 +99,8 @@ describe('help', () => {
       const long = stdout.split('\n').filter((line) => line.length > columns);
       expect(
         long.filter(
-          (line) => !/^Usage: |^ {2}(read|npm run|pg-tls-auditor|CREATE ROLE|GRANT EXECUTE) |^ *postgres:\/\/\S+$/.test(line),
+          (line) =>
+            !/^Usage: |^ {2}(read|npm run|pg-tls-auditor|CREATE ROLE|GRANT EXECUTE) |^ *postgres:\/\/\S+$/.test(line),
         ),
       ).toEqual([]);
     },
