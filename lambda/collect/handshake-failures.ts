@@ -71,23 +71,24 @@ SELECT pg_reload_conf();`,
       advice: 'set "tlsServerName" of the target to the name by which the proxy there knows the server',
     };
   }
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-    const isTls = !has(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL/);
+  const isDirect = endpoint.sslNegotiation === 'direct' && phase === 'tls';
+  if (has(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL/)) {
     return {
-      cause: 'tls-handshake-failed',
-      message: isTls ? `The TLS handshake with ${place} failed` : `${place} answered with something that is not TLS`,
-      advice:
-        endpoint.sslNegotiation === 'direct'
-          ? isTls
-            ? NEEDS_17
-            : `check host and port; ${NEEDS_17}`
-          : isTls
-            ? 'compare ssl_ciphers, ssl_tls13_ciphers and ssl_groups of the server with what the auditor offers'
-            : 'check host and port, and what proxy stands in between',
+      cause: isDirect ? 'direct-tls-refused' : 'tls-handshake-failed',
+      message: `${place} answered with something that is not TLS`,
+      advice: `check host and port${isDirect ? `; ${NEEDS_17}` : ', and what proxy stands in between'}`,
     };
   }
-  const atStart = endpoint.sslNegotiation === 'direct' && phase === 'tls';
-  if (!atStart || byCode(code, endpoint, phase).cause !== 'connection-reset' || code === 'ETIMEDOUT') return undefined;
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+    return {
+      cause: 'tls-handshake-failed',
+      message: `The TLS handshake with ${place} failed`,
+      advice: isDirect
+        ? NEEDS_17
+        : 'compare ssl_ciphers, ssl_tls13_ciphers and ssl_groups of the server with what the auditor offers',
+    };
+  }
+  if (!isDirect || byCode(code, endpoint, phase).cause !== 'connection-reset' || code === 'ETIMEDOUT') return undefined;
   // What an older server does, to which a ClientHello is an invalid startup packet.
   return {
     cause: 'direct-tls-refused',

@@ -334,8 +334,10 @@ function loginCode({ place, role }: Attempt): Refusal {
   return {
     cause: 'login-code-failed',
     message: `${place} runs code of the database at each login, such as a login trigger, and it refuses ${role}`,
-    advice:
-      "let the trigger pass this role, or disable it (ALTER EVENT TRIGGER … DISABLE); SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login'; lists them (PostgreSQL 17 and newer)",
+    advice: `let the trigger pass this role, or disable it. This lists login triggers (PostgreSQL 17 and newer):
+SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login';
+This disables one:
+ALTER EVENT TRIGGER <evtname> DISABLE;`,
   };
 }
 
@@ -386,7 +388,7 @@ function noHotStandby(place: string): Refusal {
 }
 
 function outOfResources(error: DatabaseError, place: string): Refusal {
-  const [what, advice] = RESOURCES[error.code] ?? ['resources', 'see the server log for what is used up, and free it'];
+  const [what, advice] = RESOURCES[error.code] ?? ['resources', 'find in the server log what is used up, and free it'];
   return { cause: 'server-out-of-resources', message: `${place} is out of ${what}`, advice };
 }
 
