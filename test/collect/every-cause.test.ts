@@ -211,12 +211,22 @@ const FAILURES: Partial<Readonly<Record<FailureCause, readonly Make[]>>> = {
   'session-ended': [query('57P05'), query('25P03')],
 };
 
-/** Made by an audit as a whole or by what reads secrets, and walked in their own tests. */
-const ELSEWHERE: readonly FailureCause[] = [
+/** Made by an audit as a whole, by what reads secrets or certificates, or by the protocol; walked in tests of their own. */
+const ELSEWHERE: readonly string[] = [
   'secret-not-found',
   'secret-access-denied',
   'secret-unavailable',
   'secret-unusable',
+  'crl-unusable',
+  'certificate-revoked',
+  'certificate-revocation-unknown',
+  'protocol-violation',
+  'answer-too-large',
+  'answer-unusable',
+  'server-not-proved',
+  'channel-binding-failed',
+  'authentication-unsupported',
+  'authentication-not-allowed',
   'version-unsupported',
   'version-unknown',
   'out-of-time',
