@@ -1,13 +1,17 @@
 // Each way in which a real server refuses a login, told by its cause and with advice that lets the login in.
 
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FailureCause } from '../../lambda/model/failure.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
 import { audit, rdsSecret } from '../support/collector.ts';
 import { describeEachMajor } from '../support/each-major.ts';
+import { reasonWithoutPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openSession } from '../support/sessions.ts';
+import { startStandby } from '../support/standby.ts';
 
 let authority: Authority;
 let certificate: IssuedCertificate;
@@ -230,6 +234,67 @@ describeEachMajor((major) => {
       expect(snapshot.failure).toBeUndefined();
     }
   });
+});
+
+const noPgBouncer = reasonWithoutPgBouncer();
+
+describe.skipIf(noPgBouncer !== undefined)(
+  `a PgBouncer in front of the server${noPgBouncer === undefined ? '' : `: ${noPgBouncer}`}`,
+  () => {
+    test.each<[string, (server: PostgresServer) => Promise<void> | void, object, FailureCause, RegExp]>([
+      [
+        'does not know the user',
+        () => undefined,
+        { username: 'stranger' },
+        'password-rejected',
+        /\(a pooler\) rejects the password of stranger, or does not know that user/,
+      ],
+      [
+        'gets no connection to the server',
+        (server) => server.stop('fast'),
+        {},
+        'server-not-ready',
+        /\(a pooler\) gets no connection to the server behind it/,
+      ],
+    ])('%s', async (_what, spoil, overrides, cause, message) => {
+      await using server = await startPostgres({ tls: { certificate } });
+      await using pooler = await startPgBouncer(server, {
+        behind: 'require',
+        certificate,
+        roles: ['tls_auditor'],
+        settings: { query_wait_timeout: 1, server_connect_timeout: 1, server_login_retry: 1 },
+      });
+      await spoil(server);
+      const db = rdsSecret(server, 'tls_auditor', { port: pooler.port, ...overrides });
+      const { snapshot } = await audit({ timeoutMs: 4_000 }, { db, ca: authority.rootPem });
+      expect(snapshot.failure?.message).toMatch(message);
+      expect(snapshot.failure).toMatchObject({ cause });
+    });
+  },
+);
+
+test('a standby that accepts no sessions is not asked again from PostgreSQL 14 on', async () => {
+  await using primary = await startPostgres({
+    tls: { certificate },
+    roles: [AUDITOR, { name: 'streamer', attributes: 'REPLICATION' }],
+  });
+  await using standby = await startStandby(primary, { role: 'streamer' });
+  await standby.stop();
+  await appendFile(join(standby.dataFolder, 'lab.conf'), 'hot_standby = off\n');
+  // It never says that it is ready.
+  void standby.start().catch(() => undefined);
+  await expect
+    .poll(
+      async () => {
+        const db = rdsSecret(primary, 'tls_auditor', { port: standby.connectionConfig().port });
+        const { snapshot } = await audit({ timeoutMs: 1_000 }, { db, ca: `${authority.rootPem}${standby.ca}` });
+        return snapshot.failure?.message ?? '';
+      },
+      { timeout: 8_000 },
+    )
+    .toMatch(
+      /is a standby that accepts no sessions: the database system is not accepting connections \(SQLSTATE 57P03\)$/,
+    );
 });
 
 describe('a server that is full', () => {
