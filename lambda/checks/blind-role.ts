@@ -52,17 +52,27 @@ export const blindRole: Check = {
 /** One statement a line: each can be pasted into psql -c. */
 function grantTo(visibility: Visibility, snapshot: Snapshot): string {
   const { role, assumed } = visibility;
-  const grant = [
-    `${AS_ADMIN}${whereToGrant(snapshot) === '' ? '' : ', on the primary'}:`,
-    ...grantStatements('pg_monitor', snapshot),
-  ];
-  if (assumed === undefined) return grant.join(grant.length === 2 ? ' ' : '\n');
+  const who = `${AS_ADMIN}${whereToGrant(snapshot) === '' ? '' : ', on the primary'}:`;
+  const statements = grantStatements('pg_monitor', snapshot);
+  const [only] = statements;
+  if (assumed === undefined) return statements.length === 1 ? `${who} ${only}` : [who, ...statements].join('\n');
   const login = displayText(loginRole(visibility));
-  const reset = resetRole(visibility);
   return [
-    `The login ${login} does not see by its own privileges: its sessions run as ${displayText(role)}, and need not. End that:`,
-    reset ??
-      `(No setting of ${login} does it: a pooler or a login trigger runs SET ROLE. Give the login a way without.)`,
-    `Then, where ${login} is no member of pg_monitor. ${grant.join('\n')}`,
+    `The sessions of the login ${login} run as ${displayText(role)}, whose privileges count then. End that:`,
+    ...howToEnd(visibility),
+    `Then, where ${login} is no member of pg_monitor. ${who}`,
+    ...statements,
   ].join('\n');
+}
+
+function howToEnd(visibility: Visibility): readonly string[] {
+  const reset = resetRole(visibility);
+  if (reset === undefined) {
+    return ['No setting of the login or its database does it: look for SET ROLE in a pooler or a login trigger.'];
+  }
+  if (visibility.assumed?.setting?.role !== undefined) return [reset];
+  return [
+    "(The setting holds for other logins too: find out which need it, and connect with PGOPTIONS='-c role=none'.)",
+    reset,
+  ];
 }

@@ -37,7 +37,7 @@ export function evaluate(
       ? outcome.problems.map((problem) => finding(check, snapshot, told(check, problem, policy)))
       : [],
   );
-  const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome }));
+  const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome: worded(outcome, snapshot) }));
   const sawAll = outcomes.every(({ outcome }) => isComplete(outcome));
   return { verdict: verdictOf(snapshot, findings, sawAll), outcomes, findings };
 }
@@ -88,6 +88,11 @@ function finding(check: Check, snapshot: Snapshot, problem: Problem): Finding {
     evidence,
     remedy: wordsFor(snapshot, remedyText(remedy ?? check.remedy, snapshot)),
   };
+}
+
+function worded(outcome: Outcome, snapshot: Snapshot): Outcome {
+  if (snapshot.target.fromOption !== true || !('reason' in outcome)) return outcome;
+  return { ...outcome, reason: inOptions(outcome.reason) };
 }
 
 /** Who has named the server by options finds no setting of a configuration to change. */

@@ -93,7 +93,7 @@ export function missingPassword(error: unknown, endpoint: Endpoint, user: string
     {
       cause: 'password-rejected',
       phase: 'login',
-      message: `${placeOf(endpoint)} asks for a password of ${role}, and there is none in the ${displayText(source, 200)}`,
+      message: `${placeOf(endpoint)} asks for a password of ${role}, and the ${displayText(source, 200)} holds none`,
       ...remediesOf({
         configured: `add the password of ${role} to the ${displayText(source, 200)}${otherwise}`,
         url: `set PGPASSWORD to the password of ${role}${otherwise}`,

@@ -71,23 +71,24 @@ SELECT pg_reload_conf();`,
       advice: 'set "tlsServerName" of the target to the name by which the proxy there knows the server',
     };
   }
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
-    const isTls = !has(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL/);
+  const isDirect = endpoint.sslNegotiation === 'direct' && phase === 'tls';
+  if (has(/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL/)) {
     return {
-      cause: 'tls-handshake-failed',
-      message: isTls ? `The TLS handshake with ${place} failed` : `${place} answered with something that is not TLS`,
-      advice:
-        endpoint.sslNegotiation === 'direct'
-          ? isTls
-            ? NEEDS_17
-            : `check host and port; ${NEEDS_17}`
-          : isTls
-            ? 'compare ssl_ciphers, ssl_tls13_ciphers and ssl_groups of the server with what the auditor offers'
-            : 'check host and port, and what proxy stands in between',
+      cause: isDirect ? 'direct-tls-refused' : 'tls-handshake-failed',
+      message: `${place} answered with something that is not TLS`,
+      advice: `check host and port${isDirect ? `; ${NEEDS_17}` : ', and what proxy stands in between'}`,
     };
   }
-  const atStart = endpoint.sslNegotiation === 'direct' && phase === 'tls';
-  if (!atStart || byCode(code, endpoint, phase).cause !== 'connection-reset' || code === 'ETIMEDOUT') return undefined;
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') {
+    return {
+      cause: 'tls-handshake-failed',
+      message: `The TLS handshake with ${place} failed`,
+      advice: isDirect
+        ? NEEDS_17
+        : 'compare ssl_ciphers, ssl_tls13_ciphers and ssl_groups of the server with what the auditor offers',
+    };
+  }
+  if (!isDirect || byCode(code, endpoint, phase).cause !== 'connection-reset' || code === 'ETIMEDOUT') return undefined;
   // What an older server does, to which a ClientHello is an invalid startup packet.
   return {
     cause: 'direct-tls-refused',
@@ -127,8 +128,14 @@ const CERTIFICATE_ALERTS = [
     advice: "a certificate that a CA in the server's ssl_ca_file has signed",
   },
   {
-    codes: /ALERT_BAD_CERTIFICATE|ALERT_UNSUPPORTED_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
-    words: /alert (?:bad|unsupported) certificate|alert certificate unknown/,
+    codes: /ALERT_UNSUPPORTED_CERTIFICATE/,
+    words: /alert unsupported certificate/,
+    message: "says that the auditor's client certificate is not one for clients",
+    advice: 'a certificate whose extended key usage allows client authentication',
+  },
+  {
+    codes: /ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
+    words: /alert bad certificate|alert certificate unknown/,
     message: "did not accept the auditor's client certificate, or wants one",
     advice: "a certificate for client authentication that a CA in the server's ssl_ca_file has signed",
   },

@@ -2,10 +2,10 @@
 
 import { AuditFailure } from '../model/failure.ts';
 import type { DatabaseError } from './database-error.ts';
-import { recoveryConflict, stateOfServer } from './login-refusals.ts';
 import type { Endpoint } from './network.ts';
 import { placeOf } from './place.ts';
 import type { Refusal } from './refusal.ts';
+import { recoveryConflict, stateOfServer } from './server-state.ts';
 
 /** A server, or what stands before it, answered only some of the statements of a message, and reported no error. */
 export class IncompleteAnswer extends Error {

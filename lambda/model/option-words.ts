@@ -29,7 +29,12 @@ const REPLACEMENTS: readonly (readonly [RegExp, string | ((found: string, ...gro
   [/"ca": "system"/g, '--ca system'],
   [/"probe": true/g, '--probe'],
   [/the secret or file that its "ca" names/g, 'the file that --ca names'],
+  [/\bwhere "(ca|crl)" points/g, 'into the file that --$1 names'],
   [new RegExp(`(?:the target's )?"(${NAMES})"(?: of the target)?`, 'g'), (_found, name = '') => OPTIONS[name] ?? name],
+  [
+    /store JSON with "certificate" and "privateKey" as PEM texts/g,
+    'name PEM files that hold them with --client-certificate and --client-key',
+  ],
   [/\b(?:the )?timeoutSeconds\b(?: of targets)?/g, '--timeout'],
   [/\bset policy\.loopback to "(\w+)"/gi, 'give --loopback $1'],
 ];

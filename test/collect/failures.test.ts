@@ -54,6 +54,24 @@ describe('the network', () => {
     ['ETIMEDOUT', 'timed-out', false, /^db\.example\.com:6432 gave no answer in time while TCP was opened$/],
     ['ECONNRESET', 'connection-reset', true, /^db\.example\.com:6432 closed the connection .* \(ECONNRESET\)$/],
     ['EPIPE', 'connection-reset', true, /closed the connection .* \(EPIPE\)$/],
+    ['EAI_FAIL', 'host-not-found', true, /DNS server gave no answer/],
+    ['EAI_NONAME', 'host-not-found', false, /has no address/],
+    ['EHOSTDOWN', 'host-unreachable', false, /no route/],
+    ['ENETDOWN', 'host-unreachable', false, /no route/],
+    ['EAFNOSUPPORT', 'host-unreachable', false, /cannot connect to an address such as/],
+    ['EINVAL', 'host-unreachable', false, /cannot connect to an address such as/],
+    [
+      'EACCES',
+      'connection-forbidden',
+      false,
+      /own machine does not allow a connection to db\.example\.com:6432 \(EACCES\)$/,
+    ],
+    ['EPERM', 'connection-forbidden', false, /own machine does not allow/],
+    ['EMFILE', 'auditor-out-of-resources', true, /has no socket or memory left/],
+    ['ENFILE', 'auditor-out-of-resources', true, /has no socket or memory left/],
+    ['ENOBUFS', 'auditor-out-of-resources', true, /has no socket or memory left/],
+    ['ECONNABORTED', 'connection-reset', true, /closed the connection/],
+    ['ENOTCONN', 'connection-reset', true, /closed the connection/],
     ['ESOMETHING', 'connection-reset', true, /closed the connection .* \(ESOMETHING\)$/],
   ])('%s is %s', (code, cause, transient, message) => {
     const error = coded(code);
@@ -84,6 +102,32 @@ describe('the network', () => {
     const failure = networkFailure(error, ENDPOINT, 'tcp');
     expectWhole(failure);
     expect(failure.failure.cause).toBe(cause);
+  });
+
+  test('of several addresses that fail in different ways, each is named', () => {
+    const errors = [
+      Object.assign(coded('ECONNREFUSED'), { address: '2001:db8::1' }),
+      Object.assign(coded('ETIMEDOUT'), { address: '192.0.2.1' }),
+    ];
+    const { message } = networkFailure(new AggregateError(errors), ENDPOINT, 'tcp');
+    expect(message).toMatch(/refuses TCP connections \(ECONNREFUSED at 2001:db8::1, ETIMEDOUT at 192\.0\.2\.1\)$/);
+  });
+
+  test.each([[28], [null], [{}], ['']])('a code that is none, such as %j, is left out', (code) => {
+    const error = Object.assign(new Error('odd'), { code });
+    for (const failure of [networkFailure(error, ENDPOINT, 'tcp'), handshakeFailure(error, ENDPOINT), login(error)]) {
+      expectWhole(failure);
+      expect(failure.failure.cause).toBe('connection-reset');
+      expect(failure.message).not.toMatch(/\(/);
+    }
+    expect(isDatabaseError(error)).toBe(false);
+  });
+
+  test.each([undefined, null, 'a text', 7])('what is no error, such as %j, crashes nothing', (thrown) => {
+    expect(isDatabaseError(thrown)).toBe(false);
+    for (const failure of [networkFailure(thrown, ENDPOINT, 'tcp'), handshakeFailure(thrown, ENDPOINT)]) {
+      expectWhole(failure);
+    }
   });
 
   test.each<[Phase, RegExp, RegExp]>([
@@ -389,4 +433,7 @@ test('no other failure asks for a fresh password', () => {
 test('a defect of ours is told as one, not as trouble of the network', () => {
   const defect = new TypeError("Cannot read properties of undefined (reading 'code')");
   expect(() => queryFailure(defect, ENDPOINT)).toThrow(defect);
+  expect(() => login(defect)).toThrow(defect);
+  const platform = new DOMException('not supported', 'NotSupportedError');
+  expect(() => login(platform)).toThrow(platform);
 });

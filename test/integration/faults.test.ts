@@ -178,7 +178,7 @@ describe('a connection that is reset', () => {
 test('a server that hangs up on direct TLS may be too old for it, and the remedy says so', async () => {
   await using server = await speaksGarbage('');
   const { failure } = await auditAt(server, { sslNegotiation: 'direct' });
-  expect(failure).toMatchObject({ cause: 'connection-reset', phase: 'tls' });
+  expect(failure).toMatchObject({ cause: 'direct-tls-refused', phase: 'tls' });
   expect(failure?.remedy).toContain('PostgreSQL 17');
 });
 

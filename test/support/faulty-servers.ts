@@ -145,6 +145,8 @@ export interface ServerError {
   readonly message: string;
   /** @default 'FATAL' */
   readonly severity?: 'FATAL' | 'ERROR' | 'PANIC';
+  /** Further fields by their type: `D` detail, `W` where, `F` file, `R` routine. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 export interface FailingPostgresOptions {
@@ -175,8 +177,10 @@ export function failingPostgres({
 }
 
 /** An `ErrorResponse` message as a server of protocol 3 sends it. */
-function errorResponse({ code, message, severity = 'FATAL' }: ServerError): Buffer {
-  const fields = [`S${severity}`, `V${severity}`, `C${code}`, `M${message}`].map((field) => `${field}\0`).join('');
+export function errorResponse({ code, message, severity = 'FATAL', fields: more = {} }: ServerError): Buffer {
+  const further = Object.entries(more).map(([type, value]) => `${type}${value}`);
+  const all = [`S${severity}`, `V${severity}`, `C${code}`, `M${message}`, ...further];
+  const fields = all.map((field) => `${field}\0`).join('');
   const body = Buffer.from(`${fields}\0`);
   const head = Buffer.alloc(5);
   head.write('E');
