@@ -214,7 +214,10 @@ export function row(...values: readonly (string | null)[]): Buffer {
   return message('D', int16(values.length), ...fields);
 }
 
-export const SELECT_DONE: Buffer = message('C', 'SELECT 1\0');
+/** The end of a SELECT's answer, of so many rows. */
+export function selectDone(rows: number): Buffer {
+  return message('C', `SELECT ${rows}\0`);
+}
 
 /** SCRAM as a server does it (RFC 5802), with what a test wants wrong about it. */
 export async function scram(

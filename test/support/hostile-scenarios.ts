@@ -17,8 +17,8 @@ import {
   READY,
   row,
   type Script,
-  SELECT_DONE,
   scram,
+  selectDone,
   untilQuery,
 } from './hostile-postgres.ts';
 
@@ -431,7 +431,7 @@ const LOGIN_MESSAGES: readonly HostileScenario[] = [
   { name: 'starts COPY in the login', script: answers(message('G', hex('00 0000'))), causes: VIOLATION },
   { name: 'sends a row in the login', script: answers(row('x')), causes: VIOLATION },
   { name: 'announces columns in the login', script: answers(columns(1)), causes: VIOLATION },
-  { name: 'completes a command in the login', script: answers(SELECT_DONE), causes: VIOLATION },
+  { name: 'completes a command in the login', script: answers(selectDone(1)), causes: VIOLATION },
   { name: 'notifies in the login', script: answers(auth.ok, message('A', int32(1), 'a\0b\0')), causes: VIOLATION },
   { name: 'lets in and says nothing more', script: answers(auth.ok), causes: TIME },
   {
@@ -678,7 +678,26 @@ const QUERIES: readonly HostileScenario[] = [
   },
   { name: 'is ready in the middle of rows', script: answersQuery(columns(1), row('x'), READY), causes: VIOLATION },
   { name: 'answers the first statement only', script: answersQuery(COMPLETE('BEGIN'), READY), causes: IN_PART },
-  { name: 'answers with one SELECT', script: answersQuery(columns(1), row('x'), SELECT_DONE, READY), causes: IN_PART },
+  {
+    name: 'answers with one SELECT',
+    script: answersQuery(columns(1), row('x'), selectDone(1), READY),
+    causes: IN_PART,
+  },
+  {
+    name: 'loses a row on the way',
+    script: answersQuery(columns(1), row('x'), selectDone(2), READY),
+    causes: VIOLATION,
+  },
+  {
+    name: 'ends a SELECT after the command behind it',
+    script: answersQuery(columns(1), row('x'), COMPLETE('COMMIT'), selectDone(1), READY),
+    causes: VIOLATION,
+  },
+  {
+    name: 'sends a row twice',
+    script: answersQuery(columns(1), row('x'), row('x'), selectDone(1), READY),
+    causes: VIOLATION,
+  },
   { name: 'never comes to an end', script: answersQuery(COMPLETE('BEGIN')), causes: TIME },
   {
     name: 'hangs up in the middle of a row',
@@ -740,7 +759,7 @@ const LIES: readonly HostileScenario[] = (
     const select = Buffer.concat([
       columns(40),
       ...values.map((value) => row(...Array.from({ length: 40 }, () => value))),
-      SELECT_DONE,
+      selectDone(values.length),
     ]);
     const sets = Array.from({ length: 4 }, () => COMPLETE('SET'));
     for (const count of [SELECTS]) {
