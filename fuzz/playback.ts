@@ -151,7 +151,7 @@ export class Playback {
       return this.#nextTurn();
     }
     if (type === '' && this.#login === 'none') return [auth.ok, ...this.#nextTurn()];
-    if (type === '') return [auth.sasl('SCRAM-SHA-256')];
+    if (type === '') return [auth.sasl('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256')];
     if (type === 'p' && !this.#asked) {
       this.#asked = true;
       const initial = body.subarray(body.indexOf(0) + 5).toString();
