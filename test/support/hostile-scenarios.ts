@@ -2,10 +2,13 @@
 
 import type net from 'node:net';
 import type { FailureCause } from '../../lambda/model/failure.ts';
+import type { Target } from '../../lambda/model/target.ts';
+import type { IssuedCertificate } from './certificates.ts';
 import {
   auth,
   columns,
   errorMessage,
+  type HostileServer,
   hex,
   int16,
   int32,
@@ -21,6 +24,7 @@ import {
   selectDone,
   untilQuery,
 } from './hostile-postgres.ts';
+import type { PostgresServer } from './postgres.ts';
 
 export interface HostileScenario {
   readonly name: string;
@@ -28,8 +32,22 @@ export interface HostileScenario {
   readonly tcp?: (socket: net.Socket) => void;
   /** Behind TLS with a good certificate. */
   readonly script?: Script;
-  /** Any of these. */
-  readonly causes: readonly FailureCause[];
+  /** Where one of these does not do. */
+  readonly start?: (stage: HostileStage) => Promise<HostileServer>;
+  /** Settings of the target besides. */
+  readonly target?: Partial<Target>;
+  /** What is in the secret when it is read anew. @default the same */
+  readonly renewedPassword?: string;
+  /** Any of these; undefined is an audit that came to its end, which then must not be clean. */
+  readonly causes: readonly (FailureCause | undefined)[];
+}
+
+/** What a hostile server can make use of. */
+export interface HostileStage {
+  /** Good, for the address that is dialled. */
+  readonly certificate: IssuedCertificate;
+  /** A server whose certificate and password are good for the target too. */
+  readonly healthy: PostgresServer;
 }
 
 /** The password of the login that the scenarios are tried with. */
@@ -53,7 +71,7 @@ function answersSslRequest(answer: Uint8Array | string, then: (socket: net.Socke
   };
 }
 
-const endless = (chunk: Buffer) => (socket: net.Socket) => {
+export const endless = (chunk: Buffer) => (socket: net.Socket) => {
   const write = (): void => {
     while (!socket.destroyed && socket.write(chunk));
   };
@@ -131,7 +149,7 @@ function answers(...parts: readonly Uint8Array[]): Script {
   };
 }
 
-async function flood(peer: Peer, chunk: Buffer): Promise<void> {
+export async function flood(peer: Peer, chunk: Buffer): Promise<void> {
   for (;;) await peer.send(chunk);
 }
 
@@ -776,7 +794,8 @@ const LIES: readonly HostileScenario[] = (
   causes: [...IN_PART, 'answer-unusable' as FailureCause, 'internal-error', 'timed-out'],
 }));
 
-export const HOSTILE_SCENARIOS: readonly HostileScenario[] = [
+/** Those of one connection. `hostile-kinds.ts` has the others. */
+export const SCRIPTED_SCENARIOS: readonly HostileScenario[] = [
   ...BEFORE_TLS,
   ...ASKING,
   ...SCRAM,
