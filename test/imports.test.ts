@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findCycle, type Import, importsOf, readImports } from './support/module-graph.ts';
 
-const imports = readImports(['bin', 'lib', 'lambda', 'scripts', 'demo', 'bench', 'test']);
+const imports = readImports(['bin', 'lib', 'lambda', 'scripts', 'demo', 'bench', 'fuzz', 'test']);
 const { devDependencies } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
   devDependencies: Readonly<Record<string, string>>;
 };
@@ -75,9 +75,9 @@ const RULES: readonly Rule[] = [
     forbids: ({ to }) => /^(lib\/|aws-cdk-lib$|constructs$)/.test(to),
   },
   {
-    name: 'nothing that is shipped needs tests, the demo or benchmarks',
+    name: 'nothing that is shipped needs tests, the demo, benchmarks or the fuzzer',
     from: /^(bin|lib|lambda|scripts)\//,
-    forbids: ({ to }) => /^(test|demo|bench)\//.test(to),
+    forbids: ({ to }) => /^(test|demo|bench|fuzz)\//.test(to),
   },
   {
     name: 'nothing that is shipped needs a development dependency',

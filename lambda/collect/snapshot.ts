@@ -259,6 +259,9 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
     await requestTls(socket, endpoint, signal);
     const { socket: tls, certificates } = await handshake(socket, endpoint, trust.context, signal);
     const tlsHandshake = clock();
+    // Now: a socket that the server has closed by the time of its last answer knows neither.
+    const tlsVersion = tls.getProtocol() ?? 'unknown';
+    const { name: cipher } = tls.getCipher();
     progress.presented(certificates);
 
     progress.phase = 'login';
@@ -289,9 +292,8 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
         seenFrom: address,
       };
     }
-    const { name: cipher } = tls.getCipher();
     const link: Link = {
-      tlsVersion: tls.getProtocol() ?? 'unknown',
+      tlsVersion,
       cipher,
       authorized: tls.authorized,
       verifiedName: endpoint.verifiedName,

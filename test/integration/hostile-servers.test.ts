@@ -12,10 +12,12 @@ import { buildReport } from '../../lambda/report/build-report.ts';
 import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
 import { rdsSecret, targetOf } from '../support/collector.ts';
 import { healthyServer } from '../support/healthy-server.ts';
+import { HOSTILE_KINDS } from '../support/hostile-kinds.ts';
 import { type HostileServer, hostilePostgres, hostileTcp } from '../support/hostile-postgres.ts';
-import { HOSTILE_SCENARIOS, type HostileScenario, PASSWORD } from '../support/hostile-scenarios.ts';
+import { type HostileScenario, PASSWORD, SCRIPTED_SCENARIOS } from '../support/hostile-scenarios.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 
+const HOSTILE_SCENARIOS = [...SCRIPTED_SCENARIOS, ...HOSTILE_KINDS];
 const { policy } = parseConfig({ targets: [{ name: 'x', secret: 'x' }] }, { use: 'deployment' });
 /** Of a hostile target. */
 const TIMEOUT_MS = 2_000;
@@ -39,10 +41,11 @@ beforeAll(async () => {
 });
 afterAll(() => healthy[Symbol.asyncDispose]());
 
-function start({ tcp, script }: HostileScenario): Promise<HostileServer> {
+function start({ tcp, script, start: starts }: HostileScenario): Promise<HostileServer> {
+  if (starts !== undefined) return starts({ certificate, healthy });
   if (script !== undefined) return hostilePostgres(certificate, script);
   if (tcp !== undefined) return hostileTcp(tcp);
-  throw new Error('a scenario has either tcp or a script');
+  throw new Error('a scenario has a start, tcp or a script');
 }
 
 /** The sum of what JavaScript and its buffers take, sampled while something runs. */
@@ -56,21 +59,24 @@ function watchMemory(): { readonly most: () => number } & Disposable {
   return { most: () => most, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-async function auditBeside(server: HostileServer) {
+async function auditBeside({ host, port }: HostileServer, { target, renewedPassword }: HostileScenario) {
+  const login = { host, port, username: 'tls_auditor', password: PASSWORD };
   const secrets: Readonly<Record<string, string>> = {
-    hostile: JSON.stringify({ host: server.host, port: server.port, username: 'tls_auditor', password: PASSWORD }),
-    'hostile-ca': authority.certificatePem,
+    hostile: JSON.stringify(login),
+    'hostile-ca': `${authority.certificatePem}${healthy.ca}`,
     healthy: rdsSecret(healthy, 'tls_auditor'),
     'healthy-ca': healthy.ca ?? '',
   };
   const get = async (id: string) => secrets[id] ?? '';
-  const sources = createSourceReader({ get, refresh: get }, {});
+  const refresh = async (id: string) =>
+    id === 'hostile' ? JSON.stringify({ ...login, password: renewedPassword ?? PASSWORD }) : await get(id);
+  const sources = createSourceReader({ get, refresh }, {});
   const targets = ['hostile', 'healthy'].map((name) =>
     targetOf({
       name,
       credentials: { secret: name },
       ca: [{ secret: `${name}-ca` }],
-      ...(name === 'hostile' ? { timeoutMs: TIMEOUT_MS } : {}),
+      ...(name === 'hostile' ? { timeoutMs: TIMEOUT_MS, ...target } : {}),
     }),
   );
   return await auditTargets(
@@ -93,7 +99,7 @@ describe('a server that', { concurrent: true }, () => {
     await using server = await start(scenario);
     using memory = watchMemory();
     const started = performance.now();
-    const run = await auditBeside(server);
+    const run = await auditBeside(server, scenario);
     const took = performance.now() - started;
 
     const [hostile, other] = run.audited;
@@ -103,15 +109,17 @@ describe('a server that', { concurrent: true }, () => {
     expect(hostile?.verdict).not.toBe('clean');
     const { failure } = hostile?.snapshot ?? {};
     expect([...scenario.causes], failure?.message).toContain(failure?.cause);
-    expect(took).toBeLessThan(TIMEOUT_MS + AFTERWARDS_MS);
+    expect(took).toBeLessThan((scenario.target?.timeoutMs ?? TIMEOUT_MS) + AFTERWARDS_MS);
     expect(memory.most()).toBeLessThan(MOST_MEMORY);
 
     // Neither what it got nor what is said of it holds the password, and nothing of it is shown raw.
-    expect(server.decrypted().includes(PASSWORD)).toBe(false);
     const shown = JSON.stringify(buildReport(run)) + inspect(run, { depth: 12 });
-    expect(shown).not.toContain(PASSWORD);
-    expect(shown).not.toContain(Buffer.from(PASSWORD).toString('base64').slice(0, 24));
-    expect(shown).not.toContain(Buffer.from(PASSWORD).toString('hex'));
+    for (const password of [PASSWORD, scenario.renewedPassword ?? PASSWORD]) {
+      expect(server.decrypted().includes(password)).toBe(false);
+      expect(shown).not.toContain(password);
+      expect(shown).not.toContain(Buffer.from(password).toString('base64').slice(0, 24));
+      expect(shown).not.toContain(Buffer.from(password).toString('hex'));
+    }
     expect(failure?.message ?? '').not.toMatch(/[\u0000-\u001f\u007f\u202a-\u202e]|<!|:\/\//);
   });
 });

@@ -33,27 +33,67 @@ export type Script = (peer: Peer) => Promise<void> | void;
 
 type Certificate = Pick<IssuedCertificate, 'chainPem' | 'keyPem'>;
 
-/** @param script what follows the handshake */
-export function hostilePostgres(certificate: Certificate, script: Script): Promise<HostileServer> {
-  const context = tls.createSecureContext({ cert: certificate.chainPem, key: certificate.keyPem });
-  return listen(async (socket, record) => {
+/**
+ * @param script what follows the handshake
+ * @param options of the server's TLS
+ */
+export function hostilePostgres(
+  certificate: Certificate,
+  script: Script,
+  options: tls.SecureContextOptions = {},
+): Promise<HostileServer> {
+  const serve = servingTls(certificate, script, options);
+  return listen(async (socket, record) => await serve(socket, record));
+}
+
+/** What such a server does with one connection. */
+export function servingTls(
+  { chainPem, keyPem }: Certificate,
+  script: Script,
+  options: tls.SecureContextOptions = {},
+): (socket: net.Socket, record?: (chunk: Buffer) => void) => Promise<void> {
+  const secureContext = tls.createSecureContext({ cert: chainPem, key: keyPem, ...options });
+  return async (socket, record = () => undefined) => {
     const request = (await once(socket, 'data')) as [Buffer];
     if (request[0].length !== 8) {
       socket.destroy();
       return;
     }
     socket.write('S');
-    const secure = new tls.TLSSocket(socket, { isServer: true, secureContext: context, ALPNProtocols: ['postgresql'] });
+    const secure = new tls.TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] });
     secure.on('error', () => undefined);
     const reader = new MessageReader(secure, record);
     await once(secure, 'secure');
     await script(peerOf(socket, secure, reader));
+  };
+}
+
+/** What is done with a connection, from its beginning. `record` keeps what came inside TLS, where there is any. */
+export type Connection = (socket: net.Socket, record: (chunk: Buffer) => void) => Promise<void> | void;
+
+/** @param script what it does with each connection, before any TLS */
+export function hostileTcp(script: Connection): Promise<HostileServer> {
+  return listen(async (socket, record) => await script(socket, record));
+}
+
+/** @param connections what it does with the first, the second, and so on; the last with all that follow */
+export function hostileInTurn(...connections: readonly [Connection, ...Connection[]]): Promise<HostileServer> {
+  let turn = 0;
+  return hostileTcp(async (socket, record) => {
+    const connection = connections[Math.min(turn, connections.length - 1)] ?? connections[0];
+    turn += 1;
+    await connection(socket, record);
   });
 }
 
-/** @param script what it does with each connection, before any TLS */
-export function hostileTcp(script: (socket: net.Socket) => Promise<void> | void): Promise<HostileServer> {
-  return listen(async (socket) => await script(socket));
+/** Passes a connection on to an honest server. */
+export function relayingTo({ port }: { readonly port: number }): Connection {
+  return (socket) => {
+    const upstream = net.connect(port, '127.0.0.1');
+    upstream.on('error', () => socket.destroy());
+    socket.once('close', () => upstream.destroy());
+    socket.pipe(upstream).pipe(socket);
+  };
 }
 
 async function listen(serve: (socket: net.Socket, record: (chunk: Buffer) => void) => unknown): Promise<HostileServer> {
@@ -214,7 +254,10 @@ export function row(...values: readonly (string | null)[]): Buffer {
   return message('D', int16(values.length), ...fields);
 }
 
-export const SELECT_DONE: Buffer = message('C', 'SELECT 1\0');
+/** The end of a SELECT's answer, of so many rows. */
+export function selectDone(rows: number): Buffer {
+  return message('C', `SELECT ${rows}\0`);
+}
 
 /** SCRAM as a server does it (RFC 5802), with what a test wants wrong about it. */
 export async function scram(

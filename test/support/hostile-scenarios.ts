@@ -2,10 +2,13 @@
 
 import type net from 'node:net';
 import type { FailureCause } from '../../lambda/model/failure.ts';
+import type { Target } from '../../lambda/model/target.ts';
+import type { IssuedCertificate } from './certificates.ts';
 import {
   auth,
   columns,
   errorMessage,
+  type HostileServer,
   hex,
   int16,
   int32,
@@ -17,10 +20,11 @@ import {
   READY,
   row,
   type Script,
-  SELECT_DONE,
   scram,
+  selectDone,
   untilQuery,
 } from './hostile-postgres.ts';
+import type { PostgresServer } from './postgres.ts';
 
 export interface HostileScenario {
   readonly name: string;
@@ -28,8 +32,22 @@ export interface HostileScenario {
   readonly tcp?: (socket: net.Socket) => void;
   /** Behind TLS with a good certificate. */
   readonly script?: Script;
-  /** Any of these. */
-  readonly causes: readonly FailureCause[];
+  /** Where one of these does not do. */
+  readonly start?: (stage: HostileStage) => Promise<HostileServer>;
+  /** Settings of the target besides. */
+  readonly target?: Partial<Target>;
+  /** What is in the secret when it is read anew. @default the same */
+  readonly renewedPassword?: string;
+  /** Any of these; undefined is an audit that came to its end, which then must not be clean. */
+  readonly causes: readonly (FailureCause | undefined)[];
+}
+
+/** What a hostile server can make use of. */
+export interface HostileStage {
+  /** Good, for the address that is dialled. */
+  readonly certificate: IssuedCertificate;
+  /** A server whose certificate and password are good for the target too. */
+  readonly healthy: PostgresServer;
 }
 
 /** The password of the login that the scenarios are tried with. */
@@ -53,7 +71,7 @@ function answersSslRequest(answer: Uint8Array | string, then: (socket: net.Socke
   };
 }
 
-const endless = (chunk: Buffer) => (socket: net.Socket) => {
+export const endless = (chunk: Buffer) => (socket: net.Socket) => {
   const write = (): void => {
     while (!socket.destroyed && socket.write(chunk));
   };
@@ -131,7 +149,7 @@ function answers(...parts: readonly Uint8Array[]): Script {
   };
 }
 
-async function flood(peer: Peer, chunk: Buffer): Promise<void> {
+export async function flood(peer: Peer, chunk: Buffer): Promise<void> {
   for (;;) await peer.send(chunk);
 }
 
@@ -431,7 +449,7 @@ const LOGIN_MESSAGES: readonly HostileScenario[] = [
   { name: 'starts COPY in the login', script: answers(message('G', hex('00 0000'))), causes: VIOLATION },
   { name: 'sends a row in the login', script: answers(row('x')), causes: VIOLATION },
   { name: 'announces columns in the login', script: answers(columns(1)), causes: VIOLATION },
-  { name: 'completes a command in the login', script: answers(SELECT_DONE), causes: VIOLATION },
+  { name: 'completes a command in the login', script: answers(selectDone(1)), causes: VIOLATION },
   { name: 'notifies in the login', script: answers(auth.ok, message('A', int32(1), 'a\0b\0')), causes: VIOLATION },
   { name: 'lets in and says nothing more', script: answers(auth.ok), causes: TIME },
   {
@@ -679,7 +697,26 @@ const QUERIES: readonly HostileScenario[] = [
   },
   { name: 'is ready in the middle of rows', script: answersQuery(columns(1), row('x'), READY), causes: VIOLATION },
   { name: 'answers the first statement only', script: answersQuery(COMPLETE('BEGIN'), READY), causes: IN_PART },
-  { name: 'answers with one SELECT', script: answersQuery(columns(1), row('x'), SELECT_DONE, READY), causes: IN_PART },
+  {
+    name: 'answers with one SELECT',
+    script: answersQuery(columns(1), row('x'), selectDone(1), READY),
+    causes: IN_PART,
+  },
+  {
+    name: 'loses a row on the way',
+    script: answersQuery(columns(1), row('x'), selectDone(2), READY),
+    causes: VIOLATION,
+  },
+  {
+    name: 'ends a SELECT after the command behind it',
+    script: answersQuery(columns(1), row('x'), COMPLETE('COMMIT'), selectDone(1), READY),
+    causes: VIOLATION,
+  },
+  {
+    name: 'sends a row twice',
+    script: answersQuery(columns(1), row('x'), row('x'), selectDone(1), READY),
+    causes: VIOLATION,
+  },
   { name: 'never comes to an end', script: answersQuery(COMPLETE('BEGIN')), causes: TIME },
   {
     name: 'hangs up in the middle of a row',
@@ -741,7 +778,7 @@ const LIES: readonly HostileScenario[] = (
     const select = Buffer.concat([
       columns(40),
       ...values.map((value) => row(...Array.from({ length: 40 }, () => value))),
-      SELECT_DONE,
+      selectDone(values.length),
     ]);
     const sets = Array.from({ length: 4 }, () => COMPLETE('SET'));
     for (const count of [SELECTS]) {
@@ -758,7 +795,8 @@ const LIES: readonly HostileScenario[] = (
   causes: [...IN_PART, 'answer-unusable', 'internal-error', 'timed-out'],
 }));
 
-export const HOSTILE_SCENARIOS: readonly HostileScenario[] = [
+/** Those of one connection. `hostile-kinds.ts` has the others. */
+export const SCRIPTED_SCENARIOS: readonly HostileScenario[] = [
   ...BEFORE_TLS,
   ...ASKING,
   ...SCRAM,

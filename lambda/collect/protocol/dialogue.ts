@@ -38,6 +38,8 @@ export class ServerDialogue {
   /** Queries that are sent and not answered to their end. */
   #open = 0;
   #columns: number | undefined;
+  /** Of the answer that is coming. */
+  #rowsOfAnswer = 0;
   #rows = 0;
   #others = 0;
   #cost = 0;
@@ -95,16 +97,18 @@ export class ServerDialogue {
         this.#asked(message);
         if (this.#columns !== undefined) throw violation('announced rows before the rows before them had ended');
         this.#columns = checkRowDescription(message);
+        this.#rowsOfAnswer = 0;
         return true;
       case 'D':
         this.#asked(message);
         if (this.#columns === undefined) throw violation('sent a row without announcing its columns');
         checkDataRow(message, this.#columns);
+        this.#rowsOfAnswer += 1;
         return true;
       case 'C':
         this.#asked(message);
         checkTexts(message, 1);
-        this.#columns = undefined;
+        this.#completed(message);
         return true;
       default:
         throw violation(`sent ${message.name}, which answers nothing that was asked`);
@@ -119,6 +123,19 @@ export class ServerDialogue {
     if (this.#open === 0) throw violation('answered a query that was not sent');
     if (this.#columns !== undefined) throw violation('ended an answer in the middle of its rows');
     this.#open -= 1;
+  }
+
+  /**
+   * PostgreSQL announces the columns of a SELECT and counts its rows. Where something on the way lost one of them, sessions
+   * would be missing; the driver takes a SELECT without columns for one without rows.
+   */
+  #completed({ body }: ServerMessage): void {
+    const [select, counted] = /^SELECT(?: (\d+))?\0$/.exec(body.toString('latin1')) ?? [];
+    if (select !== undefined && this.#columns === undefined) throw violation('ended a SELECT that had no columns');
+    if (counted !== undefined && Number(counted) !== this.#rowsOfAnswer) {
+      throw violation('sent other rows than it had counted');
+    }
+    this.#columns = undefined;
   }
 
   #count({ type, whole }: ServerMessage): void {
