@@ -10,6 +10,12 @@ export const LEASE_MS = 60_000;
 /** A turn is renewed when this part of its lease is over: two renewals may fail. */
 export const RENEWAL = 1 / 3;
 
+/**
+ * Milliseconds by which the clocks of two machines may differ. A lease that ends later than one that begins now, and this,
+ * was taken by a clock that stands ahead: it is free, or no run would decide until then.
+ */
+export const LEASE_SKEW_MS = 60_000;
+
 /** Who has the turn. */
 export interface TurnHolder {
   /** For people: what names the run in its log, or the process. */
