@@ -3,6 +3,7 @@
 
 import pRetry from 'p-retry';
 import type { Clock } from '../model/clock.ts';
+import { endsAfter } from '../model/durations.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
@@ -40,7 +41,7 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
  */
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
   const progress = new Progress(target, collector.clock);
-  const signal = AbortSignal.any([deadline, AbortSignal.timeout(target.timeoutMs)]);
+  const signal = AbortSignal.any([deadline, endsAfter(target.timeoutMs)]);
   const snapshot = await auditTarget(target, collector, progress, { signal, deadline });
   return target.probe ? { ...snapshot, probe: await probeAfter(progress, signal) } : snapshot;
 }

@@ -38,6 +38,6 @@ export function turnDidNotCome(store: string, holder: TurnHolder | undefined, ca
   return new StateError(
     `The turn to decide with the state in ${store} did not come in time: ${who}. Nothing was decided, told or saved. ` +
       'The next run catches up; a run that died loses its turn after a minute. If it happens often, start runs less often, or give them more time.',
-    { cause },
+    { cause, isHeld: holder !== undefined },
   );
 }

@@ -81,7 +81,11 @@ export function decide(input: DecideInput): Decision {
     findings: judged.map(decided).sort(compareDecided),
     mutes: uses,
     next: { findings: findings((each) => onceTold(each, now)), targets, mutes: records },
-    untold: { findings: findings(stillToTell), targets, mutes: withoutNotices(records, previous.mutes, uses) },
+    untold: {
+      findings: findings((each) => stillToTell(each, previous.findings.get(each.finding.fingerprint))),
+      targets,
+      mutes: withoutNotices(records, previous.mutes, uses),
+    },
     ...(latest === undefined ? {} : { clockAheadUntil: latest }),
   };
 }
@@ -157,8 +161,10 @@ function onceTold({ record, reason, notify, finding, toldSeverity }: Judged, now
 }
 
 /** What was to be told and reached no one: the next run finds the same reason to tell it. */
-function stillToTell({ record, reason, notify, mute }: Judged): FindingRecord {
-  return notify && reason === 'mute-expired' && mute !== undefined ? { ...record, mute } : record;
+function stillToTell({ record, reason, notify, mute }: Judged, known: FindingRecord | undefined): FindingRecord {
+  if (!notify) return record;
+  if (reason === 'mute-expired' && mute !== undefined) return { ...record, mute };
+  return reason === 'resolved' && known?.told !== undefined ? { ...record, told: known.told } : record;
 }
 
 /** The same of mutes that match nothing. */
