@@ -1,7 +1,7 @@
 // How often a schedule runs, and from that: how long the silence may last before somebody is told.
 
 import { Duration } from 'aws-cdk-lib';
-import { parseSchedule } from '../lambda/config/schedule.ts';
+import { parseSchedule } from '../lambda/model/schedule.ts';
 import { longestGap, runsAgain } from './run-times.ts';
 
 /** CloudWatch looks back at most seven days when an alarm's period is an hour or more (PutMetricAlarm, EvaluationPeriods). */

@@ -1,6 +1,6 @@
 // When a cron() schedule runs: its next days, and the longest time between two of its runs.
 
-import type { DayRule, Schedule } from '../lambda/config/schedule.ts';
+import type { DayRule, Schedule } from '../lambda/model/schedule.ts';
 
 type Cron = Extract<Schedule, { readonly kind: 'cron' }>;
 

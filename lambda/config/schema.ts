@@ -3,9 +3,9 @@
 import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
+import { parseSchedule } from '../model/schedule.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { TARGET_KINDS } from '../model/target.ts';
-import { parseSchedule } from './schedule.ts';
 
 const DEFAULT_PORT = 5432;
 

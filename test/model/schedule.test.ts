@@ -1,9 +1,9 @@
 // Schedule expressions: what EventBridge Scheduler accepts, and what is said of the rest.
 
 import { describe, expect, test } from 'vitest';
-import { parseSchedule } from '../lambda/config/schedule.ts';
-import { parseConfig } from '../lambda/config.ts';
-import { nextDays, runsAgain } from '../lib/run-times.ts';
+import { parseConfig } from '../../lambda/config.ts';
+import { parseSchedule } from '../../lambda/model/schedule.ts';
+import { nextDays, runsAgain } from '../../lib/run-times.ts';
 
 type Cron = Extract<ReturnType<typeof parseSchedule>, { kind: 'cron' }>;
 
