@@ -65,6 +65,10 @@ export interface AwsRequest {
   readonly operation: string;
   /** The secrets it asked for. */
   readonly secretIds: readonly string[];
+  /** The topic that it was about. */
+  readonly topicArn?: string | undefined;
+  /** The object that it was about, with the condition keys of IAM that its headers set. */
+  readonly object?: { readonly arn: string; readonly context: Readonly<Record<string, string>> } | undefined;
   readonly at: Date;
 }
 
@@ -156,9 +160,22 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     }
   };
 
+  const objectOf = (request: IncomingMessage): AwsRequest['object'] => {
+    const { host = '', 'if-none-match': ifNoneMatch } = request.headers;
+    const { bucket, key } = s3.locate(host, pathOf(request));
+    const context = ifNoneMatch === undefined ? {} : { 's3:if-none-match': ifNoneMatch };
+    return { arn: `arn:aws:s3:::${bucket}/${key}`, context };
+  };
+
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const call = readCall(request, await readBody(request));
-    requests.push({ operation: call.operation, secretIds: call.secretIds, at: new Date() });
+    requests.push({
+      operation: call.operation,
+      secretIds: call.secretIds,
+      topicArn: call.form.get('TopicArn') ?? undefined,
+      object: call.protocol === 'rest-xml' ? objectOf(request) : undefined,
+      at: new Date(),
+    });
     const fault = faults.get(call.operation)?.shift();
     const network = fault !== undefined && 'network' in fault ? fault.network : undefined;
     if (network === 'hang') return;
