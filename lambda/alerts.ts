@@ -3,58 +3,16 @@
 
 import { CHECKS } from './checks/registry.ts';
 import type { Config } from './config.ts';
-import type { StateStore } from './deliver/state-store.ts';
+import { StateError, type StateStore, type StateTurn } from './deliver/state-store.ts';
+import type { Delivery } from './deliveries.ts';
 import { decide } from './lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from './model/lifecycle.ts';
 import { type Audience, audiencesOf, EVERYONE, hears } from './report/audience.ts';
 import { buildReport, type Run } from './report/build-report.ts';
-import { buildDigest, type Digest } from './report/digest.ts';
-import type { Report } from './report/schema.ts';
-import { type RenderedAlert, renderAlert, renderChatMessages } from './report/sns-message.ts';
-
-/** One way to one audience: its topic, its messages, and a memory of its own of what went that way. */
-export interface Delivery {
-  /** Unique; what is remembered is remembered under it. */
-  readonly key: string;
-  readonly audience: Audience;
-  readonly topicArn: string;
-  readonly render: (digest: Digest, report: Report) => readonly RenderedAlert[];
-}
-
-/** ARNs. */
-export interface Topics {
-  /** Everyone's. */
-  readonly alerts: string;
-  /** Of all routes together: each subscription to it filters on the message attribute `route`. */
-  readonly routes?: string | undefined;
-  /** By the name of the route; `all` is everyone's. */
-  readonly chat: Readonly<Record<string, string>>;
-}
-
-/** Everyone's first: its decision is the report's. */
-export function deliveriesOf(alerts: Config['alerts'], topics: Topics, service: string): readonly Delivery[] {
-  return audiencesOf(alerts).flatMap((audience): Delivery[] => {
-    const chat = Object.hasOwn(topics.chat, audience.route) ? topics.chat[audience.route] : undefined;
-    return [
-      {
-        key: audience.route,
-        audience,
-        topicArn: audience.route === EVERYONE ? topics.alerts : (topics.routes ?? topics.alerts),
-        render: (digest, report) => [renderAlert(digest, report, service)],
-      },
-      ...(chat === undefined
-        ? []
-        : [
-            {
-              key: `${audience.route}#chat`,
-              audience,
-              topicArn: chat,
-              render: (digest: Digest) => renderChatMessages(digest, service),
-            },
-          ]),
-    ];
-  });
-}
+import { buildDigest } from './report/digest.ts';
+import type { Report, ReportWarning } from './report/schema.ts';
+import type { RenderedAlert } from './report/sns-message.ts';
+import { clockWarning, stateWarning } from './report/warnings.ts';
 
 /** What decides what an audience is told, besides what it was told before. */
 export interface Circumstances {
@@ -110,8 +68,10 @@ function decisionFor(
     },
     mutes: config.mutes,
   });
-  if (others === undefined || decision.next === undefined) return decision;
-  return { ...decision, next: { ...decision.next, mutes: new Map([...others.mutes, ...decision.next.mutes]) } };
+  if (others === undefined) return decision;
+  const withOthers = (state: AuditState | undefined): AuditState | undefined =>
+    state === undefined ? undefined : { ...state, mutes: new Map([...others.mutes, ...state.mutes]) };
+  return { ...decision, next: withOthers(decision.next), untold: withOthers(decision.untold) };
 }
 
 /** One run's turn with what is remembered. */
@@ -129,6 +89,8 @@ export interface TurnOptions {
  */
 type Remember = (targets: readonly string[]) => Promise<void>;
 
+type Tell<T> = (decision: Decision, report: Report, remember: Remember) => Promise<T>;
+
 /**
  * Decides for one audience, has it told, and remembers that it was.
  *
@@ -140,16 +102,35 @@ export async function inTurn<T>(
   audience: Audience,
   circumstances: Circumstances,
   { store, signal }: TurnOptions,
-  tell: (decision: Decision, report: Report, remember: Remember) => Promise<T>,
+  tell: Tell<T>,
 ): Promise<T> {
   await using turn = await store?.takeTurn(signal);
+  return await decideInTurn(audience, circumstances, { turn, isReceived: true, warnings: [] }, tell);
+}
+
+interface HeldTurn {
+  /** Undefined where no state is kept. */
+  readonly turn: StateTurn | undefined;
+  /** Whether what is published reaches someone: else it is remembered as still to be told. */
+  readonly isReceived: boolean;
+  /** For this audience's messages and report. */
+  readonly warnings: readonly ReportWarning[];
+}
+
+async function decideInTurn<T>(
+  audience: Audience,
+  circumstances: Circumstances,
+  { turn, isReceived, warnings }: HeldTurn,
+  tell: Tell<T>,
+): Promise<T> {
   const heard = heardBy(audience, circumstances);
   const decision = decisionFor(audience, turn?.state, heard);
-  const next = decision.next ?? EMPTY_STATE;
+  const next = (isReceived ? decision.next : decision.untold) ?? EMPTY_STATE;
   const remember: Remember = async (targets) => {
     if (turn !== undefined) await turn.save(stateOfPart(turn.state, next, new Set(targets)));
   };
-  const told = await tell(decision, buildReport(heard.run, decision), remember);
+  const all = [...warnings, ...clockWarning(decision.clockAheadUntil, circumstances.now)];
+  const told = await tell(decision, buildReport(heard.run, decision, { warnings: all }), remember);
   if (turn !== undefined) await turn.save(next);
   return told;
 }
@@ -170,33 +151,90 @@ export interface Told {
   readonly report: Report;
   /** Ids of the messages; none where there was nothing to tell. */
   readonly messageIds: readonly string[];
+  /** Why it was told without state: the run has failed all the same. */
+  readonly stateError?: StateError | undefined;
+}
+
+export interface TellOptions extends TurnOptions {
+  readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string>;
+  /** Whether what is published reaches someone: else it is remembered as still to be told. @default true */
+  readonly isReceived?: boolean;
+  /** For everyone's messages. */
+  readonly warnings?: readonly ReportWarning[];
+  /**
+   * What was told without state, by delivery, while the state could not be read: as long as it lives, the same is not told
+   * again at every run.
+   */
+  readonly toldWithoutState: Map<string, AuditState>;
 }
 
 /**
- * Decides, publishes and saves for one delivery.
+ * Decides, publishes and saves for one delivery. Where the state can't be read, it tells without: who is told twice loses
+ * less than who is not told.
  *
  * @throws whatever `publish` throws: nothing is remembered as told then, and the next run tells; StateError
  */
-export async function tell(
+export async function tell(delivery: Delivery, circumstances: Circumstances, options: TellOptions): Promise<Told> {
+  const { audience } = delivery;
+  const { store, signal, isReceived = true, warnings = [], toldWithoutState } = options;
+  let turn: StateTurn | undefined;
+  try {
+    turn = await store?.takeTurn(signal);
+  } catch (error) {
+    // Another run that has the turn tells, and the next one catches up.
+    if (!(error instanceof StateError) || error.isHeld) throw error;
+    return await tellWithoutState(delivery, circumstances, options, error);
+  }
+  await using held = turn;
+  toldWithoutState.delete(delivery.key);
+  return await decideInTurn(
+    audience,
+    circumstances,
+    { turn: held, isReceived, warnings },
+    async (decision, report, remember) => ({
+      report,
+      messageIds: await publishAll(delivery, decision, report, { ...options, remember }),
+    }),
+  );
+}
+
+async function tellWithoutState(
   delivery: Delivery,
   circumstances: Circumstances,
-  {
-    publish,
-    ...options
-  }: TurnOptions & { readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string> },
+  options: TellOptions,
+  stateError: StateError,
 ): Promise<Told> {
-  const { audience, topicArn, render } = delivery;
-  return await inTurn(audience, circumstances, options, async (decision, report, remember) => {
-    const digest = buildDigest(report, decision, audience);
-    const messages = digest === undefined ? [] : render(digest, report);
-    const messageIds: string[] = [];
-    for (const [index, message] of messages.entries()) {
-      // Should one of the following not go out, those before it are not told again.
-      if (index > 0) await remember(messages.slice(0, index).flatMap(({ targets }) => targets));
-      messageIds.push(await publish(topicArn, message));
-    }
-    return { report, messageIds };
+  const { key, audience } = delivery;
+  const { isReceived = true, warnings = [], toldWithoutState } = options;
+  const heard = heardBy(audience, circumstances);
+  const before = toldWithoutState.get(key);
+  const decision = decisionFor(audience, before, heard);
+  const report = buildReport(heard.run, decision, {
+    state: 'unreadable',
+    warnings: [stateWarning(), ...warnings],
   });
+  const messageIds = await publishAll(delivery, decision, report, options);
+  const { next } = before === undefined ? decisionFor(audience, EMPTY_STATE, heard) : decision;
+  if (isReceived && next !== undefined) toldWithoutState.set(key, next);
+  return { report, messageIds, stateError };
+}
+
+/** @returns the ids of the messages @throws whatever `publish` throws */
+async function publishAll(
+  { audience, topicArn, render }: Delivery,
+  decision: Decision,
+  report: Report,
+  { publish, remember }: Pick<TellOptions, 'publish'> & { readonly remember?: Remember },
+): Promise<readonly string[]> {
+  const digest = buildDigest(report, decision, audience);
+  const messages = digest === undefined ? [] : render(digest, report);
+  const messageIds: string[] = [];
+  for (const [index, message] of messages.entries()) {
+    // Should one of the following not go out, those before it are not told again.
+    if (index > 0) await remember?.(messages.slice(0, index).flatMap(({ targets }) => targets));
+    messageIds.push(await publish(topicArn, message));
+  }
+  return messageIds;
 }
 
 /** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */

@@ -28,10 +28,34 @@ export interface RunRequest {
 /** An event that says nothing this function understands. The message says what it does. */
 export class EventError extends Error {
   override readonly name = 'EventError';
+  /** What is wrong with the event, in one sentence. */
+  readonly problem: string;
+
+  constructor(problem: string) {
+    super(`${problem} Allowed: ${ALLOWED}.`);
+    this.problem = problem;
+  }
 }
 
 const ALLOWED =
-  'Allowed: EventBridge\'s scheduled event, or {"targets": ["<name>", …], "notify": true|false, "testAlert": true|false}, each optional, {} for everything';
+  'EventBridge\'s scheduled event, or {"targets": ["<name>", …], "notify": true|false, "testAlert": true|false}, each optional, {} for everything';
+
+/** What the function answers to an event that it refuses: whoever sent it reads what to send instead. */
+export interface Refusal {
+  readonly refused: true;
+  readonly message: string;
+  readonly problem: string;
+  readonly allowed: string;
+}
+
+export function refusalOf({ problem }: EventError): Refusal {
+  return {
+    refused: true,
+    message: 'The event was refused: nothing was audited, and nothing was sent.',
+    problem,
+    allowed: ALLOWED,
+  };
+}
 
 /**
  * @param targetNames of the configuration
@@ -44,14 +68,12 @@ export function parseEvent(event: unknown, targetNames: readonly string[]): RunR
   const parsed = request.safeParse(event);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(describe).join('; ');
-    throw new EventError(`The event is not one this function understands: ${problems}. ${ALLOWED}.`);
+    throw new EventError(`The event is not one this function understands: ${problems}.`);
   }
   const { targets, notify = true, testAlert = false } = parsed.data;
   const strangers = targets?.filter((name) => !targetNames.includes(name)) ?? [];
   if (strangers.length > 0) {
-    throw new EventError(
-      `The configuration has no target named ${quoted(strangers)}. It has ${quoted(targetNames)}. ${ALLOWED}.`,
-    );
+    throw new EventError(`The configuration has no target named ${quoted(strangers)}. It has ${quoted(targetNames)}.`);
   }
   return { trigger: 'hand', targets, notify, testAlert };
 }

@@ -8,6 +8,11 @@ export class Failures {
     return this.#errors.length === 0;
   }
 
+  /** Counts what went wrong in a part that was done all the same. */
+  add(error: unknown): void {
+    this.#errors.push(error);
+  }
+
   /** Does a part. @returns undefined where it failed */
   async unless<T>(part: () => Promise<T>): Promise<T | undefined> {
     try {

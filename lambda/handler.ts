@@ -8,16 +8,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SecurityHubClient } from '@aws-sdk/client-securityhub';
 import * as z from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
-import {
-  type Circumstances,
-  type Delivery,
-  deliveriesOf,
-  everyoneOf,
-  inTurn,
-  reportOnly,
-  type Topics,
-  tell,
-} from './alerts.ts';
+import { type Circumstances, everyoneOf, inTurn, reportOnly, tell } from './alerts.ts';
 import { auditTargets } from './audit.ts';
 import { catalogue } from './checks/shared/catalogue.ts';
 import { prefetchSecrets } from './collect/prefetch.ts';
@@ -30,14 +21,18 @@ import { readConfigDocument } from './config-file.ts';
 import { recordRun } from './deliver/metrics.ts';
 import { publish, snsClient } from './deliver/publish.ts';
 import type { StateStore } from './deliver/state-store.ts';
-import { parseEvent, type RunRequest } from './event.ts';
+import { type Delivery, deliveriesOf, type Topics } from './deliveries.ts';
+import { EventError, parseEvent, type Refusal, type RunRequest, refusalOf } from './event.ts';
 import { Failures } from './failures.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { showPath } from './model/given-text.ts';
+import { endsAfter } from './model/durations.ts';
+import type { AuditState } from './model/lifecycle.ts';
+import { countUnreceived, type Receptions, receptionsOf, warningsOf } from './receptions.ts';
 import { EVERYONE, hears } from './report/audience.ts';
 import { buildReport } from './report/build-report.ts';
 import { fitReport } from './report/fit-report.ts';
-import type { Report } from './report/schema.ts';
+import type { Report, ReportWarning } from './report/schema.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/sns-message.ts';
 import { refuseUnsafeEnvironment } from './unsafe-environment.ts';
 
@@ -65,16 +60,19 @@ const sns = snsClient();
 let dynamoDb: DynamoDBClient | undefined;
 let s3: S3Client | undefined;
 let securityHub: SecurityHubClient | undefined;
+/** By delivery: what this execution environment told while the state could not be read. */
+const toldWithoutState = new Map<string, AuditState>();
 
 /**
  * Audits, and publishes an alert when there is something to tell.
  *
- * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
- * @throws UnsafeEnvironmentError, ConfigFileError, ConfigError, EventError, PublishError, StateError, and what the archive and Security Hub throw
+ * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit. A
+ * refusal where the event is none that it understands: a person's typing error is no failure of the function
+ * @throws UnsafeEnvironmentError, ConfigFileError, ConfigError, PublishError, StateError, and what the archive and Security Hub throw
  */
 export const handler = createHandler();
 
-export type Handler = (event: unknown, context: InvocationContext) => Promise<Report>;
+export type Handler = (event: unknown, context: InvocationContext) => Promise<Report | Refusal>;
 
 /** The handler of a function that lives by another clock: the same in everything else. */
 export function createHandler({ clock = systemClock }: { readonly clock?: Clock } = {}): Handler {
@@ -83,6 +81,10 @@ export function createHandler({ clock = systemClock }: { readonly clock?: Clock 
     try {
       return await run(event, context, clock);
     } catch (error) {
+      if (error instanceof EventError) {
+        logger.warn('the event was refused', { problem: error.problem });
+        return refusalOf(error);
+      }
       logger.error('the run failed', error as Error);
       throw error;
     }
@@ -101,21 +103,36 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   const service = process.env.POWERTOOLS_SERVICE_NAME ?? 'pg-tls-auditor';
   const deliveries = deliveriesOf(config.alerts, alertTopics(), service);
   const failures = new Failures();
+  // Answered while the targets are audited.
+  const asked = request.testAlert || request.notify ? receptionsOf(sns, deliveries) : undefined;
   if (request.testAlert) await publishTests(deliveries, config, { clock, failures });
 
   const remaining = context.getRemainingTimeInMillis();
   const reserve = Math.min(RESERVE_MS, remaining / 4);
-  const deadline = AbortSignal.timeout(Math.floor(remaining - reserve));
+  const deadline = endsAfter(remaining - reserve);
   const everyTarget = request.targets === undefined;
   const collector = collectorFor(targets, clock);
   const audited = await auditTargets({ ...config, targets }, { collector, deadline, everyTarget });
   const circumstances: Circumstances = { run: audited, config, now: clock().toISOString() };
 
+  const receptions: Receptions = (await asked) ?? new Map();
   // What is left of an invocation after the audit is for telling; another run may be telling at the moment.
-  const patience = AbortSignal.timeout(Math.max(1_000, context.getRemainingTimeInMillis() - reserve / 2));
-  const report = await tellAll(deliveries, circumstances, { request, context, clock, patience, failures });
+  const patience = endsAfter(Math.max(1_000, context.getRemainingTimeInMillis() - reserve / 2));
+  const report = await tellAll(deliveries, circumstances, {
+    request,
+    context,
+    clock,
+    patience,
+    failures,
+    receptions,
+  });
   logReport(report);
-  recordRun(metrics, { report, everyTarget: everyTarget && request.notify, completed: failures.none });
+  recordRun(metrics, {
+    report,
+    everyTarget: everyTarget && request.notify,
+    completed: failures.none,
+    withoutSubscriber: countUnreceived(deliveries, receptions),
+  });
   await Promise.all([
     failures.unless(() => archive(report, context)),
     failures.unless(() => importIntoSecurityHub(circumstances, config, { request, context, clock, patience })),
@@ -179,37 +196,55 @@ interface TellOptions {
   /** Ends the wait for other runs. */
   readonly patience: AbortSignal;
   readonly failures: Failures;
+  /** By delivery. */
+  readonly receptions: Receptions;
 }
 
 /** @returns the report as everyone's decision has it; without any decision where that could not be made */
 async function tellAll(
   deliveries: readonly Delivery[],
   circumstances: Circumstances,
-  { request, context, clock, patience, failures }: TellOptions,
+  { request, context, clock, patience, failures, receptions }: TellOptions,
 ): Promise<Report> {
+  const warnings = warningsOf(deliveries, receptions);
+  for (const { id, message } of warnings) logger.warn(message, { warning: id });
   if (!request.notify) {
     logger.info('nobody is told: the event says "notify": false');
     const report = await failures.unless(async () =>
       reportOnly(circumstances, await stateStore(EVERYONE, context, clock)),
     );
-    return report ?? buildReport(circumstances.run);
+    return withWarnings(report ?? buildReport(circumstances.run), warnings);
   }
   let everyone: Report | undefined;
   for (const delivery of deliveries) {
+    const { key: audience } = delivery;
+    const isEveryone = delivery.audience.route === EVERYONE;
+    const isReceived = receptions.get(audience)?.is !== 'unreceived';
     const told = await failures.unless(async () =>
       tell(delivery, circumstances, {
-        store: await stateStore(delivery.key, context, clock),
+        store: await stateStore(audience, context, clock),
         publish: (topicArn, alert) => publish(sns, topicArn, alert),
         signal: patience,
+        isReceived,
+        // Of other teams' topics a team reads nothing.
+        warnings: isEveryone ? warnings : [],
+        toldWithoutState,
       }),
     );
     if (told === undefined) continue;
-    if (delivery.audience.route === EVERYONE) everyone ??= told.report;
-    const { messageIds } = told;
-    if (messageIds.length === 0) logger.info('nothing to tell', { audience: delivery.key });
-    else logger.info('alert published', { audience: delivery.key, messageIds });
+    if (isEveryone) everyone ??= told.report;
+    const { messageIds, stateError } = told;
+    if (stateError !== undefined) failures.add(stateError);
+    if (messageIds.length === 0) logger.info('nothing to tell', { audience });
+    else if (isReceived) logger.info('alert published', { audience, messageIds });
+    // Published all the same: SNS may list late who has just confirmed, and a message to no one does no harm.
+    else logger.warn('alert published, and no confirmed subscriber receives it', { audience, messageIds });
   }
-  return everyone ?? buildReport(circumstances.run);
+  return everyone ?? withWarnings(buildReport(circumstances.run), warnings);
+}
+
+function withWarnings(report: Report, warnings: readonly ReportWarning[]): Report {
+  return warnings.length === 0 ? report : { ...report, warnings: [...(report.warnings ?? []), ...warnings] };
 }
 
 async function publishTests(
@@ -257,7 +292,7 @@ async function archive(report: Report, { awsRequestId: requestId }: InvocationCo
 async function importIntoSecurityHub(
   circumstances: Circumstances,
   { deployment, alerts }: Config,
-  { request, context, clock, patience }: Omit<TellOptions, 'failures'>,
+  { request, context, clock, patience }: Pick<TellOptions, 'request' | 'context' | 'clock' | 'patience'>,
 ): Promise<void> {
   if (!deployment.securityHub || !request.notify) return;
   const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');

@@ -31,7 +31,11 @@ export interface AuditorAlarmsProps {
   readonly completionWindow: CompletionWindow;
 }
 
-/** Five alarms; descriptions say what happened and what to do first, for whoever reads them at night. */
+/**
+ * Six alarms, each of which rings once while its cause lasts, and once when it is over: a run every quarter of an hour that
+ * fails is one message, not 96 a day. Descriptions say what happened and what to do first, for whoever
+ * reads them at night.
+ */
 export class AuditorAlarms extends Construct {
   /** A run crashed or timed out. */
   readonly errors: Alarm;
@@ -43,6 +47,8 @@ export class AuditorAlarms extends Construct {
   readonly runOverdue: Alarm;
   /** The last run could not audit every target. */
   readonly targetsNotAudited: Alarm;
+  /** The alerts for everyone, or of a route, reach no one. */
+  readonly noSubscriber: Alarm;
 
   constructor(scope: Construct, id: string, props: AuditorAlarmsProps) {
     super(scope, id);
@@ -59,13 +65,18 @@ export class AuditorAlarms extends Construct {
     this.errors = this.alarmOn('Errors', {
       metric: props.function.metricErrors({ period: FIVE_MINUTES }),
       alarmDescription:
-        'The PostgreSQL TLS auditor crashed or ran into its timeout, so its last run told nobody anything. ' +
+        'The PostgreSQL TLS auditor crashed, ran into its timeout or could not do all of its work. ' +
         'First: read the last error in the function\'s log group. "Task timed out" means deployment.timeoutMinutes is too ' +
-        'short for this many targets; "Runtime exited" with little free memory means deployment.memoryMiB is too small.',
-      treatMissingData: TreatMissingData.NOT_BREACHING,
+        'short for this many targets; "Runtime exited" with little free memory means deployment.memoryMiB is too small. ' +
+        'While it lasts this rings once; it ends with the first run that works.',
+      // Lambda counts 0 errors for a run that works: until then the alarm stays as it is.
+      treatMissingData: TreatMissingData.IGNORE,
     });
     this.throttles = this.alarmOn('Throttles', {
-      metric: props.function.metricThrottles({ period: FIVE_MINUTES }),
+      // Whether a run that starts counts 0 is nowhere promised: the alarm looks back over the time between runs.
+      metric: props.function.metricThrottles({ period }),
+      evaluationPeriods,
+      datapointsToAlarm: 1,
       alarmDescription:
         'Lambda refused to start the PostgreSQL TLS auditor: the account, or the reserved concurrency of the function, ' +
         'is used up. The run is tried again for a while. First: look whether runs overlap (a run that takes longer than the ' +
@@ -107,15 +118,26 @@ export class AuditorAlarms extends Construct {
       treatMissingData: TreatMissingData.IGNORE,
     });
 
+    this.noSubscriber = this.alarmOn('NoSubscriber', {
+      metric: ownMetric('AlertsWithoutSubscriber', Stats.MAXIMUM, FIVE_MINUTES),
+      alarmDescription:
+        'No confirmed subscriber receives the alerts of the PostgreSQL TLS auditor for everyone, or of a route: what there ' +
+        'is to tell is kept until someone does. First: read the field "warnings" of the function\'s answer, or its last ' +
+        'warnings in the log, which name the topic; confirm the subscription by the message that SNS sent, or subscribe ' +
+        'someone. This ends with the first run that finds a confirmed subscriber.',
+      treatMissingData: TreatMissingData.IGNORE,
+    });
+
     const actions = props.topics.map((topic) => new SnsAction(topic));
-    for (const alarm of this.all) alarm.addAlarmAction(...actions);
-    // Only states that last are worth a message when they end; a crash "ends" five minutes later whatever happens.
-    for (const alarm of [this.runOverdue, this.targetsNotAudited]) alarm.addOkAction(...actions);
+    for (const alarm of this.all) {
+      alarm.addAlarmAction(...actions);
+      alarm.addOkAction(...actions);
+    }
   }
 
   /** Every alarm, for dashboards and further actions. */
   get all(): readonly Alarm[] {
-    return [this.errors, this.throttles, this.deadLetters, this.runOverdue, this.targetsNotAudited];
+    return [this.errors, this.throttles, this.deadLetters, this.runOverdue, this.targetsNotAudited, this.noSubscriber];
   }
 
   private alarmOn(id: string, props: Partial<AlarmProps> & Pick<AlarmProps, 'metric'>): Alarm {

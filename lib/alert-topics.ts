@@ -1,12 +1,14 @@
 // The topics that alerts and alarms go to, one for each kind of reader: encryption, who may publish, and who listens.
 
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { type IGrantable, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { createHash } from 'node:crypto';
+import { ArnFormat, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, type Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { Config } from '../lambda/config.ts';
+import { asReported } from './reported-arn.ts';
 import { subscribeRoutes } from './route-subscriptions.ts';
 import { addSlackChannel } from './slack-channel.ts';
 
@@ -21,6 +23,8 @@ export interface AlertTopicsProps {
   readonly topic?: ITopic | undefined;
   /** @default - a new customer-managed key, unless `encryption` is `none` */
   readonly key?: IKey | undefined;
+  /** Tells this auditor from others in its account and region. */
+  readonly auditorName: string;
 }
 
 /**
@@ -41,11 +45,14 @@ export class AlertTopics extends Construct {
    */
   readonly chatTopics: ReadonlyMap<string, ITopic>;
   private readonly props: AlertTopicsProps;
+  /** How the names of chat topics begin: each ends in the name of its audience. */
+  private readonly chatPrefix: string;
   private key: IKey | undefined;
 
   constructor(scope: Construct, id: string, props: AlertTopicsProps) {
     super(scope, id);
     this.props = props;
+    this.chatPrefix = `${topicNamePart(props.auditorName)}-chat-`;
     const { email, slack, routes } = props.alerts;
     this.topic = props.topic ?? this.makeTopic('Topic', { displayName: DISPLAY_NAME, alarms: true });
     for (const address of new Set(email)) this.topic.addSubscription(new EmailSubscription(address));
@@ -57,7 +64,10 @@ export class AlertTopics extends Construct {
     const chatTopics = new Map<string, ITopic>();
     for (const { name, slack: channels } of [{ name: EVERYONE, slack }, ...routes]) {
       if (channels.length === 0) continue;
-      const topic = this.makeTopic(`ChatTopic-${name}`, { alarms: name === EVERYONE });
+      const topic = this.makeTopic(`ChatTopic-${name}`, {
+        topicName: `${this.chatPrefix}${name}`,
+        alarms: name === EVERYONE,
+      });
       for (const channel of channels) addSlackChannel(this, channel, topic);
       chatTopics.set(name, topic);
     }
@@ -70,27 +80,52 @@ export class AlertTopics extends Construct {
     return chat === undefined ? [this.topic] : [this.topic, chat];
   }
 
-  /** The variables that tell the function where to publish. */
+  /**
+   * The variables that tell the function where to publish. Chat topics take one entry, however many there are: a function's
+   * environment holds 4 KB, and a topic's name follows from its audience.
+   */
   environment(): Readonly<Record<string, string>> {
     const { topic, routeTopic, chatTopics } = this;
-    const chatArns = Object.fromEntries([...chatTopics].map(([name, { topicArn }]) => [name, topicArn]));
     return {
       ALERT_TOPIC_ARN: topic.topicArn,
       ...(routeTopic === undefined ? {} : { ROUTE_TOPIC_ARN: routeTopic.topicArn }),
-      ...(chatTopics.size === 0 ? {} : { CHAT_TOPICS: Stack.of(this).toJsonString(chatArns) }),
+      ...(chatTopics.size === 0 ? {} : { CHAT_TOPICS: Stack.of(this).toJsonString({ '*': this.chatArns() }) }),
     };
   }
 
-  grantPublish(grantee: IGrantable): void {
-    for (const topic of [this.topic, this.routeTopic, ...this.chatTopics.values()]) topic?.grantPublish(grantee);
+  /** Lets `role` publish, and ask who is subscribed. */
+  grantAlerts(role: Role): void {
+    const { topic, routeTopic, chatTopics } = this;
+    const resources = [topic, routeTopic].flatMap((each) => each?.topicArn ?? []);
+    if (chatTopics.size > 0) {
+      // One entry for all: a role's policies together hold 10,240 characters.
+      resources.push(this.chatArns());
+      Validations.of(role).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${asReported(this, this.chatArns())}]`,
+        reason: "The topics of this auditor's chat channels: no others have names that begin so.",
+      });
+    }
+    role.addToPolicy(new PolicyStatement({ actions: ['sns:Publish', 'sns:ListSubscriptionsByTopic'], resources }));
+    const keys = [this.key, topic.masterKey];
+    // What a publisher to an encrypted topic needs (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+    for (const key of new Set(keys)) key?.grant(role, 'kms:Decrypt', 'kms:GenerateDataKey*');
   }
 
-  private makeTopic(id: string, options: { readonly displayName?: string; readonly alarms: boolean }): Topic {
-    const { displayName, alarms } = options;
+  /** The ARNs of all chat topics, in which `*` stands for the audience. */
+  private chatArns(): string {
+    return Stack.of(this).formatArn({ service: 'sns', resource: `${this.chatPrefix}*` });
+  }
+
+  private makeTopic(
+    id: string,
+    options: { readonly displayName?: string; readonly topicName?: string; readonly alarms: boolean },
+  ): Topic {
+    const { displayName, topicName, alarms } = options;
     const masterKey = this.encryptionKey();
     const topic = new Topic(this, id, {
       enforceSSL: true,
       ...(displayName === undefined ? {} : { displayName }),
+      ...(topicName === undefined ? {} : { topicName }),
       ...(masterKey === undefined ? {} : { masterKey }),
     });
     if (alarms) this.letAlarmsPublish(topic);
@@ -149,4 +184,15 @@ export class AlertTopics extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
   }
+}
+
+/** Room for `-chat-` and the name of a route in the 256 characters of a topic's name. */
+const LONGEST_NAME = 200;
+
+/** The name as a topic may have it. Another one stays another one: where something is replaced or cut, a hash follows. */
+function topicNamePart(name: string): string {
+  // Of a stack whose name only the deployment knows: it takes letters, digits and hyphens anyway.
+  if (Token.isUnresolved(name)) return name;
+  const part = name.replaceAll(/[^\w-]/g, '-').slice(0, LONGEST_NAME);
+  return part === name ? part : `${part}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;
 }

@@ -2,12 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Duration, RemovalPolicy, Stage, Validations } from 'aws-cdk-lib';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
-import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations';
+import { Architecture, type IDestination, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
 import {
   type BundlingOptions,
   LogLevel,
@@ -54,6 +53,8 @@ export class AuditorFunction extends Construct {
   readonly function: NodejsFunction;
   readonly role: Role;
   readonly logGroup: ILogGroup;
+  /** Those that are given, or the one that is made; none outside of a VPC. */
+  readonly securityGroups: readonly ISecurityGroup[];
 
   constructor(scope: Construct, id: string, props: AuditorFunctionProps) {
     super(scope, id);
@@ -86,12 +87,13 @@ export class AuditorFunction extends Construct {
       // the next scheduled run looks again.
       retryAttempts: 0,
       maxEventAge: props.maxEventAge,
-      onFailure: new SqsDestination(props.deadLetterQueue),
+      onFailure: sendingTo(props.deadLetterQueue),
       ...(vpc === undefined ? {} : { vpc }),
       ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
       ...(securityGroups === undefined ? {} : { securityGroups: [...securityGroups] }),
       ...(reservedConcurrentExecutions === undefined ? {} : { reservedConcurrentExecutions }),
     });
+    this.securityGroups = vpc === undefined ? [] : this.function.connections.securityGroups;
   }
 
   /**
@@ -162,13 +164,24 @@ export class AuditorFunction extends Construct {
   private writeCompanions(document: ConfigInput): string {
     const config = JSON.stringify(document);
     const hash = createHash('sha256').update(config).digest('hex').slice(0, 32);
-    const folder = join(Stage.of(this)?.outdir ?? 'cdk.out', `pg-tls-auditor.${hash}`);
+    // The CDK command line names its folder relative to where it runs, and the bundler works in another folder.
+    const folder = resolve(Stage.of(this)?.outdir ?? 'cdk.out', `pg-tls-auditor.${hash}`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, CONFIG_FILE), config);
     // Makes the bundle load the same way wherever it lies, also below this package, whose modules are ESM.
     writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}');
     return folder;
   }
+}
+
+/** A queue for what failed. The CDK's own destination also grants to look at the queue, which nothing does. */
+function sendingTo(queue: IQueue): IDestination {
+  return {
+    bind(_scope, fn) {
+      queue.grant(fn, 'sqs:SendMessage');
+      return { destination: queue.queueArn };
+    },
+  };
 }
 
 /** Copies a folder's content in whichever shell CDK runs: bash, or cmd on Windows. */

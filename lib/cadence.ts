@@ -1,6 +1,8 @@
 // How often a schedule runs, and from that: how long the silence may last before somebody is told.
 
 import { Duration } from 'aws-cdk-lib';
+import { parseSchedule } from '../lambda/model/schedule.ts';
+import { longestGap, runsAgain } from './run-times.ts';
 
 /** CloudWatch looks back at most seven days when an alarm's period is an hour or more (PutMetricAlarm, EvaluationPeriods). */
 const LONGEST_WINDOW_MINUTES = 7 * 24 * 60;
@@ -9,8 +11,6 @@ const MINUTES_A_DAY = 24 * 60;
 const SHORTEST_PERIOD_MINUTES = 5;
 /** A run may be an hour late before it counts as missing, and in autumn the night is an hour longer. */
 const GRACE_MINUTES = 60;
-
-const MINUTES_IN = { minute: 1, hour: 60, day: MINUTES_A_DAY } as const;
 
 /** A window as an alarm counts it: `evaluationPeriods` periods in a row, each `period` long. */
 export interface CompletionWindow {
@@ -23,60 +23,93 @@ export type CompletionWindowResult =
   | { readonly window: CompletionWindow }
   | { readonly path: string; readonly message: string };
 
-/**
- * Minutes between two runs of a `rate()` schedule; undefined for `cron()`, whose gaps vary.
- *
- * @see https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
- */
-export function rateMinutes(schedule: string): number | undefined {
-  const match = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(schedule);
-  if (match === null) return undefined;
-  const [, count, unit] = match;
-  return Number(count) * MINUTES_IN[unit as keyof typeof MINUTES_IN];
+/** Minutes between two runs of a `rate()` schedule; undefined for `cron()`, whose gaps vary. */
+export function rateMinutes(expression: string): number | undefined {
+  const schedule = parseSchedule(expression);
+  return 'kind' in schedule && schedule.kind === 'rate' ? schedule.minutes : undefined;
 }
 
 /**
  * The time without a completed run after which an alarm is due.
  *
- * @param schedule an EventBridge Scheduler expression.
+ * @param expression an EventBridge Scheduler expression.
  * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, and for a `cron()` that
  * runs every day its longest gap and an hour, or three gaps where that is less.
+ * @param now when it is deployed: a schedule that never runs again is refused.
  */
-export function completionWindow(schedule: string, hours: number | undefined): CompletionWindowResult {
-  const interval = rateMinutes(schedule);
+export function completionWindow(
+  expression: string,
+  hours: number | undefined,
+  now: Date = new Date(),
+): CompletionWindowResult {
+  const schedule = parseSchedule(expression);
+  if ('problem' in schedule) return { path: 'schedule', message: `${schedule.problem}, got "${expression}"` };
+  if (schedule.kind === 'rate') return rateWindow(expression, schedule.minutes, hours);
+  if (!runsAgain(schedule, now)) {
+    return { path: 'schedule', message: `must run again, got ${expression}: its last run is in the past` };
+  }
+  return cronWindow(expression, longestGap(schedule, now), hours);
+}
+
+function rateWindow(expression: string, interval: number, hours: number | undefined): CompletionWindowResult {
   if (hours !== undefined) {
     // Strictly longer: a window of exactly one interval would be empty whenever a run is a second late.
-    if (interval !== undefined && hours * 60 <= interval) {
+    if (hours * 60 <= interval) {
       return {
         path: 'deployment.completionWindowHours',
         message:
-          `must be longer than the interval of ${schedule}, got ${hours} hours: the alarm would always ring. ` +
+          `must be longer than the interval of ${expression}, got ${hours} hours: the alarm would always ring. ` +
           'Three intervals are the default',
       };
     }
     return { window: hourly(hours) };
   }
-  if (interval === undefined) {
-    if (runsDaily(schedule)) return { window: windowOf(longestGap(schedule) ?? MINUTES_A_DAY) };
-    return {
-      path: 'deployment.completionWindowHours',
-      message:
-        `is required for ${schedule}, which does not run every day: the default of ${(MINUTES_A_DAY + GRACE_MINUTES) / 60} hours would ring ` +
-        'between runs. Give the longest gap between two runs plus an hour, at most 168',
-    };
-  }
-  if (interval >= LONGEST_WINDOW_MINUTES) {
-    return {
-      path: 'schedule',
-      message: `must run more often than every 7 days, got ${schedule}: a CloudWatch alarm can't look further back, so nobody would learn that it stopped`,
-    };
-  }
+  if (interval >= LONGEST_WINDOW_MINUTES) return tooSeldom(expression);
   if (interval <= MINUTES_A_DAY) {
     return {
       window: { period: Duration.minutes(Math.max(interval, SHORTEST_PERIOD_MINUTES)), evaluationPeriods: 3 },
     };
   }
   return { window: hourly(Math.min(3 * interval, LONGEST_WINDOW_MINUTES) / 60) };
+}
+
+function cronWindow(expression: string, gap: number, hours: number | undefined): CompletionWindowResult {
+  if (gap > LONGEST_WINDOW_MINUTES) return tooSeldom(expression);
+  const needed = Math.min(Math.ceil((gap + GRACE_MINUTES) / 60), LONGEST_WINDOW_MINUTES / 60);
+  if (hours === undefined) {
+    if (gap <= MINUTES_A_DAY) return { window: windowOf(gap) };
+    return {
+      path: 'deployment.completionWindowHours',
+      message:
+        `is required for ${expression}, which does not run every day: the default of ` +
+        `${(MINUTES_A_DAY + GRACE_MINUTES) / 60} hours would ring between runs. Its runs are up to ${spellHours(gap)} ` +
+        `apart: give ${needed} or more, at most 168`,
+    };
+  }
+  // A week is as far as CloudWatch looks back: for a weekly run it has to do.
+  if (hours * 60 <= gap && hours * 60 < LONGEST_WINDOW_MINUTES) {
+    return {
+      path: 'deployment.completionWindowHours',
+      message:
+        `must be longer than the longest time between two runs of ${expression}, ${spellHours(gap)}, got ${hours} hours: ` +
+        `the alarm would ring between runs. Give ${needed} or more, at most 168`,
+    };
+  }
+  return { window: hourly(hours) };
+}
+
+function tooSeldom(expression: string): CompletionWindowResult {
+  return {
+    path: 'schedule',
+    message:
+      `must run more often than every 7 days, got ${expression}: a CloudWatch alarm can't look further back, so nobody ` +
+      'would learn that it stopped',
+  };
+}
+
+function spellHours(minutes: number): string {
+  const hours = Math.round(minutes / 6) / 10;
+  return `${hours} hour${hours === 1 ? '' : 's'}`;
 }
 
 function hourly(hours: number): CompletionWindow {
@@ -88,39 +121,4 @@ function windowOf(gapMinutes: number): CompletionWindow {
     return { period: Duration.minutes(Math.max(gapMinutes, SHORTEST_PERIOD_MINUTES)), evaluationPeriods: 3 };
   }
   return hourly(Math.ceil((gapMinutes + GRACE_MINUTES) / 60));
-}
-
-/**
- * Minutes between two runs of a `cron()` that runs every day, where they are farthest apart; undefined where its minutes or
- * hours are written in a way that is not read here.
- */
-function longestGap(schedule: string): number | undefined {
-  const [minuteField = '', hourField = ''] = schedule.replace(/^cron\(|\)$/g, '').split(' ');
-  const minutes = fieldValues(minuteField, 60);
-  const hours = fieldValues(hourField, 24);
-  if (minutes === undefined || hours === undefined) return undefined;
-  const runs = hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute));
-  const [first = 0] = runs;
-  return Math.max(...runs.map((run, index) => (runs[index + 1] ?? first + MINUTES_A_DAY) - run));
-}
-
-/** The values of a field of numbers, ascending: `*`, `5`, `1,31`, `9-17`, `0/15`, `8-18/2`. Undefined for what is none. */
-function fieldValues(field: string, count: number): readonly number[] | undefined {
-  const values = new Set<number>();
-  for (const item of field.split(',')) {
-    const [, from, to, step] = /^(\*|\d+)(?:-(\d+))?(?:\/(\d+))?$/.exec(item) ?? [];
-    if (from === undefined) return undefined;
-    const start = from === '*' ? 0 : Number(from);
-    const end = to !== undefined ? Number(to) : from === '*' || step !== undefined ? count - 1 : start;
-    const by = Number(step ?? 1);
-    if (start > end || end >= count || by === 0) return undefined;
-    for (let value = start; value <= end; value += by) values.add(value);
-  }
-  return [...values].sort((a, b) => a - b);
-}
-
-/** Whether a `cron()` leaves no day out: day of month, month, day of week and year are unrestricted. */
-function runsDaily(schedule: string): boolean {
-  const [, , dayOfMonth, month, dayOfWeek, year] = schedule.replace(/^cron\(|\)$/g, '').split(' ');
-  return [dayOfMonth, dayOfWeek].every((field) => field === '*' || field === '?') && month === '*' && year === '*';
 }

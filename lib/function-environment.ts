@@ -28,16 +28,15 @@ export type FunctionEnvironment = Readonly<Record<string, string>>;
 export function* environmentProblems(
   scope: Construct,
   environment: FunctionEnvironment,
-  counts: { readonly chatTopics: number; readonly secrets: number },
+  secrets: number,
 ): Iterable<ConfigProblem> {
   const size = environmentSize(scope, environment);
   if (size <= MOST_BYTES) return;
   yield {
-    path: 'alerts.routes',
+    path: 'secrets',
     message:
-      `the function's environment would hold about ${size} bytes, and Lambda takes ${MOST_BYTES}: of topics for Slack there ` +
-      `are ${counts.chatTopics}, of secrets by reference ${counts.secrets}. Give fewer routes a Slack channel (email, ` +
-      'https, sqs and lambda take no room), or secrets a fixed secretName that the configuration names',
+      `the function's environment would hold about ${size} bytes, and Lambda takes ${MOST_BYTES}: ${secrets} secrets are ` +
+      'known by reference. Give secrets a fixed secretName that the configuration names',
   };
 }
 

@@ -38,7 +38,7 @@ export class PgTlsAuditorStack extends Stack {
     Tags.of(this).add('application', 'pg-tls-auditor');
     if (example) this.refuseToDeploy();
 
-    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket } = this.auditor;
+    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups } = this.auditor;
     const { functionName } = this.auditor.function;
     const output = (id: string, value: string | undefined, description: string): void => {
       if (value !== undefined) new CfnOutput(this, id, { value, description });
@@ -54,6 +54,16 @@ export class PgTlsAuditorStack extends Stack {
       'ChatTopicArns',
       chatTopics.size === 0 ? undefined : this.toJsonString(chatArns),
       'What Slack channels read, by route; "all" is everyone',
+    );
+    output(
+      'SecurityGroupIds',
+      securityGroups.length === 0
+        ? undefined
+        : Fn.join(
+            ',',
+            securityGroups.map(({ securityGroupId }) => securityGroupId),
+          ),
+      "The function's own: let it in to port 5432 of the databases, and to the VPC endpoints",
     );
     output('StateTableName', stateTable?.tableName, 'What runs remember; stays when the stack is deleted');
     output('EvidenceBucketName', evidenceBucket?.bucketName, 'Every full report; stays when the stack is deleted');

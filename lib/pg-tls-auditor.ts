@@ -2,6 +2,7 @@
 
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -10,6 +11,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config.ts';
+import { parseSchedule } from '../lambda/model/schedule.ts';
 import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
@@ -17,6 +19,7 @@ import { completionWindow } from './cadence.ts';
 import { withoutTokens } from './config-tokens.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, type FunctionEnvironment } from './function-environment.ts';
+import { resourceProblems, routeLimitProblems } from './limits.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { RunSchedule, worthStartingFor } from './run-schedule.ts';
@@ -54,6 +57,8 @@ export class PgTlsAuditor extends Construct {
   /** Undefined where reports are kept in the log alone. */
   readonly evidenceBucket?: IBucket | undefined;
   readonly schedule: ISchedule;
+  /** Of the function in its VPC, for databases to let in; none where it runs outside of any. */
+  readonly securityGroups: readonly ISecurityGroup[];
   /** Runs that were given up: not started in time, or failed. */
   readonly deadLetterQueue: IQueue;
   readonly logGroup: ILogGroup;
@@ -77,6 +82,7 @@ export class PgTlsAuditor extends Construct {
       ...secretReferenceProblems(access.references, access.names),
       ...secretAccessProblems(this, access),
       ...networkProblems(props, deployment),
+      ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
     ];
     if (!('window' in completion) || problems.length > 0) throw new ConfigError(source, problems);
@@ -96,6 +102,7 @@ export class PgTlsAuditor extends Construct {
       encryption: deployment.topicEncryption,
       topic: props.topic,
       key: props.topicKey,
+      auditorName: uniqueInRegion(this),
     });
     this.topic = topics.topic;
     this.routeTopic = topics.routeTopic;
@@ -114,12 +121,7 @@ export class PgTlsAuditor extends Construct {
       ...(this.evidenceBucket === undefined ? {} : { EVIDENCE_BUCKET: this.evidenceBucket.bucketName }),
       ...secretArnsVariable(this, access.references),
     };
-    const tooLarge = [
-      ...environmentProblems(this, environment, {
-        chatTopics: topics.chatTopics.size,
-        secrets: Object.keys(access.references).length,
-      }),
-    ];
+    const tooLarge = [...environmentProblems(this, environment, Object.keys(access.references).length)];
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
     const auditor = new AuditorFunction(this, 'Auditor', {
       document: props.config,
@@ -133,7 +135,8 @@ export class PgTlsAuditor extends Construct {
     });
     this.function = auditor.function;
     this.logGroup = auditor.logGroup;
-    topics.grantPublish(auditor.role);
+    this.securityGroups = auditor.securityGroups;
+    topics.grantAlerts(auditor.role);
     if (this.stateTable !== undefined) grantState(auditor.role, this.stateTable);
     if (this.evidenceBucket !== undefined) grantEvidence(this, auditor.role, this.evidenceBucket);
     if (deployment.securityHub) grantFindingsImport(this, auditor.role);
@@ -161,6 +164,9 @@ export class PgTlsAuditor extends Construct {
       serviceName,
       completionWindow: completion.window,
     });
+    const tooMany = [...resourceProblems(this)];
+    if (tooMany.length > 0) throw new ConfigError(source, tooMany);
+    warnOfWeekdayNumbers(this, schedule, source);
     if (props.topic === undefined && alerts.email.length + alerts.slack.length === 0) {
       Validations.of(this).addWarning(
         'pg-tls-auditor:nobodyIsTold',
@@ -190,4 +196,15 @@ function uniqueInRegion(construct: Construct): string {
   const stack = Stack.of(construct);
   const path = construct.node.path.slice(stack.node.path.length + 1);
   return `${stack.stackName}-${path.replaceAll('/', '-')}`;
+}
+
+/** Cron elsewhere counts from Monday or from 0: a schedule for working days that runs from Sunday to Thursday looks right. */
+function warnOfWeekdayNumbers(scope: Construct, expression: string, source: string): void {
+  const schedule = parseSchedule(expression);
+  if (!('kind' in schedule) || schedule.kind !== 'cron' || schedule.weekdayNumbers === undefined) return;
+  Validations.of(scope).addWarning(
+    'pg-tls-auditor:weekdayNumbers',
+    `${source} has the days of week ${schedule.weekdayNumbers} in ${expression}: EventBridge counts from 1, which is Sunday, ` +
+      'so 1-5 is Sunday to Thursday. Write names, such as MON-FRI',
+  );
 }

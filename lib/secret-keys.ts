@@ -4,6 +4,9 @@ import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ConfigProblem } from '../lambda/config.ts';
 
+/** Characters of the keys' ARNs: a role's policies together hold 10,240, and other rights need some of them. */
+const MOST_CHARACTERS = 5_000;
+
 const KMS_KEY_ARN = /^arn:[\w-]+:kms:([\w-]+):\d{12}:key\/[\w-]+$/;
 
 /** Keys that a policy can't name. */
@@ -15,6 +18,15 @@ export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigP
       message:
         `must be a key's own ARN, such as arn:aws:kms:eu-west-1:123456789012:key/…, got "${arn}": IAM does not follow ` +
         'aliases, and each key has its region',
+    };
+  }
+  const characters = [...new Set(keyArns)].reduce((sum, arn) => sum + arn.length, 0);
+  if (characters > MOST_CHARACTERS) {
+    yield {
+      path: 'deployment.secretKmsKeyArns',
+      message:
+        `are ${keyArns.length} keys, whose ARNs of ${characters} characters are more than the function's role has room for ` +
+        `(${MOST_CHARACTERS}). Let secrets share a key, or share the targets out among several auditors`,
     };
   }
 }

@@ -139,12 +139,12 @@ describe('a mute', () => {
   test.each([
     ['fingerprint', '0123456789abcdef'],
     ['check', 'plaintext-*'],
-    ['target', 'gone'],
+    ['target', 'orders'],
     ['role', 'legacy'],
     ['database', 'shop'],
     ['application', 'cron-*'],
     ['client', '10.1.0.0/16'],
-  ])('by %s alone is taken, whether or not a target has it today', (match, value) => {
+  ])('by %s alone is taken, whether or not anything has it today but a target its name', (match, value) => {
     expect(parse({ mutes: [{ ...terms, [match]: value }] }).mutes).toEqual([
       { match: { [match]: value }, reason: terms.reason, owner: terms.owner, expires: '2027-04-01T00:00:00.000Z' },
     ]);
@@ -174,5 +174,22 @@ test('whatever stands where routes and mutes belong, it is taken or refused with
         }
       }
     }),
+  );
+});
+
+describe('a mute that names a target', () => {
+  const mute = (target: string) => ({ mutes: [{ target, reason: 'r', owner: 'o', expires: '2999-01-01' }] });
+
+  test.each(['orders', 'orders*', '*', '*ment*'])('%s is taken', (target) => {
+    expect(parse(mute(target)).mutes).toHaveLength(1);
+  });
+
+  test.each(['ordres', 'db.example.com:5432', 'orders-', '*-eu', 'Orders'])(
+    '%s that no target has is refused: it would mute nothing',
+    (target) => {
+      expect(refusal(mute(target))).toContain(
+        'mutes[0].target: matches the name of no target, so it would mute nothing; targets are "orders", "orders-replica", "payments"',
+      );
+    },
   );
 });

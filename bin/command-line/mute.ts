@@ -1,13 +1,14 @@
 // The command `mute`: the entry that mutes one finding, to be pasted into the configuration. It changes nothing itself.
 
 import { existsSync } from 'node:fs';
-import { ConfigError, parseConfig } from '../../lambda/config.ts';
+import { type Config, ConfigError, parseConfig } from '../../lambda/config.ts';
 import { ConfigFileError, readConfigDocument } from '../../lambda/config-file.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import { displayText } from '../../lambda/model/display.ts';
 import { showGiven, showPath } from '../../lambda/model/given-text.ts';
+import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../lambda/model/mute.ts';
-import { displayTime } from '../../lambda/report/wording.ts';
+import { displayTime, PLAIN } from '../../lambda/report/wording.ts';
 import { DEFAULT_CONFIG } from './configured-targets.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import { describeRemembered, findRemembered } from './muted-finding.ts';
@@ -32,10 +33,12 @@ export async function mute(fingerprint: string, options: MuteOptions): Promise<E
     expires: options.until?.trim(),
   };
   const { expires, owner } = accepted(entry);
-  const where = destination(options.config, entry.fingerprint);
+  const { where, targets } = destination(options.config, entry.fingerprint);
   const remembered = options.state === undefined ? undefined : await findRemembered(options.state, entry.fingerprint);
+  if (remembered !== undefined) refuseOtherTargets(remembered, targets, options.config);
   await print(`${JSON.stringify(entry, null, 2)}\n`);
   if (remembered !== undefined) for (const line of describeRemembered(remembered)) note(line);
+  else note(`the fingerprint must come from a run with this configuration: ${OTHER_FINGERPRINT}`);
   note(`it mutes until ${displayTime(expires)}, and ${displayText(owner, 200)} answers for it`);
   note(where);
   return EXIT_CODES.passed;
@@ -81,12 +84,47 @@ function accepted(entry: Readonly<Record<keyof MuteEntry, string | undefined>>):
   throw new UsageError(problems.join('\n'));
 }
 
+const OTHER_FINGERPRINT = 'a run with --url gives the same finding another one, which mutes nothing here';
+
+/**
+ * A fingerprint holds the name of its target.
+ *
+ * @param targets - Names in the configuration; undefined: there is none yet.
+ * @throws UsageError where the finding is of a target that the configuration does not have
+ */
+function refuseOtherTargets(
+  { finding: { target } }: FindingRecord,
+  targets: ReadonlySet<string> | undefined,
+  config: string | undefined,
+): void {
+  if (targets === undefined || targets.has(target)) return;
+  throw new UsageError(
+    `this finding is of ${PLAIN.target(target)}, and ${config ?? DEFAULT_CONFIG} has no target of that name: the mute would ` +
+      `match nothing there. Take the fingerprint from a run with that configuration: ${OTHER_FINGERPRINT}`,
+  );
+}
+
+interface Destination {
+  /** In words. */
+  readonly where: string;
+  /** Names of the configuration's targets; undefined where it does not exist yet. */
+  readonly targets?: ReadonlySet<string>;
+}
+
 /** Where the entry belongs, and whether something of the kind is there already. */
-function destination(given: string | undefined, fingerprint: string): string {
+function destination(given: string | undefined, fingerprint: string): Destination {
   const file = given ?? DEFAULT_CONFIG;
-  const paste = `paste it into the list "mutes" of ${showPath(file)}`;
-  if (given === undefined && !existsSync(file)) return paste;
-  const { mutes } = readMutes(file);
+  if (given === undefined && !existsSync(file)) return { where: pasteInto(file) };
+  const { mutes, targets } = readConfiguration(file);
+  return { where: placeIn(file, mutes, fingerprint), targets: new Set(targets.map(({ name }) => name)) };
+}
+
+function pasteInto(file: string): string {
+  return `paste it into the list "mutes" of ${showPath(file)}`;
+}
+
+function placeIn(file: string, mutes: readonly Mute[], fingerprint: string): string {
+  const paste = pasteInto(file);
   const before = mutes.findIndex(({ match }) => match.fingerprint === fingerprint);
   if (before >= 0) {
     return `put it in the place of mutes[${before}] of ${showPath(file)}, which is of the same finding (until ${displayTime(mutes[before]?.expires ?? '')})`;
@@ -94,7 +132,7 @@ function destination(given: string | undefined, fingerprint: string): string {
   return mutes.length === 0 ? `${paste}, which mutes nothing yet: "mutes": [ … ] beside "targets"` : paste;
 }
 
-function readMutes(file: string): { readonly mutes: readonly Mute[] } {
+function readConfiguration(file: string): Config {
   try {
     const document = readConfigDocument(file, {
       shownAs: showPath(file),

@@ -134,7 +134,7 @@ const pem: FuzzTarget = {
           const read = (): unknown => parseCaBundle(content, 'secret ca');
           const bundle = throwingOnly(['AuditFailure'], read, said('ca-bundle-unusable'));
           if (Array.isArray(bundle)) throwingOnly([], () => bundle.map(certificateFacts));
-          const readClient = (): unknown => parseClientCertificate(content, 'secret client');
+          const readClient = (): unknown => parseClientCertificate([content], 'secret client');
           throwingOnly(['AuditFailure'], readClient, said('client-certificate-unusable'));
         },
       ),

@@ -3,6 +3,7 @@
 
 import pRetry from 'p-retry';
 import type { Clock } from '../model/clock.ts';
+import { endsAfter } from '../model/durations.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
@@ -43,7 +44,7 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
   return await confined(async (broken) => {
     const progress = new Progress(target, collector.clock);
-    const signal = AbortSignal.any([deadline, broken, AbortSignal.timeout(target.timeoutMs)]);
+    const signal = AbortSignal.any([deadline, broken, endsAfter(target.timeoutMs)]);
     const work = auditAndProbe(target, collector, progress, { signal, deadline, broken });
     // What the work waits for may never come, where something broke in an unforeseen way.
     const snapshot = await orAfter(work, signal, () => progress.failed(whyEnded(progress, { deadline, broken })));

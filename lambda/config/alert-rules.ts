@@ -96,6 +96,7 @@ export function* alertProblems(document: unknown): Iterable<ConfigProblem> {
     if (mute !== undefined && MUTE_MATCHES.every((match) => mute[match] === undefined)) {
       yield { path: `mutes[${index}]`, message: `would mute everything: give at least one of ${listed(MUTE_MATCHES)}` };
     }
+    yield* unmatchedMute(mute?.target, `mutes[${index}].target`, config.targets);
   }
 }
 
@@ -177,6 +178,18 @@ function* unmatchedTargets(
     (target) => named(target.name) && wanted.every(([key, value]) => ownLabel(target.labels, key) === value),
   );
   if (!matches) yield { path, message: 'matches no target: no target has all of what "targets" and "labels" ask for' };
+}
+
+/** A misspelt name, or one of a run with `--url`, mutes nothing: who wrote it believes that it does. */
+function* unmatchedMute(pattern: unknown, path: string, targets: Outline['targets']): Iterable<ConfigProblem> {
+  if (typeof pattern !== 'string' || targets === undefined) return;
+  if (targets.some(({ name }) => namePattern([pattern])(name))) return;
+  yield {
+    path,
+    message:
+      `matches the name of no target, so it would mute nothing; targets are ${listed(targets.slice(0, 10).map(({ name }) => name))}` +
+      `${targets.length > 10 ? ` and ${targets.length - 10} more` : ''}`,
+  };
 }
 
 function ownLabel(labels: Readonly<Record<string, string>>, key: string): string | undefined {

@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import { holdsSecret } from '../model/given-text.ts';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
+import { parseSchedule } from '../model/schedule.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 
@@ -347,7 +348,7 @@ const deploymentSchema = z.strictObject({
     .max(168)
     .optional()
     .describe(
-      'Hours without a completed run after which an alarm is raised. By default three intervals of a rate() schedule, 25 hours for a cron() one; required for a cron() that skips days.',
+      'Hours without a completed run after which an alarm is raised: more than the longest time between two runs. By default three intervals of a rate() schedule, 25 hours for a cron() one; required for a cron() that skips days.',
     ),
 });
 
@@ -391,11 +392,13 @@ export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   schedule: z
     .string()
-    .regex(
-      // Of the two fields for days one is ? (EventBridge Scheduler User Guide, "Schedule types").
-      /^(rate\([1-9]\d* (minutes?|hours?|days?)\)|cron\([\d*,/-]+ [\d*,/-]+ (\? [\w*,/-]+ [\w*,/#-]+|[\w*,/-]+ [\w*,/-]+ \?) [\d*,/-]+\))$/,
-      'must be an EventBridge Scheduler expression such as rate(15 minutes) or cron(0 6 * * ? *)',
-    )
+    .superRefine((expression, context) => {
+      const schedule = parseSchedule(expression);
+      if ('problem' in schedule) {
+        context.addIssue({ code: 'custom', message: schedule.problem, input: expression });
+      }
+    })
+    .meta({ pattern: '^(rate|cron)\\(.+\\)$' })
     .default('rate(15 minutes)')
     .describe('EventBridge Scheduler expression. Used by the deployment.'),
   timezone: z
@@ -427,7 +430,7 @@ export const configSchema = z.strictObject({
         .describe('Hours without a sighting after which a session counts as gone. Needs state.'),
       routes: z
         .array(routeSchema)
-        .max(50)
+        .max(200)
         .default([])
         .describe('Used by the deployment: who else is told, of which databases.'),
     })

@@ -6,7 +6,7 @@ import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } fr
 import * as z from 'zod';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
 import { EXPIRY_ATTRIBUTE, PARTITION_KEY, partition, SORT_KEY } from './dynamodb-table.ts';
-import { awaitNextLook, RENEWAL, turnDidNotCome } from './turn-wait.ts';
+import { awaitNextLook, LEASE_MS, LEASE_SKEW_MS, RENEWAL, turnDidNotCome } from './turn-wait.ts';
 
 export interface DynamoDbTurnOptions {
   readonly tableName: string;
@@ -20,6 +20,8 @@ export interface DynamoDbTurnOptions {
 
 /** Milliseconds that giving a turn back may take: without it the turn is free when its lease ends. */
 const RELEASE_MS = 10_000;
+/** The same after a turn that did not come: who waited for a table that does not answer has other things left to do. */
+const GIVE_UP_MS = 1_000;
 
 const FORGET_SECONDS = 86_400;
 
@@ -48,10 +50,10 @@ export async function takeDynamoDbTurn(
   };
   let holder: Turn | undefined;
 
-  const release = async (): Promise<void> => {
+  const release = async (patienceMs: number): Promise<void> => {
     try {
       const command = new DeleteCommand({ TableName: tableName, Key: key, ...mine });
-      await client.send(command, { abortSignal: AbortSignal.timeout(RELEASE_MS) });
+      await client.send(command, { abortSignal: AbortSignal.timeout(patienceMs) });
     } catch {
       // No longer ours, or not to be reached: then it is free when the lease ends, and the run was no worse for it.
     }
@@ -67,15 +69,18 @@ export async function takeDynamoDbTurn(
     [EXPIRY_ATTRIBUTE]: Math.ceil(until / 1000) + FORGET_SECONDS,
   });
 
+  /** The latest end of a lease that a right clock gave it: tests wait with shorter leases than those that hold one. */
+  const latest = (now: number): number => now + Math.max(leaseMs, LEASE_MS) + LEASE_SKEW_MS;
+
   const take = async (): Promise<boolean> => {
     const now = Date.now();
     const command = new PutCommand({
       TableName: tableName,
       Item: turn(now, now + leaseMs),
       // The last part: an earlier attempt of this very request was done, and its answer lost.
-      ConditionExpression: 'attribute_not_exists(#pk) OR #until < :now OR #token = :me',
+      ConditionExpression: 'attribute_not_exists(#pk) OR #until < :now OR #until > :latest OR #token = :me',
       ExpressionAttributeNames: { ...NAMES, '#pk': PARTITION_KEY, '#until': 'until' },
-      ExpressionAttributeValues: { ':now': now, ':me': token },
+      ExpressionAttributeValues: { ':now': now, ':latest': latest(now), ':me': token },
     });
     try {
       await client.send(command, { abortSignal: signal });
@@ -92,18 +97,20 @@ export async function takeDynamoDbTurn(
     return turnSchema.safeParse(Item).data;
   };
 
+  let hasTried = false;
   try {
     signal.throwIfAborted();
+    hasTried = true;
     while (!(await take())) {
       // Looking costs less than trying.
       do {
         holder = await look();
         await awaitNextLook(signal);
-      } while (holder !== undefined && holder.until >= Date.now());
+      } while (holder !== undefined && holder.until >= Date.now() && holder.until <= latest(Date.now()));
     }
   } catch (error) {
     // The request that was given up may have been done.
-    await release();
+    if (hasTried) await release(GIVE_UP_MS);
     throw signal.aborted
       ? turnDidNotCome(`DynamoDB table ${tableName}`, holder, error)
       : tableFailure(tableName, 'read', error);
@@ -127,7 +134,7 @@ export async function takeDynamoDbTurn(
     async [Symbol.asyncDispose]() {
       ended.abort();
       await renewing;
-      await release();
+      await release(RELEASE_MS);
     },
   };
 }

@@ -1,13 +1,14 @@
 // What the auditor remembers, in one JSON file, for the command line: replaced whole, never half written.
 
-import { randomUUID } from 'node:crypto';
-import { open, realpath, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { readBoundedFile } from '../bounded-file.ts';
 import type { Clock } from '../model/clock.ts';
 import { showPath } from '../model/given-text.ts';
 import type { AuditState } from '../model/lifecycle.ts';
-import { takeFileTurn } from './file-turn.ts';
+import { isAlive, takeFileTurn } from './file-turn.ts';
 import { parseDocument, printDocument } from './state-document.ts';
 import { mergeEntries } from './state-merge.ts';
 import { type Entry, entriesOf, idOf, isSame, stateOf } from './state-records.ts';
@@ -26,6 +27,10 @@ const MODE = 0o600;
 
 /** Hundreds of thousands of findings: a larger file is not a state. */
 const MAX_BYTES = 512 * 1024 * 1024;
+/** This machine, in the names of temporary files: a process id means something on its own machine only. */
+const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+/** What follows the name of the state file in that of a temporary one. */
+const TEMPORARY = /^\.([0-9a-f]{8})-(\d+)-[0-9a-f-]{36}\.tmp$/;
 
 /** A file that does not exist is an empty state. One that is none of ours is refused, and never overwritten. */
 export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: FileStateOptions): StateStore {
@@ -39,6 +44,7 @@ export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: Fil
       await using cleanup = new AsyncDisposableStack();
       const file = await fileBehind(path);
       cleanup.use(await takeFileTurn(`${file}.lock`, { store: name, leaseMs }, signal));
+      await removeLeftovers(file, leaseMs);
       const now = clock();
       const state = stateOf(await load(path, file), now);
       let before = byId(entriesOf(state));
@@ -103,7 +109,7 @@ async function load(path: string, file: string): Promise<Entry[]> {
 
 /** Written beside it and moved into its place: whoever reads, and whatever stops us, finds the old one or the new one. */
 async function replace(path: string, file: string, entries: readonly Entry[]): Promise<void> {
-  const temporary = `${file}.${randomUUID()}.tmp`;
+  const temporary = `${file}.${HOST}-${process.pid}-${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, 'wx', MODE);
     try {
@@ -122,6 +128,21 @@ async function replace(path: string, file: string, entries: readonly Entry[]): P
     );
   }
   await syncFolder(dirname(file));
+}
+
+/** Removes the temporary files of runs that were killed while they saved. One of a run that lives stays. */
+async function removeLeftovers(file: string, leaseMs: number): Promise<void> {
+  const folder = dirname(file);
+  // What can't be listed or removed does no harm.
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((each) => each.startsWith(`${basename(file)}.`))) {
+    const [, host, pid] = TEMPORARY.exec(name.slice(basename(file).length)) ?? [];
+    if (pid === undefined) continue;
+    const leftover = join(folder, name);
+    const { mtimeMs = Date.now() } = (await stat(leftover).catch(() => undefined)) ?? {};
+    const isDead = (host === HOST && !isAlive(Number(pid))) || Date.now() - mtimeMs > leaseMs;
+    if (isDead) await rm(leftover, { force: true }).catch(() => undefined);
+  }
 }
 
 /** So that the new name survives a power failure too. Not every file system can. */

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { setInterval } from 'node:timers/promises';
 import * as z from 'zod';
 import { StateError } from './state-store.ts';
-import { awaitNextLook, RENEWAL, turnDidNotCome } from './turn-wait.ts';
+import { awaitNextLook, LEASE_SKEW_MS, RENEWAL, turnDidNotCome } from './turn-wait.ts';
 
 export interface FileTurnOptions {
   /** For people: whose state it is. */
@@ -14,6 +14,9 @@ export interface FileTurnOptions {
   /** Milliseconds of real time. */
   readonly leaseMs: number;
 }
+
+/** Added to the name of a lock file: held by the one run that takes a dead lock away. */
+const GUARD = '.takeover';
 
 const lockSchema = z.object({
   token: z.string(),
@@ -47,6 +50,7 @@ export async function takeFileTurn(
     if (signal.aborted) throw turnDidNotCome(store, holder && { ...holder, owner: ownerOf(holder) }, error);
     throw unusable(path, error);
   }
+  await removeDeadGuard(`${path}${GUARD}`, leaseMs).catch(() => undefined);
   const ended = new AbortController();
   const renew = async (): Promise<void> => {
     for await (const _ of setInterval(leaseMs * RENEWAL, undefined, { signal: ended.signal, ref: false })) {
@@ -101,18 +105,20 @@ async function readLock(path: string): Promise<Lock | undefined> {
   }
 }
 
-/** Its holder died on this machine, or has not renewed it within the lease; or it is gone. */
+/** Its holder died on this machine, or has not renewed it within the lease, or renews it by a wrong clock; or it is gone. */
 async function isFree(path: string, lock: Lock | undefined, leaseMs: number): Promise<boolean> {
   if (lock !== undefined && lock.host === hostname() && !isAlive(lock.pid)) return true;
   try {
-    return Date.now() - (await stat(path)).mtimeMs > leaseMs;
+    const age = Date.now() - (await stat(path)).mtimeMs;
+    return age > leaseMs || age < -LEASE_SKEW_MS;
   } catch (error) {
     if (isMissing(error)) return true;
     throw error;
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine is there. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -128,10 +134,9 @@ function isAlive(pid: number): boolean {
  * @returns false when another is about it
  */
 async function takeAway(path: string, leaseMs: number): Promise<boolean> {
-  const guard = `${path}.takeover`;
+  const guard = `${path}${GUARD}`;
   if (!(await create(guard, randomUUID()))) {
-    // Held for a moment only: an old one is of a process that died in that moment.
-    if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
+    await removeDeadGuard(guard, leaseMs);
     return false;
   }
   try {
@@ -140,6 +145,11 @@ async function takeAway(path: string, leaseMs: number): Promise<boolean> {
   } finally {
     await rm(guard, { force: true });
   }
+}
+
+/** A guard is held for a moment only: an old one is of a process that died in that moment. */
+async function removeDeadGuard(guard: string, leaseMs: number): Promise<void> {
+  if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
 }
 
 function isMissing(error: unknown): boolean {

@@ -10,10 +10,12 @@ export interface RunMetrics {
   readonly everyTarget: boolean;
   /** Whether it told whom it had to tell. */
   readonly completed: boolean;
+  /** Alerts that no confirmed subscriber receives; undefined where SNS did not say, or was not asked. */
+  readonly withoutSubscriber?: number | undefined;
 }
 
 /** Adds and flushes the metrics of a run that is over. */
-export function recordRun(metrics: Metrics, { report, everyTarget, completed }: RunMetrics): void {
+export function recordRun(metrics: Metrics, { report, everyTarget, completed, withoutSubscriber }: RunMetrics): void {
   const targets = targetsByVerdict(report);
   // What somebody has answered for is counted apart.
   const heard = report.findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
@@ -23,6 +25,7 @@ export function recordRun(metrics: Metrics, { report, everyTarget, completed }: 
     // Read by alarms (lib/alarms.ts): also when 0, which ends an alarm.
     if (completed) count('RunsCompleted', 1);
     count('TargetsNotAudited', targets['not-audited'].length);
+    if (withoutSubscriber !== undefined) count('AlertsWithoutSubscriber', withoutSubscriber);
   }
   count('TargetsAudited', report.targets.length - targets['not-audited'].length);
   count('TargetsNotFullySeen', targets.unknown.length);

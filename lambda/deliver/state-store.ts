@@ -5,6 +5,13 @@ import type { AuditState } from '../model/lifecycle.ts';
 /** State could not be read, or not be saved. The message says what was tried, and what to do. */
 export class StateError extends Error {
   override readonly name = 'StateError';
+  /** Whether the state is there and another run has the turn to decide with it. */
+  readonly isHeld: boolean;
+
+  constructor(message: string, { isHeld = false, ...options }: ErrorOptions & { readonly isHeld?: boolean } = {}) {
+    super(message, options);
+    this.isHeld = isHeld;
+  }
 }
 
 /** What is remembered for one audience. */

@@ -10,6 +10,12 @@ export const LEASE_MS = 60_000;
 /** A turn is renewed when this part of its lease is over: two renewals may fail. */
 export const RENEWAL = 1 / 3;
 
+/**
+ * Milliseconds by which the clocks of two machines may differ. A lease that ends later than one that begins now, and this,
+ * was taken by a clock that stands ahead: it is free, or no run would decide until then.
+ */
+export const LEASE_SKEW_MS = 60_000;
+
 /** Who has the turn. */
 export interface TurnHolder {
   /** For people: what names the run in its log, or the process. */
@@ -32,6 +38,6 @@ export function turnDidNotCome(store: string, holder: TurnHolder | undefined, ca
   return new StateError(
     `The turn to decide with the state in ${store} did not come in time: ${who}. Nothing was decided, told or saved. ` +
       'The next run catches up; a run that died loses its turn after a minute. If it happens often, start runs less often, or give them more time.',
-    { cause },
+    { cause, isHeld: holder !== undefined },
   );
 }

@@ -7,6 +7,8 @@ import type {
   Decision,
   FindingRecord,
   LifecyclePolicy,
+  MuteRecord,
+  MuteUse,
   TargetObservation,
   TargetRecord,
 } from '../model/lifecycle.ts';
@@ -14,6 +16,7 @@ import type { Mute } from '../model/mute.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
 import { isUnfinished, judgeAbsent, type Look, type Scope } from './absent.ts';
+import { trustedState } from './clock-skew.ts';
 import type { Circumstances, Judged } from './judged.ts';
 import { msBetween } from './moments.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
@@ -44,14 +47,15 @@ export interface DecideInput {
  * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: ['orders'], policy, mutes: [] }).findings
  */
 export function decide(input: DecideInput): Decision {
-  const { previous, now, policy } = input;
+  const { now, policy } = input;
   const mutes = configuredMutes(input.mutes, now);
   const sightings = sightingsOf(input.observed, mutes);
   const seen = sightings.map(({ finding }) => finding);
-  if (previous === undefined) {
+  if (input.previous === undefined) {
     const findings = seen.map((finding) => standsAlone(finding, mutes, policy)).sort(compareDecided);
     return { findings, mutes: muteUses(mutes, seen) };
   }
+  const { state: previous, latest } = trustedState(input.previous, now, input.observed);
 
   const circumstances: Circumstances = { previous, now, policy, mutes };
   const scope = scopeOf(input, previous);
@@ -68,14 +72,21 @@ export function decide(input: DecideInput): Decision {
     now,
   );
 
-  const findings = new Map(previous.findings);
-  for (const each of judged) findings.set(each.finding.fingerprint, onceTold(each, now));
   const remembered = judged.filter((each) => !each.seen && each.reason !== 'resolved').map(({ finding }) => finding);
   const { uses, records } = trackMutes(mutes, seen, remembered, previous.mutes, now);
+  const targets = newestLooks(previous, input.observed);
+  const findings = (remember: (each: Judged) => FindingRecord): AuditState['findings'] =>
+    new Map([...previous.findings, ...judged.map((each) => [each.finding.fingerprint, remember(each)] as const)]);
   return {
     findings: judged.map(decided).sort(compareDecided),
     mutes: uses,
-    next: { findings, targets: newestLooks(previous, input.observed), mutes: records },
+    next: { findings: findings((each) => onceTold(each, now)), targets, mutes: records },
+    untold: {
+      findings: findings((each) => stillToTell(each, previous.findings.get(each.finding.fingerprint))),
+      targets,
+      mutes: withoutNotices(records, previous.mutes, uses),
+    },
+    ...(latest === undefined ? {} : { clockAheadUntil: latest }),
   };
 }
 
@@ -147,6 +158,30 @@ function onceTold({ record, reason, notify, finding, toldSeverity }: Judged, now
   if (!notify) return record;
   const severity = reason === 'resolved' ? (toldSeverity ?? finding.severity) : finding.severity;
   return { ...record, told: { at: now, severity, reason } };
+}
+
+/** What was to be told and reached no one: the next run finds the same reason to tell it. */
+function stillToTell({ record, reason, notify, mute }: Judged, known: FindingRecord | undefined): FindingRecord {
+  if (!notify) return record;
+  if (reason === 'mute-expired' && mute !== undefined) return { ...record, mute };
+  return reason === 'resolved' && known?.told !== undefined ? { ...record, told: known.told } : record;
+}
+
+/** The same of mutes that match nothing. */
+function withoutNotices(
+  records: ReadonlyMap<string, MuteRecord>,
+  known: ReadonlyMap<string, MuteRecord>,
+  uses: readonly MuteUse[],
+): ReadonlyMap<string, MuteRecord> {
+  const kept = new Map(records);
+  for (const { key, notifyUnused } of uses) {
+    const record = records.get(key);
+    if (!notifyUnused || record === undefined) continue;
+    const { toldUnused: _, ...rest } = record;
+    const before = known.get(key)?.toldUnused;
+    kept.set(key, before === undefined ? rest : { ...rest, toldUnused: before });
+  }
+  return kept;
 }
 
 function decided({ reason, finding, seen, notify, record, toldSeverity, mute }: Judged): Decided {

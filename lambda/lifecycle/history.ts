@@ -3,6 +3,7 @@
 import type { AuditState, FindingRecord } from '../model/lifecycle.ts';
 import { compareSeverity, type Severity, worse } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
+import { trustedState } from './clock-skew.ts';
 import { compareMoments, earlier, later, msBetween } from './moments.ts';
 
 /** Whoever logs in with one role to one database by one application, with all that is wrong with it. */
@@ -37,7 +38,7 @@ export interface HistoryOptions {
 export function history(state: AuditState, { since, now, checks }: HistoryOptions): readonly HistoryRow[] {
   const wanted = new Set(checks);
   const rows = new Map<string, HistoryRow>();
-  for (const record of state.findings.values()) {
+  for (const record of trustedState(state, now).state.findings.values()) {
     const { finding, firstSeen, lastSeen } = record;
     if (!wanted.has(finding.check) || msBetween(since, lastSeen) < 0 || msBetween(now, firstSeen) > 0) continue;
     const row = rowOf(record);

@@ -142,4 +142,8 @@ export interface Decision {
   readonly mutes: readonly MuteUse[];
   /** What to remember once people have been told; undefined without state. */
   readonly next?: AuditState | undefined;
+  /** What to remember where the message reached no one: the same, and the next run tells it all again. */
+  readonly untold?: AuditState | undefined;
+  /** ISO 8601, UTC: the latest remembered time in the future, where some are. They count as now. */
+  readonly clockAheadUntil?: string | undefined;
 }

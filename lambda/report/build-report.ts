@@ -12,7 +12,7 @@ import { type Link, type Sessions, type Snapshot, TRANSPORTS, type Transport } f
 import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
-import type { Report, ReportTarget } from './schema.ts';
+import type { Report, ReportTarget, ReportWarning } from './schema.ts';
 
 /** One target's snapshot with what the checks made of it. */
 export interface AuditedTarget {
@@ -41,19 +41,30 @@ const REASON_LENGTH = 2_000;
 /** What a failure says; none of ours comes near. */
 const SENTENCE_LENGTH = 1_000;
 
+export interface ReportOptions {
+  /** @default 'kept' where the decision has something to remember, else 'none' */
+  readonly state?: Report['state'];
+  readonly warnings?: readonly ReportWarning[];
+}
+
 /**
  * The report of a run.
  *
  * @param decision - What is to be done about each finding. Without one nothing is remembered and nothing muted.
  */
-export function buildReport({ startedAt, finishedAt, policy, audited }: Run, decision?: Decision): Report {
+export function buildReport(
+  { startedAt, finishedAt, policy, audited }: Run,
+  decision?: Decision,
+  { state = decision?.next === undefined ? 'none' : 'kept', warnings = [] }: ReportOptions = {},
+): Report {
   const decided = new Map(decision?.findings.map((one) => [one.finding.fingerprint, one]));
   return {
     schemaVersion: 1,
     startedAt,
     finishedAt,
     policy: reportPolicy(policy),
-    state: decision?.next === undefined ? 'none' : 'kept',
+    state,
+    ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
     targets: audited.map(reportTarget),
     findings: audited
       .flatMap(({ findings }) => findings.map((finding) => reportFinding(finding, decided.get(finding.fingerprint))))

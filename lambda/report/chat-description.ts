@@ -52,6 +52,7 @@ export function cardDescription(digest: Digest, maxLength: number): string {
 function description(digest: Digest, findings: number): string {
   const shown = firstOf(digest, findings);
   const paragraphs = [
+    ...digest.warnings.map((warning) => `⚠️ ${chatProse(warning)}`),
     ...blindSpots(digest.targetsByVerdict, CHAT).map((sentence) => `⚠️ ${sentence}`),
     ...groupNotices(shown.notices).map(renderGroup),
     ...(shown.resolved.length > 0 ? [['✅ *RESOLVED*', ...shown.resolved.map(renderResolved)].join('\n')] : []),

@@ -61,6 +61,8 @@ export interface Digest {
   /** By target. */
   readonly untold: ReadonlyMap<string, Untold>;
   readonly state: Report['state'];
+  /** What to know about the auditor itself: it stands first. */
+  readonly warnings: readonly string[];
   /** ISO 8601, UTC: when what is listed here is told again at the earliest, if it is still there. */
   readonly nextReminder?: string | undefined;
   /** ISO 8601, UTC. */
@@ -110,6 +112,7 @@ export function buildDigest(report: Report, decision: Decision | undefined, audi
       audience,
     ),
     state,
+    warnings: (report.warnings ?? []).map(({ message }) => message),
     ...(state === 'kept' && reminderHours !== undefined
       ? { nextReminder: new Date(Date.parse(startedAt) + reminderHours * HOUR_MS).toISOString() }
       : {}),

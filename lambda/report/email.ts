@@ -76,6 +76,7 @@ function render(digest: Digest, maxFindings: number, telling: Telling): string {
   const shown = firstOf(digest, maxFindings);
   const paragraphs = [
     wrap(openingLine(digest), WIDTH),
+    ...digest.warnings.map((warning) => wrap(warning, WIDTH)),
     ...blindSpots(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
     ...groupNotices(shown.notices).flatMap((group) => renderGroup(group, telling)),
     ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(telling.resolved)] : []),

@@ -116,6 +116,7 @@ function untold(digest: Digest, what: keyof Untold): number {
 /** What is told and what not where runs are compared, and when the next message about what is listed comes. */
 export function stateLines({ state, nextReminder, notices }: Digest): string[] {
   if (state === 'none') return [];
+  if (state === 'unreadable') return ['The state could not be read: this message may repeat.'];
   const reminder =
     nextReminder === undefined
       ? 'Nothing is told again while it stays as it is (alerts.reminderHours is 0).'

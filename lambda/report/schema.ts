@@ -203,6 +203,15 @@ const muteUse = z.object({
   unusedSince: timestamp.optional().describe('Since when it matches nothing, where that is 30 days or more.'),
 });
 
+const warning = z.object({
+  id: z
+    .enum(['no-subscriber', 'subscribers-unknown', 'state-unreadable', 'clock'])
+    .describe(
+      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; clock: remembered times lie in the future.',
+    ),
+  message: z.string(),
+});
+
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   startedAt: timestamp,
@@ -218,7 +227,15 @@ export const reportSchema = z.object({
     certificateExpiryDays: z.object({ medium: count, high: count, critical: count }),
     clientCertificateRoles: z.array(z.string()).describe('Roles that must show a client certificate.'),
   }),
-  state: z.enum(['none', 'kept']).describe('Whether runs remember what they have told; none: every run stands alone.'),
+  state: z
+    .enum(['none', 'kept', 'unreadable'])
+    .describe(
+      'Whether runs remember what they have told; none: every run stands alone; unreadable: they do, and this one could not read it.',
+    ),
+  warnings: z
+    .array(warning)
+    .optional()
+    .describe('What to know about the auditor itself. Absent where there is nothing.'),
   targets: z.array(target),
   findings: z.array(finding).describe('What this run saw, muted or not. Worst first.'),
   unseen: z
@@ -244,6 +261,7 @@ export type Report = z.output<typeof reportSchema>;
 export type ReportTarget = Report['targets'][number];
 export type ReportFinding = Report['findings'][number];
 export type ResolvedFinding = NonNullable<Report['resolved']>[number];
+export type ReportWarning = NonNullable<Report['warnings']>[number];
 export type ReportMute = NonNullable<Report['mutes']>[number];
 
 /** The JSON Schema of the report document. */

@@ -87,7 +87,8 @@ describe('the entry', () => {
       },
     ]);
     expect(stderr).toMatchInlineSnapshot(`
-      "it mutes until 2999-04-01 00:00 UTC, and payments answers for it
+      "the fingerprint must come from a run with this configuration: a run with --url gives the same finding another one, which mutes nothing here
+      it mutes until 2999-04-01 00:00 UTC, and payments answers for it
       paste it into the list "mutes" of auditor.config.json
       "
     `);
@@ -221,6 +222,18 @@ describe('where it belongs', () => {
 });
 
 describe('--state', () => {
+  test('refuses a finding of a target that the configuration does not have, as a run with --url has it', async () => {
+    const config = { targets: [{ name: 'orders', secret: 'x' }] };
+    await writeFile(join(folder, 'orders.json'), JSON.stringify(config));
+    const args = ['--state', 'state.json', '--config', 'orders.json'];
+    expect(await complaint([fingerprint(0xb2), ...GOOD, ...args])).toBe(
+      'error: this finding is of billing, and orders.json has no target of that name: the mute would match nothing there. ' +
+        'Take the fingerprint from a run with that configuration: a run with --url gives the same finding another one, ' +
+        'which mutes nothing here\n',
+    );
+    expect((await mute([fingerprint(0xa1), ...GOOD, ...args])).exitCode).toBe(0);
+  });
+
   const withState = (print: string): Promise<Outcome> => mute([print, ...GOOD, '--state', 'state.json']);
 
   test('says what would be muted, beside the entry', async () => {

@@ -57,13 +57,14 @@ const query =
   (code: string): Make =>
   ({ endpoint, said }) =>
     queryFailure(databaseError(code, said), endpoint).failure;
+const TRUST = { bundle: [], revocationLists: [], facts: { system: false, bundle: [] } };
 const certificate =
   (code: string): Make =>
   async () => {
     const { port } = await closedPort();
     const refusal = new IdentityError(code, new Error('said OpenSSL'));
     const there = { ...USUAL.endpoint, host: '127.0.0.1', port };
-    return (await diagnose(refusal, there, [], AbortSignal.timeout(2_000))).failure;
+    return (await diagnose(refusal, there, TRUST, AbortSignal.timeout(2_000))).failure;
   };
 const thrown = (act: () => unknown): Failure => {
   try {
@@ -84,7 +85,7 @@ function databaseError(code: string, message: string, fields: Readonly<Record<st
 /** Failures by their causes: at least one each. */
 const FAILURES: Partial<Readonly<Record<FailureCause, readonly Make[]>>> = {
   'ca-bundle-unusable': [() => thrown(() => parseCaBundle('', 'CA bundle in file ca.pem'))],
-  'client-certificate-unusable': [() => thrown(() => parseClientCertificate('', 'client certificate in file c.pem'))],
+  'client-certificate-unusable': [() => thrown(() => parseClientCertificate([''], 'client certificate in file c.pem'))],
   'host-not-found': [network('ENOTFOUND'), network('EAI_AGAIN')],
   'connection-refused': [
     network('ECONNREFUSED'),

@@ -119,6 +119,18 @@ describe('a turn that a run left behind when it died', () => {
     await using _ = await storeOf(dynamodb).takeTurn(patience());
     expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
   });
+
+  test.each([3, 60, 24 * 60 * 365])(
+    'is taken at once where its lease ends %d minutes after now: its clock stood ahead',
+    async (minutes) => {
+      await using dynamodb = await startDynamoDb();
+      const until = Date.now() + minutes * 60_000;
+      const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'ahead', since: daysBefore(0), until };
+      await dynamodb.put(died);
+      await using _ = await storeOf(dynamodb).takeTurn(AbortSignal.timeout(5_000));
+      expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
+    },
+  );
 });
 
 describe('faults between us and the table', () => {

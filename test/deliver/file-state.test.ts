@@ -192,6 +192,16 @@ describe('the lock of a run that died', () => {
     await using _turn = await storeAt(place.path).takeTurn(patience());
   });
 
+  test.each([0.1, 24, 24 * 365])(
+    'renewed by a clock that stood %d hours ahead is taken over at once',
+    async (hours) => {
+      using place = makeFolder();
+      writeFileSync(place.lock, lockOf(1, 'elsewhere'));
+      utimesSync(place.lock, hoursAgo(-hours), hoursAgo(-hours));
+      await using _turn = await storeAt(place.path).takeTurn(AbortSignal.timeout(5_000));
+    },
+  );
+
   test('goes to one of many that wait for it, whatever a helper of theirs left behind', async () => {
     using place = makeFolder();
     writeFileSync(place.lock, lockOf(1, 'elsewhere'));
@@ -207,5 +217,43 @@ describe('the lock of a run that died', () => {
     };
     await Promise.all([run(), run(), run(), run(), run(), run(), run(), run()]);
     expect(readdirSync(place.folder)).toEqual([]);
+  });
+});
+
+describe('what a run left behind that was killed while it saved', () => {
+  test("is gone after the next run, and what is not the auditor's stays", async () => {
+    using place = makeFolder();
+    await save(place.path);
+    const module = join(import.meta.dirname, '..', '..', 'lambda', 'deliver', 'file-state.ts');
+    const { signal } = spawnSync(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `const { promises } = await import('node:fs');
+       promises.rename = () => process.kill(process.pid, 'SIGKILL');
+       (await import('node:module')).syncBuiltinESMExports();
+       const { createFileState } = await import(${JSON.stringify(module)});
+       const turn = await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).takeTurn(AbortSignal.timeout(30_000));
+       await turn.save({ findings: new Map(), targets: new Map(), mutes: new Map() });`,
+    ]);
+    expect(signal).toBe('SIGKILL');
+    expect(readdirSync(place.folder).toSorted()).toEqual([
+      'state.json',
+      expect.stringMatching(/^state\.json\..+\.tmp$/),
+      'state.json.lock',
+    ]);
+    // Of a process that took a dead lock away and died; and files of other people.
+    writeFileSync(
+      `${place.lock}.takeover`,
+      JSON.stringify({ token: 'x', pid: 2 ** 22 + 1, host: hostname(), since: '' }),
+    );
+    for (const name of ['state.json.bak', 'state.json.tmp', 'other.tmp']) writeFileSync(join(place.folder, name), '');
+    await save(place.path);
+    expect(readdirSync(place.folder).toSorted()).toEqual([
+      'other.tmp',
+      'state.json',
+      'state.json.bak',
+      'state.json.tmp',
+    ]);
+    expect(await storeAt(place.path).read()).toEqual(SAVED);
   });
 });

@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ConfigInput } from '../../lambda/config.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import { bodyFor } from '../support/aws.ts';
+import { bodyFor, type TopicSubscription } from '../support/aws.ts';
 import { rdsSecret } from '../support/collector.ts';
 import {
   type FunctionLab,
@@ -139,20 +139,72 @@ describe('memory', () => {
       expect(email).toContain('No state is configured: every run stands alone.');
       expect(email).not.toMatch(/NEW|STILL THERE/);
     }
-    expect(lab.relay.calls.map(({ operation }) => operation)).toEqual(['Publish', 'Publish']);
+    const operations = lab.relay.calls.map(({ operation }) => operation);
+    expect([...new Set(operations)].sort()).toEqual(['ListSubscriptionsByTopic', 'Publish']);
   });
 
-  test('that can not be read fails the run, loudly and uncounted, and tells nothing it does not know to be new', async () => {
-    lab.relay.treat(({ operation }) => (operation === 'Query' ? 'refuse' : 'pass'));
-    const run = await invoke(0);
-    expect(run.error?.message).toMatch(
-      /^The state in DynamoDB table state-1 could not be read \(AccessDeniedException\)/,
-    );
+  describe('that can not be read', () => {
+    beforeEach(() => lab.relay.treat(({ operation }) => (operation === 'Query' ? 'refuse' : 'pass')));
+
+    test('fails the run, loudly and uncounted, and people are told all the same, with a word about it', async () => {
+      const run = await invoke(0);
+      expect(run.error?.message).toMatch(
+        /^The state in DynamoDB table state-1 could not be read \(AccessDeniedException\)/,
+      );
+      expect(run.published).toHaveLength(1);
+      const [message] = run.published;
+      if (message === undefined) throw new Error('nothing was published');
+      const words = ['email', 'https'].map((protocol) => bodyFor(message, protocol).replaceAll(/\s+/g, ' '));
+      for (const text of words) {
+        expect(text).toContain('The state could not be read');
+        expect(text).toContain('this message may repeat');
+        expect(text).not.toContain('No state is configured');
+      }
+      expect(JSON.parse(bodyFor(message, 'sqs'))).toMatchObject({
+        state: 'unreadable',
+        warnings: [{ id: 'state-unreadable' }],
+      });
+      expect(metricsOf(run)).not.toHaveProperty('RunsCompleted');
+      expect(run.log.filter(({ message }) => message === 'the run failed')).toHaveLength(1);
+      expect(run.log.filter(({ message }) => message === 'finding')).toHaveLength(1);
+    });
+
+    test('is told of once by a function that stays, until something new is there', async () => {
+      expect((await invoke(0)).published).toHaveLength(1);
+      for (const hours of [0.25, 0.5, 6]) expect((await invoke(hours)).published).toEqual([]);
+      await using _legacy = await connect('legacy');
+      const { published } = await invoke(6.25);
+      expect(published).toHaveLength(1);
+      const words = published.map((message) => bodyFor(message, 'email')).join();
+      expect(words).toContain('legacy');
+      expect((await invoke(24.25)).published, 'a reminder').toHaveLength(1);
+    });
+
+    test('keeps nothing back once it can be read: the first run tells what it does not know to be told', async () => {
+      await invoke(0);
+      lab.relay.treat(() => 'pass');
+      const next = await invoke(0.25);
+      expect(next).toMatchObject({ error: undefined, report: { state: 'kept' } });
+      expect(next.report?.warnings).toBeUndefined();
+      expect(next.published).toHaveLength(1);
+      expect((await invoke(0.5)).published).toEqual([]);
+    });
+
+    test('is as little told as with state of what is below the threshold or muted', async () => {
+      await configure({ mutes: [{ role: 'app', reason: 'moves', owner: 'team', expires: timeOf(1).toISOString() }] });
+      expect((await invoke(0)).published).toEqual([]);
+      await configure({ alerts: { minSeverity: 'critical' } });
+      expect((await invoke(0.25)).published).toEqual([]);
+    });
+  });
+
+  test('that another run holds for too long is left to it: nothing is told twice', async () => {
+    const until = Date.now() + 60_000;
+    const turn = { pk: 'all#run', sk: 'turn', token: 'of another', owner: 'another', since: timeOf(0).toISOString() };
+    await lab.dynamodb.put({ ...turn, until }, 'state-1');
+    const run = await invoke(0, { remainingMs: 8_000 });
+    expect(run.error?.message).toContain('another has held it since');
     expect(run.published).toEqual([]);
-    expect(metricsOf(run)).not.toHaveProperty('RunsCompleted');
-    expect(run.log.filter(({ message }) => message === 'the run failed')).toHaveLength(1);
-    // What it saw is in the log all the same.
-    expect(run.log.filter(({ message }) => message === 'finding')).toHaveLength(1);
   });
 
   test('counts what is muted apart', async () => {
@@ -221,6 +273,183 @@ describe('topics', () => {
     },
   );
 });
+
+describe('a message that no confirmed subscriber receives', () => {
+  const PAYMENTS = { email: ['payments@example.com'], https: ['https://user:secret@hooks.example.com/payments'] };
+  const SHOP = { name: 'shop', targets: ['orders'], email: ['shop@example.com'] };
+  const DBA: TopicSubscription = {
+    topic: 'alerts',
+    protocol: 'email',
+    endpoint: 'dba@example.com',
+    isConfirmed: true,
+  };
+  const onRoutes = (endpoint: string, isConfirmed: boolean, protocol = 'email'): TopicSubscription => ({
+    topic: 'routes',
+    protocol,
+    endpoint,
+    isConfirmed,
+  });
+
+  test.each([
+    ['no one has subscribed', []],
+    ['no one has confirmed', [{ ...DBA, isConfirmed: false }]],
+    ['the subscribers are on another topic', [{ ...DBA, topic: 'routes' }]],
+  ])('is not remembered as told where %s: the first one who confirms is told everything', async (_, subscriptions) => {
+    lab.aws.setSubscriptions(subscriptions);
+    for (const hours of [0, 0.25, 30]) {
+      const run = await invoke(hours);
+      expect(run.error).toBeUndefined();
+      expect(run.report?.warnings).toMatchObject([{ id: 'no-subscriber' }]);
+      expect(run.report?.findings).toMatchObject([
+        { lifecycle: { reason: 'new', firstSeen: timeOf(0).toISOString() } },
+      ]);
+      expect(metricsOf(run)).toMatchObject({ RunsCompleted: 1, AlertsWithoutSubscriber: 1 });
+      expect(run.log.filter(({ warning }) => warning === 'no-subscriber')).toHaveLength(1);
+    }
+    lab.aws.setSubscriptions([DBA]);
+    const heard = await invoke(30.25);
+    expect(heard.published).toHaveLength(1);
+    expect(heard.published.map((message) => bodyFor(message, 'email')).join()).toContain('NEW');
+    expect(heard.report?.warnings).toBeUndefined();
+    expect(metricsOf(heard)).toMatchObject({ AlertsWithoutSubscriber: 0 });
+    expect((await invoke(30.5)).published).toEqual([]);
+  });
+
+  test('is not remembered as told once the last one has left, be it the end of a finding', async () => {
+    lab.aws.setSubscriptions([DBA]);
+    await invoke(0);
+    lab.aws.setSubscriptions([]);
+    await disconnect();
+    await invoke(25);
+    lab.aws.setSubscriptions([DBA]);
+    const { published } = await invoke(25.25);
+    expect(published.map(({ attributes }) => attributes.reasons?.value)).toEqual(['["resolved"]']);
+    expect((await invoke(25.5)).published).toEqual([]);
+  });
+
+  test('is kept for that route, whoever else has confirmed on its topic, and the others are told once', async () => {
+    await configure({
+      alerts: {
+        email: ['dba@example.com'],
+        routes: [{ name: 'payments', labels: { team: 'payments' }, ...PAYMENTS }, SHOP],
+      },
+    });
+    lab.setEnvironment({ ROUTE_TOPIC_ARN: arn('routes') });
+    const pending = [onRoutes('payments@example.com', false), onRoutes(PAYMENTS.https[0] ?? '', false, 'https')];
+    lab.aws.setSubscriptions([DBA, onRoutes('SHOP@example.com', true), ...pending]);
+    const first = await invoke(0);
+    expect(first.report?.warnings).toMatchObject([
+      { id: 'no-subscriber', message: expect.stringContaining('the alerts of route "payments" (topic routes)') },
+    ]);
+    expect(metricsOf(first)).toMatchObject({ AlertsWithoutSubscriber: 1 });
+    const routesOf = ({ published }: InvocationOutcome) => published.map(({ attributes }) => attributes.route?.value);
+    expect(routesOf(first)).toEqual(['all', 'payments', 'shop']);
+    const [everyones, , shops] = first.published.map((message) => bodyFor(message, 'email'));
+    expect(everyones).toContain('No confirmed subscriber');
+    expect(shops).not.toContain('No confirmed subscriber');
+    expect(routesOf(await invoke(0.25))).toEqual(['payments']);
+    // As SNS lists an address with a password in it.
+    const hook = onRoutes('https://user:****@hooks.example.com/payments', true, 'https');
+    lab.aws.setSubscriptions([DBA, onRoutes('shop@example.com', true), hook]);
+    expect(routesOf(await invoke(0.5))).toEqual(['payments']);
+    expect(routesOf(await invoke(0.75))).toEqual([]);
+  });
+
+  test('counts as received where someone subscribed by hand: only they know what they filter', async () => {
+    await configure({ alerts: { email: ['dba@example.com'], routes: [SHOP] } });
+    lab.setEnvironment({ ROUTE_TOPIC_ARN: arn('routes') });
+    lab.aws.setSubscriptions([DBA, onRoutes('shop@example.com', false), onRoutes('siem@example.com', true)]);
+    expect((await invoke(0)).report?.warnings).toBeUndefined();
+    expect((await invoke(0.25)).published).toEqual([]);
+  });
+
+  test('in chat is one without Amazon Q Developer, and is not missed by who reads the email', async () => {
+    lab.setEnvironment({ CHAT_TOPICS: JSON.stringify({ all: arn('chat-all') }) });
+    lab.aws.setSubscriptions([DBA, { ...DBA, topic: 'chat-all' }]);
+    const topics = ({ published }: InvocationOutcome) => published.map(({ topicArn }) => topicArn);
+    expect(topics(await invoke(0))).toEqual([arn('alerts'), arn('chat-all')]);
+    const second = await invoke(0.25);
+    expect(topics(second)).toEqual([arn('chat-all')]);
+    expect(second.report?.warnings).toMatchObject([{ message: expect.stringContaining('for everyone in chat') }]);
+    lab.aws.setSubscriptions([DBA, { ...DBA, topic: 'chat-all', protocol: 'https' }]);
+    expect(topics(await invoke(0.5))).toEqual([arn('chat-all')]);
+    expect(topics(await invoke(0.75))).toEqual([]);
+  });
+
+  test('of a route that only reads chat is nothing that someone misses', async () => {
+    const slack = [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }];
+    await lab[Symbol.asyncDispose]();
+    lab = await startFunctionLab({
+      secrets: { 'prod/orders': rdsSecret(server), 'shared/ca': server.ca ?? '' },
+      topics: ['alerts', 'routes', 'chat-shop'],
+    });
+    await lab.useTable();
+    await configure({ alerts: { email: ['dba@example.com'], routes: [{ name: 'shop', targets: ['orders'], slack }] } });
+    lab.setEnvironment({ ROUTE_TOPIC_ARN: arn('routes'), CHAT_TOPICS: JSON.stringify({ '*': arn('chat-*') }) });
+    lab.aws.setSubscriptions([DBA, { ...DBA, topic: 'chat-shop', protocol: 'https' }]);
+    const { report, published } = await invoke(0);
+    expect(report?.warnings).toBeUndefined();
+    expect(published.map(({ topicArn }) => topicArn)).toContain(arn('chat-shop'));
+  });
+
+  test.each([
+    ['is not allowed', { code: 'AuthorizationError', status: 403 }],
+    ['is throttled', { code: 'Throttled', status: 429, times: 9 }],
+    ['gets no answer', { network: 'hang', times: 9 }],
+  ] as const)('is not assumed where the question %s', async (_, fault) => {
+    lab.aws.failNext('ListSubscriptionsByTopic', fault);
+    const run = await invoke(0);
+    expect(run).toMatchObject({ error: undefined, report: { warnings: [{ id: 'subscribers-unknown' }] } });
+    expect(metricsOf(run)).not.toHaveProperty('AlertsWithoutSubscriber');
+    lab.aws.setSubscriptions([DBA]);
+    expect((await invoke(0.25)).published, 'told before').toEqual([]);
+  });
+
+  test('is known before something is to be told, and by a test alert', async () => {
+    lab.aws.setSubscriptions([{ ...DBA, isConfirmed: false }]);
+    const tested = await invoke(0, { event: { testAlert: true, notify: false } });
+    expect(tested.report?.warnings).toMatchObject([
+      { id: 'no-subscriber', message: expect.stringContaining('1 subscription pending') },
+    ]);
+    await disconnect();
+    const quiet = await invoke(0.25);
+    expect(quiet.published).toEqual([]);
+    expect(metricsOf(quiet)).toMatchObject({ AlertsWithoutSubscriber: 1 });
+  });
+
+  test('is looked for on every page', async () => {
+    const many = Array.from({ length: 230 }, (_, n) => ({ ...DBA, endpoint: `p${n}@example.com`, isConfirmed: false }));
+    lab.aws.setSubscriptions([...many, DBA]);
+    expect((await invoke(0)).report?.warnings).toBeUndefined();
+    expect(lab.aws.count('ListSubscriptionsByTopic')).toBe(3);
+  });
+});
+
+describe('an event that the function does not understand', () => {
+  test.each([
+    [{ target: ['orders'] }, '"target" is not a setting'],
+    [{ targets: ['ordres'] }, 'no target named "ordres"'],
+    ['orders', 'it must be a JSON object'],
+  ])('%j is answered with what is allowed: no error, nothing audited, nothing sent', async (event, problem) => {
+    const run = await invoke(0, { event });
+    expect(run).toMatchObject({ error: undefined, report: undefined, published: [] });
+    expect(run.refusal).toMatchObject({
+      refused: true,
+      message: 'The event was refused: nothing was audited, and nothing was sent.',
+      problem: expect.stringContaining(problem),
+      allowed: expect.stringContaining('{"targets"'),
+    });
+    expect(lab.aws.requests).toEqual([]);
+    expect(run.log).toMatchObject([{ level: 'WARN', message: 'the event was refused' }]);
+  });
+});
+
+test.each([59_999, 59_998.5, 60_000.25, 13_331])(
+  'an invocation that has %d milliseconds left is done, whatever fractions its deadlines come to',
+  async (remainingMs) => {
+    expect(await invoke(0, { remainingMs })).toMatchObject({ error: undefined });
+  },
+);
 
 describe('evidence', () => {
   beforeEach(() => lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket }));

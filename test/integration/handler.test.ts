@@ -85,7 +85,8 @@ async function invoke(event: unknown = SCHEDULED, remainingMs = 60_000): Promise
   // The metrics leave by the console, which vitest has replaced.
   caught.push(vi.spyOn(console, 'log').mockImplementation((line: unknown) => void lines.push(String(line))) as never);
   try {
-    const report = await handler(event, { awsRequestId: 'request-1', getRemainingTimeInMillis: () => remainingMs });
+    const context = { awsRequestId: 'request-1', getRemainingTimeInMillis: () => remainingMs };
+    const report = (await handler(event, context)) as Report;
     const output = [...lines, JSON.stringify(report), ...aws.published.map((message) => JSON.stringify(message))];
     const log = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
     return { report, log, output: output.join('\n') };
@@ -259,7 +260,8 @@ describe('by hand', () => {
     'refuses %j before anything is read or told',
     async (event) => {
       await configure();
-      await expect(invoke(event)).rejects.toThrow('Allowed: ');
+      const { report: answer } = await invoke(event);
+      expect(answer).toMatchObject({ refused: true, problem: expect.any(String), allowed: expect.any(String) });
       expect(aws.requests).toEqual([]);
     },
   );

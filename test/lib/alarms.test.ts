@@ -8,7 +8,7 @@ describe('every alarm', () => {
 
   test('reaches the topic', () => {
     const topic = stack.resolve(auditor.topic.topicArn);
-    expect(alarms).toHaveLength(5);
+    expect(alarms).toHaveLength(6);
     for (const alarm of alarms) expect(alarm.AlarmActions).toEqual([topic]);
   });
 
@@ -20,17 +20,18 @@ describe('every alarm', () => {
   });
 
   test('is a member that dashboards can use', () => {
-    expect(auditor.alarms.all).toHaveLength(5);
+    expect(auditor.alarms.all).toHaveLength(6);
     expect(stack.resolve(auditor.alarms.runOverdue.alarmArn)).toBeDefined();
   });
 });
 
 test.each([
-  ['a crash', 'Errors', 'AWS/Lambda', 'Sum', 'notBreaching'],
-  ['a refused start', 'Throttles', 'AWS/Lambda', 'Sum', 'notBreaching'],
+  // until a run works, it lasts
+  ['a crash', 'Errors', 'AWS/Lambda', 'Sum', 'ignore'],
   ['a run given up', 'ApproximateNumberOfMessagesVisible', 'AWS/SQS', 'Maximum', 'notBreaching'],
   // between two runs the last result stands
   ['a target that was not audited', 'TargetsNotAudited', 'PgTlsAuditor', 'Maximum', 'ignore'],
+  ['an alert that reaches no one', 'AlertsWithoutSubscriber', 'PgTlsAuditor', 'Maximum', 'ignore'],
 ])('%s rings at once', (_, MetricName, Namespace, Statistic, TreatMissingData) => {
   synthesize().template.hasResourceProperties('AWS::CloudWatch::Alarm', {
     MetricName,
@@ -82,19 +83,68 @@ test('every alarm also reaches the Slack channels of everyone, and no route', ()
   });
   const topics = [auditor.topic, auditor.chatTopics.get('all')].map((topic) => stack.resolve(topic?.topicArn));
   const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
-  expect(alarms).toHaveLength(5);
+  expect(alarms).toHaveLength(6);
   for (const alarm of alarms) expect(alarm.AlarmActions).toEqual(topics);
   for (const alarm of alarms) expect(alarm.OKActions ?? topics).toEqual(topics);
 });
 
-test('a state that lasts also says when it is over', () => {
+test('every alarm also says when it is over', () => {
   const { template, stack, auditor } = synthesize();
   const topic = stack.resolve(auditor.topic.topicArn);
-  const telling = Object.values(template.findResources('AWS::CloudWatch::Alarm'))
-    .filter(({ Properties }) => Properties.OKActions !== undefined)
-    .map(({ Properties }) => [Properties.MetricName, Properties.OKActions]);
-  expect(telling.sort()).toEqual([
-    ['RunsCompleted', [topic]],
-    ['TargetsNotAudited', [topic]],
-  ]);
+  const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm'));
+  expect(alarms.map(({ Properties }) => Properties.OKActions)).toEqual(alarms.map(() => [topic]));
+});
+
+describe('what lasts rings once, and once when it is over', () => {
+  type AlarmProperties = Readonly<Record<'Period' | 'EvaluationPeriods', number>> & {
+    readonly DatapointsToAlarm?: number;
+    readonly TreatMissingData: string;
+  };
+
+  /**
+   * How often an alarm changes to ALARM and back, with these values of its metric by minute: each period's sum is held
+   * against the threshold of 1, as CloudWatch does.
+   */
+  function messages(alarm: AlarmProperties, values: ReadonlyMap<number, number>, minutes: number): string[] {
+    const { Period, EvaluationPeriods, DatapointsToAlarm = EvaluationPeriods, TreatMissingData } = alarm;
+    const length = Period / 60;
+    const told: string[] = [];
+    let state = 'OK';
+    for (let end = length * EvaluationPeriods; end <= minutes; end += length) {
+      const points = Array.from({ length: EvaluationPeriods }, (_, index) => {
+        const from = end - (index + 1) * length;
+        const within = [...values]
+          .filter(([minute]) => minute >= from && minute < from + length)
+          .map(([, value]) => value);
+        return within.length === 0 ? undefined : within.reduce((sum, value) => sum + value, 0);
+      });
+      if (TreatMissingData === 'ignore' && points.every((point) => point === undefined)) continue;
+      const breaching = points.filter((point) => point !== undefined && point >= 1).length;
+      const next = breaching >= DatapointsToAlarm ? 'ALARM' : 'OK';
+      if (next !== state) told.push(next);
+      state = next;
+    }
+    return told;
+  }
+
+  const alarmOn = (MetricName: string, schedule: string): AlarmProperties => {
+    const { template } = synthesize({ schedule });
+    const [alarm] = Object.values(template.findResources('AWS::CloudWatch::Alarm', { Properties: { MetricName } }));
+    return alarm?.Properties;
+  };
+
+  test.each([
+    ['rate(15 minutes)', 15],
+    ['rate(1 hour)', 60],
+    ['cron(0 6 * * ? *)', 24 * 60],
+  ])('a day of failures or more: %s', (schedule, interval) => {
+    const runs = Array.from({ length: 96 }, (_, index) => 3 + index * interval);
+    const isBad = (index: number): boolean => index >= 5 && index < 60;
+    const errors = new Map(runs.map((minute, index) => [minute, isBad(index) ? 1 : 0]));
+    const minutes = 97 * interval;
+    expect(messages(alarmOn('Errors', schedule), errors, minutes)).toEqual(['ALARM', 'OK']);
+    // Of throttles there may be no datapoint where none was throttled.
+    const throttles = new Map([...errors].filter(([, value]) => value > 0));
+    expect(messages(alarmOn('Throttles', schedule), throttles, minutes)).toEqual(['ALARM', 'OK']);
+  });
 });

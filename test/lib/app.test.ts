@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfigFile } from '../../lib/config-file.ts';
@@ -133,6 +134,28 @@ describe('cdk synth', { timeout: 60_000 }, () => {
       Environment: { Variables: { POWERTOOLS_SERVICE_NAME: 'audit-staging-Auditor' } },
     });
   });
+});
+
+test('makes the whole assembly in a folder that is named relative to where it runs, as the CDK command line names it', {
+  timeout: 120_000,
+}, async () => {
+  const elsewhere = await mkdtemp(join(folder, 'elsewhere-'));
+  await copyFile(EXAMPLE, join(elsewhere, 'own.json'));
+  const env = {
+    PATH: process.env.PATH,
+    CDK_OUTDIR: 'cdk.out',
+    CDK_CONTEXT_JSON: JSON.stringify({ config: 'own.json' }),
+  };
+  await promisify(execFile)(process.execPath, [join(ROOT, 'bin', 'app.ts')], { env, cwd: elsewhere });
+  const made = await readdir(join(elsewhere, 'cdk.out'));
+  const [asset = ''] = made.filter((name) => name.startsWith('asset.'));
+  expect((await readdir(join(elsewhere, 'cdk.out', asset))).sort()).toEqual([
+    'auditor.config.json',
+    'index.js',
+    'index.js.map',
+    'package.json',
+  ]);
+  expect((await readdir(elsewhere)).sort()).toEqual(['cdk.out', 'own.json']);
 });
 
 describe("where there is no configuration of one's own", () => {

@@ -116,6 +116,11 @@ test('a stack names what routes, runs and auditors need, and only what is there'
   expect(Object.keys(routed).sort()).toEqual(
     [...alone, 'ChatTopicArns', 'EvidenceBucketName', 'RouteTopicArn', 'StateTableName'].sort(),
   );
+  const inVpc = outputs({
+    ...MINIMAL,
+    deployment: { vpc: { vpcId: 'vpc-00000001', subnetIds: ['subnet-00000001'], availabilityZones: ['eu-west-1a'] } },
+  });
+  expect(readable(inVpc.SecurityGroupIds?.Value)).toMatch(/^<Auditor\w*SecurityGroup\w*\.GroupId>$/);
   expect(readable(routed.ChatTopicArns?.Value)).toMatch(/^\{"shop":"<AuditorAlertsChatTopicshop\w+>"\}$/);
 });
 

@@ -316,6 +316,17 @@ describe('an embedder', () => {
   });
 });
 
+test.each([
+  ['cron(0 6 ? * 2-6 *)', 73, true],
+  ['cron(0 6 ? * 1-5 *)', 73, true],
+  ['cron(0 6 ? * MON-FRI *)', 73, false],
+  ['rate(15 minutes)', undefined, false],
+])('weekdays by number are warned of: %s', (schedule, completionWindowHours, warned) => {
+  const { auditor } = synthesize({ schedule, deployment: { completionWindowHours } });
+  const notes = auditor.node.metadata.map(({ data }) => String(data)).join('\n');
+  expect(/EventBridge counts from 1, which is Sunday, so 1-5 is Sunday to Thursday/.test(notes)).toBe(warned);
+});
+
 describe('a configuration', () => {
   test('with problems is refused with all of them, each with its place', () => {
     expect(() =>

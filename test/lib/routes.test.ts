@@ -197,13 +197,17 @@ describe('chat topics', () => {
     const name = (arn: string | undefined) => readable(stack.resolve(arn));
     const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
     const variables = fn?.Properties.Environment.Variables;
-    expect(JSON.parse(readable(variables.CHAT_TOPICS))).toEqual({
-      all: name(auditor.chatTopics.get('all')?.topicArn),
-      shop: name(auditor.chatTopics.get('shop')?.topicArn),
-    });
+    const chat = 'arn:<AWS::Partition>:sns:<AWS::Region>:<AWS::AccountId>:Databases-TlsAuditor-chat-';
+    expect(JSON.parse(readable(variables.CHAT_TOPICS))).toEqual({ '*': `${chat}*` });
+    const names = Object.values(template.findResources('AWS::SNS::Topic')).flatMap(
+      ({ Properties }) => Properties.TopicName ?? [],
+    );
+    expect(names.map((topic) => chat.replace(/[^:]*$/, topic)).sort()).toEqual([`${chat}all`, `${chat}shop`]);
     expect(readable(variables.ROUTE_TOPIC_ARN)).toBe(name(auditor.routeTopic?.topicArn));
-    const topics = [auditor.topic, auditor.routeTopic, ...auditor.chatTopics.values()];
-    expect(resourcesAllowed(template, 'sns:Publish')).toEqual(topics.map((topic) => name(topic?.topicArn)).sort());
+    const granted = [name(auditor.topic.topicArn), name(auditor.routeTopic?.topicArn), `${chat}*`].sort();
+    for (const action of ['sns:Publish', 'sns:ListSubscriptionsByTopic']) {
+      expect(resourcesAllowed(template, action)).toEqual(granted);
+    }
     template.resourceCountIs('AWS::SNS::Topic', 4);
   });
 
@@ -255,7 +259,7 @@ describe("beside an embedder's own topic", () => {
     expect(readable(stack.resolve(auditor.topic.topicArn))).toMatch(/^<Ours/);
     template.resourceCountIs('AWS::SNS::Topic', 4);
     template.resourceCountIs('AWS::KMS::Key', 1);
-    expect(resourcesAllowed(template, 'sns:Publish')).toHaveLength(4);
+    expect(resourcesAllowed(template, 'sns:Publish')).toHaveLength(3);
     expect(resourcesAllowed(template, 'kms:GenerateDataKey*')).toEqual([
       expect.stringMatching(/^<TlsAuditorAlertsKey.*\.Arn>$/),
     ]);
@@ -284,14 +288,68 @@ test('a configuration with routes alone is told that alarms reach nobody', () =>
   );
 });
 
-test("more topics for Slack than the function's environment has room for are refused, with the ways out", () => {
-  const routes = (count: number) =>
-    Array.from({ length: count }, (_, n) => ({ ...SHOP, name: `team-${n}`, slack: [channel(`C0CHANNEL${n}`)] }));
-  expect(() => synthesize({ alerts: { routes: routes(15) } })).not.toThrow();
-  expect(() => synthesize({ alerts: { routes: routes(50) } })).toThrowErrorMatchingInlineSnapshot(`
-    [ConfigError: the config of Databases/TlsAuditor has a problem:
-      alerts.routes: the function's environment would hold about 7675 bytes, and Lambda takes 4096: of topics for Slack there are 50, of secrets by reference 0. Give fewer routes a Slack channel (email, https, sqs and lambda take no room), or secrets a fixed secretName that the configuration names]
-  `);
+describe('many routes', () => {
+  const withSlack = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      name: `team-${n}`,
+      targets: ['orders'],
+      slack: [channel(`C0CHANNEL${n}`)],
+    }));
+  const withEmail = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      name: `team-${n}`,
+      targets: ['orders'],
+      email: [`team-${n}@example.com`],
+    }));
+
+  test('with a Slack channel each take no room in the environment', () => {
+    const { template } = synthesize({ alerts: { routes: withSlack(100) } });
+    const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
+    expect(JSON.stringify(fn?.Properties.Environment.Variables).length).toBeLessThan(2_000);
+    template.resourceCountIs('AWS::Chatbot::SlackChannelConfiguration', 100);
+  });
+
+  test('are as many as SNS tells apart on one topic, and no more', () => {
+    expect(() => synthesize({ alerts: { routes: withEmail(200) } })).not.toThrow();
+    const [first, ...others] = withEmail(200);
+    const shared = { ...SHOP, name: 'two', email: ['team-1@example.com'], https: [], sqs: [], lambda: [], slack: [] };
+    expect(() => synthesize({ alerts: { routes: [shared, ...others] } })).not.toThrow();
+    expect(() =>
+      synthesize({
+        alerts: { routes: [{ ...SHOP, name: 'one', slack: [] }, ...others, ...(first ? [first] : [])].slice(0, 200) },
+      }),
+    ).toThrow(/alerts\.routes: name 20\d different addresses, URLs, queues and functions, and SNS tells at most 200/);
+    expect(() => synthesize({ alerts: { routes: withEmail(201) } })).toThrow(/alerts\.routes: must have at most 200/);
+  });
+
+  test('that need more resources than a template holds are refused, with what takes them', () => {
+    expect(() => synthesize({ alerts: { routes: withSlack(150) } })).toThrow(
+      /alerts\.routes: the stack would have \d+ resources, and CloudFormation takes 500: each route with a Slack channel takes 4/,
+    );
+  });
+});
+
+test("a topic's name is one that SNS takes, and another one for another auditor", () => {
+  const alerts = { slack: [channel('C0DBA1234')] };
+  const nameIn = (stackName: string, id: string): string => {
+    const stack = new Stack(appWithoutBundling(), 'Databases', { stackName });
+    const auditor = new PgTlsAuditor(stack, id, {
+      config: { alerts, targets: [{ name: 'orders', secret: 'prod/orders' }] },
+    });
+    const [topic] = Object.values(
+      Template.fromStack(auditor.node.scope as Stack).findResources('AWS::SNS::Topic'),
+    ).filter(({ Properties }) => Properties.TopicName !== undefined);
+    return topic?.Properties.TopicName;
+  };
+  const names = [
+    nameIn('a', 'TlsAuditor'),
+    nameIn('b', 'TlsAuditor'),
+    nameIn('a', 'Tls.Auditor'),
+    nameIn('a', 'Tls Auditor'),
+    nameIn('a'.repeat(128), 'T'.repeat(120)),
+  ];
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names) expect(name).toMatch(/^[\w-]{1,256}$/);
 });
 
 /** What a person who synthesises is told of the construct and what is in it. */

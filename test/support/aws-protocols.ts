@@ -73,11 +73,12 @@ export function respondObject(response: ServerResponse, { body, contentType, con
   response.end(body);
 }
 
-export function respondXml(response: ServerResponse, messageId: string): void {
+/** @param result - What stands within `<OperationResult>`, as XML. */
+export function respondXml(response: ServerResponse, operation: string, result: string): void {
   response.writeHead(200, { 'content-type': 'text/xml' });
   response.end(
-    `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>${messageId}</MessageId>` +
-      `</PublishResult><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></PublishResponse>`,
+    `<${operation}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><${operation}Result>${result}` +
+      `</${operation}Result><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${operation}Response>`,
   );
 }
 
@@ -106,6 +107,6 @@ export function respondFailure(response: ServerResponse, protocol: Call['protoco
   );
 }
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';
+import { escapeXml } from './aws-protocols.ts';
 
 /** A message as a topic took it. */
 export interface PublishedMessage {
@@ -14,6 +15,18 @@ export interface PublishedMessage {
   readonly attributes: Readonly<Record<string, { readonly type: string; readonly value: string }>>;
   readonly at: Date;
 }
+
+/** A subscription as a test has it; `isConfirmed` may change while the endpoint runs. */
+export interface TopicSubscription {
+  /** Name of the topic. */
+  readonly topic: string;
+  readonly protocol: string;
+  readonly endpoint: string;
+  readonly isConfirmed: boolean;
+}
+
+/** Subscriptions a page ("ListSubscriptionsByTopic"). */
+const PAGE = 100;
 
 /** Bytes of a message, its attributes included ("Amazon SNS endpoints and quotas"). */
 const MOST_BYTES = 262_144;
@@ -28,9 +41,40 @@ export function bodyFor(published: PublishedMessage, protocol: string): string {
 export class Sns {
   readonly published: PublishedMessage[] = [];
   readonly #topics: ReadonlySet<string>;
+  #subscriptions: readonly TopicSubscription[];
 
+  /** Unless it is told otherwise, each topic has a confirmed subscription by email and one by https. */
   constructor(topicArns: readonly string[]) {
     this.#topics = new Set(topicArns);
+    this.#subscriptions = topicArns.flatMap((arn) =>
+      ['email', 'https'].map((protocol) => ({
+        topic: arn.split(':').at(-1) ?? '',
+        protocol,
+        endpoint: protocol === 'email' ? 'subscriber@example.com' : 'https://global.sns-api.chatbot.amazonaws.com',
+        isConfirmed: true,
+      })),
+    );
+  }
+
+  set subscriptions(subscriptions: readonly TopicSubscription[]) {
+    this.#subscriptions = subscriptions;
+  }
+
+  /** @returns what stands within the answer to ListSubscriptionsByTopic, as XML */
+  listSubscriptions(form: URLSearchParams): string {
+    const topicArn = form.get('TopicArn') ?? '';
+    if (!this.#topics.has(topicArn)) throw new AwsFailure('NotFound', 'Topic does not exist', 404);
+    const from = Number(form.get('NextToken') ?? 0);
+    const all = this.#subscriptions.filter(({ topic }) => topicArn.endsWith(`:${topic}`));
+    const members = all.slice(from, from + PAGE).map(({ protocol, endpoint, isConfirmed }, index) => {
+      const arn = isConfirmed ? `${topicArn}:${randomUUID()}` : index % 2 === 0 ? 'PendingConfirmation' : 'Deleted';
+      return (
+        `<member><TopicArn>${topicArn}</TopicArn><Protocol>${protocol}</Protocol><SubscriptionArn>${arn}</SubscriptionArn>` +
+        `<Owner>123456789012</Owner><Endpoint>${escapeXml(endpoint)}</Endpoint></member>`
+      );
+    });
+    const next = all.length > from + PAGE ? `<NextToken>${from + PAGE}</NextToken>` : '';
+    return `<Subscriptions>${members.join('')}</Subscriptions>${next}`;
   }
 
   /** Takes a message. @returns its id @throws AwsFailure where the service would refuse */

@@ -19,15 +19,16 @@ import {
 import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
 import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
-import { type PublishedMessage, Sns } from './aws-sns.ts';
+import { type PublishedMessage, Sns, type TopicSubscription } from './aws-sns.ts';
 
 export type { SecretValue } from './aws-secrets-manager.ts';
-export { bodyFor, type PublishedMessage } from './aws-sns.ts';
+export { bodyFor, type PublishedMessage, type TopicSubscription } from './aws-sns.ts';
 
 export type AwsOperation =
   | 'GetSecretValue'
   | 'BatchGetSecretValue'
   | 'Publish'
+  | 'ListSubscriptionsByTopic'
   | 'PutObject'
   | 'GetObject'
   | 'BatchImportFindings';
@@ -64,6 +65,10 @@ export interface AwsRequest {
   readonly operation: string;
   /** The secrets it asked for. */
   readonly secretIds: readonly string[];
+  /** The topic that it was about. */
+  readonly topicArn?: string | undefined;
+  /** The object that it was about, with the condition keys of IAM that its headers set. */
+  readonly object?: { readonly arn: string; readonly context: Readonly<Record<string, string>> } | undefined;
   readonly at: Date;
 }
 
@@ -85,6 +90,8 @@ export interface AwsEndpoint extends AsyncDisposable {
   count(operation: AwsOperation): number;
   /** Environment variables that lead every SDK client here, with credentials only this endpoint knows. */
   environment(): Readonly<Record<string, string>>;
+  /** What the topics have from now on. @default a confirmed one by email and by https each */
+  setSubscriptions(subscriptions: readonly TopicSubscription[]): void;
   /** Creates a secret, or rotates it. */
   setSecret(name: string, value: SecretValue): void;
   deleteSecret(name: string): void;
@@ -122,7 +129,11 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     switch (call.operation) {
       case 'Publish': {
         const messageId = sns.publish(call.form);
-        return (response) => respondXml(response, messageId);
+        return (response) => respondXml(response, call.operation, `<MessageId>${messageId}</MessageId>`);
+      }
+      case 'ListSubscriptionsByTopic': {
+        const subscriptions = sns.listSubscriptions(call.form);
+        return (response) => respondXml(response, call.operation, subscriptions);
       }
       case 'GetSecretValue': {
         const secret = secretsManager.getSecretValue(call.input);
@@ -149,9 +160,22 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     }
   };
 
+  const objectOf = (request: IncomingMessage): AwsRequest['object'] => {
+    const { host = '', 'if-none-match': ifNoneMatch } = request.headers;
+    const { bucket, key } = s3.locate(host, pathOf(request));
+    const context = ifNoneMatch === undefined ? {} : { 's3:if-none-match': ifNoneMatch };
+    return { arn: `arn:aws:s3:::${bucket}/${key}`, context };
+  };
+
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const call = readCall(request, await readBody(request));
-    requests.push({ operation: call.operation, secretIds: call.secretIds, at: new Date() });
+    requests.push({
+      operation: call.operation,
+      secretIds: call.secretIds,
+      topicArn: call.form.get('TopicArn') ?? undefined,
+      object: call.protocol === 'rest-xml' ? objectOf(request) : undefined,
+      at: new Date(),
+    });
     const fault = faults.get(call.operation)?.shift();
     const network = fault !== undefined && 'network' in fault ? fault.network : undefined;
     if (network === 'hang') return;
@@ -196,6 +220,9 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: 'not-a-secret',
     }),
+    setSubscriptions(subscriptions) {
+      sns.subscriptions = subscriptions;
+    },
     setSecret: (name, value) => secretsManager.set(name, value),
     deleteSecret: (name) => secretsManager.delete(name),
     secretArn: (name) => secretsManager.arn(name),

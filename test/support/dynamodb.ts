@@ -50,8 +50,8 @@ export interface DynamoDbEndpoint extends AsyncDisposable {
   clearFaults(): void;
   /** Everything that the table holds, as it is stored. */
   items(): Promise<readonly Readonly<Record<string, unknown>>[]>;
-  /** Writes an item as somebody else could. */
-  put(item: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Writes an item as somebody else could, here or in another table. */
+  put(item: Readonly<Record<string, unknown>>, table?: string): Promise<void>;
   delete(pk: string, sk: string): Promise<void>;
 }
 
@@ -123,8 +123,8 @@ export async function startDynamoDb({
       for await (const { Items = [] } of pages) items.push(...Items);
       return items;
     },
-    async put(item) {
-      await documents.send(new PutCommand({ TableName: tableName, Item: item }));
+    async put(item, table = tableName) {
+      await documents.send(new PutCommand({ TableName: table, Item: item }));
     },
     async delete(pk, sk) {
       await documents.send(new DeleteCommand({ TableName: tableName, Key: { pk, sk } }));

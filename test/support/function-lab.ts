@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { BatchWriteItemCommand, CreateTableCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { vi } from 'vitest';
 import type { ConfigInput } from '../../lambda/config.ts';
+import type { Refusal } from '../../lambda/event.ts';
 import type { Handler, createHandler as HandlerMaker } from '../../lambda/handler.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { type AwsEndpoint, type AwsEndpointOptions, type PublishedMessage, startAwsEndpoint } from './aws.ts';
@@ -22,12 +23,16 @@ export interface Invocation {
   readonly event?: unknown;
   /** Of Lambda. @default one of its own */
   readonly requestId?: string;
+  /** Milliseconds that the invocation has. @default 60000 */
+  readonly remainingMs?: number;
 }
 
 export interface InvocationOutcome {
-  /** Undefined where the run failed. */
+  /** Undefined where the run failed, or refused its event. */
   readonly report: Report | undefined;
   readonly error: Error | undefined;
+  /** The answer to an event that the function does not understand. */
+  readonly refusal?: Refusal;
   /** What was published between its beginning and its end. */
   readonly published: readonly PublishedMessage[];
 }
@@ -94,17 +99,19 @@ export async function startFunctionLab(options: AwsEndpointOptions = {}): Promis
     setEnvironment,
     restart,
     configure: (config) => writeFile(configFile, JSON.stringify(config)),
-    async invoke({ at, event = SCHEDULED, requestId }) {
+    async invoke({ at, event = SCHEDULED, requestId, remainingMs = 60_000 }) {
       const before = aws.published.length;
       invocations += 1;
       const handler = createHandler?.({ clock: () => at }) as Handler;
       const context = {
         awsRequestId: requestId ?? `request-${invocations}`,
-        getRemainingTimeInMillis: () => 60_000,
+        getRemainingTimeInMillis: () => remainingMs,
       };
       try {
-        const report = await handler(event, context);
-        return { report, error: undefined, published: aws.published.slice(before) };
+        const answer = await handler(event, context);
+        const published = aws.published.slice(before);
+        if ('refused' in answer) return { report: undefined, refusal: answer, error: undefined, published };
+        return { report: answer, error: undefined, published };
       } catch (error) {
         return { report: undefined, error: error as Error, published: aws.published.slice(before) };
       }

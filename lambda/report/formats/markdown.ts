@@ -170,8 +170,11 @@ function listed(heading: string, entries: readonly Entry[], isListed: (entry: En
 
 function footer({ startedAt, finishedAt, state, policy }: Report, { toolVersion }: ExportContext): string {
   const { document, version } = policy.cipherProfileSource;
-  const remembered =
-    state === 'kept' ? 'Compared with earlier runs.' : 'No state is configured: this run stands alone.';
+  const remembered = {
+    kept: 'Compared with earlier runs.',
+    none: 'No state is configured: this run stands alone.',
+    unreadable: 'The state could not be read: this run stands alone.',
+  }[state];
   return [
     '---',
     `${markdownText(`pg-tls-auditor ${toolVersion}`)}, ${startedAt} to ${finishedAt}. Judged by: TLS from ${policy.minTlsVersion}, ` +

@@ -98,7 +98,7 @@ function findingEvent(entry: Entry, report: Report, context: ExportContext): Ocs
 function activityOf({ standing, reason, openedAt, lastSeen, seen }: Entry, { state }: Report): Enumerated {
   if (standing === 'resolved') return ACTIVITIES.close;
   const isFirst = reason === 'new' || reason === 'observed' || (seen && openedAt === lastSeen);
-  return isFirst || state === 'none' ? ACTIVITIES.create : ACTIVITIES.update;
+  return isFirst || state !== 'kept' ? ACTIVITIES.create : ACTIVITIES.update;
 }
 
 /** What nobody looks for any more is archived: that is no proof that it is mended. */

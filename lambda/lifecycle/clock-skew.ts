@@ -1,0 +1,94 @@
+// State whose times lie in the future: the clock of an earlier run stood ahead, or this run's stands behind.
+
+import type { AuditState, FindingRecord, MuteRecord, TargetObservation, TargetRecord } from '../model/lifecycle.ts';
+import { earlier, msBetween } from './moments.ts';
+
+/**
+ * How far ahead a remembered time may be, in milliseconds: as long as a run of the function may take. A run that waited
+ * for another one decides with what that one has just remembered, and both are right.
+ */
+export const CLOCK_SKEW_MS = 15 * 60_000;
+
+export interface TrustedState {
+  /** Without times in the future. What had none is the same object as before. */
+  readonly state: AuditState;
+  /** The latest of the times that were not trusted. ISO 8601, UTC. */
+  readonly latest?: string | undefined;
+}
+
+/**
+ * The state as a run may use it. Nobody knows when something happened that is remembered to happen in the future, only
+ * that it was before now: such a time counts as now, and what was seen then as seen just before this run looked, so that
+ * this look decides. Saved that way, the state is healed by one run.
+ *
+ * @param now - ISO 8601, UTC.
+ * @param observed - What this run saw of each target, or nothing for a run that only reads.
+ */
+export function trustedState(
+  state: AuditState,
+  now: string,
+  observed: readonly Pick<TargetObservation, 'target' | 'takenAt'>[] = [],
+): TrustedState {
+  const lookedAt = new Map(observed.map(({ target, takenAt }) => [target, takenAt]));
+  const beforeLook = (target: string): string => justBefore(earlier(lookedAt.get(target) ?? now, now));
+  const found: string[] = [];
+  const isAhead = (time: string | undefined): boolean => {
+    const ahead = time !== undefined && msBetween(now, time) > CLOCK_SKEW_MS;
+    if (ahead) found.push(time);
+    return ahead;
+  };
+  const findings = mapChanged(state.findings, (record) => trustedFinding(record, beforeLook, now, isAhead));
+  const targets = mapChanged(state.targets, (record) => trustedTarget(record, beforeLook, isAhead));
+  const mutes = mapChanged(state.mutes, (record) => trustedMute(record, now, isAhead));
+  const latest = found.reduce<string | undefined>(
+    (last, time) => (last === undefined || msBetween(last, time) > 0 ? time : last),
+    undefined,
+  );
+  return latest === undefined ? { state } : { state: { findings, targets, mutes }, latest };
+}
+
+type IsAhead = (time: string | undefined) => boolean;
+
+function trustedFinding(
+  record: FindingRecord,
+  beforeLook: (target: string) => string,
+  now: string,
+  isAhead: IsAhead,
+): FindingRecord {
+  const { firstSeen, openedAt, lastSeen, told, resolved } = record;
+  const times = [firstSeen, openedAt, lastSeen, told?.at, resolved?.at].map(isAhead);
+  if (!times.includes(true)) return record;
+  const seen = beforeLook(record.finding.target);
+  const trusted = (time: string): string => (isAhead(time) ? seen : time);
+  return {
+    ...record,
+    firstSeen: trusted(firstSeen),
+    openedAt: trusted(openedAt),
+    lastSeen: trusted(lastSeen),
+    ...(told === undefined ? {} : { told: isAhead(told.at) ? { ...told, at: now } : told }),
+    ...(resolved === undefined ? {} : { resolved: { ...resolved, at: trusted(resolved.at) } }),
+  };
+}
+
+function trustedTarget(record: TargetRecord, beforeLook: (target: string) => string, isAhead: IsAhead): TargetRecord {
+  return isAhead(record.takenAt) ? { ...record, takenAt: beforeLook(record.name) } : record;
+}
+
+function trustedMute(record: MuteRecord, now: string, isAhead: IsAhead): MuteRecord {
+  const { firstSeen, lastMatched, toldUnused } = record;
+  const trusted = (time: string): string => (isAhead(time) ? now : time);
+  return {
+    ...record,
+    firstSeen: trusted(firstSeen),
+    ...(lastMatched === undefined ? {} : { lastMatched: trusted(lastMatched) }),
+    ...(toldUnused === undefined ? {} : { toldUnused: trusted(toldUnused) }),
+  };
+}
+
+function mapChanged<T>(map: ReadonlyMap<string, T>, change: (value: T) => T): ReadonlyMap<string, T> {
+  return new Map([...map].map(([key, value]) => [key, change(value)]));
+}
+
+function justBefore(time: string): string {
+  return new Date(Date.parse(time) - 1).toISOString();
+}

@@ -1,0 +1,51 @@
+// Whether a role's policies allow a request, for the statements that this project writes: Allow only, with few conditions.
+
+/** A statement as IAM has it, with ARNs in place of references. */
+export interface Statement {
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined;
+}
+
+/** One request, as IAM is asked about it. */
+export interface IamRequest {
+  /** `sns:Publish` */
+  readonly action: string;
+  /** ARN, or `*` where the action has no resource to name. */
+  readonly resource: string;
+  /** Condition keys of the request, such as `s3:if-none-match`. */
+  readonly context?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The statements that allow the request. @throws Error for what is not evaluated here: it must not pass unseen */
+export function allowing(
+  statements: readonly Statement[],
+  { action, resource, context = {} }: IamRequest,
+): Statement[] {
+  return statements.filter(({ Effect, Action, Resource, Condition = {} }) => {
+    if (Effect !== 'Allow') throw new Error(`Effect ${Effect} is not evaluated`);
+    return (
+      [Action].flat().some((pattern) => matches(pattern, action)) &&
+      [Resource].flat().some((pattern) => matches(pattern, resource)) &&
+      Object.entries(Condition).every(([operator, keys]) =>
+        Object.entries(keys).every(([key, value]) => holds(operator, value, context[key])),
+      )
+    );
+  });
+}
+
+function holds(operator: string, wanted: string, given: string | undefined): boolean {
+  if (operator === 'Null') return (given === undefined) === (wanted === 'true');
+  if (operator === 'StringEquals') return given === wanted;
+  throw new Error(`the condition ${operator} is not evaluated`);
+}
+
+/** `*` stands for any characters, `?` for one. */
+function matches(pattern: string, text: string): boolean {
+  const expression = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${expression}$`, 's').test(text);
+}
