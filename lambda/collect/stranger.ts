@@ -33,7 +33,7 @@ const BEGINNINGS: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^HTTP\/\d/, 'an HTTP answer'],
   [/^SSH-\d/, 'an SSH banner'],
   // Three bytes of length, the number 0 of the first packet, and version 10 of the protocol or an error.
-  [/^[\s\S]{3}\0[\n\xff]/, 'a greeting of MySQL or MariaDB'],
+  [/^.{3}\0[\n\xff]/s, 'a greeting of MySQL or MariaDB'],
   [/^(-(ERR|NOAUTH|DENIED|WRONGPASS|MISCONF)|\+(OK|PONG))\b/, 'an answer of Redis, or of a mail server'],
   [/^\d{3}[ -]/, 'a greeting of a mail or file server'],
   [/^\* (OK|BYE|PREAUTH)\b/, 'a greeting of a mail server'],

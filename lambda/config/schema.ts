@@ -134,6 +134,14 @@ const probe = z
     'After the audit, try on at most seven further connections what the server accepts, whatever its settings say: a login in plaintext, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange. No password is sent; the name of the role and of the database are, once, unencrypted.',
   );
 
+/** SNS refuses a message with control characters in an attribute, and labels are one. */
+const labelValue = shownText
+  .max(256)
+  .regex(
+    /^[^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff]*$/,
+    'must not hold control characters, line ends or characters that are drawn as nothing',
+  );
+
 const targetSchema = z.strictObject({
   name: z
     .string()
@@ -184,7 +192,7 @@ const targetSchema = z.strictObject({
   labels: z
     .record(
       z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
-      shownText.max(256),
+      labelValue,
     )
     .optional()
     .describe('Free labels, e.g. the owning team.'),
@@ -213,7 +221,7 @@ const routeSchema = z
       .describe('Unique name of the route: the message attribute "route" carries it.'),
     targets: z.array(pattern).min(1).optional().describe('Names of targets; * stands for any characters.'),
     labels: z
-      .record(z.string().regex(/^[\w.-]{1,64}$/), z.string().max(256))
+      .record(z.string().regex(/^[\w.-]{1,64}$/), labelValue)
       .optional()
       .describe('Labels that a target must have, all of them.'),
     minSeverity: severityFrom

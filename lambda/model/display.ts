@@ -4,20 +4,21 @@
  * What must not reach a terminal, a log or a message raw: control, format, surrogate, private-use and unassigned
  * characters, line and paragraph separators, and whatever else Unicode draws as nothing.
  */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|\p{M}{5}|^\p{M}|:\/\/|<(?=[!@#])/u;
+const UNSAFE =
+  /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|\p{M}{5}|^\p{M}|:\/\/|<(?=[!@#])|\b(?:mailto|javascript|tel|sms):(?=\S)/iu;
 
 /**
  * An emoji keeps the joiners and selectors it is made of. A fifth combining mark in a row would be drawn over the lines
  * around it, one at the start over what stands before the name.
  */
 const ESCAPED =
-  /\p{RGI_Emoji}|[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?<=\p{M}{4})\p{M}|^\p{M}|:\/\/|<(?=[!@#])/gv;
+  /\p{RGI_Emoji}|[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?<=\p{M}{4})\p{M}|^\p{M}|:\/\/|<(?=[!@#])|\b(?:mailto|javascript|tel|sms):(?=\S)/giv;
 const EMOJI_FIRST = /^\p{RGI_Emoji}/v;
 
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** What mail clients and chats make links of, and mentions of people and channels. */
-const MARKUP = /:\/\/|<[!@#]/;
+const MARKUP = /:\/\/|<[!@#]|\b(?:mailto|javascript|tel|sms):/i;
 
 /** An escape that a cut left without its closing brace. */
 const OPEN_ESCAPE = /\\(?:u(?:\{[0-9a-f]*)?)?$/;
@@ -47,6 +48,7 @@ export function displayText(raw: string, maxLength = 64): string {
 
 function shown(found: string): string {
   if (found === '://') return '[:]//';
+  if (found.length > 2 && found.endsWith(':')) return `${found.slice(0, -1)}[:]`;
   if (EMOJI_FIRST.test(found)) return found;
   return `\\u{${found.codePointAt(0)?.toString(16)}}`;
 }

@@ -13,6 +13,7 @@ import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
 import type { Report, ReportTarget, ReportWarning } from './schema.ts';
+import { displayProse, remedyLines } from './wording.ts';
 
 /** One target's snapshot with what the checks made of it. */
 export interface AuditedTarget {
@@ -36,6 +37,8 @@ const NAME_LENGTH = 200;
 /** A chain has two to four certificates, each with a few names; a server may present hundreds, with thousands. */
 const MOST_CERTIFICATES = 10;
 const MOST_NAMES = 101;
+const MOST_VERSIONS = 12;
+const OTHER_VERSIONS = '(others)';
 /** Why a check could not see everything: a sentence or two, with a GRANT. */
 const REASON_LENGTH = 2_000;
 /** What a failure says; none of ours comes near. */
@@ -118,12 +121,7 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
 }
 
 function reportFailure({ cause, phase, message, remedy }: Failure): NonNullable<ReportTarget['error']> {
-  return { cause, phase, message: bounded(message, SENTENCE_LENGTH), remedy: bounded(remedy, SENTENCE_LENGTH) };
-}
-
-/** Our own words as they are; only what is too long to be ours is made safe and cut. */
-function bounded(text: string, length: number): string {
-  return text.length <= length ? text : displayText(text, length);
+  return { cause, phase, message: displayProse(message, SENTENCE_LENGTH), remedy: remedyLines(remedy).join('\n') };
 }
 
 function reportLink(link: Link, chain: Observed<readonly CertificateFacts[]>): NonNullable<ReportTarget['link']> {
@@ -174,9 +172,17 @@ function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNul
     total: visible.length,
     hidden,
     byTransport,
-    byTlsVersion: Object.fromEntries([...byTlsVersion].map(([version, count]) => [displayText(version), count])),
+    byTlsVersion: reportVersions(byTlsVersion),
     ...(isPooler ? { byHop } : {}),
   };
+}
+
+/** There are six versions; a server may send others without end. */
+function reportVersions(counts: ReadonlyMap<string, number>): Record<string, number> {
+  const sorted = [...counts].toSorted(([, a], [, b]) => b - a);
+  const others = sorted.slice(MOST_VERSIONS).reduce((sum, [, count]) => sum + count, 0);
+  const shown = sorted.slice(0, MOST_VERSIONS).map(([version, count]) => [displayText(version), count] as const);
+  return Object.fromEntries(others === 0 ? shown : [...shown, [OTHER_VERSIONS, others]]);
 }
 
 function noSessions(): Record<Transport, number> {
@@ -186,5 +192,9 @@ function noSessions(): Record<Transport, number> {
 function reportOutcome(id: string, outcome: Outcome): ReportTarget['checks'][number] {
   const reason =
     outcome.status === 'fail' ? outcome.incomplete : outcome.status === 'pass' ? undefined : outcome.reason;
-  return { id, status: outcome.status, ...(reason === undefined ? {} : { reason: bounded(reason, REASON_LENGTH) }) };
+  return {
+    id,
+    status: outcome.status,
+    ...(reason === undefined ? {} : { reason: displayProse(reason, REASON_LENGTH) }),
+  };
 }

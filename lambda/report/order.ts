@@ -11,11 +11,28 @@ export function compareFindings(a: Finding, b: Finding): number {
     precedence(b) - precedence(a) ||
     compareText(a.target, b.target) ||
     compareText(a.check, b.check) ||
+    comparePlaces(placeOf(a), placeOf(b)) ||
     compareText(a.role, b.role) ||
     compareText(a.database, b.database) ||
     compareText(a.application, b.application) ||
     compareText(a.fingerprint, b.fingerprint)
   );
+}
+
+/** A line of a configuration file. */
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** Where a finding about a rule says that the rule stands; undefined for any other. */
+export function placeOf({ evidence: { at } }: Pick<Finding, 'evidence'>): Place | undefined {
+  const [, line, file] = typeof at === 'string' ? (/^line (\d+) of (.*)$/s.exec(at) ?? []) : [];
+  return line === undefined || file === undefined ? undefined : { file, line: Number(line) };
+}
+
+function comparePlaces(a: Place | undefined, b: Place | undefined): number {
+  return compareText(a?.file, b?.file) || (a?.line ?? 0) - (b?.line ?? 0);
 }
 
 /** Told before others of the same severity, the last of these first: what nobody could see, then what is in the open. */

@@ -46,5 +46,8 @@ function reportAnswer(fact: Observed<WireAnswer>): Probed['directTls'] {
 
 function reportKeyExchange(fact: Observed<KeyExchange>): Probed['keyExchange'] {
   if (!fact.known) return { reason: displayText(fact.reason, REASON_LENGTH) };
-  return { group: fact.value.group ?? null, postQuantum: fact.value.postQuantum };
+  return {
+    group: fact.value.group === undefined ? null : displayText(fact.value.group),
+    postQuantum: fact.value.postQuantum,
+  };
 }

@@ -1,13 +1,22 @@
 // Findings and mutes as the report document has them, with what is known of their lives.
 
-import type { Finding } from '../model/finding.ts';
+import { displayText } from '../model/display.ts';
+import type { Evidence, Finding } from '../model/finding.ts';
 import type { Decided, MuteUse } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
 import type { ReportFinding, ReportMute, ResolvedFinding } from './schema.ts';
+import { displayProse, remedyLines } from './wording.ts';
 
 type Episode = Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen' | 'toldSeverity'>;
 
-/** Without the keys that have no value: a document of its own, not a view of ours. */
+/** Entries of a list in a finding; further ones are counted. */
+const MOST_ENTRIES = 100;
+const TEXT_LENGTH = 2_000;
+
+/**
+ * Without the keys that have no value: a document of its own, not a view of ours. Every text is made safe here once more,
+ * whichever check wrote it: it may come from a state that an older auditor kept.
+ */
 function bare(finding: Finding): ReportFinding {
   const { fingerprint, check, severity, target, title, role, database, application, clients, count } = finding;
   return {
@@ -15,15 +24,27 @@ function bare(finding: Finding): ReportFinding {
     check,
     severity,
     target,
-    title,
-    ...(role === undefined ? {} : { role }),
-    ...(database === undefined ? {} : { database }),
-    ...(application === undefined ? {} : { application }),
-    ...(clients === undefined ? {} : { clients: [...clients] }),
+    title: displayProse(title, TEXT_LENGTH),
+    ...(role === undefined ? {} : { role: displayText(role) }),
+    ...(database === undefined ? {} : { database: displayText(database) }),
+    ...(application === undefined ? {} : { application: displayText(application) }),
+    ...(clients === undefined ? {} : { clients: entries(clients) }),
     ...(count === undefined ? {} : { count }),
-    evidence: finding.evidence as ReportFinding['evidence'],
-    remedy: finding.remedy,
+    evidence: Object.fromEntries(
+      Object.entries(finding.evidence).map(([name, fact]) => [displayText(name), evidence(fact)]),
+    ),
+    remedy: remedyLines(finding.remedy).join('\n'),
   };
+}
+
+function evidence(fact: Evidence[string]): ReportFinding['evidence'][string] {
+  if (typeof fact === 'string') return displayProse(fact, TEXT_LENGTH);
+  return typeof fact === 'object' ? entries(fact) : fact;
+}
+
+function entries(list: readonly string[]): string[] {
+  const shown = list.slice(0, MOST_ENTRIES).map((entry) => displayProse(entry, TEXT_LENGTH));
+  return list.length > MOST_ENTRIES ? [...shown, `and ${list.length - MOST_ENTRIES} more`] : shown;
 }
 
 /** What is there, with what is to be done about it. */

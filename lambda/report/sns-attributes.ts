@@ -40,7 +40,7 @@ export function alertAttributes(digest: Digest): Attributes {
   const checks = new Set([...notices.map(({ finding }) => finding.check), ...resolved.map(({ check }) => check)]);
   const labels = labelsOf(digest);
   return {
-    route: { DataType: 'String', StringValue: audience.route },
+    route: { DataType: 'String', StringValue: attributeText(audience.route) },
     severity: { DataType: 'String', StringValue: severity },
     ...targetAttributes(targets),
     ...(labels.length === 0 ? {} : boundedList('labels', labels)),
@@ -55,7 +55,7 @@ export function alertAttributes(digest: Digest): Attributes {
 /** Of a test message: every severity, so that it passes whatever is filtered by. */
 export function testAttributes(route: string, targets: readonly string[]): Attributes {
   return {
-    route: { DataType: 'String', StringValue: route },
+    route: { DataType: 'String', StringValue: attributeText(route) },
     severity: stringArray(SEVERITIES),
     ...targetAttributes(targets),
     reasons: stringArray(['test']),
@@ -70,7 +70,7 @@ function boundedList(name: string, values: readonly string[]): Attributes {
   let bytes = utf8Bytes(JSON.stringify([OTHERS]));
   const fitting: string[] = [];
   for (const value of values) {
-    bytes += utf8Bytes(JSON.stringify(value)) + 1;
+    bytes += utf8Bytes(JSON.stringify(attributeText(value))) + 1;
     if (bytes > LIST_BYTES) break;
     fitting.push(value);
   }
@@ -83,7 +83,17 @@ function boundedList(name: string, values: readonly string[]): Attributes {
 }
 
 function stringArray(values: readonly string[]): MessageAttribute {
-  return { DataType: 'String.Array', StringValue: JSON.stringify(values) };
+  return { DataType: 'String.Array', StringValue: JSON.stringify(values.map(attributeText)) };
+}
+
+/**
+ * What SNS refuses a whole message for, also within JSON (control characters, surrogates, what is no character), and
+ * what would show a value as another one. Everything else stays as it is: filter policies compare it.
+ */
+const NOT_IN_ATTRIBUTES = /[\p{Cc}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+function attributeText(value: string): string {
+  return value.replaceAll(NOT_IN_ATTRIBUTES, (found) => `\\u{${found.codePointAt(0)?.toString(16)}}`);
 }
 
 /** As SNS counts them: names and types are part of the message. */

@@ -10,7 +10,8 @@ export interface Part {
 
 export function outcomeOf(parts: readonly Part[]): Outcome {
   const problems = parts.flatMap((part) => part.problems);
-  const unseen = parts.flatMap((part) => part.unseen ?? []).join('; ');
+  // Where nothing could be seen, every part says the same.
+  const unseen = [...new Set(parts.flatMap((part) => part.unseen ?? []))].join('; ');
   if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
   return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
 }

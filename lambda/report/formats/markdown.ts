@@ -134,14 +134,11 @@ function findings(open: readonly Entry[], { catalogue }: ExportContext): string[
 }
 
 function renderGroup(
-  { check, remedy, title: shared, notices }: NoticeGroup<Entry>,
+  { check, remedy, toldAbove, title: shared, notices }: NoticeGroup<Entry>,
   references: readonly string[],
 ): string[] {
   const name = codeSpan(check);
   const items = notices.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
-  const [first] = notices;
-  // A group of another severity has told it before.
-  const toldAbove = remedy !== first?.finding.remedy;
   return [
     `### ${shared === undefined ? name : `${MARKDOWN.prose(shared)} (${name})`}`,
     items.join('\n'),

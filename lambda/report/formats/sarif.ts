@@ -49,6 +49,16 @@ const SECURITY_SEVERITIES: Readonly<Record<Severity, string>> = {
   info: '0.0',
 };
 
+/**
+ * What GitHub's code scanning takes in one run; it shows the 5,000 worst of them. It refuses a file in which one result
+ * has no physical location, and tells results apart by the fingerprint that is named `primaryLocationLineHash`.
+ *
+ * @see https://docs.github.com/en/code-security/reference/code-scanning/sarif-support-for-code-scanning
+ */
+const MOST_RESULTS = 25_000;
+/** Characters of a rule's descriptions, by the same page. */
+const LONGEST_DESCRIPTION = 1_024;
+
 /** Two-space indented JSON of the log. */
 export function renderSarif(report: Report, context: ExportContext): string {
   return `${JSON.stringify(sarifLog(report, context), null, 2)}\n`;
@@ -76,9 +86,9 @@ export function sarifLog(report: Report, context: ExportContext): Log {
           },
         },
         automationDetails: { id: `${TOOL}/` },
-        invocations: [invocation(report, indexes)],
+        invocations: [invocation(report, indexes, entries.length - MOST_RESULTS)],
         columnKind: 'utf16CodeUnits',
-        results: entries.map((entry) => result(entry, report, indexes)),
+        results: entries.slice(0, MOST_RESULTS).map((entry) => result(entry, report, indexes)),
       },
     ],
   };
@@ -100,8 +110,8 @@ function rule(check: CheckInfo): ReportingDescriptor {
   const [helpUri] = references;
   return {
     id,
-    shortDescription: { text: what },
-    fullDescription: { text: rationale },
+    shortDescription: { text: displayProse(what, LONGEST_DESCRIPTION) },
+    fullDescription: { text: displayProse(rationale, LONGEST_DESCRIPTION) },
     help: {
       text: [rationale, remedyText(check.remedy), ...references].join('\n\n'),
       markdown: [
@@ -134,9 +144,14 @@ function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, numbe
     ...(ruleIndex === undefined ? {} : { ruleIndex }),
     kind: 'fail',
     level: LEVELS[finding.severity],
-    message: { text: `${facts === '' ? what : `${what}: ${facts}`}.\nHow to fix:\n${remedyText(finding.remedy)}` },
-    locations: [{ logicalLocations: logicalLocations(entry) }],
-    partialFingerprints: { 'pgTlsAuditor/v1': finding.fingerprint },
+    message: {
+      text: withoutLinks(`${facts === '' ? what : `${what}: ${facts}`}.\nHow to fix:\n${remedyText(finding.remedy)}`),
+    },
+    locations: [{ physicalLocation: place(finding.target), logicalLocations: logicalLocations(entry) }],
+    partialFingerprints: {
+      'pgTlsAuditor/v1': finding.fingerprint,
+      primaryLocationLineHash: `${finding.fingerprint}:1`,
+    },
     // Of all results or of none; an empty list says "not suppressed", a missing one "not known".
     ...(report.state === 'kept' ? { baselineState: baselineOf(entry) } : {}),
     suppressions: standing === 'muted' ? [suppression] : [],
@@ -150,10 +165,22 @@ function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, numbe
   };
 }
 
+/** A message may hold links in square brackets (section 3.11.6 of the standard); ours holds none. */
+function withoutLinks(text: string): string {
+  return text.replaceAll('](', '] (');
+}
+
 function baselineOf({ standing, reason, seen, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
   if (standing === 'resolved') return 'absent';
   if (reason === 'new' || (seen && openedAt === lastSeen)) return 'new';
   return reason === 'escalated' ? 'updated' : 'unchanged';
+}
+
+/** No file of a repository: a stable relative address for each target, without which GitHub refuses the file. */
+function place(target: string): NonNullable<Location['physicalLocation']> {
+  // A name of dots alone would be another folder, encoded or not.
+  const name = encodeURIComponent(target.toWellFormed()).replace(/^\.*$/, '_$&');
+  return { artifactLocation: { uri: `targets/${name}` }, region: { startLine: 1 } };
 }
 
 /** The target, and within it the database, role and application that it is about. */
@@ -183,7 +210,8 @@ function path(...names: readonly string[]): string {
 const NOT_AUDITED = 'not-audited';
 const NOT_SEEN = 'not-seen';
 
-function invocation(report: Report, indexes: ReadonlyMap<string, number>): Invocation {
+/** @param leftOut how many results there are beyond those that the format's readers take */
+function invocation(report: Report, indexes: ReadonlyMap<string, number>, leftOut: number): Invocation {
   const { targets, startedAt, finishedAt } = report;
   const spots = blindSpotsOf(report);
   const crashed = spots.some(({ status }) => status === 'error');
@@ -202,6 +230,9 @@ function invocation(report: Report, indexes: ReadonlyMap<string, number>): Invoc
           return notification(NOT_AUDITED, 'error', `${PLAIN.target(name)} was not audited: ${why}.${remedy}`, name);
         }),
       ...spots.map((spot) => blindSpotNotification(spot, indexes)),
+      ...(leftOut > 0
+        ? [notification(NOT_SEEN, 'warning', `${leftOut} more findings left out: a run holds ${MOST_RESULTS} results.`)]
+        : []),
     ],
   };
 }
@@ -231,7 +262,7 @@ function notification(id: string, level: 'error' | 'warning', text: string, targ
   return {
     descriptor: { id },
     level,
-    message: { text },
+    message: { text: withoutLinks(text) },
     ...(locations.length === 0 ? {} : { locations }),
   };
 }

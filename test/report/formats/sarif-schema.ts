@@ -17,13 +17,29 @@ const logicalLocation = z.strictObject({
   decoratedName: string.optional(),
   kind: string.optional(),
 });
-const locations = z.array(z.strictObject({ logicalLocations: z.array(logicalLocation).min(1) }));
+const logicalLocations = z.array(logicalLocation).min(1);
+const locations = z.array(z.strictObject({ logicalLocations }));
+// GitHub: exactly what it refuses a file without, and a relative address that stays below the root.
+const githubLocations = z
+  .array(
+    z.strictObject({
+      physicalLocation: z.strictObject({
+        artifactLocation: z.strictObject({
+          uri: z.string().regex(/^targets\/(?!\.{1,2}$)([A-Za-z0-9._~!*'()-]|%[0-9A-F]{2})+$/),
+        }),
+        region: z.strictObject({ startLine: z.int().min(1) }),
+      }),
+      logicalLocations,
+    }),
+  )
+  .min(1)
+  .max(100);
 const reference = z.strictObject({ id: string, index: z.int().min(0).optional() });
 
 const rule = z.strictObject({
   id: string,
-  shortDescription: message.optional(),
-  fullDescription: message.optional(),
+  shortDescription: z.strictObject({ text: string.max(1_024) }).optional(),
+  fullDescription: z.strictObject({ text: string.max(1_024) }).optional(),
   help: z.strictObject({ text: string, markdown: string.optional() }).optional(),
   helpUri: z.url().optional(),
   defaultConfiguration: z.strictObject({ level }).optional(),
@@ -36,8 +52,9 @@ const result = z.strictObject({
   kind: z.literal('fail'),
   level,
   message,
-  locations,
-  partialFingerprints: z.record(z.string().regex(/^[^/]+\/v\d+$/), string),
+  locations: githubLocations,
+  // Versioned names, as the standard wants them, and the one that GitHub reads.
+  partialFingerprints: z.strictObject({ 'pgTlsAuditor/v1': string, primaryLocationLineHash: string }),
   baselineState: z.enum(['new', 'unchanged', 'updated', 'absent']).optional(),
   suppressions: z
     .array(

@@ -31,6 +31,34 @@ describe('sarifLog', () => {
     expect(error).toBeUndefined();
   });
 
+  test.each(['..', '.', 'a b', 'ä/ö', 'x?y#z', '\ud83d', '../../etc/passwd', 'a'.repeat(64)])(
+    'a target named %j has a place that is relative and its own',
+    (target) => {
+      const log = sarifLog(healthyReport({ findings: [finding({ target }), finding({ target: 'orders' })] }), CONTEXT);
+      expect(sarifLogSchema.safeParse(JSON.parse(JSON.stringify(log))).error).toBeUndefined();
+      const places = log.runs[0]?.results?.map(
+        ({ locations }) => locations?.[0]?.physicalLocation?.artifactLocation?.uri,
+      );
+      expect(new Set(places).size).toBe(2);
+      expect(new URL(places?.[0] ?? '', 'file:///repository/').pathname).toMatch(/^\/repository\/targets\/[^/]+$/);
+    },
+  );
+
+  test('a run holds no more results than GitHub takes, and says how many it leaves out', () => {
+    const findings = Array.from({ length: 25_003 }, () => finding());
+    const [run] = sarifLog(healthyReport({ findings }), CONTEXT).runs;
+    expect(run?.results).toHaveLength(25_000);
+    const notes = run?.invocations?.[0]?.toolExecutionNotifications?.map(({ message }) => message.text);
+    expect(notes).toContain('3 more findings left out: a run holds 25000 results.');
+  });
+
+  test('rules have few tags, and a severity that GitHub sorts by', () => {
+    for (const { properties } of RUN?.tool.driver.rules ?? []) {
+      expect(properties?.tags?.length).toBeLessThanOrEqual(20);
+      expect(properties?.['security-severity']).toMatch(/^\d\.\d$/);
+    }
+  });
+
   test('every check is a rule, with help to read', () => {
     const rules = RUN?.tool.driver.rules ?? [];
     expect(rules.map(({ id }) => id)).toEqual(CHECKS.map(({ id }) => id));
