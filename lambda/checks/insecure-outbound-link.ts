@@ -36,7 +36,8 @@ export const insecureOutboundLink: Check = {
 Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>'); with SET in place of ADD for what it has already.`,
     ...CA_FILES,
     selfManaged: `${CA_FILES.selfManaged}
-Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>'; ${RELOAD}`,
+Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
+${RELOAD}`,
   },
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION',
@@ -114,7 +115,8 @@ function remedyOf({ kind, name, database, sslmode, emptySslmode, sslrootcert }: 
       };
     case 'primary':
       return {
-        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode and sslrootcert> ${settings}'; ${RELOAD}
+        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode and sslrootcert> ${settings}';
+${RELOAD}
 PostgreSQL 12 needs a restart for it, 10 and 11 have it in recovery.conf.`,
         ...PROVIDERS_OWN,
       };

@@ -3,7 +3,7 @@
 import { SETTING_NAMES, type SettingName, type Settings } from '../model/posture.ts';
 import type { Server, Visibility } from '../model/snapshot.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
-import { MAY_READ_HBA } from './hba-queries.ts';
+import { type FileReading, hbaFileReading, MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuestion } from './override-query.ts';
 import type { Question } from './question.ts';
@@ -19,6 +19,8 @@ export interface ServerAnswers {
     readonly readSubscriptions: boolean;
     readonly readAurora: boolean;
     readonly readFiles: boolean;
+    /** Undefined where pg_hba.conf itself may not be read. */
+    readonly readHbaFile: FileReading | undefined;
   };
 }
 
@@ -44,6 +46,7 @@ const CONVERTED = [
 const READ_AURORA = 7 + SETTING_NAMES.length + 1;
 const READ_FILES = READ_AURORA + 1;
 const INHERITS = READ_FILES + 1;
+const READ_HBA_FILE = INHERITS + 1;
 
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the server's.
@@ -73,7 +76,8 @@ export const serverQuestion: Question<ServerAnswers> = {
        set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true),
        ${MAY_READ_AURORA},
        ${mayReadFiles(major, privilege)} AND ${seesSettings},
-       (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = current_user)`,
+       (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = current_user),
+       ${hbaFileReading(major, privilege, seesSettings)}`,
       ...overrideQuestion.selects(major),
     ];
   },
@@ -96,10 +100,15 @@ export const serverQuestion: Question<ServerAnswers> = {
         readSubscriptions: readSubscriptions === 't',
         readAurora: row[READ_AURORA] === 't',
         readFiles: row[READ_FILES] === 't',
+        readHbaFile: readFileReading(row[READ_HBA_FILE]),
       },
     };
   },
 };
+
+function readFileReading(value: string | null | undefined): FileReading | undefined {
+  return value === 'part' || value === 'whole' ? value : undefined;
+}
 
 function readBoolean(value: string | null | undefined): boolean | undefined {
   return value === null || value === undefined ? undefined : value === 't';

@@ -47,11 +47,9 @@ export function classesOf(
 ): Classes {
   spend(effort, rules.length * (destinations.length + roles.length));
   const kinships = rules.some(({ databases }) => dependsOnKinship(databases)) ? KINSHIPS : (['none'] as const);
-  const byRole = group(roles, (role) => rules.map(({ users }) => matchRole(users, role, names)));
+  const byRole = group(roles, (role) => rules.map((rule) => matchRole(rule, role, names)));
   const byDestination = group(destinations, (destination) =>
-    kinships.flatMap((kinship) =>
-      rules.map(({ databases }) => matchDestination(databases, destination, kinship, names)),
-    ),
+    kinships.flatMap((kinship) => rules.map((rule) => matchDestination(rule, destination, kinship, names))),
   );
   const members = new Members(byDestination, byRole, names, effort, kinships.length > 1);
   const destinationMatch = ({ matches }: Alike<Destination>, kinship: number, rule: number): Match =>

@@ -28,6 +28,10 @@ export function ofSettings(judgement: SettingsJudgement): PoolerJudgement {
 /** Makes what a changed pgbouncer.ini says take effect; of TLS settings since 1.16. */
 export const RELOAD = 'then RELOAD in its console (before 1.16: restart it)';
 
+/** RECONNECT waits for connections that clients hold, which in session pooling is as long as these stay connected. */
+export const REPLACE_OPEN = `Then RECONNECT there too: it replaces each open connection when its client gives it back, in session pooling when that client disconnects.
+KILL <database> and then RESUME <database> replace those too that are held, and disconnect every client of that database.`;
+
 /** The value in effect. */
 export function readSetting({ values, version }: PoolerSettings, name: PoolerSettingName): Observed<string> {
   const value = values[name];
