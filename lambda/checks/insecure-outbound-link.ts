@@ -45,11 +45,13 @@ ${RELOAD}`,
     'https://www.postgresql.org/docs/current/postgres-fdw.html#POSTGRES-FDW-OPTIONS-CONNECTION',
     'https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-PRIMARY-CONNINFO',
   ],
-  evaluate: (snapshot) => {
+  evaluate: (snapshot, { loopback }) => {
     const { outbound } = snapshot;
     if (!outbound.known) return { status: 'unknown', reason: outbound.reason };
     const systemVerifies = (majorOf(snapshot) ?? 0) >= SYSTEM_VERIFIES_SINCE;
-    const links = outbound.value.links.filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'));
+    const links = outbound.value.links
+      .filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'))
+      .map((link) => (link.loopback === true && loopback === 'network' ? { ...link, local: false } : link));
     const problems = links.flatMap(problemOf);
     const unseen = whatIsUnseen({ ...outbound.value, links }, snapshot);
     if (problems.length > 0) {

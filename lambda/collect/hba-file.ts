@@ -106,28 +106,33 @@ function nextToken(
 function quotesOf(rule: HbaRule, fields: readonly (readonly Token[])[]): HbaQuotes | undefined {
   const [type, databases = [], users = [], address = []] = fields;
   if (type?.length !== 1 || type[0]?.text !== rule.type) return undefined;
-  if (!fits(rule.databases, databases) || !fits(rule.users, users)) return undefined;
+  const quotes = { databases: quotesIn(rule.databases, databases), users: quotesIn(rule.users, users) };
+  if (quotes.databases === undefined || quotes.users === undefined) return undefined;
   const [host] = address;
   // Others are addresses or names of hosts, quoted or not.
   const isWord = rule.netmask === undefined && rule.address !== undefined;
   if (isWord && (address.length !== 1 || host?.text !== rule.address)) return undefined;
-  return {
-    databases: quotesIn(databases),
-    users: quotesIn(users),
-    address: isWord ? host?.quoted : undefined,
-  };
+  return { ...quotes, address: isWord ? host?.quoted : undefined };
 }
 
-/** The server shows what a file of names holds, of which the line has the name only: then nothing is said of the field. */
+/** A file of names: the server shows what it holds, of which the line has the name only. */
 function isFile({ text, quoted }: Token): boolean {
   return !quoted && text.startsWith('@') && text !== '@';
 }
 
-function fits(shown: readonly string[], tokens: readonly Token[]): boolean {
-  if (tokens.some(isFile)) return true;
-  return tokens.length === shown.length && tokens.every(({ text }, index) => text === shown[index]);
-}
-
-function quotesIn(tokens: readonly Token[]): readonly boolean[] | undefined {
-  return tokens.some(isFile) ? undefined : tokens.map(({ quoted }) => quoted);
+/**
+ * Whether each of the names that are shown is quoted; of those from files it is not known. Undefined where the line does not
+ * have these names.
+ */
+function quotesIn(shown: readonly string[], tokens: readonly Token[]): readonly (boolean | undefined)[] | undefined {
+  const first = tokens.findIndex(isFile);
+  if (first < 0 && tokens.length !== shown.length) return undefined;
+  const before = first < 0 ? tokens : tokens.slice(0, first);
+  const after = first < 0 ? [] : tokens.slice(tokens.findLastIndex(isFile) + 1);
+  const fromFiles = shown.length - before.length - after.length;
+  if (fromFiles < 0) return undefined;
+  const lined = [...before, ...Array.from({ length: fromFiles }, () => undefined), ...after];
+  return lined.every((token, index) => token === undefined || token.text === shown[index])
+    ? lined.map((token) => token?.quoted)
+    : undefined;
 }

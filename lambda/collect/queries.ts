@@ -36,6 +36,7 @@ export interface Answers {
   readonly visibility: Visibility;
   readonly serverView: Link['serverView'];
   readonly ownEnd: OwnEnd;
+  readonly ownPid: number | undefined;
   readonly sessions: Sessions;
   readonly settings: Settings;
   readonly outbound: Outbound;

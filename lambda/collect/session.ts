@@ -19,6 +19,8 @@ export interface DatabaseSession {
   readonly authentication: Link['authentication'];
   /** As the server announced it at login, e.g. `18.4`; poolers announce what they choose. */
   readonly announcedVersion: string | undefined;
+  /** Of the server's process, by BackendKeyData; poolers announce what they choose. */
+  readonly announcedPid: number | undefined;
 }
 
 /**
@@ -36,6 +38,7 @@ interface ClientInternals {
     ): void;
   };
   readonly saslSession?: { readonly mechanism: string } | null;
+  readonly processID?: number | null;
 }
 
 const STARTUP_PARAMETERS_FROM_ENVIRONMENT = [
@@ -113,7 +116,7 @@ export async function login(
   signal.addEventListener('abort', stop, { once: true });
   try {
     await client.connect();
-    return { client, authentication, announcedVersion };
+    return { client, authentication, announcedVersion, announcedPid: internals.processID ?? undefined };
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();

@@ -324,6 +324,7 @@ describe('the answer', () => {
       visibility: { role: 'tls_auditor', seesAllSessions: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
       ownEnd: { address: '10.0.0.1', port: 50000 },
+      ownPid: expect.any(Number),
       sessions: readSessions(SESSIONS.rows, CATALOGUE),
       settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true, overrides: [] },
       outbound: { links: [], unreadable: [] },

@@ -10,7 +10,7 @@ import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
 
 /** `insecure-outbound-link` */
 export const insecureOutboundLink: SettingsJudgement = (pooler, policy, snapshot) => {
-  const network = reachesNetwork(pooler, snapshot);
+  const network = reachesNetwork(pooler, snapshot, policy);
   if (network.known && !network.value) {
     return {
       status: 'not-applicable',

@@ -57,7 +57,7 @@ function judgeClients(pooler: PoolerSettings, policy: Policy, wire: WireSuites):
 
 function isInUse(hop: Hop, pooler: PoolerSettings, policy: Policy, snapshot: Snapshot): boolean {
   if (hop === 'client') return clientTls(pooler) && !isLoopbackOnly(pooler, policy, snapshot);
-  const network = reachesNetwork(pooler, snapshot);
+  const network = reachesNetwork(pooler, snapshot, policy);
   return pooler.values.server_tls_sslmode !== 'disable' && (!network.known || network.value);
 }
 
