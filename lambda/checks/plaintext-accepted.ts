@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Evidence, Outcome, Problem } from '../model/finding.ts';
+import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
 import type { Severity } from '../model/severity.ts';
@@ -100,12 +101,19 @@ function accepted(
 /** Undefined where the rules are not known, or not what decides. */
 function remedyFor(snapshot: Snapshot, configured: Configured): string | undefined {
   const { settings, pooler } = snapshot;
-  const hba = rulesOf(snapshot, { probe: false });
+  const hba = rulesOf(snapshot);
   if (pooler !== undefined || !hba.known) return undefined;
   if (configured.status === 'refuses') return LOAD_WHAT_IS_WRITTEN;
   if (configured.status === 'unknown' || configured.rule === undefined) return undefined;
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
-  return [...advise(configured.rule, hba.value, { tlsOn }), `Then ${RELOAD}`].join('\n');
+  return [...advise(asRead(configured.rule, hba.value), hba.value, { tlsOn }), `Then ${RELOAD}`].join('\n');
+}
+
+/** The same rule with all that is known of its quotes. */
+function asRead(rule: HbaRule, { rules }: HbaFacts): HbaRule {
+  const isSame = ({ lineNumber, fileName }: HbaRule): boolean =>
+    lineNumber === rule.lineNumber && fileName === rule.fileName;
+  return rules.find(isSame) ?? rule;
 }
 
 /** Where the file refuses the login already, there is nothing in it to change. */

@@ -44,6 +44,7 @@ function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Confi
   const { route, pooler } = snapshot;
   // Without the answer itself, which is to be compared with the rules.
   const hba = rulesOf(snapshot, { probe: false });
+  const withAnswer = rulesOf(snapshot);
   if (pooler !== undefined)
     return pooler.known ? configuredPooler(pooler.value) : { status: 'unknown', reason: pooler.reason };
   if (!hba.known) {
@@ -58,7 +59,10 @@ function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Confi
   if (address === undefined) {
     return { status: 'unknown', reason: 'the server did not show from which address it sees the auditor' };
   }
-  const decision = decide(hba.value, { encryption: 'plaintext', role, database, address });
+  const login = { encryption: 'plaintext', role, database, address } as const;
+  const without = decide(hba.value, login);
+  // What they leave open, it may settle.
+  const decision = without.status === 'unknown' && withAnswer.known ? decide(withAnswer.value, login) : without;
   if (decision.status === 'unknown') {
     return { status: 'unknown', reason: displayText(decision.reason, 400), doubtful: decision.doubtful };
   }
