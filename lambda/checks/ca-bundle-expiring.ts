@@ -26,6 +26,8 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     neon: 'Trust the roots of the system, which its updates renew: "ca": "system" or --ca system for the auditor, sslrootcert=system for clients.',
     cloudSql: CLOUD_SQL_ROTATION,
     azure: `Azure renews the server's certificate itself, with notice before it changes the CA: put the roots that it names into the bundle in time, or trust those of the system ("ca": "system", --ca system).`,
+    pgbouncer:
+      "PgBouncer's new certificate goes into client_tls_cert_file and client_tls_key_file, then RELOAD; in its console (before 1.16: restart it).",
   },
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES',

@@ -8,7 +8,7 @@ import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { acceptedBeyondSettings } from './probe/reconcile-tls.ts';
 import { withProbe } from './probe/wire-facts.ts';
-import { RELOAD, settingRemedy } from './shared/remedy-commands.ts';
+import { pgbouncerProtocols, RELOAD, settingRemedy } from './shared/remedy-commands.ts';
 
 export const deprecatedTlsAccepted: Check = {
   id: 'deprecated-tls-accepted',
@@ -68,5 +68,6 @@ function remedyTo(minTlsVersion: TlsVersion): PlatformRemedy {
   return {
     everywhere: 'See that no session is left below it (deprecated-tls-session), then:',
     ...settingRemedy('ssl_min_protocol_version', minTlsVersion),
+    pgbouncer: pgbouncerProtocols(minTlsVersion),
   };
 }

@@ -36,7 +36,8 @@ export const insecureOutboundLink: Check = {
 Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>'); with SET in place of ADD for what it has already.`,
     ...CA_FILES,
     selfManaged: `${CA_FILES.selfManaged}
-Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>'; ${RELOAD}`,
+Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
+${RELOAD}`,
   },
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION',
@@ -44,11 +45,13 @@ Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full ssl
     'https://www.postgresql.org/docs/current/postgres-fdw.html#POSTGRES-FDW-OPTIONS-CONNECTION',
     'https://www.postgresql.org/docs/current/runtime-config-replication.html#GUC-PRIMARY-CONNINFO',
   ],
-  evaluate: (snapshot) => {
+  evaluate: (snapshot, { loopback }) => {
     const { outbound } = snapshot;
     if (!outbound.known) return { status: 'unknown', reason: outbound.reason };
     const systemVerifies = (majorOf(snapshot) ?? 0) >= SYSTEM_VERIFIES_SINCE;
-    const links = outbound.value.links.filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'));
+    const links = outbound.value.links
+      .filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'))
+      .map((link) => (link.loopback === true && loopback === 'network' ? { ...link, local: false } : link));
     const problems = links.flatMap(problemOf);
     const unseen = whatIsUnseen({ ...outbound.value, links }, snapshot);
     if (problems.length > 0) {
@@ -114,7 +117,8 @@ function remedyOf({ kind, name, database, sslmode, emptySslmode, sslrootcert }: 
       };
     case 'primary':
       return {
-        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode and sslrootcert> ${settings}'; ${RELOAD}
+        selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode and sslrootcert> ${settings}';
+${RELOAD}
 PostgreSQL 12 needs a restart for it, 10 and 11 have it in recovery.conf.`,
         ...PROVIDERS_OWN,
       };

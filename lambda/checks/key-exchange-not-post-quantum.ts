@@ -19,6 +19,8 @@ Then SELECT pg_reload_conf(); PostgreSQL 17 and older offer one classical curve 
     neon: "Nothing to set: Neon's own proxy decides which groups it accepts.",
     cloudSql: 'Nothing to set: the service decides which groups its servers accept. See its release notes.',
     azure: 'Nothing to set: the service decides which groups its servers accept. See its release notes.',
+    pgbouncer:
+      'PgBouncer needs OpenSSL 3.5 or newer, and client_tls_ecdhcurve = auto (the default) in pgbouncer.ini, which leaves the groups to it; then restart it.',
   },
   references: [
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-GROUPS',

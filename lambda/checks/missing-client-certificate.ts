@@ -21,9 +21,10 @@ export const missingClientCertificate: Check = {
   remedy: {
     everywhere:
       "Client: sslcert=<certificate> sslkey=<key> (libpq, psql, JDBC), ssl: { ca, cert, key } (node-postgres); the certificate's CN is the role's name.",
-    selfManaged: `Then demand it on the server: ALTER SYSTEM SET ssl_ca_file = '<CA of the clients>'; and in pg_hba.conf, above other rules for these roles:
-hostssl all <role> all scram-sha-256 clientcert=verify-full
-PostgreSQL 10 and 11: clientcert=1. Then ${RELOAD}`,
+    selfManaged: `Then demand it on the server:
+ALTER SYSTEM SET ssl_ca_file = '<CA of the clients>';
+In pg_hba.conf, in each rule that lets these roles in over TLS: write clientcert=verify-full at the end of the line (clientcert=1 in PostgreSQL 10 and 11), and leave the rest as it is. A rule that lets in other roles too: write it twice, first with these roles alone and clientcert, then as it was.
+Then ${RELOAD}`,
     rds: NOT_ASKED_FOR,
     neon: NOT_ASKED_FOR,
     cloudSql: `Then demand it of every client of the instance.

@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Evidence, Outcome, Problem } from '../model/finding.ts';
+import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
 import type { Severity } from '../model/severity.ts';
@@ -9,11 +10,12 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { advise } from './hba/hba-advice.ts';
 import { describePlace, hbaLine } from './hba/hba-line.ts';
+import { rulesOf } from './hba/rules-of.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
 import { ON_THE_WIRE } from './probe/on-the-wire.ts';
 import { type Configured, type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
 import { withProbe } from './probe/wire-facts.ts';
-import { REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
+import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
 
 export const plaintextAccepted: Check = {
   id: 'plaintext-accepted',
@@ -25,8 +27,9 @@ export const plaintextAccepted: Check = {
     'It was tried, on a connection of its own and without a password: the server went on with a login that nothing encrypts. A client that does not insist on TLS sends its password and data in the open, and so does one that somebody on the path told that there is no TLS.',
   remedy: {
     ...REFUSE_PLAINTEXT,
-    selfManaged: `pg_hba.conf: write "hostssl" in place of "host" in the rule that lets the role in, then ${RELOAD}
-PgBouncer: client_tls_sslmode = require in pgbouncer.ini, then RELOAD in its console.`,
+    selfManaged: `In pg_hba.conf, in the rule that lets the role in: change the first word from host to hostssl, and leave the rest of the line as it is; where it begins with hostnossl, change the method to reject.
+Then ${RELOAD}`,
+    pgbouncer: pgbouncerSettings('client_tls_sslmode = require'),
   },
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
@@ -70,7 +73,7 @@ function accepted(
   snapshot: Snapshot,
   { role, database }: WireProbe,
   authentication: PlaintextAuthentication,
-  { configured, disagreement }: PlaintextReconciliation,
+  { configured, disagreement, misread }: PlaintextReconciliation,
   severity: Severity,
 ): Problem {
   const rule = configured.status === 'accepts' && disagreement === undefined ? configured.rule : undefined;
@@ -82,6 +85,7 @@ function accepted(
     evidence.rule = displayText(hbaLine(rule), 300);
     evidence.at = displayText(describePlace(rule), 300);
   } else if (disagreement !== undefined) evidence.disagreement = disagreement;
+  else if (misread !== undefined) evidence.misread = misread;
   else if (configured.status === 'accepts') evidence.configuration = configured.by;
   else if (configured.status === 'unknown') evidence.configuration = `not known: ${configured.reason}`;
   return {
@@ -95,15 +99,21 @@ function accepted(
 }
 
 /** Undefined where the rules are not known, or not what decides. */
-function remedyFor({ hba, settings, pooler }: Snapshot, configured: Configured): string | undefined {
+function remedyFor(snapshot: Snapshot, configured: Configured): string | undefined {
+  const { settings, pooler } = snapshot;
+  const hba = rulesOf(snapshot);
   if (pooler !== undefined || !hba.known) return undefined;
   if (configured.status === 'refuses') return LOAD_WHAT_IS_WRITTEN;
   if (configured.status === 'unknown' || configured.rule === undefined) return undefined;
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
-  return [
-    ...advise([configured.rule], hba.value, { tlsOn }),
-    `Then ${RELOAD} A later line may let plaintext in next: audit again.`,
-  ].join('\n');
+  return [...advise(asRead(configured.rule, hba.value), hba.value, { tlsOn }), `Then ${RELOAD}`].join('\n');
+}
+
+/** The same rule with all that is known of its quotes. */
+function asRead(rule: HbaRule, { rules }: HbaFacts): HbaRule {
+  const isSame = ({ lineNumber, fileName }: HbaRule): boolean =>
+    lineNumber === rule.lineNumber && fileName === rule.fileName;
+  return rules.find(isSame) ?? rule;
 }
 
 /** Where the file refuses the login already, there is nothing in it to change. */

@@ -1,7 +1,7 @@
 // Rules of pg_hba.conf that let unencrypted connections in from the network.
 
 import { displayText } from '../model/display.ts';
-import type { Outcome, Problem } from '../model/finding.ts';
+import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
@@ -12,9 +12,10 @@ import { advise } from './hba/hba-advice.ts';
 import { describePlace, hbaLine } from './hba/hba-line.ts';
 import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
 import { asFarAsLoaded } from './hba/not-loaded.ts';
+import { rulesOf } from './hba/rules-of.ts';
 import { withPlaintextAnswer } from './probe/on-the-wire.ts';
 import { isAmazonRds } from './shared/platform.ts';
-import { REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
+import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */
@@ -26,9 +27,7 @@ export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
   rationale:
     'As long as the server accepts plaintext, one client with sslmode=prefer, or somebody on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That nobody does it today is luck.',
   remedy: {
-    selfManaged: `In pg_hba.conf write "hostssl" in place of "host" in rules for network addresses, such as
-hostssl all all all scram-sha-256
-Then ${RELOAD}`,
+    selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
   },
   references: [
@@ -44,7 +43,8 @@ export const plaintextAllowed: Check = {
 };
 
 function judge(snapshot: Snapshot, { loopback }: Policy): Outcome {
-  const { hba, settings } = snapshot;
+  const { settings } = snapshot;
+  const hba = rulesOf(snapshot);
   const forced = readSetting(snapshot, 'rds.force_ssl');
   // On RDS nobody may read the rules, and this setting says what they are made to do.
   if (!hba.known && forced.known) return judgeForceSsl(forced.value, hba.reason, snapshot);
@@ -75,9 +75,6 @@ function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outco
   };
 }
 
-/** More than that of next lines help nobody. */
-const MAX_NEXT = 10;
-
 /**
  * The outcome for the rules: one problem for each by which plaintext gets in.
  *
@@ -94,7 +91,9 @@ export function judgePlaintextRules(
   if (found.status === 'unknown') return { status: 'unknown', reason: displayText(found.reason, 400) };
   return {
     status: 'fail',
-    problems: found.openings.map((opening) => problemOf(opening, remedyOf(opening, found.next, hba.value, tlsOn))),
+    problems: found.openings.map((opening) =>
+      problemOf(opening, [...advise(opening.rule, hba.value, { tlsOn, from }), `Then ${RELOAD}`].join('\n')),
+    ),
   };
 }
 
@@ -108,15 +107,17 @@ function problemOf(opening: Opening, selfManaged: string): Problem {
     evidence: {
       rule: line,
       at: displayText(describePlace(rule), 300),
-      letsIn: examples.map(describeAdmitted),
+      ...describeExamples(examples),
       ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
     },
     remedy: { selfManaged, ...REFUSE_PLAINTEXT },
   };
 }
 
-function severityOf({ rule: { method, address }, doubt }: Opening): Severity {
-  if (address === 'samehost' && doubt !== undefined) return method === 'trust' ? 'medium' : 'low';
+function severityOf({ rule: { method, address, quotes }, doubt }: Opening): Severity {
+  // In quotes, samehost is the name of a host, which may be anywhere.
+  if (address === 'samehost' && quotes?.address === false && doubt !== undefined)
+    return method === 'trust' ? 'medium' : 'low';
   return method === 'trust' ? 'critical' : PLAINTEXT_ALLOWED.severity;
 }
 
@@ -127,17 +128,19 @@ function titleOf({ rule: { method }, doubt }: Opening): string {
   return `pg_hba.conf ${verb}let${doubt === undefined ? 's' : ''} unencrypted connections in from the network without a password`;
 }
 
+/** With those that a rule only may let in told apart, where others are certain. */
+function describeExamples(examples: Opening['examples']): Evidence {
+  const certain = examples.filter(({ doubt }) => doubt === undefined);
+  const doubtful = examples.filter(({ doubt }) => doubt !== undefined);
+  if (certain.length === 0 || doubtful.length === 0) return { letsIn: examples.map(describeAdmitted) };
+  return {
+    letsIn: certain.map(describeAdmitted),
+    mayLetIn: doubtful.map((example) => `${describeAdmitted(example)}: ${displayText(example.doubt ?? '', 300)}`),
+  };
+}
+
 function describeAdmitted({ destination, role, address }: Admitted): string {
   const what =
     destination === 'physical-replication' ? 'physical replication' : `database ${displayText(destination.database)}`;
   return `${what}, role ${displayText(role)}${address === undefined ? '' : `, from ${address}`}`;
-}
-
-function remedyOf({ rule }: Opening, next: readonly Opening[], facts: HbaFacts, tlsOn: boolean): string {
-  const rules = [rule, ...next.slice(0, MAX_NEXT).map((opening) => opening.rule)];
-  return [
-    ...advise(rules, facts, { tlsOn }),
-    ...(next.length > MAX_NEXT ? [`And so for ${next.length - MAX_NEXT} further lines.`] : []),
-    `Then ${RELOAD}`,
-  ].join('\n');
 }

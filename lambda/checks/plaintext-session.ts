@@ -1,10 +1,15 @@
 // Sessions over the network that nothing encrypts.
 
 import type { Problem } from '../model/finding.ts';
+import type { HbaFacts } from '../model/hba.ts';
+import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
+import { decide } from './hba/hba-decision.ts';
+import { rulesOf } from './hba/rules-of.ts';
+import { probeOf } from './probe/wire-facts.ts';
 import { checkSessions } from './sessions/session-check.ts';
 import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
-import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
+import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA } from './shared/remedy-commands.ts';
 
 export const plaintextSession: Check = {
   id: 'plaintext-session',
@@ -15,11 +20,9 @@ export const plaintextSession: Check = {
   rationale:
     'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
-    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); sslrootcert=system where a public CA issued the server's certificate.
-Then refuse plaintext on the server:`,
-    selfManaged: `In pg_hba.conf, in place of "host" rules for network addresses:
-hostssl all all all scram-sha-256
-Then ${RELOAD}`,
+    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC). Where a public CA issued the server's certificate, libpq 16 and newer have sslrootcert=system.
+Then refuse plaintext on the server, and have the clients connect anew: sessions that are open stay as they are until they end.`,
+    selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
     pgbouncer: pgbouncerSettings(
       'client_tls_sslmode = require (for clients)',
@@ -32,16 +35,78 @@ Then ${RELOAD}`,
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html',
   ],
-  evaluate: (snapshot, { loopback }) =>
-    checkSessions(
+  evaluate: (snapshot, { loopback }) => {
+    const refuses = whatRefuses(snapshot);
+    return checkSessions(
       snapshot,
       ({ transport }) => transport === 'plaintext' || (transport === 'loopback' && loopback === 'network'),
-      (group) => ({ ...describeGroup(group), ...judge(group) }),
-    ),
+      (group) => {
+        const described = describeGroup(group);
+        const refusal = refuses(group);
+        return {
+          ...described,
+          ...judge(group),
+          ...(refusal === undefined
+            ? {}
+            : {
+                evidence: { ...described.evidence, now: refusal.says },
+                ...(refusal.certain ? { remedy: END_SESSIONS } : {}),
+              }),
+        };
+      },
+    );
+  },
 };
 
 function judge({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
   if (superuser) return { severity: 'critical', title: 'Unencrypted session of a superuser over the network' };
   if (kind === 'replication') return { severity: 'critical', title: 'Unencrypted replication over the network' };
   return { severity: 'high', title: plaintextSession.title };
+}
+
+/** Where the server refuses plaintext already, there is nothing to change in its configuration. */
+const END_SESSIONS = `Client: connect with sslmode=verify-full and sslrootcert=<CA file>, and connect anew. The server ends no session for a rule that came after it.
+What is still open, while its client may lose work, can be ended with pg_terminate_backend(pid); these are:
+SELECT s.pid, a.usename, a.application_name, a.client_addr FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE NOT s.ssl AND a.client_addr IS NOT NULL;`;
+
+interface Refusal {
+  readonly says: string;
+  readonly certain: boolean;
+}
+
+/** Says of sessions, where rules or the wire show it, that the server would not let them in any more. */
+function whatRefuses(snapshot: Snapshot): (group: SessionGroup) => Refusal | undefined {
+  const { pooler } = snapshot;
+  if (pooler !== undefined) return () => undefined;
+  const hba = rulesOf(snapshot);
+  if (hba.known && hba.value.changedSinceLoad !== true) {
+    const effort = { left: MOST_DECISIONS };
+    return ({ sessions }) => (areRefused(sessions, hba.value, effort) ? OLDER : undefined);
+  }
+  const probe = probeOf(snapshot);
+  if (!probe?.plaintext.known || probe.plaintext.value.accepted) return () => undefined;
+  return () => OLDER_PERHAPS;
+}
+
+const OLDER: Refusal = { says: 'the server refuses plaintext now; this session is older', certain: true };
+const OLDER_PERHAPS: Refusal = {
+  says: "the server refuses the auditor's login in plaintext now; if it refuses this one too, this session is older",
+  certain: false,
+};
+
+/** How many connections of one snapshot are held against the rules: enough to help, and few beside its sessions. */
+const MOST_DECISIONS = 200;
+
+/** Whether the rules refuse such connections. For replication no rule is looked for: it names no database. */
+function areRefused(sessions: readonly Session[], facts: HbaFacts, effort: { left: number }): boolean {
+  const seen = new Set<string>();
+  for (const { role, database, clientAddress: address } of sessions) {
+    if (role === undefined || database === undefined || address === undefined) return false;
+    if (seen.has(address)) continue;
+    seen.add(address);
+    effort.left -= 1;
+    if (effort.left < 0) return false;
+    if (decide(facts, { encryption: 'plaintext', role, database, address }).status !== 'rejected') return false;
+  }
+  return true;
 }

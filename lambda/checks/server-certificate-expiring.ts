@@ -3,7 +3,7 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import type { Check } from './check.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, RELOAD } from './shared/remedy-commands.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, PGBOUNCER_CERTIFICATE, RELOAD } from './shared/remedy-commands.ts';
 
 export const serverCertificateExpiring: Check = {
   id: 'server-certificate-expiring',
@@ -20,6 +20,8 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     neon: issuedBy('Neon'),
     cloudSql: CLOUD_SQL_ROTATION,
     azure: issuedBy('Azure'),
+    pgbouncer: `${PGBOUNCER_CERTIFICATE}
+If it is an intermediate CA: append its renewed certificate to client_tls_cert_file.`,
   },
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html',

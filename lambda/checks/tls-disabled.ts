@@ -2,7 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
-import { RELOAD, rdsCommands } from './shared/remedy-commands.ts';
+import { alterSystem, rdsCommands } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 export const tlsDisabled: Check = {
@@ -12,7 +12,8 @@ export const tlsDisabled: Check = {
   rationale:
     'With ssl = off the server accepts plaintext only. If this audit reached it over TLS all the same, a pooler or proxy in front ends the TLS, and everything travels in the open from there on, as it does for whoever reaches the server directly.',
   remedy: {
-    selfManaged: `Install a certificate (ssl_cert_file, ssl_key_file), then ALTER SYSTEM SET ssl = on; ${RELOAD}
+    selfManaged: `Install a certificate (ssl_cert_file, ssl_key_file), then:
+${alterSystem('ssl', 'on')}
 In the pooler or proxy, make its own connections verify the server, e.g. PgBouncer: server_tls_sslmode = verify-full, server_tls_ca_file = ….`,
     rds: `TLS is always on there, so ask AWS Support what answers; meanwhile refuse plaintext.
 ${rdsCommands('rds.force_ssl', '1')}`,

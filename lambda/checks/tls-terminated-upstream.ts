@@ -35,11 +35,14 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
  * channel binding through, for it is the certificate that SCRAM is bound to (RFC 5929, tls-server-end-point).
  *
  * Sameness proves nothing: TLS with the same cipher suite on both legs looks like one leg, and is what a well-kept
- * RDS Proxy or PgBouncer has. It takes channel binding, or the server to see our very socket, to tell the two apart;
- * without either the audit may be of the proxy's sessions, and to call that clean would be a guess.
+ * RDS Proxy or PgBouncer has. A pooler is known by its BackendKeyData, in which PostgreSQL announces the process that
+ * pg_backend_pid() names and PgBouncer a random number. That a proxy passes messages on as they are, the same number does
+ * not rule out: it takes channel binding, or the server to see our very socket; without either the audit may be of the
+ * proxy's sessions, and to call that clean would be a guess. SCRAM without channel binding is no proof of a proxy: services
+ * leave it out of their servers too.
  */
 function judge(link: Link, endToEnd: boolean): Outcome {
-  const { serverView, channelBinding, tlsVersion, cipher } = link;
+  const { serverView, channelBinding, tlsVersion, cipher, backendPid } = link;
   if (serverView.known && !isSame(link, serverView.value)) {
     return {
       status: 'fail',
@@ -56,7 +59,25 @@ function judge(link: Link, endToEnd: boolean): Outcome {
       ],
     };
   }
-  if (channelBinding || endToEnd) return { status: 'pass' };
+  if (endToEnd) return { status: 'pass' };
+  if (backendPid !== undefined && backendPid.announced >>> 0 !== backendPid.own >>> 0) {
+    return {
+      status: 'fail',
+      problems: [
+        {
+          severity: 'medium',
+          title: tlsTerminatedUpstream.title,
+          evidence: {
+            announcedAtLogin: `process ${backendPid.announced}`,
+            serversView: `process ${backendPid.own}`,
+            note: 'PostgreSQL announces its own process (BackendKeyData): a pooler or proxy logged us in, and has a session of its own with the server',
+            channelBinding,
+          },
+        },
+      ],
+    };
+  }
+  if (channelBinding) return { status: 'pass' };
   if (!serverView.known) return { status: 'unknown', reason: serverView.reason };
   return {
     status: 'unknown',

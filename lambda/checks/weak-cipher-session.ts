@@ -1,20 +1,22 @@
 // Sessions of a present TLS version with a cipher suite that is too weak.
 
+import type { Problem } from '../model/finding.ts';
 import type { CipherProfileName } from '../model/policy.ts';
 import type { Remedy } from '../model/remedy.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { cipherRemedy, pgbouncerCiphers } from './ciphers/cipher-remedy.ts';
-import { weaknesses } from './ciphers/cipher-strength.ts';
+import { type SuiteClass, suiteClass, weaknesses, worstClass } from './ciphers/cipher-strength.ts';
 import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup } from './sessions/session-groups.ts';
+import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
 import { cipherSuites, tlsOf, tlsVersions } from './sessions/session-tls.ts';
 
 export const weakCipherSession: Check = {
   id: 'weak-cipher-session',
   title: 'Session with a weak cipher suite',
   severity: 'medium',
-  severityNote: "info for the provider's own roles",
+  severityNote:
+    "high where nothing is encrypted, nobody proves who the server is, or the suite is of export grade; critical for superusers and replication where nothing is encrypted; info for the provider's own roles",
   transient: true,
   rationale:
     'Without forward secrecy, a server key that leaks later opens every session recorded before. CBC, RC4, 3DES, NULL, export and anonymous suites have known attacks; fewer than 128 bits can be searched.',
@@ -27,22 +29,22 @@ export const weakCipherSession: Check = {
   evaluate: (snapshot, { minTlsVersion, cipherProfile }) =>
     checkSessions(
       snapshot,
-      // Sessions below the minimum are deprecated-tls-session's: one thing to fix is told once.
       (session) =>
-        tlsOf(
-          session,
-          ({ version, cipher, bits }) =>
-            !isOlderThan(version, minTlsVersion) && weaknesses(cipher, bits, cipherProfile).length > 0,
-        ),
+        tlsOf(session, ({ version, cipher, bits }) => {
+          if (weaknesses(cipher, bits, cipherProfile).length === 0) return false;
+          // Sessions below the minimum are deprecated-tls-session's: one thing to fix is told once. But what protects nothing
+          // is worse than that.
+          return !isOlderThan(version, minTlsVersion) || isUnprotected(suiteClass(cipher));
+        }),
       (group) => {
         const { evidence, ...who } = describeGroup(group);
         const why = group.sessions.flatMap(({ tls }) =>
           tls === undefined ? [] : weaknesses(tls.cipher, tls.bits, cipherProfile),
         );
+        const worst = worstClass(group.sessions.map(({ tls }) => tls?.cipher ?? ''));
         return {
           ...who,
-          severity: 'medium',
-          title: weakCipherSession.title,
+          ...judge(worst, group),
           remedy: remedyOf(cipherProfile),
           evidence: {
             cipher: cipherSuites(group),
@@ -54,6 +56,25 @@ export const weakCipherSession: Check = {
       },
     ),
 };
+
+function isUnprotected(of: SuiteClass): boolean {
+  return of === 'unencrypted' || of === 'unauthenticated';
+}
+
+/** Without encryption it is what plaintext is, and seems to be more. */
+function judge(of: SuiteClass, { first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+  switch (of) {
+    case 'unencrypted':
+      return {
+        severity: superuser || kind === 'replication' ? 'critical' : 'high',
+        title: 'Session over TLS that encrypts nothing',
+      };
+    case 'unauthenticated':
+      return { severity: 'high', title: 'Session over TLS that anybody on the path could have answered or can break' };
+    default:
+      return { severity: 'medium', title: weakCipherSession.title };
+  }
+}
 
 function remedyOf(profile: CipherProfileName): Remedy {
   return {

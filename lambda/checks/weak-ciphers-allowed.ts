@@ -9,7 +9,8 @@ import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { type CipherListMeaning, readCipherList } from './ciphers/cipher-list.ts';
 import { cipherRemedy } from './ciphers/cipher-remedy.ts';
-import { weaknesses } from './ciphers/cipher-strength.ts';
+import { ADMITTING, type SuiteClass, suiteClass, weaknesses, worstClass } from './ciphers/cipher-strength.ts';
+import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from './probe/on-the-wire.ts';
 import { outcomeOf, type Part } from './shared/parts.ts';
 import { NEON_PROXY, RELOAD } from './shared/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
@@ -18,6 +19,8 @@ export const weakCiphersAllowed: Check = {
   id: 'weak-ciphers-allowed',
   title: 'Server admits weak cipher suites',
   severity: 'low',
+  severityNote:
+    'high for suites without encryption, without authentication or of export grade, medium for RC4, RC2, DES and 3DES where the list is not the default',
   rationale:
     "The server agrees to whatever its list admits, as soon as a client offers nothing better. PostgreSQL's default list admits suites without forward secrecy and in CBC mode: with the first, a server key that leaks later opens every session recorded before.",
   remedy: {
@@ -34,12 +37,20 @@ export const weakCiphersAllowed: Check = {
     if (settings.known && settings.value.values.ssl === 'off') {
       return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
     }
-    const parts = [judgeList(snapshot, profile), judgeTls13(snapshot, profile)];
+    const wire = brokenSuiteOnTheWire(snapshot);
+    const parts = [judgeList(snapshot, profile, wire), judgeTls13(snapshot, profile)];
     return outcomeOf(parts);
   },
 };
 
-function judgeList(snapshot: Snapshot, profile: CipherProfileName): Part {
+function judgeList(snapshot: Snapshot, profile: CipherProfileName, wire: WireSuites): Part {
+  const { problems, unseen } = judgeSetting(snapshot, profile, wire);
+  // What was seen is so, whatever the setting says or does not show.
+  const isTold = problems.some(({ severity }) => severity === 'high' || severity === 'critical');
+  return { problems: wire.accepted === undefined || isTold ? problems : [onTheWire(wire.accepted, profile)], unseen };
+}
+
+function judgeSetting(snapshot: Snapshot, profile: CipherProfileName, wire: WireSuites): Part {
   const minimum = readSetting(snapshot, 'ssl_min_protocol_version');
   // The list is about TLSv1.2 and older.
   if (minimum.known && minimum.value !== '' && !isOlderThan(minimum.value, 'TLSv1.3')) return { problems: [] };
@@ -49,12 +60,14 @@ function judgeList(snapshot: Snapshot, profile: CipherProfileName): Part {
   const unseen = whatIsUnclear(list.value, meaning);
   // An item that takes suites away might take away the weak ones.
   if (meaning.notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unseen };
+  const effective = new Set(meaning.effective.map(({ name }) => name));
   const weak = meaning.suites.flatMap(({ name, bits }) => {
     const why = weaknesses(name, bits, profile);
     // What the bits add is in the name of the cipher: 112 are 3DES, 56 are DES.
-    return why.length === 0 ? [] : [{ name, why: why.filter((reason) => !/^\d+ bits$/.test(reason)) }];
+    const told = why.filter((reason) => !/^\d+ bits$/.test(reason));
+    return why.length === 0 ? [] : [{ name, why: told, isEffective: effective.has(name) }];
   });
-  return { problems: weak.length === 0 ? [] : [problemOf(list.value, weak, profile)], unseen };
+  return { problems: weak.length === 0 ? [] : [problemOf(list.value, weak, profile, wire)], unseen };
 }
 
 function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeaning): string | undefined {
@@ -72,24 +85,55 @@ function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeanin
 interface WeakSuite {
   readonly name: string;
   readonly why: readonly string[];
+  /** Not where only OpenSSL's level 0 allows it, and the list does not ask for that. */
+  readonly isEffective?: boolean;
 }
 
-function problemOf(list: string, weak: readonly WeakSuite[], profile: CipherProfileName): Problem {
+/** Of every major so far. Nobody chose it, and of what is in it OpenSSL is built without RC4 and 3DES unless asked. */
+const DEFAULT_LIST = 'HIGH:MEDIUM:+3DES:!aNULL';
+
+function problemOf(
+  list: string,
+  weak: readonly WeakSuite[],
+  profile: CipherProfileName,
+  { note }: WireSuites,
+): Problem {
   const { source, sslCiphers } = cipherProfile(profile);
+  const worst =
+    list === DEFAULT_LIST ? 'weak' : worstClass(weak.flatMap(({ name, isEffective }) => (isEffective ? [name] : [])));
   return {
-    severity: 'low',
-    title: weakCiphersAllowed.title,
+    severity: ADMITTING[worst],
+    title: ADMITS[worst],
     subject: 'ssl_ciphers',
     evidence: {
       ssl_ciphers: displayText(list, 200),
       admits: describe(weak),
       profile: `${profile} (${source.document}, ${source.version})`,
       note: "what the list admits; of that the server's OpenSSL leaves out what it is built without, often 3DES, RC4, SEED and IDEA, what its security level forbids, and what the key of its certificate is not for",
+      ...(note === undefined ? {} : { [ON_THE_WIRE]: note }),
     },
     remedy: {
       ...(sslCiphers === undefined ? { everywhere: `The profile ${profile} has no suite of TLSv1.2:` } : {}),
       ...cipherRemedy(profile),
     },
+  };
+}
+
+const ADMITS: Readonly<Record<SuiteClass, string>> = {
+  unencrypted: 'Server admits cipher suites that encrypt nothing',
+  unauthenticated: 'Server admits cipher suites that anybody on the path can answer or break',
+  broken: 'Server admits broken cipher suites',
+  weak: 'Server admits weak cipher suites',
+};
+
+function onTheWire(suite: string, profile: CipherProfileName): Problem {
+  const worst = suiteClass(suite);
+  return {
+    severity: ADMITTING[worst],
+    title: ADMITS[worst],
+    subject: 'ssl_ciphers',
+    evidence: { [ON_THE_WIRE]: `the server chose ${displayText(suite, 60)}` },
+    remedy: cipherRemedy(profile),
   };
 }
 
@@ -139,7 +183,8 @@ function judgeTls13(snapshot: Snapshot, profile: CipherProfileName): Part {
         },
         remedy: {
           everywhere: 'Leave the suites of TLSv1.3 to OpenSSL, whose defaults are sound:',
-          selfManaged: `ALTER SYSTEM RESET ssl_tls13_ciphers; ${RELOAD}`,
+          selfManaged: `ALTER SYSTEM RESET ssl_tls13_ciphers;
+${RELOAD}`,
           rds: `Set ssl_tls13_ciphers back to its default in the parameter group.
 RDS: aws rds reset-db-parameter-group --db-parameter-group-name <group> --parameters "ParameterName=ssl_tls13_ciphers,ApplyMethod=immediate"
 Aurora: aws rds reset-db-cluster-parameter-group --db-cluster-parameter-group-name <group> --parameters "ParameterName=ssl_tls13_ciphers,ApplyMethod=immediate"`,

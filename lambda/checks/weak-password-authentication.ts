@@ -10,8 +10,16 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { advise } from './hba/hba-advice.ts';
 import { describePlace, hbaLine } from './hba/hba-line.ts';
-import { acceptance, type Encryption, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
+import {
+  acceptance,
+  type Encryption,
+  NETWORK,
+  NETWORK_AND_LOOPBACK,
+  type Opening,
+  type Origin,
+} from './hba/hba-match.ts';
 import { asFarAsLoaded } from './hba/not-loaded.ts';
+import { rulesOf } from './hba/rules-of.ts';
 import { outcomeOf, type Part } from './shared/parts.ts';
 import { isAmazonRds } from './shared/platform.ts';
 import {
@@ -26,11 +34,13 @@ import { readSetting } from './shared/setting.ts';
 import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 
 const SET_ANEW =
-  "then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
+  "Then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
 
 /** Whose passwords may be stored as MD5. */
 const ASKS_PASSWORD: readonly string[] = ['md5', 'password'];
-const SET_ANEW_FIRST = `${alterSystem('password_encryption', 'scram-sha-256')}\n${SET_ANEW}: with MD5 it is kept out.`;
+const SET_ANEW_FIRST = `have new passwords stored for SCRAM:
+${alterSystem('password_encryption', 'scram-sha-256')}
+${SET_ANEW}: with MD5 it is kept out.`;
 
 /** How the managed services store and take passwords by SCRAM only. */
 const BY_SCRAM: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
@@ -57,7 +67,7 @@ export const weakPasswordAuthentication: Check = {
   remedy: {
     everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
     selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
-${sentence(SET_ANEW)}.
+${SET_ANEW}.
 In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then ${RELOAD}`,
     ...BY_SCRAM,
   },
@@ -88,7 +98,7 @@ function judgeStorage(snapshot: Snapshot): Part {
         remedy: {
           everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
           selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
-${sentence(SET_ANEW)}.`,
+${SET_ANEW}.`,
           ...BY_SCRAM,
         },
       },
@@ -97,7 +107,8 @@ ${sentence(SET_ANEW)}.`,
 }
 
 function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
-  const { hba, settings } = snapshot;
+  const { settings } = snapshot;
+  const hba = rulesOf(snapshot);
   // On RDS nobody may read the rules, and a setting says what they accept.
   if (!hba.known) return isAmazonRds(snapshot) ? judgeAccepted(snapshot) : { problems: [], unseen: hba.reason };
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
@@ -117,7 +128,7 @@ function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
   // By their place in the file, whichever encryption they were found by.
   const problems = hba.value.rules.flatMap((rule) => {
     const way = rule.warning === undefined ? ways.get(rule) : undefined;
-    return way === undefined ? [] : (problemOf(way, hba.value, tlsOn) ?? []);
+    return way === undefined ? [] : (problemOf(way, hba.value, { tlsOn, from }) ?? []);
   });
   return { problems };
 }
@@ -159,7 +170,11 @@ interface Judgement {
 }
 
 /** @param tlsOn without it, a `hostssl` rule lets nobody in */
-function problemOf({ opening, encryptions }: Way, facts: HbaFacts, tlsOn: boolean): Problem | undefined {
+function problemOf(
+  { opening, encryptions }: Way,
+  facts: HbaFacts,
+  { tlsOn, from }: { readonly tlsOn: boolean; readonly from: Origin },
+): Problem | undefined {
   const { rule, doubt, examples } = opening;
   const judgement = judge(rule, !encryptions.includes('plaintext'));
   if (judgement === undefined) return undefined;
@@ -173,13 +188,14 @@ function problemOf({ opening, encryptions }: Way, facts: HbaFacts, tlsOn: boolea
       rule: line,
       at: displayText(describePlace(rule), 300),
       why,
-      letsIn: [...new Set(examples.map(({ role }) => displayText(role)))].map((role) => `role ${role}`),
+      letsIn: rolesIn(examples, doubt),
       ...(doubt === undefined ? {} : { doubt: displayText(doubt, 300) }),
     },
     remedy: {
       selfManaged: [
-        ...advise([rule], facts, {
+        ...advise(rule, facts, {
           tlsOn,
+          from,
           beforeScram: ASKS_PASSWORD.includes(rule.method) ? SET_ANEW_FIRST : undefined,
         }),
         `Then ${RELOAD}`,
@@ -189,9 +205,18 @@ function problemOf({ opening, encryptions }: Way, facts: HbaFacts, tlsOn: boolea
   };
 }
 
-/** Where only the server's own addresses can be meant, connections are of its own users, as over loopback. */
-function severityOf({ severity }: Judgement, { rule: { address }, doubt }: Opening): Severity {
-  if (address !== 'samehost' || doubt === undefined) return severity;
+/** Each once; of several those that are certain, unless none is. */
+function rolesIn(examples: Opening['examples'], doubt: string | undefined): readonly string[] {
+  const told = examples.filter((example) => doubt !== undefined || example.doubt === undefined);
+  return [...new Set(told.map(({ role }) => `role ${displayText(role)}`))];
+}
+
+/**
+ * Where only the server's own addresses can be meant, connections are of its own users, as over loopback. In quotes, the
+ * word is the name of a host, which may be anywhere.
+ */
+function severityOf({ severity }: Judgement, { rule: { address, quotes }, doubt }: Opening): Severity {
+  if (address !== 'samehost' || quotes?.address !== false || doubt === undefined) return severity;
   return severity === 'critical' || severity === 'high' ? 'medium' : 'low';
 }
 
@@ -240,8 +265,4 @@ function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement 
     default:
       return undefined;
   }
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }

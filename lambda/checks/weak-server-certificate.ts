@@ -4,7 +4,10 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import { type Failure, isIdentityFailure } from '../model/failure.ts';
 import type { Check } from './check.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, RELOAD } from './shared/remedy-commands.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, PGBOUNCER_CERTIFICATE, RELOAD } from './shared/remedy-commands.ts';
+
+const NEW_CERTIFICATE =
+  'Issue a new one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=<host> -addext subjectAltName=DNS:<host>, and have it signed with SHA-256 by a CA that clients trust.';
 
 export const weakServerCertificate: Check = {
   id: 'weak-server-certificate',
@@ -13,13 +16,16 @@ export const weakServerCertificate: Check = {
   rationale:
     'Keys under 112 bits of strength (RSA 2048, EC 256) and SHA-1 or MD5 signatures can be forged by those who can pay for it: then verify-full vouches for an impostor. Without subjectAltName, Go, Rust and newer Python clients refuse the server, and its operators turn verification off.',
   remedy: {
-    selfManaged: `Issue a new one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=<host> -addext subjectAltName=DNS:<host>, and have it signed with SHA-256 by a CA that clients trust.
+    selfManaged: `${NEW_CERTIFICATE}
 Replace ssl_cert_file and ssl_key_file, then ${RELOAD} a weak intermediate is its CA's to renew, and goes into ssl_cert_file after the server's own.`,
     rds: `Move to a CA with stronger keys, after clients trust it.
 ${changeRdsCa('rds-ca-ecc384-g1')}`,
     neon: issuedBy('Neon'),
     cloudSql: CLOUD_SQL_ROTATION,
     azure: issuedBy('Azure'),
+    pgbouncer: `${NEW_CERTIFICATE}
+${PGBOUNCER_CERTIFICATE}
+A weak intermediate is its CA's to renew, and goes into client_tls_cert_file after the pooler's own.`,
   },
   references: [
     'https://doi.org/10.6028/NIST.SP.800-131Ar2',

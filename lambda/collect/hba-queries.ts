@@ -16,7 +16,7 @@ import { compareText } from '../model/text-order.ts';
 import { answerAbout } from './answer.ts';
 import { boundedText, LONGEST, tooLong } from './bounded.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import type { Question } from './question.ts';
+import type { Question, Row } from './question.ts';
 
 /**
  * SQL that is true where the login may read the rules. The queries call the function: the view of the same name would
@@ -151,6 +151,72 @@ function parse<Schema extends z.ZodType>(json: string, schema: Schema): z.output
   if (result.success) return result.data;
   const place = result.error.issues[0]?.path.join('.') ?? '';
   return read.refuse(`its JSON has another shape${place === '' ? '' : ` (at ${place})`}`);
+}
+
+/** How a login may read files of the server: a part of one, or only all of it. */
+export type FileReading = 'part' | 'whole';
+
+/** The first version in which a role other than a superuser may be let read files. */
+const SERVER_FILES_SINCE = 11;
+
+/**
+ * SQL of a text: how the login may read pg_hba.conf itself; NULL where it may not. Besides the function it takes the
+ * predefined role, but for files within the data folder (convert_and_check_filename in genfile.c).
+ *
+ * @param privilege what membership in a predefined role takes in that version
+ * @param seesSettings SQL that is true where the login may read where the file is
+ */
+export function hbaFileReading(major: number, privilege: 'USAGE' | 'MEMBER', seesSettings: string): string {
+  if (major < SERVER_FILES_SINCE) return 'NULL::text';
+  const may = (parameters: string): string =>
+    `has_function_privilege('pg_catalog.pg_read_file(${parameters})', 'EXECUTE')`;
+  return `CASE WHEN ${seesSettings} THEN
+         CASE WHEN pg_has_role('pg_read_server_files', '${privilege}')
+                OR strpos(current_setting('hba_file'), current_setting('data_directory') || '/') = 1
+              THEN CASE WHEN ${may('text, bigint, bigint, boolean')} THEN 'part' WHEN ${may('text')} THEN 'whole' END END END`;
+}
+
+/** Bytes of a file that are read, and how many files: far more than people write, and too little to do harm. */
+const LONGEST_FILE = 256 * 1024;
+const MOST_FILES = 20;
+
+/**
+ * What stands after an equals sign, and in a comment that is a line: either may hold a secret, and neither a name of a rule
+ * whose quotes are asked for. A backslash at the end stays, for it makes the next line part of this one.
+ */
+const AFTER_EQUALS = text(String.raw`=([^\n]*[^\n\r\\])?`);
+const COMMENT = text(String.raw`^[ \t]*#([^\n]*[^\n\r\\])?`);
+/** A secret that may go on in the next line. */
+const SECRET_OVER_LINES = text(String.raw`(ldapbindpasswd|radiussecrets)[^\n]*\\\r*\n`);
+
+/**
+ * The texts of the files of rules by their paths, without values of options and comments: no secret leaves the server.
+ * Fails where a file can't be read.
+ */
+export function hbaFileQuestion(reading: FileReading): Question<ReadonlyMap<string, string>> {
+  const content =
+    reading === 'part'
+      ? `pg_read_file(f.path, 0, ${LONGEST_FILE}, true)`
+      : `left(pg_read_file(f.path), ${LONGEST_FILE})`;
+  return {
+    selects: (major) => [
+      `SELECT t.path, octet_length(t.content) >= ${LONGEST_FILE},
+       regexp_replace(regexp_replace(t.content, ${AFTER_EQUALS}, '=', 'g'), ${COMMENT}, '#', 'gn')
+  FROM (SELECT f.path, ${content} AS content FROM (${hbaFiles(major)} LIMIT ${MOST_FILES}) f(path)) t
+ WHERE t.content !~* ${SECRET_OVER_LINES}`,
+    ],
+    read: ([rows = []]) => new Map(rows.flatMap(readFile)),
+  };
+}
+
+function readFile([path, isCut, content]: Row): readonly (readonly [string, string])[] {
+  if (!path || typeof content !== 'string') return [];
+  return [[path, isCut === 't' ? content.slice(0, content.lastIndexOf('\n') + 1) : content]];
+}
+
+function hbaFiles(major: number): string {
+  const included = major >= PATTERNS_SINCE ? ' UNION SELECT h.file_name FROM pg_hba_file_rules() h' : '';
+  return `SELECT current_setting('hba_file')${included}`;
 }
 
 function asJson(json: string): unknown {

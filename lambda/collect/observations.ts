@@ -32,6 +32,8 @@ export interface Observations {
   readonly serverView: Link['serverView'];
   /** Our end, as the target sees it. */
   readonly ownEnd: End;
+  /** Of the server's process behind our session; undefined where the target shows none. */
+  readonly ownPid?: number | undefined;
   /** Messages, or bundles of them, sent and answered. */
   readonly roundTrips: number;
 }

@@ -46,30 +46,36 @@ function optionSettings(options: string): string {
 /** Hosts that no network leads to: sockets and loopback, with a port or without; none is the socket. */
 const LOCAL_HOST = text(String.raw`^(/|@|%2F)|^(|localhost\.?(:\d*)?|127(\.\d+){1,3}(:\d*)?|::1|\[::1\](:\d*)?|:\d*)$`);
 
+/** Those that are Unix sockets. */
+const SOCKET_HOST = text(String.raw`^(/|@|%2F)|^(:\d*)?$`);
+
 const KEYWORDS = ['sslmode', 'ssl', 'host', 'hostaddr', 'service', 'gssencmode', 'sslrootcert'];
 
 /**
  * One row about those settings: sslmode, whether every host is local, whether a service file holds more, whether GSSAPI
- * encryption is insisted on, whether sslmode is there but empty, and whether sslrootcert is there and is `system`. As to libpq, the last of several values counts, and a URL's `ssl=true` is `require`.
+ * encryption is insisted on, whether sslmode is there but empty, whether sslrootcert is there and is `system`, and whether every
+ * host is a Unix socket. As to libpq, the last of several values counts, and a URL's `ssl=true` is `require`.
  */
 function linkFacts(settings: string): string {
+  const allHosts = (pattern: string): string => `(
+         SELECT bool_and(h.host ~* ${pattern})
+           FROM unnest(string_to_array(coalesce(nullif(v.hostaddr, ''), v.host, '') || ',', ',')) h(host)
+       )`;
   const last = (keyword: string): string =>
     `(array_agg(s.value ORDER BY s.place DESC) FILTER (WHERE s.keyword = '${keyword}'))[1] AS ${keyword}`;
   return `
 SELECT coalesce(nullif(regexp_replace(v.sslmode, '%2d', '-', 'gi'), ''), CASE v.ssl WHEN 'true' THEN 'require' END) AS sslmode,
-       v.service IS NULL AND (
-         SELECT bool_and(h.host ~* ${LOCAL_HOST})
-           FROM unnest(string_to_array(coalesce(nullif(v.hostaddr, ''), v.host, '') || ',', ',')) h(host)
-       ) AS local,
+       v.service IS NULL AND ${allHosts(LOCAL_HOST)} AS local,
        v.service IS NOT NULL AS service,
        coalesce(v.gssencmode = 'require', false) AS gss,
        coalesce(v.sslmode = '', false) AS empty_sslmode,
-       CASE WHEN v.sslrootcert = 'system' THEN 'system' WHEN v.sslrootcert IS NOT NULL THEN 'other' END AS sslrootcert
+       CASE WHEN v.sslrootcert = 'system' THEN 'system' WHEN v.sslrootcert IS NOT NULL THEN 'other' END AS sslrootcert,
+       ${allHosts(SOCKET_HOST)} AS socket
   FROM (SELECT ${KEYWORDS.map(last).join(',\n               ')} FROM (${settings}) s) v`;
 }
 
 /** The names under which `linkFacts` gives its facts, as a row's last columns. */
-const FACTS = 'f.sslmode, f.local, f.service, f.gss, f.empty_sslmode, f.sslrootcert';
+const FACTS = 'f.sslmode, f.local, f.service, f.gss, f.empty_sslmode, f.sslrootcert, f.socket';
 
 /** Kept by the extensions under whatever name the wrapper was made. `postgresql_fdw_validator` is the server's own. */
 const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresql_fdw_validator'];
@@ -183,7 +189,7 @@ function isReadable([readable]: Row): boolean {
 
 function link(
   kind: OutboundLink['kind'],
-  [, name, database, sslmode, local, service, gss, empty, root]: Row,
+  [, name, database, sslmode, local, service, gss, empty, root, socket]: Row,
 ): OutboundLink {
   const flag = (cell: Row[number] | undefined, fact: string): boolean => read.flagOrNull(cell, fact) ?? false;
   return {
@@ -195,6 +201,8 @@ function link(
     emptySslmode: flag(empty, 'whether an sslmode is empty') || undefined,
     sslrootcert: root === 'system' || root === 'other' ? root : undefined,
     local: flag(local, 'whether a link leaves the host'),
+    loopback:
+      (flag(local, 'whether a link leaves the host') && !flag(socket, 'whether a link is a socket')) || undefined,
     serviceFile: flag(service, 'whether a link has a service file'),
     gssEncrypted: flag(gss, 'whether a link is encrypted by GSSAPI'),
   };

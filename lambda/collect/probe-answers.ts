@@ -39,6 +39,14 @@ export function versionAnswer(version: ProbedVersion, result: HandshakeResult): 
   return unknown(`the server ended the handshake for another reason (alert ${alertName(alert)})`);
 }
 
+/** An alert in answer to an offer of nothing but suites that protect nothing. */
+export function refusalOf(alert: number): Observed<Extract<WireAnswer, { readonly accepted: false }>> {
+  const said = `alert ${alertName(alert)}`;
+  // OpenSSL 1.1.1 says so where its security level leaves nothing to sign with.
+  if (REFUSALS.has(alert) || alert === INTERNAL_ERROR) return known({ accepted: false, said });
+  return unknown(`the server ended the handshake for another reason (${said})`);
+}
+
 /** Before PostgreSQL 17 a ClientHello is an invalid startup packet: the server hangs up, without a word of TLS. */
 export function refusalOfDirect({ flight, failed, sent }: HandshakeResult): Observed<WireAnswer> {
   if (!sent) return unknown(`the OpenSSL of this auditor does not offer it (${failed ?? 'no reason given'})`);

@@ -28,6 +28,7 @@ export function startupMessage(role: string, database: string): Buffer {
 export function readStartupAnswer(bytes: Buffer): Observed<PlaintextAnswer> | undefined {
   if (bytes.length === 0) return undefined;
   const type = String.fromCharCode(bytes.readUInt8(0));
+  if (bytes.readUInt8(0) === TLS_ALERT) return bytes.length < 2 ? undefined : readTlsAlert(bytes);
   if (type !== 'R' && type !== 'E') return notPostgres(bytes);
   if (bytes.length < 5) return undefined;
   const length = bytes.readUInt32BE(1);
@@ -36,6 +37,15 @@ export function readStartupAnswer(bytes: Buffer): Observed<PlaintextAnswer> | un
   if (bytes.length < length + 1) return undefined;
   const body = bytes.subarray(5, length + 1);
   return type === 'R' ? known({ accepted: true, authentication: readAuthentication(body) }) : readError(body);
+}
+
+/** The record type of an alert, before the major version 3 (RFC 5246, section 6.2.1). */
+const TLS_ALERT = 21;
+
+/** Of a port that takes nothing but TLS. */
+function readTlsAlert(bytes: Buffer): Observed<PlaintextAnswer> {
+  if (bytes.readUInt8(1) !== 3) return notPostgres(bytes);
+  return known({ accepted: false, said: 'an alert of TLS; this port takes direct TLS only' });
 }
 
 /** By the codes of the Authentication… messages. */

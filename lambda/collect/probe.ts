@@ -5,12 +5,20 @@ import type { Socket } from 'node:net';
 import { displayText } from '../model/display.ts';
 import { AuditFailure } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
-import type { KeyExchange, PlaintextAnswer, ProbedVersion, WireAnswer, WireProbe } from '../model/probe.ts';
+import type {
+  BrokenSuiteAnswer,
+  KeyExchange,
+  PlaintextAnswer,
+  ProbedVersion,
+  WireAnswer,
+  WireProbe,
+} from '../model/probe.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
 import { keyExchangeWithout, refusalOfDirect, versionAnswer } from './probe-answers.ts';
 import { type HandshakeResult, type Offer, tryHandshake } from './probe-handshake.ts';
 import { firstAnswer } from './probe-plaintext.ts';
 import { startupMessage } from './probe-startup.ts';
+import { offerBrokenSuites } from './probe-suites.ts';
 import { groupName, isPostQuantum } from './server-flight.ts';
 import { isLoopback } from './transport.ts';
 import type { Trust } from './trust.ts';
@@ -29,8 +37,9 @@ const PATIENCE = 5_000;
 /**
  * Probes. Never throws: what was not answered is unknown, with the reason.
  *
- * At most seven connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it did
- * not show; and TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer.
+ * At most eight connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it did
+ * not show; TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer; one where the request
+ * for TLS got none, from a port that takes nothing but direct TLS; and suites that protect nothing.
  *
  * @param signal ends when there is no time left for all of it
  * @param patience milliseconds for each connection
@@ -44,6 +53,7 @@ export async function probeWire(
   await probe.plaintext();
   await probe.directTls();
   for (const version of ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const) await probe.version(version);
+  await probe.brokenSuites();
   return probe.result();
 }
 
@@ -62,12 +72,20 @@ class Probe {
   #plaintext: Observed<PlaintextAnswer> = NOT_TRIED;
   #directTls: Observed<WireAnswer> = NOT_TRIED;
   #keyExchange: Observed<KeyExchange> = NOT_TRIED;
+  #brokenSuites: Observed<BrokenSuiteAnswer> = NOT_TRIED;
+  /** How the server is asked for TLS: as the target says, unless it turns out to take direct TLS only. */
+  #endpoint: Endpoint;
+  /** Whether the server answered a request for TLS as PostgreSQL does. */
+  #answeredRequest = false;
+  /** Whether the server ended the plaintext connection without a byte. */
+  #hungUp = false;
   #offersTls: Observed<boolean> = NOT_TRIED;
   #loopback = false;
   #connections = 0;
 
   constructor(subject: ProbeSubject, signal: AbortSignal, patience: number) {
     this.#subject = subject;
+    this.#endpoint = subject.endpoint;
     this.#signal = signal;
     this.#patience = patience;
   }
@@ -78,11 +96,12 @@ class Probe {
       role,
       database,
       loopback: this.#loopback,
-      plaintext: this.#plaintext,
+      plaintext: this.#plaintextAnswer(),
       offersTls: this.#offersTls,
       tlsVersions: this.#versions,
       directTls: this.#directTls,
       keyExchange: this.#keyExchange,
+      brokenSuites: this.#brokenSuites,
       connections: this.#connections,
     };
   }
@@ -93,8 +112,20 @@ class Probe {
       const { remoteAddress } = socket;
       this.#loopback = remoteAddress !== undefined && isLoopback(remoteAddress);
       socket.write(startupMessage(role, database));
+      socket.once('close', () => {
+        this.#hungUp = socket.bytesRead === 0 && !signal.aborted;
+      });
       return await firstAnswer(socket, signal);
     });
+  }
+
+  /** A port that takes nothing but TLS has no words for a plaintext login, and hangs up. */
+  #plaintextAnswer(): Observed<PlaintextAnswer> {
+    const takesDirect = this.#directTls.known && this.#directTls.value.accepted;
+    if (this.#plaintext.known || !this.#hungUp || !takesDirect || this.#endpoint.sslNegotiation !== 'direct') {
+      return this.#plaintext;
+    }
+    return known({ accepted: false, said: 'hung up; this port takes direct TLS only' });
   }
 
   async directTls(): Promise<void> {
@@ -139,8 +170,23 @@ class Probe {
     if (!this.#offersTls.known && !answer.known) this.#offersTls = answer;
   }
 
+  async brokenSuites(): Promise<void> {
+    const older = (['TLSv1', 'TLSv1.1', 'TLSv1.2'] as const).map((version) => this.#versions[version]);
+    if (older.every((answer) => answer.known && !answer.value.accepted)) {
+      this.#brokenSuites = known({ accepted: false, said: 'it accepts no TLS version that has such suites' });
+      return;
+    }
+    this.#brokenSuites = await this.#withTls(this.#endpoint, (socket, signal) =>
+      offerBrokenSuites(socket, this.#endpoint, signal),
+    );
+  }
+
   async #tryVersion(offer: Offer): Promise<Observed<WireAnswer>> {
-    const shaken = await this.#shakeHands(this.#subject.endpoint, offer);
+    let shaken = await this.#shakeHands(this.#endpoint, offer);
+    if (!shaken.known && this.#takesOnlyDirect()) {
+      this.#endpoint = { ...this.#endpoint, sslNegotiation: 'direct' };
+      shaken = await this.#shakeHands(this.#endpoint, offer);
+    }
     if (!shaken.known) {
       const noTls = this.#offersTls.known && !this.#offersTls.value;
       return noTls ? known({ accepted: false, said: NO_TLS }) : shaken;
@@ -161,17 +207,39 @@ class Probe {
         : known({ group, postQuantum: isPostQuantum(group) });
   }
 
+  /** Whether the request for TLS got no answer that is PostgreSQL's, where direct TLS did. */
+  #takesOnlyDirect(): boolean {
+    const takesDirect = this.#directTls.known && this.#directTls.value.accepted;
+    return takesDirect && !this.#answeredRequest && this.#endpoint.sslNegotiation === 'postgres';
+  }
+
   #shakeHands(endpoint: Endpoint, offer: Offer): Promise<Observed<HandshakeResult>> {
     const { trust } = this.#subject;
+    return this.#withTls(endpoint, async (socket, signal) =>
+      known(await tryHandshake(socket, endpoint, trust, offer, signal)),
+    );
+  }
+
+  /** A connection on which TLS was asked for as the endpoint wants it. */
+  #withTls<T>(
+    endpoint: Endpoint,
+    question: (socket: Socket, signal: AbortSignal) => Promise<Observed<T>>,
+  ): Promise<Observed<T>> {
     return this.#connect(endpoint, async (socket, signal) => {
       try {
         await requestTls(socket, endpoint, signal);
       } catch (error) {
-        if (error instanceof AuditFailure && error.failure.cause === 'tls-not-offered') this.#offersTls = known(false);
+        if (error instanceof AuditFailure && error.failure.cause === 'tls-not-offered') {
+          this.#offersTls = known(false);
+          this.#answeredRequest = true;
+        }
         throw error;
       }
-      if (endpoint.sslNegotiation === 'postgres') this.#offersTls = known(true);
-      return known(await tryHandshake(socket, endpoint, trust, offer, signal));
+      if (endpoint.sslNegotiation === 'postgres') {
+        this.#offersTls = known(true);
+        this.#answeredRequest = true;
+      }
+      return await question(socket, signal);
     });
   }
 

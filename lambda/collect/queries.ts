@@ -13,7 +13,16 @@ import { auroraQuestion } from './aurora-query.ts';
 import { catalogueQuestion } from './catalogue-query.ts';
 import { isDatabaseError } from './database-error.ts';
 import { exchange } from './exchange.ts';
-import { type HbaLines, hbaFacts, hbaGrant, hbaQuestion, plainHbaQuestion } from './hba-queries.ts';
+import { withQuotes } from './hba-file.ts';
+import {
+  type FileReading,
+  type HbaLines,
+  hbaFacts,
+  hbaFileQuestion,
+  hbaGrant,
+  hbaQuestion,
+  plainHbaQuestion,
+} from './hba-queries.ts';
 import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
 import { IncompleteAnswer } from './query-refusals.ts';
 import type { Question } from './question.ts';
@@ -30,6 +39,7 @@ export interface Answers {
   readonly visibility: Visibility;
   readonly serverView: Link['serverView'];
   readonly ownEnd: OwnEnd;
+  readonly ownPid: number | undefined;
   readonly sessions: Sessions;
   readonly settings: Settings;
   readonly outbound: Outbound;
@@ -68,7 +78,8 @@ export async function runAuditQueries(
   const refused = first.refusal !== undefined;
   // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
   const reloads = asksReload || (may.readHba && may.readFiles);
-  if (!refused && !may.readAurora && links === undefined && !reloads) {
+  const fileReading = first.last === undefined ? undefined : may.readHbaFile;
+  if (!refused && !may.readAurora && links === undefined && !reloads && fileReading === undefined) {
     return { ...answers, outbound, hba: hbaOf(first.last), roundTrips: 1 };
   }
   const readHba = may.readHba && !refused;
@@ -81,11 +92,11 @@ export async function runAuditQueries(
         may.readAurora ? observing(auroraQuestion) : NOTHING,
         reloads ? reloadQuestion(readHba && may.readFiles) : NOTHING,
       ],
-      refused && may.readHba ? observing(plainHbaQuestion) : NOTHING,
+      lastQuestion(refused && may.readHba, fileReading),
       { afterError: refused },
     );
     const [linked, aurora, reload] = second.answers;
-    const hba = second.refusal === undefined ? hbaOf(first.last ?? second.last) : hbaRefused(second.refusal);
+    const hba = readHbaOf(first.last, second, { major, hbaOf });
     return {
       ...answers,
       settings:
@@ -103,6 +114,40 @@ export async function runAuditQueries(
     const hba = refused && may.readHba ? hbaRefused(error) : hbaOf(first.last);
     return { ...answers, outbound: unanswered, hba, ...aurora, roundTrips: 2 };
   }
+}
+
+/** The rules, where the first message could not have them; else the files that they are in. */
+type LastAnswer =
+  | { readonly rules: Observed<HbaLines> | undefined }
+  | { readonly files: ReadonlyMap<string, string> }
+  | undefined;
+
+function lastQuestion(asksRules: boolean, fileReading: FileReading | undefined): Question<LastAnswer> {
+  if (asksRules) {
+    const { selects, read } = observing(plainHbaQuestion);
+    return { selects, read: (results) => ({ rules: read(results) }) };
+  }
+  if (fileReading === undefined) return NOTHING;
+  const files = hbaFileQuestion(fileReading);
+  return { ...files, read: (results) => ({ files: files.read(results) }) };
+}
+
+/** The rules as both messages show them. Files that could not be read cost no more than the quotes in them. */
+function readHbaOf(
+  first: Observed<HbaLines> | undefined,
+  { last, refusal }: { readonly last: LastAnswer; readonly refusal?: Refusal },
+  {
+    major,
+    hbaOf,
+  }: { readonly major: number; readonly hbaOf: (lines: Observed<HbaLines> | undefined) => Observed<HbaFacts> },
+): Observed<HbaFacts> {
+  if (first === undefined) {
+    if (refusal !== undefined) return hbaRefused(refusal);
+    return hbaOf(last !== undefined && 'rules' in last ? last.rules : undefined);
+  }
+  const files = last !== undefined && 'files' in last ? last.files : undefined;
+  if (files === undefined || !first.known) return hbaOf(first);
+  return hbaOf(known({ ...first.value, rules: withQuotes(first.value.rules, files, major) }));
 }
 
 /** What every login may ask. Roles and databases come after the sessions, of which they tell the names. */

@@ -2,7 +2,8 @@
 
 import { displayText } from '../model/display.ts';
 import { AuditFailure } from '../model/failure.ts';
-import { known } from '../model/observed.ts';
+import type { HbaFacts } from '../model/hba.ts';
+import { known, type Observed } from '../model/observed.ts';
 import { isDatabaseError } from './database-error.ts';
 import { queryFailure } from './failures.ts';
 import type { Endpoint } from './network.ts';
@@ -24,11 +25,27 @@ export async function observeServer(asked: Asked): Promise<Observations> {
       sessions: known(sessions),
       settings: known(settings),
       outbound: known(outbound),
-      hba,
+      hba: withLogin(hba, asked, ours),
       aurora,
     },
     ...ours,
   };
+}
+
+/**
+ * With how the server saw our own login come, which one of its rules has let in. Not where something stands in between,
+ * whose session with the server may be older than the rules.
+ */
+function withLogin(
+  hba: Observed<HbaFacts>,
+  { session: { client }, user, own }: Asked,
+  { serverView, ownEnd }: Pick<Observations, 'serverView' | 'ownEnd'>,
+): Observed<HbaFacts> {
+  const { address, port } = ownEnd;
+  const isOurs = address !== undefined && address === own.address && port === own.port;
+  if (!hba.known || !serverView.known || !isOurs || client.database === undefined) return hba;
+  const encryption = serverView.value === 'not-tls' ? 'plaintext' : 'tls';
+  return known({ ...hba.value, login: { encryption, role: user, database: client.database, address } });
 }
 
 async function ask(asked: Asked): Promise<Answers> {

@@ -4,7 +4,9 @@
 /** What the beginning of a server's bytes shows. Nothing of it is proven: encryption and identity come after. */
 export interface ServerFlight {
   /** Of the last ServerHello, which in TLSv1.3 may have been preceded by a HelloRetryRequest. */
-  readonly hello?: { readonly version: number; readonly group?: number | undefined } | undefined;
+  readonly hello?:
+    | { readonly version: number; readonly suite: number; readonly group?: number | undefined }
+    | undefined;
   /** ServerHelloDone: up to TLSv1.2, the server has said all and waits for the client. */
   readonly helloDone: boolean;
   /** The description of a fatal alert that came unencrypted. */
@@ -73,13 +75,16 @@ function readServerHello(body: Buffer): ServerFlight['hello'] {
   const version = body.readUInt16BE(0);
   // The session id, then cipher suite and compression method.
   const extensionsAt = 35 + body.readUInt8(34) + 3;
+  if (body.length < extensionsAt) return undefined;
+  const suite = body.readUInt16BE(extensionsAt - 3);
   // Extensions may be left out up to TLSv1.2.
-  if (body.length === extensionsAt) return { version };
+  if (body.length === extensionsAt) return { version, suite };
   if (body.length < extensionsAt + 2) return undefined;
   const extensions = readExtensions(body.subarray(extensionsAt + 2));
   const [chosen, share] = [extensions.get(EXTENSION.supportedVersions), extensions.get(EXTENSION.keyShare)];
   return {
     version: chosen?.length === 2 ? chosen.readUInt16BE(0) : version,
+    suite,
     // A group, with a key behind it or, in a HelloRetryRequest, alone.
     group: share !== undefined && share.length >= 2 ? share.readUInt16BE(0) : undefined,
   };

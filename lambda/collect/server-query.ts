@@ -5,7 +5,7 @@ import type { AssumedRole, Server, Visibility } from '../model/snapshot.ts';
 import { answerAbout } from './answer.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
 import { boundedText, LONGEST, tooLong } from './bounded.ts';
-import { MAY_READ_HBA } from './hba-queries.ts';
+import { type FileReading, hbaFileReading, MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuestion } from './override-query.ts';
 import type { Question, Row } from './question.ts';
@@ -21,6 +21,8 @@ export interface ServerAnswers {
     readonly readSubscriptions: boolean;
     readonly readAurora: boolean;
     readonly readFiles: boolean;
+    /** Undefined where pg_hba.conf itself may not be read. */
+    readonly readHbaFile: FileReading | undefined;
   };
 }
 
@@ -69,7 +71,8 @@ const ROLE_SETTING = `(SELECT (s.setrole <> 0)::text || (s.setdatabase <> 0)::te
            AND (s.setrole = 0 OR r.rolname = session_user)
          ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
          LIMIT 1)`;
-const COLUMNS = LOGIN_SETTING + 1;
+const READ_HBA_FILE = LOGIN_SETTING + 1;
+const COLUMNS = READ_HBA_FILE + 1;
 
 const read = answerAbout('the server');
 
@@ -103,7 +106,8 @@ export const serverQuestion: Question<ServerAnswers> = {
        ${mayReadFiles(major, privilege)} AND ${seesSettings},
        (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = session_user),
        CASE WHEN current_user <> session_user THEN session_user END,
-       CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END`,
+       CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END,
+       ${hbaFileReading(major, privilege, seesSettings)}`,
       ...overrideQuestion.selects(major),
     ];
   },
@@ -133,10 +137,15 @@ export const serverQuestion: Question<ServerAnswers> = {
         readSubscriptions: may(readSubscriptions, 'read subscriptions'),
         readAurora: may(row[READ_AURORA], 'ask for the instances of an Aurora cluster'),
         readFiles: may(row[READ_FILES], 'look at files'),
+        readHbaFile: readFileReading(row[READ_HBA_FILE]),
       },
     };
   },
 };
+
+function readFileReading(value: string | null | undefined): FileReading | undefined {
+  return value === 'part' || value === 'whole' ? value : undefined;
+}
 
 /** @param cells in the order of their names, with others behind them */
 function readSettings(

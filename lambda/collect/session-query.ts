@@ -45,6 +45,8 @@ interface SessionAnswers {
   readonly sessions: (catalogue: Catalogue) => Sessions;
   readonly serverView: Link['serverView'];
   readonly ownEnd: OwnEnd;
+  /** Of the server's process behind the auditor's session. */
+  readonly ownPid: number | undefined;
 }
 
 /**
@@ -74,6 +76,7 @@ export const sessionQuestion: Question<SessionAnswers> = {
       sessions: (catalogue) => readSessions(rows, catalogue),
       serverView: readServerView(own),
       ownEnd: readOwnEnd(own),
+      ownPid: own?.[0] ? Number(own[0]) : undefined,
     };
   },
 };

@@ -26,6 +26,8 @@ export interface DatabaseSession {
   readonly authentication: Link['authentication'];
   /** As the server announced it at login, e.g. `18.4`; poolers announce what they choose. */
   readonly announcedVersion: string | undefined;
+  /** Of the server's process, by BackendKeyData; poolers announce what they choose. */
+  readonly announcedPid: number | undefined;
 }
 
 /**
@@ -44,6 +46,7 @@ interface ClientInternals {
   };
   /** Undefined before SCRAM, null once the server's proof was found right. */
   readonly saslSession?: { readonly mechanism: string } | null;
+  readonly processID?: number | null;
 }
 
 const STARTUP_PARAMETERS_FROM_ENVIRONMENT = [
@@ -142,7 +145,7 @@ export async function login(
       throw protocolFailureOf(notProved(), endpoint, 'login');
     }
     phase = 'query';
-    return { client, authentication, announcedVersion };
+    return { client, authentication, announcedVersion, announcedPid: internals.processID ?? undefined };
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();

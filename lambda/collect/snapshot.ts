@@ -302,6 +302,7 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
       authentication: session.authentication,
       channelBinding: session.authentication === 'scram-sha-256-plus',
       serverView: answers.serverView,
+      backendPid: backendPid(session.announcedPid, answers.ownPid),
       timings: { tcp, tlsHandshake, authentication, queries },
       roundTrips: answers.roundTrips,
       attempts: progress.attempts,
@@ -316,6 +317,10 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
   } finally {
     socket.destroy();
   }
+}
+
+function backendPid(announced: number | undefined, own: number | undefined): Link['backendPid'] {
+  return announced === undefined || own === undefined ? undefined : { announced, own };
 }
 
 /** A failure for people from whatever was thrown. Of a defect of ours, where it is: its message might hold anything. */

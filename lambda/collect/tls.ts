@@ -18,7 +18,7 @@ import { type Endpoint, socketEvent } from './network.ts';
 import { nameMismatch, ServerNameError } from './server-name.ts';
 
 /** The ALPN protocol of direct TLS (protocol documentation, "SSL Session Encryption"). */
-const ALPN = 'postgresql';
+export const ALPN = 'postgresql';
 
 /** The server did not prove that it is the one we mean. `code` is OpenSSL's or Node's name of the reason. */
 export class IdentityError extends Error {

@@ -131,7 +131,7 @@ const minScramIterations = z
 const probe = z
   .boolean()
   .describe(
-    'After the audit, try on at most seven further connections what the server accepts, whatever its settings say: a login in plaintext, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange. No password is sent; the name of the role and of the database are, once, unencrypted.',
+    'After the audit, try on at most eight further connections what the server accepts, whatever its settings say: a login in plaintext, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange, cipher suites that protect nothing. No password is sent; the name of the role and of the database are, once, unencrypted.',
   );
 
 /** SNS refuses a message with control characters in an attribute, and labels are one. */

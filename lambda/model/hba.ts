@@ -14,6 +14,18 @@ export interface HbaPlace {
 }
 
 /**
+ * Which tokens of a line begin with a quote in the file: PostgreSQL takes these for names, and never for keywords.
+ * Undefined where that is not known, for a field or for one of its tokens.
+ */
+export interface HbaQuotes {
+  /** By the place of the token among the rule's databases. */
+  readonly databases?: readonly (boolean | undefined)[] | undefined;
+  /** By the place of the token among the rule's users. */
+  readonly users?: readonly (boolean | undefined)[] | undefined;
+  readonly address?: boolean | undefined;
+}
+
+/**
  * A line that PostgreSQL could parse, as `pg_hba_file_rules` shows it.
  *
  * The view loses quoting: `"all"` is a name and `all` a keyword, and both read `all`; so it is with `+group`,
@@ -21,6 +33,8 @@ export interface HbaPlace {
  * place, and `/regex` (16 and newer, quoted or not) as it is written.
  */
 export interface HbaRule extends HbaPlace {
+  /** From the file itself, or from what became of a login; undefined where neither shows it. */
+  readonly quotes?: HbaQuotes | undefined;
   readonly type: HbaRuleType;
   readonly databases: readonly string[];
   readonly users: readonly string[];
@@ -67,6 +81,14 @@ export interface HbaPattern {
   readonly databases: ReadonlySet<string>;
 }
 
+/** How the server saw the auditor's own login come, which a rule has let in. */
+export interface HbaLogin {
+  readonly encryption: 'plaintext' | 'tls';
+  readonly role: string;
+  readonly database: string;
+  readonly address: string;
+}
+
 export interface HbaFacts {
   readonly major: number;
   /** In the order in which PostgreSQL tries them: the first that matches a connection decides. */
@@ -80,6 +102,8 @@ export interface HbaFacts {
    * these. Undefined where the login may not look at files, which takes `pg_read_server_files`.
    */
   readonly changedSinceLoad?: boolean | undefined;
+  /** Undefined where something may stand between the auditor and the server. */
+  readonly login?: HbaLogin | undefined;
   /** By the token, with its slash. Empty before PostgreSQL 16, where `/x` is a name like any other. */
   readonly patterns: ReadonlyMap<string, HbaPattern>;
 }

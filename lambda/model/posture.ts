@@ -58,6 +58,8 @@ export interface OutboundLink {
   readonly sslrootcert?: 'system' | 'other' | undefined;
   /** By a Unix socket or to the server's own loopback: no network is involved. */
   readonly local: boolean;
+  /** Local, and to loopback: a network where a tunnel or a sidecar answers there. */
+  readonly loopback?: boolean | undefined;
   /** It names a service file, which SQL does not show: where it leads, and what else it sets, is not known. */
   readonly serviceFile: boolean;
   /** It insists on GSSAPI encryption (`gssencmode=require`), whatever `sslmode` says. */

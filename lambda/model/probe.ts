@@ -22,6 +22,11 @@ export type PlaintextAnswer =
 /** Whether the server went along with what it was offered, and how it said no: an alert of TLS, or words. */
 export type WireAnswer = { readonly accepted: true } | { readonly accepted: false; readonly said: string };
 
+/** Whether the server agreed to one of the suites that protect nothing, and to which, by OpenSSL's name. */
+export type BrokenSuiteAnswer =
+  | { readonly accepted: true; readonly suite: string }
+  | Extract<WireAnswer, { readonly accepted: false }>;
+
 export interface KeyExchange {
   /** By IANA's name of the TLS group, e.g. `X25519MLKEM768`; undefined where the server does not accept TLSv1.3. */
   readonly group?: string | undefined;
@@ -44,6 +49,8 @@ export interface WireProbe {
   readonly directTls: Observed<WireAnswer>;
   /** What the server chose where it was offered post-quantum hybrids first. */
   readonly keyExchange: Observed<KeyExchange>;
+  /** What it chose where it was offered nothing but suites without encryption, without authentication, or of export grade. */
+  readonly brokenSuites: Observed<BrokenSuiteAnswer>;
   /** How many connections it took. */
   readonly connections: number;
 }

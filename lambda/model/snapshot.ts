@@ -109,6 +109,11 @@ export interface Link {
   readonly channelBinding: boolean;
   /** The server's own row for our session; unknown where it showed none. */
   readonly serverView: Observed<{ readonly tlsVersion: string; readonly cipher: string } | 'not-tls'>;
+  /**
+   * The process of the server behind our session: as BackendKeyData announced it at login, and as the server calls it by
+   * pg_backend_pid(). Undefined where either is not known, and for a pooler's console.
+   */
+  readonly backendPid?: { readonly announced: number; readonly own: number } | undefined;
   /** Milliseconds. */
   readonly timings: {
     readonly tcp: number;

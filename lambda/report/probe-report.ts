@@ -2,7 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Observed } from '../model/observed.ts';
-import type { KeyExchange, PlaintextAnswer, WireAnswer, WireProbe } from '../model/probe.ts';
+import type { BrokenSuiteAnswer, KeyExchange, PlaintextAnswer, WireAnswer, WireProbe } from '../model/probe.ts';
 import type { ReportTarget } from './schema.ts';
 
 /** The server's words are somebody's choice; longer ones are shown cut. */
@@ -13,7 +13,8 @@ type Probed = Extract<NonNullable<ReportTarget['probe']>, { readonly plaintext: 
 export function reportProbe(probe: Observed<WireProbe> | undefined): ReportTarget['probe'] {
   if (probe === undefined) return null;
   if (!probe.known) return { reason: displayText(probe.reason, REASON_LENGTH) };
-  const { role, database, plaintext, offersTls, tlsVersions, directTls, keyExchange, connections } = probe.value;
+  const { role, database, plaintext, offersTls, tlsVersions, directTls, keyExchange, brokenSuites, connections } =
+    probe.value;
   return {
     role: displayText(role),
     database: displayText(database),
@@ -27,6 +28,7 @@ export function reportProbe(probe: Observed<WireProbe> | undefined): ReportTarge
     },
     directTls: reportAnswer(directTls),
     keyExchange: reportKeyExchange(keyExchange),
+    brokenSuites: reportBrokenSuites(brokenSuites),
     connections,
   };
 }
@@ -42,6 +44,11 @@ function reportAnswer(fact: Observed<WireAnswer>): Probed['directTls'] {
   if (!fact.known) return { answer: 'unknown', reason: displayText(fact.reason, REASON_LENGTH) };
   if (fact.value.accepted) return { answer: 'accepted' };
   return { answer: 'refused', reason: displayText(fact.value.said, REASON_LENGTH) };
+}
+
+function reportBrokenSuites(fact: Observed<BrokenSuiteAnswer>): Probed['brokenSuites'] {
+  const answer = reportAnswer(fact);
+  return fact.known && fact.value.accepted ? { ...answer, suite: displayText(fact.value.suite, 60) } : answer;
 }
 
 function reportKeyExchange(fact: Observed<KeyExchange>): Probed['keyExchange'] {

@@ -94,6 +94,11 @@ const probe = z
       .describe(
         'What the server chose where post-quantum hybrids were offered first; without a group where it does not accept TLSv1.3, with a reason where it is not known.',
       ),
+    brokenSuites: wireAnswer
+      .extend({ suite: z.string().optional().describe("What the server chose where it accepted, by OpenSSL's name.") })
+      .describe(
+        'What it did when it was offered only suites without encryption, without authentication or of export grade.',
+      ),
     connections: count.describe('How many connections the probe took.'),
   })
   .describe('What the wire probe found out.');

@@ -165,9 +165,24 @@ describe('what to trust', () => {
     ['a file that PGSSLROOTCERT names', [], () => ({ PGSSLROOTCERT: ca }), 0],
     ['--ca rather than PGSSLROOTCERT', ['--ca', 'ca.pem'], () => ({ PGSSLROOTCERT: strangerCa }), 0],
     ['every --ca together', ['--ca', 'stranger.pem', '--ca', 'ca.pem'], () => ({}), 0],
-    ['the CAs of the system, by PGSSLROOTCERT, to which SSL_CERT_FILE adds none', [], () => ({ PGSSLROOTCERT: 'system', SSL_CERT_FILE: ca }), 2],
-    ['the CAs of the system, by --ca, to which SSL_CERT_FILE adds none', ['--ca', 'system'], () => ({ SSL_CERT_FILE: ca }), 2],
-    ['the CAs of the system, when nothing is said, to which SSL_CERT_FILE adds none', [], () => ({ SSL_CERT_FILE: ca }), 2],
+    [
+      'the CAs of the system, by PGSSLROOTCERT, to which SSL_CERT_FILE adds none',
+      [],
+      () => ({ PGSSLROOTCERT: 'system', SSL_CERT_FILE: ca }),
+      2,
+    ],
+    [
+      'the CAs of the system, by --ca, to which SSL_CERT_FILE adds none',
+      ['--ca', 'system'],
+      () => ({ SSL_CERT_FILE: ca }),
+      2,
+    ],
+    [
+      'the CAs of the system, when nothing is said, to which SSL_CERT_FILE adds none',
+      [],
+      () => ({ SSL_CERT_FILE: ca }),
+      2,
+    ],
     ['no private CA, when nothing is said', [], () => ({}), 2],
   ] as const)('is %s', async (_, args, env, expected) => {
     const { exitCode, stdout } = await auditWith(['--url', url(), ...args], env());

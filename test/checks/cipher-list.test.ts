@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCipherList } from '../../lambda/checks/ciphers/cipher-list.ts';
-import { CIPHER_SUITES } from '../../lambda/checks/ciphers/cipher-suites.ts';
+import { CIPHER_SUITES, ianaName } from '../../lambda/checks/ciphers/cipher-suites.ts';
 import { suitesByOpenssl } from '../support/openssl-ciphers.ts';
 
 /** The names of the suites that this OpenSSL is built with, by their numbers. */
@@ -43,6 +43,52 @@ const WORDS = [
   ...['AES128-SHA', 'ECDHE-RSA-AES256-GCM-SHA384', 'ADH-AES256-SHA', 'DES-CBC3-SHA', 'EDH-RSA-DES-CBC3-SHA'],
   ...['PSK-AES128-CBC-SHA', 'DHE-DSS-AES128-SHA', 'SRP-RSA-AES-128-CBC-SHA', 'TLS_AES_128_GCM_SHA256', 'NULL-MD5'],
 ];
+
+describe('a suite with a short tag', () => {
+  const ours = (list: string): readonly string[] => readCipherList(list).suites.map(({ name }) => name);
+
+  // Each list is read as OpenSSL before 3.2 does, where it is HIGH, and since, where it is MEDIUM.
+  test.each([
+    ['ALL:!MEDIUM', true],
+    ['ALL:!HIGH', true],
+    ['HIGH', true],
+    ['MEDIUM', true],
+    ['ALL:!MEDIUM:!HIGH', false],
+    ['ALL:!AESCCM8', false],
+    ['HIGH:!AESCCM', false],
+  ])('by %s is let in: %s', (list, isIn) => {
+    expect(ours(list).includes('ECDHE-RSA-AES256-CCM8') || ours(list).includes('DHE-RSA-AES256-CCM8')).toBe(isIn);
+  });
+});
+
+describe('names by IANA', () => {
+  const ours = (list: string): readonly string[] => readCipherList(list).suites.map(({ name }) => name);
+
+  test('are those of all suites that OpenSSL 3.5 reads by them', async () => {
+    for (const suite of CIPHER_SUITES.filter(({ name }) => [...built.values()].includes(name))) {
+      // Node takes what begins so for a suite of TLSv1.3, unless something stands before it.
+      const list = `AES128-SHA ${ianaName(suite)}:@SECLEVEL=0`;
+      const read = (await suitesByOpenssl(list)).flatMap((number) => built.get(number) ?? []);
+      expect([...read].sort(), list).toEqual([...new Set(['AES128-SHA', suite.name])].sort());
+    }
+  });
+
+  test('are judged, though OpenSSL before 3.2 leaves them out', () => {
+    const list = 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:TLS_RSA_WITH_AES_128_CBC_SHA';
+    expect(readCipherList(list)).toMatchObject({ notUnderstood: [] });
+    expect(ours(list)).toEqual(['ECDHE-RSA-AES128-GCM-SHA256', 'AES128-SHA']);
+    expect(ours(list.replaceAll(':', ','))).toEqual(ours(list));
+  });
+
+  test('take away nothing for certain', () => {
+    expect(ours('AES128-SHA:!TLS_RSA_WITH_AES_128_CBC_SHA')).toEqual(['AES128-SHA']);
+  });
+});
+
+test('words in other letters are read, as OpenSSL 4.0 does', () => {
+  expect(readCipherList('high:enull').notUnderstood).toEqual([]);
+  expect(readCipherList('high:enull').suites.map(({ name }) => name)).toContain('NULL-SHA256');
+});
 
 describe('a cipher list lets in what OpenSSL lets in by it', () => {
   test('with a table of suites that this OpenSSL knows by those names', () => {
@@ -144,7 +190,7 @@ describe('what is not understood', () => {
     ['ALL:@LEVEL', '@LEVEL', true],
     ['ALL:/etc', '/etc', true],
     ['ALL:!', '!', true],
-    ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', false],
+    ['TLS_ECDHE_RSA_WITH_NO_SUCH_THING', 'TLS_ECDHE_RSA_WITH_NO_SUCH_THING', false],
   ])('in %s is %s', (list, item, mayRemove) => {
     expect(readCipherList(list).notUnderstood).toEqual([{ item, mayRemove }]);
   });

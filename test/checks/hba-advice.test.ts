@@ -17,9 +17,14 @@ function rule(overrides: Partial<HbaRule> = {}): HbaRule {
     address: 'all',
     method: 'md5',
     options: [],
+    // As if the file were read, with a quote nowhere.
+    quotes: UNQUOTED,
     ...overrides,
   };
 }
+
+const NO_QUOTES = Array.from({ length: 9 }, () => false);
+const UNQUOTED = { databases: NO_QUOTES, users: NO_QUOTES, address: false } as const;
 
 function role(name: string, memberOf: readonly string[] = []): HbaRole {
   return { name, canLogin: true, superuser: false, replication: false, memberOf: new Set(memberOf) };
@@ -39,7 +44,7 @@ function facts(rules: readonly HbaRule[], overrides: Partial<HbaFacts> = {}): Hb
 
 function advice(overrides: Partial<HbaRule>, inFacts: Partial<HbaFacts> = {}, tlsOn = true): string {
   const one = rule(overrides);
-  return advise([one], facts([one], inFacts), { tlsOn }).join('\n');
+  return advise(one, facts([one], inFacts), { tlsOn }).join('\n');
 }
 
 describe('the end state', () => {
@@ -109,14 +114,11 @@ describe('the end state', () => {
       fc.property(files, fc.nat(), (rules, pick) => {
         const chosen = rules[pick % rules.length];
         if (chosen === undefined || chosen.method === 'reject') return;
-        const changed = rules.map((one) => (one === chosen ? endState(one, 18) : one));
-        const removed = chosen.type === 'hostnossl' ? rules.filter((one) => one !== chosen) : changed;
-        for (const after of [changed, removed]) {
-          expect(admitted(after, 'tls')).toEqual(admitted(rules, 'tls'));
-          for (const encryption of ['plaintext', 'gss'] as const) {
-            const before = admitted(rules, encryption);
-            expect(admitted(after, encryption).filter((connection) => !before.includes(connection))).toEqual([]);
-          }
+        const after = rules.map((one) => (one === chosen ? endState(one, 18) : one));
+        expect(admitted(after, 'tls')).toEqual(admitted(rules, 'tls'));
+        for (const encryption of ['plaintext', 'gss'] as const) {
+          const before = admitted(rules, encryption);
+          expect(admitted(after, encryption).filter((connection) => !before.includes(connection))).toEqual([]);
         }
       }),
     );
@@ -127,15 +129,102 @@ describe('the end state', () => {
       fc.property(files, (rules) => {
         const open = acceptance(facts(rules), 'plaintext', NETWORK);
         if (open.status !== 'open') return;
-        const named = [...open.openings, ...open.next].map((opening) => opening.rule);
-        const after = rules.map((one) => (named.includes(one) ? endState(one, 18) : one));
-        expect(acceptance(facts(after), 'plaintext', NETWORK)).toEqual({ status: 'closed' });
+        const steps = open.openings.flatMap((opening) => stepsFor(opening.rule, rules));
+        expect(acceptance(facts(changedBy(rules, steps)), 'plaintext', NETWORK)).toEqual({ status: 'closed' });
       }),
     );
   });
+
+  test('of a rule, and of those that are named with it, lets nothing in by another method than before', () => {
+    fc.assert(
+      fc.property(files, (rules) => {
+        const open = acceptance(facts(rules), 'plaintext', NETWORK);
+        for (const { rule: one } of open.status === 'open' ? open.openings : []) {
+          const after = changedBy(rules, stepsFor(one, rules));
+          for (const encryption of ['plaintext', 'gss'] as const) {
+            const before = new Map(admittedBy(rules, encryption));
+            for (const [connection, method] of admittedBy(after, encryption)) {
+              // SCRAM in place of what asks for less is what is advised.
+              expect([before.get(connection), 'scram-sha-256'], connection).toContain(method);
+            }
+          }
+        }
+      }),
+    );
+  });
+
+  interface Step {
+    readonly line: number;
+    /** Whether the line is written again for connections that GSSAPI encrypts. */
+    readonly again: boolean;
+  }
+
+  /** The lines that the advice for a rule changes. */
+  function stepsFor(one: HbaRule, rules: readonly HbaRule[]): readonly Step[] {
+    const text = advise(one, facts(rules), { tlsOn: true }).join('\n');
+    return [...text.matchAll(/\b(?:Replace|At) line (\d+)(?:(?!\b(?:Replace|At) line).)*/gs)].map(([step, line]) => ({
+      line: Number(line),
+      again: step.includes('hostgssenc as its first word'),
+    }));
+  }
+
+  function changedBy(rules: readonly HbaRule[], steps: readonly Step[]): readonly HbaRule[] {
+    return rules.flatMap((one) => {
+      const step = steps.find(({ line }) => line === one.lineNumber);
+      if (step === undefined) return [one];
+      const end = endState(one, 18);
+      return step.again ? [end, { ...end, type: 'hostgssenc' }] : [end];
+    });
+  }
+
+  /** Every connection that is let in, and the method that it is asked by. */
+  function admittedBy(rules: readonly HbaRule[], encryption: Encryption): readonly (readonly [string, string])[] {
+    const given = facts(rules);
+    return admitted(rules, encryption).map((connection) => {
+      const [name = '', database = '', address = ''] = connection.split(' ');
+      const decision = decide(given, { encryption, role: name, database, address });
+      return [connection, decision.status === 'accepted' ? decision.rule.method : ''] as const;
+    });
+  }
 });
 
 describe('the advice', () => {
+  function forFirst(...rules: readonly Partial<HbaRule>[]): string {
+    const all = rules.map((overrides, index) => rule({ method: 'scram-sha-256', ...overrides, lineNumber: index + 1 }));
+    const [first = rule()] = all;
+    return advise(first, facts(all), { tlsOn: true }).join('\n');
+  }
+
+  test('names the lines by which its connections would get in next, unencrypted', () => {
+    expect(forFirst({}, { users: ['app'] }, { type: 'hostssl' }, { method: 'reject' })).toMatch(
+      /^Replace line 1 .*\nhostssl all all all scram-sha-256\nThen unencrypted connections meet the next\. Replace line 2 .*\nhostssl all app all scram-sha-256$/,
+    );
+  });
+
+  test('leaves out lines that none of its connections meets', () => {
+    const text = forFirst({ users: ['app'], databases: ['shop'] }, { users: ['staff'] }, { databases: ['app'] });
+    expect(text).not.toContain('line 2');
+    expect(text).not.toContain('line 3');
+    expect(forFirst({}, { databases: ['replication'] })).not.toContain('line 2');
+  });
+
+  test('leaves alone lines for loopback, unless they ask for less than the line did', () => {
+    const loopback = { address: '127.0.0.1', netmask: '255.255.255.255' };
+    expect(forFirst({}, loopback)).not.toContain('line 2');
+    expect(forFirst({}, { ...loopback, method: 'trust' })).toContain('line 2');
+  });
+
+  test('counts lines that are too many to show', () => {
+    const text = forFirst({}, ...Array.from({ length: 13 }, () => ({})));
+    expect(text.match(/^hostssl /gm)).toHaveLength(11);
+    expect(text).toMatch(/\nAnd so for lines 12, 13, 14\.$/);
+  });
+
+  test('keeps connections that GSSAPI encrypts, where the file speaks of them', () => {
+    expect(forFirst({ method: 'gss' })).toMatch(/\nhostssl all all all gss\nBelow it, .* hostgssenc as its first word/);
+    expect(forFirst({})).not.toContain('hostgssenc');
+  });
+
   test('is the line, in place of all that the rule goes on over', () => {
     expect(advice({ method: 'scram-sha-256' })).toBe(
       'Replace line 12 of pg_hba.conf (and the lines it goes on over, where it ends in \\) by:\nhostssl all all all scram-sha-256',
@@ -168,7 +257,7 @@ describe('the advice', () => {
 
   test('for a line that never spoke of TLS opens nothing over TLS', () => {
     const text = advice({ type: 'hostnossl' });
-    expect(text).toMatch(/^Remove line 12 of pg_hba\.conf .*, or write in its place:\nhostnossl all all all reject\n/);
+    expect(text).toMatch(/^Replace line 12 of pg_hba\.conf .* by:\nhostnossl all all all reject\n/);
     expect(text).not.toMatch(/hostssl|MD5/);
   });
 
@@ -191,19 +280,29 @@ describe('the advice', () => {
     });
 
     test.each(['all', 'sameuser', 'samerole', 'samegroup', 'replication'])(
-      'the keyword %s where a database has that name, and only there',
+      'the keyword %s where it may be quoted, and only there',
       (name) => {
-        const databases = [{ name, allowConnections: true }];
-        inWords(advice({ databases: [name] }, { databases }));
-        inWords(advice({ databases: ['shop', name] }, { databases }));
+        inWords(advice({ databases: [name], quotes: { ...UNQUOTED, databases: undefined } }));
+        inWords(advice({ databases: ['shop', name], quotes: { ...UNQUOTED, databases: [false, undefined] } }));
         expect(advice({ databases: [name] })).toContain(`\nhostssl ${name} all all scram-sha-256`);
-        expect(advice({ databases: ['shop'] }, { databases })).toContain('\nhostssl shop all');
+        const quoted = advice({ databases: [name], quotes: { ...UNQUOTED, databases: [true] } });
+        expect(quoted).toContain(`\nhostssl "${name}" all all scram-sha-256`);
+        expect(advice({ databases: ['shop'] })).toContain('\nhostssl shop all');
       },
     );
 
-    test.each(['all', '+staff'])('the user %s where a role has that name, and only there', (name) => {
-      inWords(advice({ users: [name] }, { roles: [role(name)] }));
+    test.each(['all', '+staff'])('the user %s where it may be quoted, and only there', (name) => {
+      inWords(advice({ users: [name], quotes: { ...UNQUOTED, users: undefined } }));
       expect(advice({ users: [name] })).toContain(`\nhostssl all ${name} all scram-sha-256`);
+      const quoted = advice({ users: [name], quotes: { ...UNQUOTED, users: [true] } });
+      expect(quoted).toContain(`\nhostssl all "${name}" all scram-sha-256`);
+    });
+
+    test.each(['all', 'samehost', 'samenet'])('the address %s where it may be quoted, and only there', (address) => {
+      inWords(advice({ address, quotes: { ...UNQUOTED, address: undefined } }));
+      expect(advice({ address })).toContain(`\nhostssl all all ${address} scram-sha-256`);
+      const quoted = advice({ address, quotes: { ...UNQUOTED, address: true } });
+      expect(quoted).toContain(`\nhostssl all all "${address}" scram-sha-256`);
     });
 
     test('options whose values are not known', () => {
@@ -222,7 +321,7 @@ describe('the advice', () => {
       /, change the method \(.*\) from trust to scram-sha-256, write clientcert=verify-full in place of what follows it, and/,
     );
     expect(advice({ users: many, type: 'hostnossl' })).toMatch(
-      /^At line 12 of pg_hba\.conf, remove the line, or change the method \(.*\) from md5 to reject, and leave/,
+      /^At line 12 of pg_hba\.conf, change the method \(.*\) from md5 to reject, and leave/,
     );
   });
 

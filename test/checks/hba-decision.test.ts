@@ -26,6 +26,11 @@ function facts(lines: readonly string[], overrides: Partial<HbaFacts> = {}): Hba
       netmask,
       method,
       options: [],
+      quotes: {
+        databases: databases.split(',').map(() => false),
+        users: users.split(',').map(() => false),
+        address: false,
+      },
     };
   });
   return hbaFacts({ rules, roles: [APP], databases: [{ name: 'shop', allowConnections: true }], ...overrides });

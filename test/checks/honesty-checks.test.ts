@@ -61,6 +61,22 @@ describe('tls-terminated-upstream', () => {
     });
   });
 
+  test('finds a pooler by the process that it announces, whatever TLS it has to the server', () => {
+    const backendPid = { announced: -1_234_567_890, own: 4711 };
+    for (const channelBinding of [true, false]) {
+      expect(seeing({ channelBinding, serverView: SAME, backendPid }, route(false))).toMatchObject({
+        status: 'fail',
+        problems: [{ evidence: { announcedAtLogin: 'process -1234567890', serversView: 'process 4711' } }],
+      });
+    }
+  });
+
+  test('takes the same process for no proof that nothing passes messages on', () => {
+    const same = { channelBinding: false, serverView: SAME, backendPid: { announced: 4711, own: 4711 } };
+    expect(seeing(same, route(false)).status).toBe('unknown');
+    expect(seeing(same, route(true))).toEqual({ status: 'pass' });
+  });
+
   test('does not know of a target that was not audited', () => {
     expect(tlsTerminatedUpstream.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
   });
@@ -83,6 +99,26 @@ describe('insecure-outbound-link', () => {
     const snapshot = make.healthySnapshot([], { outbound: known({ links, unreadable }) });
     return insecureOutboundLink.evaluate(snapshot, make.POLICY);
   }
+
+  test('takes loopback for a network where the policy does, and a Unix socket never', () => {
+    const outbound = known({
+      links: [
+        link({ name: 'tunnel', local: true, loopback: true, sslmode: 'disable' }),
+        link({ kind: 'primary', name: undefined, local: true, loopback: true }),
+        link({ name: 'socket', local: true, sslmode: 'disable' }),
+      ],
+      unreadable: [],
+    });
+    const snapshot = make.healthySnapshot([], { outbound });
+    expect(insecureOutboundLink.evaluate(snapshot, make.POLICY)).toEqual({ status: 'pass' });
+    expect(insecureOutboundLink.evaluate(snapshot, { ...make.POLICY, loopback: 'network' })).toMatchObject({
+      status: 'fail',
+      problems: [
+        { severity: 'high', subject: 'foreign-server tunnel' },
+        { severity: 'high', subject: 'primary' },
+      ],
+    });
+  });
 
   test.each<[string, readonly OutboundLink[]]>([
     ['none at all', []],

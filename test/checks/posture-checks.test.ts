@@ -37,11 +37,17 @@ const HIDDEN = {
 
 const version = (text: string) => ({ server: known({ version: text, inRecovery: false }) });
 
+/** As if the file were read, with a quote nowhere. */
+const UNQUOTED = { databases: [false, false], users: [false, false], address: false } as const;
+
 function withRules(rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}): Partial<Snapshot> {
   const [base] = hbaFacts().rules as readonly [HbaRule];
   return {
     hba: known(
-      hbaFacts({ rules: rules.map((rule, index) => ({ ...base, lineNumber: index + 1, ...rule })), ...facts }),
+      hbaFacts({
+        rules: rules.map((rule, index) => ({ ...base, quotes: UNQUOTED, lineNumber: index + 1, ...rule })),
+        ...facts,
+      }),
     ),
   };
 }
@@ -385,9 +391,9 @@ describe('weak-password-authentication', () => {
     expect(shownRemedy(found)).toMatch(/\nThen SELECT pg_reload_conf\(\);$/);
     const prelude =
       type === 'hostnossl'
-        ? /^Remove line 1 /
+        ? /^Replace line 1 /
         : method === 'md5' || method === 'password'
-          ? /^First ALTER SYSTEM SET password_encryption = 'scram-sha-256';.*\nthen have each role/
+          ? /^First have new passwords stored for SCRAM:\nALTER SYSTEM SET password_encryption = 'scram-sha-256';\nSELECT pg_reload_conf\(\);\nThen have each role/
           : /^First see that each role/;
     expect(shownRemedy(found)).toMatch(prelude);
   });
@@ -438,7 +444,7 @@ describe('weak-password-authentication', () => {
       const settings = known({ values: { ...SETTINGS, ssl: 'off' }, seesAll: true });
       const [found] = judge([{ type, method: 'md5' }], {}, { settings });
       expect(shownRemedy(found)).toMatch(
-        /^First set ssl = on, with a certificate: .*\nThen ALTER SYSTEM SET password_encryption .*\nthen have .*\nReplace .*\nhostssl all all all scram-sha-256\n/,
+        /^First set ssl = on, with a certificate: .*\nThen have new passwords stored for SCRAM:\nALTER SYSTEM SET password_encryption .*\n.*\nThen have .*\nReplace .*\nhostssl all all all scram-sha-256\n/,
       );
       expect(shownRemedy(found)).not.toMatch(/^host(nogssenc)? /m);
     },

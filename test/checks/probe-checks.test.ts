@@ -15,36 +15,18 @@ import type { Policy } from '../../lambda/model/policy.ts';
 import type { PlaintextAnswer, ProbedVersion, WireAnswer, WireProbe } from '../../lambda/model/probe.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { shownRemedy } from '../support/remedies.ts';
-import { hbaFacts, healthySnapshot, POLICY, SETTINGS } from '../support/snapshots.ts';
+import { hbaFacts, healthySnapshot, POLICY, SETTINGS, wireProbe } from '../support/snapshots.ts';
 
 const CHECKS = [plaintextAccepted, deprecatedTlsAccepted, keyExchangeNotPostQuantum];
 
 const ACCEPTED: Observed<WireAnswer> = known({ accepted: true });
-const REFUSED: Observed<WireAnswer> = known({ accepted: false, said: 'alert protocol_version' });
 const NO_ANSWER = unknown('the server gave no answer within 5 s');
 
 const SCRAM: Observed<PlaintextAnswer> = known({ accepted: true, authentication: 'sasl' });
 const TRUST: Observed<PlaintextAnswer> = known({ accepted: true, authentication: 'none' });
-const NO_ENTRY: Observed<PlaintextAnswer> = known({ accepted: false, said: 'no pg_hba.conf entry (SQLSTATE 28000)' });
-
-/** What a server answers where all is well. */
-function wire(overrides: Partial<WireProbe> = {}): WireProbe {
-  return {
-    role: 'app',
-    database: 'shop',
-    loopback: false,
-    plaintext: NO_ENTRY,
-    offersTls: known(true),
-    tlsVersions: { TLSv1: REFUSED, 'TLSv1.1': REFUSED, 'TLSv1.2': ACCEPTED, 'TLSv1.3': ACCEPTED },
-    directTls: ACCEPTED,
-    keyExchange: known({ group: 'X25519MLKEM768', postQuantum: true }),
-    connections: 5,
-    ...overrides,
-  };
-}
 
 function versions(overrides: Partial<Record<ProbedVersion, Observed<WireAnswer>>>): WireProbe['tlsVersions'] {
-  return { ...wire().tlsVersions, ...overrides };
+  return { ...wireProbe().tlsVersions, ...overrides };
 }
 
 /** A target that the server sees come from 10.0.0.7, with nothing in between. */
@@ -66,6 +48,7 @@ const HOST: HbaRule = {
   netmask: '255.0.0.0',
   method: 'scram-sha-256',
   options: [],
+  quotes: { databases: [false], users: [false], address: false },
 };
 
 function rules(...given: readonly Partial<HbaRule>[]): Observed<HbaFacts> {
@@ -98,26 +81,26 @@ describe.each(CHECKS)('$id', (check) => {
   });
 
   test('passes where all is well', () => {
-    expect(check.evaluate(snapshot(wire()), POLICY)).toEqual({ status: 'pass' });
+    expect(check.evaluate(snapshot(wireProbe()), POLICY)).toEqual({ status: 'pass' });
   });
 });
 
 test('what the probe could not see keeps a target from being called clean', () => {
-  expect(evaluate(snapshot(wire()), POLICY).verdict).toBe('clean');
-  expect(evaluate(snapshot(wire({ plaintext: NO_ANSWER })), POLICY).verdict).toBe('unknown');
-  expect(evaluate(snapshot(wire({ keyExchange: NO_ANSWER })), POLICY).verdict).toBe('unknown');
+  expect(evaluate(snapshot(wireProbe()), POLICY).verdict).toBe('clean');
+  expect(evaluate(snapshot(wireProbe({ plaintext: NO_ANSWER })), POLICY).verdict).toBe('unknown');
+  expect(evaluate(snapshot(wireProbe({ keyExchange: NO_ANSWER })), POLICY).verdict).toBe('unknown');
 });
 
 describe('plaintext-accepted', () => {
   test('is unknown where the server gave no answer', () => {
-    expect(plaintextAccepted.evaluate(snapshot(wire({ plaintext: NO_ANSWER })), POLICY)).toEqual({
+    expect(plaintextAccepted.evaluate(snapshot(wireProbe({ plaintext: NO_ANSWER })), POLICY)).toEqual({
       status: 'unknown',
       reason: NO_ANSWER.known ? '' : NO_ANSWER.reason,
     });
   });
 
   test('names the rule that lets the login in, and the line in its place', () => {
-    const [problem] = problems(plaintextAccepted, snapshot(wire({ plaintext: SCRAM }), { hba: rules({}) }));
+    const [problem] = problems(plaintextAccepted, snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({}) }));
     expect(problem).toMatchObject({
       severity: 'medium',
       title: 'The server accepts a login in plaintext',
@@ -135,7 +118,7 @@ describe('plaintext-accepted', () => {
   });
 
   test('is critical where no password is asked for', () => {
-    const given = snapshot(wire({ plaintext: TRUST }), { hba: rules({ method: 'trust' }) });
+    const given = snapshot(wireProbe({ plaintext: TRUST }), { hba: rules({ method: 'trust' }) });
     const [problem] = problems(plaintextAccepted, given);
     expect(problem).toMatchObject({
       severity: 'critical',
@@ -150,41 +133,41 @@ describe('plaintext-accepted', () => {
     ['network', TRUST, 'critical'],
     ['network', SCRAM, 'medium'],
   ] as const)('over loopback follows the policy %s', (loopback, plaintext, severity) => {
-    const given = snapshot(wire({ plaintext, loopback: true }));
+    const given = snapshot(wireProbe({ plaintext, loopback: true }));
     expect(problems(plaintextAccepted, given, { loopback })).toMatchObject([{ severity }]);
   });
 
   test('over loopback does not apply where the policy ignores it, and does elsewhere', () => {
     const ignore = { ...POLICY, loopback: 'ignore' } as const;
-    expect(plaintextAccepted.evaluate(snapshot(wire({ loopback: true })), ignore)).toMatchObject({
+    expect(plaintextAccepted.evaluate(snapshot(wireProbe({ loopback: true })), ignore)).toMatchObject({
       status: 'not-applicable',
     });
-    expect(problems(plaintextAccepted, snapshot(wire({ plaintext: SCRAM })), ignore)).toHaveLength(1);
+    expect(problems(plaintextAccepted, snapshot(wireProbe({ plaintext: SCRAM })), ignore)).toHaveLength(1);
   });
 
   test('says that the configuration is not known where it is not', () => {
-    const given = snapshot(wire({ plaintext: SCRAM }), { hba: unknown('the login may not read pg_hba.conf') });
+    const given = snapshot(wireProbe({ plaintext: SCRAM }), { hba: unknown('the login may not read pg_hba.conf') });
     const [problem] = problems(plaintextAccepted, given);
     expect(problem?.evidence.configuration).toBe('not known: the login may not read pg_hba.conf');
     expect(problem?.evidence).not.toHaveProperty('disagreement');
   });
 
   test('guesses no rule where the server did not show from where it sees us', () => {
-    const given = snapshot(wire({ plaintext: SCRAM }), { hba: rules({}), route: undefined });
+    const given = snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({}), route: undefined });
     const [problem] = problems(plaintextAccepted, given);
     expect(problem?.evidence).not.toHaveProperty('rule');
     expect(text(problem?.evidence.configuration)).toMatch(/^not known: /);
   });
 
   test('shows names that clients choose without what a terminal would obey', () => {
-    const given = snapshot(wire({ plaintext: SCRAM, role: '\u001b[2Japp', database: 'a\nb' }));
+    const given = snapshot(wireProbe({ plaintext: SCRAM, role: '\u001b[2Japp', database: 'a\nb' }));
     expect(JSON.stringify(problems(plaintextAccepted, given))).not.toMatch(/\\u001b|\\n[^A-Z]b/);
   });
 });
 
 describe('where the wire accepts plaintext and the configuration does not,', () => {
   const accepted = (overrides: Partial<Snapshot>) =>
-    problems(plaintextAccepted, snapshot(wire({ plaintext: SCRAM }), overrides))[0];
+    problems(plaintextAccepted, snapshot(wireProbe({ plaintext: SCRAM }), overrides))[0];
 
   test('both are told, with the line', () => {
     const problem = accepted({ hba: rules({ method: 'reject' }) });
@@ -245,17 +228,23 @@ describe('where the wire accepts plaintext and the configuration does not,', () 
 });
 
 test('that a rule with trust asks for a password, or another for none, is a disagreement too', () => {
-  const asks = problems(plaintextAccepted, snapshot(wire({ plaintext: SCRAM }), { hba: rules({ method: 'trust' }) }));
+  const asks = problems(
+    plaintextAccepted,
+    snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({ method: 'trust' }) }),
+  );
   expect(text(asks[0]?.evidence.disagreement)).toMatch(/asks for a password where .* without one/);
-  const asksNot = problems(plaintextAccepted, snapshot(wire({ plaintext: TRUST }), { hba: rules({}) }));
+  const asksNot = problems(plaintextAccepted, snapshot(wireProbe({ plaintext: TRUST }), { hba: rules({}) }));
   expect(text(asksNot[0]?.evidence.disagreement)).toMatch(/without a password where .* asks for one/);
-  const ident = problems(plaintextAccepted, snapshot(wire({ plaintext: TRUST }), { hba: rules({ method: 'ident' }) }));
+  const ident = problems(
+    plaintextAccepted,
+    snapshot(wireProbe({ plaintext: TRUST }), { hba: rules({ method: 'ident' }) }),
+  );
   expect(ident[0]?.evidence).not.toHaveProperty('disagreement');
 });
 
 describe('where the wire refuses plaintext and the configuration accepts it,', () => {
   test('plaintext-allowed says so at the rule, and nobody says it again', () => {
-    const given = snapshot(wire(), { hba: rules({}) });
+    const given = snapshot(wireProbe(), { hba: rules({}) });
     const [problem] = problems(plaintextAllowed, given);
     expect(text(problem?.evidence.onTheWire)).toMatch(
       /^The server refuses a plaintext login that its configuration accepts .* it said "no pg_hba\.conf entry/,
@@ -264,7 +253,7 @@ describe('where the wire refuses plaintext and the configuration accepts it,', (
   });
 
   test('only the rule that would let this login in is spoken of', () => {
-    const given = snapshot(wire(), { hba: rules({ users: ['other'], lineNumber: 3 }, {}) });
+    const given = snapshot(wireProbe(), { hba: rules({ users: ['other'], lineNumber: 3 }, {}) });
     const told = problems(plaintextAllowed, {
       ...given,
       hba: known(
@@ -284,7 +273,7 @@ describe('where the wire refuses plaintext and the configuration accepts it,', (
   });
 
   test('over loopback, of which plaintext-allowed does not speak, plaintext-accepted says so as information', () => {
-    const given = snapshot(wire({ loopback: true }), {
+    const given = snapshot(wireProbe({ loopback: true }), {
       hba: rules({ address: '127.0.0.1', netmask: '255.255.255.255' }),
       route: { remoteAddress: '127.0.0.1', endToEnd: true, seenFrom: '127.0.0.1' },
     });
@@ -295,18 +284,18 @@ describe('where the wire refuses plaintext and the configuration accepts it,', (
   });
 
   test('nothing is added where they agree, or where nobody knows', () => {
-    const otherRole = snapshot(wire({ role: 'nobody-lists-it' }), { hba: rules({}) });
+    const otherRole = snapshot(wireProbe({ role: 'nobody-lists-it' }), { hba: rules({}) });
     expect(problems(plaintextAllowed, otherRole)[0]?.evidence).not.toHaveProperty('onTheWire');
-    const accepts = snapshot(wire({ plaintext: SCRAM }), { hba: rules({}) });
+    const accepts = snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({}) });
     expect(problems(plaintextAllowed, accepts)[0]?.evidence).not.toHaveProperty('onTheWire');
-    const noAnswer = snapshot(wire({ plaintext: NO_ANSWER }), { hba: rules({}) });
+    const noAnswer = snapshot(wireProbe({ plaintext: NO_ANSWER }), { hba: rules({}) });
     expect(problems(plaintextAllowed, noAnswer)[0]?.evidence).not.toHaveProperty('onTheWire');
   });
 });
 
 describe('deprecated-tls-accepted', () => {
   test('names what is accepted below the minimum', () => {
-    const given = snapshot(wire({ tlsVersions: versions({ TLSv1: ACCEPTED, 'TLSv1.1': ACCEPTED }) }), {
+    const given = snapshot(wireProbe({ tlsVersions: versions({ TLSv1: ACCEPTED, 'TLSv1.1': ACCEPTED }) }), {
       settings: known({ values: { ...SETTINGS, ssl_min_protocol_version: 'TLSv1' }, seesAll: true }),
     });
     expect(problems(deprecatedTlsAccepted, given)).toMatchObject([
@@ -316,22 +305,22 @@ describe('deprecated-tls-accepted', () => {
   });
 
   test('follows the policy', () => {
-    const [problem] = problems(deprecatedTlsAccepted, snapshot(wire()), { minTlsVersion: 'TLSv1.3' });
+    const [problem] = problems(deprecatedTlsAccepted, snapshot(wireProbe()), { minTlsVersion: 'TLSv1.3' });
     expect(problem?.evidence.accepted).toEqual(['TLSv1.2']);
   });
 
   test('is unknown where a version below the minimum is, and no other', () => {
-    const old = snapshot(wire({ tlsVersions: versions({ 'TLSv1.1': NO_ANSWER }) }));
+    const old = snapshot(wireProbe({ tlsVersions: versions({ 'TLSv1.1': NO_ANSWER }) }));
     expect(deprecatedTlsAccepted.evaluate(old, POLICY)).toEqual({
       status: 'unknown',
       reason: 'TLSv1.1: the server gave no answer within 5 s',
     });
-    const present = snapshot(wire({ tlsVersions: versions({ 'TLSv1.3': NO_ANSWER }) }));
+    const present = snapshot(wireProbe({ tlsVersions: versions({ 'TLSv1.3': NO_ANSWER }) }));
     expect(deprecatedTlsAccepted.evaluate(present, POLICY)).toEqual({ status: 'pass' });
   });
 
   test('tells what it found where it did not see all', () => {
-    const given = snapshot(wire({ tlsVersions: versions({ TLSv1: NO_ANSWER, 'TLSv1.1': ACCEPTED }) }));
+    const given = snapshot(wireProbe({ tlsVersions: versions({ TLSv1: NO_ANSWER, 'TLSv1.1': ACCEPTED }) }));
     expect(deprecatedTlsAccepted.evaluate(given, POLICY)).toMatchObject({
       status: 'fail',
       incomplete: 'TLSv1: the server gave no answer within 5 s',
@@ -339,7 +328,7 @@ describe('deprecated-tls-accepted', () => {
   });
 
   test('says where the settings rule out what is accepted, and why it may be', () => {
-    const given = snapshot(wire({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }));
+    const given = snapshot(wireProbe({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }));
     // To set what is set already would mend nothing.
     const remedy = shownRemedy(problems(deprecatedTlsAccepted, given)[0]);
     expect(remedy).toContain('SSL configuration was not reloaded');
@@ -350,7 +339,7 @@ describe('deprecated-tls-accepted', () => {
   });
 
   test('claims no disagreement with a setting that it may not read', () => {
-    const given = snapshot(wire({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }), {
+    const given = snapshot(wireProbe({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }), {
       settings: known({ values: { ssl: 'on' }, seesAll: false }),
     });
     expect(problems(deprecatedTlsAccepted, given)[0]?.evidence).not.toHaveProperty('disagreement');
@@ -367,14 +356,16 @@ describe('deprecated-tls-allowed', () => {
     )[0];
 
   test('says which of the versions it allows the wire refuses', () => {
-    expect(text(allowing(wire())?.evidence.onTheWire)).toMatch(/^On the wire the server refuses TLSv1\.1 all the same/);
+    expect(text(allowing(wireProbe())?.evidence.onTheWire)).toMatch(
+      /^On the wire the server refuses TLSv1\.1 all the same/,
+    );
   });
 
   test('says nothing of the wire where it accepts, where nobody knows, and without the probe', () => {
     for (const probe of [
-      wire({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }),
-      wire({ tlsVersions: versions({ 'TLSv1.1': NO_ANSWER }) }),
-      wire({ offersTls: known(false) }),
+      wireProbe({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }),
+      wireProbe({ tlsVersions: versions({ 'TLSv1.1': NO_ANSWER }) }),
+      wireProbe({ offersTls: known(false) }),
       undefined,
     ]) {
       expect(allowing(probe)?.evidence).not.toHaveProperty('onTheWire');
@@ -384,26 +375,26 @@ describe('deprecated-tls-allowed', () => {
 
 describe('key-exchange-not-post-quantum', () => {
   test('names the group that was chosen', () => {
-    const given = snapshot(wire({ keyExchange: known({ group: 'x25519', postQuantum: false }) }));
+    const given = snapshot(wireProbe({ keyExchange: known({ group: 'x25519', postQuantum: false }) }));
     expect(problems(keyExchangeNotPostQuantum, given)).toMatchObject([
       { severity: 'info', evidence: { chosen: 'x25519' } },
     ]);
   });
 
   test('finds it where there is no TLSv1.3 either', () => {
-    const given = snapshot(wire({ keyExchange: known({ postQuantum: false }) }));
+    const given = snapshot(wireProbe({ keyExchange: known({ postQuantum: false }) }));
     expect(problems(keyExchangeNotPostQuantum, given)).toMatchObject([{ evidence: { 'TLSv1.3': 'not accepted' } }]);
   });
 
   test('is unknown where the group is', () => {
-    expect(keyExchangeNotPostQuantum.evaluate(snapshot(wire({ keyExchange: NO_ANSWER })), POLICY)).toMatchObject({
+    expect(keyExchangeNotPostQuantum.evaluate(snapshot(wireProbe({ keyExchange: NO_ANSWER })), POLICY)).toMatchObject({
       status: 'unknown',
     });
   });
 });
 
 test('of a server without TLS, TLS versions and key exchange are not judged: that it has none is told elsewhere', () => {
-  const given = snapshot(wire({ offersTls: known(false), keyExchange: known({ postQuantum: false }) }));
+  const given = snapshot(wireProbe({ offersTls: known(false), keyExchange: known({ postQuantum: false }) }));
   for (const check of [deprecatedTlsAccepted, keyExchangeNotPostQuantum]) {
     expect(check.evaluate(given, POLICY)).toMatchObject({ status: 'not-applicable' });
   }
@@ -412,8 +403,11 @@ test('of a server without TLS, TLS versions and key exchange are not judged: tha
 test('a pooler is held against its own setting', () => {
   const pooler = (mode: string) =>
     known({ version: '1.24.0', values: { client_tls_sslmode: mode }, databases: known([]) });
-  const accepts = problems(plaintextAccepted, snapshot(wire({ plaintext: SCRAM }), { pooler: pooler('prefer') }));
+  const accepts = problems(plaintextAccepted, snapshot(wireProbe({ plaintext: SCRAM }), { pooler: pooler('prefer') }));
   expect(accepts[0]?.evidence).toMatchObject({ configuration: 'client_tls_sslmode = prefer' });
-  const disagrees = problems(plaintextAccepted, snapshot(wire({ plaintext: SCRAM }), { pooler: pooler('require') }));
+  const disagrees = problems(
+    plaintextAccepted,
+    snapshot(wireProbe({ plaintext: SCRAM }), { pooler: pooler('require') }),
+  );
   expect(text(disagrees[0]?.evidence.disagreement)).toMatch(/refuses \(client_tls_sslmode = require\).*RELOAD/);
 });

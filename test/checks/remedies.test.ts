@@ -143,14 +143,18 @@ describe('the findings of a target', () => {
     }
   });
 
-  test("that nobody has proven anything of tell what to do on a server of one's own, and hint at the others", () => {
+  test("that nobody has proven anything of tell what to do on a server of one's own, and where to read about services", () => {
     const findings = findingsOf(spoilt(HOSTS.selfManaged));
     const plaintext = findings.find(({ check }) => check === 'plaintext-session');
-    expect(plaintext?.remedy).toMatch(/^hostssl all all all scram-sha-256$/m);
-    expect(plaintext?.remedy.split('\n').at(-1)).toMatch(
-      /^Amazon RDS and Aurora: Set rds\.force_ssl = 1 .* Neon: .* Cloud SQL: .* Azure Database for PostgreSQL: .*require_secure_transport = on\.$/,
+    expect(plaintext?.remedy).toMatch(/^In pg_hba\.conf, .* change the first word from host to hostssl/m);
+    expect(plaintext?.remedy.split('\n').at(-1)).toBe(
+      'If a cloud provider runs this server, "pg-tls-auditor explain <check>" shows what to set there instead.',
     );
-    expect(plaintext?.remedy).not.toMatch(/aws rds|gcloud|az postgres/);
+    for (const { check, remedy } of findings) {
+      for (const pattern of Object.values(COMMANDS)) {
+        expect(remedy.replaceAll(/\([^)]*\)/g, ''), check).not.toMatch(pattern);
+      }
+    }
   });
 
   test('whose rules the login may read are of a server of one’s own: no provider grants that', () => {
@@ -196,7 +200,7 @@ describe('the text of a remedy', () => {
 
   test('tells platforms together that need the same', () => {
     expect(at('db.example.com')).toBe(
-      'First clients.\nOwn.\nAmazon RDS and Aurora: Theirs. Neon, Cloud SQL: Nothing. Azure Database for PostgreSQL: Portal.',
+      'First clients.\nOwn.\nIf a cloud provider runs this server, "pg-tls-auditor explain <check>" shows what to set there instead.',
     );
     expect(remedyParts(REMEDY).map(({ of }) => of)).toEqual([
       'Self-managed',
@@ -210,5 +214,37 @@ describe('the text of a remedy', () => {
   test('of a PgBouncer is that of its own settings, wherever it runs', () => {
     const { target } = spoilt(HOSTS.rds);
     expect(at(HOSTS.rds, { target: { ...target, kind: 'pgbouncer' } })).toBe('First clients.\npgbouncer.ini.');
+  });
+
+  test('of a PgBouncer is nothing that PostgreSQL or a provider has, whatever is found', () => {
+    const spoiltOne = spoilt(HOSTS.selfManaged);
+    const findings = findingsOf({
+      ...make.healthyPooler(knownValue(spoiltOne.sessions).visible.map((session) => ({ ...session, hop: 'client' }))),
+      serverChain: spoiltOne.serverChain,
+      trust: known({
+        system: false,
+        bundle: [make.certificate({ notAfter: '2026-11-15T00:00:00Z', selfSigned: true })],
+      }),
+      probe: known({
+        ...make.wireProbe(),
+        plaintext: known({ accepted: true, authentication: 'sasl' }),
+        keyExchange: known({ group: 'x25519', postQuantum: false }),
+        tlsVersions: { ...make.wireProbe().tlsVersions, TLSv1: known({ accepted: true }) },
+      }),
+    });
+    expect(new Set(findings.map(({ check }) => check)).size).toBeGreaterThan(6);
+    for (const { check, remedy } of findings) {
+      expect(remedy, check).toMatch(/\S{3}/);
+      expect(remedy, check).not.toMatch(/pg_hba\.conf|ALTER SYSTEM|(?<!_tls_)ssl_(cert|key)_file|pg_reload_conf/);
+      for (const pattern of Object.values(COMMANDS)) expect(remedy, check).not.toMatch(pattern);
+    }
+  });
+
+  test.each(CHECKS)('of $id has one statement a line, for ALTER SYSTEM fails beside another', ({ remedy }) => {
+    for (const [of, text] of textsOf(remedy)) {
+      for (const line of text.split('\n').filter((each) => each.includes('ALTER SYSTEM'))) {
+        expect(line.match(/;/g)?.length, `${of}: ${line}`).toBe(1);
+      }
+    }
   });
 });

@@ -62,7 +62,7 @@ function honest(line: unknown = LINE): Row[][] {
   const values = SETTING_NAMES.map((name) => settings[name] ?? null);
   const start = '1767225600.123456';
   return [
-    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...values, 'UTF8', 'f', 'f', 't', null, null]],
+    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...values, 'UTF8', 'f', 'f', 't', null, null, null]],
     [[null, 'app', 'md5', 'f']],
     [
       ['1', '10', '5', 'auditor', 'client backend', '10.0.0.9', '5000', 't', 'TLSv1.3', 'TLS_AES_256_GCM_SHA384']

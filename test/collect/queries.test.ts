@@ -297,7 +297,7 @@ describe('the answer', () => {
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
   /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
   const server = (...values: Row): Result =>
-    facts(...values, ...Array.from({ length: 21 - values.length }, () => null));
+    facts(...values, ...Array.from({ length: 22 - values.length }, () => null));
   const FACTS = server('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
   const selected = (rows: readonly Row[]): Result => ({ command: 'SELECT', rows });
   /** Settings of databases and roles. */
@@ -326,6 +326,7 @@ describe('the answer', () => {
       visibility: { role: 'tls_auditor', seesAllSessions: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
       ownEnd: { address: '10.0.0.1', port: 50000 },
+      ownPid: expect.any(Number),
       sessions: readSessions(SESSIONS.rows, CATALOGUE),
       settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true, overrides: [] },
       outbound: { links: [], unreadable: [] },

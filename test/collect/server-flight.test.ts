@@ -43,7 +43,11 @@ describe('a real server’s flight', () => {
   ] as const)('shows that it chose %s, and all that it says before encryption', async (version, code) => {
     const options = { minVersion: version, maxVersion: version, ciphers: EVERY_CIPHER };
     const flight = readServerFlight(await flightOf(options, options));
-    expect(flight).toEqual({ hello: { version: code, group: undefined }, helloDone: true, alert: undefined });
+    expect(flight).toEqual({
+      hello: { version: code, suite: expect.any(Number), group: undefined },
+      helloDone: true,
+      alert: undefined,
+    });
   });
 
   test.each([
@@ -97,7 +101,7 @@ describe('other bytes', () => {
       readServerFlight(Buffer.concat([Buffer.from([22, 3, 3, 1, 0]), randomBytes(256)]));
     }
     // What all of that is worth: the flight that was spoilt is one that can be read.
-    expect(readServerFlight(whole).hello).toEqual({ version: 0x0304, group: 23 });
+    expect(readServerFlight(whole).hello).toEqual({ version: 0x0304, suite: 0x1302, group: 23 });
   });
 });
 

@@ -116,6 +116,7 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
     const { findings } = evaluate(snapshot, NETWORK);
     expect(findings.map(({ check, title }) => `${check}: ${title}`)).toEqual([
       'plaintext-session: Unencrypted session over the network, from the pooler to its server',
+      "insecure-outbound-link: The pooler's connections to its servers may go unencrypted",
     ]);
     expect(findings[0]).toMatchObject({
       evidence: { servers: ['127.0.0.1'] },

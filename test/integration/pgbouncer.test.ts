@@ -67,15 +67,16 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
     });
 
     test.each(['require', 'verify-full'] as const)(
-      'with the same TLS behind (%s), it does not know',
+      'with the same TLS behind (%s), it is known by the process that it announces',
       async (behind) => {
         const snapshot = await through({ behind });
-        const { tlsVersion, cipher, serverView } = knownValue(snapshot.link);
+        const { tlsVersion, cipher, serverView, backendPid } = knownValue(snapshot.link);
         // The premise: the server's row alone gives nothing away.
         expect(knownValue(serverView)).toEqual({ tlsVersion, cipher });
+        expect(backendPid?.announced).not.toBe(backendPid?.own);
         expect(tlsTerminatedUpstream.evaluate(snapshot, POLICY)).toMatchObject({
-          status: 'unknown',
-          reason: expect.stringContaining('proxy'),
+          status: 'fail',
+          problems: [{ severity: 'medium', evidence: { announcedAtLogin: expect.stringMatching(/^process -?\d+$/) } }],
         });
       },
     );

@@ -117,6 +117,7 @@ function richSnapshots(): readonly Snapshot[] {
         role: 'app',
         database: 'shop',
         loopback: false,
+        brokenSuites: known({ accepted: false, said: 'no' }),
         plaintext: known({ accepted: false, said: 'no' }),
         offersTls: known(true),
         tlsVersions: {

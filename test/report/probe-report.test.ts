@@ -20,6 +20,7 @@ const PROBE: WireProbe = {
   },
   directTls: known({ accepted: true }),
   keyExchange: known({ group: 'x25519', postQuantum: false }),
+  brokenSuites: known({ accepted: true, suite: 'NULL-SHA' }),
   connections: 5,
 };
 
@@ -46,6 +47,7 @@ test('every answer is accepted, refused or unknown, with the reason', () => {
     },
     directTls: { answer: 'accepted' },
     keyExchange: { group: 'x25519', postQuantum: false },
+    brokenSuites: { answer: 'accepted', suite: 'NULL-SHA' },
     connections: 5,
   });
 });

@@ -7,6 +7,9 @@ const JUDGES = ['plaintext-allowed', 'weak-password-authentication'] as const sa
 /** The auditor itself, over TLS. */
 const AUDITOR = 'hostssl orders tls_auditor,boss 127.0.0.1/32 scram-sha-256';
 const LOCAL = 'local all all trust';
+/** In words, because the view does not show whether a word of the line is quoted. */
+const TO_SCRAM =
+  /\nAt line 5 of .*, change the first word from host to hostssl and the method .* from trust to scram-sha-256, /;
 
 export const RULE_SCENARIOS: readonly Scenario[] = [
   {
@@ -57,18 +60,36 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
         check: 'plaintext-allowed',
         severity: 'medium',
         evidence: { rule: /^hostnossl / },
-        remedy: /^Remove line 5 of .*\nhostnossl all all 10\.0\.0\.0\/8 reject\n/,
+        remedy: /^At line 5 of .*, change the method .* from scram-sha-256 to reject, and leave the rest as it is\.\n/,
       },
     ],
     verdict: 'findings',
   },
   {
     name: 'rules: plaintext rejected before host lets it in',
+    login: 'boss',
     hba: [LOCAL, 'hostnossl all all all reject', 'host all all all scram-sha-256'],
     judges: JUDGES,
     finds: [],
     verdict: 'clean',
   },
+  {
+    name: 'rules: plaintext rejected, as far as the view shows',
+    hba: [LOCAL, 'hostnossl all all all reject', 'host all all all scram-sha-256'],
+    judges: JUDGES,
+    finds: [{ check: 'plaintext-allowed', severity: 'medium', evidence: { doubt: /^line 4 may reject it before/ } }],
+    verdict: 'findings',
+  },
+  ...['"all" all all', 'all "all" all', 'all all "all"'].flatMap((names): readonly Scenario[] =>
+    (['boss', 'tls_auditor'] as const).map((login) => ({
+      name: `rules: plaintext rejected for ${names}, which are names, to ${login}`,
+      login,
+      hba: [LOCAL, `hostnossl ${names} reject`, 'host all all all scram-sha-256'],
+      judges: JUDGES,
+      finds: [{ check: 'plaintext-allowed', severity: 'medium', evidence: { rule: 'host all all all scram-sha-256' } }],
+      verdict: 'findings',
+    })),
+  ),
   {
     name: 'rules: plaintext rejected after host has let it in',
     hba: [LOCAL, 'host all all all scram-sha-256', 'hostnossl all all all reject'],
@@ -92,6 +113,7 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
       'hostnossl all all 10.128.0.0/9 reject',
       'host all all 10.0.0.0/8 scram-sha-256',
     ],
+    login: 'boss',
     judges: JUDGES,
     finds: [],
     verdict: 'clean',
@@ -139,12 +161,12 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
       {
         check: 'plaintext-allowed',
         severity: 'critical',
-        remedy: /\nhostssl all app 10\.0\.0\.0\/8 scram-sha-256\n/,
+        remedy: TO_SCRAM,
       },
       {
         check: 'weak-password-authentication',
         severity: 'critical',
-        remedy: /\nhostssl all app 10\.0\.0\.0\/8 scram-sha-256\n/,
+        remedy: TO_SCRAM,
       },
     ],
     verdict: 'findings',
@@ -212,7 +234,8 @@ export const RULE_SCENARIOS: readonly Scenario[] = [
     name: "rules: the server's own addresses",
     hba: [LOCAL, AUDITOR, 'host all app samehost scram-sha-256'],
     judges: JUDGES,
-    finds: [{ check: 'plaintext-allowed', severity: 'low' }],
+    // The view does not show whether it is a host that is called so.
+    finds: [{ check: 'plaintext-allowed', severity: 'medium' }],
     verdict: 'findings',
   },
   {

@@ -121,7 +121,7 @@ export const WHOLE_SCENARIOS: readonly Scenario[] = [
       { check: 'below-preferred-tls-session', severity: 'info', application: 'reports' },
       { check: 'plaintext-session', severity: 'critical', role: 'boss' },
       { check: 'deprecated-tls-allowed', severity: 'medium' },
-      { check: 'weak-ciphers-allowed', severity: 'low' },
+      { check: 'weak-ciphers-allowed', severity: 'high' },
       { check: 'plaintext-allowed', severity: 'medium', evidence: { rule: 'host all all all md5' } },
       { check: 'weak-password-authentication', severity: 'medium' },
     ],

@@ -83,7 +83,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
         check: 'plaintext-accepted',
         severity: 'critical',
         evidence: { answer: 'lets the role in without a password' },
-        remedy: /^Remove line 5 of .*\nhostnossl all tls_auditor 127\.0\.0\.1\/32 reject\n(?!.*hostssl all)/s,
+        remedy: /^Replace line 5 of .*\nhostnossl all tls_auditor 127\.0\.0\.1\/32 reject\n(?!.*hostssl all)/s,
       },
       { check: 'plaintext-allowed', severity: 'critical' },
     ],

@@ -3,9 +3,10 @@
 import type { CertificateFacts } from '../../lambda/model/certificate.ts';
 import type { Failure } from '../../lambda/model/failure.ts';
 import type { HbaFacts } from '../../lambda/model/hba.ts';
-import { known, unknown } from '../../lambda/model/observed.ts';
+import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { PoolerSettings } from '../../lambda/model/pooler.ts';
+import type { WireAnswer, WireProbe } from '../../lambda/model/probe.ts';
 import type { Hop, Session, SessionTls, Snapshot } from '../../lambda/model/snapshot.ts';
 
 /** When every snapshot here is taken. */
@@ -103,6 +104,26 @@ export function hbaFacts(overrides: Partial<HbaFacts> = {}): HbaFacts {
     roles: [{ name: 'app', canLogin: true, superuser: false, replication: false, memberOf: new Set() }],
     databases: [{ name: 'shop', allowConnections: true }],
     patterns: new Map(),
+    ...overrides,
+  };
+}
+
+const REFUSED: Observed<WireAnswer> = known({ accepted: false, said: 'alert protocol_version' });
+const ACCEPTED: Observed<WireAnswer> = known({ accepted: true });
+
+/** What a server answers on the wire where all is well. */
+export function wireProbe(overrides: Partial<WireProbe> = {}): WireProbe {
+  return {
+    role: 'app',
+    database: 'shop',
+    loopback: false,
+    plaintext: known({ accepted: false, said: 'no pg_hba.conf entry (SQLSTATE 28000)' }),
+    offersTls: known(true),
+    tlsVersions: { TLSv1: REFUSED, 'TLSv1.1': REFUSED, 'TLSv1.2': ACCEPTED, 'TLSv1.3': ACCEPTED },
+    directTls: ACCEPTED,
+    keyExchange: known({ group: 'X25519MLKEM768', postQuantum: true }),
+    brokenSuites: known({ accepted: false, said: 'alert handshake_failure' }),
+    connections: 6,
     ...overrides,
   };
 }

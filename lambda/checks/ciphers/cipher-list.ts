@@ -1,12 +1,18 @@
 // Which cipher suites a list in OpenSSL's language lets in (https://docs.openssl.org/master/man1/openssl-ciphers/).
 
-import { CIPHER_SUITES, type CipherSuite } from './cipher-suites.ts';
+import { CIPHER_SUITES, type CipherSuite, ianaName } from './cipher-suites.ts';
 
 export interface CipherListMeaning {
   /** What the list lets in, in no order of preference. */
   readonly suites: readonly CipherSuite[];
   /** Items that are not known here: another version of OpenSSL may know them, or leave them out. */
   readonly notUnderstood: readonly NotUnderstood[];
+  /**
+   * Those of the suites that are let in for certain as far as security levels go: by the list's own level 0, by their own
+   * names, or because OpenSSL's default level (1 since 1.1.0) allows them. `HIGH` stands for anonymous suites too, which it
+   * then forbids.
+   */
+  readonly effective: readonly CipherSuite[];
 }
 
 interface NotUnderstood {
@@ -15,22 +21,64 @@ interface NotUnderstood {
   readonly mayRemove: boolean;
 }
 
+/** What versions of OpenSSL make of the same list differently. */
+interface OpenSsl {
+  /** The class of suites with a short tag (CCM8). */
+  readonly shortTags: 'HIGH' | 'MEDIUM';
+  /** Whether it knows suites by their IANA names too; older ones leave such an item out. */
+  readonly ianaNames: boolean;
+  /** Whether `high` is HIGH. */
+  readonly anyCase: boolean;
+}
+
+/** Before 3.2, from 3.2, and from 4.0 on. Which of them a server has is not shown. */
+const VERSIONS: readonly [OpenSsl, ...OpenSsl[]] = [
+  { shortTags: 'MEDIUM', ianaNames: true, anyCase: true },
+  { shortTags: 'MEDIUM', ianaNames: true, anyCase: false },
+  { shortTags: 'HIGH', ianaNames: false, anyCase: false },
+];
+
 /**
- * What `ssl_ciphers` lets in for TLSv1.2 and older. Order (`+`, `@STRENGTH`) is of no interest; what OpenSSL is built
+ * What `ssl_ciphers` lets in for TLSv1.2 and older, by whichever version of OpenSSL. Order (`+`, `@STRENGTH`) is of no interest; what OpenSSL is built
  * without, or forbids by a security level that the list does not give, is not known and so not left out.
  */
 export function readCipherList(list: string): CipherListMeaning {
-  if (list.length > LONGEST) return { suites: [], notUnderstood: [{ item: list.slice(0, LONGEST), mayRemove: true }] };
+  if (list.length > LONGEST) {
+    return { suites: [], effective: [], notUnderstood: [{ item: list.slice(0, LONGEST), mayRemove: true }] };
+  }
   const suiteB = SUITE_B.exec(list);
   // To OpenSSL these take the place of the whole list.
   if (suiteB !== null)
-    return { suites: CIPHER_SUITES.filter(({ name }) => SUITE_B_NAMES.has(name)), notUnderstood: [] };
+    return meaningOf(
+      CIPHER_SUITES.filter(({ name }) => SUITE_B_NAMES.has(name)),
+      list,
+      [],
+    );
   const defaults = list.startsWith('DEFAULT') ? DEFAULT : '';
-  return apply(defaults + list.slice(defaults === '' ? 0 : 'DEFAULT'.length));
+  const whole = defaults + list.slice(defaults === '' ? 0 : 'DEFAULT'.length);
+  const [newest, ...older] = VERSIONS;
+  const { suites, notUnderstood } = apply(whole, newest);
+  const all = new Set([...suites, ...older.flatMap((version) => apply(whole, version).suites)]);
+  const admitted = CIPHER_SUITES.filter((suite) => all.has(suite));
+  return meaningOf(admitted, whole, notUnderstood);
 }
 
 /** Characters: the names of all suites there are take half of it. Longer lists cost time, and nobody means them. */
 const LONGEST = 8 * 1_024;
+
+function meaningOf(
+  suites: readonly CipherSuite[],
+  list: string,
+  notUnderstood: CipherListMeaning['notUnderstood'],
+): CipherListMeaning {
+  const insists = INSISTS.test(list);
+  return { suites, notUnderstood, effective: suites.filter((suite) => insists || isWithinLevel(suite, DEFAULT_LEVEL)) };
+}
+
+const DEFAULT_LEVEL = 1;
+/** Asks for level 0, or names what nothing else allows. */
+const INSISTS =
+  /@SECLEVEL=0|(?:^|[: ;,])(?:[\w.=]+[-+])*(?:[ea]?NULL|COMPLEMENTOFALL|A(?:EC)?DH|EXP(?:ORT)?(?:40|56)?|LOW|TLS_\w*(?:NULL|anon|EXPORT)\w*)(?=$|[-+:;, !@])/i;
 
 const SUITE_B = /^SUITEB(128|192)/;
 const SUITE_B_NAMES = new Set(['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-ECDSA-AES128-GCM-SHA256']);
@@ -41,7 +89,7 @@ const DEFAULT = 'ALL:!COMPLEMENTOFDEFAULT:!eNULL:';
 /** An operator, and words joined by `+`. Separators between items may be left out before an operator other than `-`. */
 const ITEM = /[: ;,]+|([-!+@]?)([\w.=-]+(?:\+[\w.=-]+)*)/y;
 
-function apply(list: string): CipherListMeaning {
+function apply(list: string, openssl: OpenSsl): Pick<CipherListMeaning, 'suites' | 'notUnderstood'> {
   const active = new Set<CipherSuite>();
   const killed = new Set<CipherSuite>();
   const notUnderstood: NotUnderstood[] = [];
@@ -62,7 +110,7 @@ function apply(list: string): CipherListMeaning {
       else if (words !== 'STRENGTH') notUnderstood.push({ item, mayRemove: true });
       continue;
     }
-    const matches = matcher(words);
+    const matches = matcher(words, openssl);
     if (matches === undefined) {
       notUnderstood.push({ item, mayRemove: operator === '!' || operator === '-' });
       continue;
@@ -86,24 +134,28 @@ type Matcher = (suite: CipherSuite) => boolean;
  * Undefined where one of the words is not known. Nor is what names of suites and some classes mean when they are joined to
  * words: OpenSSL takes some of these for the name alone, and leaves some out.
  */
-function matcher(words: string): Matcher | undefined {
+function matcher(words: string, openssl: OpenSsl): Matcher | undefined {
   const each = words.split('+');
-  const matchers = each.map((word) => (each.length > 1 && ALONE.test(word) ? undefined : wordMatcher(word)));
+  const matchers = each.map((word) => (each.length > 1 && ALONE.test(word) ? undefined : wordMatcher(word, openssl)));
   const known = matchers.filter((matches) => matches !== undefined);
   return known.length < matchers.length ? undefined : (suite) => known.every((matches) => matches(suite));
 }
 
-const ALONE = /-|^(FIPS|COMPLEMENTOFDEFAULT)$/;
+const ALONE = /-|^TLS_|^(FIPS|COMPLEMENTOFDEFAULT)$/i;
 
-function wordMatcher(word: string): Matcher | undefined {
-  const keyword = KEYWORDS.get(word);
+function wordMatcher(written: string, { shortTags, ianaNames, anyCase }: OpenSsl): Matcher | undefined {
+  const word = anyCase && !WORDS.has(written) ? (ANY_CASE.get(written.toLowerCase()) ?? written) : written;
+  const keyword = word === shortTags ? orShortTag(word) : KEYWORDS.get(word);
   if (keyword !== undefined) return keyword;
+  const iana = BY_IANA_NAME.get(word);
+  if (iana !== undefined) return ianaNames ? (suite) => suite === iana : () => false;
   const name = OLD_NAMES.get(word) ?? word;
   if (NAMES.has(name)) return (suite) => suite.name === name;
   return WITHOUT_SUITES.has(word) || OTHER_SUITES.test(word) ? () => false : undefined;
 }
 
 const NAMES = new Set(CIPHER_SUITES.map(({ name }) => name));
+const BY_IANA_NAME = new Map(CIPHER_SUITES.map((suite) => [ianaName(suite), suite]));
 const OLD_NAMES = new Map([['EDH-RSA-DES-CBC3-SHA', 'DHE-RSA-DES-CBC3-SHA']]);
 
 /** Names of suites that the table leaves out, and of those of TLSv1.3, which lists like these don't concern. */
@@ -153,8 +205,12 @@ const unencrypted = encrypts(/^NULL$/);
 const exported: Matcher = ({ bits }) => bits === 40;
 const low: Matcher = ({ bits }) => bits === 56;
 const outdated = encrypts(/^(3DES|RC4|SEED|IDEA)$/);
-/** 3.2 put these from HIGH to MEDIUM: whichever the server has. */
 const shortTag = encrypts(/^AESCCM8$/);
+
+function orShortTag(word: 'HIGH' | 'MEDIUM'): Matcher {
+  const others = KEYWORDS.get(word);
+  return (suite) => others?.(suite) === true || shortTag(suite);
+}
 
 const KEYWORDS: ReadonlyMap<string, Matcher> = new Map([
   ['ALL', not(unencrypted)],
@@ -163,8 +219,8 @@ const KEYWORDS: ReadonlyMap<string, Matcher> = new Map([
     'COMPLEMENTOFDEFAULT',
     both(not(unencrypted), (suite) => anonymous(suite) || !/^(AES|AESGCM|CHACHA20)$/.test(suite.encryption)),
   ],
-  ['HIGH', (suite) => suite.bits >= 112 && !outdated(suite)],
-  ['MEDIUM', (suite) => (suite.bits >= 112 && outdated(suite)) || shortTag(suite)],
+  ['HIGH', (suite) => suite.bits >= 112 && !outdated(suite) && !shortTag(suite)],
+  ['MEDIUM', (suite) => suite.bits >= 112 && outdated(suite)],
   ['LOW', low],
   ['EXP', exported],
   ['EXPORT', exported],
@@ -213,6 +269,17 @@ const KEYWORDS: ReadonlyMap<string, Matcher> = new Map([
   ['TLSv1.0', since('TLSv1')],
   ['TLSv1.2', since('TLSv1.2')],
 ]);
+
+/** Every word that is known. */
+const WORDS: ReadonlySet<string> = new Set([
+  ...WITHOUT_SUITES,
+  ...KEYWORDS.keys(),
+  ...OLD_NAMES.keys(),
+  ...NAMES,
+  ...BY_IANA_NAME.keys(),
+]);
+/** The same by themselves in small letters. */
+const ANY_CASE = new Map([...WORDS].map((word) => [word.toLowerCase(), word]));
 
 /** What a security level forbids, as SSL_CTX_set_security_level documents it. */
 function isWithinLevel({ bits, keyExchange, authentication, encryption, mac }: CipherSuite, level: number): boolean {

@@ -155,3 +155,42 @@ function read(table: string): readonly CipherSuite[] {
       };
     });
 }
+
+/** IANA's name of a suite, e.g. `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256` ("TLS Cipher Suites" of its TLS parameters). */
+export function ianaName({ keyExchange, authentication, encryption, bits, mac, name }: CipherSuite): string {
+  const anonymous = keyExchange === 'ECDHE' ? 'ECDH_anon' : 'DH_anon';
+  const named = keyExchange === 'RSA' ? 'RSA' : `${keyExchange}_${authentication}`;
+  const by = authentication === 'NULL' ? anonymous : named;
+  const exported = bits === 40 ? '_EXPORT' : '';
+  const hash = mac === 'AEAD' ? (/SHA\d+$/.exec(name)?.[0] ?? '') : mac === 'SHA1' ? 'SHA' : mac;
+  return `TLS_${by}${exported}_WITH_${bulkName(encryption, bits, hash)}`;
+}
+
+function bulkName(encryption: string, bits: number, hash: string): string {
+  switch (encryption) {
+    case 'NULL':
+      return `NULL_${hash}`;
+    case 'AES':
+    case 'CAMELLIA':
+      return `${encryption}_${bits}_CBC_${hash}`;
+    case 'AESGCM':
+    case 'ARIAGCM':
+      return `${encryption.replace('GCM', '')}_${bits}_GCM_${hash}`;
+    case 'AESCCM':
+      return `AES_${bits}_CCM`;
+    case 'AESCCM8':
+      return `AES_${bits}_CCM_8`;
+    case 'CHACHA20':
+      return 'CHACHA20_POLY1305_SHA256';
+    case '3DES':
+      return `3DES_EDE_CBC_${hash}`;
+    case 'DES':
+      return bits === 40 ? `DES40_CBC_${hash}` : `DES_CBC_${hash}`;
+    case 'RC2':
+      return `RC2_CBC_40_${hash}`;
+    case 'RC4':
+      return `RC4_${bits}_${hash}`;
+    default:
+      return `${encryption}_CBC_${hash}`;
+  }
+}

@@ -58,6 +58,11 @@ export function intersection(a: AddressBlock, b: AddressBlock): AddressBlock | u
   return { family: a.family, bits: a.bits | b.bits, mask: a.mask | b.mask };
 }
 
+/** Of each block of one set with each of another. */
+export function intersections(some: readonly AddressBlock[], others: readonly AddressBlock[]): readonly AddressBlock[] {
+  return some.flatMap((a) => others.map((b) => intersection(a, b)).filter((common) => common !== undefined));
+}
+
 /** How much searching is still allowed. Masks that are no prefixes can be combined into puzzles without end. */
 export interface Effort {
   left: number;

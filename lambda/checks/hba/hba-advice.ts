@@ -1,8 +1,11 @@
 // What to make of a rule of pg_hba.conf that lets too much in: the same whichever check asks.
 
 import { displayText } from '../../model/display.ts';
-import type { HbaFacts, HbaRule } from '../../model/hba.ts';
+import type { HbaFacts, HbaPlace, HbaRule } from '../../model/hba.ts';
+import { intersections } from './address-block.ts';
 import { describePlace, hbaLine } from './hba-line.ts';
+import { addressesOf, canMatch, intersectsOrigin, NETWORK, type Origin } from './hba-match.ts';
+import { isInDoubt, isKeyword } from './hba-names.ts';
 
 /** The form `clientcert=verify-full` came with PostgreSQL 12. */
 const VERIFY_FULL_SINCE = 12;
@@ -49,45 +52,104 @@ function certificate({ options }: HbaRule, major: number): readonly string[] {
 }
 
 /**
- * What has to be done before, then the change of each of the rules, each a step of its own.
+ * What has to be done before, then the change of the rule, and of those by which its unencrypted connections would get in
+ * next: each a step of its own.
  *
- * @param rules in the order in which connections meet them: each is met when the one before is changed
  * @param tlsOn the setting `ssl`: without it, `hostssl` rules let nobody in
  * @param beforeScram in place of the short text about passwords
+ * @param from where connections must come from to be unwanted without encryption
  */
 export function advise(
-  rules: readonly HbaRule[],
+  rule: HbaRule,
   facts: HbaFacts,
-  { tlsOn, beforeScram }: { readonly tlsOn: boolean; readonly beforeScram?: string | undefined },
+  {
+    tlsOn,
+    beforeScram,
+    from = NETWORK,
+  }: { readonly tlsOn: boolean; readonly beforeScram?: string | undefined; readonly from?: Origin },
 ): readonly string[] {
-  const ends = rules.map((rule) => ({ rule, end: endState(rule, facts.major) }));
+  const later = laterWays(rule, facts, from);
+  const ends = [rule, ...later.slice(0, MAX_LATER)].map((each) => ({ rule: each, end: endState(each, facts.major) }));
   const before = new Set([
     ...(tlsOn || !ends.some(({ end }) => end.type !== 'hostgssenc')
       ? []
       : ['set ssl = on, with a certificate: until then nobody can connect over TLS.']),
     ...ends
-      .filter(({ rule, end }) => end.method !== rule.method && end.method !== 'reject')
-      .map(({ rule }) => beforeScram ?? BEFORE_SCRAM.get(rule.method) ?? ''),
+      .filter(({ rule: { method }, end }) => end.method !== method && end.method !== 'reject')
+      .map(
+        ({ rule: { method } }) => (method === rule.method ? beforeScram : undefined) ?? BEFORE_SCRAM.get(method) ?? '',
+      ),
   ]);
+  const further = later.slice(MAX_LATER).map(({ lineNumber }) => lineNumber);
   return [
     ...[...before].map((text, index) => `${index === 0 ? 'First' : 'Then'} ${text}`),
     ...ends.map(
-      ({ rule, end }, index) =>
-        `${index === 0 ? '' : 'Then unencrypted connections meet the next. '}${change(rule, end, facts)}`,
+      (each, index) =>
+        `${index === 0 ? '' : 'Then unencrypted connections meet the next. '}${change(each.rule, each.end, facts)}`,
     ),
+    ...(further.length === 0 ? [] : [`And so for lines ${further.join(', ')}.`]),
   ];
+}
+
+/** More than that of later lines help nobody. */
+const MAX_LATER = 10;
+
+/**
+ * Later rules by which connections may get in, unencrypted, once this one and those between are changed: unwanted ones, and
+ * others by another method, which may be a weaker one.
+ */
+function laterWays(rule: HbaRule, facts: HbaFacts, from: Origin): readonly HbaRule[] {
+  const changed = letsThrough(rule) ? [rule] : [];
+  const later: HbaRule[] = [];
+  for (const next of facts.rules.slice(facts.rules.findIndex((one) => isSamePlace(one, rule)) + 1)) {
+    if (next.method === 'reject' || !canMatch(next.type, 'plaintext')) continue;
+    if (!changed.some((one) => mayLetIn(next, one, facts, from))) continue;
+    later.push(next);
+    if (letsThrough(next)) changed.push(next);
+  }
+  return later;
+}
+
+/** Whether unencrypted connections get past the rule once it is changed. In place of hostnossl comes a reject. */
+function letsThrough({ type }: HbaRule): boolean {
+  return type !== 'hostnossl' && canMatch(type, 'plaintext');
+}
+
+function mayLetIn(later: HbaRule, changed: HbaRule, facts: HbaFacts, from: Origin): boolean {
+  if (!mayShareNames(changed, later, facts)) return false;
+  const shared = intersections(addressesOf(changed).blocks, addressesOf(later).blocks);
+  return later.method === changed.method ? intersectsOrigin(shared, from) : shared.length > 0;
+}
+
+function isSamePlace(one: HbaPlace, other: HbaPlace): boolean {
+  return one.lineNumber === other.lineNumber && one.fileName === other.fileName;
+}
+
+/** Whether both rules may mean one connection by its names. Not where they are plain names, and none is in both. */
+function mayShareNames(one: HbaRule, other: HbaRule, { databases }: HbaFacts): boolean {
+  if (!mayShare('users', one.users, other.users)) return false;
+  if (one.databases.includes(REPLICATION) && other.databases.includes(REPLICATION)) return true;
+  // Else the word is of interest only as the name of a database, should there be one.
+  const isNamed = databases.some(({ name }) => name === REPLICATION);
+  const names = (rule: HbaRule): readonly string[] =>
+    rule.databases.filter((token) => isNamed || token !== REPLICATION);
+  return mayShare('databases', names(one), names(other));
+}
+
+const REPLICATION = 'replication';
+
+function mayShare(field: 'databases' | 'users', one: readonly string[], other: readonly string[]): boolean {
+  if (one.length === 0 || other.length === 0) return false;
+  const isName = (token: string): boolean => !isKeyword(field, token) && !token.startsWith('/');
+  return !one.every(isName) || !other.every(isName) || one.some((token) => other.includes(token));
 }
 
 function change(rule: HbaRule, end: HbaRule, facts: HbaFacts): string {
   const place = displayText(describePlace(rule), 300);
   const line = hbaLine(end);
-  if (!isExact(line, end, facts)) return `At ${place}, ${edits(rule, end)}.${afterwards(end)}`;
+  if (!isExact(line, end)) return `At ${place}, ${edits(rule, end)}.${afterwards(rule, end, facts)}`;
   const continued = facts.major >= CONTINUED_SINCE ? ' (and the lines it goes on over, where it ends in \\)' : '';
-  const replace =
-    end.method === 'reject'
-      ? `Remove ${place}${continued}, or write in its place:`
-      : `Replace ${place}${continued} by:`;
-  return `${replace}\n${line}${afterwards(end)}`;
+  return `Replace ${place}${continued} by:\n${line}${afterwards(rule, end, facts)}`;
 }
 
 /** The same change, in words that leave alone what is not known here exactly. */
@@ -95,7 +157,7 @@ function edits(rule: HbaRule, end: HbaRule): string {
   const type = `the first word from ${rule.type} to ${end.type}`;
   const method = `the method (the word after the address) from ${displayText(rule.method)} to ${end.method}`;
   const changes = [...(end.type === rule.type ? [] : [type]), ...(end.method === rule.method ? [] : [method])];
-  return `${end.method === 'reject' ? 'remove the line, or change' : 'change'} ${changes.join(' and ')}, ${restOf(rule, end)}`;
+  return `change ${changes.join(' and ')}, ${restOf(rule, end)}`;
 }
 
 function restOf(rule: HbaRule, end: HbaRule): string {
@@ -105,28 +167,28 @@ function restOf(rule: HbaRule, end: HbaRule): string {
   return `${after}, and leave the rest as it is`;
 }
 
-function afterwards({ method }: HbaRule): string {
-  return method === 'reject'
-    ? '\nIt is for connections without TLS only: its clients need a line that lets them in over TLS.'
-    : '';
+function afterwards(rule: HbaRule, end: HbaRule, facts: HbaFacts): string {
+  if (end.method === 'reject') {
+    return '\nIt is for connections without TLS only: its clients need a line that lets them in over TLS.';
+  }
+  if (rule.type !== 'host' || end.type !== 'hostssl' || !facts.rules.some(speaksOfGss)) return '';
+  return '\nBelow it, write the same line once more with hostgssenc as its first word, for connections that GSSAPI encrypts.';
+}
+
+function speaksOfGss({ type, method }: HbaRule): boolean {
+  return method === 'gss' || type === 'hostgssenc' || type === 'hostnogssenc';
 }
 
 /** Longer lists may be what the view shows of a file (`@names`). */
 const MAX_NAMES = 3;
 
-const DATABASE_KEYWORDS: readonly string[] = ['all', 'sameuser', 'samerole', 'samegroup', 'replication'];
-
 /** Whether the line says what the file does: not where the view has lost something, or it cannot be shown as it is. */
-function isExact(line: string, { databases, users, options }: HbaRule, facts: HbaFacts): boolean {
-  const quotable =
-    databases.some(
-      (token) => DATABASE_KEYWORDS.includes(token) && facts.databases.some(({ name }) => name === token),
-    ) || users.some((token) => /^(all$|\+)/.test(token) && facts.roles.some(({ name }) => name === token));
+function isExact(line: string, end: HbaRule): boolean {
   return (
     displayText(line, 300) === line &&
-    !quotable &&
-    databases.length <= MAX_NAMES &&
-    users.length <= MAX_NAMES &&
-    options.every((option) => option.includes('='))
+    !isInDoubt(end) &&
+    end.databases.length <= MAX_NAMES &&
+    end.users.length <= MAX_NAMES &&
+    end.options.every((option) => option.includes('='))
   );
 }

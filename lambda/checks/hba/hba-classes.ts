@@ -5,14 +5,17 @@ import { type Effort, spend } from './address-block.ts';
 import {
   both,
   type Destination,
+  databasesOf,
   dependsOnKinship,
+  type HbaToken,
   KINSHIPS,
   type Kinship,
   kinshipOf,
   type Match,
-  matchDestination,
-  matchRole,
+  matchDatabases,
+  matchUsers,
   type NamesInUse,
+  usersOf,
 } from './hba-names.ts';
 
 /** A destination and a role that stand for all whom the rules treat like them. */
@@ -45,14 +48,14 @@ export function classesOf(
   names: NamesInUse,
   effort: Effort,
 ): Classes {
-  const userLists = new TokenLists(rules.map(({ users }) => users));
-  const databaseLists = new TokenLists(rules.map(({ databases }) => databases));
+  const userLists = new TokenLists(rules.map(usersOf));
+  const databaseLists = new TokenLists(rules.map(databasesOf));
   spend(effort, userLists.effort * roles.length + databaseLists.effort * destinations.length);
   const kinships = rules.some(({ databases }) => dependsOnKinship(databases)) ? KINSHIPS : (['none'] as const);
-  const byRole = group(roles, (role) => userLists.matches(role.name, (tokens) => matchRole(tokens, role, names)));
+  const byRole = group(roles, (role) => userLists.matches(role.name, (tokens) => matchUsers(tokens, role, names)));
   const byDestination = group(destinations, (destination) =>
     kinships.flatMap((kinship) =>
-      databaseLists.matches(databaseOf(destination), (tokens) => matchDestination(tokens, destination, kinship, names)),
+      databaseLists.matches(databaseOf(destination), (tokens) => matchDatabases(tokens, destination, kinship, names)),
     ),
   );
   const members = new Members(byDestination, byRole, names, effort, kinships.length > 1);
@@ -94,15 +97,15 @@ class TokenLists {
   /** By a plain name: the rules that have it. */
   readonly #named = new Map<string, Set<number>>();
   /** By the rule: keywords, groups, regular expressions and whatever else is not plain. */
-  readonly #others: readonly (readonly string[])[];
+  readonly #others: readonly (readonly HbaToken[])[];
 
-  constructor(lists: readonly (readonly string[])[]) {
-    this.#others = lists.map((tokens) => tokens.filter((token) => !PLAIN_NAME.test(token)));
+  constructor(lists: readonly (readonly HbaToken[])[]) {
+    this.#others = lists.map((tokens) => tokens.filter(({ text }) => !PLAIN_NAME.test(text)));
     for (const [rule, tokens] of lists.entries()) {
-      for (const token of tokens) {
-        if (!PLAIN_NAME.test(token)) continue;
-        const rules = this.#named.get(token);
-        if (rules === undefined) this.#named.set(token, new Set([rule]));
+      for (const { text } of tokens) {
+        if (!PLAIN_NAME.test(text)) continue;
+        const rules = this.#named.get(text);
+        if (rules === undefined) this.#named.set(text, new Set([rule]));
         else rules.add(rule);
       }
     }
@@ -114,10 +117,10 @@ class TokenLists {
   }
 
   /** Whether each of the rules matches, by those of its tokens that may be about the name. */
-  matches(name: string | undefined, match: (tokens: readonly string[]) => Match): readonly Match[] {
+  matches(name: string | undefined, match: (tokens: readonly HbaToken[]) => Match): readonly Match[] {
     const listed = this.#named.get(name ?? '');
     return this.#others.map((others, rule) => {
-      if (name !== undefined && listed?.has(rule)) return match([...others, name]);
+      if (name !== undefined && listed?.has(rule)) return match([...others, { text: name, quoted: undefined }]);
       return others.length === 0 ? 'no' : match(others);
     });
   }

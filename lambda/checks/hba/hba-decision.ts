@@ -1,9 +1,19 @@
 // Which rule of pg_hba.conf decides about one connection whose role, database and address are known.
 
-import type { HbaFacts, HbaRule } from '../../model/hba.ts';
-import { intersection, parseBlock } from './address-block.ts';
+import type { HbaFacts, HbaRole, HbaRule } from '../../model/hba.ts';
+import { type AddressBlock, intersection, parseBlock } from './address-block.ts';
 import { addressesOf, canMatch, type Encryption, QUOTING, whyUnknown } from './hba-match.ts';
-import { both, kinshipOf, type Match, matchDestination, matchRole, namesInUse } from './hba-names.ts';
+import {
+  both,
+  databasesOf,
+  kinshipOf,
+  type Match,
+  matchDatabases,
+  matchUsers,
+  type NamesInUse,
+  namesInUse,
+  usersOf,
+} from './hba-names.ts';
 
 /** A connection to a database, as the server sees it come. */
 export interface KnownConnection {
@@ -18,49 +28,77 @@ export type Decision =
   | { readonly status: 'accepted'; readonly rule: HbaRule }
   /** By a rule with `reject`, or, without a rule, because none matches. */
   | { readonly status: 'rejected'; readonly rule?: HbaRule | undefined }
-  | { readonly status: 'unknown'; readonly reason: string };
+  /** With the rules that may decide otherwise than the one that certainly matches, or than none. */
+  | { readonly status: 'unknown'; readonly reason: string; readonly doubtful: readonly HbaRule[] };
 
-/** By the file as it stands: that the server has loaded it is not said. */
-export function decide(facts: HbaFacts, { encryption, role: name, database, address }: KnownConnection): Decision {
-  const unusable = whyUnknown(facts);
-  if (unusable !== undefined) return { status: 'unknown', reason: unusable };
-  const role = facts.roles.find((one) => one.name === name);
-  if (role === undefined) return { status: 'unknown', reason: 'the role is not among those that the server lists' };
-  const host = parseBlock(address);
-  if (host === undefined) return { status: 'unknown', reason: `${address} is no address` };
-
-  const names = namesInUse(facts);
-  const kinship = kinshipOf(role, database);
-  const doubts: { readonly rule: HbaRule; readonly doubt: string }[] = [];
-  for (const rule of facts.rules.filter(({ type }) => canMatch(type, encryption))) {
-    const byName = both(
-      matchDestination(rule.databases, { database }, kinship, names),
-      matchRole(rule.users, role, names),
-    );
-    const { blocks, doubt } = addressesOf(rule);
-    const covers = blocks.some((block) => intersection(block, host) !== undefined);
-    const byAddress: Match = !covers ? 'no' : doubt === undefined ? 'yes' : 'maybe';
-    const match = both(byName, byAddress);
-    if (match === 'no') continue;
-    if (match === 'yes') return afterDoubts(doubts, rule);
-    doubts.push({ rule, doubt: doubt ?? QUOTING });
-  }
-  return afterDoubts(doubts, undefined);
+/** A rule that matches a connection, or may. */
+export interface Candidate {
+  readonly rule: HbaRule;
+  /** Why it may be that it does not match; undefined where it does. */
+  readonly doubt?: string | undefined;
 }
 
-/** Rules that may match before do not matter where they decide as the one does that certainly matches. */
-function afterDoubts(
-  doubts: readonly { readonly rule: HbaRule; readonly doubt: string }[],
-  last: HbaRule | undefined,
-): Decision {
-  const accepts = last !== undefined && accepting(last);
-  const other = doubts.find(({ rule }) => accepting(rule) !== accepts);
+/** By the file as it stands: that the server has loaded it is not said. */
+export function decide(facts: HbaFacts, connection: KnownConnection): Decision {
+  const met = candidatesFor(facts, connection);
+  if ('reason' in met) return { status: 'unknown', reason: met.reason, doubtful: [] };
+  const last = met.candidates.at(-1);
+  const decider = last?.doubt === undefined ? last?.rule : undefined;
+  // Rules that may match before do not matter where they decide as the one does that certainly matches.
+  const accepts = decider !== undefined && accepting(decider);
+  const others = met.candidates.filter(({ rule }) => accepting(rule) !== accepts);
+  const [other] = others;
   if (other !== undefined) {
-    return { status: 'unknown', reason: `line ${other.rule.lineNumber} may decide: ${other.doubt}` };
+    return {
+      status: 'unknown',
+      reason: `line ${other.rule.lineNumber} may decide: ${other.doubt ?? QUOTING}`,
+      doubtful: others.map(({ rule }) => rule),
+    };
   }
   // The first that may match is as good a one to name, and the one that a reader meets first.
-  const rule = doubts[0]?.rule ?? last;
+  const rule = met.candidates[0]?.rule;
   return accepts && rule !== undefined ? { status: 'accepted', rule } : { status: 'rejected', rule };
+}
+
+/** The rules that match the connection or may, in their order, up to the first that certainly does; or why that is not known. */
+export function candidatesFor(
+  facts: HbaFacts,
+  { encryption, role: name, database, address }: KnownConnection,
+): { readonly candidates: readonly Candidate[]; readonly role: HbaRole } | { readonly reason: string } {
+  const unusable = whyUnknown(facts);
+  if (unusable !== undefined) return { reason: unusable };
+  const role = facts.roles.find((one) => one.name === name);
+  if (role === undefined) return { reason: 'the role is not among those that the server lists' };
+  const host = parseBlock(address);
+  if (host === undefined) return { reason: `${address} is no address` };
+
+  const names = namesInUse(facts);
+  const candidates: Candidate[] = [];
+  for (const rule of facts.rules.filter(({ type }) => canMatch(type, encryption))) {
+    const { match, doubt } = matchOf(rule, { role, database, host }, names);
+    if (match === 'no') continue;
+    candidates.push(match === 'yes' ? { rule } : { rule, doubt: doubt ?? QUOTING });
+    if (match === 'yes') break;
+  }
+  return { candidates, role };
+}
+
+function matchOf(
+  rule: HbaRule,
+  { role, database, host }: { readonly role: HbaRole; readonly database: string; readonly host: AddressBlock },
+  names: NamesInUse,
+): { readonly match: Match; readonly doubt?: string | undefined } {
+  const byName = both(
+    matchDatabases(databasesOf(rule), { database }, kinshipOf(role, database), names),
+    matchUsers(usersOf(rule), role, names),
+  );
+  const { blocks, certain, doubt } = addressesOf(rule);
+  const byAddress: Match = covers(certain, host) ? 'yes' : covers(blocks, host) ? 'maybe' : 'no';
+  return { match: both(byName, byAddress), doubt: byAddress === 'maybe' ? doubt : undefined };
+}
+
+function covers(blocks: readonly AddressBlock[], host: AddressBlock): boolean {
+  return blocks.some((block) => intersection(block, host) !== undefined);
 }
 
 function accepting({ method }: HbaRule): boolean {

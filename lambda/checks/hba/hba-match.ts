@@ -8,7 +8,7 @@ import {
   cidr,
   type Effort,
   EVERY_ADDRESS,
-  intersection,
+  intersections,
   parseBlock,
   spend,
   TooIntricate,
@@ -34,31 +34,34 @@ export const NETWORK: Origin = { blocks: EVERY_ADDRESS, except: [...NO_SOURCE, .
 /** The same with loopback: a tunnel or a sidecar makes a network of it. */
 export const NETWORK_AND_LOOPBACK: Origin = { blocks: EVERY_ADDRESS, except: NO_SOURCE };
 
+/** Whether connections from there come from one of the blocks. */
+export function intersectsOrigin(blocks: readonly AddressBlock[], { blocks: origins, except }: Origin): boolean {
+  const effort = { left: EFFORT };
+  return addressIn(intersections(blocks, origins), except, effort) !== undefined;
+}
+
 /** A connection that a rule lets in. */
 export interface Admitted {
   readonly destination: Destination;
   readonly role: string;
   /** One of those that the rule decides about; undefined where which those are is not known. */
   readonly address?: string | undefined;
+  /** Why it may be that the rule does not let it in; undefined where it is certain that it does. */
+  readonly doubt?: string | undefined;
 }
 
 /** A rule by which a connection gets as far as authentication; with `trust`, past it. */
 export interface Opening {
   readonly rule: HbaRule;
-  /** Why it may be that the rule lets nothing in; undefined where it is certain that it does. */
+  /** Why it may be that the rule lets nothing in; undefined where one of the examples is certain. */
   readonly doubt?: string | undefined;
-  /** One to a database, one for physical replication, or either. */
+  /** One to a database, one for physical replication, or either; what is certain comes first. */
   readonly examples: readonly [Admitted, ...Admitted[]];
 }
 
 export type Acceptance =
   | { readonly status: 'closed' }
-  | {
-      readonly status: 'open';
-      readonly openings: readonly Opening[];
-      /** Rules that the same connections would meet next, once the openings no longer match them. */
-      readonly next: readonly Opening[];
-    }
+  | { readonly status: 'open'; readonly openings: readonly Opening[] }
   | { readonly status: 'unknown'; readonly reason: string };
 
 /** Bounds the time that a file made to be hard to judge can take to about a second. */
@@ -75,8 +78,11 @@ export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin
   if (unusable !== undefined) return { status: 'unknown', reason: unusable };
   try {
     const effort = { left: EFFORT };
-    const [openings, ...next] = rounds(facts, encryption, from, effort);
-    return openings === undefined ? { status: 'closed' } : { status: 'open', openings, next: next.flat() };
+    const rules = facts.rules.filter(({ type }) => canMatch(type, encryption));
+    const kinds = connectionKinds(rules, facts, effort);
+    const addressed = rules.map(withAddresses);
+    const openings = addressed.flatMap((rule) => findOpening(rule, addressed, kinds, from, effort) ?? []);
+    return openings.length === 0 ? { status: 'closed' } : { status: 'open', openings };
   } catch (error) {
     if (error instanceof TooIntricate) return { status: 'unknown', reason: error.message };
     throw error;
@@ -91,20 +97,6 @@ export function whyUnknown({ rules, faults: [fault] }: HbaFacts): string | undef
   }
   if (rules.length > 0) return undefined;
   return 'pg_hba.conf has no rules, which keeps it from being loaded, so the server goes by rules it read earlier';
-}
-
-/** The openings, then those that appear when they are closed, and so on until there are none. */
-function* rounds(facts: HbaFacts, encryption: Encryption, from: Origin, effort: Effort): Generator<readonly Opening[]> {
-  const rules = facts.rules.filter(({ type }) => canMatch(type, encryption));
-  const kinds = connectionKinds(rules, facts, effort);
-  let open = rules.map(withAddresses);
-  for (;;) {
-    const openings = open.flatMap((rule) => findOpening(rule, open, kinds, from, effort) ?? []);
-    if (openings.length === 0) return;
-    yield openings;
-    const closed = new Set(openings.map(({ rule }) => rule));
-    open = open.filter(({ rule }) => !closed.has(rule));
-  }
 }
 
 /** Sessions in databases, and physical replication. */
@@ -139,37 +131,78 @@ export function canMatch(type: HbaRuleType, encryption: Encryption): boolean {
   }
 }
 
-interface AddressedRule {
+/** The addresses of a rule. */
+interface RuleAddresses {
+  /** All that it may match. */
+  readonly blocks: readonly AddressBlock[];
+  /** Those of them that it certainly matches. */
+  readonly certain: readonly AddressBlock[];
+  /** Why it may match fewer; undefined when it matches all of them. */
+  readonly doubt?: string | undefined;
+}
+
+interface AddressedRule extends RuleAddresses {
   readonly rule: HbaRule;
   /** Among all rules that can match, as classes count them. */
   readonly index: number;
   readonly accepts: boolean;
-  /** All addresses that it may match. */
-  readonly blocks: readonly AddressBlock[];
-  /** Why it may match fewer; undefined when it matches all of them. */
-  readonly doubt?: string | undefined;
 }
 
 function withAddresses(rule: HbaRule, index: number): AddressedRule {
   return { rule, index, accepts: rule.method !== 'reject', ...addressesOf(rule) };
 }
 
-/** All addresses that a rule may match, and why it may match fewer. */
-export function addressesOf({ address = '', netmask }: HbaRule): Pick<AddressedRule, 'blocks' | 'doubt'> {
-  if (address === 'all') return { blocks: EVERY_ADDRESS };
-  const block = netmask === undefined ? undefined : parseBlock(address, netmask);
-  if (block !== undefined) return { blocks: [block] };
-  // RFC 6761, section 6.3. A name matches where it is that of the address and the address that of the name.
-  if (address.toLowerCase() === 'localhost')
-    return { blocks: LOOPBACK, doubt: 'what localhost is, the server resolves' };
-  const what = UNKNOWN_TO_US[address] ?? `the addresses of ${address}`;
-  return { blocks: EVERY_ADDRESS, doubt: `${what} are not known here` };
+/** All addresses that a rule may match, those that it certainly does, and why it may match fewer. */
+export function addressesOf(rule: HbaRule): RuleAddresses {
+  const known = ADDRESSES.get(rule) ?? readAddresses(rule);
+  ADDRESSES.set(rule, known);
+  return known;
 }
 
-const UNKNOWN_TO_US: Readonly<Record<string, string>> = {
-  samehost: "the server's own addresses (samehost)",
-  samenet: "the networks of the server's interfaces (samenet)",
-};
+/** Each rule's are asked for again and again, and take long to read. */
+const ADDRESSES = new WeakMap<HbaRule, RuleAddresses>();
+
+function readAddresses({ address = '', netmask, quotes }: HbaRule): RuleAddresses {
+  const block = netmask === undefined ? undefined : parseBlock(address, netmask);
+  if (block !== undefined) return { blocks: [block], certain: [block] };
+  const keyword = ADDRESS_KEYWORDS.get(address);
+  // Quoted, a keyword is the name of a host.
+  if (keyword !== undefined && quotes?.address === false) return keyword;
+  if (keyword !== undefined && quotes?.address === undefined) {
+    return { blocks: EVERY_ADDRESS, certain: [], doubt: keyword.doubt ?? QUOTING };
+  }
+  // RFC 6761, section 6.3. A name matches where it is that of the address and the address that of the name.
+  if (address.toLowerCase() === 'localhost')
+    return { blocks: LOOPBACK, certain: [], doubt: 'what localhost is, the server resolves' };
+  return { blocks: EVERY_ADDRESS, certain: [], doubt: `the addresses of ${address} are not known here` };
+}
+
+/** Also said of a regular expression about which the server was not asked in time, which is as rare. */
+export const QUOTING =
+  'pg_hba_file_rules does not show whether a keyword (all, replication, sameuser, +group …) is quoted in the file, which makes it a name';
+
+/** Addresses that the loopback interface has; of 127.0.0.0/8 its netmask decides, which is not known here. */
+const OWN_LOOPBACK = ['127.0.0.1/32', '::1/128'].map(cidr);
+
+const ADDRESS_KEYWORDS: ReadonlyMap<string, RuleAddresses> = new Map([
+  ['all', { blocks: EVERY_ADDRESS, certain: EVERY_ADDRESS }],
+  [
+    'samehost',
+    {
+      blocks: EVERY_ADDRESS,
+      certain: OWN_LOOPBACK,
+      doubt: "the server's own addresses (samehost) are not known here",
+    },
+  ],
+  [
+    'samenet',
+    {
+      blocks: EVERY_ADDRESS,
+      certain: OWN_LOOPBACK,
+      doubt: "the networks of the server's interfaces (samenet) are not known here",
+    },
+  ],
+]);
 
 function findOpening(
   candidate: AddressedRule,
@@ -179,20 +212,11 @@ function findOpening(
   effort: Effort,
 ): Opening | undefined {
   if (!candidate.accepts) return undefined;
-  const earlier = rules.slice(0, rules.indexOf(candidate));
-  const [first, ...others] = kinds.flatMap((classes) => findAdmitted(candidate, earlier, classes, from, effort) ?? []);
+  const earlier = rules.slice(0, candidate.index);
+  const found = kinds.flatMap((classes) => findAdmitted(candidate, earlier, classes, from, effort) ?? []);
+  const [first, ...others] = found.sort((a, b) => Number(a.doubt !== undefined) - Number(b.doubt !== undefined));
   if (first === undefined) return undefined;
-  const certain = [first, ...others].some(({ doubt }) => doubt === undefined);
-  return {
-    rule: candidate.rule,
-    doubt: certain ? undefined : first.doubt,
-    examples: [first.connection, ...others.map(({ connection }) => connection)],
-  };
-}
-
-interface Found {
-  readonly connection: Admitted;
-  readonly doubt?: string | undefined;
+  return { rule: candidate.rule, doubt: first.doubt, examples: [first, ...others] };
 }
 
 /** A connection that a rule lets in: one that it certainly does, where there is one. */
@@ -202,53 +226,53 @@ function findAdmitted(
   classes: Classes,
   from: Origin,
   effort: Effort,
-): Found | undefined {
-  const blocks = candidate.blocks.flatMap((block) =>
-    from.blocks.map((origin) => intersection(block, origin)).filter((common) => common !== undefined),
-  );
+): Admitted | undefined {
+  const reach = {
+    blocks: intersections(candidate.blocks, from.blocks),
+    certain: intersections(candidate.certain, from.blocks),
+  };
   // Saves the look at every pair in files that settle most with a rule for everybody.
-  const forAll = earlier.filter(({ doubt, index }) => doubt === undefined && classes.matchesAll[index]);
-  if (addressIn(blocks, [...from.except, ...blocksOf(forAll)], effort) === undefined) return undefined;
-  let doubtful: Found | undefined;
+  const forAll = earlier.filter(({ index }) => classes.matchesAll[index]);
+  if (addressIn(reach.blocks, [...from.except, ...certainOf(forAll)], effort) === undefined) return undefined;
+  let doubtful: Admitted | undefined;
   for (const pair of classes.pairsOf(candidate.index)) {
-    const found = tryPair(pair, candidate, blocks, earlier, from, effort);
+    const found = tryPair(pair, { ...candidate, ...reach }, earlier, from, effort);
     if (found !== undefined && found.doubt === undefined) return found;
     doubtful ??= found;
   }
   return doubtful;
 }
 
-/** @param blocks the candidate's addresses, as far as connections come from them */
+/** @param candidate with its addresses as far as connections come from them */
 function tryPair(
   { destination, role, matches }: Pair,
   candidate: AddressedRule,
-  blocks: readonly AddressBlock[],
   earlier: readonly AddressedRule[],
   from: Origin,
   effort: Effort,
-): Found | undefined {
+): Admitted | undefined {
   spend(effort, earlier.length);
-  const decided = earlier.filter(({ doubt, index }) => doubt === undefined && matches(index) === 'yes');
-  const holes = [...from.except, ...blocksOf(decided)];
-  const address = addressIn(blocks, holes, effort);
+  const holes = [...from.except, ...certainOf(earlier.filter(({ index }) => matches(index) === 'yes'))];
+  const address = addressIn(candidate.blocks, holes, effort);
   if (address === undefined) return undefined;
-  if (candidate.doubt !== undefined) return { connection: { destination, role }, doubt: candidate.doubt };
-  if (matches(candidate.index) === 'maybe') return { connection: { destination, role, address }, doubt: QUOTING };
+  const isNamed = matches(candidate.index) === 'yes';
   // An earlier rule that may accept is no reason for doubt: if not by this one, the connection gets in by that one.
-  const mayReject = earlier.filter((rule) => !rule.accepts && !decided.includes(rule) && matches(rule.index) !== 'no');
+  const mayReject = earlier.filter(
+    ({ accepts, index, doubt }) => !accepts && matches(index) !== 'no' && !(matches(index) === 'yes' && !doubt),
+  );
+  const certain = isNamed ? addressIn(candidate.certain, [...holes, ...blocksOf(mayReject)], effort) : undefined;
+  if (certain !== undefined) return { destination, role, address: certain };
+  if (candidate.doubt !== undefined) return { destination, role, doubt: candidate.doubt };
   const [reject] = mayReject;
-  if (reject === undefined) return { connection: { destination, role, address } };
-  const certain = addressIn(blocks, [...holes, ...blocksOf(mayReject)], effort);
-  if (certain !== undefined) return { connection: { destination, role, address: certain } };
-  return {
-    connection: { destination, role, address },
-    doubt: `line ${reject.rule.lineNumber} may reject it before: ${reject.doubt ?? QUOTING}`,
-  };
+  if (!isNamed || reject === undefined) return { destination, role, address, doubt: QUOTING };
+  const doubt = `line ${reject.rule.lineNumber} may reject it before: ${reject.doubt ?? QUOTING}`;
+  return { destination, role, address, doubt };
 }
-
-/** Also said of a regular expression about which the server was not asked in time, which is as rare. */
-export const QUOTING = 'pg_hba_file_rules does not show whether a name that is also a keyword is quoted';
 
 function blocksOf(rules: readonly AddressedRule[]): readonly AddressBlock[] {
   return rules.flatMap(({ blocks }) => blocks);
+}
+
+function certainOf(rules: readonly AddressedRule[]): readonly AddressBlock[] {
+  return rules.flatMap(({ certain }) => certain);
 }

@@ -1,8 +1,8 @@
 // Whether the database and the role of a connection match those of a rule of pg_hba.conf, as hba.c decides it.
 
-import type { HbaFacts, HbaRole } from '../../model/hba.ts';
+import type { HbaFacts, HbaRole, HbaRule } from '../../model/hba.ts';
 
-/** `maybe` where the view has lost what would tell. */
+/** `maybe` where it depends on what is not known: whether a word is quoted, or what a regular expression matches. */
 export type Match = 'yes' | 'maybe' | 'no';
 
 /** The first version that takes `/x` as a regular expression. */
@@ -12,15 +12,10 @@ const PATTERNS_SINCE = 16;
 export interface NamesInUse {
   readonly facts: HbaFacts;
   readonly roles: ReadonlySet<string>;
-  readonly databases: ReadonlySet<string>;
 }
 
 export function namesInUse(facts: HbaFacts): NamesInUse {
-  return {
-    facts,
-    roles: new Set(facts.roles.map(({ name }) => name)),
-    databases: new Set(facts.databases.map(({ name }) => name)),
-  };
+  return { facts, roles: new Set(facts.roles.map(({ name }) => name)) };
 }
 
 /** What a connection is to: a database, or the physical replication of all. */
@@ -36,40 +31,79 @@ export function kinshipOf(role: HbaRole, database: string): Kinship {
   return role.memberOf.has(database) ? 'member' : 'none';
 }
 
+/** One of a rule's databases or users. */
+export interface HbaToken {
+  readonly text: string;
+  /** Undefined where that is not known. */
+  readonly quoted: boolean | undefined;
+}
+
+export function usersOf({ users, quotes }: HbaRule): readonly HbaToken[] {
+  return users.map((text, index) => ({ text, quoted: quotes?.users?.[index] }));
+}
+
+export function databasesOf({ databases, quotes }: HbaRule): readonly HbaToken[] {
+  return databases.map((text, index) => ({ text, quoted: quotes?.databases?.[index] }));
+}
+
 /** Whether a rule's users include the role. Superusers are members of what they are made members of, and no more. */
-export function matchRole(tokens: readonly string[], role: HbaRole, names: NamesInUse): Match {
-  return either(tokens, (token) => {
-    const asName = role.name === token;
-    if (token === 'all') return read({ asKeyword: true, asName, nameExists: names.roles.has(token) });
-    if (token.startsWith('+')) {
-      const group = token.slice(1);
-      // To is_member_of_role_nosuper in acl.c every role is a member of itself.
-      const asKeyword = role.name === group || role.memberOf.has(group);
-      return read({ asKeyword, asName, nameExists: names.roles.has(token) });
-    }
-    return matchPattern(token, names, (pattern) => pattern.roles.has(role.name)) ?? certainly(asName);
-  });
+export function matchUsers(users: readonly HbaToken[], role: HbaRole, names: NamesInUse): Match {
+  return either(users.map(({ text, quoted }) => matchUser(text, quoted, role, names)));
+}
+
+/** Whether one token of a rule's users means the role. */
+export function matchUser(token: string, quoted: boolean | undefined, role: HbaRole, names: NamesInUse): Match {
+  const asName = role.name === token;
+  if (token === 'all') return read({ asKeyword: true, asName, quoted });
+  if (token.startsWith('+')) {
+    const group = token.slice(1);
+    // To is_member_of_role_nosuper in acl.c every role is a member of itself.
+    return read({ asKeyword: role.name === group || role.memberOf.has(group), asName, quoted });
+  }
+  return matchPattern(token, names, (pattern) => pattern.roles.has(role.name)) ?? certainly(asName);
 }
 
 /** Whether a rule's databases include the destination, for a role so related to it. */
-export function matchDestination(
-  tokens: readonly string[],
+export function matchDatabases(
+  databases: readonly HbaToken[],
   destination: Destination,
   kinship: Kinship,
   names: NamesInUse,
 ): Match {
-  return either(tokens, (token) => {
-    const nameExists = names.databases.has(token);
-    if (destination === 'physical-replication') {
-      // Neither `all` nor a regular expression nor a name stands for it.
-      return token === 'replication' ? read({ asKeyword: true, asName: false, nameExists }) : 'no';
-    }
-    const asName = destination.database === token;
-    const keyword = KEYWORDS.get(token);
-    if (keyword !== undefined) return read({ asKeyword: keyword(kinship), asName, nameExists });
-    const { database } = destination;
-    return matchPattern(token, names, (pattern) => pattern.databases.has(database)) ?? certainly(asName);
-  });
+  return either(databases.map(({ text, quoted }) => matchDatabase(text, quoted, destination, kinship, names)));
+}
+
+/** Whether one token of a rule's databases means the destination. */
+export function matchDatabase(
+  token: string,
+  quoted: boolean | undefined,
+  destination: Destination,
+  kinship: Kinship,
+  names: NamesInUse,
+): Match {
+  if (destination === 'physical-replication') {
+    // Neither `all` nor a regular expression nor a name stands for it.
+    return token === 'replication' ? read({ asKeyword: true, asName: false, quoted }) : 'no';
+  }
+  const asName = destination.database === token;
+  const keyword = KEYWORDS.get(token);
+  if (keyword !== undefined) return read({ asKeyword: keyword(kinship), asName, quoted });
+  const { database } = destination;
+  return matchPattern(token, names, (pattern) => pattern.databases.has(database)) ?? certainly(asName);
+}
+
+/** Whether it is not known if a word of the rule is a keyword or, in quotes, a name. */
+export function isInDoubt({ databases, users, address, netmask, quotes }: HbaRule): boolean {
+  return (
+    databases.some((token, index) => isKeyword('databases', token) && quotes?.databases?.[index] === undefined) ||
+    users.some((token, index) => isKeyword('users', token) && quotes?.users?.[index] === undefined) ||
+    (netmask === undefined && /^(all|samehost|samenet)$/.test(address ?? '') && quotes?.address === undefined)
+  );
+}
+
+/** Whether a token of a rule's databases or users is a keyword unless it is quoted. */
+export function isKeyword(field: 'databases' | 'users', token: string): boolean {
+  return field === 'databases' ? KEYWORDS.has(token) : token === 'all' || token.startsWith('+');
 }
 
 const isMember = (kinship: Kinship): boolean => kinship !== 'none';
@@ -88,20 +122,18 @@ export function dependsOnKinship(tokens: readonly string[]): boolean {
   return tokens.some((token) => token === 'sameuser' || token === 'samerole' || token === 'samegroup');
 }
 
-/**
- * A token that is a keyword without quotes and a name within them, of which the view shows neither. Where nothing has
- * that name it is the keyword: nobody quotes one to match nothing.
- */
+/** A token that is a keyword without quotes and a name within them. */
 function read({
   asKeyword,
   asName,
-  nameExists,
+  quoted,
 }: {
   readonly asKeyword: boolean;
   readonly asName: boolean;
-  readonly nameExists: boolean;
+  readonly quoted: boolean | undefined;
 }): Match {
-  return asKeyword === asName || !nameExists ? certainly(asKeyword) : 'maybe';
+  if (asKeyword === asName) return certainly(asName);
+  return quoted === undefined ? 'maybe' : certainly(quoted ? asName : asKeyword);
 }
 
 /** Undefined for a token that is no regular expression. */
@@ -116,14 +148,9 @@ function matchPattern(
   return pattern === undefined ? 'maybe' : certainly(matches(pattern));
 }
 
-function either(tokens: readonly string[], match: (token: string) => Match): Match {
-  let best: Match = 'no';
-  for (const token of tokens) {
-    const found = match(token);
-    if (found === 'yes') return 'yes';
-    if (found === 'maybe') best = 'maybe';
-  }
-  return best;
+function either(matches: readonly Match[]): Match {
+  if (matches.includes('yes')) return 'yes';
+  return matches.includes('maybe') ? 'maybe' : 'no';
 }
 
 /** Both of two. */

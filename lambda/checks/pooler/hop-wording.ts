@@ -4,8 +4,9 @@ import { cipherProfile } from '../../model/cipher-profile.ts';
 import type { Problem } from '../../model/finding.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Hop } from '../../model/snapshot.ts';
+import { alterSystem } from '../shared/remedy-commands.ts';
 import { VERIFY_SERVERS } from './insecure-outbound-link.ts';
-import { RELOAD } from './judge.ts';
+import { RELOAD, REPLACE_OPEN } from './judge.ts';
 import { protocolsFrom } from './tls-protocols.ts';
 
 const WHERE: Readonly<Record<Hop, string>> = {
@@ -25,7 +26,6 @@ export function onHop(check: string, problem: Problem, hop: Hop, policy: Policy)
 
 const STAY = 'Sessions that are open stay as they are until they end';
 const UPGRADE = 'Client: upgrade the driver or its TLS library, and remove settings that pin an old version or suite.';
-const RECONNECT = `${RELOAD}, and RECONNECT there too, so that connections which are open are replaced`;
 
 type Remedies = (policy: Policy) => Readonly<Record<Hop, string>>;
 
@@ -44,18 +44,22 @@ Set policy.loopback to "ignore" once you know them all, or to "network" to judge
   'deprecated-tls-session': ({ minTlsVersion }) => ({
     client: `${UPGRADE}
 Then refuse old versions in pgbouncer.ini: client_tls_protocols = ${protocolsFrom(minTlsVersion)}; ${RELOAD}. ${STAY}.`,
-    server: `Server: upgrade its OpenSSL, and ALTER SYSTEM SET ssl_min_protocol_version = '${minTlsVersion}'; ALTER SYSTEM RESET ssl_max_protocol_version; SELECT pg_reload_conf();
-Then in pgbouncer.ini: server_tls_protocols = ${protocolsFrom(minTlsVersion)}; ${RECONNECT}.`,
+    server: `Server: upgrade its OpenSSL, and:
+${alterSystem('ssl_min_protocol_version', minTlsVersion, 'ssl_max_protocol_version')}
+Then in pgbouncer.ini: server_tls_protocols = ${protocolsFrom(minTlsVersion)}; ${RELOAD}.
+${REPLACE_OPEN}`,
   }),
   'below-preferred-tls-session': ({ preferredTlsVersion }) => ({
     client: `${UPGRADE}
 When no client is left below it, make it the minimum in pgbouncer.ini: client_tls_protocols = ${protocolsFrom(preferredTlsVersion)}; ${RELOAD}.`,
-    server: `Server: upgrade its OpenSSL (1.1.1 or newer). Then in pgbouncer.ini: server_tls_protocols = ${protocolsFrom(preferredTlsVersion)}; ${RECONNECT}.`,
+    server: `Server: upgrade its OpenSSL (1.1.1 or newer). Then in pgbouncer.ini: server_tls_protocols = ${protocolsFrom(preferredTlsVersion)}; ${RELOAD}.
+${REPLACE_OPEN}`,
   }),
   'weak-cipher-session': ({ cipherProfile: profile }) => ({
     client: `${UPGRADE}
 Then admit strong suites only, in pgbouncer.ini: ${suites('client', profile)}; ${RELOAD}. ${STAY}.`,
-    server: `In pgbouncer.ini: ${suites('server', profile)}; ${RECONNECT}.`,
+    server: `In pgbouncer.ini: ${suites('server', profile)}; ${RELOAD}.
+${REPLACE_OPEN}`,
   }),
 };
 

@@ -5,12 +5,12 @@ import type { Policy } from '../../model/policy.ts';
 import type { PoolerSettings } from '../../model/pooler.ts';
 import { outcomeOf, type Part } from '../shared/parts.ts';
 import { SSLMODE_SEVERITY } from '../shared/sslmode-severity.ts';
-import { RELOAD, reachesNetwork, readSetting, type SettingsJudgement, SSL_MODES } from './judge.ts';
+import { RELOAD, REPLACE_OPEN, reachesNetwork, readSetting, type SettingsJudgement, SSL_MODES } from './judge.ts';
 import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
 
 /** `insecure-outbound-link` */
 export const insecureOutboundLink: SettingsJudgement = (pooler, policy, snapshot) => {
-  const network = reachesNetwork(pooler, snapshot);
+  const network = reachesNetwork(pooler, snapshot, policy);
   if (network.known && !network.value) {
     return {
       status: 'not-applicable',
@@ -49,7 +49,7 @@ function judgeMode(pooler: PoolerSettings): Part {
 
 /** Told wherever connections to servers are not what they should be. */
 export const VERIFY_SERVERS = `In pgbouncer.ini: server_tls_sslmode = verify-full and server_tls_ca_file = <CA of the servers>, with each host in [databases] by a name that the server's certificate carries; ${RELOAD}.
-Then RECONNECT there too, so that connections which are open are replaced.`;
+${REPLACE_OPEN}`;
 
 function judgeProtocols(pooler: PoolerSettings, { minTlsVersion }: Policy): Part {
   if (pooler.values.server_tls_sslmode === 'disable') return { problems: [] };
@@ -70,7 +70,8 @@ function judgeProtocols(pooler: PoolerSettings, { minTlsVersion }: Policy): Part
           allows: old.join(', '),
           shouldBe: `${minTlsVersion} or newer`,
         },
-        remedy: `In pgbouncer.ini: server_tls_protocols = ${protocolsFrom(minTlsVersion)}; ${RELOAD}. Then RECONNECT there too.`,
+        remedy: `In pgbouncer.ini: server_tls_protocols = ${protocolsFrom(minTlsVersion)}; ${RELOAD}.
+${REPLACE_OPEN}`,
       },
     ],
   };

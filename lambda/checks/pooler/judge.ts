@@ -28,6 +28,10 @@ export function ofSettings(judgement: SettingsJudgement): PoolerJudgement {
 /** Makes what a changed pgbouncer.ini says take effect; of TLS settings since 1.16. */
 export const RELOAD = 'then RELOAD in its console (before 1.16: restart it)';
 
+/** RECONNECT waits for connections that clients hold, which in session pooling is as long as these stay connected. */
+export const REPLACE_OPEN = `Then RECONNECT there too: it replaces each open connection when its client gives it back, in session pooling when that client disconnects.
+KILL <database> and then RESUME <database> replace those too that are held, and disconnect every client of that database.`;
+
 /** The value in effect. */
 export function readSetting({ values, version }: PoolerSettings, name: PoolerSettingName): Observed<string> {
   const value = values[name];
@@ -63,15 +67,23 @@ export function isEncryptedOnly(mode: string): boolean {
 
 export const SSL_MODES: readonly string[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
-/** Whether connections to servers can go over a network, as far as PgBouncer lists what it connects to. */
-export function reachesNetwork({ databases }: PoolerSettings, { sessions }: Snapshot): Observed<boolean> {
+/**
+ * Whether connections to servers can go over a network, as far as PgBouncer lists what it connects to; loopback is one where
+ * the policy says so.
+ */
+export function reachesNetwork(
+  { databases }: PoolerSettings,
+  { sessions }: Snapshot,
+  { loopback }: Policy,
+): Observed<boolean> {
+  const isLocal = (host: string): boolean => loopback !== 'network' && isLoopback(host);
   const seen = sessions.known ? sessions.value.visible.filter(({ hop }) => hop === 'server') : [];
-  if (seen.some(({ transport, clientAddress }) => transport !== 'unix-socket' && !isLoopback(clientAddress ?? ''))) {
+  if (seen.some(({ transport, clientAddress }) => transport !== 'unix-socket' && !isLocal(clientAddress ?? ''))) {
     return known(true);
   }
   if (!databases.known) return databases;
   const hosts = databases.value.flatMap(({ host }) => host?.split(',') ?? []);
-  if (hosts.some((host) => !isSocketFolder(host) && !isLoopback(host))) return known(true);
+  if (hosts.some((host) => !isSocketFolder(host) && !isLocal(host))) return known(true);
   return sessions.known ? known(false) : sessions;
 }
 

@@ -6,7 +6,8 @@ import type { Policy } from '../../model/policy.ts';
 import type { PoolerSettings } from '../../model/pooler.ts';
 import type { Hop, Snapshot } from '../../model/snapshot.ts';
 import { readCipherList } from '../ciphers/cipher-list.ts';
-import { weaknesses } from '../ciphers/cipher-strength.ts';
+import { ADMITTING, type SuiteClass, suiteClass, weaknesses, worstClass } from '../ciphers/cipher-strength.ts';
+import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from '../probe/on-the-wire.ts';
 import { outcomeOf, type Part } from '../shared/parts.ts';
 import { clientTls } from './client-side.ts';
 import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsJudgement } from './judge.ts';
@@ -21,12 +22,42 @@ export const weakCiphersAllowed: SettingsJudgement = (pooler, policy, snapshot) 
       reason: 'PgBouncer speaks TLS over no network, neither with clients nor with servers',
     };
   }
-  return outcomeOf(sides.flatMap((hop) => [judgeList(hop, pooler, policy), judgeTls13(hop, pooler, policy)]));
+  const wire = brokenSuiteOnTheWire(snapshot);
+  return outcomeOf(
+    sides.flatMap((hop) => [
+      hop === 'client' ? judgeClients(pooler, policy, wire) : judgeList(hop, pooler, policy),
+      judgeTls13(hop, pooler, policy),
+    ]),
+  );
 };
+
+/** What was seen on the wire is so, whatever the setting says or does not show. */
+function judgeClients(pooler: PoolerSettings, policy: Policy, wire: WireSuites): Part {
+  const { problems, unseen } = judgeList('client', pooler, policy);
+  if (wire.note === undefined) return { problems, unseen };
+  const told = problems.map((problem) => ({
+    ...problem,
+    evidence: { ...problem.evidence, [ON_THE_WIRE]: wire.note ?? '' },
+  }));
+  if (wire.accepted === undefined || problems.some(({ severity }) => severity === 'high'))
+    return { problems: told, unseen };
+  return {
+    problems: [
+      {
+        severity: ADMITTING[suiteClass(wire.accepted)],
+        title: TITLES.client,
+        subject: 'client_tls_ciphers',
+        evidence: { [ON_THE_WIRE]: wire.note },
+        remedy: remedyFor('client', policy.cipherProfile),
+      },
+    ],
+    unseen,
+  };
+}
 
 function isInUse(hop: Hop, pooler: PoolerSettings, policy: Policy, snapshot: Snapshot): boolean {
   if (hop === 'client') return clientTls(pooler) && !isLoopbackOnly(pooler, policy, snapshot);
-  const network = reachesNetwork(pooler, snapshot);
+  const network = reachesNetwork(pooler, snapshot, policy);
   return pooler.values.server_tls_sslmode !== 'disable' && (!network.known || network.value);
 }
 
@@ -43,7 +74,7 @@ function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }:
   const setting = readSetting(pooler, name);
   if (!setting.known) return { problems: [], unseen: setting.reason };
   const list = expand(setting.value, pooler.version);
-  const { suites, notUnderstood } = readCipherList(list);
+  const { suites, effective, notUnderstood } = readCipherList(list);
   const items = notUnderstood.map(({ item }) => `"${displayText(item, 60)}"`).join(', ');
   const unclear = `what ${items} in ${name} means to PgBouncer's OpenSSL is not known here`;
   // An item that takes suites away might take away the weak ones.
@@ -55,11 +86,15 @@ function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }:
   const unseen =
     notUnderstood.length > 0 ? unclear : suites.length === 0 ? `${name} admits no suite that is known here` : undefined;
   if (weak.length === 0) return { problems: [], unseen };
-  const { source, sslCiphers } = cipherProfile(profile);
+  const { source } = cipherProfile(profile);
+  // Of what a word stands for nobody chose RC4 and 3DES, and OpenSSL is built without them unless asked.
+  const inEffect = weak.filter(({ suite }) => effective.some(({ name: each }) => each === suite));
+  const worst: SuiteClass =
+    list === setting.value ? worstClass(inEffect.map(({ suite }) => suite)) : chosenByWord(inEffect);
   return {
     problems: [
       {
-        severity: 'low',
+        severity: ADMITTING[worst],
         title: TITLES[hop],
         subject: name,
         evidence: {
@@ -69,14 +104,23 @@ function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }:
           weakness: reasons(weak.flatMap(({ why }) => why)),
           profile: `${profile} (${source.document}, ${source.version})`,
         },
-        remedy:
-          sslCiphers === undefined
-            ? `The profile ${profile} has no suite of TLSv1.2. In pgbouncer.ini: ${hop}_tls_protocols = tlsv1.3; ${RELOAD}.`
-            : `In pgbouncer.ini: ${name} = ${sslCiphers}; ${RELOAD}.`,
+        remedy: remedyFor(hop, profile),
       },
     ],
     unseen,
   };
+}
+
+function chosenByWord(weak: readonly { readonly suite: string }[]): SuiteClass {
+  const worst = worstClass(weak.map(({ suite }) => suite));
+  return worst === 'broken' ? 'weak' : worst;
+}
+
+function remedyFor(hop: Hop, profile: Policy['cipherProfile']): string {
+  const { sslCiphers } = cipherProfile(profile);
+  return sslCiphers === undefined
+    ? `The profile ${profile} has no suite of TLSv1.2. In pgbouncer.ini: ${hop}_tls_protocols = tlsv1.3; ${RELOAD}.`
+    : `In pgbouncer.ini: ${hop}_tls_ciphers = ${sslCiphers}; ${RELOAD}.`;
 }
 
 const MAX_EXAMPLES = 8;

@@ -12,12 +12,33 @@ import { probeOf } from './wire-facts.ts';
 /** The name of that evidence. */
 export const ON_THE_WIRE = 'onTheWire';
 
+/** What came of offering suites that protect nothing. */
+export interface WireSuites {
+  /** The one that the server chose, by OpenSSL's name; undefined where it chose none or was not asked. */
+  readonly accepted?: string | undefined;
+  /** The same in words; undefined where it is not known. */
+  readonly note?: string | undefined;
+}
+
+export function brokenSuiteOnTheWire(snapshot: Snapshot): WireSuites {
+  const answer = probeOf(snapshot)?.brokenSuites;
+  if (!answer?.known) return {};
+  if (answer.value.accepted) {
+    return { accepted: answer.value.suite, note: `the server chose ${displayText(answer.value.suite, 60)}` };
+  }
+  const said = displayText(answer.value.said, 100);
+  return {
+    note: `the server refused suites without encryption, without authentication and of export grade (${said}): its OpenSSL has none, or its security level forbids them`,
+  };
+}
+
 /** With what the wire answered, at the problem whose rule or setting would have let the probe's login in. */
 export function withPlaintextAnswer(snapshot: Snapshot, outcome: Outcome): Outcome {
   const probe = probeOf(snapshot);
-  if (outcome.status !== 'fail' || !probe?.plaintext.known || probe.plaintext.value.accepted) return outcome;
-  const { configured, disagreement } = reconcilePlaintext(snapshot, probe, probe.plaintext.value);
-  if (configured.status !== 'accepts' || disagreement === undefined) return outcome;
+  if (outcome.status !== 'fail' || !probe?.plaintext.known) return outcome;
+  const { configured, disagreement, misread } = reconcilePlaintext(snapshot, probe, probe.plaintext.value);
+  if (misread !== undefined) return withMisread(outcome, misread);
+  if (probe.plaintext.value.accepted || configured.status !== 'accepts' || disagreement === undefined) return outcome;
   const { rule } = configured;
   const subject = rule === undefined ? 'rds.force_ssl' : displayText(hbaLine(rule), 300);
   return {
@@ -26,6 +47,18 @@ export function withPlaintextAnswer(snapshot: Snapshot, outcome: Outcome): Outco
       problem.subject === subject
         ? { ...problem, evidence: { ...problem.evidence, [ON_THE_WIRE]: disagreement } }
         : problem,
+    ),
+  };
+}
+
+/** At problems that are in doubt: which lines the wire has shown to mean something else than they seem to. */
+function withMisread(outcome: Extract<Outcome, { readonly status: 'fail' }>, misread: string): Outcome {
+  return {
+    ...outcome,
+    problems: outcome.problems.map((problem) =>
+      problem.evidence.doubt === undefined
+        ? problem
+        : { ...problem, evidence: { ...problem.evidence, [ON_THE_WIRE]: misread } },
     ),
   };
 }

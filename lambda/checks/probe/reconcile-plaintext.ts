@@ -7,6 +7,8 @@ import type { PlaintextAnswer, WireProbe } from '../../model/probe.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { decide } from '../hba/hba-decision.ts';
 import { describePlace, hbaLine } from '../hba/hba-line.ts';
+import { isInDoubt } from '../hba/hba-names.ts';
+import { rulesOf } from '../hba/rules-of.ts';
 import { isAmazonRds } from '../shared/platform.ts';
 import { readSetting } from '../shared/setting.ts';
 import { standsBetween } from './stands-between.ts';
@@ -15,10 +17,12 @@ import { standsBetween } from './stands-between.ts';
 export type Configured =
   | { readonly status: 'accepts'; readonly rule?: HbaRule | undefined; readonly by: string }
   | { readonly status: 'refuses'; readonly by: string }
-  | { readonly status: 'unknown'; readonly reason: string };
+  | { readonly status: 'unknown'; readonly reason: string; readonly doubtful?: readonly HbaRule[] };
 
 export interface PlaintextReconciliation {
   readonly configured: Configured;
+  /** A sentence where the answer settles what the rules leave open: which lines do not mean what they seem to. */
+  readonly misread?: string | undefined;
   /** One or two sentences where the two disagree: how, and why it may be. */
   readonly disagreement?: string | undefined;
 }
@@ -29,7 +33,7 @@ export function reconcilePlaintext(
   answer: PlaintextAnswer,
 ): PlaintextReconciliation {
   const configured = configuredFor(snapshot, probe);
-  if (configured.status === 'unknown') return { configured };
+  if (configured.status === 'unknown') return { configured, misread: misreadOf(configured.doubtful ?? [], answer) };
   const difference = differenceOf(configured, answer);
   if (difference === undefined) return { configured };
   const rule = configured.status === 'accepts' ? configured.rule : undefined;
@@ -37,7 +41,10 @@ export function reconcilePlaintext(
 }
 
 function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Configured {
-  const { hba, route, pooler } = snapshot;
+  const { route, pooler } = snapshot;
+  // Without the answer itself, which is to be compared with the rules.
+  const hba = rulesOf(snapshot, { probe: false });
+  const withAnswer = rulesOf(snapshot);
   if (pooler !== undefined)
     return pooler.known ? configuredPooler(pooler.value) : { status: 'unknown', reason: pooler.reason };
   if (!hba.known) {
@@ -52,8 +59,13 @@ function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Confi
   if (address === undefined) {
     return { status: 'unknown', reason: 'the server did not show from which address it sees the auditor' };
   }
-  const decision = decide(hba.value, { encryption: 'plaintext', role, database, address });
-  if (decision.status === 'unknown') return { status: 'unknown', reason: displayText(decision.reason, 400) };
+  const login = { encryption: 'plaintext', role, database, address } as const;
+  const without = decide(hba.value, login);
+  // What they leave open, it may settle.
+  const decision = without.status === 'unknown' && withAnswer.known ? decide(withAnswer.value, login) : without;
+  if (decision.status === 'unknown') {
+    return { status: 'unknown', reason: displayText(decision.reason, 400), doubtful: decision.doubtful };
+  }
   const { rule } = decision;
   const by = rule === undefined ? 'no line of it matches' : describeRule(rule);
   return decision.status === 'accepted' ? { status: 'accepts', rule, by } : { status: 'refuses', by };
@@ -64,6 +76,19 @@ function configuredPooler({ values }: PoolerSettings): Configured {
   if (mode === undefined) return { status: 'unknown', reason: 'the pooler shows no client_tls_sslmode' };
   const by = `client_tls_sslmode = ${displayText(mode)}`;
   return /^(require|verify-ca|verify-full)$/.test(mode) ? { status: 'refuses', by } : { status: 'accepts', by };
+}
+
+/** Lines that seem to decide otherwise than the server did. */
+function misreadOf(doubtful: readonly HbaRule[], answer: PlaintextAnswer): string | undefined {
+  const wrong = doubtful.filter(({ method }) => (method !== 'reject') !== answer.accepted);
+  if (wrong.length === 0) return undefined;
+  const lines = wrong.slice(0, 3).map(describeRule).join('; ');
+  const more = wrong.length > 3 ? `; and ${wrong.length - 3} more` : '';
+  const does = answer.accepted ? 'did not refuse' : 'did not accept';
+  const quoted = wrong.some(isInDoubt)
+    ? ' In the file one of its keywords is quoted, which makes it the name of a database, role or host.'
+    : '';
+  return `On the wire this ${does} the login: ${lines}${more}.${quoted}`;
 }
 
 /** e.g. `line 12 of pg_hba.conf: host all all all scram-sha-256`. */

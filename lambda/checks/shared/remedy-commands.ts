@@ -6,9 +6,20 @@ import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
 /** Read again without a restart: settings, pg_hba.conf and certificate files. */
 export const RELOAD = 'SELECT pg_reload_conf();';
 
-/** In psql, as a superuser. */
-export function alterSystem(setting: string, value: string): string {
-  return `ALTER SYSTEM SET ${setting} = '${value}'; ${RELOAD}`;
+/**
+ * How a server of one's own refuses plaintext. Only words are changed that let it in: a line made up here would let in
+ * what the rules keep out, or keep out what they let in.
+ */
+export const REQUIRE_TLS_IN_HBA = `In pg_hba.conf, in each rule for network addresses: change the first word from host to hostssl, and leave the rest of the line as it is; in rules that begin with hostnossl, change the method to reject.
+Then ${RELOAD}`;
+
+/** In psql, as a superuser: one statement a line, because ALTER SYSTEM fails beside another in one string of psql -c. */
+export function alterSystem(setting: string, value: string, ...reset: readonly string[]): string {
+  return [
+    `ALTER SYSTEM SET ${setting} = '${value}';`,
+    ...reset.map((name) => `ALTER SYSTEM RESET ${name};`),
+    RELOAD,
+  ].join('\n');
 }
 
 /** @param value without a comma: the AWS CLI's short form would take it for the next field */
@@ -74,6 +85,10 @@ gcloud sql ssl server-ca-certs rotate --instance=<instance>`;
 export function issuedBy(provider: string): string {
   return `Nothing to do on the server: ${provider} issues and renews its certificates; where one is wrong or late, ask its support.`;
 }
+
+/** The certificate that a PgBouncer shows its clients. */
+export const PGBOUNCER_CERTIFICATE =
+  "Issue a new certificate with the same names, put it in the place of PgBouncer's client_tls_cert_file and client_tls_key_file, then RELOAD; in its console (before 1.16: restart it). New connections use it, open ones go on.";
 
 /** In the configuration of a PgBouncer, which is read again without a restart. */
 export function pgbouncerSettings(...settings: readonly string[]): string {

@@ -7,9 +7,8 @@ import type { Snapshot } from '../../model/snapshot.ts';
 /** The remedy as a finding of this target tells it. */
 export function remedyText(remedy: Remedy, snapshot: Snapshot): string {
   if (typeof remedy === 'string') return remedy;
-  if (snapshot.target.kind === 'pgbouncer' && remedy.pgbouncer !== undefined) {
-    return joined(remedy.everywhere, remedy.pgbouncer);
-  }
+  // What is PostgreSQL's, or a provider's, is nothing that a pooler has.
+  if (snapshot.target.kind === 'pgbouncer') return joined(remedy.everywhere, remedy.pgbouncer);
   const platform = platformOf(snapshot);
   return joined(remedy.everywhere, platform === undefined ? forUnknown(remedy) : remedy[platform]);
 }
@@ -25,13 +24,14 @@ function platformOf({ link, target, hba }: Snapshot): Platform | undefined {
   return PLATFORMS.find((platform) => platform === provider);
 }
 
-/** Most such servers are somebody's own; others are a provider's, behind a name of somebody's own. */
+/** Most such servers are their owner's; others are a provider's, behind a name of the owner's. */
 function forUnknown(remedy: PlatformRemedy): string {
-  const hints = remedyParts(remedy)
-    .filter(({ of }) => of !== PLATFORM_NAMES.selfManaged && of !== PGBOUNCER)
-    .map(({ of, text }) => `${of}: ${text.split('\n')[0]}`);
-  return joined(remedy.selfManaged, hints.join(' '));
+  const isSame = PLATFORMS.every((platform) => remedy[platform] === remedy.selfManaged);
+  return joined(remedy.selfManaged, isSame ? undefined : ON_A_SERVICE);
 }
+
+const ON_A_SERVICE =
+  'If a cloud provider runs this server, "pg-tls-auditor explain <check>" shows what to set there instead.';
 
 const PGBOUNCER = 'PgBouncer';
 
