@@ -193,7 +193,7 @@ async function auditEndpoint({ kind, probe, endpoint, credentials, trust, progre
   try {
     progress.phase = 'tls';
     await requestTls(socket, endpoint, signal);
-    const { socket: tls, certificates } = await handshake(socket, endpoint, trust.context, signal);
+    const { socket: tls, certificates } = await handshake(socket, endpoint, trust, signal);
     const tlsHandshake = clock();
     progress.presented(certificates);
 
