@@ -8,7 +8,7 @@ import type { Policy } from '../model/policy.ts';
 import type { Snapshot, TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD } from './shared/remedy-commands.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD, SYSTEM_ROOTS } from './shared/remedy-commands.ts';
 
 export const caBundleExpiring: Check = {
   id: 'ca-bundle-expiring',
@@ -24,7 +24,7 @@ The auditor's bundle is where the target's "ca" points: aws secretsmanager put-s
     rds: `Fetch the region's present bundle, and when every client has it, change the instance's CA.
 curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem
 ${changeRdsCa('rds-ca-rsa2048-g1')}`,
-    neon: 'Trust the roots of the system, which its updates renew: "ca": "system" or --ca system for the auditor, sslrootcert=system for clients.',
+    neon: `Trust the roots of the system, which its updates renew: "ca": "system" or --ca system for the auditor; for clients, ${SYSTEM_ROOTS}.`,
     cloudSql: CLOUD_SQL_ROTATION,
     azure: `Azure renews the server's certificate itself, with notice before it changes the CA: put the roots that it names into the bundle in time, or trust those of the system ("ca": "system", --ca system).`,
   },

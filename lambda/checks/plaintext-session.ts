@@ -4,7 +4,7 @@ import type { Problem } from '../model/finding.ts';
 import type { Check } from './check.ts';
 import { checkSessions } from './sessions/session-check.ts';
 import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
-import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
+import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD, SYSTEM_ROOTS } from './shared/remedy-commands.ts';
 
 export const plaintextSession: Check = {
   id: 'plaintext-session',
@@ -15,7 +15,7 @@ export const plaintextSession: Check = {
   rationale:
     'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
-    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); sslrootcert=system where a public CA issued the server's certificate.
+    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); where a public CA issued the server's certificate, ${SYSTEM_ROOTS}.
 Then refuse plaintext on the server:`,
     selfManaged: `In pg_hba.conf, in place of "host" rules for network addresses:
 hostssl all all all scram-sha-256
