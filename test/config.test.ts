@@ -68,6 +68,7 @@ describe('a configuration', () => {
             "credentials": {
               "secret": "prod/orders",
             },
+            "crl": [],
             "database": undefined,
             "host": undefined,
             "kind": "postgresql",
@@ -83,6 +84,17 @@ describe('a configuration', () => {
         "timezone": "UTC",
       }
     `);
+  });
+
+  test('gives targets its revocation lists, and lets them name others', () => {
+    const { targets } = parse({
+      defaults: { crl: { secret: 'shared/crl' } },
+      targets: [TARGET, { ...TARGET, name: 'billing', crl: [{ secret: 'x', key: 'crl' }, { secret: 'y' }] }],
+    });
+    expect(targets.map(({ crl }) => crl)).toEqual([
+      [{ secret: 'shared/crl' }],
+      [{ secret: 'x', key: 'crl' }, { secret: 'y' }],
+    ]);
   });
 
   test('gives targets its defaults, and lets them say otherwise', () => {
@@ -169,24 +181,31 @@ describe('a configuration', () => {
 
   test('takes files and environment variables on the command line only', () => {
     const document = {
-      defaults: { ca: { file: './ca.pem' } },
+      defaults: { ca: { file: './ca.pem' }, crl: { file: './crl.pem' } },
       targets: [
         {
           name: 'laptop',
           credentials: { env: 'LAPTOP_DSN' },
-          clientCertificate: { certificateFile: 'c', keyFile: 'k' },
+          clientCertificate: { certificateFile: 'c', keyFile: 'k', keyPassphrase: { env: 'PASSPHRASE' } },
         },
-        { name: 'other', credentials: { file: './dsn' }, ca: ['system', { file: './x.pem' }] },
+        {
+          name: 'other',
+          credentials: { file: './dsn' },
+          ca: ['system', { file: './x.pem' }],
+          crl: [{ secret: 'crl' }, { file: './x.crl' }],
+        },
       ],
     };
     expect(parse(document).targets).toHaveLength(2);
     expect(refusal(document, 'deployment')).toMatchInlineSnapshot(`
-      "auditor.config.json has 5 problems:
+      "auditor.config.json has 7 problems:
         defaults.ca: a file works on the command line only; a deployed function needs {"secret": …} or "system"
+        defaults.crl: a file works on the command line only; a deployed function needs {"secret": …}
         targets[0].credentials: an environment variable or a file works on the command line only; a deployed function needs {"secret": …}
         targets[0].clientCertificate: a file works on the command line only; a deployed function needs {"secret": …}
         targets[1].credentials: an environment variable or a file works on the command line only; a deployed function needs {"secret": …}
-        targets[1].ca: a file works on the command line only; a deployed function needs {"secret": …} or "system""
+        targets[1].ca: a file works on the command line only; a deployed function needs {"secret": …} or "system"
+        targets[1].crl: a file works on the command line only; a deployed function needs {"secret": …}"
     `);
   });
 });

@@ -1,13 +1,14 @@
 // Whether the CA bundle will go on vouching: the root that this target's chain ends in, and what else in it is old.
 
 import type { CertificateFacts } from '../model/certificate.ts';
+import { displayText } from '../model/display.ts';
 import { isIdentityFailure } from '../model/failure.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
-import type { Snapshot, TrustFacts } from '../model/snapshot.ts';
+import type { Snapshot, TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD } from './shared/remedy-commands.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD, SYSTEM_ROOTS } from './shared/remedy-commands.ts';
 
 export const caBundleExpiring: Check = {
   id: 'ca-bundle-expiring',
@@ -23,7 +24,7 @@ The auditor's bundle is where the target's "ca" points: aws secretsmanager put-s
     rds: `Fetch the region's present bundle, and when every client has it, change the instance's CA.
 curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem
 ${changeRdsCa('rds-ca-rsa2048-g1')}`,
-    neon: 'Trust the roots of the system, which its updates renew: "ca": "system" or --ca system for the auditor, sslrootcert=system for clients.',
+    neon: `Trust the roots of the system, which its updates renew: "ca": "system" or --ca system for the auditor; for clients, ${SYSTEM_ROOTS}.`,
     cloudSql: CLOUD_SQL_ROTATION,
     azure: `Azure renews the server's certificate itself, with notice before it changes the CA: put the roots that it names into the bundle in time, or trust those of the system ("ca": "system", --ca system).`,
     pgbouncer:
@@ -42,9 +43,13 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     if (snapshot.failure?.cause === 'certificate-expired') {
       return { status: 'not-applicable', reason: 'a certificate has expired: target-not-audited tells it' };
     }
+    const unusable = (trust.value.unusable ?? []).map(unusableProblem);
     const found = rootOf(snapshot, trust.value);
-    if (typeof found === 'string') return { status: 'unknown', reason: found };
-    return outcome(problems(found, trust.value, takenAt, certificateExpiryDays));
+    if (typeof found !== 'string') {
+      return outcome([...problems(found, trust.value, takenAt, certificateExpiryDays), ...unusable]);
+    }
+    if (unusable.length === 0) return { status: 'unknown', reason: found };
+    return { status: 'fail', problems: unusable, incomplete: found };
   },
 };
 
@@ -61,19 +66,39 @@ interface Chain {
 }
 
 /** The root that the server was verified by, or why it is not known. */
-function rootOf({ serverChain, failure }: Snapshot, { bundle, system }: TrustFacts): Chain | string {
+function rootOf({ serverChain, failure, takenAt }: Snapshot, { bundle, system }: TrustFacts): Chain | string {
   if (!serverChain.known) return serverChain.reason;
   if (failure !== undefined && isIdentityFailure(failure.cause)) {
     return "the server's certificate was not verified: nobody knows which root it would need";
   }
   const chain = serverChain.value;
-  const last = chain.at(-1);
-  const isInBundle = bundle.some(({ sha256 }) => sha256 === last?.sha256);
-  if (last?.selfSigned === true && isInBundle) {
+  const roots = bundle.filter(({ selfSigned }) => selfSigned);
+  // From the leaf upwards, as OpenSSL looks: above a root that the bundle holds, a server may send cross-signed ones.
+  for (const [index, presented] of chain.entries()) {
+    const root = lastingOf(
+      roots.filter((candidate) => (index === 0 ? isSame(candidate, presented) : isSameAuthority(candidate, presented))),
+      takenAt,
+    );
     // A server's own certificate in the bundle: server-certificate-expiring tells when that ends.
-    return { root: chain.length === 1 ? undefined : last, chain };
+    if (root !== undefined) return { root: index === 0 ? undefined : root, chain };
   }
   return system ? { root: undefined, chain } : 'the chain does not end in a root of the CA bundle';
+}
+
+function isSame(one: CertificateFacts, other: CertificateFacts): boolean {
+  return one.sha256 === other.sha256;
+}
+
+/** A CA is its name and its key: it may have several certificates, renewed or signed by others. */
+function isSameAuthority(one: CertificateFacts, other: CertificateFacts): boolean {
+  const key = one.publicKey.sha256;
+  return isSame(one, other) || (one.subject === other.subject && key !== undefined && key === other.publicKey.sha256);
+}
+
+/** Of several certificates of one root the valid one that ends last, which OpenSSL prefers. */
+function lastingOf(roots: readonly CertificateFacts[], takenAt: string): CertificateFacts | undefined {
+  const byEnd = roots.toSorted((a, b) => Date.parse(b.notAfter) - Date.parse(a.notAfter));
+  return byEnd.find(({ notBefore }) => Date.parse(notBefore) <= Date.parse(takenAt)) ?? byEnd[0];
 }
 
 function problems(
@@ -83,7 +108,7 @@ function problems(
   thresholds: Policy['certificateExpiryDays'],
 ): readonly Problem[] {
   // One certificate may be in a bundle twice. Those of the chain are told of already: here, or as the server's.
-  const inChain = new Set(chain.map(({ sha256 }) => sha256));
+  const inChain = new Set([...chain, ...(root === undefined ? [] : [root])].map(({ sha256 }) => sha256));
   const others = new Map(
     bundle.flatMap((certificate) => (inChain.has(certificate.sha256) ? [] : [[certificate.sha256, certificate]])),
   );
@@ -102,7 +127,7 @@ function rootProblem(
   const expiry = expiryOf(root, takenAt, thresholds);
   if (expiry === undefined) return [];
   const { subject, evidence } = describeExpiry(root, expiry);
-  // A root that was renewed with its key takes over by itself. Whether it has the same key, the facts do not say.
+  // One with the same key would have taken over by itself.
   const successor = bundle.find(({ subject: name, notAfter }) => name === root.subject && notAfter > root.notAfter);
   return [
     {
@@ -137,6 +162,18 @@ function otherProblem(
         "Store the CA's present bundle in its place: at the next rotation the server may come with a root that this one does not hold.",
     },
   ];
+}
+
+/** No session depends on it, or verify-full would have failed: the others do the work. */
+function unusableProblem({ subject, sha256, problem }: UnusableCertificate): Problem {
+  return {
+    severity: 'info',
+    title: 'The CA bundle holds a certificate that cannot be used',
+    subject: sha256,
+    evidence: { certificate: displayText(subject, 120), problem, sha256 },
+    remedy:
+      'Take it out of the bundle, or store it again, whole. Clients with another TLS library may refuse the whole file for it.',
+  };
 }
 
 function outcome(found: readonly Problem[]): Outcome {

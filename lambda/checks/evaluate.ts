@@ -60,7 +60,7 @@ function isComplete(outcome: Outcome): boolean {
 
 function verdictOf({ failure, link }: Snapshot, findings: readonly Finding[], sawAll: boolean): Verdict {
   if (failure !== undefined) return 'not-audited';
-  // Whoever answered was not proven to be the server.
+  // What answered was not proven to be the server.
   if (!link.known || !link.value.authorized) return 'not-audited';
   if (!sawAll) return 'unknown';
   return findings.length > 0 ? 'findings' : 'clean';

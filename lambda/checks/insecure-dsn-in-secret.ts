@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
+import { SYSTEM_ROOTS } from './shared/remedy-commands.ts';
 
 /** libpq's and drivers' values. Any other text in a secret is not shown: it may be in the wrong place. */
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'];
@@ -15,15 +16,13 @@ export const insecureDsnInSecret: Check = {
     'The auditor ignores its SSL parameters and verifies in full; applications that use the same string do not. Without sslmode libpq falls back to plaintext when the server, or somebody in between, says so.',
   remedy: {
     everywhere: 'Store the connection string with verify-full, and give the CA file to the applications that use it:',
-    selfManaged:
-      '?sslmode=verify-full&sslrootcert=<CA file> (sslrootcert=system where a public CA issued the certificate).',
+    selfManaged: `?sslmode=verify-full&sslrootcert=<CA file>; where a public CA issued the certificate, ${SYSTEM_ROOTS}.`,
     rds: `?sslmode=verify-full&sslrootcert=<region>-bundle.pem, with the region's bundle.
 curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem`,
-    neon: "?sslmode=verify-full&sslrootcert=system (before libpq 16: the operating system's CA file instead of system).",
+    neon: `?sslmode=verify-full&${SYSTEM_ROOTS}.`,
     cloudSql: `?sslmode=verify-full&sslrootcert=server-ca.pem, with the instance's CA.
 gcloud sql ssl server-ca-certs list --instance=<instance> --format="value(cert)" > server-ca.pem`,
-    azure:
-      "?sslmode=verify-full&sslrootcert=system (before libpq 16: the operating system's CA file instead of system).",
+    azure: `?sslmode=verify-full&${SYSTEM_ROOTS}.`,
   },
   references: ['https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION'],
   evaluate: ({ credentials }) => {

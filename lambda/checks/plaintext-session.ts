@@ -9,7 +9,7 @@ import { rulesOf } from './hba/rules-of.ts';
 import { probeOf } from './probe/wire-facts.ts';
 import { checkSessions } from './sessions/session-check.ts';
 import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
-import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA } from './shared/remedy-commands.ts';
+import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './shared/remedy-commands.ts';
 
 export const plaintextSession: Check = {
   id: 'plaintext-session',
@@ -20,7 +20,7 @@ export const plaintextSession: Check = {
   rationale:
     'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
-    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC). Where a public CA issued the server's certificate, libpq 16 and newer have sslrootcert=system.
+    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); where a public CA issued the server's certificate, ${SYSTEM_ROOTS}.
 Then refuse plaintext on the server, and have the clients connect anew: sessions that are open stay as they are until they end.`,
     selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,

@@ -1,7 +1,6 @@
 // From an X.509 certificate to the plain facts that checks and explanations use.
 
-import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
-import type { DetailedPeerCertificate } from 'node:tls';
+import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../model/certificate.ts';
 import { boundedText, LONGEST } from './bounded.ts';
 
@@ -82,24 +81,6 @@ export function certificateProblem(certificate: X509Certificate): string | undef
   if (publicKeyOf(certificate) === undefined) return 'its key is of an algorithm or curve that OpenSSL does not know';
   const dates = [certificate.validFromDate, certificate.validToDate];
   return dates.some((date) => Number.isNaN(date.getTime())) ? 'its dates cannot be read' : undefined;
-}
-
-/**
- * The server's certificate and its issuers, leaf first: what it presented, and the root from the CA bundle that
- * completes the chain where there is one. Empty when the server presented none.
- *
- * From `getPeerCertificate(true)`, because a call of `getPeerX509Certificate` (Node 24.21) makes every later question
- * for the certificate come back empty, and channel binding asks for it too.
- */
-export function certificatesOf(peer: DetailedPeerCertificate): readonly X509Certificate[] {
-  const chain = new Map<string, X509Certificate>();
-  let next: DetailedPeerCertificate | undefined = peer;
-  // A self-signed certificate is its own issuer.
-  while (next?.raw !== undefined && !chain.has(next.fingerprint256)) {
-    chain.set(next.fingerprint256, new X509Certificate(next.raw));
-    next = next.issuerCertificate;
-  }
-  return [...chain.values()];
 }
 
 /** Beyond it the names are counted: nothing is judged by them here, for OpenSSL and Node compare all of them. */

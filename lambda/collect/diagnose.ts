@@ -7,7 +7,8 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure, FailureCause } from '../model/failure.ts';
 import type { TrustFacts } from '../model/snapshot.ts';
-import { certificateFacts, certificatesOf, isoSeconds } from './certificate-facts.ts';
+import { chainFrom, isSignedBy, presentedChain } from './certificate-chain.ts';
+import { certificateFacts, isoSeconds } from './certificate-facts.ts';
 import { type Endpoint, openTcp, requestTls } from './network.ts';
 import { explainRejection } from './rejection.ts';
 import { listsFor, type RevocationList } from './revocation.ts';
@@ -29,7 +30,7 @@ export interface Diagnosis {
 export async function diagnose(
   refusal: IdentityError,
   endpoint: Endpoint,
-  trust: Pick<Trust, 'bundle' | 'facts' | 'revocationLists'>,
+  trust: Pick<Trust, 'anchors' | 'bundle' | 'facts' | 'revocationLists'>,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
   const { bundle } = trust;
@@ -37,7 +38,7 @@ export async function diagnose(
   let chain: readonly CertificateFacts[] | undefined;
   let unseen = '';
   try {
-    presented = await presentedChain(endpoint, signal);
+    presented = await secondLook(endpoint, signal);
     chain = presented.map(certificateFacts);
   } catch (error) {
     unseen = `; a second look at its certificate failed: ${(error as Error).message}`;
@@ -49,14 +50,14 @@ export async function diagnose(
     bundle: bundle?.map(certificateFacts),
     systemStoreLeftOut: trust.facts.systemStoreLeftOut,
     missing: missingIssuer(presented.at(-1), bundle ?? []),
-    completed: completedChain(presented, bundle ?? []),
+    completed: presented[0] === undefined ? [] : chainFrom(presented[0], [...presented, ...trust.anchors]),
     revocationLists: trust.revocationLists,
     now: new Date(),
   });
   return { failure: { cause, phase: 'tls', message: `${message}${unseen} (${refusal.code})`, remedy }, chain };
 }
 
-async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<readonly X509Certificate[]> {
+async function secondLook(endpoint: Endpoint, signal: AbortSignal): Promise<readonly X509Certificate[]> {
   const socket = await openTcp(endpoint, signal);
   try {
     await requestTls(socket, endpoint, signal);
@@ -66,7 +67,7 @@ async function presentedChain(endpoint: Endpoint, signal: AbortSignal): Promise<
       rejectUnauthorized: false,
     });
     await secured(tls, endpoint, signal);
-    const chain = certificatesOf(tls.getPeerCertificate(true));
+    const chain = presentedChain(tls, tls.getPeerCertificate(true));
     tls.destroy();
     return chain;
   } finally {
@@ -92,7 +93,7 @@ function missingIssuer(
   bundle: readonly X509Certificate[],
 ): MissingIssuer | undefined {
   if (top === undefined) return undefined;
-  const chain = completedChain([top], bundle);
+  const chain = chainFrom(top, bundle);
   const last = chain.at(-1) ?? top;
   const namesakes = bundle.filter((ca) => ca.subject === last.issuer && !chain.includes(ca));
   const signed = certificateFacts(last);
@@ -102,32 +103,6 @@ function missingIssuer(
     inBundle: last !== top,
     namesake: namesakes.length > 0 && !namesakes.some((ca) => isSignedBy(last, ca)),
   };
-}
-
-/** A chain with the issuers of its last certificate that the bundle holds. Each is taken once: two may have signed each other. */
-function completedChain(
-  presented: readonly X509Certificate[],
-  bundle: readonly X509Certificate[],
-): readonly X509Certificate[] {
-  const chain = [...presented];
-  const rest = new Set(bundle);
-  for (let below = chain.at(-1); below !== undefined && below.issuer !== below.subject; ) {
-    const last: X509Certificate = below;
-    below = [...rest].find((ca) => ca.subject === last.issuer && isSignedBy(last, ca));
-    if (below === undefined) break;
-    rest.delete(below);
-    chain.push(below);
-  }
-  return chain;
-}
-
-function isSignedBy(certificate: X509Certificate, ca: X509Certificate): boolean {
-  try {
-    return certificate.verify(ca.publicKey);
-  } catch {
-    // Of a key or a signature that OpenSSL does not know, what was presented may have any.
-    return false;
-  }
 }
 
 interface Refusal {

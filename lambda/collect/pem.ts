@@ -2,6 +2,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
+import { chainFrom } from './certificate-chain.ts';
 import { certificateProblem } from './certificate-facts.ts';
 import { asText, certificatesOfSet, jsonFields, type Piece, type PieceKind, piecesOf } from './stored-pieces.ts';
 
@@ -149,15 +150,10 @@ function fits(certificate: X509Certificate, key: KeyObject): boolean {
 
 /** The certificate, its issuers upwards as far as they are there, then what is left, as stored. */
 function inOrder(leaf: X509Certificate, certificates: readonly X509Certificate[]): readonly X509Certificate[] {
+  const chain = chainFrom(leaf, certificates);
+  const taken = new Set(chain.map(({ fingerprint256 }) => fingerprint256));
   const rest = new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate]));
-  const chain: X509Certificate[] = [];
-  for (let next: X509Certificate | undefined = leaf; next !== undefined; ) {
-    const below: X509Certificate = next;
-    chain.push(below);
-    rest.delete(below.fingerprint256);
-    next = [...rest.values()].find((issuer) => below.checkIssued(issuer));
-  }
-  return [...chain, ...rest.values()];
+  return [...chain, ...[...rest.values()].filter(({ fingerprint256 }) => !taken.has(fingerprint256))];
 }
 
 /** Every certificate of the pieces, in order. */

@@ -258,7 +258,7 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
   try {
     progress.phase = 'tls';
     await requestTls(socket, endpoint, signal);
-    const { socket: tls, certificates } = await handshake(socket, endpoint, trust.context, signal);
+    const { socket: tls, certificates } = await handshake(socket, endpoint, trust, signal);
     const tlsHandshake = clock();
     // Now: a socket that the server has closed by the time of its last answer knows neither.
     const tlsVersion = tls.getProtocol() ?? 'unknown';

@@ -4,18 +4,13 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import {
-  type ConnectionOptions,
-  connect,
-  type DetailedPeerCertificate,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls';
+import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { AuditFailure } from '../model/failure.ts';
-import { certificatesOf } from './certificate-facts.ts';
+import { presentedChain } from './certificate-chain.ts';
 import { handshakeFailure } from './failures.ts';
 import { type Endpoint, socketEvent } from './network.ts';
 import { nameMismatch, ServerNameError } from './server-name.ts';
+import type { Trust } from './trust.ts';
 
 /** The ALPN protocol of direct TLS (protocol documentation, "SSL Session Encryption"). */
 export const ALPN = 'postgresql';
@@ -47,18 +42,18 @@ export interface VerifiedTls {
 export async function handshake(
   socket: Socket,
   endpoint: Endpoint,
-  secureContext: SecureContext,
+  { context, anchors }: Pick<Trust, 'context' | 'anchors'>,
   signal: AbortSignal,
 ): Promise<VerifiedTls> {
   let certificates: readonly X509Certificate[] = [];
-  const tls = connect({
+  const tls: TLSSocket = connect({
     ...handshakeOptions(socket, endpoint),
-    secureContext,
+    secureContext: context,
     // Node takes what is not given here from NODE_TLS_REJECT_UNAUTHORIZED.
     rejectUnauthorized: true,
     checkServerIdentity: (_name, peer) => {
       // Asked for once: each question for the chain takes as long as reading it.
-      certificates = certificatesOf(peer as DetailedPeerCertificate);
+      certificates = presentedChain(tls, peer as DetailedPeerCertificate, anchors);
       const [leaf] = certificates;
       if (leaf === undefined) return new Error('the server presented no certificate');
       const mismatch = nameMismatch(endpoint.verifiedName, leaf);

@@ -53,7 +53,9 @@ export interface Trust {
   readonly context: SecureContext;
   /** PEM of every CA that the context trusts, for contexts of other versions. */
   readonly roots: readonly string[];
-  /** The bundle's own certificates, to explain what it lacks; undefined when the system's roots are trusted too. */
+  /** The bundle's own certificates, also where the system's roots are trusted too. */
+  readonly anchors: readonly X509Certificate[];
+  /** The same, to explain what the bundle lacks; undefined when the system's roots are trusted too. */
   readonly bundle: readonly X509Certificate[] | undefined;
   /** Empty where no revocation is checked. */
   readonly revocationLists: readonly RevocationList[];
@@ -110,6 +112,7 @@ async function buildTrust(
   return {
     context: contextOf(roots, client, revocationLists),
     roots,
+    anchors: bundle,
     bundle: system ? undefined : bundle,
     revocationLists,
     facts: {

@@ -165,28 +165,36 @@ describe('what to trust', () => {
     ['a file that PGSSLROOTCERT names', [], () => ({ PGSSLROOTCERT: ca }), 0],
     ['--ca rather than PGSSLROOTCERT', ['--ca', 'ca.pem'], () => ({ PGSSLROOTCERT: strangerCa }), 0],
     ['every --ca together', ['--ca', 'stranger.pem', '--ca', 'ca.pem'], () => ({}), 0],
-    [
-      'the CAs of the system, by PGSSLROOTCERT, to which SSL_CERT_FILE adds none',
-      [],
-      () => ({ PGSSLROOTCERT: 'system', SSL_CERT_FILE: ca }),
-      2,
-    ],
-    [
-      'the CAs of the system, by --ca, to which SSL_CERT_FILE adds none',
-      ['--ca', 'system'],
-      () => ({ SSL_CERT_FILE: ca }),
-      2,
-    ],
-    [
-      'the CAs of the system, when nothing is said, to which SSL_CERT_FILE adds none',
-      [],
-      () => ({ SSL_CERT_FILE: ca }),
-      2,
-    ],
     ['no private CA, when nothing is said', [], () => ({}), 2],
   ] as const)('is %s', async (_, args, env, expected) => {
     const { exitCode, stdout } = await auditWith(['--url', url(), ...args], env());
     expect(exitCode, stdout).toBe(expected);
+  });
+
+  test.each([
+    ['by PGSSLROOTCERT', [], { PGSSLROOTCERT: 'system' }],
+    ['by --ca', ['--ca', 'system'], {}],
+    ['when nothing is said', [], {}],
+  ] as const)(
+    'is the CAs of the system %s, and no file that SSL_CERT_FILE puts in their place',
+    async (_, args, env) => {
+      const { exitCode, report } = await auditToJson(['--url', url(), ...args], { ...env, SSL_CERT_FILE: ca });
+      expect(exitCode).toBe(2);
+      expect(report.targets[0]?.error).toMatchObject({
+        cause: 'certificate-untrusted',
+        message: expect.stringMatching(/Node's bundled roots.*SSL_CERT_FILE replaces it/),
+      });
+    },
+  );
+
+  test('is checked for revocation where --crl names a list, and for nothing else', async () => {
+    const { exitCode, report, stderr } = await auditToJson(['--url', url(), '--ca', ca, '--crl', ca]);
+    expect(exitCode).toBe(2);
+    expect(report.targets[0]?.error).toMatchObject({
+      cause: 'crl-unusable',
+      message: expect.stringContaining('holds no certificate revocation list'),
+    });
+    expect(stderr).toContain('the revocation lists are what --crl FILE names');
   });
 
   test('is not weakened by what the URL says, and that is said', async () => {

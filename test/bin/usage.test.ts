@@ -242,6 +242,11 @@ describe('a command that is wrong', () => {
       ['error: --client-certificate and --client-key go together: each names a PEM file'],
     ],
     [
+      'a passphrase without a key',
+      ['audit', '--url', 'postgres://u@h', '--client-key-passphrase-file', 'p'],
+      ['error: --client-key-passphrase-file goes with --client-key'],
+    ],
+    [
       'values out of bounds, all at once',
       ['audit', '--url', 'postgres://u@h', '--timeout', '900', '--tls-server-name', 'a/b'],
       [

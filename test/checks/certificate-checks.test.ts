@@ -170,6 +170,63 @@ describe('ca-bundle-expiring', () => {
     expect(JSON.stringify(check([LEAF, root(DAY)], [root(DAY)]))).not.toContain('alsoInBundle');
   });
 
+  describe('with a root that the server sends cross-signed', () => {
+    const key = { type: 'ec', bits: 256, sha256: 'aa'.repeat(32) } as const;
+    const old = { type: 'ec', bits: 256, sha256: 'bb'.repeat(32) } as const;
+    const own = (seconds: number, overrides: Partial<CertificateFacts> = {}): CertificateFacts => ({
+      ...root(seconds),
+      publicKey: key,
+      ...overrides,
+    });
+    const cross = own(20 * DAY, { issuer: OLD_ROOT.subject, selfSigned: false, sha256: 'c0'.repeat(32) });
+    const signer = (seconds: number): CertificateFacts => endingIn(seconds, { ...OLD_ROOT, publicKey: old });
+
+    test.each([
+      ['passes where its own certificate in the bundle lasts', [LEAF, cross], [own(900 * DAY)]],
+      ['passes where the signer in the bundle lasts', [LEAF, cross, signer(900 * DAY)], [signer(900 * DAY)]],
+      ['passes where it was renewed with its key', [LEAF, own(5 * DAY, { sha256: 'c1'.repeat(32) })], [own(900 * DAY)]],
+    ] as const)('%s', (_what, chain, bundle) => {
+      expect(check(chain, bundle)).toEqual({ status: 'pass' });
+    });
+
+    test('judges its own certificate in the bundle, not the last one presented', () => {
+      const chain = [LEAF, cross, signer(900 * DAY)];
+      expect(check(chain, [own(5 * DAY), signer(900 * DAY)])).toMatchObject({
+        problems: [{ severity: 'critical', subject: ROOT.sha256 }],
+      });
+      expect(check([LEAF, cross, signer(-DAY)], [own(900 * DAY), signer(-DAY)])).toEqual({ status: 'pass' });
+    });
+
+    test('judges the signer where the bundle holds the cross-signed one only', () => {
+      expect(check([LEAF, cross, signer(5 * DAY)], [cross, signer(5 * DAY)])).toMatchObject({
+        problems: [{ severity: 'critical', subject: OLD_ROOT.sha256 }],
+      });
+    });
+
+    test('takes no CA of the same name and another key for it', () => {
+      expect(check([LEAF, cross], [own(900 * DAY, { publicKey: old })]).status).toBe('unknown');
+    });
+
+    test('goes by the certificate that lasts, where the bundle holds several of one root', () => {
+      const ending = own(5 * DAY, { sha256: 'c2'.repeat(32) });
+      expect(check([LEAF, ending], [ending, own(900 * DAY)])).toEqual({ status: 'pass' });
+      const early = own(1900 * DAY, { sha256: 'c3'.repeat(32), notBefore: '2027-01-01T00:00:00Z' });
+      expect(check([LEAF, ending], [ending, early])).toMatchObject({ problems: [{ severity: 'critical' }] });
+    });
+  });
+
+  test('tells of a certificate of the bundle that cannot be used, whatever becomes of the rest', () => {
+    const unusable = [{ subject: 'CN=Odd \u001b[2J', sha256: '77'.repeat(32), problem: 'its dates cannot be read' }];
+    const found = { severity: 'info', subject: '77'.repeat(32), evidence: { problem: 'its dates cannot be read' } };
+    const trust = known({ system: false, bundle: [healthyRoot], unusable });
+    expect(check([LEAF, healthyRoot], [], { trust })).toMatchObject({ status: 'fail', problems: [found] });
+    expect(check([LEAF], [], { trust })).toMatchObject({
+      problems: [found],
+      incomplete: matching(/does not end in a root/),
+    });
+    expect(JSON.stringify(check([LEAF], [], { trust }))).not.toContain('\\u001b[');
+  });
+
   test('leaves intermediates of the chain to server-certificate-expiring: told once', () => {
     const intermediate = endingIn(DAY, INTERMEDIATE);
     const chain = [LEAF, intermediate, healthyRoot];

@@ -5,6 +5,9 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { caBundleExpiring } from '../../lambda/checks/ca-bundle-expiring.ts';
+import { serverCertificateExpiring } from '../../lambda/checks/server-certificate-expiring.ts';
+import { weakServerCertificate } from '../../lambda/checks/weak-server-certificate.ts';
 import type { FailureCause } from '../../lambda/model/failure.ts';
 import {
   type Authority,
@@ -19,6 +22,7 @@ import {
 import { audit } from '../support/collector.ts';
 import { failingPostgres } from '../support/faulty-servers.ts';
 import { askLibpq, reasonWithoutPsql } from '../support/libpq.ts';
+import { POLICY } from '../support/snapshots.ts';
 
 const reason = reasonWithoutPsql();
 if (reason !== undefined) process.stderr.write(`skipped: chains beside libpq's: ${reason}\n`);
@@ -404,6 +408,12 @@ describe(`chains beside libpq’s verify-full${reason === undefined ? '' : ` (li
     });
     expect(snapshot.failure, snapshot.failure?.message).toMatchObject({ cause: cause ?? 'login-refused' });
     if (says !== undefined) expect(snapshot.failure?.message).toMatch(says);
+    if (cause === undefined) {
+      // What was verified is known: no check of certificates has to guess.
+      for (const check of [caBundleExpiring, weakServerCertificate, serverCertificateExpiring]) {
+        expect(check.evaluate(snapshot, POLICY), check.id).not.toMatchObject({ status: 'unknown' });
+      }
+    }
     if (reason !== undefined) return;
     const [rootFile, listFile] = [join(folder.path, 'roots.pem'), join(folder.path, 'lists.pem')];
     await writeFile(rootFile, roots);

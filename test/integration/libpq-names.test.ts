@@ -301,7 +301,7 @@ async function askAuditor(verifiedName: string, port: number): Promise<string> {
   const socket = await openTcp(endpoint, signal);
   try {
     await requestTls(socket, endpoint, signal);
-    await handshake(socket, endpoint, context, signal);
+    await handshake(socket, endpoint, { context, anchors: [] }, signal);
     return 'accepted';
   } catch (error) {
     if (error instanceof IdentityError) return error.message;

@@ -15,21 +15,28 @@ function fleet(size: number, name = (index: number) => `prod/database-${index}/t
 }
 
 describe('the function reads', () => {
-  test('exactly the secrets that the configuration names: credentials, CA bundles and client certificates, each once', () => {
+  test('exactly the secrets that the configuration names: credentials, CA bundles, revocation lists and client certificates, each once', () => {
     const { template } = synthesize({
-      defaults: { ca: { secret: 'shared/ca' } },
+      defaults: { ca: { secret: 'shared/ca' }, crl: { secret: 'shared/crl' } },
       targets: [
         { name: 'orders', secret: 'prod/orders' },
+        {
+          name: 'billing',
+          secret: 'prod/orders',
+          crl: [{ secret: 'billing/crl', key: 'pem' }, { secret: 'shared/crl' }],
+        },
         { name: 'orders-replica', secret: 'prod/orders', ca: ['system', { secret: 'shared/other-ca', key: 'pem' }] },
         { name: 'ledger', secret: 'prod/ledger', clientCertificate: { secret: 'prod/ledger-mtls' } },
       ],
     });
 
     expect(resourcesAllowed(template, 'secretsmanager:GetSecretValue')).toEqual([
+      `${HERE}:billing/crl-??????`,
       `${HERE}:prod/ledger-??????`,
       `${HERE}:prod/ledger-mtls-??????`,
       `${HERE}:prod/orders-??????`,
       `${HERE}:shared/ca-??????`,
+      `${HERE}:shared/crl-??????`,
       `${HERE}:shared/other-ca-??????`,
     ]);
   });

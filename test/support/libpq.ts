@@ -2,9 +2,11 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 
+const PSQL = 'psql';
+
 /** Why libpq can't be asked here; undefined when it can. */
 export function reasonWithoutPsql(): string | undefined {
-  return spawnSync('psql', ['--version']).status === 0
+  return spawnSync(PSQL, ['--version']).status === 0
     ? undefined
     : 'psql is not installed: apt-get install postgresql-client';
 }
@@ -44,7 +46,7 @@ export async function askLibpq(
   const text = Object.entries(settings)
     .map(([name, value]) => `${name}='${String(value).replaceAll(/['\\]/g, String.raw`\$&`)}'`)
     .join(' ');
-  const child = spawn('psql', ['--no-psqlrc', '--command=select 1', text], {
+  const child = spawn(PSQL, ['--no-psqlrc', '--command=select 1', text], {
     env: { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8', PGPASSWORD: 'lab' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

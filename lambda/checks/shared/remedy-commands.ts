@@ -6,6 +6,10 @@ import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
 /** Read again without a restart: settings, pg_hba.conf and certificate files. */
 export const RELOAD = 'SELECT pg_reload_conf();';
 
+/** How clients trust public CAs: the value `system` of libpq is younger than many clients, and not every driver has it. */
+export const SYSTEM_ROOTS =
+  "sslrootcert=system (libpq 16 and newer; before, the operating system's CA file; JDBC has no such value: sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory)";
+
 /**
  * How a server of one's own refuses plaintext. Only words are changed that let it in: a line made up here would let in
  * what the rules keep out, or keep out what they let in.
