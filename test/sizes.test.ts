@@ -96,14 +96,6 @@ describe('6,000 roles in a chain', () => {
     );
     expect(out.trim()).toBe('open 6000');
   });
-
-  test('cost in proportion', () => {
-    const read = (length: number) => () => {
-      const { memberships } = catalogueQuestion.read(chain(length));
-      return list(length, (i) => memberships.isMember(String(16_384 + i), '10'));
-    };
-    expectInProportion(read(6_000), read(24_000));
-  });
 });
 
 describe('rules', () => {

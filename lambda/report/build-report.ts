@@ -166,7 +166,9 @@ function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNul
   for (const { transport, tls, hop } of visible) {
     byTransport[transport] += 1;
     if (hop !== undefined) byHop[hop][transport] += 1;
-    if (tls !== undefined) byTlsVersion.set(tls.version, (byTlsVersion.get(tls.version) ?? 0) + 1);
+    if (tls === undefined) continue;
+    const version = displayText(tls.version);
+    byTlsVersion.set(version, (byTlsVersion.get(version) ?? 0) + 1);
   }
   return {
     total: visible.length,
@@ -179,10 +181,10 @@ function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNul
 
 /** There are six versions; a server may send others without end. */
 function reportVersions(counts: ReadonlyMap<string, number>): Record<string, number> {
+  if (counts.size <= MOST_VERSIONS) return Object.fromEntries(counts);
   const sorted = [...counts].toSorted(([, a], [, b]) => b - a);
   const others = sorted.slice(MOST_VERSIONS).reduce((sum, [, count]) => sum + count, 0);
-  const shown = sorted.slice(0, MOST_VERSIONS).map(([version, count]) => [displayText(version), count] as const);
-  return Object.fromEntries(others === 0 ? shown : [...shown, [OTHER_VERSIONS, others]]);
+  return Object.fromEntries([...sorted.slice(0, MOST_VERSIONS), [OTHER_VERSIONS, others]]);
 }
 
 function noSessions(): Record<Transport, number> {

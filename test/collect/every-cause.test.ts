@@ -57,7 +57,7 @@ const query =
   (code: string): Make =>
   ({ endpoint, said }) =>
     queryFailure(databaseError(code, said), endpoint).failure;
-const TRUST = { bundle: [], revocationLists: [], facts: { system: false, bundle: [] } };
+const TRUST = { anchors: [], bundle: [], revocationLists: [], facts: { system: false, bundle: [] } };
 const certificate =
   (code: string): Make =>
   async () => {

@@ -12,8 +12,7 @@ type Prefixes = typeof WIDEST;
 
 /**
  * The addresses themselves when there are at most eight, else the networks they are in (`10.1.2.0/24`, `2001:db8::/64`,
- * wider where those would be too many). Sorted; the order given does not matter.
- * What is no address is left out: it is
+ * wider where those would be too many). Sorted; the order given does not matter. What is no address is left out: it is
  * whatever a server chose to send.
  */
 export function clientNetworks(addresses: Iterable<string>): readonly string[] {
