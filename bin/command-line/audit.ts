@@ -13,6 +13,7 @@ import type { Run } from '../../lambda/report/build-report.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { rendererFor } from './formats.ts';
 import { awaitInterruption } from './interruption.ts';
+import { looseFiles } from './loose-files.ts';
 import { hint } from './one-server.ts';
 import type { AuditOptions, AuditRequest } from './options.ts';
 import { startProgress } from './progress.ts';
@@ -27,7 +28,7 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   const request = readRequest(options);
   const render = await rendererFor(options, process.env);
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
-  for (const text of request.notes) note(text);
+  for (const text of [...request.notes, ...looseFiles(request.targets)]) note(text);
   using interruption = awaitInterruption();
   const run = await runAudit(request, options.target === undefined, interruption.signal);
   const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });
