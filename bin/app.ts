@@ -25,7 +25,7 @@ function stackName(): string {
   const name = setting('stackName') ?? 'pg-tls-auditor';
   if (/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(name)) return name;
   throw new SettingError(
-    `-c stackName must be 1 to 128 letters, digits and hyphens, starting with a letter, got ${showGiven(name)}`,
+    `-c stackName must be 1 to 128 letters, digits and hyphens, starting with a letter, got ${showGiven(name, 160)}`,
   );
 }
 

@@ -17,7 +17,7 @@ const PAUSE_MS = 10;
 const CHUNK_BYTES = 64 * 1024;
 
 /** A file that was not read to its end. `code` stands where the system's own code would, for messages. */
-export class UnboundedFileError extends Error {
+class UnboundedFileError extends Error {
   override readonly name = 'UnboundedFileError';
   readonly code: 'too large' | 'nothing came';
 

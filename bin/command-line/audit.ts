@@ -15,6 +15,7 @@ import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { rendererFor } from './formats.ts';
 import { awaitInterruption } from './interruption.ts';
+import { looseFiles } from './loose-files.ts';
 import type { AuditOptions, AuditRequest } from './options.ts';
 import { startProgress } from './progress.ts';
 import { auditRequest } from './request.ts';
@@ -33,7 +34,7 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   });
   const render = await rendererFor(options, process.env);
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
-  for (const text of request.notes) note(text);
+  for (const text of [...request.notes, ...looseFiles(request.targets)]) note(text);
   using interruption = awaitInterruption();
   const run = await runAudit(request, options.target === undefined, interruption.signal);
   const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });

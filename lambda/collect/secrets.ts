@@ -176,12 +176,18 @@ function withoutAnswer(error: unknown): Error | undefined {
   return Object.assign(new Error(message), { name, code, $metadata });
 }
 
+/** The name of an error comes from the service's answer: only what is a name is shown. */
+function errorWord(name: unknown): string | undefined {
+  return typeof name === 'string' && /^\w{1,64}$/.test(name) ? name : undefined;
+}
+
 /** By the errors that GetSecretValue documents. The SDK's messages are not passed on: they may echo request data. */
 function secretFailure(id: string, error: unknown): AuditFailure {
-  const { name = 'unknown error', code, message: said = '' } = error as ServiceError;
+  const { code, message: said = '' } = error as ServiceError;
+  const name = errorWord((error as ServiceError).name) ?? 'unknown error';
   const build = (cause: FailureCause, message: string, remedy: string): AuditFailure =>
     new AuditFailure(
-      { cause, phase: 'secrets', message: `${message} (${code ?? name})`, remedy },
+      { cause, phase: 'secrets', message: `${message} (${errorWord(code) ?? name})`, remedy },
       { cause: withoutAnswer(error), transient: isTransient(error) },
     );
   if (said.startsWith('Region ')) {

@@ -167,7 +167,7 @@ function readAddress(text: string, field: string): { readonly host: string; read
     /^[^\s/@]+%/.test(text) && !holdsSecret(text)
       ? `holds an address with a zone (from % on) in "${field}", which means something on one machine only`
       : `holds something else than one host name or address in "${field}"`,
-    `store the host alone there, such as db.example.com, 10.1.2.3 or 2001:db8::1; a connection string belongs into "url"`,
+    `store the host alone there, such as db.example.com or 10.1.2.3; a connection string belongs into "url"`,
   );
 }
 

@@ -91,7 +91,15 @@ async function fileBehind(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return resolve(path);
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return absolute(path);
+    throw unreadable(path, error);
+  }
+}
+
+function absolute(path: string): string {
+  try {
+    return resolve(path);
+  } catch (error) {
     throw unreadable(path, error);
   }
 }
@@ -166,6 +174,7 @@ function unreadable(path: string, error: unknown): StateError {
 }
 
 const READING: Readonly<Record<string, string>> = {
+  ENOENT: 'The folder in which the command runs no longer exists: run it in another.',
   EISDIR: 'It is a folder: name a file, which need not exist yet.',
   EACCES: 'Whoever runs the auditor must be allowed to read and write it and its folder.',
   EPERM: 'Whoever runs the auditor must be allowed to read and write it and its folder.',

@@ -80,8 +80,8 @@ function spellings(text: string): string[] {
  * A text that a person gave, as an error quotes it: in double quotes, on one line, nothing in it that acts on a terminal;
  * or the words that it is not shown.
  */
-export function showGiven(text: string): string {
-  return mayBeSecret(text) ? NOT_SHOWN : quoted(text);
+export function showGiven(text: string, maxLength = MAX_LENGTH): string {
+  return mayBeSecret(text) ? NOT_SHOWN : quoted(text, maxLength);
 }
 
 /** The same for a name that a sentence goes on with: `there is no target named "x"`. */
@@ -104,6 +104,6 @@ export function showPath(path: string): string {
   return isPath && (path.includes('/') || !mayBeSecret(path)) ? displayText(path, 300) : '(not shown)';
 }
 
-function quoted(text: string): string {
-  return `"${displayText(text, MAX_LENGTH).replaceAll('"', '\\"')}"`;
+function quoted(text: string, maxLength = MAX_LENGTH): string {
+  return `"${displayText(text, maxLength).replaceAll('"', '\\"')}"`;
 }

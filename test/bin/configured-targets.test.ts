@@ -88,7 +88,7 @@ describe('the targets of a configuration', () => {
   test('may name files, which are found from where the configuration is', async () => {
     await mkdir(join(folder, 'conf', 'pki'), { recursive: true });
     await writeFile(join(folder, 'conf', 'pki', 'ca.pem'), server.ca ?? '');
-    await writeFile(join(folder, 'conf', 'orders.json'), rdsSecret(server));
+    await writeFile(join(folder, 'conf', 'orders.json'), rdsSecret(server), { mode: 0o600 });
     const config: ConfigInput = {
       targets: [{ name: 'orders', credentials: { file: 'orders.json' }, ca: { file: './pki/ca.pem' } }],
     };

@@ -34,7 +34,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(parent, 'run-'));
   state = join(folder, 'state.json');
   await writeFile(join(folder, 'ca.pem'), server.ca ?? '');
-  await writeFile(join(folder, 'login.json'), rdsSecret(server));
+  await writeFile(join(folder, 'login.json'), rdsSecret(server), { mode: 0o600 });
 });
 
 const target = (name: string): ConfigInput['targets'][number] => ({
