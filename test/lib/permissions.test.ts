@@ -124,13 +124,7 @@ function silenced(): Disposable {
 }
 
 beforeAll(async () => {
-  const secret = JSON.stringify({
-    host: '127.0.0.1',
-    port: await closedPort(),
-    username: 'a',
-    password: 'b',
-    dbname: 'd',
-  });
+  const secret = JSON.stringify({ ...(await closedPort()), username: 'a', password: 'b', dbname: 'd' });
   lab = await startFunctionLab({
     secrets: { 'prod/orders': secret, 'prod/billing': secret, 'prod/ledger': secret, 'shared/ca': 'no certificate' },
     topics: ['alerts', 'routes', 'Databases-TlsAuditor-chat-all'],
