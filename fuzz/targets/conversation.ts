@@ -17,8 +17,10 @@ import { check, Fault, type FuzzTarget } from '../fuzz-target.ts';
 import { type Login, type MessageChange, messageChange, Playback } from '../playback.ts';
 import { PASSWORD, type Recording, setStage } from '../recording.ts';
 
-/** Milliseconds in which nothing is sent either way before the connection counts as dead. */
+/** Milliseconds in which nothing is sent either way before the server hangs up. */
 const IDLE = 60;
+/** For the honest session, that everything is compared with: on a busy machine too. */
+const PATIENT = 10_000;
 /** For one session: a message of 16 MiB in pieces takes a while. */
 const MOST_TIME = 20_000;
 
@@ -36,11 +38,11 @@ class FakeSocket extends EventEmitter {
   #first = true;
   #idle: NodeJS.Timeout;
 
-  constructor(playback: Playback, sizes: readonly number[]) {
+  constructor(playback: Playback, sizes: readonly number[], idle: number = IDLE) {
     super();
     this.#playback = playback;
     this.#sizes = sizes;
-    this.#idle = setTimeout(() => this.destroy(), IDLE);
+    this.#idle = setTimeout(() => this.destroy(), idle);
   }
 
   write(bytes: Buffer, done?: () => void): boolean {
@@ -193,7 +195,7 @@ const conversation: FuzzTarget = {
   prepare: async () => {
     const stage = await setStage();
     const { recording } = stage;
-    const honest = await converse(new FakeSocket(new Playback(recording, 'scram', []), [100_000]));
+    const honest = await converse(new FakeSocket(new Playback(recording, 'scram', []), [100_000], PATIENT));
     if (honest.facts === undefined) throw new Error(`the recording is no session: ${honest.failure?.message}`);
     const honestAmounts = amounts(honest.facts);
     return {

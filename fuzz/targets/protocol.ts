@@ -4,8 +4,8 @@ import { EventEmitter } from 'node:events';
 import fc from 'fast-check';
 import Connection from 'pg/lib/connection.js';
 import { AuthenticationDialogue, MAX_SCRAM_ITERATIONS } from '../../lambda/collect/protocol/authentication.ts';
-import { ServerDialogue } from '../../lambda/collect/protocol/dialogue.ts';
-import { Framing, type ServerMessage } from '../../lambda/collect/protocol/framing.ts';
+import { SESSION_LIMITS, ServerDialogue } from '../../lambda/collect/protocol/dialogue.ts';
+import { Framing, HEADER_LENGTH, type ServerMessage } from '../../lambda/collect/protocol/framing.ts';
 import { AUTHENTICATION_METHODS } from '../../lambda/model/target.ts';
 import {
   auth,
@@ -24,7 +24,7 @@ import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
 
 const PROTOCOL_ERROR = ['ProtocolError'];
 /** No message is longer than that, with what its neighbours have in the same chunk. */
-const LONGEST = 16 * 1024 * 1024 + 5;
+const LONGEST = 16 * 1024 * 1024 + HEADER_LENGTH;
 
 const HONEST: readonly Buffer[] = [
   auth.ok,
@@ -146,7 +146,7 @@ const dialogue: FuzzTarget = {
             else for (const one of framing.push(step)) letThrough(one, dialogue, driver);
           }
         });
-        check(dialogue.cost >= 0 && Number.isFinite(dialogue.cost), 'what was kept has no size');
+        check(dialogue.cost >= 0 && dialogue.cost <= SESSION_LIMITS.cost + LONGEST, `${dialogue.cost} bytes were kept`);
       },
     ),
   }),

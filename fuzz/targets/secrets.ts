@@ -6,9 +6,9 @@ import { isConnectionString, parseConnectionString } from '../../lambda/collect/
 import { parseCredentials } from '../../lambda/collect/credentials.ts';
 import { parseCaBundle, parseClientCertificate } from '../../lambda/collect/pem.ts';
 import { AuditFailure } from '../../lambda/model/failure.ts';
-import { createAuthority } from '../../test/support/certificates.ts';
 import { targetOf } from '../../test/support/collector.ts';
 import { type ByteChange, byteChange, bytesLike, changeBytes, documentLike, strangeText } from '../arbitraries.ts';
+import { derOf, EC_ROOT, KEY_PEM, RSA_ROOT } from '../certificates.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
 
 const CANARY = 'cAnArY-Pa55w0rd-8613';
@@ -96,27 +96,16 @@ const pem: FuzzTarget = {
   name: 'pem',
   title: 'CA bundles and client certificates',
   share: 3,
-  prepare: async () => {
-    const authority = await createAuthority();
-    const rsa = await createAuthority({ keyType: 'rsa-2048' });
-    const client = await authority.issue({ clientAuth: true });
-    const { certificatePem, keyPem } = client;
-    const bundles = [
-      authority.certificatePem,
-      `${authority.certificatePem}${rsa.certificatePem}`,
-      `${certificatePem}${keyPem}`,
-    ];
-    const pairs = [
-      `${certificatePem}${keyPem}`,
-      JSON.stringify({ certificate: certificatePem, key: keyPem }),
-      `${client.chainPem}${keyPem}`,
-    ];
-    const examples = [...bundles, ...pairs].map((text) => Buffer.from(text));
-    const der = [authority, rsa].map((one) =>
-      Buffer.from(one.certificatePem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'),
-    );
-    const spoilt = bytesLike(...der).map((bytes) => Buffer.from(pemOf(bytes)));
-    const secret = keyPem.split('\n')[1] ?? '';
+  prepare: () => {
+    const examples = [
+      EC_ROOT,
+      `${EC_ROOT}${RSA_ROOT}`,
+      `${EC_ROOT}${KEY_PEM}`,
+      JSON.stringify({ certificate: EC_ROOT, key: KEY_PEM }),
+      JSON.stringify({ certificate: `${EC_ROOT}${RSA_ROOT}`, privateKey: KEY_PEM, passphrase: CANARY }),
+    ].map((text) => Buffer.from(text));
+    const spoilt = bytesLike(derOf(EC_ROOT), derOf(RSA_ROOT)).map((bytes) => Buffer.from(pemOf(bytes)));
+    const key = KEY_PEM.split('\n')[1] ?? '';
     return {
       property: fc.property(
         fc.oneof(
@@ -129,7 +118,7 @@ const pem: FuzzTarget = {
           const content = binary ? bytes : bytes.toString();
           const said = (cause: string) => (error: Error) => {
             check(error instanceof AuditFailure && error.failure.cause === cause, 'another cause');
-            checkSaid(error, [secret]);
+            checkSaid(error, [CANARY, key]);
           };
           const read = (): unknown => parseCaBundle(content, 'secret ca');
           const bundle = throwingOnly(['AuditFailure'], read, said('ca-bundle-unusable'));

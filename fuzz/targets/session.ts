@@ -24,6 +24,8 @@ const TIMEOUT_MS = 1_000;
 /** What ends by itself does so soon after that, also on a busy machine. */
 const GRACE_MS = 8_000;
 const DEADLINE_MS = 30_000;
+/** Of an honest one. */
+const PATIENT_MS = 25_000;
 const MOST_MEMORY = 500 * 1024 * 1024;
 /** Bytes of what a server sends in a whole session, about: where the wire is changed. */
 const WIRE_LENGTH = 30_000;
@@ -93,7 +95,12 @@ function changeOnTheWay(upstream: Socket, socket: Socket, change: ByteChange): v
 
 const { policy } = parseConfig({ targets: [{ name: 'x', secret: 'x' }] }, { use: 'deployment' });
 
-async function auditAll(stage: Stage, servers: readonly HostileServer[], plans: readonly Plan[]): Promise<Run> {
+async function auditAll(
+  stage: Stage,
+  servers: readonly HostileServer[],
+  plans: readonly Plan[],
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<Run> {
   const { server, certificate } = stage;
   const secrets = new Map<string, string>([
     ['ca', certificate.rootPem],
@@ -108,9 +115,9 @@ async function auditAll(stage: Stage, servers: readonly HostileServer[], plans: 
   const shared = { ca: [{ secret: 'ca' }], authentication: ['scram-sha-256', 'none'] } as const;
   const targets = [
     ...plans.map(({ probe }, index) =>
-      targetOf({ ...shared, name: `t${index}`, credentials: { secret: `t${index}` }, timeoutMs: TIMEOUT_MS, probe }),
+      targetOf({ ...shared, name: `t${index}`, credentials: { secret: `t${index}` }, timeoutMs, probe }),
     ),
-    targetOf({ ...shared, name: 'healthy', credentials: { secret: 'healthy' }, timeoutMs: 25_000 }),
+    targetOf({ ...shared, name: 'healthy', credentials: { secret: 'healthy' }, timeoutMs: PATIENT_MS }),
   ];
   return await auditTargets(
     { targets, concurrency: targets.length, policy },
@@ -178,9 +185,10 @@ const session: FuzzTarget = {
     await using origin = await hostilePostgres(stage.certificate, (peer) =>
       play(plan, new Playback(stage.recording, 'scram', []), peer),
     );
-    const { audited } = await auditAll(stage, [origin], [plan]);
+    const { audited } = await auditAll(stage, [origin], [plan], PATIENT_MS);
     const [first] = audited;
-    if (first?.verdict !== 'clean') throw new Error(`the recording is not clean: ${inspect(first, { depth: 6 })}`);
+    if (first?.verdict !== 'clean')
+      throw new Error(`the recording is ${first?.verdict}: ${inspect(first?.snapshot.failure ?? first?.findings)}`);
     const honest = amounts(first.snapshot);
     return {
       property: fc.asyncProperty(fc.array(planArbitrary, { minLength: 1, maxLength: 5 }), (plans) =>

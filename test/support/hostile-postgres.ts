@@ -1,6 +1,6 @@
 // A server that completes TLS with a good certificate and then sends whatever a script says: broken, lying or hostile.
 
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -288,9 +288,4 @@ export interface ScramOptions {
   readonly mechanisms?: readonly string[];
   /** The server's last word, given the right signature; undefined leaves it out. @default the right one */
   readonly final?: (signature: string) => string | undefined;
-}
-
-/** For tests that compare what a hostile server could learn. */
-export function md5(text: string): string {
-  return createHash('md5').update(text).digest('hex');
 }
