@@ -20,6 +20,7 @@ import {
 } from './hba/hba-match.ts';
 import { asFarAsLoaded } from './hba/not-loaded.ts';
 import { rulesOf } from './hba/rules-of.ts';
+import { judgeOwnLogin } from './shared/own-login.ts';
 import { outcomeOf, type Part } from './shared/parts.ts';
 import { isAmazonRds } from './shared/platform.ts';
 import {
@@ -77,7 +78,12 @@ In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" i
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html',
   ],
   evaluate: (snapshot, policy) => {
-    const parts = [judgeStorage(snapshot), { problems: weakOverrides(snapshot) }, judgeRules(snapshot, policy)];
+    const parts = [
+      judgeStorage(snapshot),
+      { problems: weakOverrides(snapshot) },
+      judgeRules(snapshot, policy),
+      judgeOwnLogin(snapshot, BY_SCRAM),
+    ];
     return asFarAsLoaded(outcomeOf(parts), snapshot.hba);
   },
 };

@@ -12,7 +12,7 @@ import type { Endpoint } from './network.ts';
 import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError } from './protocol/authentication.ts';
 import { Client } from './protocol/driver.ts';
 import { GuardedStream, type HashAllowance, SharedLimits } from './protocol/guarded-stream.ts';
-import { isDriverDefect, protocolFailureOf } from './protocol-failures.ts';
+import { channelBindingFailure, isDriverDefect, protocolFailureOf } from './protocol-failures.ts';
 import type { Redaction } from './redaction.ts';
 
 /** How the auditor calls itself in `pg_stat_activity`. */
@@ -155,6 +155,8 @@ export async function login(
     if (!askedInVain && error instanceof Error && error.message.startsWith('SASL:')) {
       throw protocolFailureOf(scramError(error), endpoint, phase);
     }
+    const intercepted = channelBindingFailure(error, endpoint);
+    if (intercepted !== undefined) throw intercepted;
     throw askedInVain
       ? missingPassword(error, endpoint, user, facts.source)
       : loginFailure(error, endpoint, user, database);
