@@ -59,7 +59,7 @@ function* environmentProblems({ environment, usesAws, ...facts }: ProcessFacts):
   if (NODE_DEBUG && /http|tls|net|\*/i.test(NODE_DEBUG)) {
     yield 'NODE_DEBUG with http, tls or net: it prints requests to AWS with their session tokens';
   }
-  if (!usesAws) return;
+  if (!usesAws || !reachesAwsByTls(environment)) return;
   if (NODE_EXTRA_CA_CERTS && NODE_EXTRA_CA_CERTS !== LAMBDA_CA_FILE) {
     yield 'NODE_EXTRA_CA_CERTS: the AWS SDK would trust its CAs with every secret; audits of targets never do';
   }
@@ -68,6 +68,12 @@ function* environmentProblems({ environment, usesAws, ...facts }: ProcessFacts):
   if (usesSystemCa && moved.length > 0) {
     yield `${moved.join(' and ')} beside NODE_USE_SYSTEM_CA or --use-system-ca: the AWS SDK would trust its CAs with every secret`;
   }
+}
+
+/** Whether any of AWS's services is reached by TLS: a stand-in on the same machine, as in tests, need not be. */
+function reachesAwsByTls(environment: Environment): boolean {
+  const endpoints = Object.entries(environment).filter(([name, url]) => name.startsWith('AWS_ENDPOINT_URL') && url);
+  return !environment.AWS_ENDPOINT_URL || endpoints.some(([, url]) => !/^http:/i.test(url ?? ''));
 }
 
 function* optionProblems({ environment, execArgv }: ProcessFacts): Iterable<string> {

@@ -27,6 +27,15 @@ test.each<[Readonly<Record<string, string>>, RegExp]>([
   [{ NODE_DEBUG: 'HTTP' }, /NODE_DEBUG/],
   [{ NODE_DEBUG: '*' }, /NODE_DEBUG/],
   [{ SSL_CERT_FILE: '/x', NODE_USE_SYSTEM_CA: '1' }, /SSL_CERT_FILE beside NODE_USE_SYSTEM_CA/],
+  [{ NODE_EXTRA_CA_CERTS: '/etc/ca.pem', AWS_ENDPOINT_URL_SNS: 'http://127.0.0.1:4566' }, /NODE_EXTRA_CA_CERTS/],
+  [
+    {
+      NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_ENDPOINT_URL_S3: 'https://s3.example.com',
+    },
+    /NODE_EXTRA_CA_CERTS/,
+  ],
   [{ SSL_CERT_DIR: '/x', NODE_OPTIONS: '--use-system-ca' }, /SSL_CERT_DIR beside/],
 ])('%j is refused', (environment, message) => {
   expect(messageFor(environment)).toMatch(message);
@@ -43,6 +52,8 @@ test.each<[Readonly<Record<string, string>>]>([
   [{ NODE_DEBUG: 'module' }],
   [{ SSL_CERT_FILE: '/x', SSL_CERT_DIR: '/y' }],
   [{ NODE_USE_SYSTEM_CA: '1' }],
+  // Nothing of AWS goes over TLS there.
+  [{ NODE_EXTRA_CA_CERTS: '/etc/ca.pem', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' }],
 ])('%j is not', (environment) => {
   expect(messageFor(environment)).toBeUndefined();
 });

@@ -137,10 +137,7 @@ const ROWS: readonly Row[] = [
   refusedAlways('NODE_OPTIONS', () => '--use-openssl-ca'),
   refusedAlways('NODE_OPTIONS', () => `--openssl-config=${path('openssl.cnf')}`),
   refusedAlways('NODE_DEBUG', () => 'http,tls'),
-  {
-    variables: { NODE_EXTRA_CA_CERTS: () => path('stranger.pem') },
-    refused: { commandLine: false, function: 'NODE_EXTRA_CA_CERTS' },
-  },
+  heeded({ NODE_EXTRA_CA_CERTS: () => path('stranger.pem') }),
   heeded({ SSL_CERT_FILE: () => path('stranger.pem'), SSL_CERT_DIR: () => folder }),
   heeded({ NODE_USE_SYSTEM_CA: () => '1', NODE_OPTIONS: () => '--use-system-ca', OPENSSL_CONF: () => '/dev/null' }),
   heeded({ NODE_PG_FORCE_NATIVE: () => '1' }),
