@@ -15,7 +15,7 @@ import {
   row,
 } from '../test/support/hostile-postgres.ts';
 import { type ByteChange, byteChange, changeBytes, place, strangeText } from './arbitraries.ts';
-import { PASSWORD, type Recording } from './recording.ts';
+import { cellsOf, PASSWORD, type Recording } from './recording.ts';
 
 /** What happens to the message at a place of the session, from 0 to 1. */
 export interface MessageChange {
@@ -226,13 +226,7 @@ function changedMessage(one: Buffer, change: MessageChange, isFirst: boolean): B
 
 /** With another value in one of its cells. */
 function changedRow(one: Buffer, { times, text }: MessageChange): Buffer {
-  const cells: (string | null)[] = [];
-  let at = 7;
-  for (let index = 0; index < one.readUInt16BE(5); index += 1) {
-    const length = one.readInt32BE(at);
-    cells.push(length < 0 ? null : one.toString('utf8', at + 4, at + 4 + length));
-    at += 4 + Math.max(0, length);
-  }
+  const cells = cellsOf(one);
   const changed = times % Math.max(1, cells.length);
   return row(...cells.map((cell, index) => (index === changed ? text : cell)));
 }

@@ -8,7 +8,7 @@ import { type Authority, createAuthority, type IssuedCertificate } from '../test
 import { audit, rdsSecret } from '../test/support/collector.ts';
 import { SSL_REQUEST } from '../test/support/faulty-servers.ts';
 import { healthyServer } from '../test/support/healthy-server.ts';
-import { hostilePostgres, message, type Peer } from '../test/support/hostile-postgres.ts';
+import { hostilePostgres, KEY, message, type Peer, row } from '../test/support/hostile-postgres.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../test/support/postgres.ts';
 
 /** Of the auditor's login, and looked for in everything that is shown. */
@@ -46,7 +46,8 @@ export async function setStage(): Promise<Stage> {
     () => new pg.Client({ ...server.connectionConfig('app'), ssl: { ca: certificate.rootPem } }),
   );
   await server.adminQuery(
-    "CREATE FOREIGN DATA WRAPPER w VALIDATOR postgresql_fdw_validator; CREATE SERVER partner FOREIGN DATA WRAPPER w OPTIONS (host 'db.example.com', sslmode 'verify-full')",
+    `CREATE FOREIGN DATA WRAPPER w VALIDATOR postgresql_fdw_validator;
+     CREATE SERVER partner FOREIGN DATA WRAPPER w OPTIONS (host 'db.example.com', sslmode 'verify-full')`,
   );
   await Promise.all(clients.map((client) => client.connect()));
   return {
@@ -70,7 +71,7 @@ async function record(
   const keep = (one: Buffer): void => {
     const type = one.toString('latin1', 0, 1);
     // The login is another one each time.
-    if (type !== 'R') turns.at(-1)?.push(one);
+    if (type !== 'R') turns.at(-1)?.push(timeless(one));
     if (type === 'Z') turns.push([]);
   };
   await using relay = await hostilePostgres(certificate, (peer) => relayTo(server, certificate, peer, keep));
@@ -78,6 +79,39 @@ async function record(
   const { snapshot } = await audit({}, { db: secret, ca: authority.certificatePem });
   if (snapshot.failure !== undefined) throw new Error(`nothing could be recorded: ${snapshot.failure.message}`);
   return { turns: turns.slice(0, -1) };
+}
+
+/** Columns of a session's row that are others each time: process, port and start. */
+const SESSION_COLUMNS = 15;
+const [PID, PORT, START] = [0, 6, 13];
+
+/** The message as it would be in every recording: a seed then gives the same inputs again. */
+function timeless(one: Buffer): Buffer {
+  const type = one.toString('latin1', 0, 1);
+  if (type === 'K') return KEY;
+  if (type !== 'D') return one;
+  const cells = cellsOf(one).map((cell) => cell?.replaceAll(/(?<=")\/[^"]*(?=\/pg_hba\.conf")/g, '/etc') ?? null);
+  if (cells.length !== SESSION_COLUMNS) return row(...cells);
+  return row(
+    ...cells.map((cell, index) => {
+      if (cell === null) return null;
+      if (index === PID) return '4711';
+      if (index === PORT) return '5000';
+      return index === START ? '1767225600.5' : cell;
+    }),
+  );
+}
+
+/** The values of a DataRow. */
+export function cellsOf(one: Buffer): readonly (string | null)[] {
+  const cells: (string | null)[] = [];
+  let at = 7;
+  for (let index = 0; index < one.readUInt16BE(5); index += 1) {
+    const length = one.readInt32BE(at);
+    cells.push(length < 0 ? null : one.toString('utf8', at + 4, at + 4 + length));
+    at += 4 + Math.max(0, length);
+  }
+  return cells;
 }
 
 async function relayTo(

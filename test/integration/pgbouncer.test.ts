@@ -94,7 +94,10 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
 test('a server that takes a password without channel binding passes by its view of our socket alone', async () => {
   await using server = await startPostgres({ hba: ['host all all all password'] });
   for (const host of ['127.0.0.1', '::1', 'localhost']) {
-    const { snapshot } = await audit({}, { db: rdsSecret(server, undefined, { host }), ca: server.ca ?? '' });
+    const { snapshot } = await audit(
+      { authentication: ['password'] },
+      { db: rdsSecret(server, undefined, { host }), ca: server.ca ?? '' },
+    );
     expect(knownValue(snapshot.link)).toMatchObject({ authentication: 'password', channelBinding: false });
     expect(snapshot.route).toMatchObject({ endToEnd: true });
     expect(tlsTerminatedUpstream.evaluate(snapshot, POLICY)).toEqual({ status: 'pass' });
