@@ -120,9 +120,9 @@ const pem: FuzzTarget = {
             check(error instanceof AuditFailure && error.failure.cause === cause, 'another cause');
             checkSaid(error, [CANARY, key]);
           };
-          const read = (): unknown => parseCaBundle(content, 'secret ca');
+          const read = () => parseCaBundle(content, 'secret ca');
           const bundle = throwingOnly(['AuditFailure'], read, said('ca-bundle-unusable'));
-          if (Array.isArray(bundle)) throwingOnly([], () => bundle.map(certificateFacts));
+          if (bundle !== undefined) throwingOnly([], () => bundle.certificates.map(certificateFacts));
           const readClient = (): unknown => parseClientCertificate([content], 'secret client');
           throwingOnly(['AuditFailure'], readClient, said('client-certificate-unusable'));
         },

@@ -364,6 +364,6 @@ function plaintextLogins(server: PostgresServer): number {
 }
 
 function withoutTimes({ takenAt: _takenAt, link, ...rest }: Snapshot) {
-  const { timings: _timings, ...facts } = knownValue(link);
+  const { timings: _timings, backendPid: _backendPid, ...facts } = knownValue(link);
   return { ...rest, link: facts };
 }
