@@ -171,11 +171,11 @@ class Probe {
   }
 
   async brokenSuites(): Promise<void> {
-    const older = (['TLSv1', 'TLSv1.1', 'TLSv1.2'] as const).map((version) => this.#versions[version]);
-    if (older.every((answer) => answer.known && !answer.value.accepted)) {
-      this.#brokenSuites = known({ accepted: false, said: 'it accepts no TLS version that has such suites' });
+    if (this.#offersTls.known && !this.#offersTls.value) {
+      this.#brokenSuites = known({ accepted: false, said: NO_TLS });
       return;
     }
+    // Also where every version was refused: it may be for want of a suite that was offered.
     this.#brokenSuites = await this.#withTls(this.#endpoint, (socket, signal) =>
       offerBrokenSuites(socket, this.#endpoint, signal),
     );

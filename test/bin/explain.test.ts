@@ -43,7 +43,7 @@ describe('an explanation', () => {
       '    PgBouncer:',
       '  See:',
     ]);
-    expect(stdout).toMatch(/^ {7}hostssl all all all scram-sha-256$/m);
+    expect(stdout).toMatch(/from\s+host\s+to\s+hostssl/);
     expect(stdout).toMatch(/^ {7}gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY$/m);
     const own = stdout.slice(stdout.indexOf('Self-managed:'), stdout.indexOf('Amazon RDS and Aurora:'));
     expect(own).not.toMatch(/aws |gcloud|az /);

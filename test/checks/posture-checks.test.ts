@@ -15,7 +15,7 @@ import { CIPHER_PROFILES, type Policy } from '../../lambda/model/policy.ts';
 import type { SettingName, SettingOverride } from '../../lambda/model/posture.ts';
 import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
 import { shownRemedy } from '../support/remedies.ts';
-import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS } from '../support/snapshots.ts';
+import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS, wireProbe } from '../support/snapshots.ts';
 
 /** A healthy target with some settings changed, or gone. */
 function withSettings(
@@ -184,6 +184,42 @@ describe('deprecated-tls-allowed', () => {
 });
 
 describe('weak-ciphers-allowed', () => {
+  test.each([
+    ['high', 'ALL:eNULL'],
+    ['high', 'HIGH:aNULL'],
+    ['high', 'ALL:@SECLEVEL=0'],
+    ['high', 'ECDHE+AESGCM:NULL-SHA256'],
+    ['high', 'ECDHE+AESGCM:ADH'],
+    ['high', 'ECDHE+AESGCM:EXP'],
+    ['high', 'TLS_DH_anon_WITH_AES_128_CBC_SHA:ECDHE+AESGCM'],
+    ['medium', 'ALL'],
+    ['medium', 'ECDHE+AESGCM:RC4-SHA'],
+    ['medium', 'HIGH:3DES:!aNULL'],
+    // Nobody chose the default; and what OpenSSL's default level forbids is not let in by a word for other things.
+    ['low', 'HIGH:MEDIUM:+3DES:!aNULL'],
+    ['low', 'HIGH'],
+    ['low', 'TLS_RSA_WITH_AES_128_CBC_SHA:ECDHE+AESGCM'],
+  ])('is %s for %s, by the worst suite', (severity, list) => {
+    expect(problem(weakCiphersAllowed, withCiphers(list))).toMatchObject({ severity });
+  });
+
+  test('tells what the wire answered, and believes it also where the setting is not shown', () => {
+    const accepted = { probe: known(wireProbe({ brokenSuites: known({ accepted: true, suite: 'NULL-SHA256' }) })) };
+    const { ssl_ciphers: _, ...values } = SETTINGS;
+    const hidden = known({ values, seesAll: true });
+    const listed = { ...withCiphers('ALL:eNULL'), ...accepted };
+    expect(problem(weakCiphersAllowed, listed).evidence.onTheWire).toBe('the server chose NULL-SHA256');
+    const strong = { ...withCiphers('ECDHE+AESGCM'), ...accepted };
+    expect(problem(weakCiphersAllowed, strong)).toMatchObject({ severity: 'high' });
+    expect(run(weakCiphersAllowed, healthySnapshot([], { settings: hidden, ...accepted }))).toMatchObject({
+      status: 'fail',
+      problems: [{ severity: 'high' }],
+      incomplete: expect.stringContaining('ssl_ciphers'),
+    });
+    const refused = { ...withCiphers('ALL:eNULL'), probe: known(wireProbe()) };
+    expect(problem(weakCiphersAllowed, refused).evidence.onTheWire).toMatch(/^the server refused suites without/);
+  });
+
   const withCiphers = (list: string) => withSettings({ ssl_ciphers: list });
 
   test("finds what PostgreSQL's default admits, by reason and with few examples", () => {

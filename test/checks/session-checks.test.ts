@@ -120,6 +120,37 @@ describe('plaintext-session', () => {
   });
 });
 
+describe('plaintext-session, where the server refuses plaintext by now,', () => {
+  const found = (overrides: Partial<Snapshot>): Problem | undefined => {
+    const outcome = plaintextSession.evaluate(make.healthySnapshot([make.plaintextSession()], overrides), make.POLICY);
+    return outcome.status === 'fail' ? outcome.problems[0] : undefined;
+  };
+  const hba = make.hbaFacts();
+  const open = hba.rules.map((rule) => ({ ...rule, type: 'host' as const }));
+  const refused = known(make.wireProbe());
+
+  test('says that the session is older, and how to end it', () => {
+    expect(found({})).toMatchObject({
+      evidence: { now: 'the server refuses plaintext now; this session is older' },
+      remedy: expect.stringContaining('pg_terminate_backend'),
+    });
+  });
+
+  test('says nothing of it where the rules let it in, or wait to be loaded', () => {
+    for (const facts of [
+      { ...hba, rules: open },
+      { ...hba, changedSinceLoad: true },
+    ]) {
+      expect(found({ hba: known(facts) })?.evidence).not.toHaveProperty('now');
+    }
+  });
+
+  test('says what the wire showed where the rules are not known', () => {
+    const { now } = found({ hba: unknown('may not'), probe: refused })?.evidence ?? {};
+    expect(now).toMatch(/^the server refuses the auditor's login in plaintext now; if it refuses this one too/);
+  });
+});
+
 describe('loopback-plaintext-session', () => {
   test('reports loopback as information', () => {
     const found = problems(loopbackPlaintextSession, EVERY_TRANSPORT);
@@ -156,6 +187,36 @@ describe('deprecated-tls-session', () => {
 });
 
 describe('weak-cipher-session', () => {
+  const superuser = { superuser: true } as const;
+  const replication = { kind: 'replication', database: undefined } as const;
+
+  // Never calmer than plaintext-session is.
+  test.each<[string, string, Partial<Session>]>([
+    ['high', 'NULL-SHA256', {}],
+    ['critical', 'NULL-SHA256', superuser],
+    ['critical', 'ECDHE-ECDSA-NULL-SHA', replication],
+    ['high', 'AECDH-NULL-SHA', {}],
+    ['high', 'ADH-AES256-GCM-SHA384', {}],
+    ['high', 'AECDH-AES128-SHA', superuser],
+    ['high', 'EXP-RC4-MD5', {}],
+    ['medium', 'RC4-SHA', {}],
+    ['medium', 'DES-CBC3-SHA', superuser],
+    ['medium', 'AES128-SHA', {}],
+  ])('is %s with %s', (severity, cipher, of) => {
+    expect(problems(weakCipherSession, [make.tlsSession({ cipher, bits: 0 }, of)])).toMatchObject([{ severity }]);
+  });
+
+  test('follows the worst suite of a client', () => {
+    const sessions = ['AES128-SHA', 'NULL-SHA', 'RC4-SHA'].map((cipher) => make.tlsSession({ cipher }));
+    expect(problems(weakCipherSession, sessions)).toMatchObject([{ severity: 'high', count: 3 }]);
+  });
+
+  test('speaks of suites that protect nothing in old versions too', () => {
+    const old = (cipher: string): Session => make.tlsSession({ version: 'TLSv1', cipher }, superuser);
+    expect(problems(weakCipherSession, [old('NULL-SHA')])).toMatchObject([{ severity: 'critical' }]);
+    expect(problems(weakCipherSession, [old('AES128-SHA')])).toEqual([]);
+  });
+
   test('finds a weak suite, with the reason', () => {
     expect(problems(weakCipherSession, [make.tlsSession({ cipher: 'AES128-SHA', bits: 128 })])).toMatchObject([
       { severity: 'medium', evidence: { cipher: 'AES128-SHA', weakness: 'CBC mode, no forward secrecy' } },

@@ -28,7 +28,14 @@ import {
 } from '../support/faulty-servers.ts';
 import { labAuthority, legacyTls, type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { POLICY } from '../support/snapshots.ts';
-import { carelessPooler, drips, neverStops, refusesAfterItsFlight } from '../support/wire-servers.ts';
+import {
+  carelessPooler,
+  drips,
+  neverStops,
+  refusesAfterItsFlight,
+  takesDirectTlsOnly,
+  takesDirectTlsSilently,
+} from '../support/wire-servers.ts';
 
 /** What the probe promises. */
 const MOST_CONNECTIONS = 8;
@@ -388,10 +395,50 @@ const PATIENCE = 700;
 function probed(
   { host, port }: { readonly host: string; readonly port: number },
   signal: AbortSignal = new AbortController().signal,
+  sslNegotiation: 'postgres' | 'direct' = 'postgres',
 ): Promise<WireProbe> {
-  const endpoint = { host, port, verifiedName: host, sslNegotiation: 'postgres' } as const;
+  const endpoint = { host, port, verifiedName: host, sslNegotiation } as const;
   return probeWire({ ...subject, endpoint }, signal, PATIENCE);
 }
+
+describe('a port that takes direct TLS only', () => {
+  const SERVERS = [
+    ['with an alert', takesDirectTlsOnly],
+    ['without a word', takesDirectTlsSilently],
+  ] as const;
+
+  test.each(
+    SERVERS.flatMap(([how, start]) => (['postgres', 'direct'] as const).map((asked) => [how, asked, start] as const)),
+  )('and refuses the rest %s is known in all, for a target with sslNegotiation %s', async (_how, asked, start) => {
+    await using server = await start(await (await labAuthority()).issue());
+    const wire = await probed(server, undefined, asked);
+    expect(wire).toMatchObject({
+      plaintext: { known: true, value: { accepted: false, said: expect.stringContaining('direct TLS only') } },
+      offersTls: { known: true, value: true },
+      tlsVersions: { TLSv1: REFUSED, 'TLSv1.1': REFUSED, 'TLSv1.2': ACCEPTED, 'TLSv1.3': ACCEPTED },
+      directTls: ACCEPTED,
+      keyExchange: { known: true },
+      brokenSuites: REFUSED,
+    });
+    expect(wire.connections).toBeLessThanOrEqual(MOST_CONNECTIONS);
+  });
+});
+
+describe('suites that protect nothing', () => {
+  test.each([
+    ['ALL:eNULL:@SECLEVEL=0', /NULL|^A(EC)?DH-/],
+    ['eNULL:AES128-SHA:@SECLEVEL=0', /NULL/],
+    ['aNULL:AES128-SHA:@SECLEVEL=0', /^A(EC)?DH-/],
+    ['ALL:!aNULL:@SECLEVEL=0', undefined],
+    ['ALL:eNULL', undefined],
+  ])('that %s lets in are seen', async (ciphers, suite) => {
+    await using server = await startPostgres({ tls: { ciphers } });
+    const { brokenSuites } = await probed(server);
+    expect(brokenSuites).toMatchObject(
+      suite === undefined ? REFUSED : { value: { suite: expect.stringMatching(suite) } },
+    );
+  });
+});
 
 describe('a server that means no good', () => {
   test.each([

@@ -52,6 +52,38 @@ export function carelessPooler(
   });
 }
 
+/** A port that takes nothing but direct TLS, as a proxy does that ends TLS for several protocols. */
+export async function takesDirectTlsOnly({
+  chainPem,
+  keyPem,
+}: Pick<IssuedCertificate, 'chainPem' | 'keyPem'>): Promise<WireServer> {
+  const server = tls.createServer({ cert: chainPem, key: keyPem, ALPNProtocols: ['postgresql'] });
+  server.on('tlsClientError', () => {});
+  server.on('secureConnection', (socket) => socket.on('error', () => {}));
+  return listen((socket) => server.emit('connection', socket));
+}
+
+/** The same, but that it hangs up on whatever is no TLS, without a word. */
+export async function takesDirectTlsSilently(
+  certificate: Pick<IssuedCertificate, 'chainPem' | 'keyPem'>,
+): Promise<WireServer> {
+  const { chainPem, keyPem } = certificate;
+  const server = tls.createServer({ cert: chainPem, key: keyPem, ALPNProtocols: ['postgresql'] });
+  server.on('tlsClientError', () => {});
+  server.on('secureConnection', (socket) => socket.on('error', () => {}));
+  return listen((socket) => {
+    socket.once('data', (first: Buffer) => {
+      if (first[0] !== 22) {
+        socket.destroy();
+        return;
+      }
+      socket.pause();
+      socket.unshift(first);
+      server.emit('connection', socket);
+    });
+  });
+}
+
 /** Sends without end, whatever is said to it. */
 export function neverStops(chunk: Buffer): Promise<WireServer> {
   return listen((socket) => {

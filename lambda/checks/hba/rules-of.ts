@@ -19,9 +19,9 @@ export function rulesOf(snapshot: Snapshot, { probe = true }: { readonly probe?:
 }
 
 function probedLogin({ probe, route }: Snapshot): readonly SeenLogin[] {
-  // Something in between may have answered in the server's place.
   if (!probe?.known || !probe.value.plaintext.known || route?.endToEnd !== true) return [];
-  if (route.seenFrom === undefined) return [];
   const { role, database, plaintext } = probe.value;
-  return [{ encryption: 'plaintext', role, database, address: route.seenFrom, accepted: plaintext.value.accepted }];
+  // Nothing proves who answered in plaintext: that may make a judgement worse, and never better, as a refusal would.
+  if (route.seenFrom === undefined || !plaintext.value.accepted) return [];
+  return [{ encryption: 'plaintext', role, database, address: route.seenFrom, accepted: true }];
 }
