@@ -103,8 +103,6 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   const service = process.env.POWERTOOLS_SERVICE_NAME ?? 'pg-tls-auditor';
   const deliveries = deliveriesOf(config.alerts, alertTopics(), service);
   const failures = new Failures();
-  // Answered while the targets are audited.
-  const asked = request.testAlert || request.notify ? receptionsOf(sns, deliveries) : undefined;
   if (request.testAlert) await publishTests(deliveries, config, { clock, failures });
 
   const remaining = context.getRemainingTimeInMillis();
@@ -115,7 +113,7 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   const audited = await auditTargets({ ...config, targets }, { collector, deadline, everyTarget });
   const circumstances: Circumstances = { run: audited, config, now: clock().toISOString() };
 
-  const receptions: Receptions = (await asked) ?? new Map();
+  const receptions: Receptions = request.testAlert || request.notify ? await receptionsOf(sns, deliveries) : new Map();
   // What is left of an invocation after the audit is for telling; another run may be telling at the moment.
   const patience = endsAfter(Math.max(1_000, context.getRemainingTimeInMillis() - reserve / 2));
   const report = await tellAll(deliveries, circumstances, {

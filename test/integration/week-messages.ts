@@ -58,6 +58,11 @@ export function read(message: PublishedMessage): Read {
   };
 }
 
+/** Whether it says that it was told without state: then it has all that is there, and no reasons. */
+export function isWithoutState(message: PublishedMessage): boolean {
+  return message.message.includes('The state could not be read');
+}
+
 interface Card {
   readonly content: { readonly description: string };
   readonly metadata: { readonly threadId: string };
