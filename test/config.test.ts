@@ -61,6 +61,11 @@ describe('a configuration', () => {
         "schedule": "rate(15 minutes)",
         "targets": [
           {
+            "authentication": [
+              "scram-sha-256",
+              "md5",
+              "none",
+            ],
             "ca": [
               "system",
             ],
@@ -73,6 +78,7 @@ describe('a configuration', () => {
             "host": undefined,
             "kind": "postgresql",
             "labels": {},
+            "minScramIterations": 4096,
             "name": "orders",
             "port": undefined,
             "probe": false,

@@ -125,7 +125,8 @@ function reportFailure({ cause, phase, message, remedy }: Failure): NonNullable<
 }
 
 function reportLink(link: Link, chain: Observed<readonly CertificateFacts[]>): NonNullable<ReportTarget['link']> {
-  const { serverView, timings, ...facts } = link;
+  // Process ids differ from run to run, and tls-terminated-upstream has said what they prove.
+  const { serverView, timings, backendPid: _, ...facts } = link;
   const certificates = chain.known ? chain.value : [];
   const omitted = certificates.length - MOST_CERTIFICATES;
   return {

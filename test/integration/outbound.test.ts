@@ -283,7 +283,7 @@ describeEachMajor((major) => {
       await using standby = await startStandby(primary, { role: 'replicator', settings: setting });
       const { outbound, rows } = await outboundOf(standby);
       expect(outbound).toEqual({
-        links: [link('primary', undefined, { database: undefined, sslmode, local: true })],
+        links: [link('primary', undefined, { database: undefined, sslmode, local: true, loopback: true })],
         unreadable: [],
       });
       expect(rows).not.toContain(CANARY);
@@ -302,6 +302,7 @@ describeEachMajor((major) => {
                   database: undefined,
                   sslmode: setting === '' ? undefined : sslmode,
                   local: true,
+                  loopback: true,
                 }),
               ],
               unreadable: [],
