@@ -34,7 +34,7 @@ import { buildReport } from './report/build-report.ts';
 import { fitReport } from './report/fit-report.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/sns-message.ts';
-import { refuseUnsafeEnvironment } from './unsafe-environment.ts';
+import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './unsafe-environment.ts';
 
 /** What of Lambda's context is used. */
 export interface InvocationContext {
@@ -92,7 +92,7 @@ export function createHandler({ clock = systemClock }: { readonly clock?: Clock 
 }
 
 async function run(event: unknown, context: InvocationContext, clock: Clock): Promise<Report> {
-  refuseUnsafeEnvironment({ environment: process.env, execArgv: process.execArgv, usesAws: true });
+  refuseUnsafeEnvironment({ ...thisProcess(), services: AWS_SERVICES });
   const config = readConfig();
   const request = parseEvent(
     event,

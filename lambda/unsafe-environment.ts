@@ -4,12 +4,23 @@
 /** The environment of the process, or part of it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** As variables name them: `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
+export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB';
+
+/** All that the function may use. */
+export const AWS_SERVICES: readonly AwsService[] = ['SECRETS_MANAGER', 'SNS', 'DYNAMODB', 'S3', 'SECURITYHUB'];
+
 export interface ProcessFacts {
   readonly environment: Environment;
   /** Node's own options on the command line. */
   readonly execArgv: readonly string[];
-  /** Whether secrets, state or messages go through AWS. */
-  readonly usesAws: boolean;
+  /** Services of AWS that secrets, state or messages go through. */
+  readonly services: readonly AwsService[];
+}
+
+/** Of the process that this code runs in. */
+export function thisProcess(): Pick<ProcessFacts, 'environment' | 'execArgv'> {
+  return { environment: process.env, execArgv: process.execArgv };
 }
 
 /** An environment in which nothing is audited. Its message says which variable, why, and what to do; no value of it. */
@@ -46,7 +57,7 @@ export function refuseUnsafeEnvironment(facts: ProcessFacts): void {
   );
 }
 
-function* environmentProblems({ environment, usesAws, ...facts }: ProcessFacts): Iterable<string> {
+function* environmentProblems({ environment, services, ...facts }: ProcessFacts): Iterable<string> {
   const { NODE_TLS_REJECT_UNAUTHORIZED, NODE_EXTRA_CA_CERTS, OPENSSL_CONF, NODE_DEBUG } = environment;
   // Node heeds no other value.
   if (NODE_TLS_REJECT_UNAUTHORIZED === '0') {
@@ -59,7 +70,7 @@ function* environmentProblems({ environment, usesAws, ...facts }: ProcessFacts):
   if (NODE_DEBUG && /http|tls|net|\*/i.test(NODE_DEBUG)) {
     yield 'NODE_DEBUG with http, tls or net: it prints requests to AWS with their session tokens';
   }
-  if (!usesAws || !reachesAwsByTls(environment)) return;
+  if (!services.some((service) => isReachedByTls(service, environment))) return;
   if (NODE_EXTRA_CA_CERTS && NODE_EXTRA_CA_CERTS !== LAMBDA_CA_FILE) {
     yield 'NODE_EXTRA_CA_CERTS: the AWS SDK would trust its CAs with every secret; audits of targets never do';
   }
@@ -70,10 +81,10 @@ function* environmentProblems({ environment, usesAws, ...facts }: ProcessFacts):
   }
 }
 
-/** Whether any of AWS's services is reached by TLS: a stand-in on the same machine, as in tests, need not be. */
-function reachesAwsByTls(environment: Environment): boolean {
-  const endpoints = Object.entries(environment).filter(([name, url]) => name.startsWith('AWS_ENDPOINT_URL') && url);
-  return !environment.AWS_ENDPOINT_URL || endpoints.some(([, url]) => !/^http:/i.test(url ?? ''));
+/** A stand-in on the same machine, as in tests, need not be. */
+function isReachedByTls(service: AwsService, environment: Environment): boolean {
+  const endpoint = environment[`AWS_ENDPOINT_URL_${service}`] || environment.AWS_ENDPOINT_URL;
+  return !endpoint || !/^http:/i.test(endpoint);
 }
 
 function* optionProblems({ environment, execArgv }: ProcessFacts): Iterable<string> {

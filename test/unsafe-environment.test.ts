@@ -1,14 +1,14 @@
 // Which environments are refused, and in which words.
 
 import { expect, test } from 'vitest';
-import { refuseUnsafeEnvironment, UnsafeEnvironmentError } from '../lambda/unsafe-environment.ts';
+import { AWS_SERVICES, refuseUnsafeEnvironment, UnsafeEnvironmentError } from '../lambda/unsafe-environment.ts';
 
 function messageFor(
   environment: Readonly<Record<string, string>>,
-  { execArgv = [] as readonly string[], usesAws = true } = {},
+  { execArgv = [] as readonly string[], services = AWS_SERVICES } = {},
 ): string | undefined {
   try {
-    refuseUnsafeEnvironment({ environment, execArgv, usesAws });
+    refuseUnsafeEnvironment({ environment, execArgv, services });
     return undefined;
   } catch (error) {
     if (!(error instanceof UnsafeEnvironmentError)) throw error;
@@ -63,7 +63,7 @@ test('an option before the program is refused too', () => {
 });
 
 test('what only AWS would heed is no matter where AWS is not asked', () => {
-  expect(messageFor({ NODE_EXTRA_CA_CERTS: '/etc/ca.pem' }, { usesAws: false })).toBeUndefined();
+  expect(messageFor({ NODE_EXTRA_CA_CERTS: '/etc/ca.pem' }, { services: [] })).toBeUndefined();
 });
 
 test('everything is named at once, without values', () => {

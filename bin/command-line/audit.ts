@@ -11,7 +11,7 @@ import { ConfigFileError } from '../../lambda/config-file.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import type { Run } from '../../lambda/report/build-report.ts';
-import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-code.ts';
 import { rendererFor } from './formats.ts';
 import { awaitInterruption } from './interruption.ts';
@@ -19,7 +19,7 @@ import { looseFiles } from './loose-files.ts';
 import type { AuditOptions, AuditRequest } from './options.ts';
 import { startProgress } from './progress.ts';
 import { auditRequest } from './request.ts';
-import { stateStoreFor } from './state.ts';
+import { servicesOfState, stateStoreFor } from './state.ts';
 import { tellTerminal } from './tell.ts';
 import { note } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -28,9 +28,11 @@ import { UsageError } from './usage-error.ts';
 export async function audit(options: AuditOptions): Promise<ExitCode> {
   const request = readRequest(options);
   refuseUnsafeEnvironment({
-    environment: process.env,
-    execArgv: process.execArgv,
-    usesAws: options.state?.startsWith('dynamodb:') === true || request.targets.some(namesSecret),
+    ...thisProcess(),
+    services: [
+      ...servicesOfState(options.state),
+      ...(request.targets.some(namesSecret) ? (['SECRETS_MANAGER'] as const) : []),
+    ],
   });
   const render = await rendererFor(options, process.env);
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
@@ -41,8 +43,10 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
 
-function namesSecret({ credentials, ca, clientCertificate }: Target): boolean {
-  return [credentials, ...ca, clientCertificate].some((source) => typeof source === 'object' && 'secret' in source);
+function namesSecret({ credentials, ca, crl = [], clientCertificate }: Target): boolean {
+  return [credentials, ...ca, ...crl, clientCertificate].some(
+    (source) => typeof source === 'object' && 'secret' in source,
+  );
 }
 
 function readRequest(options: AuditOptions): AuditRequest {

@@ -7,10 +7,11 @@ import { displayText } from '../../lambda/model/display.ts';
 import { DAY_MS } from '../../lambda/model/durations.ts';
 import { quoteName } from '../../lambda/model/given-text.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import type { BlindSpot, HistoryDocument } from './history-document.ts';
 import type { HistoryOptions } from './options.ts';
-import { readMemory } from './state.ts';
+import { readMemory, servicesOfState } from './state.ts';
 import { outputColumns, print, showsColour } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -23,6 +24,7 @@ const NAMES_SHOWN = 20;
 /** @throws UsageError, StateError */
 export async function history(options: HistoryOptions): Promise<ExitCode> {
   const { state: spec, days, target: names, format } = options;
+  refuseUnsafeEnvironment({ ...thisProcess(), services: servicesOfState(spec) });
   if (spec === undefined) {
     throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw');
   }

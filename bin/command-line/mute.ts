@@ -9,10 +9,12 @@ import { showGiven, showPath } from '../../lambda/model/given-text.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../lambda/model/mute.ts';
 import { displayTime, PLAIN } from '../../lambda/report/wording.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../lambda/unsafe-environment.ts';
 import { DEFAULT_CONFIG } from './configured-targets.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import { describeRemembered, findRemembered } from './muted-finding.ts';
 import type { Environment, MuteOptions } from './options.ts';
+import { servicesOfState } from './state.ts';
 import { note, print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,6 +28,7 @@ interface MuteEntry {
 
 /** @throws UsageError, StateError */
 export async function mute(fingerprint: string, options: MuteOptions): Promise<ExitCode> {
+  refuseUnsafeEnvironment({ ...thisProcess(), services: servicesOfState(options.state) });
   const entry = {
     fingerprint: fingerprint.trim().toLowerCase(),
     reason: options.reason?.trim(),

@@ -8,7 +8,7 @@ import { displayText } from '../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../lambda/model/given-text.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
 import { EVERYONE } from '../../lambda/report/audience.ts';
-import { refuseUnsafeEnvironment } from '../../lambda/unsafe-environment.ts';
+import type { AwsService } from '../../lambda/unsafe-environment.ts';
 import { UsageError } from './usage-error.ts';
 
 const TABLE_PREFIX = 'dynamodb:';
@@ -21,6 +21,11 @@ const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
  * must not count as told there.
  */
 const COMMAND_LINE = `${EVERYONE}#command-line`;
+
+/** The service of AWS that keeps the state; none where a file does. */
+export function servicesOfState(spec: string | undefined): readonly AwsService[] {
+  return spec?.startsWith(TABLE_PREFIX) ? ['DYNAMODB'] : [];
+}
 
 /**
  * @param spec - A file, which need not exist yet, or a table. The SDK is loaded for a table only.
@@ -55,7 +60,6 @@ const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
 async function tableStore(spec: string, audience: string): Promise<StateStore> {
-  refuseUnsafeEnvironment({ environment: process.env, execArgv: process.execArgv, usesAws: true });
   const tableName = spec.slice(TABLE_PREFIX.length);
   if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
   const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');

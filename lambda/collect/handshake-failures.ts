@@ -105,7 +105,7 @@ const CERTIFICATE_ALERTS = [
   {
     codes: /ALERT_CERTIFICATE_EXPIRED/,
     words: /alert certificate expired/,
-    message: "says that the auditor's client certificate has expired",
+    message: "says that the auditor's client certificate, or an issuer of it, has expired or is not valid yet",
     advice: 'a renewed certificate',
   },
   {
@@ -130,13 +130,14 @@ const CERTIFICATE_ALERTS = [
   {
     codes: /ALERT_UNSUPPORTED_CERTIFICATE/,
     words: /alert unsupported certificate/,
-    message: "says that the auditor's client certificate is not one for clients",
-    advice: 'a certificate whose extended key usage allows client authentication',
+    message: "says that the auditor's client certificate is not for client authentication",
+    advice: 'a certificate that is issued with extendedKeyUsage = clientAuth, or without that extension',
   },
   {
     codes: /ALERT_BAD_CERTIFICATE|ALERT_CERTIFICATE_UNKNOWN/,
     words: /alert bad certificate|alert certificate unknown/,
     message: "did not accept the auditor's client certificate, or wants one",
-    advice: "a certificate for client authentication that a CA in the server's ssl_ca_file has signed",
+    advice:
+      "a certificate for client authentication that a CA in the server's ssl_ca_file has signed; the server log says what is wrong with the present one (often a key under 2048 bits, or a SHA-1 signature)",
   },
 ] as const;

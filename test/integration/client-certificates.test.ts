@@ -95,9 +95,9 @@ describe('is shown as it is stored', () => {
 
 describe('is refused, and the failure says why', () => {
   test.each<[string, () => Authority | Promise<Authority>, CertificateOptions, RegExp, RegExp]>([
-    ['expired', () => root, { notAfter: daysFromNow(-1) }, /has expired/, /store a new certificate/],
-    ['revoked', () => root, { serialNumber: REVOKED }, /it is revoked/, /store a new certificate/],
-    ['of an unknown CA', () => createAuthority(), {}, /its CA is not in ssl_ca_file/, /add its CA/],
+    ['expired', () => root, { notAfter: daysFromNow(-1) }, /has expired/, /a renewed certificate/],
+    ['revoked', () => root, { serialNumber: REVOKED }, /is revoked/, /a new certificate: the old one/],
+    ['of an unknown CA', () => createAuthority(), {}, /does not know the CA/, /a CA in the server's ssl_ca_file has signed/],
     [
       'with an unknown critical extension',
       () => root,
@@ -144,7 +144,7 @@ test('Diffie-Hellman parameters of 1,024 bits are called too weak', async () => 
     const db = JSON.stringify({ host: '127.0.0.1', port, username: 'u', password: 'PW_u' });
     const { snapshot } = await audit({}, { db, ca: root.rootPem });
     expect(snapshot.failure).toMatchObject({ cause: 'tls-handshake-failed' });
-    expect(snapshot.failure?.message).toMatch(/Diffie-Hellman parameters that are too weak/);
+    expect(snapshot.failure?.message).toMatch(/Diffie-Hellman parameters of less than 2,048 bits/);
   } finally {
     listener.close();
   }

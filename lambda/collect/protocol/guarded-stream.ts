@@ -228,7 +228,11 @@ export class GuardedStream extends EventEmitter {
     slots
       .take(this.#options.signal)
       .then(go)
-      .catch((error: unknown) => this.#fail(error));
+      .catch((error: unknown) => {
+        // Time was up while it waited: no fault of what was sent.
+        if (this.#options.signal.aborted) this.#socket.destroy();
+        else this.#fail(error);
+      });
   }
 
   #pass(message: ServerMessage): void {
