@@ -97,7 +97,13 @@ describe('is refused, and the failure says why', () => {
   test.each<[string, () => Authority | Promise<Authority>, CertificateOptions, RegExp, RegExp]>([
     ['expired', () => root, { notAfter: daysFromNow(-1) }, /has expired/, /a renewed certificate/],
     ['revoked', () => root, { serialNumber: REVOKED }, /is revoked/, /a new certificate: the old one/],
-    ['of an unknown CA', () => createAuthority(), {}, /does not know the CA/, /a CA in the server's ssl_ca_file has signed/],
+    [
+      'of an unknown CA',
+      () => createAuthority(),
+      {},
+      /does not know the CA/,
+      /a CA in the server's ssl_ca_file has signed/,
+    ],
     [
       'with an unknown critical extension',
       () => root,
