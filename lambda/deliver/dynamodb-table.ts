@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { displayText } from '../model/display.ts';
+import { describeIssue } from './state-issue.ts';
 import { type Entry, expiresAt, KINDS, parseEntry, STATE_SCHEMA_VERSION } from './state-records.ts';
 import { StateError } from './state-store.ts';
 
@@ -140,9 +141,8 @@ function readItem(tableName: string, kind: Entry['kind'], item: Record<string, u
 }
 
 function unusable(place: string, error: z.ZodError): StateError {
-  const [issue] = error.issues;
   return new StateError(
-    `${place} is none that the auditor wrote (${issue?.path.join('.')}: ${issue?.message}). Nothing was changed: ` +
+    `${place} is none that the auditor wrote (${describeIssue(error)}). Nothing was changed: ` +
       'delete the item if nobody needs it, or name another table.',
     { cause: error },
   );

@@ -1,6 +1,7 @@
 // The state as one JSON document: what a file of it holds.
 
 import * as z from 'zod';
+import { describeIssue } from './state-issue.ts';
 import { type Entry, KINDS, parseEntry, STATE_SCHEMA_VERSION } from './state-records.ts';
 import { StateError } from './state-store.ts';
 
@@ -32,13 +33,13 @@ export function parseDocument(path: string, text: string): Entry[] {
     );
   }
   const lists = documentSchema.safeParse(document);
-  if (!lists.success) throw foreign(path, reasonOf(lists.error, []));
+  if (!lists.success) throw foreign(path, describeIssue(lists.error));
   return KINDS.flatMap((kind) =>
     lists.data[`${kind}s`].map((record, index) => {
       try {
         return parseEntry(kind, record);
       } catch (error) {
-        if (error instanceof z.ZodError) throw foreign(path, reasonOf(error, [`${kind}s`, index]));
+        if (error instanceof z.ZodError) throw foreign(path, describeIssue(error, [`${kind}s`, index]));
         throw error;
       }
     }),
@@ -50,10 +51,6 @@ export function printDocument(entries: readonly Entry[]): string {
     entries.flatMap(({ kind, record }) => (kind === wanted ? [record] : []));
   const lists = Object.fromEntries(KINDS.map((kind) => [`${kind}s`, records(kind)]));
   return `${JSON.stringify({ schemaVersion: STATE_SCHEMA_VERSION, ...lists }, null, 2)}\n`;
-}
-
-function reasonOf({ issues: [issue] }: z.ZodError, before: readonly PropertyKey[]): string {
-  return `${[...before, ...(issue?.path ?? [])].join('.')}: ${issue?.message}`;
 }
 
 function foreign(path: string, reason: string): StateError {

@@ -92,6 +92,16 @@ describe('the file', () => {
       /: targets\.1\.takenAt: /,
     ],
     [
+      'a name of control characters',
+      JSON.stringify({
+        schemaVersion: 1,
+        findings: [{ ...openFinding(1), finding: { ...openFinding(1).finding, evidence: { '\u0000\u202e': null } } }],
+        targets: [],
+        mutes: [],
+      }),
+      /: findings\.0\.finding\.evidence\.\\u\{0\}\\u\{202e\}: /,
+    ],
+    [
       'a newer schema',
       '{"schemaVersion":2,"everything":"else"}',
       /state\.json was written by a newer version of the auditor \(schemaVersion 2, this one knows 1\): run the newer version/,
