@@ -89,7 +89,7 @@ function* environmentProblems({ environment, services, ...facts }: ProcessFacts)
 /** A stand-in on the same machine, as in tests, need not be; unless the SDK may be told to leave it aside. */
 function isReachedByTls(service: AwsService, environment: Environment): boolean {
   const { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored, AWS_CONFIG_FILE } = environment;
-  if ((ignored && ignored !== 'false') || AWS_CONFIG_FILE) return true;
+  if ((ignored && ignored !== 'false') || (AWS_CONFIG_FILE && AWS_CONFIG_FILE !== '/dev/null')) return true;
   const endpoint = environment[`AWS_ENDPOINT_URL_${service}`] || environment.AWS_ENDPOINT_URL;
   return !endpoint || !/^http:/i.test(endpoint);
 }

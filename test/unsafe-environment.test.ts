@@ -77,6 +77,13 @@ test.each<[Readonly<Record<string, string>>]>([
     {
       NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
       AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_CONFIG_FILE: '/dev/null',
+    },
+  ],
+  [
+    {
+      NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
       AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'false',
     },
   ],
