@@ -41,6 +41,11 @@ const UNSAFE_OPTIONS: ReadonlyMap<string, string> = new Map([
   ['use-openssl-ca', 'takes the CAs for AWS from where SSL_CERT_FILE and SSL_CERT_DIR say'],
   ['insecure-http-parser', 'reads malformed answers of AWS'],
   ['security-revert', 'brings known vulnerabilities of Node back'],
+  ['heapsnapshot-near-heap-limit', 'writes the memory, with every secret, to a file'],
+  ['heapsnapshot-signal', 'writes the memory, with every secret, to a file'],
+  ['report-uncaught-exception', 'writes the environment, with its secrets, to a file'],
+  ['report-on-fatalerror', 'writes the environment, with its secrets, to a file'],
+  ['report-on-signal', 'writes the environment, with its secrets, to a file'],
   ['abort-on-uncaught-exception', 'lets one broken server end the audit of all'],
 ]);
 
@@ -81,8 +86,10 @@ function* environmentProblems({ environment, services, ...facts }: ProcessFacts)
   }
 }
 
-/** A stand-in on the same machine, as in tests, need not be. */
+/** A stand-in on the same machine, as in tests, need not be; unless the SDK may be told to leave it aside. */
 function isReachedByTls(service: AwsService, environment: Environment): boolean {
+  const { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored, AWS_CONFIG_FILE } = environment;
+  if ((ignored && ignored !== 'false') || (AWS_CONFIG_FILE && AWS_CONFIG_FILE !== '/dev/null')) return true;
   const endpoint = environment[`AWS_ENDPOINT_URL_${service}`] || environment.AWS_ENDPOINT_URL;
   return !endpoint || !/^http:/i.test(endpoint);
 }

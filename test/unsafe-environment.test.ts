@@ -37,6 +37,25 @@ test.each<[Readonly<Record<string, string>>, RegExp]>([
     /NODE_EXTRA_CA_CERTS/,
   ],
   [{ SSL_CERT_DIR: '/x', NODE_OPTIONS: '--use-system-ca' }, /SSL_CERT_DIR beside/],
+  // The SDK then goes to AWS itself.
+  [
+    {
+      NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
+    },
+    /NODE_EXTRA_CA_CERTS/,
+  ],
+  // A profile in it may say the same.
+  [
+    { NODE_EXTRA_CA_CERTS: '/etc/ca.pem', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566', AWS_CONFIG_FILE: '/x' },
+    /NODE_EXTRA_CA_CERTS/,
+  ],
+  [{ NODE_OPTIONS: '--heapsnapshot-near-heap-limit=1' }, /--heapsnapshot-near-heap-limit/],
+  [
+    { NODE_OPTIONS: '--report-uncaught-exception --report_on_signal' },
+    /--report-uncaught-exception[\s\S]*--report-on-signal/,
+  ],
 ])('%j is refused', (environment, message) => {
   expect(messageFor(environment)).toMatch(message);
 });
@@ -54,6 +73,20 @@ test.each<[Readonly<Record<string, string>>]>([
   [{ NODE_USE_SYSTEM_CA: '1' }],
   // Nothing of AWS goes over TLS there.
   [{ NODE_EXTRA_CA_CERTS: '/etc/ca.pem', AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' }],
+  [
+    {
+      NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_CONFIG_FILE: '/dev/null',
+    },
+  ],
+  [
+    {
+      NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'false',
+    },
+  ],
 ])('%j is not', (environment) => {
   expect(messageFor(environment)).toBeUndefined();
 });

@@ -40,6 +40,9 @@ export interface Credentials {
  * @throws AuditFailure with the cause `secret-unusable`
  */
 export function parseCredentials(content: string | Uint8Array, source: string, target: Target): Credentials {
+  if (content.length > LONGEST) {
+    throw unusable(source, 'is longer than 64 KiB', 'store the credentials of one database there, and nothing else');
+  }
   const stored = storedCredentials(decodeText(content, source), source);
   const host = target.host ?? stored.host;
   if (host === undefined) {
@@ -67,6 +70,9 @@ export function parseCredentials(content: string | Uint8Array, source: string, t
 interface StoredCredentials extends Omit<ConnectionString, 'sslmode' | 'weakParameters'> {
   readonly dsn?: CredentialFacts['dsn'];
 }
+
+/** Characters of what may hold credentials: as many bytes as Secrets Manager stores. More only takes time to read. */
+const LONGEST = 65_536;
 
 /** JSON within a JSON string within base64 is deep enough. */
 const DEEPEST = 3;

@@ -4,6 +4,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AuditFailure, type FailureCause } from '../model/failure.ts';
 import { chainFrom } from './certificate-chain.ts';
 import { certificateProblem } from './certificate-facts.ts';
+import { isOverstretched } from './key-stretching.ts';
 import { asText, certificatesOfSet, jsonFields, type Piece, type PieceKind, piecesOf } from './stored-pieces.ts';
 
 /** A CA bundle: what of it can vouch, and what cannot. */
@@ -110,6 +111,12 @@ function readPrivateKey(
   passphrase: string | undefined,
   fail: (problem: string, remedy: string) => AuditFailure,
 ): KeyObject {
+  if (passphrase !== undefined && isOverstretched(content)) {
+    throw fail(
+      'holds an encrypted private key whose passphrase would take too long to try, or whose encryption cannot be read',
+      'encrypt the key again with at most 1,000,000 iterations (openssl pkcs8 -topk8 -iter 600000)',
+    );
+  }
   const secret = passphrase === undefined ? {} : { passphrase };
   const attempts =
     typeof content === 'string'

@@ -25,6 +25,7 @@ export function spellingsOf(secret: string, users: readonly string[], brief: boo
   return [
     ...texts.flatMap((text) => [...folded(Buffer.from(text)), ...base64(Buffer.from(text))]),
     ...unique([JSON.stringify(secret).slice(1, -1), percent(secret)]).flatMap((text) => base64(Buffer.from(text))),
+    ...(brief ? [] : [...nested(Buffer.from(secret)), ...listed(Buffer.from(secret))]),
     ...escaped(secret).map((text) => spelling(Buffer.from(text))),
     ...(brief ? [] : users.map((user) => spelling(Buffer.from(md5(secret + user))))),
   ];
@@ -47,6 +48,31 @@ function folded(utf8: Buffer): Spelling[] {
     Buffer.from(pairs.join(' ')),
     Buffer.from(pairs.join(':')),
   ].map(spelling);
+}
+
+/** Encoded twice: base64 of UTF-16, as PowerShell takes commands, of hex and of base64; hex of base64. */
+function nested(utf8: Buffer): Spelling[] {
+  const once = base64(utf8).map(({ bytes }) => bytes);
+  const inner = [Buffer.from(utf8.toString(), 'utf16le'), Buffer.from(utf8.toString('hex')), ...once];
+  return [...inner.flatMap(base64), ...once.map((bytes) => spelling(Buffer.from(bytes.toString('hex'))))];
+}
+
+/** Byte by byte: as languages and dumps list them, and quoted-printable. */
+function listed(utf8: Buffer): Spelling[] {
+  const hex = utf8.toString('hex').match(/../g) ?? [];
+  const lists = [
+    ...['-', ',', ', ', '\n'].map((separator) => hex.join(separator)),
+    ...[' ', ',', ', '].flatMap((separator) => [utf8.join(separator), hex.map((byte) => `0x${byte}`).join(separator)]),
+    ...[4, 8].map(
+      (digits) =>
+        hex
+          .join('')
+          .match(new RegExp(`.{1,${digits}}`, 'g'))
+          ?.join(' ') ?? '',
+    ),
+    hex.map((byte) => `=${byte}`).join(''),
+  ];
+  return lists.map((text) => spelling(Buffer.from(text)));
 }
 
 /**

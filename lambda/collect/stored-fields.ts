@@ -185,7 +185,10 @@ function checkShape(
 }
 
 function isDatabaseName(name: string): boolean {
-  return !holdsSecret(name) && !/:\/\/|[?&;][^=]*=|[\x00-\x1f]/.test(name);
+  if (holdsSecret(name) || /:\/\/|[\x00-\x1f]/.test(name)) return false;
+  // By hand: a pattern for both would try each separator up to the end of the text.
+  const separator = name.search(/[?&;]/);
+  return separator === -1 || !name.includes('=', separator);
 }
 
 /** Fields one level down: of which of several databases, and beside what else, is not certain. */

@@ -142,6 +142,7 @@ describe('refused', () => {
     ['a broken URL in JSON', { url: `postgres://app:${CANARY}#@db` }, /not a valid URL/],
     ['a URL of something else in JSON', rds({ url: `mysql://app:${CANARY}@db` }), /neither a postgres/],
     ['several hosts in JSON', { dsn: `host=a,b password=${CANARY}` }, /several hosts/],
+    ['more than Secrets Manager stores', rds({ note: 'x'.repeat(65_536) }), /longer than 64 KiB/],
     ['a stray % in a JSON string', JSON.stringify(`postgres://app:${CANARY}%@db`), /stray %/],
   ];
 
@@ -152,6 +153,14 @@ describe('refused', () => {
     expect(failure.message).toMatch(message);
     expect(failure.transient).toBe(false);
     expect(everythingShownOf(failure)).not.toContain(CANARY);
+  });
+
+  test.each(['?', '&', ';', 'a;'])('a database of many %s takes no time', async (separator) => {
+    const start = performance.now();
+    const dbname = separator.repeat(60_000 / separator.length);
+    expect(parse(rds({ dbname })).database).toBe(dbname);
+    await failureOf(() => parse(rds({ dbname: `${dbname}=` })));
+    expect(performance.now() - start).toBeLessThan(500);
   });
 
   test('a remedy for a missing host names the target', async () => {

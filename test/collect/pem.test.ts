@@ -287,6 +287,35 @@ describe('a client certificate', () => {
       () => ({ cert: client.chainPem, key: encrypted(client.keyPem), passphrase: 'x' }),
       /cannot be read/,
     ],
+    [
+      'an encrypted key with iterations for an hour',
+      () => ({ cert: client.chainPem, key: inPem('ENCRYPTED PRIVATE KEY', overstretched()), passphrase: CANARY }),
+      /too long to try/,
+    ],
+    [
+      'the same under another label',
+      () => ({ cert: client.chainPem, key: inPem('PRIVATE KEY', overstretched()), passphrase: CANARY }),
+      /too long to try/,
+    ],
+    [
+      'the same as base64 of DER',
+      () => ({ cert: client.chainPem, key: overstretched().toString('base64'), passphrase: CANARY }),
+      /too long to try/,
+    ],
+    [
+      'the same behind a header',
+      () => ({
+        cert: client.chainPem,
+        key: inPem('PRIVATE KEY', overstretched()).replace('\n', '\nX: y\n\n'),
+        passphrase: CANARY,
+      }),
+      /too long to try/,
+    ],
+    [
+      'an encrypted key whose encryption cannot be read',
+      () => ({ cert: client.chainPem, key: inPem('ENCRYPTED PRIVATE KEY', Buffer.of(0x30, 0x80)), passphrase: CANARY }),
+      /cannot be read/,
+    ],
     ['the key of another certificate', () => client.chainPem + other.keyPem, /private key of another certificate/],
     ['the key of another kind', () => client.chainPem + rsaKey(), /private key of another certificate/],
     ['a key store', () => keyStore, /key store/],
@@ -336,6 +365,22 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const derKey = (pem: string): Buffer => createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
 const encryptedDer = (pem: string): Buffer =>
   createPrivateKey(pem).export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: CANARY });
+
+/** OpenSSL's 2,048 iterations take two bytes: as many more as fit into the same, and the salt gives way for the rest. */
+function overstretched(): Buffer {
+  const der = encryptedDer(client.keyPem);
+  const iterations = der.indexOf(Buffer.from('02020800', 'hex'));
+  // INTEGER 2^31 - 1, in two bytes more than before, which the salt in front of it has less.
+  const salt = der.lastIndexOf(0x04, iterations - 8);
+  const length = der[salt + 1] ?? 0;
+  return Buffer.concat([
+    der.subarray(0, salt),
+    Buffer.of(0x04, length - 2),
+    der.subarray(salt + 2, iterations - 2),
+    Buffer.from('02047fffffff', 'hex'),
+    der.subarray(iterations + 4),
+  ]);
+}
 
 function inPem(label: string, content: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${Buffer.from(content).toString('base64')}\n-----END ${label}-----\n`;

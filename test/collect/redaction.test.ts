@@ -11,6 +11,7 @@ const redactionOf = (...secrets: string[]): Redaction => new Redaction(secrets.m
 const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, '0');
 const each = (text: string, spell: (character: string) => string): string => [...text].map(spell).join('');
 const point = (character: string): number => character.codePointAt(0) ?? 0;
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const percentAll = (text: string): string => Buffer.from(text).toString('hex').replaceAll(/../g, '%$&');
 const html = (text: string): string =>
   text.replace(
@@ -54,6 +55,18 @@ const ENCODINGS: Readonly<Record<string, (secret: string) => string | Buffer>> =
       .toString('hex')
       .replaceAll(/..(?=.)/g, '$& '),
   'hex as bytea': (secret) => `\\x${Buffer.from(secret).toString('hex')}`,
+  'hex with dashes': (secret) =>
+    Buffer.from(secret)
+      .toString('hex')
+      .replaceAll(/..(?=.)/g, '$&-'),
+  'hex as C writes it': (secret) => [...Buffer.from(secret)].map((byte) => `0x${hex(byte, 2)}`).join(', '),
+  'bytes in JSON': (secret) => JSON.stringify(Buffer.from(secret)),
+  'quoted-printable, everything': (secret) => [...Buffer.from(secret)].map((byte) => `=${hex(byte, 2)}`).join(''),
+  'base64 of UTF-16': (secret) => Buffer.from(secret, 'utf16le').toString('base64'),
+  'base64 of base64': (secret) => base64(base64(secret)),
+  'base64 of base64 of user:secret': (secret) => base64(base64(`user:${secret}`)),
+  'base64 of hex': (secret) => base64(Buffer.from(secret).toString('hex')),
+  'hex of base64': (secret) => Buffer.from(base64(secret)).toString('hex'),
   JSON: (secret) => JSON.stringify(secret),
   'JSON in JSON': (secret) => JSON.stringify(JSON.stringify(secret)),
   'JSON, everything': units,
