@@ -36,8 +36,8 @@ export function certificateFacts(certificate: X509Certificate): CertificateFacts
   return {
     subject: oneLine(certificate.subject),
     issuer: oneLine(certificate.issuer),
-    notBefore: isoSeconds(certificate.validFromDate),
-    notAfter: isoSeconds(certificate.validToDate),
+    notBefore: isoSeconds(new Date(certificate.validFrom)),
+    notAfter: isoSeconds(new Date(certificate.validTo)),
     subjectAltNames: shownNames(certificate.subjectAltName),
     serialNumber: boundedText(certificate.serialNumber, LONGEST.name),
     sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
@@ -79,8 +79,9 @@ function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
 /** Why nothing can be verified with a certificate, though it is well-formed; undefined where something can. */
 export function certificateProblem(certificate: X509Certificate): string | undefined {
   if (publicKeyOf(certificate) === undefined) return 'its key is of an algorithm or curve that OpenSSL does not know';
-  const dates = [certificate.validFromDate, certificate.validToDate];
-  return dates.some((date) => Number.isNaN(date.getTime())) ? 'its dates cannot be read' : undefined;
+  // Node's texts, and not its dates: of one that OpenSSL can't read the text says so, and the date may be any (24.21).
+  const dates = [certificate.validFrom, certificate.validTo];
+  return dates.some((date) => Number.isNaN(Date.parse(date))) ? 'its dates cannot be read' : undefined;
 }
 
 /** Beyond it the names are counted: nothing is judged by them here, for OpenSSL and Node compare all of them. */
