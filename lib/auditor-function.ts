@@ -150,8 +150,15 @@ export class AuditorFunction extends Construct {
       sourceMap: true,
       sourceMapMode: SourceMapMode.DEFAULT,
       sourcesContent: false,
-      // Imports that are never reached, pg's of its optional native client among them, and what the runtime brings.
-      externalModules: ['pg-native', ...UNUSED_CREDENTIAL_PROVIDERS, ...modulesLeftOut(deployment)],
+      // Imports that are never reached, pg's of its native client, of ~/.pgpass and of Cloudflare's sockets among them, and
+      // what the runtime brings.
+      externalModules: [
+        'pg-native',
+        'pgpass',
+        'pg-cloudflare',
+        ...UNUSED_CREDENTIAL_PROVIDERS,
+        ...modulesLeftOut(deployment),
+      ],
       commandHooks: {
         beforeBundling: () => [],
         beforeInstall: () => [],
