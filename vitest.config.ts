@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: 'test/support/leftovers.setup.ts',
+    globalSetup: 'lab/leftovers.setup.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,12 +1,12 @@
 // What a benchmark is, and what all of them are given.
 
 import pg from 'pg';
-import type { SecretStore } from '../lambda/collect/secrets.ts';
+import type { PostgresServer } from '../lab/postgres.ts';
+import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
+import type { SecretStore } from '../lambda/collect/secrets/store.ts';
 import type { Collector } from '../lambda/collect/snapshot.ts';
-import { createSourceReader } from '../lambda/collect/sources.ts';
-import { createTrustStore } from '../lambda/collect/trust.ts';
 import { systemClock } from '../lambda/model/clock.ts';
-import type { PostgresServer } from '../test/support/postgres.ts';
 import type { Row } from './measure.ts';
 
 export interface Benchmark {

@@ -6,9 +6,9 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { App, Stack } from 'aws-cdk-lib';
-import type { ConfigInput } from '../lambda/config.ts';
+import { labFolder } from '../lab/lab-folder.ts';
+import type { ConfigInput } from '../lambda/config/index.ts';
 import { PgTlsAuditor } from '../lib/pg-tls-auditor.ts';
-import { labFolder } from '../test/support/lab-folder.ts';
 import type { Benchmark } from './benchmark.ts';
 import { alternated, atMost, median, megabytes, milliseconds, type Row } from './measure.ts';
 

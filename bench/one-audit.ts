@@ -1,12 +1,12 @@
 // One audit of one target, from its secrets to its report, beside a bare verified connection with one query.
 
+import { rdsSecret } from '../lab/collector.ts';
+import type { PostgresServer } from '../lab/postgres.ts';
+import { countRoundTrips } from '../lab/round-trip-counter.ts';
 import { auditTargets } from '../lambda/audit.ts';
-import type { SecretStore } from '../lambda/collect/secrets.ts';
-import { parseConfig } from '../lambda/config.ts';
+import type { SecretStore } from '../lambda/collect/secrets/store.ts';
+import { parseConfig } from '../lambda/config/index.ts';
 import type { Verdict } from '../lambda/model/finding.ts';
-import { rdsSecret } from '../test/support/collector.ts';
-import type { PostgresServer } from '../test/support/postgres.ts';
-import { countRoundTrips } from '../test/support/round-trip-counter.ts';
 import { type Benchmark, bareConnection, caOf, newCollector } from './benchmark.ts';
 import { alternated, atMost, median, milliseconds, timed } from './measure.ts';
 

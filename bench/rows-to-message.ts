@@ -1,15 +1,15 @@
 // A process of its own that takes rows all the way to the rendered message, several times, and prints what it took.
 
+import { healthySnapshot } from '../lab/snapshots.ts';
 import { evaluate } from '../lambda/checks/evaluate.ts';
-import { catalogueQuestion } from '../lambda/collect/catalogue-query.ts';
-import { readSessions } from '../lambda/collect/session-query.ts';
-import { parseConfig } from '../lambda/config.ts';
+import { catalogueQuestion } from '../lambda/collect/postgres/catalogue-query.ts';
+import { readSessions } from '../lambda/collect/postgres/session-query.ts';
+import { parseConfig } from '../lambda/config/index.ts';
 import { known } from '../lambda/model/observed.ts';
 import type { Policy } from '../lambda/model/policy.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
 import { buildDigest } from '../lambda/report/digest.ts';
-import { type RenderedAlert, renderAlert } from '../lambda/report/sns-message.ts';
-import { healthySnapshot } from '../test/support/snapshots.ts';
+import { type RenderedAlert, renderAlert } from '../lambda/report/messages/sns-message.ts';
 import { catalogueRows, type Mix, type SessionRow, sessionRows } from './session-rows.ts';
 
 export interface RowsToMessage {

@@ -3,8 +3,8 @@
 
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../test/support/healthy-server.ts';
-import { type PostgresServer, startPostgres } from '../test/support/postgres.ts';
+import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../lab/healthy-server.ts';
+import { type PostgresServer, startPostgres } from '../lab/postgres.ts';
 import type { Benchmark } from './benchmark.ts';
 import { bundle } from './bundle.ts';
 import { manySessions } from './many-sessions.ts';

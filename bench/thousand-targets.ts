@@ -1,13 +1,13 @@
 // 1,000 targets in one invocation, beside as many bare verified connections at the same concurrency.
 
 import pMap from 'p-map';
+import { startAwsEndpoint } from '../lab/aws.ts';
+import { rdsSecret } from '../lab/collector.ts';
+import type { PostgresServer } from '../lab/postgres.ts';
 import { auditTargets } from '../lambda/audit.ts';
-import { prefetchSecrets } from '../lambda/collect/prefetch.ts';
-import { createSecretStore, secretsManagerClients } from '../lambda/collect/secrets.ts';
-import { parseConfig } from '../lambda/config.ts';
-import { startAwsEndpoint } from '../test/support/aws.ts';
-import { rdsSecret } from '../test/support/collector.ts';
-import type { PostgresServer } from '../test/support/postgres.ts';
+import { prefetchSecrets } from '../lambda/collect/secrets/prefetch.ts';
+import { createSecretStore, secretsManagerClients } from '../lambda/collect/secrets/store.ts';
+import { parseConfig } from '../lambda/config/index.ts';
 import { type Benchmark, bareConnection, caOf, newCollector } from './benchmark.ts';
 import { atLeast, median, type Row, timed } from './measure.ts';
 

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { ConfigError } from '../lambda/config.ts';
+import { ConfigError } from '../lambda/config/index.ts';
 import { showGiven } from '../lambda/model/given-text.ts';
 import { ConfigFileError, readConfigFile } from '../lib/config-file.ts';
 import { PgTlsAuditorStack } from '../lib/pg-tls-auditor-stack.ts';

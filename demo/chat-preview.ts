@@ -1,6 +1,6 @@
 // The chat card as a terminal can show it: what a channel's members read, without the markup they never see.
 
-import { wrap } from '../lambda/report/wrap.ts';
+import { wrap } from '../lambda/report/messages/wrap.ts';
 import type { Screen } from './screen.ts';
 
 /** What is shown of a custom notification's `content`. */

@@ -1,8 +1,8 @@
 // What the demo plants, and what an audit must therefore find: no more, no less.
 
+import type { SessionKind } from '../lab/sessions.ts';
 import type { Verdict } from '../lambda/model/finding.ts';
 import type { Severity } from '../lambda/model/severity.ts';
-import type { SessionKind } from '../test/support/sessions.ts';
 
 /** A client program with its open sessions, one for each application name. */
 export interface PlantedClient {

@@ -1,8 +1,8 @@
 // The demo: PostgreSQL servers with good and bad clients, scheduled runs of the function, and what people receive.
 // Exit code 0 only when the audit found exactly what was planted, and told it exactly as often as people want to hear it.
 
+import type { PublishedMessage } from '../lab/aws.ts';
 import type { Report } from '../lambda/report/schema.ts';
-import type { PublishedMessage } from '../test/support/aws.ts';
 import { type Act, FIRST_SIGHT, NEXT_DAY, SAME_AGAIN } from './acts.ts';
 import { Interruption, interruptions } from './interruption.ts';
 import { startFunction } from './invoke.ts';

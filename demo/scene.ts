@@ -2,21 +2,15 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ConfigInput } from '../lambda/config.ts';
-import { type AwsEndpoint, startAwsEndpoint } from '../test/support/aws.ts';
-import { createAuthority, type IssuedCertificate } from '../test/support/certificates.ts';
-import { rdsSecret } from '../test/support/collector.ts';
-import { type DynamoDbEndpoint, startDynamoDb } from '../test/support/dynamodb.ts';
-import { healthyServer } from '../test/support/healthy-server.ts';
-import { labFolder } from '../test/support/lab-folder.ts';
-import {
-  AUDITOR,
-  newestMajor,
-  type PostgresOptions,
-  type PostgresServer,
-  startPostgres,
-} from '../test/support/postgres.ts';
-import { openSession, openSessions } from '../test/support/sessions.ts';
+import { type AwsEndpoint, startAwsEndpoint } from '../lab/aws.ts';
+import { createAuthority, type IssuedCertificate } from '../lab/certificates.ts';
+import { rdsSecret } from '../lab/collector.ts';
+import { type DynamoDbEndpoint, startDynamoDb } from '../lab/dynamodb.ts';
+import { healthyServer } from '../lab/healthy-server.ts';
+import { labFolder } from '../lab/lab-folder.ts';
+import { AUDITOR, newestMajor, type PostgresOptions, type PostgresServer, startPostgres } from '../lab/postgres.ts';
+import { openSession, openSessions } from '../lab/sessions.ts';
+import type { ConfigInput } from '../lambda/config/index.ts';
 import { MENDED, MUTED, MUTED_HOURS, type PlantedTarget, SUPERUSER, TARGETS, type TargetName } from './planted.ts';
 
 export interface Scene extends AsyncDisposable {

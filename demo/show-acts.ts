@@ -1,8 +1,8 @@
 // What becomes of it, for the person who watches the demo: silence, then what is over and what is heard again.
 
+import { bodyFor, type PublishedMessage } from '../lab/aws.ts';
+import { wrap } from '../lambda/report/messages/wrap.ts';
 import type { Report } from '../lambda/report/schema.ts';
-import { wrap } from '../lambda/report/wrap.ts';
-import { bodyFor, type PublishedMessage } from '../test/support/aws.ts';
 import { framed, heading, ruleWidth, type Screen } from './screen.ts';
 import type { ThreadedCard } from './verify-messages.ts';
 

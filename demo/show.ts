@@ -1,10 +1,10 @@
 // What people receive, and what it rests on, for the person who watches the demo.
 
 import { stripVTControlCharacters } from 'node:util';
+import { renderTable } from '../bin/command-line/terminal/table.ts';
+import { bodyFor, type PublishedMessage } from '../lab/aws.ts';
+import { wrap } from '../lambda/report/messages/wrap.ts';
 import type { Report, ReportTarget } from '../lambda/report/schema.ts';
-import { renderTable } from '../lambda/report/table.ts';
-import { wrap } from '../lambda/report/wrap.ts';
-import { bodyFor, type PublishedMessage } from '../test/support/aws.ts';
 import { type CardContent, previewCard } from './chat-preview.ts';
 import type { PlantedTarget } from './planted.ts';
 import { columns, framed, heading, ruleWidth, type Screen } from './screen.ts';

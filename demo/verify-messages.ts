@@ -1,8 +1,8 @@
 // Holds what people were sent against what they had to be told: nothing twice, nothing left out, each card in its thread.
 
+import { bodyFor, type PublishedMessage } from '../lab/aws.ts';
 import { isAtLeast } from '../lambda/model/severity.ts';
 import type { Report } from '../lambda/report/schema.ts';
-import { bodyFor, type PublishedMessage } from '../test/support/aws.ts';
 import type { Act } from './acts.ts';
 import { identify, without } from './verify.ts';
 

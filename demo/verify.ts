@@ -1,7 +1,7 @@
 // Holds what the audit reported against what was planted: a demo that shows less than there is must fail.
 
+import type { SessionKind } from '../lab/sessions.ts';
 import type { Report, ReportFinding, ReportTarget } from '../lambda/report/schema.ts';
-import type { SessionKind } from '../test/support/sessions.ts';
 import type { PlantedTarget } from './planted.ts';
 
 /** Each difference in a sentence; none when the audit found exactly what is there. */

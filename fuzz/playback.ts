@@ -13,7 +13,7 @@ import {
   parameter,
   READY,
   row,
-} from '../test/support/hostile-postgres.ts';
+} from '../lab/hostile-postgres.ts';
 import { type ByteChange, byteChange, changeBytes, place, strangeText } from './arbitraries.ts';
 import { cellsOf, PASSWORD, type Recording } from './recording.ts';
 

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import pg from 'pg';
-import { type Authority, createAuthority, type IssuedCertificate } from '../test/support/certificates.ts';
-import { audit, rdsSecret } from '../test/support/collector.ts';
-import { SSL_REQUEST } from '../test/support/faulty-servers.ts';
-import { healthyServer } from '../test/support/healthy-server.ts';
-import { hostilePostgres, KEY, message, type Peer, row } from '../test/support/hostile-postgres.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../test/support/postgres.ts';
+import { type Authority, createAuthority, type IssuedCertificate } from '../lab/certificates.ts';
+import { audit, rdsSecret } from '../lab/collector.ts';
+import { SSL_REQUEST } from '../lab/faulty-servers.ts';
+import { healthyServer } from '../lab/healthy-server.ts';
+import { hostilePostgres, KEY, message, type Peer, row } from '../lab/hostile-postgres.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../lab/postgres.ts';
 
 /** Of the auditor's login, and looked for in everything that is shown. */
 export const PASSWORD = 'canary-Pa55w0rd-canary';

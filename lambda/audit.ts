@@ -2,10 +2,10 @@
 
 import pMap from 'p-map';
 import { evaluate } from './checks/evaluate.ts';
+import { fleetOf } from './checks/fleet.ts';
 import { CHECKS } from './checks/registry.ts';
-import { fleetOf } from './checks/shared/fleet.ts';
 import { type Collector, notStarted, takeSnapshot } from './collect/snapshot.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/index.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import type { AuditedTarget, Run } from './report/build-report.ts';
 

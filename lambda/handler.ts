@@ -8,32 +8,32 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import type { SecurityHubClient } from '@aws-sdk/client-securityhub';
 import * as z from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
-import { type Circumstances, everyoneOf, inTurn, reportOnly, tell } from './alerts.ts';
 import { auditTargets } from './audit.ts';
-import { catalogue } from './checks/shared/catalogue.ts';
-import { prefetchSecrets } from './collect/prefetch.ts';
-import { createSecretStore, type SecretStore, secretsManagerClients } from './collect/secrets.ts';
+import { catalogue } from './checks/catalogue.ts';
+import { createTrustStore } from './collect/certificates/trust.ts';
+import { prefetchSecrets } from './collect/secrets/prefetch.ts';
+import { createSourceReader } from './collect/secrets/sources.ts';
+import { createSecretStore, type SecretStore, secretsManagerClients } from './collect/secrets/store.ts';
 import type { Collector } from './collect/snapshot.ts';
-import { createSourceReader } from './collect/sources.ts';
-import { createTrustStore } from './collect/trust.ts';
-import { type Config, parseConfig } from './config.ts';
-import { readConfigDocument } from './config-file.ts';
+import { readConfigDocument } from './config/file.ts';
+import { type Config, parseConfig } from './config/index.ts';
 import { recordRun } from './deliver/metrics.ts';
-import { publish, snsClient } from './deliver/publish.ts';
-import type { StateStore } from './deliver/state-store.ts';
-import { type Delivery, deliveriesOf, type Topics } from './deliveries.ts';
+import { publish, snsClient } from './deliver/sns.ts';
+import type { StateStore } from './deliver/state/store.ts';
+import { Failures } from './error-collector.ts';
 import { EventError, parseEvent, type Refusal, type RunRequest, refusalOf } from './event.ts';
-import { Failures } from './failures.ts';
 import { type Clock, systemClock } from './model/clock.ts';
 import { endsAfter } from './model/durations.ts';
 import { showPath } from './model/given-text.ts';
 import type { AuditState } from './model/lifecycle.ts';
-import { countUnreceived, type Receptions, receptionsOf, warningsOf } from './receptions.ts';
-import { EVERYONE, hears } from './report/audience.ts';
+import { type Delivery, deliveriesOf, type Topics } from './notify/integrations.ts';
+import { type Circumstances, everyoneOf, inTurn, reportOnly, tell } from './notify/notify.ts';
+import { countUnreceived, type Receptions, receptionsOf, warningsOf } from './notify/receptions.ts';
 import { buildReport } from './report/build-report.ts';
 import { fitReport } from './report/fit-report.ts';
+import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
+import { EVERYONE, hears } from './report/receiver.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
-import { renderTestAlert, renderTestChatMessage } from './report/sns-message.ts';
 import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './unsafe-environment.ts';
 
 /** What of Lambda's context is used. */
@@ -269,7 +269,7 @@ async function stateStore(
 ): Promise<StateStore | undefined> {
   const { STATE_TABLE } = process.env;
   if (!STATE_TABLE) return undefined;
-  const { createDynamoDbState, dynamoDbClient } = await import('./deliver/dynamodb-state.ts');
+  const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
   dynamoDb ??= dynamoDbClient();
   return createDynamoDbState(dynamoDb, STATE_TABLE, { clock, owner, audience });
 }

@@ -14,7 +14,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { CompletionWindow } from './cadence.ts';
+import type { CompletionWindow } from './completion-window.ts';
 
 /** The namespace of the metrics that the function writes. */
 export const METRICS_NAMESPACE = 'PgTlsAuditor';

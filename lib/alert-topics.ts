@@ -7,8 +7,8 @@ import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
-import type { Config } from '../lambda/config.ts';
-import { asReported } from './reported-arn.ts';
+import type { Config } from '../lambda/config/index.ts';
+import { asReported } from './nag-resource-id.ts';
 import { subscribeRoutes } from './route-subscriptions.ts';
 import { addSlackChannel } from './slack-channel.ts';
 

@@ -17,9 +17,9 @@ import {
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { Config, ConfigInput } from '../lambda/config.ts';
+import type { Config, ConfigInput } from '../lambda/config/index.ts';
+import { modulesLeftOut } from './feature-modules.ts';
 import type { FunctionEnvironment } from './function-environment.ts';
-import { modulesLeftOut } from './optional-parts.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The name under which the handler looks for its configuration, next to itself. */

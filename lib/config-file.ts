@@ -2,12 +2,12 @@
 
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import type { ConfigInput } from '../lambda/config.ts';
-import { readConfigDocument } from '../lambda/config-file.ts';
+import { readConfigDocument } from '../lambda/config/file.ts';
+import type { ConfigInput } from '../lambda/config/index.ts';
 
 import { showPath } from '../lambda/model/given-text.ts';
 
-export { ConfigFileError } from '../lambda/config-file.ts';
+export { ConfigFileError } from '../lambda/config/file.ts';
 
 const OWN = 'auditor.config.json';
 const EXAMPLE = 'auditor.config.example.json';

@@ -1,7 +1,7 @@
 // Keeps values that only the deployment knows out of a configuration that is packed before it.
 
 import { Token } from 'aws-cdk-lib';
-import { ConfigError, type ConfigInput } from '../lambda/config.ts';
+import { ConfigError, type ConfigInput } from '../lambda/config/index.ts';
 
 /** The configuration is packed while the stack is put together: what only CloudFormation will know can't be in it. */
 export function withoutTokens(config: ConfigInput, source: string): ConfigInput {

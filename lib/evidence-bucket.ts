@@ -4,7 +4,7 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { asReported } from './reported-arn.ts';
+import { asReported } from './nag-resource-id.ts';
 
 /** What the function may write: it reads, lists and deletes nothing. */
 const REPORTS = 'reports/*';

@@ -2,7 +2,7 @@
 
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { ConfigProblem } from '../lambda/config.ts';
+import type { ConfigProblem } from '../lambda/config/index.ts';
 
 /** In all, names and values (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
 const MOST_BYTES = 4096;

@@ -2,7 +2,7 @@
 
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { Config, ConfigProblem } from '../lambda/config.ts';
+import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 
 /** Subscriptions with a filter policy of one topic (https://docs.aws.amazon.com/general/latest/gr/sns.html). */
 const MOST_FILTER_POLICIES = 200;

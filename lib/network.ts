@@ -3,7 +3,7 @@
 import { Annotations } from 'aws-cdk-lib';
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, Vpc } from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
-import type { Config, ConfigProblem } from '../lambda/config.ts';
+import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 
 /** All undefined: the function runs outside of any VPC. */
 export interface Network {

@@ -7,7 +7,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import type { ConfigInput } from '../lambda/config.ts';
+import type { ConfigInput } from '../lambda/config/index.ts';
 
 export interface PgTlsAuditorProps {
   /**

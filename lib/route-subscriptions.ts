@@ -4,7 +4,7 @@ import { Annotations, Arn, ArnFormat, CfnCondition, Fn, Stack, Token } from 'aws
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
 import { type ITopic, Subscription, SubscriptionFilter, SubscriptionProtocol } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { Config, Route } from '../lambda/config.ts';
+import type { Config, Route } from '../lambda/config/index.ts';
 
 /** The message attribute that names the audience of a digest. */
 const ROUTE_ATTRIBUTE = 'route';

@@ -7,7 +7,7 @@ import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } f
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { rateMinutes } from './cadence.ts';
+import { rateMinutes } from './completion-window.ts';
 
 const RETRIES = 5;
 

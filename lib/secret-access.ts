@@ -4,9 +4,9 @@ import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import type { Config, ConfigProblem } from '../lambda/config.ts';
+import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 import { showGiven } from '../lambda/model/given-text.ts';
-import { asReported } from './reported-arn.ts';
+import { asReported } from './nag-resource-id.ts';
 
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
 // 10 managed policies for a role (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).

@@ -2,7 +2,7 @@
 
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { ConfigProblem } from '../lambda/config.ts';
+import type { ConfigProblem } from '../lambda/config/index.ts';
 
 /** Characters of the keys' ARNs: a role's policies together hold 10,240, and other rights need some of them. */
 const MOST_CHARACTERS = 5_000;

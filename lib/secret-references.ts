@@ -3,7 +3,7 @@
 import { Stack } from 'aws-cdk-lib';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import type { ConfigProblem } from '../lambda/config.ts';
+import type { ConfigProblem } from '../lambda/config/index.ts';
 import { listed } from './secret-access.ts';
 
 /** Where the function finds the secrets known by reference. */

@@ -5,7 +5,7 @@ import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { Config } from '../lambda/config.ts';
+import type { Config } from '../lambda/config/index.ts';
 
 /** Named after the channel alone, so that a channel that moves to another audience keeps its configuration. */
 export function addSlackChannel(

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../lambda/checks/registry.ts';
-import { configJsonSchema } from '../lambda/config.ts';
+import { configJsonSchema } from '../lambda/config/index.ts';
 import { FAILURE_CAUSES } from '../lambda/model/failure.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 

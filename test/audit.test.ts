@@ -2,15 +2,15 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { targetOf } from '../lab/collector.ts';
+import { POLICY } from '../lab/snapshots.ts';
 import { type AuditOptions, auditTargets } from '../lambda/audit.ts';
+import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { Collector } from '../lambda/collect/snapshot.ts';
-import { createSourceReader } from '../lambda/collect/sources.ts';
-import { createTrustStore } from '../lambda/collect/trust.ts';
 import { systemClock } from '../lambda/model/clock.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
 import type { Report } from '../lambda/report/schema.ts';
-import { targetOf } from './support/collector.ts';
-import { POLICY } from './support/snapshots.ts';
 
 /** Secrets come from `get`; nothing is ever connected to. */
 function collectorWith(get: (id: string) => Promise<string>): Collector {

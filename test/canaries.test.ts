@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../bin/command-line/run.ts';
-import { parseCredentials } from '../lambda/collect/credentials.ts';
-import { parseConfig } from '../lambda/config.ts';
+import { targetOf } from '../lab/collector.ts';
+import { parseCredentials } from '../lambda/collect/secrets/credentials.ts';
+import { parseConfig } from '../lambda/config/index.ts';
 import { parseEvent } from '../lambda/event.ts';
 import { everythingShownOf } from './collect/canary.ts';
-import { targetOf } from './support/collector.ts';
 
 /** Long enough that no ordinary text holds it, and like no word. */
 const PW = 'PW_Zq7-canary';

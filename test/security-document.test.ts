@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MAX_SCRAM_ITERATIONS } from '../lambda/collect/protocol/authentication.ts';
 import { SESSION_LIMITS } from '../lambda/collect/protocol/dialogue.ts';
-import { parseConfig } from '../lambda/config.ts';
+import { parseConfig } from '../lambda/config/index.ts';
 
 const text = readFileSync(join(import.meta.dirname, '..', 'SECURITY.md'), 'utf8').replaceAll(/\s+/g, ' ');
 const [target] = parseConfig({ targets: [{ name: 'x', secret: 'x' }] }, { use: 'deployment' }).targets;

@@ -3,23 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { describe, expect, test, vi } from 'vitest';
-import { readCipherList } from '../lambda/checks/ciphers/cipher-list.ts';
-import { evaluate } from '../lambda/checks/evaluate.ts';
-import { acceptance } from '../lambda/checks/hba/hba-match.ts';
-import { catalogueQuestion } from '../lambda/collect/catalogue-query.ts';
-import { readDatabases, readSessions as readPoolerSessions } from '../lambda/collect/pgbouncer-rows.ts';
-import { readSessions } from '../lambda/collect/session-query.ts';
-import { entriesOf } from '../lambda/deliver/state-records.ts';
-import { decide } from '../lambda/lifecycle/decide.ts';
-import { EMPTY_STATE } from '../lambda/model/lifecycle.ts';
-import { known } from '../lambda/model/observed.ts';
-import type { Snapshot } from '../lambda/model/snapshot.ts';
-import { buildReport } from '../lambda/report/build-report.ts';
-import { renderMarkdown } from '../lambda/report/formats/markdown.ts';
-import type { Report } from '../lambda/report/schema.ts';
-import { MESSAGE_BYTES, renderAlert } from '../lambda/report/sns-message.ts';
-import { renderTable } from '../lambda/report/table.ts';
-import { digestOf, finding, healthyReport, healthyTarget } from './report/builders.ts';
+import { renderTable } from '../bin/command-line/terminal/table.ts';
 import {
   certificate,
   hbaFacts,
@@ -30,7 +14,23 @@ import {
   plaintextSession,
   poolerSession,
   poolerSettings,
-} from './support/snapshots.ts';
+} from '../lab/snapshots.ts';
+import { readCipherList } from '../lambda/analysis/openssl-ciphers/cipher-list.ts';
+import { acceptance } from '../lambda/analysis/pg-hba/acceptance.ts';
+import { evaluate } from '../lambda/checks/evaluate.ts';
+import { readDatabases, readSessions as readPoolerSessions } from '../lambda/collect/pgbouncer/rows.ts';
+import { catalogueQuestion } from '../lambda/collect/postgres/catalogue-query.ts';
+import { readSessions } from '../lambda/collect/postgres/session-query.ts';
+import { entriesOf } from '../lambda/deliver/state/records.ts';
+import { decide } from '../lambda/lifecycle/decide.ts';
+import { EMPTY_STATE } from '../lambda/model/lifecycle.ts';
+import { known } from '../lambda/model/observed.ts';
+import type { Snapshot } from '../lambda/model/snapshot.ts';
+import { buildReport } from '../lambda/report/build-report.ts';
+import { renderMarkdown } from '../lambda/report/exports/markdown.ts';
+import { MESSAGE_BYTES, renderAlert } from '../lambda/report/messages/sns-message.ts';
+import type { Report } from '../lambda/report/schema.ts';
+import { digestOf, finding, healthyReport, healthyTarget } from './report/builders.ts';
 
 // What takes seconds here may take minutes on a machine that does much else.
 vi.setConfig({ testTimeout: 240_000 });
@@ -75,10 +75,10 @@ describe('6,000 roles in a chain', () => {
   test('are judged in a quarter of the memory that the function has', () => {
     const module = (path: string): string => JSON.stringify(new URL(`../lambda/${path}`, import.meta.url).href);
     const script = `
-      import { catalogueQuestion } from ${module('collect/catalogue-query.ts')};
-      import { hbaFacts } from ${module('collect/hba-queries.ts')};
-      import { readSessions } from ${module('collect/session-query.ts')};
-      import { acceptance } from ${module('checks/hba/hba-match.ts')};
+      import { catalogueQuestion } from ${module('collect/postgres/catalogue-query.ts')};
+      import { hbaFacts } from ${module('collect/postgres/hba-queries.ts')};
+      import { readSessions } from ${module('collect/postgres/session-query.ts')};
+      import { acceptance } from ${module('analysis/pg-hba/acceptance.ts')};
       const list = (length, make) => Array.from({ length }, (_, i) => make(i));
       const catalogue = catalogueQuestion.read((${chain})(6_000));
       const rule = (users, databases) => ({ lineNumber: 1, type: 'host', databases, users, address: 'all', method: 'md5', options: [] });

@@ -3,12 +3,12 @@
 import { describe, expect, test } from 'vitest';
 import { auditRequest } from '../bin/command-line/request.ts';
 import { UsageError } from '../bin/command-line/usage-error.ts';
-import { fleetOf } from '../lambda/checks/shared/fleet.ts';
-import { parseCredentials } from '../lambda/collect/credentials.ts';
-import { parseConfig } from '../lambda/config.ts';
+import { targetOf } from '../lab/collector.ts';
+import { failedSnapshot, healthyPooler } from '../lab/snapshots.ts';
+import { fleetOf } from '../lambda/checks/fleet.ts';
+import { parseCredentials } from '../lambda/collect/secrets/credentials.ts';
+import { parseConfig } from '../lambda/config/index.ts';
 import type { Target } from '../lambda/model/target.ts';
-import { targetOf } from './support/collector.ts';
-import { failedSnapshot, healthyPooler } from './support/snapshots.ts';
 
 function targetFrom(settings: object): Target | undefined {
   const targets = [{ name: 'orders', secret: 'prod/orders', ...settings }];

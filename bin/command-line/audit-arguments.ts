@@ -7,7 +7,7 @@ import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../../lambda/model/target.
 import { AUDIT_DESCRIPTION, auditEpilogue } from './help.ts';
 import { formatOption, notEmpty, seconds, several } from './option-values.ts';
 import { type AuditOptions, REPORT_FORMATS } from './options.ts';
-import { bold, outputColumns } from './terminal.ts';
+import { bold, outputColumns } from './terminal/terminal.ts';
 
 export function addAuditCommand(program: Command, run: (options: AuditOptions) => Promise<void>): void {
   program

@@ -1,8 +1,8 @@
 // The targets of a configuration file, all or those named.
 
 import { dirname, isAbsolute, join, relative } from 'node:path';
-import { type Config, parseConfig } from '../../lambda/config.ts';
-import { readConfigDocument } from '../../lambda/config-file.ts';
+import { readConfigDocument } from '../../lambda/config/file.ts';
+import { type Config, parseConfig } from '../../lambda/config/index.ts';
 import { quoteName, showPath } from '../../lambda/model/given-text.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from '../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest } from './options.ts';

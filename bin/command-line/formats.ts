@@ -1,11 +1,11 @@
 // The formats of a report, each with its renderer, which is loaded when it is wanted.
 
-import { catalogue } from '../../lambda/checks/shared/catalogue.ts';
-import type { ExportContext } from '../../lambda/report/formats/entries.ts';
+import { catalogue } from '../../lambda/checks/catalogue.ts';
+import type { ExportContext } from '../../lambda/report/exports/entries.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { AuditOptions, Environment, ReportFormat } from './options.ts';
-import { outputColumns, showsColour } from './terminal.ts';
+import { outputColumns, showsColour } from './terminal/terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export type Render = (report: Report) => string;
@@ -31,18 +31,18 @@ interface Needs {
 
 const RENDERERS: Readonly<Record<ReportFormat, (needs: Needs) => Promise<Render>>> = {
   async table() {
-    const { renderTable } = await import('../../lambda/report/table.ts');
+    const { renderTable } = await import('./terminal/table.ts');
     return (report) => renderTable(report, { columns: outputColumns(), colour: showsColour(process.stdout) });
   },
   async json() {
     return (report) => `${JSON.stringify(report, null, 2)}\n`;
   },
   async ocsf() {
-    const { renderOcsf } = await import('../../lambda/report/formats/ocsf.ts');
+    const { renderOcsf } = await import('../../lambda/report/exports/ocsf.ts');
     return (report) => renderOcsf(report, exportContext());
   },
   async asff({ awsAccount, environment }) {
-    const { AwsPlaceError, awsPlace, renderAsff } = await import('../../lambda/report/formats/asff.ts');
+    const { AwsPlaceError, awsPlace, renderAsff } = await import('../../lambda/report/exports/asff.ts');
     const { AWS_ACCOUNT_ID, AWS_REGION, AWS_DEFAULT_REGION } = environment;
     try {
       const aws = awsPlace(awsAccount ?? (AWS_ACCOUNT_ID || undefined), AWS_REGION || AWS_DEFAULT_REGION || undefined);
@@ -56,15 +56,15 @@ const RENDERERS: Readonly<Record<ReportFormat, (needs: Needs) => Promise<Render>
     }
   },
   async sarif() {
-    const { renderSarif } = await import('../../lambda/report/formats/sarif.ts');
+    const { renderSarif } = await import('../../lambda/report/exports/sarif.ts');
     return (report) => renderSarif(report, exportContext());
   },
   async junit({ failOn }) {
-    const { renderJunit } = await import('../../lambda/report/formats/junit.ts');
+    const { renderJunit } = await import('../../lambda/report/exports/junit.ts');
     return (report) => renderJunit(report, { ...exportContext(), failOn });
   },
   async markdown() {
-    const { renderMarkdown } = await import('../../lambda/report/formats/markdown.ts');
+    const { renderMarkdown } = await import('../../lambda/report/exports/markdown.ts');
     return (report) => renderMarkdown(report, exportContext());
   },
 };

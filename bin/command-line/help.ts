@@ -1,6 +1,6 @@
 // What --help says beside the options.
 
-import { wrap } from '../../lambda/report/wrap.ts';
+import { wrap } from '../../lambda/report/messages/wrap.ts';
 
 export const DESCRIPTION =
   "Shows whether the sessions of PostgreSQL servers are properly encrypted: which clients connect in plaintext or with deprecated TLS, what is wrong with the servers' certificates, and what to change. It only reads, and never calls a server clean that it could not fully see.";

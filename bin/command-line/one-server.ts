@@ -5,8 +5,8 @@ import {
   ConnectionStringError,
   isConnectionString,
   parseConnectionString,
-} from '../../lambda/collect/connection-string.ts';
-import { type Config, ConfigError, parseConfig } from '../../lambda/config.ts';
+} from '../../lambda/collect/secrets/connection-string.ts';
+import { type Config, ConfigError, parseConfig } from '../../lambda/config/index.ts';
 import type { CaSource } from '../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest, Environment } from './options.ts';
 import { UsageError } from './usage-error.ts';

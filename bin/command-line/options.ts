@@ -1,6 +1,6 @@
 // What may be said on the command line, as it comes out of the parser, and what is to be done as it goes into the audit.
 
-import type { Config } from '../../lambda/config.ts';
+import type { Config } from '../../lambda/config/index.ts';
 import type { LoopbackPolicy } from '../../lambda/model/policy.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
 import type { AuthenticationMethod, SslNegotiation, TargetKind } from '../../lambda/model/target.ts';

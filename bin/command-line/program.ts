@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
 import { displayText } from '../../lambda/model/display.ts';
 import { mayBeSecret, showPath } from '../../lambda/model/given-text.ts';
-import { wrap } from '../../lambda/report/wrap.ts';
+import { wrap } from '../../lambda/report/messages/wrap.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAuditCommand } from './audit-arguments.ts';
 import {
@@ -18,7 +18,7 @@ import {
 } from './help.ts';
 import { days, formatOption, notEmpty, several } from './option-values.ts';
 import type { AuditOptions, ChecksOptions, HistoryOptions, MuteOptions } from './options.ts';
-import { bold, outputColumns, showsColour } from './terminal.ts';
+import { bold, outputColumns, showsColour } from './terminal/terminal.ts';
 
 /** Below this, what an option does no longer fits beside it. */
 const NARROW = 70;

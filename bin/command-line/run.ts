@@ -1,11 +1,11 @@
 // From arguments to an exit code: parses, runs the command, tells mistakes.
 
 import { CommanderError } from 'commander';
-import { StateError } from '../../lambda/deliver/state-store.ts';
+import { StateError } from '../../lambda/deliver/state/store.ts';
 import { UnsafeEnvironmentError } from '../../lambda/unsafe-environment.ts';
 import { EXIT_CODES, type ExitCode } from './exit-code.ts';
 import { createProgram } from './program.ts';
-import { flushed, note } from './terminal.ts';
+import { flushed, note } from './terminal/terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export async function run(argv: readonly string[]): Promise<ExitCode> {
@@ -13,23 +13,23 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
   // Commands are loaded when they are wanted: help need not wait for the drivers of databases and clouds.
   const program = createProgram(argv, {
     audit: async (options) => {
-      const { audit } = await import('./audit.ts');
+      const { audit } = await import('./commands/audit.ts');
       exitCode = await audit(options);
     },
     checks: async (options) => {
-      const { checks } = await import('./checks.ts');
+      const { checks } = await import('./commands/checks.ts');
       exitCode = await checks(options);
     },
     explain: async (check, options) => {
-      const { explain } = await import('./explain.ts');
+      const { explain } = await import('./commands/explain.ts');
       exitCode = await explain(check, options);
     },
     mute: async (fingerprint, options) => {
-      const { mute } = await import('./mute.ts');
+      const { mute } = await import('./commands/mute.ts');
       exitCode = await mute(fingerprint, options);
     },
     history: async (options) => {
-      const { history } = await import('./history.ts');
+      const { history } = await import('./commands/history.ts');
       exitCode = await history(options);
     },
   });

@@ -1,13 +1,13 @@
 // Where the command line's runs remember what they told: `--state FILE` or `--state dynamodb:TABLE`.
 
 import { hostname } from 'node:os';
-import type { StateStore } from '../../lambda/deliver/state-store.ts';
+import type { StateStore } from '../../lambda/deliver/state/store.ts';
 import { mergeState } from '../../lambda/lifecycle/merge.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import { displayText } from '../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../lambda/model/given-text.ts';
 import type { AuditState } from '../../lambda/model/lifecycle.ts';
-import { EVERYONE } from '../../lambda/report/audience.ts';
+import { EVERYONE } from '../../lambda/report/receiver.ts';
 import type { AwsService } from '../../lambda/unsafe-environment.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -35,7 +35,7 @@ export async function stateStoreFor(spec: string): Promise<StateStore> {
   if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec, COMMAND_LINE);
   // A URL would be taken for a path, and its password for the name of a file.
   if (spec.trim() === '' || /[\n\0]|:\/\//.test(spec) || holdsSecret(spec)) throw refused(spec);
-  const { createFileState } = await import('../../lambda/deliver/file-state.ts');
+  const { createFileState } = await import('../../lambda/deliver/state/file.ts');
   return createFileState(spec, { clock: systemClock });
 }
 
@@ -62,7 +62,7 @@ const ALLOWED =
 async function tableStore(spec: string, audience: string): Promise<StateStore> {
   const tableName = spec.slice(TABLE_PREFIX.length);
   if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
-  const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/dynamodb-state.ts');
+  const { createDynamoDbState, dynamoDbClient } = await import('../../lambda/deliver/state/dynamodb.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
   return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience });
 }

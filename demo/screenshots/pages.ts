@@ -1,6 +1,6 @@
 // Web pages that show an email and a chat channel the way people see them, to take pictures of.
 
-import type { RenderedAlert } from '../../lambda/report/sns-message.ts';
+import type { RenderedAlert } from '../../lambda/report/messages/sns-message.ts';
 import type { CardContent } from '../chat-preview.ts';
 
 /** A page and how wide its picture is, in CSS pixels. */

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import type { RenderedAlert } from '../../lambda/report/sns-message.ts';
+import type { RenderedAlert } from '../../lambda/report/messages/sns-message.ts';
 import { channelPage, emailPage, type Page, type Post } from './pages.ts';
 import { type Sent, story } from './story.ts';
 

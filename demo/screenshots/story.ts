@@ -1,16 +1,16 @@
 // Three runs on two databases, for pictures: what is found, what comes on top, what is over. Everything but the
 // snapshots is the real thing: checks, lifecycle, reports, renderings.
 
+import { healthySnapshot, POLICY, plaintextSession, session, tlsSession } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, EMPTY_STATE } from '../../lambda/model/lifecycle.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
-import { EVERYONE } from '../../lambda/report/audience.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
-import { type RenderedAlert, renderAlert, renderChatMessages } from '../../lambda/report/sns-message.ts';
-import { healthySnapshot, POLICY, plaintextSession, session, tlsSession } from '../../test/support/snapshots.ts';
+import { type RenderedAlert, renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
+import { EVERYONE } from '../../lambda/report/receiver.ts';
 
 /** What one run sends. */
 export interface Sent {

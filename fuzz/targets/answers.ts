@@ -1,21 +1,21 @@
 // Answers to what an audit asks: rows in which any cell is anything.
 
 import fc from 'fast-check';
+import { healthyPooler, healthySnapshot, POLICY, poolerSettings } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
-import { auroraQuestion } from '../../lambda/collect/aurora-query.ts';
-import { catalogueQuestion } from '../../lambda/collect/catalogue-query.ts';
-import { hbaFacts, hbaQuestion, plainHbaQuestion } from '../../lambda/collect/hba-queries.ts';
-import { linkQuestion, outboundQuestion } from '../../lambda/collect/outbound-query.ts';
-import { findOwn, readDatabases, readSessions, readSettings } from '../../lambda/collect/pgbouncer-rows.ts';
-import { ConsoleClock } from '../../lambda/collect/pgbouncer-time.ts';
-import type { Row } from '../../lambda/collect/question.ts';
-import { reloadQuestion } from '../../lambda/collect/reload-query.ts';
-import { serverQuestion } from '../../lambda/collect/server-query.ts';
-import { sessionQuestion } from '../../lambda/collect/session-query.ts';
+import { findOwn, readDatabases, readSessions, readSettings } from '../../lambda/collect/pgbouncer/rows.ts';
+import { ConsoleClock } from '../../lambda/collect/pgbouncer/time.ts';
+import { auroraQuestion } from '../../lambda/collect/postgres/aurora-query.ts';
+import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
+import { hbaFacts, hbaQuestion, plainHbaQuestion } from '../../lambda/collect/postgres/hba-queries.ts';
+import { linkQuestion, outboundQuestion } from '../../lambda/collect/postgres/outbound-query.ts';
+import type { Row } from '../../lambda/collect/postgres/question.ts';
+import { reloadQuestion } from '../../lambda/collect/postgres/reload-query.ts';
+import { serverQuestion } from '../../lambda/collect/postgres/server-query.ts';
+import { sessionQuestion } from '../../lambda/collect/postgres/session-query.ts';
 import { known } from '../../lambda/model/observed.ts';
 import { SETTING_NAMES } from '../../lambda/model/posture.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { healthyPooler, healthySnapshot, POLICY, poolerSettings } from '../../test/support/snapshots.ts';
 import { anyJson, strangeText } from '../arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
 

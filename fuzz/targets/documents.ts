@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { parseConfig } from '../../lambda/config.ts';
-import { parseDocument, printDocument } from '../../lambda/deliver/state-document.ts';
-import { entriesOf, stateOf } from '../../lambda/deliver/state-records.ts';
+import { parseConfig } from '../../lambda/config/index.ts';
+import { parseDocument, printDocument } from '../../lambda/deliver/state/document.ts';
+import { entriesOf, stateOf } from '../../lambda/deliver/state/records.ts';
 import { parseEvent } from '../../lambda/event.ts';
 import { byteChange, changeBytes, documentLike } from '../arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';

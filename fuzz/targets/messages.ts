@@ -1,13 +1,13 @@
 // What people and programs are sent: whatever names are in a report, it is bounded and does nothing.
 
 import fc from 'fast-check';
-import { catalogue } from '../../lambda/checks/shared/catalogue.ts';
-import { CARD_LIMITS, renderChatCard, renderTargetCards } from '../../lambda/report/chat-card.ts';
-import { renderEmail } from '../../lambda/report/email.ts';
-import { renderMarkdown } from '../../lambda/report/formats/markdown.ts';
+import { renderTable } from '../../bin/command-line/terminal/table.ts';
+import { catalogue } from '../../lambda/checks/catalogue.ts';
+import { renderMarkdown } from '../../lambda/report/exports/markdown.ts';
+import { CARD_LIMITS, renderChatCard, renderTargetCards } from '../../lambda/report/messages/chat-card.ts';
+import { renderEmail } from '../../lambda/report/messages/email.ts';
+import { MESSAGE_BYTES, renderAlert } from '../../lambda/report/messages/sns-message.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import { MESSAGE_BYTES, renderAlert } from '../../lambda/report/sns-message.ts';
-import { renderTable } from '../../lambda/report/table.ts';
 import { badNight, digestOf, finding, healthyTarget } from '../../test/report/builders.ts';
 import { strangeText } from '../arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';

@@ -1,7 +1,7 @@
 // Names of certificates: never accepted where a rule of a few lines, libpq's, would not.
 
 import fc from 'fast-check';
-import { nameMismatch } from '../../lambda/collect/server-name.ts';
+import { nameMismatch } from '../../lambda/collect/certificates/server-name.ts';
 import { bytesLike, strangeText } from '../arbitraries.ts';
 import { derOf, EC_ROOT, RSA_ROOT } from '../certificates.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';

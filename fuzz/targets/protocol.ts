@@ -3,10 +3,6 @@
 import { EventEmitter } from 'node:events';
 import fc from 'fast-check';
 import Connection from 'pg/lib/connection.js';
-import { AuthenticationDialogue, MAX_SCRAM_ITERATIONS } from '../../lambda/collect/protocol/authentication.ts';
-import { SESSION_LIMITS, ServerDialogue } from '../../lambda/collect/protocol/dialogue.ts';
-import { Framing, HEADER_LENGTH, type ServerMessage } from '../../lambda/collect/protocol/framing.ts';
-import { AUTHENTICATION_METHODS } from '../../lambda/model/target.ts';
 import {
   auth,
   columns,
@@ -18,7 +14,11 @@ import {
   parameter,
   READY,
   row,
-} from '../../test/support/hostile-postgres.ts';
+} from '../../lab/hostile-postgres.ts';
+import { AuthenticationDialogue, MAX_SCRAM_ITERATIONS } from '../../lambda/collect/protocol/authentication.ts';
+import { SESSION_LIMITS, ServerDialogue } from '../../lambda/collect/protocol/dialogue.ts';
+import { Framing, HEADER_LENGTH, type ServerMessage } from '../../lambda/collect/protocol/framing.ts';
+import { AUTHENTICATION_METHODS } from '../../lambda/model/target.ts';
 import { type ByteChange, byteChange, bytesLike, changeBytes, pieces, strangeText } from '../arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
 

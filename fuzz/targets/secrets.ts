@@ -1,12 +1,12 @@
 // What secrets hold: connection strings, JSON, CA bundles, keys. None of it may be in what is said about it.
 
 import fc from 'fast-check';
-import { certificateFacts } from '../../lambda/collect/certificate-facts.ts';
-import { isConnectionString, parseConnectionString } from '../../lambda/collect/connection-string.ts';
-import { parseCredentials } from '../../lambda/collect/credentials.ts';
-import { parseCaBundle, parseClientCertificate } from '../../lambda/collect/pem.ts';
+import { targetOf } from '../../lab/collector.ts';
+import { certificateFacts } from '../../lambda/collect/certificates/certificate-facts.ts';
+import { isConnectionString, parseConnectionString } from '../../lambda/collect/secrets/connection-string.ts';
+import { parseCredentials } from '../../lambda/collect/secrets/credentials.ts';
+import { parseCaBundle, parseClientCertificate } from '../../lambda/collect/secrets/pem.ts';
 import { AuditFailure } from '../../lambda/model/failure.ts';
-import { targetOf } from '../../test/support/collector.ts';
 import { type ByteChange, byteChange, bytesLike, changeBytes, documentLike, strangeText } from '../arbitraries.ts';
 import { derOf, EC_ROOT, KEY_PEM, RSA_ROOT } from '../certificates.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';

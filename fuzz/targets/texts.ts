@@ -1,12 +1,12 @@
 // Texts and bytes that strangers write: what is shown of them, and what is read from them before and beside TLS.
 
 import fc from 'fast-check';
-import { readStartupAnswer } from '../../lambda/collect/probe-startup.ts';
-import { Redacted } from '../../lambda/collect/redacted.ts';
-import { Redaction } from '../../lambda/collect/redaction.ts';
-import { alertName, groupName, readServerFlight } from '../../lambda/collect/server-flight.ts';
+import { auth, errorMessage, hex } from '../../lab/hostile-postgres.ts';
+import { alertName, groupName, readServerFlight } from '../../lambda/collect/probe/server-flight.ts';
+import { readStartupAnswer } from '../../lambda/collect/probe/startup.ts';
+import { Redacted } from '../../lambda/collect/secrets/redacted.ts';
+import { Redaction } from '../../lambda/collect/secrets/redaction.ts';
 import { displayText } from '../../lambda/model/display.ts';
-import { auth, errorMessage, hex } from '../../test/support/hostile-postgres.ts';
 import { bytesLike, strangeText } from '../arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
 

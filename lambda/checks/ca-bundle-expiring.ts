@@ -7,8 +7,8 @@ import type { Outcome, Problem } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Snapshot, TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
+import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD, SYSTEM_ROOTS } from './shared/remedy-commands.ts';
 
 export const caBundleExpiring: Check = {
   id: 'ca-bundle-expiring',

@@ -5,7 +5,7 @@ import type { Policy } from '../model/policy.ts';
 import type { Remedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Fleet } from './shared/fleet.ts';
+import type { Fleet } from './fleet.ts';
 
 export interface Check {
   /** Kebab-case; the name of the check's file. Stable: mutes and dashboards are written against it. */

@@ -8,7 +8,7 @@ import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { acceptedBeyondSettings } from './probe/reconcile-tls.ts';
 import { withProbe } from './probe/wire-facts.ts';
-import { pgbouncerProtocols, RELOAD, settingRemedy } from './shared/remedy-commands.ts';
+import { pgbouncerProtocols, RELOAD, settingRemedy } from './remedies/remedy-commands.ts';
 
 export const deprecatedTlsAccepted: Check = {
   id: 'deprecated-tls-accepted',

@@ -7,7 +7,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
 import { withTlsAnswers } from './probe/on-the-wire.ts';
-import { settingRemedy } from './shared/remedy-commands.ts';
+import { settingRemedy } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 import { majorOf } from './shared/version.ts';
 

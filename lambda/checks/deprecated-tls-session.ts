@@ -1,12 +1,12 @@
 // Sessions encrypted by a TLS version that is not to be used any more.
 
+import { describeGroup } from '../analysis/sessions/session-groups.ts';
+import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';
 import type { Remedy } from '../model/remedy.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup } from './sessions/session-groups.ts';
-import { tlsOf, tlsVersions } from './sessions/session-tls.ts';
-import { pgbouncerProtocols, settingRemedy } from './shared/remedy-commands.ts';
+import { pgbouncerProtocols, settingRemedy } from './remedies/remedy-commands.ts';
+import { checkSessions } from './shared/session-check.ts';
 
 export const deprecatedTlsSession: Check = {
   id: 'deprecated-tls-session',

@@ -6,12 +6,12 @@ import { inOptions } from '../model/option-words.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { onHop } from './pooler/hop-wording.ts';
-import { POOLER_JUDGEMENTS } from './pooler/pooler-judgements.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { Fleet } from './fleet.ts';
+import { POOLER_JUDGEMENTS } from './pgbouncer/evaluations.ts';
+import { onHop } from './pgbouncer/side-remedies.ts';
 import { CHECKS } from './registry.ts';
-import { fingerprint } from './shared/fingerprint.ts';
-import type { Fleet } from './shared/fleet.ts';
-import { remedyText } from './shared/remedy-text.ts';
+import { remedyText } from './remedies/remedy-text.ts';
 
 export interface Evaluation {
   readonly verdict: Verdict;

@@ -2,7 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
-import { SYSTEM_ROOTS } from './shared/remedy-commands.ts';
+import { SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 
 /** libpq's and drivers' values. Any other text in a secret is not shown: it may be in the wrong place. */
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'];

@@ -7,8 +7,8 @@ import type { Platform, PlatformRemedy, Remedy } from '../model/remedy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
 import type { Check } from './check.ts';
-import { grantRole, loginOf, whereToGrant } from './shared/grant.ts';
-import { RELOAD } from './shared/remedy-commands.ts';
+import { grantRole, loginOf, whereToGrant } from './remedies/grant.ts';
+import { RELOAD } from './remedies/remedy-commands.ts';
 import { SSLMODE_SEVERITY } from './shared/sslmode-severity.ts';
 import { majorOf } from './shared/version.ts';
 

@@ -1,8 +1,8 @@
 // Unencrypted sessions that stay on the server's own host, as far as PostgreSQL can tell.
 
+import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import type { Check } from './check.ts';
-import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup } from './sessions/session-groups.ts';
+import { checkSessions } from './shared/session-check.ts';
 
 export const loopbackPlaintextSession: Check = {
   id: 'loopback-plaintext-session',

@@ -1,11 +1,11 @@
 // Sessions of roles that are to prove themselves by a client certificate, and did not show one.
 
+import { describeGroup } from '../analysis/sessions/session-groups.ts';
+import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';
 import { namePattern } from '../model/name-pattern.ts';
 import type { Check } from './check.ts';
-import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup } from './sessions/session-groups.ts';
-import { tlsOf, tlsVersions } from './sessions/session-tls.ts';
-import { RELOAD } from './shared/remedy-commands.ts';
+import { RELOAD } from './remedies/remedy-commands.ts';
+import { checkSessions } from './shared/session-check.ts';
 
 const NOT_ASKED_FOR =
   'The service cannot ask clients for certificates: leave the roles of such servers out of policy.clientCertificateRoles.';

@@ -1,5 +1,8 @@
 // Servers that go along with a login that nothing encrypts: seen on the wire, whatever the configuration says.
 
+import { advise } from '../analysis/pg-hba/advice.ts';
+import { describePlace, hbaLine } from '../analysis/pg-hba/line.ts';
+import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { displayText } from '../model/display.ts';
 import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
@@ -8,14 +11,11 @@ import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { advise } from './hba/hba-advice.ts';
-import { describePlace, hbaLine } from './hba/hba-line.ts';
-import { rulesOf } from './hba/rules-of.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
 import { ON_THE_WIRE } from './probe/on-the-wire.ts';
 import { type Configured, type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
 import { withProbe } from './probe/wire-facts.ts';
-import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './shared/remedy-commands.ts';
+import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './remedies/remedy-commands.ts';
 
 export const plaintextAccepted: Check = {
   id: 'plaintext-accepted',

@@ -1,5 +1,17 @@
 // Rules of pg_hba.conf that let unencrypted connections in from the network.
 
+import {
+  type Admitted,
+  acceptance,
+  NETWORK,
+  NETWORK_AND_LOOPBACK,
+  type Opening,
+} from '../analysis/pg-hba/acceptance.ts';
+import { advise } from '../analysis/pg-hba/advice.ts';
+import { describePlace, hbaLine } from '../analysis/pg-hba/line.ts';
+import { asFarAsLoaded } from '../analysis/pg-hba/not-loaded.ts';
+import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
+import { isAmazonRds } from '../analysis/provider/platform.ts';
 import { displayText } from '../model/display.ts';
 import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
@@ -8,14 +20,8 @@ import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { advise } from './hba/hba-advice.ts';
-import { describePlace, hbaLine } from './hba/hba-line.ts';
-import { type Admitted, acceptance, NETWORK, NETWORK_AND_LOOPBACK, type Opening } from './hba/hba-match.ts';
-import { asFarAsLoaded } from './hba/not-loaded.ts';
-import { rulesOf } from './hba/rules-of.ts';
 import { withPlaintextAnswer } from './probe/on-the-wire.ts';
-import { isAmazonRds } from './shared/platform.ts';
-import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './shared/remedy-commands.ts';
+import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */

@@ -1,15 +1,15 @@
 // Sessions over the network that nothing encrypts.
 
+import { decide } from '../analysis/pg-hba/decision.ts';
+import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
+import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';
 import type { Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { decide } from './hba/hba-decision.ts';
-import { rulesOf } from './hba/rules-of.ts';
 import { probeOf } from './probe/wire-facts.ts';
-import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
-import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './shared/remedy-commands.ts';
+import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
+import { checkSessions } from './shared/session-check.ts';
 
 export const plaintextSession: Check = {
   id: 'plaintext-session',

@@ -1,7 +1,6 @@
 // Every check there is, in the order in which people read about them.
 
 import { belowPreferredTlsSession } from './below-preferred-tls-session.ts';
-import { blindRole } from './blind-role.ts';
 import { caBundleExpiring } from './ca-bundle-expiring.ts';
 import type { Check } from './check.ts';
 import { clientCertificateExpiring } from './client-certificate-expiring.ts';
@@ -10,6 +9,7 @@ import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';
 import { insecureOutboundLink } from './insecure-outbound-link.ts';
+import { blindRole } from './insufficient-privileges.ts';
 import { keyExchangeNotPostQuantum } from './key-exchange-not-post-quantum.ts';
 import { loopbackPlaintextSession } from './loopback-plaintext-session.ts';
 import { missingClientCertificate } from './missing-client-certificate.ts';
@@ -20,7 +20,7 @@ import { replicaNotCovered } from './replica-not-covered.ts';
 import { serverCertificateExpiring } from './server-certificate-expiring.ts';
 import { targetNotAudited } from './target-not-audited.ts';
 import { tlsDisabled } from './tls-disabled.ts';
-import { tlsTerminatedUpstream } from './tls-terminated-upstream.ts';
+import { tlsTerminatedUpstream } from './tls-terminated-by-proxy.ts';
 import { weakCipherSession } from './weak-cipher-session.ts';
 import { weakCiphersAllowed } from './weak-ciphers-allowed.ts';
 import { weakPasswordAuthentication } from './weak-password-authentication.ts';

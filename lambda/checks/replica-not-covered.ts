@@ -1,13 +1,13 @@
 // Standbys that no target audits: each has sessions of its own, which its primary does not show.
 
 import ipaddr from 'ipaddr.js';
+import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup } from './sessions/session-groups.ts';
-import type { Fleet, FleetMember } from './shared/fleet.ts';
+import type { Fleet, FleetMember } from './fleet.ts';
+import { checkSessions } from './shared/session-check.ts';
 
 export const replicaNotCovered: Check = {
   id: 'replica-not-covered',

@@ -2,8 +2,14 @@
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import type { Check } from './check.ts';
+import {
+  CLOUD_SQL_ROTATION,
+  changeRdsCa,
+  issuedBy,
+  PGBOUNCER_CERTIFICATE,
+  RELOAD,
+} from './remedies/remedy-commands.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, PGBOUNCER_CERTIFICATE, RELOAD } from './shared/remedy-commands.ts';
 
 export const serverCertificateExpiring: Check = {
   id: 'server-certificate-expiring',

@@ -2,7 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Check } from './check.ts';
-import { alterSystem, rdsCommands } from './shared/remedy-commands.ts';
+import { alterSystem, rdsCommands } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 export const tlsDisabled: Check = {

@@ -1,15 +1,15 @@
 // Sessions of a present TLS version with a cipher suite that is too weak.
 
+import { type SuiteClass, suiteClass, weaknesses, worstClass } from '../analysis/openssl-ciphers/cipher-strength.ts';
+import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';
+import { cipherSuites, tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';
 import type { Problem } from '../model/finding.ts';
 import type { CipherProfileName } from '../model/policy.ts';
 import type { Remedy } from '../model/remedy.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { cipherRemedy, pgbouncerCiphers } from './ciphers/cipher-remedy.ts';
-import { type SuiteClass, suiteClass, weaknesses, worstClass } from './ciphers/cipher-strength.ts';
-import { checkSessions } from './sessions/session-check.ts';
-import { describeGroup, type SessionGroup } from './sessions/session-groups.ts';
-import { cipherSuites, tlsOf, tlsVersions } from './sessions/session-tls.ts';
+import { cipherRemedy, pgbouncerCiphers } from './remedies/cipher-remedy.ts';
+import { checkSessions } from './shared/session-check.ts';
 
 export const weakCipherSession: Check = {
   id: 'weak-cipher-session',

@@ -1,5 +1,13 @@
 // Servers whose list of cipher suites lets in what the policy's profile does not.
 
+import { type CipherListMeaning, readCipherList } from '../analysis/openssl-ciphers/cipher-list.ts';
+import {
+  ADMITTING,
+  type SuiteClass,
+  suiteClass,
+  weaknesses,
+  worstClass,
+} from '../analysis/openssl-ciphers/cipher-strength.ts';
 import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
@@ -7,12 +15,10 @@ import type { CipherProfileName } from '../model/policy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan } from '../model/tls.ts';
 import type { Check } from './check.ts';
-import { type CipherListMeaning, readCipherList } from './ciphers/cipher-list.ts';
-import { cipherRemedy } from './ciphers/cipher-remedy.ts';
-import { ADMITTING, type SuiteClass, suiteClass, weaknesses, worstClass } from './ciphers/cipher-strength.ts';
 import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from './probe/on-the-wire.ts';
-import { outcomeOf, type Part } from './shared/parts.ts';
-import { NEON_PROXY, RELOAD } from './shared/remedy-commands.ts';
+import { cipherRemedy } from './remedies/cipher-remedy.ts';
+import { NEON_PROXY, RELOAD } from './remedies/remedy-commands.ts';
+import { outcomeOf, type Part } from './shared/outcome.ts';
 import { readSetting } from './shared/setting.ts';
 
 export const weakCiphersAllowed: Check = {

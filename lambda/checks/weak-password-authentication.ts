@@ -1,5 +1,18 @@
 // Logins over the network that prove who they are by MD5, by a password in clear, or not at all.
 
+import {
+  acceptance,
+  type Encryption,
+  NETWORK,
+  NETWORK_AND_LOOPBACK,
+  type Opening,
+  type Origin,
+} from '../analysis/pg-hba/acceptance.ts';
+import { advise } from '../analysis/pg-hba/advice.ts';
+import { describePlace, hbaLine } from '../analysis/pg-hba/line.ts';
+import { asFarAsLoaded } from '../analysis/pg-hba/not-loaded.ts';
+import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
+import { isAmazonRds } from '../analysis/provider/platform.ts';
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
@@ -8,21 +21,6 @@ import type { PlatformRemedy } from '../model/remedy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { advise } from './hba/hba-advice.ts';
-import { describePlace, hbaLine } from './hba/hba-line.ts';
-import {
-  acceptance,
-  type Encryption,
-  NETWORK,
-  NETWORK_AND_LOOPBACK,
-  type Opening,
-  type Origin,
-} from './hba/hba-match.ts';
-import { asFarAsLoaded } from './hba/not-loaded.ts';
-import { rulesOf } from './hba/rules-of.ts';
-import { judgeOwnLogin } from './shared/own-login.ts';
-import { outcomeOf, type Part } from './shared/parts.ts';
-import { isAmazonRds } from './shared/platform.ts';
 import {
   alterSystem,
   azureParameter,
@@ -30,7 +28,9 @@ import {
   RELOAD,
   rdsCommands,
   rdsParameter,
-} from './shared/remedy-commands.ts';
+} from './remedies/remedy-commands.ts';
+import { outcomeOf, type Part } from './shared/outcome.ts';
+import { judgeOwnLogin } from './shared/own-login.ts';
 import { readSetting } from './shared/setting.ts';
 import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 

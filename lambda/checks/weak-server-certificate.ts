@@ -4,7 +4,13 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import { type Failure, isIdentityFailure } from '../model/failure.ts';
 import type { Check } from './check.ts';
-import { CLOUD_SQL_ROTATION, changeRdsCa, issuedBy, PGBOUNCER_CERTIFICATE, RELOAD } from './shared/remedy-commands.ts';
+import {
+  CLOUD_SQL_ROTATION,
+  changeRdsCa,
+  issuedBy,
+  PGBOUNCER_CERTIFICATE,
+  RELOAD,
+} from './remedies/remedy-commands.ts';
 
 const NEW_CERTIFICATE =
   'Issue a new one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=<host> -addext subjectAltName=DNS:<host>, and have it signed with SHA-256 by a CA that clients trust.';

@@ -2,8 +2,8 @@
 
 import type { TLSSocket } from 'node:tls';
 import type { Link, Snapshot } from '../model/snapshot.ts';
-import type { Endpoint } from './network.ts';
-import type { DatabaseSession } from './session.ts';
+import type { Endpoint } from './connect/network.ts';
+import type { DatabaseSession } from './connect/session.ts';
 
 /** One end of a connection. */
 export interface End {

@@ -8,22 +8,22 @@ import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
-import { confined, UncaughtError } from './confinement.ts';
-import { type Credentials, parseCredentials } from './credentials.ts';
-import { diagnose } from './diagnose.ts';
-import { isPasswordRejected } from './failures.ts';
-import { type Endpoint, openTcp, requestTls } from './network.ts';
+import type { Trust, TrustStore } from './certificates/trust.ts';
+import { confined, UncaughtError } from './connect/confinement.ts';
+import { type Endpoint, openTcp, requestTls } from './connect/network.ts';
+import { login, logout } from './connect/session.ts';
+import { handshake, IdentityError } from './connect/tls.ts';
+import { diagnose } from './failures/diagnose.ts';
+import { isPasswordRejected } from './failures/failures.ts';
 import type { Asked, Observations } from './observations.ts';
-import { observeConsole } from './pgbouncer-audit.ts';
-import { inConsoleTerms } from './pgbouncer-failures.ts';
-import { probeWire } from './probe.ts';
-import { Progress } from './progress.ts';
+import { inConsoleTerms } from './pgbouncer/console-failures.ts';
+import { observeConsole } from './pgbouncer/observe-pgbouncer.ts';
+import { observeServer } from './postgres/observe-server.ts';
+import { probeWire } from './probe/probe.ts';
 import { HashAllowance } from './protocol/guarded-stream.ts';
-import { observeServer } from './server-audit.ts';
-import { login, logout } from './session.ts';
-import { describeSource, type SourceReader } from './sources.ts';
-import { handshake, IdentityError } from './tls.ts';
-import type { Trust, TrustStore } from './trust.ts';
+import { type Credentials, parseCredentials } from './secrets/credentials.ts';
+import { describeSource, type SourceReader } from './secrets/sources.ts';
+import { Progress } from './snapshot-builder.ts';
 
 /** What audits of one run share. */
 export interface Collector {

@@ -3,11 +3,11 @@
 
 import { type AwsSecurityFinding, BatchImportFindingsCommand, SecurityHubClient } from '@aws-sdk/client-securityhub';
 import { displayText } from '../model/display.ts';
-import { type AsffContext, type AsffFinding, type AwsPlace, asffFindings } from '../report/formats/asff.ts';
+import { type AsffContext, type AsffFinding, type AwsPlace, asffFindings } from '../report/exports/asff.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
-export { awsPlace } from '../report/formats/asff.ts';
+export { awsPlace } from '../report/exports/asff.ts';
 
 /**
  * What a request may have.

@@ -15,14 +15,14 @@ import type {
 import type { Mute } from '../model/mute.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
-import { isUnfinished, judgeAbsent, type Look, type Scope } from './absent.ts';
 import { trustedState } from './clock-skew.ts';
-import type { Circumstances, Judged } from './judged.ts';
 import { msBetween } from './moments.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
 import { activeMute, type ConfiguredMute, configuredMutes, expiredMute } from './mutes.ts';
-import { withReminders } from './reminders.ts';
-import { judgeSeen } from './seen.ts';
+import { judgeSeen } from './observed.ts';
+import { withReminders } from './repeat.ts';
+import type { Circumstances, Judged } from './transition.ts';
+import { isUnfinished, judgeAbsent, type Look, type Scope } from './unobserved.ts';
 
 export interface DecideInput {
   /** What is remembered; undefined where no state is configured, and every run stands alone. */

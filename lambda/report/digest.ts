@@ -6,9 +6,9 @@ import { VERDICTS, type Verdict } from '../model/finding.ts';
 import type { Decision, Reason } from '../model/lifecycle.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { compareSeverity, isAtLeast, SEVERITIES, type Severity, worse } from '../model/severity.ts';
-import { type Audience, EVERYONE, hearsOf } from './audience.ts';
-import { blindReasons } from './blind-spots.ts';
+import { blindReasons } from './coverage.ts';
 import { compareFindings } from './order.ts';
+import { type Audience, EVERYONE, hearsOf } from './receiver.ts';
 import { reportMute } from './report-findings.ts';
 import type { Report, ReportFinding, ReportMute, ReportTarget, ResolvedFinding } from './schema.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { looseFiles } from '../../bin/command-line/loose-files.ts';
-import { targetOf } from '../support/collector.ts';
+import { targetOf } from '../../lab/collector.ts';
 
 test.each([
   [0o600, false],

@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Config, type ConfigInput, parseConfig } from '../../lambda/config.ts';
-import { createFileState } from '../../lambda/deliver/file-state.ts';
-import { daysBefore, fingerprint, openFinding, patience, stateWith } from '../deliver/states.ts';
+import { type Config, type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
+import { createFileState } from '../../lambda/deliver/state/file.ts';
+import { daysBefore, fingerprint, openFinding, patience, stateWith } from '../deliver/state/states.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../report/hostile.ts';
 import { type CommandOptions, command, type Outcome } from './command.ts';
 

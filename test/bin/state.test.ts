@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { readMemory, stateStoreFor } from '../../bin/command-line/state.ts';
 import { UsageError } from '../../bin/command-line/usage-error.ts';
-import { createDynamoDbState } from '../../lambda/deliver/dynamodb-state.ts';
-import type { StateStore } from '../../lambda/deliver/state-store.ts';
-import { EVERYONE } from '../../lambda/report/audience.ts';
-import { fingerprint, openFinding, patience, stateWith } from '../deliver/states.ts';
-import { startDynamoDb } from '../support/dynamodb.ts';
+import { startDynamoDb } from '../../lab/dynamodb.ts';
+import { createDynamoDbState } from '../../lambda/deliver/state/dynamodb.ts';
+import type { StateStore } from '../../lambda/deliver/state/store.ts';
+import { EVERYONE } from '../../lambda/report/receiver.ts';
+import { fingerprint, openFinding, patience, stateWith } from '../deliver/state/states.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

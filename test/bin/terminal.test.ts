@@ -5,13 +5,13 @@ import { PassThrough } from 'node:stream';
 import { WriteStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { exitCodeOf } from '../../bin/command-line/exit-code.ts';
-import { awaitInterruption } from '../../bin/command-line/interruption.ts';
-import { startProgress } from '../../bin/command-line/progress.ts';
-import { showsColour } from '../../bin/command-line/terminal.ts';
+import { awaitInterruption } from '../../bin/command-line/terminal/interruption.ts';
+import { startProgress } from '../../bin/command-line/terminal/progress.ts';
+import { showsColour } from '../../bin/command-line/terminal/terminal.ts';
+import * as make from '../../lab/snapshots.ts';
 import type { Verdict } from '../../lambda/model/finding.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import * as make from '../support/snapshots.ts';
 
 describe('progress', () => {
   beforeEach(() => {

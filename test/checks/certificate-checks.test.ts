@@ -1,6 +1,7 @@
 // The checks of certificates: how strong they are, how long they last, and how long what vouches for them does.
 
 import { describe, expect, test } from 'vitest';
+import * as make from '../../lab/snapshots.ts';
 import { caBundleExpiring } from '../../lambda/checks/ca-bundle-expiring.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { clientCertificateExpiring } from '../../lambda/checks/client-certificate-expiring.ts';
@@ -11,7 +12,6 @@ import type { FailureCause } from '../../lambda/model/failure.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import * as make from '../support/snapshots.ts';
 
 const DAY = 86_400;
 

@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import * as make from '../../lab/snapshots.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
@@ -10,7 +11,6 @@ import type { Outcome, Verdict } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
 import type { Link } from '../../lambda/model/snapshot.ts';
-import * as make from '../support/snapshots.ts';
 
 const CHECKS_FOLDER = join(import.meta.dirname, '..', '..', 'lambda', 'checks');
 

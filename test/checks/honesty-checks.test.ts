@@ -1,19 +1,19 @@
 // What the audit cannot vouch for: TLS that ends before the server, links of the server's own, replicas nobody looks at.
 
 import { describe, expect, test } from 'vitest';
+import { knownValue } from '../../lab/known-value.ts';
+import { shownRemedy } from '../../lab/remedies.ts';
+import * as make from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { type FleetMember, fleetOf } from '../../lambda/checks/fleet.ts';
 import { insecureOutboundLink } from '../../lambda/checks/insecure-outbound-link.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
-import { type FleetMember, fleetOf } from '../../lambda/checks/shared/fleet.ts';
-import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-upstream.ts';
-import { auroraQuestion } from '../../lambda/collect/aurora-query.ts';
+import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-by-proxy.ts';
+import { auroraQuestion } from '../../lambda/collect/postgres/aurora-query.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { Outbound, OutboundLink } from '../../lambda/model/posture.ts';
 import type { AuroraCluster, Link, Route, Session } from '../../lambda/model/snapshot.ts';
-import { knownValue } from '../support/known-value.ts';
-import { shownRemedy } from '../support/remedies.ts';
-import * as make from '../support/snapshots.ts';
 
 describe('tls-terminated-upstream', () => {
   const SAME = known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' });

@@ -1,8 +1,9 @@
 // The checks of certificates, of stored credentials, and of the audit itself.
 
 import { describe, expect, test } from 'vitest';
-import { blindRole } from '../../lambda/checks/blind-role.ts';
+import * as make from '../../lab/snapshots.ts';
 import { insecureDsnInSecret } from '../../lambda/checks/insecure-dsn-in-secret.ts';
+import { blindRole } from '../../lambda/checks/insufficient-privileges.ts';
 import { serverCertificateExpiring } from '../../lambda/checks/server-certificate-expiring.ts';
 import { targetNotAudited } from '../../lambda/checks/target-not-audited.ts';
 import type { CertificateFacts } from '../../lambda/model/certificate.ts';
@@ -10,7 +11,6 @@ import { FAILURE_CAUSES } from '../../lambda/model/failure.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { CredentialFacts } from '../../lambda/model/snapshot.ts';
-import * as make from '../support/snapshots.ts';
 
 describe('server-certificate-expiring', () => {
   const check = (chain: readonly CertificateFacts[], policy = make.POLICY): Outcome =>

@@ -1,13 +1,13 @@
 // What is said of rules that let plaintext in, and what to write in their place.
 
 import { describe, expect, test } from 'vitest';
-import { hbaLine } from '../../lambda/checks/hba/hba-line.ts';
+import { shownRemedy } from '../../lab/remedies.ts';
+import { hbaLine } from '../../lambda/analysis/pg-hba/line.ts';
 import { judgePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
-import { REFUSE_PLAINTEXT } from '../../lambda/checks/shared/remedy-commands.ts';
+import { REFUSE_PLAINTEXT } from '../../lambda/checks/remedies/remedy-commands.ts';
 import type { Problem } from '../../lambda/model/finding.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
-import { shownRemedy } from '../support/remedies.ts';
 
 const FILE = '/etc/postgresql/18/main/pg_hba.conf';
 

@@ -1,6 +1,8 @@
 // What the checks of a server's posture say of its settings and rules, and what they leave alone.
 
 import { describe, expect, test } from 'vitest';
+import { shownRemedy } from '../../lab/remedies.ts';
+import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS, wireProbe } from '../../lab/snapshots.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsAllowed } from '../../lambda/checks/deprecated-tls-allowed.ts';
 import { plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
@@ -14,8 +16,6 @@ import { known, unknown } from '../../lambda/model/observed.ts';
 import { CIPHER_PROFILES, type Policy } from '../../lambda/model/policy.ts';
 import type { SettingName, SettingOverride } from '../../lambda/model/posture.ts';
 import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
-import { shownRemedy } from '../support/remedies.ts';
-import { failedSnapshot, hbaFacts, healthySnapshot, POLICY, SETTINGS, wireProbe } from '../support/snapshots.ts';
 
 /** A healthy target with some settings changed, or gone. */
 function withSettings(

@@ -1,6 +1,8 @@
 // What the wire probe's facts mean, and how they are held against the configuration.
 
 import { describe, expect, test } from 'vitest';
+import { shownRemedy } from '../../lab/remedies.ts';
+import { hbaFacts, healthySnapshot, POLICY, SETTINGS, wireProbe } from '../../lab/snapshots.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsAccepted } from '../../lambda/checks/deprecated-tls-accepted.ts';
 import { deprecatedTlsAllowed } from '../../lambda/checks/deprecated-tls-allowed.ts';
@@ -14,8 +16,6 @@ import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { PlaintextAnswer, ProbedVersion, WireAnswer, WireProbe } from '../../lambda/model/probe.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { shownRemedy } from '../support/remedies.ts';
-import { hbaFacts, healthySnapshot, POLICY, SETTINGS, wireProbe } from '../support/snapshots.ts';
 
 const CHECKS = [plaintextAccepted, deprecatedTlsAccepted, keyExchangeNotPostQuantum];
 

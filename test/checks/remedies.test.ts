@@ -1,10 +1,12 @@
 // How to fix what is found: for each platform, and only for the one that the target runs on.
 
 import { describe, expect, test } from 'vitest';
+import { knownValue } from '../../lab/known-value.ts';
+import * as make from '../../lab/snapshots.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
-import { remedyParts, remedyText } from '../../lambda/checks/shared/remedy-text.ts';
+import { remedyParts, remedyText } from '../../lambda/checks/remedies/remedy-text.ts';
 import type { Finding } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import {
@@ -15,8 +17,6 @@ import {
   type Remedy,
 } from '../../lambda/model/remedy.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { knownValue } from '../support/known-value.ts';
-import * as make from '../support/snapshots.ts';
 
 /** A name under which servers of each platform are reached. */
 const HOSTS: Readonly<Record<Platform, string>> = {

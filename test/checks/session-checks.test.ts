@@ -1,6 +1,9 @@
 // What each check of sessions finds, leaves alone, and does not claim to know.
 
 import { describe, expect, test } from 'vitest';
+import { knownValue } from '../../lab/known-value.ts';
+import { shownRemedy } from '../../lab/remedies.ts';
+import * as make from '../../lab/snapshots.ts';
 import { belowPreferredTlsSession } from '../../lambda/checks/below-preferred-tls-session.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsSession } from '../../lambda/checks/deprecated-tls-session.ts';
@@ -12,9 +15,6 @@ import type { Problem } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
-import { knownValue } from '../support/known-value.ts';
-import { shownRemedy } from '../support/remedies.ts';
-import * as make from '../support/snapshots.ts';
 
 const SESSION_CHECKS = [
   plaintextSession,

@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
+import { freePort } from '../../lab/free-port.ts';
 import { archiveReport, EvidenceError, s3Client } from '../../lambda/deliver/evidence-archive.ts';
 import { badNight, healthyReport } from '../report/builders.ts';
-import { type AwsEndpoint, startAwsEndpoint } from '../support/aws.ts';
-import { freePort } from '../support/free-port.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -2,11 +2,11 @@
 
 import { SecurityHubClient } from '@aws-sdk/client-securityhub';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { awsPlace, importFindings, SecurityHubError, securityHubClient } from '../../lambda/deliver/security-hub.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { finding, healthyReport } from '../report/builders.ts';
-import { CONTEXT, eventfulReport } from '../report/formats/outcomes.ts';
-import { type AwsEndpoint, startAwsEndpoint } from '../support/aws.ts';
+import { CONTEXT, eventfulReport } from '../report/exports/outcomes.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

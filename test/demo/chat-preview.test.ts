@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { previewCard } from '../../demo/chat-preview.ts';
 import { screenFor } from '../../demo/screen.ts';
-import { renderChatCard } from '../../lambda/report/chat-card.ts';
+import { renderChatCard } from '../../lambda/report/messages/chat-card.ts';
 import { badNight, digestOf } from '../report/builders.ts';
 
 const colourTerminal = { isTTY: true, columns: 80, hasColors: () => true };

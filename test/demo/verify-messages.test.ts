@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { messageDiscrepancies, type ThreadedCard, threadDiscrepancies } from '../../demo/verify-messages.ts';
+import type { PublishedMessage } from '../../lab/aws.ts';
 import type { ReportFinding } from '../../lambda/report/schema.ts';
-import type { PublishedMessage } from '../../test/support/aws.ts';
 import { finding, healthyReport } from '../report/builders.ts';
 
 const CHAT = 'arn:aws:sns:eu-west-1:123456789012:chat';

@@ -7,16 +7,16 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { POLICY } from '../../lab/snapshots.ts';
+import { type Answer, answerIn, startupMessage } from '../../lab/startup.ts';
+import type { Destination } from '../../lambda/analysis/pg-hba/names.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
-import type { Destination } from '../../lambda/checks/hba/hba-names.ts';
-import { requestTls } from '../../lambda/collect/network.ts';
+import { requestTls } from '../../lambda/collect/connect/network.ts';
 import type { Finding } from '../../lambda/model/finding.ts';
 import type { LoopbackPolicy } from '../../lambda/model/policy.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { POLICY } from '../support/snapshots.ts';
-import { type Answer, answerIn, startupMessage } from '../support/startup.ts';
 
 const RULE_CHECKS: readonly string[] = ['plaintext-allowed', 'weak-password-authentication', 'plaintext-accepted'];
 

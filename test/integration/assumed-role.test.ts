@@ -1,14 +1,14 @@
 // A login whose sessions run as another role: said so, and ended by the statement that the advice gives.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import type { Finding } from '../../lambda/model/finding.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { knownValue } from '../support/known-value.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { POLICY } from '../support/snapshots.ts';
 
 describeEachMajor((major) => {
   let server: PostgresServer;

@@ -1,6 +1,21 @@
 // The checks of certificates against real servers: what they present, what vouches for it, and what clients show.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Authority,
+  type CertificateOptions,
+  createAuthority,
+  daysFromNow,
+  type IssuedCertificate,
+  selfSigned,
+} from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { recordingTlsProxy } from '../../lab/faulty-servers.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSessions } from '../../lab/sessions.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import { caBundleExpiring } from '../../lambda/checks/ca-bundle-expiring.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { clientCertificateExpiring } from '../../lambda/checks/client-certificate-expiring.ts';
@@ -12,21 +27,6 @@ import type { Outcome, Problem } from '../../lambda/model/finding.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
-import {
-  type Authority,
-  type CertificateOptions,
-  createAuthority,
-  daysFromNow,
-  type IssuedCertificate,
-  selfSigned,
-} from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { recordingTlsProxy } from '../support/faulty-servers.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSessions } from '../support/sessions.ts';
-import { POLICY } from '../support/snapshots.ts';
 
 const CERTIFICATE_CHECKS: readonly Check[] = [
   weakServerCertificate,

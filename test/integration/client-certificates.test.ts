@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import {
   type Authority,
   type CertificateOptions,
@@ -16,9 +15,10 @@ import {
   daysFromNow,
   encoded,
   type IssuedCertificate,
-} from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+} from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
 
 const PASSPHRASE = 'PW_passphrase';
 const REVOKED = '42'.repeat(16);

@@ -1,15 +1,15 @@
 // How an audit gets in: every way to log in, every name a server can have, and nothing that weakens either.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Authority, createAuthority, type IssuedCertificate, selfSigned } from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { blackHole, recordingTlsProxy } from '../../lab/faulty-servers.ts';
+import { loopbackAddresses } from '../../lab/free-port.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
-import { type Authority, createAuthority, type IssuedCertificate, selfSigned } from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { blackHole, recordingTlsProxy } from '../support/faulty-servers.ts';
-import { loopbackAddresses } from '../support/free-port.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const ROLES = ['tls_auditor', 'by_md5', 'by_old_md5', 'by_password', 'by_trust', 'by_certificate', 'by_proxy'];
 

@@ -5,10 +5,10 @@ import { isIP } from 'node:net';
 import pg from 'pg';
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { audit } from '../support/collector.ts';
-import { reasonWithoutContainer } from '../support/docker.ts';
-import { backendPid } from '../support/postgres.ts';
+import { createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { audit } from '../../lab/collector.ts';
+import { reasonWithoutContainer } from '../../lab/docker.ts';
+import { backendPid } from '../../lab/postgres.ts';
 
 const image = process.env.PG_TLS_AUDITOR_TEST_IMAGE ?? 'postgres:18';
 const reason = await reasonWithoutContainer(image);

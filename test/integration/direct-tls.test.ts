@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type Authority, createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { speaksGarbage } from '../../lab/faulty-servers.ts';
+import { reasonWithoutPgBouncer, startPgBouncer } from '../../lab/pgbouncer.ts';
+import { reasonUnavailable, startPostgres } from '../../lab/postgres.ts';
 import type { Failure } from '../../lambda/model/failure.ts';
 import type { Target } from '../../lambda/model/target.ts';
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { speaksGarbage } from '../support/faulty-servers.ts';
-import { reasonWithoutPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
-import { reasonUnavailable, startPostgres } from '../support/postgres.ts';
 
 let authority: Authority;
 let certificate: IssuedCertificate;

@@ -6,14 +6,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
+import { selfSigned } from '../../lab/certificates.ts';
+import { rdsSecret } from '../../lab/collector.ts';
+import { healthyServer } from '../../lab/healthy-server.ts';
+import { auth, type HostileServer, hostilePostgres } from '../../lab/hostile-postgres.ts';
+import { AUDITOR, labAuthority, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { command } from '../bin/command.ts';
-import { type AwsEndpoint, startAwsEndpoint } from '../support/aws.ts';
-import { selfSigned } from '../support/certificates.ts';
-import { rdsSecret } from '../support/collector.ts';
-import { healthyServer } from '../support/healthy-server.ts';
-import { auth, type HostileServer, hostilePostgres } from '../support/hostile-postgres.ts';
-import { AUDITOR, labAuthority, type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const PASSWORD = 'canary-environment-4f1d';
 

@@ -1,16 +1,8 @@
 // What goes wrong on the way to a snapshot: each fault by its cause, retried where that may help and never otherwise.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { SecretContent } from '../../lambda/collect/secrets.ts';
-import { takeSnapshot } from '../../lambda/collect/snapshot.ts';
-import { createSourceReader } from '../../lambda/collect/sources.ts';
-import { createTrustStore } from '../../lambda/collect/trust.ts';
-import { systemClock } from '../../lambda/model/clock.ts';
-import { AuditFailure } from '../../lambda/model/failure.ts';
-import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import type { Target } from '../../lambda/model/target.ts';
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { audit, rdsSecret, targetOf } from '../support/collector.ts';
+import { type Authority, createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { audit, rdsSecret, targetOf } from '../../lab/collector.ts';
 import {
   blackHole,
   closedPort,
@@ -25,11 +17,19 @@ import {
   speaksOnly,
   stuffsPlaintext,
   type Upstream,
-} from '../support/faulty-servers.ts';
-import { flakyRelay } from '../support/flaky-relay.ts';
-import { knownValue } from '../support/known-value.ts';
-import { legacyTls, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSession, openSessions } from '../support/sessions.ts';
+} from '../../lab/faulty-servers.ts';
+import { flakyRelay } from '../../lab/flaky-relay.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { legacyTls, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSession, openSessions } from '../../lab/sessions.ts';
+import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
+import type { SecretContent } from '../../lambda/collect/secrets/store.ts';
+import { takeSnapshot } from '../../lambda/collect/snapshot.ts';
+import { systemClock } from '../../lambda/model/clock.ts';
+import { AuditFailure } from '../../lambda/model/failure.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import type { Target } from '../../lambda/model/target.ts';
 
 const PASSWORD = 'canary-password';
 

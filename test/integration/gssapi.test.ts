@@ -2,15 +2,15 @@
 // PostgreSQL that is built for it.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { Kerberos, reasonNoKerberos } from '../../lab/kerberos.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
 import { plaintextSession } from '../../lambda/checks/plaintext-session.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { Kerberos, reasonNoKerberos } from '../support/kerberos.ts';
-import { knownValue } from '../support/known-value.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { POLICY } from '../support/snapshots.ts';
 
 const reason = reasonNoKerberos();
 

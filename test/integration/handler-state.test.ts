@@ -2,19 +2,14 @@
 
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import { bodyFor, type TopicSubscription } from '../../lab/aws.ts';
+import { rdsSecret } from '../../lab/collector.ts';
+import { type FunctionLab, type Invocation, type InvocationOutcome, startFunctionLab } from '../../lab/function-lab.ts';
+import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { type ClientSession, openSession } from '../../lab/sessions.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import { bodyFor, type TopicSubscription } from '../support/aws.ts';
-import { rdsSecret } from '../support/collector.ts';
-import {
-  type FunctionLab,
-  type Invocation,
-  type InvocationOutcome,
-  startFunctionLab,
-} from '../support/function-lab.ts';
-import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { type ClientSession, openSession } from '../support/sessions.ts';
 
 const ROUTES: Partial<ConfigInput> = {
   alerts: {

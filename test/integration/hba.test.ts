@@ -7,11 +7,15 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cidr } from '../../lambda/checks/hba/address-block.ts';
-import { type Acceptance, acceptance, type Origin } from '../../lambda/checks/hba/hba-match.ts';
-import type { Destination } from '../../lambda/checks/hba/hba-names.ts';
-import { catalogueQuestion } from '../../lambda/collect/catalogue-query.ts';
-import { withQuotes } from '../../lambda/collect/hba-file.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { loopbackAddresses } from '../../lab/free-port.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { type Answer, answerIn, startupMessage } from '../../lab/startup.ts';
+import { type Acceptance, acceptance, type Origin } from '../../lambda/analysis/pg-hba/acceptance.ts';
+import { cidr } from '../../lambda/analysis/pg-hba/address-block.ts';
+import type { Destination } from '../../lambda/analysis/pg-hba/names.ts';
+import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
+import { withQuotes } from '../../lambda/collect/postgres/hba-file.ts';
 import {
   hbaFacts,
   hbaFileQuestion,
@@ -19,13 +23,9 @@ import {
   hbaQuestion,
   MAY_READ_HBA,
   plainHbaQuestion,
-} from '../../lambda/collect/hba-queries.ts';
-import type { Question, Row } from '../../lambda/collect/question.ts';
+} from '../../lambda/collect/postgres/hba-queries.ts';
+import type { Question, Row } from '../../lambda/collect/postgres/question.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { loopbackAddresses } from '../support/free-port.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { type Answer, answerIn, startupMessage } from '../support/startup.ts';
 
 /** Every address of 127.0.0.0/8 is loopback on Linux; other systems have to be told. */
 const CLIENT_ADDRESSES = [

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AuditProcessInput, AuditProcessOutput } from '../support/audit-process.ts';
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { healthyServer } from '../support/healthy-server.ts';
+import type { AuditProcessInput, AuditProcessOutput } from '../../lab/audit-process.ts';
+import { type Authority, createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { healthyServer } from '../../lab/healthy-server.ts';
 import {
   auth,
   columns,
@@ -19,9 +19,9 @@ import {
   type Script,
   scram,
   untilQuery,
-} from '../support/hostile-postgres.ts';
-import { flood, PASSWORD } from '../support/hostile-scenarios.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
+} from '../../lab/hostile-postgres.ts';
+import { flood, PASSWORD } from '../../lab/hostile-scenarios.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 
 const HOSTILE = 30;
 const HEALTHY = 5;
@@ -115,7 +115,7 @@ test.each([
 });
 
 async function auditInProcess(input: AuditProcessInput) {
-  const program = join(import.meta.dirname, '..', 'support', 'audit-process.ts');
+  const program = join(import.meta.dirname, '..', '..', 'lab', 'audit-process.ts');
   const child = spawn(process.execPath, [`--max-old-space-size=${HEAP}`, '--no-warnings', program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -3,19 +3,19 @@
 
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Authority, createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { rdsSecret, targetOf } from '../../lab/collector.ts';
+import { healthyServer } from '../../lab/healthy-server.ts';
+import { HOSTILE_KINDS } from '../../lab/hostile-kinds.ts';
+import { type HostileServer, hostilePostgres, hostileTcp } from '../../lab/hostile-postgres.ts';
+import { type HostileScenario, PASSWORD, SCRIPTED_SCENARIOS } from '../../lab/hostile-scenarios.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { auditTargets } from '../../lambda/audit.ts';
-import { createSourceReader } from '../../lambda/collect/sources.ts';
-import { createTrustStore } from '../../lambda/collect/trust.ts';
-import { parseConfig } from '../../lambda/config.ts';
+import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
+import { parseConfig } from '../../lambda/config/index.ts';
 import { systemClock } from '../../lambda/model/clock.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { rdsSecret, targetOf } from '../support/collector.ts';
-import { healthyServer } from '../support/healthy-server.ts';
-import { HOSTILE_KINDS } from '../support/hostile-kinds.ts';
-import { type HostileServer, hostilePostgres, hostileTcp } from '../support/hostile-postgres.ts';
-import { type HostileScenario, PASSWORD, SCRIPTED_SCENARIOS } from '../support/hostile-scenarios.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
 
 const HOSTILE_SCENARIOS = [...SCRIPTED_SCENARIOS, ...HOSTILE_KINDS];
 const { policy } = parseConfig({ targets: [{ name: 'x', secret: 'x' }] }, { use: 'deployment' });

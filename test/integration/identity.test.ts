@@ -5,18 +5,18 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import type { Target } from '../../lambda/model/target.ts';
 import {
   type Authority,
   createAuthority,
   daysFromNow,
   type IssuedCertificate,
   selfSigned,
-} from '../support/certificates.ts';
-import { audit } from '../support/collector.ts';
-import { type FaultyServer, recordingTlsProxy, SSL_REQUEST } from '../support/faulty-servers.ts';
-import { knownValue } from '../support/known-value.ts';
+} from '../../lab/certificates.ts';
+import { audit } from '../../lab/collector.ts';
+import { type FaultyServer, recordingTlsProxy, SSL_REQUEST } from '../../lab/faulty-servers.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import type { Target } from '../../lambda/model/target.ts';
 
 /** What must never arrive, as the secret holds it. */
 const SECRETS = { username: 'canary_role', password: 'canary-password', dbname: 'canary_database' };

@@ -5,10 +5,6 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { caBundleExpiring } from '../../lambda/checks/ca-bundle-expiring.ts';
-import { serverCertificateExpiring } from '../../lambda/checks/server-certificate-expiring.ts';
-import { weakServerCertificate } from '../../lambda/checks/weak-server-certificate.ts';
-import type { FailureCause } from '../../lambda/model/failure.ts';
 import {
   type Authority,
   type CertificateOptions,
@@ -18,11 +14,15 @@ import {
   generalName,
   type IssuedCertificate,
   type RawExtension,
-} from '../support/certificates.ts';
-import { audit } from '../support/collector.ts';
-import { failingPostgres } from '../support/faulty-servers.ts';
-import { askLibpq, reasonWithoutPsql } from '../support/libpq.ts';
-import { POLICY } from '../support/snapshots.ts';
+} from '../../lab/certificates.ts';
+import { audit } from '../../lab/collector.ts';
+import { failingPostgres } from '../../lab/faulty-servers.ts';
+import { askLibpq, reasonWithoutPsql } from '../../lab/libpq.ts';
+import { POLICY } from '../../lab/snapshots.ts';
+import { caBundleExpiring } from '../../lambda/checks/ca-bundle-expiring.ts';
+import { serverCertificateExpiring } from '../../lambda/checks/server-certificate-expiring.ts';
+import { weakServerCertificate } from '../../lambda/checks/weak-server-certificate.ts';
+import type { FailureCause } from '../../lambda/model/failure.ts';
 
 const reason = reasonWithoutPsql();
 if (reason !== undefined) process.stderr.write(`skipped: chains beside libpq's: ${reason}\n`);

@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import pMap from 'p-map';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Endpoint, openTcp, requestTls } from '../../lambda/collect/network.ts';
-import { handshake, IdentityError } from '../../lambda/collect/tls.ts';
-import { OFFER } from '../../lambda/collect/trust.ts';
 import {
   type Authority,
   type CertificateOptions,
   createAuthority,
   encoded,
   generalName,
-} from '../support/certificates.ts';
-import { failingPostgres } from '../support/faulty-servers.ts';
-import { askLibpq, reasonWithoutPsql } from '../support/libpq.ts';
+} from '../../lab/certificates.ts';
+import { failingPostgres } from '../../lab/faulty-servers.ts';
+import { askLibpq, reasonWithoutPsql } from '../../lab/libpq.ts';
+import { OFFER } from '../../lambda/collect/certificates/trust.ts';
+import { type Endpoint, openTcp, requestTls } from '../../lambda/collect/connect/network.ts';
+import { handshake, IdentityError } from '../../lambda/collect/connect/tls.ts';
 
 const reason = reasonWithoutPsql();
 if (reason !== undefined) process.stderr.write(`skipped: names beside libpq's: ${reason}\n`);

@@ -1,12 +1,12 @@
 // Servers that speak PostgreSQL's protocol and cannot be audited: named for what they are, asked once.
 
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type Authority, createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { audit } from '../../lab/collector.ts';
+import { type Reply, type ScriptedServer, scriptedPostgres } from '../../lab/scripted-postgres.ts';
 import type { FailureCause } from '../../lambda/model/failure.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { audit } from '../support/collector.ts';
-import { type Reply, type ScriptedServer, scriptedPostgres } from '../support/scripted-postgres.ts';
 
 let authority: Authority;
 let certificate: IssuedCertificate;

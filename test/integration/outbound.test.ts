@@ -4,16 +4,16 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { shownRemedy } from '../../lab/remedies.ts';
+import { POLICY } from '../../lab/snapshots.ts';
+import { startStandby } from '../../lab/standby.ts';
 import { insecureOutboundLink } from '../../lambda/checks/insecure-outbound-link.ts';
 import { plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
 import type { Outbound, OutboundLink } from '../../lambda/model/posture.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { shownRemedy } from '../support/remedies.ts';
-import { POLICY } from '../support/snapshots.ts';
-import { startStandby } from '../support/standby.ts';
 
 const CANARY = 'canary-Xq7';
 

@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PgBouncer, type PgBouncerOptions, reasonWithoutPgBouncer, startPgBouncer } from '../../lab/pgbouncer.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { countRoundTrips } from '../../lab/round-trip-counter.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import { type Evaluation, evaluate } from '../../lambda/checks/evaluate.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { command } from '../bin/command.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PgBouncer, type PgBouncerOptions, reasonWithoutPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { countRoundTrips } from '../support/round-trip-counter.ts';
-import { POLICY } from '../support/snapshots.ts';
 
 const reason = reasonWithoutPgBouncer();
 

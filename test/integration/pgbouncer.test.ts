@@ -1,15 +1,15 @@
 // Audits through a real PgBouncer: they come to their end, and say that TLS may have ended before the server.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-upstream.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PgBouncerOptions, reasonWithoutPgBouncer, startPgBouncer } from '../../lab/pgbouncer.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSession } from '../../lab/sessions.ts';
+import { POLICY } from '../../lab/snapshots.ts';
+import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-by-proxy.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PgBouncerOptions, reasonWithoutPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSession } from '../support/sessions.ts';
-import { POLICY } from '../support/snapshots.ts';
 
 const reason = reasonWithoutPgBouncer();
 

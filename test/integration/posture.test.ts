@@ -2,20 +2,20 @@
 
 import { Client, type ClientConfig } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { shownRemedy } from '../../lab/remedies.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsAllowed } from '../../lambda/checks/deprecated-tls-allowed.ts';
 import { plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
 import { tlsDisabled } from '../../lambda/checks/tls-disabled.ts';
 import { weakCiphersAllowed } from '../../lambda/checks/weak-ciphers-allowed.ts';
 import { weakPasswordAuthentication } from '../../lambda/checks/weak-password-authentication.ts';
-import { hbaGrant } from '../../lambda/collect/hba-queries.ts';
+import { hbaGrant } from '../../lambda/collect/postgres/hba-queries.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { shownRemedy } from '../support/remedies.ts';
-import { POLICY } from '../support/snapshots.ts';
 
 const STRICT = ['local all all trust', 'hostssl all all all scram-sha-256'];
 const SOUND = "'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20'";

@@ -3,18 +3,9 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Check } from '../../lambda/checks/check.ts';
-import { deprecatedTlsAccepted } from '../../lambda/checks/deprecated-tls-accepted.ts';
-import { plaintextAccepted } from '../../lambda/checks/plaintext-accepted.ts';
-import { type ProbeSubject, probeWire } from '../../lambda/collect/probe.ts';
-import { createSourceReader } from '../../lambda/collect/sources.ts';
-import { createTrustStore } from '../../lambda/collect/trust.ts';
-import type { Problem } from '../../lambda/model/finding.ts';
-import type { WireProbe } from '../../lambda/model/probe.ts';
-import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import type { IssuedCertificate } from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
+import type { IssuedCertificate } from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
 import {
   blackHole,
   closedPort,
@@ -25,9 +16,9 @@ import {
   speaksGarbage,
   speaksOnly,
   stuffsPlaintext,
-} from '../support/faulty-servers.ts';
-import { labAuthority, legacyTls, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { POLICY } from '../support/snapshots.ts';
+} from '../../lab/faulty-servers.ts';
+import { labAuthority, legacyTls, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import {
   carelessPooler,
   drips,
@@ -35,7 +26,16 @@ import {
   refusesAfterItsFlight,
   takesDirectTlsOnly,
   takesDirectTlsSilently,
-} from '../support/wire-servers.ts';
+} from '../../lab/wire-servers.ts';
+import type { Check } from '../../lambda/checks/check.ts';
+import { deprecatedTlsAccepted } from '../../lambda/checks/deprecated-tls-accepted.ts';
+import { plaintextAccepted } from '../../lambda/checks/plaintext-accepted.ts';
+import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { type ProbeSubject, probeWire } from '../../lambda/collect/probe/probe.ts';
+import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
+import type { Problem } from '../../lambda/model/finding.ts';
+import type { WireProbe } from '../../lambda/model/probe.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
 
 /** What the probe promises. */
 const MOST_CONNECTIONS = 8;

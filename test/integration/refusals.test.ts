@@ -3,15 +3,15 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Authority, createAuthority, type IssuedCertificate } from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { reasonWithoutPgBouncer, startPgBouncer } from '../../lab/pgbouncer.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSession } from '../../lab/sessions.ts';
+import { startStandby } from '../../lab/standby.ts';
 import type { FailureCause } from '../../lambda/model/failure.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { reasonWithoutPgBouncer, startPgBouncer } from '../support/pgbouncer.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSession } from '../support/sessions.ts';
-import { startStandby } from '../support/standby.ts';
 
 let authority: Authority;
 let certificate: IssuedCertificate;

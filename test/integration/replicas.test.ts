@@ -1,16 +1,16 @@
 // Standbys that no target audits, seen on real primaries.
 
 import { expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSessions } from '../../lab/sessions.ts';
+import { POLICY } from '../../lab/snapshots.ts';
+import { startStandby } from '../../lab/standby.ts';
+import { fleetOf } from '../../lambda/checks/fleet.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
-import { fleetOf } from '../../lambda/checks/shared/fleet.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSessions } from '../support/sessions.ts';
-import { POLICY } from '../support/snapshots.ts';
-import { startStandby } from '../support/standby.ts';
 
 async function snapshotOf(name: string, server: PostgresServer): Promise<Snapshot> {
   return (await audit({ name }, { db: rdsSecret(server), ca: server.ca ?? '' })).snapshot;

@@ -2,9 +2,9 @@
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { majorsUnderTest, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { countRoundTrips } from '../support/round-trip-counter.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { majorsUnderTest, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { countRoundTrips } from '../../lab/round-trip-counter.ts';
 
 /** What the design allows. */
 const MOST_ROUND_TRIPS = 2;

@@ -1,13 +1,13 @@
 // What the owners of roles, databases and schemas may set changes nothing of what an audit sees.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSession, openSessions } from '../../lab/sessions.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { knownValue } from '../support/known-value.ts';
-import { type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSession, openSessions } from '../support/sessions.ts';
 
 /** Lies under every name that audit queries use, or may come to use. */
 const TRAP = `

@@ -4,16 +4,16 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Authority, createAuthority } from '../../lab/certificates.ts';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { describeEachMajor } from '../../lab/each-major.ts';
+import { recordingTlsProxy, SSL_REQUEST } from '../../lab/faulty-servers.ts';
+import { loopbackAddresses } from '../../lab/free-port.ts';
+import { knownValue } from '../../lab/known-value.ts';
+import { legacyTls, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { type ClientSession, openSession, openSessions, SESSION_KINDS, type SessionKind } from '../../lab/sessions.ts';
 import type { Session, Sessions, Visibility } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
-import { type Authority, createAuthority } from '../support/certificates.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { describeEachMajor } from '../support/each-major.ts';
-import { recordingTlsProxy, SSL_REQUEST } from '../support/faulty-servers.ts';
-import { loopbackAddresses } from '../support/free-port.ts';
-import { knownValue } from '../support/known-value.ts';
-import { legacyTls, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { type ClientSession, openSession, openSessions, SESSION_KINDS, type SessionKind } from '../support/sessions.ts';
 
 const HOSTILE_ROLE = '\u001b[2J"<!channel>"\nkäfer\\';
 

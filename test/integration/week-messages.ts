@@ -1,7 +1,7 @@
 // What a person reads in the messages of a simulated week: which findings, and why now, from the texts that they get.
 
+import { bodyFor, type PublishedMessage } from '../../lab/aws.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
-import { bodyFor, type PublishedMessage } from '../support/aws.ts';
 
 /** Everyone's topic, that of all routes, and those of each audience's chat channels. */
 export const TOPICS = ['alerts', 'routes', 'chat-all', 'chat-payments'] as const;

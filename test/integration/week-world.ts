@@ -2,11 +2,11 @@
 
 import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { daysFromNow, type IssuedCertificate } from '../support/certificates.ts';
-import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
-import { serverAccount } from '../support/lab-folder.ts';
-import { AUDITOR, labAuthority, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { type ClientSession, openSession } from '../support/sessions.ts';
+import { daysFromNow, type IssuedCertificate } from '../../lab/certificates.ts';
+import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
+import { serverAccount } from '../../lab/lab-folder.ts';
+import { AUDITOR, labAuthority, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { type ClientSession, openSession } from '../../lab/sessions.ts';
 
 export const HOUR_MS = 3_600_000;
 

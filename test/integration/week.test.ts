@@ -2,10 +2,10 @@
 
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { PublishedMessage } from '../support/aws.ts';
-import { rdsSecret } from '../support/collector.ts';
-import { type FunctionLab, type InvocationOutcome, startFunctionLab } from '../support/function-lab.ts';
-import type { RelayedCall } from '../support/spoiling-relay.ts';
+import type { PublishedMessage } from '../../lab/aws.ts';
+import { rdsSecret } from '../../lab/collector.ts';
+import { type FunctionLab, type InvocationOutcome, startFunctionLab } from '../../lab/function-lab.ts';
+import type { RelayedCall } from '../../lab/spoiling-relay.ts';
 import { cardOf, isWithoutState, type Read, read, TOPICS, type Topic } from './week-messages.ts';
 import { createWorld, HOUR_MS, TARGETS, type World } from './week-world.ts';
 

@@ -10,10 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { App, DefaultStackSynthesizer, type IStackSynthesizer, Stack } from 'aws-cdk-lib';
 import { expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import { closedPort } from '../../lab/faulty-servers.ts';
+import { allowing, type Statement } from '../../lab/iam.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
-import { closedPort } from '../support/faulty-servers.ts';
-import { allowing, type Statement } from '../support/iam.ts';
 
 const run = promisify(execFile);
 /** What Lambda's runtime brings of the AWS SDK stands in no asset. */

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { App, Stack } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
-import { OPTIONAL_PARTS } from '../../lib/optional-parts.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
+import { OPTIONAL_PARTS } from '../../lib/feature-modules.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { MINIMAL } from './synthesis.ts';
 

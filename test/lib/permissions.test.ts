@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import type { AwsRequest } from '../../lab/aws.ts';
+import { closedPort } from '../../lab/faulty-servers.ts';
+import { type FunctionLab, startFunctionLab } from '../../lab/function-lab.ts';
+import { allowing, type IamRequest, type Statement } from '../../lab/iam.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
-import type { AwsRequest } from '../support/aws.ts';
-import { closedPort } from '../support/faulty-servers.ts';
-import { type FunctionLab, startFunctionLab } from '../support/function-lab.ts';
-import { allowing, type IamRequest, type Statement } from '../support/iam.ts';
 import { appWithoutBundling, functionStatements, readable } from './synthesis.ts';
 
 const ACCOUNT = '123456789012';

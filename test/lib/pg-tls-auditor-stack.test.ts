@@ -10,7 +10,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { PgTlsAuditorStack } from '../../lib/pg-tls-auditor-stack.ts';
 import { appWithoutBundling, MINIMAL, readable } from './synthesis.ts';

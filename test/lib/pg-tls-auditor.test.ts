@@ -6,7 +6,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { appWithoutBundling, MINIMAL, readable, resourcesAllowed, synthesize } from './synthesis.ts';
 

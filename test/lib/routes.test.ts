@@ -5,7 +5,7 @@ import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { type FilterPolicy, type MessageAttributes, receives } from './filter-policy.ts';
 import { appWithoutBundling, readable, resourcesAllowed, type Synthesis, synthesize } from './synthesis.ts';

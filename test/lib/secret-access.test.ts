@@ -2,7 +2,7 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { functionStatements, readable, resourcesAllowed, synthesize } from './synthesis.ts';
 
 const HERE = 'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret';

@@ -6,7 +6,7 @@ import { AttributeType, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { describe, expect, test } from 'vitest';
-import { EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY } from '../../lambda/deliver/dynamodb-table.ts';
+import { EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY } from '../../lambda/deliver/state/dynamodb-table.ts';
 import { functionStatements, readable, resourcesAllowed, type Synthesis, synthesize } from './synthesis.ts';
 
 function variables(template: Template): Readonly<Record<string, unknown>> {

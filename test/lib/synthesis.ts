@@ -2,7 +2,7 @@
 
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import type { ConfigInput } from '../../lambda/config.ts';
+import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditor, type PgTlsAuditorProps } from '../../lib/pg-tls-auditor.ts';
 
 export const MINIMAL: ConfigInput = {

@@ -6,6 +6,7 @@ import { CLOCK_SKEW_MS } from '../../lambda/lifecycle/clock-skew.ts';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { history } from '../../lambda/lifecycle/history.ts';
 import { type AuditState, EMPTY_STATE, type FindingRecord } from '../../lambda/model/lifecycle.ts';
+import { type Given, isLoud, isMuted, runsOf, steps } from './generated-histories.ts';
 import {
   ago,
   decideOne,
@@ -21,7 +22,6 @@ import {
   state,
   TRANSIENT,
 } from './scenario.ts';
-import { type Given, isLoud, isMuted, runsOf, steps } from './world.ts';
 
 const HOUR = 3_600_000;
 const SKEW_HOURS = CLOCK_SKEW_MS / HOUR;

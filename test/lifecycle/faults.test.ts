@@ -6,7 +6,7 @@ import { decide } from '../../lambda/lifecycle/decide.ts';
 import { mergeState } from '../../lambda/lifecycle/merge.ts';
 import { type AuditState, type Decision, EMPTY_STATE, type Reason } from '../../lambda/model/lifecycle.ts';
 import { isAtLeast, type Severity } from '../../lambda/model/severity.ts';
-import { type Given, isLoud, isMuted, runsOf, type Step, steps } from './world.ts';
+import { type Given, isLoud, isMuted, runsOf, type Step, steps } from './generated-histories.ts';
 
 /** Where a run dies; `saved twice`: it repeats what it saved, as one does that had no answer. */
 const FAULTS = ['none', 'before publishing', 'before saving', 'saved twice'] as const;

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, type Decided, type Decision, EMPTY_STATE, REASONS } from '../../lambda/model/lifecycle.ts';
 import { compareSeverity, type Severity } from '../../lambda/model/severity.ts';
-import { type Given, isLoud, isMuted, runsOf, steps } from './world.ts';
+import { type Given, isLoud, isMuted, runsOf, steps } from './generated-histories.ts';
 
 const HISTORIES = { numRuns: 300 };
 const histories = steps(1, 14).map((drawn) => runsOf(drawn));

@@ -1,7 +1,7 @@
 // Schedule expressions: what EventBridge Scheduler accepts, and what is said of the rest.
 
 import { describe, expect, test } from 'vitest';
-import { parseConfig } from '../../lambda/config.ts';
+import { parseConfig } from '../../lambda/config/index.ts';
 import { parseSchedule } from '../../lambda/model/schedule.ts';
 import { nextDays, runsAgain } from '../../lib/run-times.ts';
 

@@ -1,13 +1,13 @@
 // From snapshots and outcomes to the report document.
 
 import { describe, expect, test } from 'vitest';
+import * as make from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { known } from '../../lambda/model/observed.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { type Report, reportSchema } from '../../lambda/report/schema.ts';
-import * as make from '../support/snapshots.ts';
-import { decided, eventfulNight, LAST_MONTH, MUTE, night, TODAY, YESTERDAY } from './lives.ts';
+import { decided, eventfulNight, LAST_MONTH, MUTE, night, TODAY, YESTERDAY } from './lifecycle-cases.ts';
 
 function report(...snapshots: readonly Snapshot[]): Report {
   const audited = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, make.POLICY) }));

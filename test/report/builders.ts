@@ -1,7 +1,7 @@
 // Reports for tests: a healthy one, to spoil in one place.
 
-import { type Audience, EVERYONE } from '../../lambda/report/audience.ts';
 import { buildDigest, type Digest } from '../../lambda/report/digest.ts';
+import { type Audience, EVERYONE } from '../../lambda/report/receiver.ts';
 import type { Report, ReportFinding, ReportTarget } from '../../lambda/report/schema.ts';
 
 /** A target where everything was looked at and nothing found. */

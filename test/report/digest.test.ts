@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
-import { type Audience, EVERYONE } from '../../lambda/report/audience.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
-import { renderEmail } from '../../lambda/report/email.ts';
+import { renderEmail } from '../../lambda/report/messages/email.ts';
+import { type Audience, EVERYONE } from '../../lambda/report/receiver.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
-import { decided, eventfulNight, muteUse, night, told } from './lives.ts';
+import { decided, eventfulNight, muteUse, night, told } from './lifecycle-cases.ts';
 
 const tell = (report: Report, minSeverity: Severity) =>
   buildDigest(report, undefined, { route: EVERYONE, minSeverity });

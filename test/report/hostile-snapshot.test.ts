@@ -2,19 +2,7 @@
 
 import { marked, type Token } from 'marked';
 import { describe, expect, test } from 'vitest';
-import { evaluate } from '../../lambda/checks/evaluate.ts';
-import { catalogue } from '../../lambda/checks/shared/catalogue.ts';
-import { known, unknown } from '../../lambda/model/observed.ts';
-import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { buildReport } from '../../lambda/report/build-report.ts';
-import { asffFindings, awsPlace } from '../../lambda/report/formats/asff.ts';
-import { renderJunit } from '../../lambda/report/formats/junit.ts';
-import { renderMarkdown } from '../../lambda/report/formats/markdown.ts';
-import { ocsfEvents } from '../../lambda/report/formats/ocsf.ts';
-import { sarifLog } from '../../lambda/report/formats/sarif.ts';
-import { type Report, reportSchema } from '../../lambda/report/schema.ts';
-import { renderAlert, renderChatMessages } from '../../lambda/report/sns-message.ts';
-import { renderTable } from '../../lambda/report/table.ts';
+import { renderTable } from '../../bin/command-line/terminal/table.ts';
 import {
   certificate,
   failedSnapshot,
@@ -26,7 +14,19 @@ import {
   poolerSession,
   poolerSettings,
   tlsSession,
-} from '../support/snapshots.ts';
+} from '../../lab/snapshots.ts';
+import { catalogue } from '../../lambda/checks/catalogue.ts';
+import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import { buildReport } from '../../lambda/report/build-report.ts';
+import { asffFindings, awsPlace } from '../../lambda/report/exports/asff.ts';
+import { renderJunit } from '../../lambda/report/exports/junit.ts';
+import { renderMarkdown } from '../../lambda/report/exports/markdown.ts';
+import { ocsfEvents } from '../../lambda/report/exports/ocsf.ts';
+import { sarifLog } from '../../lambda/report/exports/sarif.ts';
+import { renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
+import { type Report, reportSchema } from '../../lambda/report/schema.ts';
 import { digestOf } from './builders.ts';
 
 /** Every one with a marker, by which it is found again. */

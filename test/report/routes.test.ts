@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { REASONS } from '../../lambda/model/lifecycle.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
-import type { Audience } from '../../lambda/report/audience.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
-import { renderAlert, renderChatMessages } from '../../lambda/report/sns-message.ts';
-import { decided, eventfulNight, MUTE, muteUse, type Night, night, told } from './lives.ts';
+import { renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
+import type { Audience } from '../../lambda/report/receiver.ts';
+import { decided, eventfulNight, MUTE, muteUse, type Night, night, told } from './lifecycle-cases.ts';
 
 /** Everything that a subscriber may receive. */
 function outputs({ report, decision }: Night, audience: Audience): string[] {

@@ -8,7 +8,7 @@ import {
   daysFromNow,
   type IssuedCertificate,
   selfSigned,
-} from '../support/certificates.ts';
+} from '../../lab/certificates.ts';
 
 const HOURS = 1 / 24;
 

@@ -2,21 +2,21 @@
 
 import { chown, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { audit, rdsSecret } from '../../lab/collector.ts';
+import { settingLines } from '../../lab/data-folder.ts';
+import { closedPort, recordingTlsProxy } from '../../lab/faulty-servers.ts';
+import { HEALTHY_HBA, HEALTHY_SETTINGS } from '../../lab/healthy-server.ts';
+import { serverAccount } from '../../lab/lab-folder.ts';
+import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSessions } from '../../lab/sessions.ts';
+import { POLICY } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { fleetOf } from '../../lambda/checks/fleet.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
-import { fleetOf } from '../../lambda/checks/shared/fleet.ts';
 import type { Finding, Verdict } from '../../lambda/model/finding.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import type { ReportFinding } from '../../lambda/report/schema.ts';
-import { audit, rdsSecret } from '../support/collector.ts';
-import { settingLines } from '../support/data-folder.ts';
-import { closedPort, recordingTlsProxy } from '../support/faulty-servers.ts';
-import { HEALTHY_HBA, HEALTHY_SETTINGS } from '../support/healthy-server.ts';
-import { serverAccount } from '../support/lab-folder.ts';
-import { AUDITOR, type PostgresServer, startPostgres } from '../support/postgres.ts';
-import { openSessions } from '../support/sessions.ts';
-import { POLICY } from '../support/snapshots.ts';
 import { type CertificateName, type Certificates, certificates } from './lab-certificates.ts';
 import type { CheckId, Expected, Scenario } from './scenario.ts';
 

@@ -1,6 +1,6 @@
 // The lab's results as a table that can be read in a log: scenario, expected, found.
 
-import { wrap } from '../../lambda/report/wrap.ts';
+import { wrap } from '../../lambda/report/messages/wrap.ts';
 import type { Result } from './lab.ts';
 import type { Scenario } from './scenario.ts';
 

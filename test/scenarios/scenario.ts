@@ -1,10 +1,10 @@
 // What a row of the scenario lab is: a real server set up in one way, and all that an audit must find there.
 
+import type { Settings } from '../../lab/data-folder.ts';
+import type { SessionOptions } from '../../lab/sessions.ts';
 import type { Verdict } from '../../lambda/model/finding.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
-import type { Settings } from '../support/data-folder.ts';
-import type { SessionOptions } from '../support/sessions.ts';
 import type { CertificateName, RootName } from './lab-certificates.ts';
 
 /** Every check that rows speak of: a name that is none would make a row that judges nothing. */

@@ -2,8 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeEachMajor } from '../../lab/each-major.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
-import { describeEachMajor } from '../support/each-major.ts';
 import { CERTIFICATE_SCENARIOS } from './certificates.ts';
 import { HONESTY_SCENARIOS } from './honesty.ts';
 import { type Difference, difference, judged, Lab } from './lab.ts';

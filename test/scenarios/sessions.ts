@@ -1,6 +1,6 @@
 // How sessions travel, who they are, and what the policy makes of it.
 
-import { LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { LEGACY, type Scenario, SESSION_CHECKS } from './scenario.ts';
 
 const PLAINTEXT = { hba: LOOPBACK_PLAINTEXT_HBA, judges: SESSION_CHECKS } as const;

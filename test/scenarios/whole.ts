@@ -1,6 +1,6 @@
 // Whole servers, every check judged: those where all is well, and those where each thing that is wrong is told once.
 
-import { LOOPBACK_PLAINTEXT_HBA } from '../support/healthy-server.ts';
+import { LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { LEGACY, type Scenario } from './scenario.ts';
 
 export const WHOLE_SCENARIOS: readonly Scenario[] = [

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
-import { configJsonSchema, parseConfig } from '../../lambda/config.ts';
+import { configJsonSchema, parseConfig } from '../../lambda/config/index.ts';
 import { reportJsonSchema } from '../../lambda/report/schema.ts';
 import { causesWithoutHelp, generatedFiles, ROOT, withTables } from '../../scripts/generated-files.ts';
 import { badNight, healthyReport, notAuditedTarget } from '../report/builders.ts';

@@ -1,10 +1,10 @@
 // Adds to findings about the configuration that the wire is stricter than it.
 
+import { hbaLine } from '../../analysis/pg-hba/line.ts';
 import { displayText } from '../../model/display.ts';
 import type { Outcome } from '../../model/finding.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { TlsVersion } from '../../model/tls.ts';
-import { hbaLine } from '../hba/hba-line.ts';
 import { reconcilePlaintext } from './reconcile-plaintext.ts';
 import { refusedDespiteSettings } from './reconcile-tls.ts';
 import { probeOf } from './wire-facts.ts';

@@ -1,17 +1,17 @@
 // Holds what the wire says of a plaintext login against what the configuration says of the very same one. Pure.
 
+import { decide } from '../../analysis/pg-hba/decision.ts';
+import { describePlace, hbaLine } from '../../analysis/pg-hba/line.ts';
+import { isInDoubt } from '../../analysis/pg-hba/names.ts';
+import { rulesOf } from '../../analysis/pg-hba/rules-of.ts';
+import { isAmazonRds } from '../../analysis/provider/platform.ts';
 import { displayText } from '../../model/display.ts';
 import type { HbaRule } from '../../model/hba.ts';
 import type { PoolerSettings } from '../../model/pooler.ts';
 import type { PlaintextAnswer, WireProbe } from '../../model/probe.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { decide } from '../hba/hba-decision.ts';
-import { describePlace, hbaLine } from '../hba/hba-line.ts';
-import { isInDoubt } from '../hba/hba-names.ts';
-import { rulesOf } from '../hba/rules-of.ts';
-import { isAmazonRds } from '../shared/platform.ts';
 import { readSetting } from '../shared/setting.ts';
-import { standsBetween } from './stands-between.ts';
+import { standsBetween } from './proxy-caveat.ts';
 
 /** What the configuration does with the login that the probe tried. */
 export type Configured =

@@ -4,7 +4,7 @@ import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../../model
 import type { Snapshot } from '../../model/snapshot.ts';
 import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
 import { readSetting } from '../shared/setting.ts';
-import { standsBetween } from './stands-between.ts';
+import { standsBetween } from './proxy-caveat.ts';
 
 /** Why a server may accept versions that `ssl_min_protocol_version` rules out; undefined where they agree or it is unknown. */
 export function acceptedBeyondSettings(snapshot: Snapshot, accepted: readonly ProbedVersion[]): string | undefined {

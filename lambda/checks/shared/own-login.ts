@@ -5,7 +5,7 @@ import type { PlatformRemedy } from '../../model/remedy.ts';
 import { loginRole } from '../../model/role-setting.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
-import type { Part } from './parts.ts';
+import type { Part } from './outcome.ts';
 
 /** @param remedy for roles whose password is stored as an MD5 hash, where a platform has its own */
 export function judgeOwnLogin({ link, visibility }: Snapshot, remedy: Omit<PlatformRemedy, 'selfManaged'>): Part {

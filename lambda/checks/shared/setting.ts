@@ -3,7 +3,7 @@
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { SettingName } from '../../model/posture.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { grantRole } from './grant.ts';
+import { grantRole } from '../remedies/grant.ts';
 
 /** Shown to every login, so that their absence means that the server has none. */
 const PUBLIC: readonly SettingName[] = ['ssl', 'password_encryption', 'rds.force_ssl'];

@@ -4,7 +4,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import type { Redaction } from '../redaction.ts';
+import type { Redaction } from '../secrets/redaction.ts';
 import type { AuthenticationPolicy } from './authentication.ts';
 import { ServerDialogue } from './dialogue.ts';
 import { Framing, type ServerMessage } from './framing.ts';

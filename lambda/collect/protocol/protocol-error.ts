@@ -1,7 +1,7 @@
 // What a server sends that ends a session: the cause, and words that hold nothing of what it sent.
 
 import type { FailureCause } from '../../model/failure.ts';
-import type { Advice } from '../refusal.ts';
+import type { Advice } from '../failures/refusal.ts';
 
 /** Ends the session it comes from. Neither text quotes the server. */
 export class ProtocolError extends Error {

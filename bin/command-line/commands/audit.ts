@@ -1,0 +1,82 @@
+// The command `audit`: reads what is to be audited, audits it, prints the report.
+
+import { auditTargets } from '../../../lambda/audit.ts';
+import { createTrustStore } from '../../../lambda/collect/certificates/trust.ts';
+import { prefetchSecrets } from '../../../lambda/collect/secrets/prefetch.ts';
+import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
+import { createSecretStore, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
+import { ConfigFileError } from '../../../lambda/config/file.ts';
+import { ConfigError } from '../../../lambda/config/index.ts';
+import { systemClock } from '../../../lambda/model/clock.ts';
+import type { Target } from '../../../lambda/model/target.ts';
+import type { Circumstances } from '../../../lambda/notify/notify.ts';
+import type { Run } from '../../../lambda/report/build-report.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/unsafe-environment.ts';
+import { EXIT_CODES, type ExitCode, exitCodeOf } from '../exit-code.ts';
+import { rendererFor } from '../formats.ts';
+import { looseFiles } from '../loose-files.ts';
+import type { AuditOptions, AuditRequest } from '../options.ts';
+import { tellTerminal } from '../print-report.ts';
+import { auditRequest } from '../request.ts';
+import { servicesOfState, stateStoreFor } from '../state.ts';
+import { awaitInterruption } from '../terminal/interruption.ts';
+import { startProgress } from '../terminal/progress.ts';
+import { note } from '../terminal/terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** @throws UsageError */
+export async function audit(options: AuditOptions): Promise<ExitCode> {
+  const request = readRequest(options);
+  refuseUnsafeEnvironment({
+    ...thisProcess(),
+    services: [
+      ...servicesOfState(options.state),
+      ...(request.targets.some(namesSecret) ? (['SECRETS_MANAGER'] as const) : []),
+    ],
+  });
+  const render = await rendererFor(options, process.env);
+  const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
+  for (const text of [...request.notes, ...looseFiles(request.targets)]) note(text);
+  using interruption = awaitInterruption();
+  const run = await runAudit(request, options.target === undefined, interruption.signal);
+  const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });
+  return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+}
+
+function namesSecret({ credentials, ca, crl = [], clientCertificate }: Target): boolean {
+  return [credentials, ...ca, ...crl, clientCertificate].some(
+    (source) => typeof source === 'object' && 'secret' in source,
+  );
+}
+
+function readRequest(options: AuditOptions): AuditRequest {
+  try {
+    return auditRequest(options, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
+}
+
+async function runAudit(request: AuditRequest, everyTarget: boolean, deadline: AbortSignal): Promise<Run> {
+  using progress = startProgress(request.targets.length, process.stderr);
+  // Clients are made for secrets that targets name: where none does, nothing of AWS is touched.
+  const secrets = createSecretStore(secretsManagerClients());
+  prefetchSecrets(request.targets, secrets);
+  const sources = createSourceReader(secrets, process.env, request.optionContents);
+  return await auditTargets(request, {
+    collector: { sources, trust: createTrustStore(sources), clock: systemClock },
+    deadline,
+    everyTarget,
+    onTarget: progress.onTarget,
+  });
+}
+
+function circumstancesOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): Circumstances {
+  return {
+    run,
+    config: { alerts, mutes, targets: configured ?? targets },
+    isWhole: configured !== undefined,
+    now: systemClock().toISOString(),
+  };
+}

@@ -1,0 +1,25 @@
+// The command `explain`: one check in full, by its id.
+
+import type { Check } from '../../../lambda/checks/check.ts';
+import { CHECKS } from '../../../lambda/checks/registry.ts';
+import { quoteName } from '../../../lambda/model/given-text.ts';
+import { closest } from '../closest.ts';
+import type { ExitCode } from '../exit-code.ts';
+import type { ChecksOptions } from '../options.ts';
+import { UsageError } from '../usage-error.ts';
+import { printChecks } from './checks.ts';
+
+/** @throws UsageError that names every check, and the one that was probably meant */
+export async function explain(id: string, { format }: ChecksOptions): Promise<ExitCode> {
+  return await printChecks([find(id)], format);
+}
+
+function find(id: string): Check {
+  const wanted = id.trim().toLowerCase();
+  const found = CHECKS.find((check) => check.id === wanted);
+  if (found !== undefined) return found;
+  const ids = CHECKS.map((check) => check.id);
+  const meant = closest(wanted, ids);
+  const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
+  throw new UsageError(`there is no check ${quoteName(id)}${hint}; there are:\n  ${ids.join('\n  ')}`);
+}

@@ -1,0 +1,26 @@
+// What `history --format json` prints, and what its table is made from. Names are safe to show.
+
+import type { HistoryRow } from '../../../lambda/lifecycle/history.ts';
+
+/** Times are ISO 8601, UTC. */
+export interface HistoryDocument {
+  readonly schemaVersion: 1;
+  /** For people: which state it is. */
+  readonly state: string;
+  readonly days: number;
+  readonly since: string;
+  readonly until: string;
+  /** The first moment of which the state still holds something. It may have been kept for longer: what was seen then is over, and forgotten. */
+  readonly rememberedSince: string;
+  readonly targets: readonly { readonly name: string; readonly lastLooked: string }[];
+  /** Worst first, of those the most recent first. */
+  readonly clients: readonly HistoryRow[];
+  /** What nobody knows: an empty list of clients says nothing of these. */
+  readonly notSeen: readonly BlindSpot[];
+}
+
+export interface BlindSpot {
+  readonly target: string;
+  readonly since: string;
+  readonly reason: string;
+}

@@ -1,0 +1,122 @@
+// The command `history`: who has connected insecurely over the last days, as the state remembers it.
+
+import { INSECURE_CLIENT_CHECKS } from '../../../lambda/checks/insecure-clients.ts';
+import { history as rowsOf } from '../../../lambda/lifecycle/history.ts';
+import { systemClock } from '../../../lambda/model/clock.ts';
+import { displayText } from '../../../lambda/model/display.ts';
+import { DAY_MS } from '../../../lambda/model/durations.ts';
+import { quoteName } from '../../../lambda/model/given-text.ts';
+import type { AuditState } from '../../../lambda/model/lifecycle.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/unsafe-environment.ts';
+import { EXIT_CODES, type ExitCode } from '../exit-code.ts';
+import type { HistoryOptions } from '../options.ts';
+import { readMemory, servicesOfState } from '../state.ts';
+import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
+import { UsageError } from '../usage-error.ts';
+import type { BlindSpot, HistoryDocument } from './history-document.ts';
+
+/** Open findings that say that sessions of a target could not be seen. */
+const BLINDING_CHECKS: readonly string[] = ['target-not-audited', 'blind-role'];
+
+/** A message names this many targets at most. */
+const NAMES_SHOWN = 20;
+
+/** @throws UsageError, StateError */
+export async function history(options: HistoryOptions): Promise<ExitCode> {
+  const { state: spec, days, target: names, format } = options;
+  refuseUnsafeEnvironment({ ...thisProcess(), services: servicesOfState(spec) });
+  if (spec === undefined) {
+    throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw');
+  }
+  const { name, state } = await readMemory(spec);
+  const document = historyDocument(name, narrowed(state, name, names), days, systemClock());
+  await print(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : await asText(document));
+  return EXIT_CODES.passed;
+}
+
+async function asText(document: HistoryDocument): Promise<string> {
+  const { renderHistory } = await import('../terminal/history-table.ts');
+  return renderHistory(document, { columns: outputColumns(), colour: showsColour(process.stdout) });
+}
+
+/** The state of some targets, or of all. */
+function narrowed(state: AuditState, store: string, names: readonly string[] | undefined): AuditState {
+  const known = [...state.targets.keys()].sort();
+  if (known.length === 0) {
+    throw new UsageError(
+      `${store} remembers no run, so nobody knows who has connected: audit with --state first, or name the state that runs keep`,
+    );
+  }
+  if (names === undefined) return state;
+  const strangers = names.filter((name) => !state.targets.has(name));
+  if (strangers.length > 0) {
+    throw new UsageError(`${store} remembers no target named ${quoted(strangers)}; it remembers ${quoted(known)}`);
+  }
+  const wanted = new Set(names);
+  return {
+    ...state,
+    targets: new Map([...state.targets].filter(([name]) => wanted.has(name))),
+    findings: new Map([...state.findings].filter(([, { finding }]) => wanted.has(finding.target))),
+  };
+}
+
+function quoted(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).map(quoteName);
+  return shown.join(', ') + (names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '');
+}
+
+function historyDocument(store: string, state: AuditState, days: number, now: Date): HistoryDocument {
+  const since = new Date(now.getTime() - days * DAY_MS).toISOString();
+  const rows = rowsOf(state, { since, now: now.toISOString(), checks: INSECURE_CLIENT_CHECKS });
+  return {
+    schemaVersion: 1,
+    state: store,
+    days,
+    since,
+    until: now.toISOString(),
+    rememberedSince: oldest(state) ?? now.toISOString(),
+    targets: [...state.targets.values()]
+      .map(({ name, takenAt }) => ({ name: displayText(name), lastLooked: takenAt }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    clients: rows.map(({ role, database, application, ...row }) => ({
+      ...row,
+      target: displayText(row.target),
+      ...(role === undefined ? {} : { role: displayText(role) }),
+      ...(database === undefined ? {} : { database: displayText(database) }),
+      ...(application === undefined ? {} : { application: displayText(application) }),
+      clients: row.clients.map((client) => displayText(client)),
+    })),
+    notSeen: [...blinded(state), ...stale(state, since)],
+  };
+}
+
+/** The first moment of which anything is remembered: the state is at least as old. */
+function oldest({ findings, targets, mutes }: AuditState): string | undefined {
+  const moments = [
+    ...[...findings.values()].map(({ firstSeen }) => firstSeen),
+    ...[...mutes.values()].map(({ firstSeen }) => firstSeen),
+    ...[...targets.values()].map(({ takenAt }) => takenAt),
+  ];
+  return moments.sort((a, b) => Date.parse(a) - Date.parse(b))[0];
+}
+
+/** What is known to be missing: nobody may take it for "nobody". */
+function blinded({ findings }: AuditState): BlindSpot[] {
+  return [...findings.values()]
+    .filter(({ finding, status }) => status === 'open' && BLINDING_CHECKS.includes(finding.check))
+    .map(({ finding, openedAt }) => ({
+      target: displayText(finding.target),
+      since: openedAt,
+      reason: `${finding.check}: ${displayText(finding.title, 200)}`,
+    }));
+}
+
+function stale({ targets }: AuditState, since: string): BlindSpot[] {
+  return [...targets.values()]
+    .filter(({ takenAt }) => Date.parse(takenAt) < Date.parse(since))
+    .map(({ name, takenAt }) => ({
+      target: displayText(name),
+      since: takenAt,
+      reason: 'no run has looked at it since',
+    }));
+}

@@ -1,0 +1,81 @@
+// What the terminal lists below the findings: what is open and was not seen, what is over, and what is muted.
+
+import { countBySeverity, type Notice } from '../../../lambda/report/digest.ts';
+import {
+  endLines,
+  label,
+  lifeLines,
+  muteAgreement,
+  muteMatch,
+  resolvedTitle,
+} from '../../../lambda/report/lifecycle-text.ts';
+import { wrap } from '../../../lambda/report/messages/wrap.ts';
+import type { Report, ReportFinding, ReportMute } from '../../../lambda/report/schema.ts';
+import { countsText, displayTime, PLAIN, plural, title, who } from '../../../lambda/report/wording.ts';
+
+/** Findings that no mute silences. */
+export function loud({ findings }: Report): ReportFinding[] {
+  return findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
+}
+
+/** As a message would tell it. */
+export function asNotice(finding: ReportFinding, seen: boolean): Notice {
+  return { reason: finding.lifecycle?.reason ?? 'observed', finding, seen };
+}
+
+export function stillOpen({ unseen = [] }: Report, width: number): string[] {
+  return listed(
+    'Still open, though this run did not see it:',
+    unseen.map((finding) => {
+      const notice = asNotice(finding, false);
+      return [
+        finding,
+        label(notice),
+        `${title(finding, PLAIN)} (${finding.severity})`,
+        who(finding, PLAIN),
+        ...lifeLines(notice, PLAIN),
+        `fingerprint ${finding.fingerprint}`,
+      ];
+    }),
+    width,
+  );
+}
+
+export function resolvedLines({ resolved = [] }: Report, width: number): string[] {
+  return listed(
+    'Resolved:',
+    resolved.map((finding) => [
+      finding,
+      resolvedTitle(finding, PLAIN),
+      who(finding, PLAIN),
+      ...endLines(finding, PLAIN),
+    ]),
+    width,
+  );
+}
+
+function listed(
+  heading: string,
+  entries: readonly (readonly [{ readonly target: string }, ...(string | undefined)[]])[],
+  width: number,
+): string[] {
+  if (entries.length === 0) return [];
+  const lines = entries.flatMap(([{ target }, ...facts]) =>
+    wrap(`${PLAIN.target(target)}: ${facts.filter((fact) => fact !== undefined).join('; ')}`, width, '  - ', '    '),
+  );
+  return [heading, ...lines];
+}
+
+export function muteLines(report: Report, width: number): string[] {
+  const muted = report.findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted');
+  const mutes = report.mutes ?? [];
+  const told = (what: string, mute: ReportMute): string[] =>
+    wrap(`${what}: ${muteMatch(mute, PLAIN)} (${muteAgreement(mute, PLAIN)})`, width, '', '  ');
+  return [
+    ...(muted.length > 0 ? [`Muted: ${plural(muted.length, 'finding')} (${countsText(countBySeverity(muted))}).`] : []),
+    ...mutes.filter(({ expired }) => expired).flatMap((mute) => told('Expired mute', mute)),
+    ...mutes
+      .filter(({ expired, unusedSince }) => !expired && unusedSince !== undefined)
+      .flatMap((mute) => told(`Mute that matches nothing since ${displayTime(mute.unusedSince ?? '')}`, mute)),
+  ];
+}

@@ -1,0 +1,38 @@
+// What the views do not show of a target, for a terminal: how our own connection came out, and what nobody could see.
+
+import { displayText } from '../../../lambda/model/display.ts';
+import { blindReasons } from '../../../lambda/report/coverage.ts';
+import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
+import { displayTime, plural } from '../../../lambda/report/wording.ts';
+
+/** Beyond this many targets a line for each is a list that nobody reads; `--format json` has them all. */
+const MOST_TARGETS = 20;
+
+/** What still fits on a line of the narrowest terminal. */
+const LONGEST_NAME = 48;
+
+/** One sentence for each target that was reached: its TLS, what its certificate is good for, and where the time went. */
+export function connectionLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
+  const reached = targets.flatMap((target) => (target.link === null ? [] : [connectionLine(target.name, target.link)]));
+  return reached.length > MOST_TARGETS ? [] : reached;
+}
+
+function connectionLine(name: string, link: NonNullable<ReportTarget['link']>): string {
+  const { tlsVersion, cipher, verifiedName, channelBinding, certificates, timings, roundTrips } = link;
+  const [leaf] = certificates;
+  const facts = [
+    `${displayText(tlsVersion)} with ${displayText(cipher)}`,
+    `verified for ${displayText(verifiedName, LONGEST_NAME)}`,
+    ...(leaf === undefined ? [] : [`certificate until ${displayTime(leaf.notAfter)}`]),
+    channelBinding ? 'login bound to the channel' : 'login without channel binding',
+    `TCP ${timings.tcp} ms, TLS handshake ${timings.tlsHandshake} ms, login ${timings.authentication} ms, queries ${timings.queries} ms in ${plural(roundTrips, 'round trip')}`,
+  ];
+  return `${displayText(name, LONGEST_NAME)}: ${facts.join('; ')}`;
+}
+
+/** What could not be seen of targets that were audited. */
+export function unseenLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
+  return targets
+    .filter(({ verdict }) => verdict === 'unknown')
+    .flatMap((target) => blindReasons(target).map((reason) => `${displayText(target.name, LONGEST_NAME)}: ${reason}`));
+}

@@ -1,0 +1,59 @@
+// Audits of single targets in tests: sources from memory, everything else as in production.
+
+import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
+import type { SecretContent } from '../lambda/collect/secrets/store.ts';
+import { type Collector, takeSnapshot } from '../lambda/collect/snapshot.ts';
+import { systemClock } from '../lambda/model/clock.ts';
+import type { Snapshot } from '../lambda/model/snapshot.ts';
+import type { Target } from '../lambda/model/target.ts';
+import type { PostgresServer } from './postgres.ts';
+
+export interface Audit {
+  readonly snapshot: Snapshot;
+  /** How often each secret was asked for, fresh or not. */
+  readonly reads: ReadonlyMap<string, number>;
+}
+
+/** Takes a snapshot of a target with secrets from memory: a value, or the values of one read after another. */
+export async function audit(
+  target: Partial<Target>,
+  secrets: Readonly<Record<string, SecretContent | readonly SecretContent[]>>,
+  deadline: AbortSignal = new AbortController().signal,
+): Promise<Audit> {
+  const reads = new Map<string, number>();
+  const get = (id: string): Promise<SecretContent> => {
+    const count = (reads.get(id) ?? 0) + 1;
+    reads.set(id, count);
+    const value = secrets[id];
+    if (value === undefined) return Promise.reject(new Error(`the test gives no secret ${id}`));
+    const values = Array.isArray(value) ? (value as readonly SecretContent[]) : [value as SecretContent];
+    return Promise.resolve(values[Math.min(count, values.length) - 1] as SecretContent);
+  };
+  const sources = createSourceReader({ get, refresh: get }, {});
+  const collector: Collector = { sources, trust: createTrustStore(sources), clock: systemClock };
+  return { snapshot: await takeSnapshot(targetOf(target), collector, deadline), reads };
+}
+
+/** A target with every default: credentials in `db`, CAs in `ca`. */
+export function targetOf(target: Partial<Target> = {}): Target {
+  return {
+    name: 'orders',
+    kind: 'postgresql',
+    credentials: { secret: 'db' },
+    ca: [{ secret: 'ca' }],
+    sslNegotiation: 'postgres',
+    authentication: ['scram-sha-256', 'md5', 'none'],
+    minScramIterations: 4096,
+    timeoutMs: 10_000,
+    probe: false,
+    labels: {},
+    ...target,
+  };
+}
+
+/** The JSON that RDS stores. */
+export function rdsSecret(server: PostgresServer, role?: string, overrides: object = {}): string {
+  const { host, port, user, password, database } = server.connectionConfig(role);
+  return JSON.stringify({ engine: 'postgres', host, port, username: user, password, dbname: database, ...overrides });
+}

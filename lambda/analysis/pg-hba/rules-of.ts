@@ -1,0 +1,27 @@
+// The rules of a snapshot with all that its audit has seen of them: on the wire as well as in the server's view.
+
+import type { HbaFacts } from '../../model/hba.ts';
+import { known, type Observed } from '../../model/observed.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { type SeenLogin, withSeenLogins } from './proven-quoting.ts';
+
+/**
+ * The rules, with quotes that logins prove: the auditor's own, and the one that the wire probe tried.
+ *
+ * @param probe false for the rules by which the probe's answer itself is to be explained
+ */
+export function rulesOf(snapshot: Snapshot, { probe = true }: { readonly probe?: boolean } = {}): Observed<HbaFacts> {
+  const { hba } = snapshot;
+  // Rules that wait to be loaded are not those by which anybody was let in.
+  if (!hba.known || hba.value.changedSinceLoad === true) return hba;
+  const own = hba.value.login === undefined ? [] : [{ ...hba.value.login, accepted: true }];
+  return known(withSeenLogins(hba.value, probe ? [...own, ...probedLogin(snapshot)] : own));
+}
+
+function probedLogin({ probe, route }: Snapshot): readonly SeenLogin[] {
+  if (!probe?.known || !probe.value.plaintext.known || route?.endToEnd !== true) return [];
+  const { role, database, plaintext } = probe.value;
+  // Nothing proves who answered in plaintext: that may make a judgement worse, and never better, as a refusal would.
+  if (route.seenFrom === undefined || !plaintext.value.accepted) return [];
+  return [{ encryption: 'plaintext', role, database, address: route.seenFrom, accepted: true }];
+}

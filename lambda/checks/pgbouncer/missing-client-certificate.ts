@@ -1,0 +1,32 @@
+// Whether clients of a pooler prove themselves by certificates: its console shows none, its settings may demand them.
+
+import { displayText } from '../../model/display.ts';
+import { namePattern } from '../../model/name-pattern.ts';
+import { whatIsHidden } from '../shared/session-check.ts';
+import { type PoolerJudgement, RELOAD } from './settings.ts';
+
+/** `missing-client-certificate` */
+export const missingClientCertificate: PoolerJudgement = (snapshot, { clientCertificateRoles }) => {
+  if (clientCertificateRoles.length === 0) {
+    return { status: 'not-applicable', reason: 'policy.clientCertificateRoles names no role' };
+  }
+  const { sessions, pooler } = snapshot;
+  if (!sessions.known) return { status: 'unknown', reason: sessions.reason };
+  const mode = pooler?.known === true ? pooler.value.values.client_tls_sslmode : undefined;
+  const method = pooler?.known === true ? pooler.value.values.auth_type : undefined;
+  if (mode === 'verify-ca' || mode === 'verify-full' || method === 'cert') return { status: 'pass' };
+  const isWanted = namePattern(clientCertificateRoles);
+  const roles = new Set(
+    sessions.value.visible.flatMap(({ hop, role, transport }) =>
+      hop === 'client' && transport === 'tls' && role !== undefined && isWanted(role) ? [displayText(role)] : [],
+    ),
+  );
+  if (roles.size > 0) {
+    return {
+      status: 'unknown',
+      reason: `PgBouncer does not show whether clients of ${[...roles].slice(0, 5).join(', ')} showed a certificate, and does not verify it. client_tls_sslmode = verify-full with client_tls_ca_file = <CA of the clients> in pgbouncer.ini has every client show one; ${RELOAD}`,
+    };
+  }
+  const unseen = whatIsHidden(snapshot);
+  return unseen === undefined ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+};

@@ -1,0 +1,209 @@
+// Whether the cipher suites that a pooler admits, from clients and to servers, are those of the policy's profile.
+
+import { readCipherList } from '../../analysis/openssl-ciphers/cipher-list.ts';
+import {
+  ADMITTING,
+  type SuiteClass,
+  suiteClass,
+  weaknesses,
+  worstClass,
+} from '../../analysis/openssl-ciphers/cipher-strength.ts';
+import { cipherProfile } from '../../model/cipher-profile.ts';
+import { displayText } from '../../model/display.ts';
+import type { Policy } from '../../model/policy.ts';
+import type { PoolerSettings } from '../../model/pooler.ts';
+import type { Hop, Snapshot } from '../../model/snapshot.ts';
+import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from '../probe/on-the-wire.ts';
+import { outcomeOf, type Part } from '../shared/outcome.ts';
+import { clientTls } from './client-side.ts';
+import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsJudgement } from './settings.ts';
+import { readProtocols } from './tls-protocols.ts';
+
+/** `weak-ciphers-allowed` */
+export const weakCiphersAllowed: SettingsJudgement = (pooler, policy, snapshot) => {
+  const sides = (['client', 'server'] as const).filter((hop) => isInUse(hop, pooler, policy, snapshot));
+  if (sides.length === 0) {
+    return {
+      status: 'not-applicable',
+      reason: 'PgBouncer speaks TLS over no network, neither with clients nor with servers',
+    };
+  }
+  const wire = brokenSuiteOnTheWire(snapshot);
+  return outcomeOf(
+    sides.flatMap((hop) => [
+      hop === 'client' ? judgeClients(pooler, policy, wire) : judgeList(hop, pooler, policy),
+      judgeTls13(hop, pooler, policy),
+    ]),
+  );
+};
+
+/** What was seen on the wire is so, whatever the setting says or does not show. */
+function judgeClients(pooler: PoolerSettings, policy: Policy, wire: WireSuites): Part {
+  const { problems, unseen } = judgeList('client', pooler, policy);
+  if (wire.note === undefined) return { problems, unseen };
+  const told = problems.map((problem) => ({
+    ...problem,
+    evidence: { ...problem.evidence, [ON_THE_WIRE]: wire.note ?? '' },
+  }));
+  if (wire.accepted === undefined || problems.some(({ severity }) => severity === 'high'))
+    return { problems: told, unseen };
+  return {
+    problems: [
+      {
+        severity: ADMITTING[suiteClass(wire.accepted)],
+        title: TITLES.client,
+        subject: 'client_tls_ciphers',
+        evidence: { [ON_THE_WIRE]: wire.note },
+        remedy: remedyFor('client', policy.cipherProfile),
+      },
+    ],
+    unseen,
+  };
+}
+
+function isInUse(hop: Hop, pooler: PoolerSettings, policy: Policy, snapshot: Snapshot): boolean {
+  if (hop === 'client') return clientTls(pooler) && !isLoopbackOnly(pooler, policy, snapshot);
+  const network = reachesNetwork(pooler, snapshot, policy);
+  return pooler.values.server_tls_sslmode !== 'disable' && (!network.known || network.value);
+}
+
+const TITLES: Readonly<Record<Hop, string>> = {
+  client: 'The pooler admits weak cipher suites from clients',
+  server: 'The pooler offers weak cipher suites to servers',
+};
+
+function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }: Policy): Part {
+  const protocols = readProtocols(pooler.values[`${hop}_tls_protocols`] ?? '');
+  // The list is about TLSv1.2 and older.
+  if (protocols.known && protocols.value.every((version) => version === 'TLSv1.3')) return { problems: [] };
+  const name = `${hop}_tls_ciphers` as const;
+  const setting = readSetting(pooler, name);
+  if (!setting.known) return { problems: [], unseen: setting.reason };
+  const list = expand(setting.value, pooler.version);
+  const { suites, effective, notUnderstood } = readCipherList(list);
+  const items = notUnderstood.map(({ item }) => `"${displayText(item, 60)}"`).join(', ');
+  const unclear = `what ${items} in ${name} means to PgBouncer's OpenSSL is not known here`;
+  // An item that takes suites away might take away the weak ones.
+  if (notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unseen: unclear };
+  const weak = suites.flatMap(({ name: suite, bits }) => {
+    const why = weaknesses(suite, bits, profile);
+    return why.length === 0 ? [] : [{ suite, why }];
+  });
+  const unseen =
+    notUnderstood.length > 0 ? unclear : suites.length === 0 ? `${name} admits no suite that is known here` : undefined;
+  if (weak.length === 0) return { problems: [], unseen };
+  const { source } = cipherProfile(profile);
+  // Of what a word stands for nobody chose RC4 and 3DES, and OpenSSL is built without them unless asked.
+  const inEffect = weak.filter(({ suite }) => effective.some(({ name: each }) => each === suite));
+  const worst: SuiteClass =
+    list === setting.value ? worstClass(inEffect.map(({ suite }) => suite)) : chosenByWord(inEffect);
+  return {
+    problems: [
+      {
+        severity: ADMITTING[worst],
+        title: TITLES[hop],
+        subject: name,
+        evidence: {
+          [name]: displayText(setting.value, 200),
+          ...(list === setting.value ? {} : { standsFor: standsFor(list) }),
+          admits: examples(weak.map(({ suite }) => suite)),
+          weakness: reasons(weak.flatMap(({ why }) => why)),
+          profile: `${profile} (${source.document}, ${source.version})`,
+        },
+        remedy: remedyFor(hop, profile),
+      },
+    ],
+    unseen,
+  };
+}
+
+function chosenByWord(weak: readonly { readonly suite: string }[]): SuiteClass {
+  const worst = worstClass(weak.map(({ suite }) => suite));
+  return worst === 'broken' ? 'weak' : worst;
+}
+
+function remedyFor(hop: Hop, profile: Policy['cipherProfile']): string {
+  const { sslCiphers } = cipherProfile(profile);
+  return sslCiphers === undefined
+    ? `The profile ${profile} has no suite of TLSv1.2. In pgbouncer.ini: ${hop}_tls_protocols = tlsv1.3; ${RELOAD}.`
+    : `In pgbouncer.ini: ${hop}_tls_ciphers = ${sslCiphers}; ${RELOAD}.`;
+}
+
+const MAX_EXAMPLES = 8;
+
+function examples(suites: readonly string[]): readonly string[] {
+  const rest = suites.length - MAX_EXAMPLES;
+  return rest <= 0 ? suites : [...suites.slice(0, MAX_EXAMPLES), `${rest} more`];
+}
+
+/** Most frequent first. What the bits add is in the name of the suite. */
+function reasons(all: readonly string[]): readonly string[] {
+  const counts = Map.groupBy(
+    all.filter((reason) => !/^\d+ bits$/.test(reason)),
+    (reason) => reason,
+  );
+  return [...counts].sort(([, a], [, b]) => b.length - a.length).map(([reason]) => reason);
+}
+
+function standsFor(list: string): string {
+  return list === DEFAULT
+    ? "OpenSSL's own default, unless the operating system has a policy of its own (update-crypto-policies --show)"
+    : displayText(list, 200);
+}
+
+/** What OpenSSL goes by when it is given no list. */
+const DEFAULT = 'DEFAULT';
+
+/** Since 1.21 (libusual, "Stop relying on TLS cipher settings from 2009 OpenBSD"). */
+const WORDS: Readonly<Record<string, string>> = {
+  default: DEFAULT,
+  secure: DEFAULT,
+  normal: DEFAULT,
+  fast: DEFAULT,
+  all: 'ALL',
+};
+
+/** Up to 1.20, without what puts them in order (libusual, tls_internal.h). */
+const OLD_WORDS: Readonly<Record<string, string>> = {
+  default: 'HIGH+EECDH:HIGH+EDH:!SSLv3:!SHA384:!SHA256:!DSS:!aNULL',
+  secure: 'HIGH+EECDH:HIGH+EDH:!SSLv3:!SHA384:!SHA256:!DSS:!aNULL',
+  normal: 'HIGH+EECDH:HIGH+EDH:HIGH+RSA:-3DES:3DES+RSA:!CAMELLIA:!DSS:!aNULL',
+  fast: 'HIGH+EECDH:HIGH+EDH:HIGH+RSA:-3DES:3DES+RSA:!CAMELLIA:!DSS:!aNULL',
+  compat: 'HIGH:+3DES:!aNULL',
+  legacy: 'HIGH:+3DES:!aNULL',
+  all: 'ALL:!aNULL:!eNULL',
+  insecure: 'ALL:!aNULL:!eNULL',
+};
+
+function expand(setting: string, version: string): string {
+  const [, minor] = /^1\.(\d+)/.exec(version) ?? [];
+  const words = minor !== undefined && Number(minor) < 21 ? OLD_WORDS : WORDS;
+  const word = setting === '' ? 'default' : setting.toLowerCase();
+  return Object.hasOwn(words, word) ? (words[word] ?? setting) : setting;
+}
+
+/** PgBouncer 1.25 and newer. Empty leaves it to OpenSSL, whose defaults are all sound. */
+function judgeTls13(hop: Hop, { values }: PoolerSettings, { cipherProfile: profile }: Policy): Part {
+  const name = `${hop}_tls13_ciphers` as const;
+  const list = values[name] ?? '';
+  const names = list.split(':').filter((suite) => suite !== '');
+  // They are all of 128 bits or more.
+  const weak = names.filter((suite) => weaknesses(suite, undefined, profile).length > 0);
+  if (weak.length === 0) return { problems: [] };
+  const { source } = cipherProfile(profile);
+  return {
+    problems: [
+      {
+        severity: 'low',
+        title: `${TITLES[hop]}: TLSv1.3 suites that the profile does not list`,
+        subject: name,
+        evidence: {
+          [name]: displayText(list, 200),
+          admits: weak.map((suite) => displayText(suite, 60)),
+          profile: `${profile} (${source.document}, ${source.version})`,
+        },
+        remedy: `Leave it to OpenSSL: take ${name} out of pgbouncer.ini; ${RELOAD}.`,
+      },
+    ],
+  };
+}

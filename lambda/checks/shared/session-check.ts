@@ -1,0 +1,37 @@
+// What every check of sessions does alike: sessions in, outcome out, and never a pass over what could not be seen.
+
+import { ofProvider } from '../../analysis/provider/provider-roles.ts';
+import { groupSessions, type SessionGroup } from '../../analysis/sessions/session-groups.ts';
+import type { Outcome, Problem } from '../../model/finding.ts';
+import type { Session, Snapshot } from '../../model/snapshot.ts';
+
+/**
+ * The outcome for the sessions that `isWrong` picks, with one problem for each group of them. What a provider's own roles
+ * do on its service is information: nobody but the provider can change it.
+ */
+export function checkSessions(
+  snapshot: Snapshot,
+  isWrong: (session: Session) => boolean,
+  problemOf: (group: SessionGroup) => Problem,
+): Outcome {
+  const { sessions } = snapshot;
+  if (!sessions.known) return { status: 'unknown', reason: sessions.reason };
+  const problems = groupSessions(sessions.value.visible.filter(isWrong)).map((group) =>
+    ofProvider(problemOf(group), group.first.role, snapshot),
+  );
+  const unseen = whatIsHidden(snapshot);
+  if (problems.length > 0) {
+    return { status: 'fail', problems, ...(unseen === undefined ? {} : { incomplete: unseen }) };
+  }
+  return unseen === undefined ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+}
+
+/** Why the sessions that are visible may not be all; undefined when they are. */
+export function whatIsHidden({ sessions, visibility }: Snapshot): string | undefined {
+  const hidden = sessions.known ? sessions.value.hidden : 0;
+  if (!visibility.known) return visibility.reason;
+  if (!visibility.value.seesAllSessions) {
+    return `the login may not see other roles' sessions (${hidden} hidden)`;
+  }
+  return hidden === 0 ? undefined : `the server did not show how ${hidden} sessions travel`;
+}

@@ -1,0 +1,175 @@
+// A PostgreSQL session over a TLS connection that is already verified: login, and how the server asked for it.
+
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import type pg from 'pg';
+import { AuditFailure } from '../../model/failure.ts';
+import type { Link } from '../../model/snapshot.ts';
+import { loginFailure, missingPassword } from '../failures/failures.ts';
+import { channelBindingFailure, isDriverDefect, protocolFailureOf } from '../failures/protocol-failures.ts';
+import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError } from '../protocol/authentication.ts';
+import { Client } from '../protocol/driver.ts';
+import { GuardedStream, type HashAllowance, SharedLimits } from '../protocol/guarded-stream.ts';
+import type { Credentials } from '../secrets/credentials.ts';
+import type { Redaction } from '../secrets/redaction.ts';
+import { bindsTo } from './channel-binding.ts';
+import type { Endpoint } from './network.ts';
+
+/** How the auditor calls itself in `pg_stat_activity`. */
+export const APPLICATION_NAME = 'pg-tls-auditor';
+
+/** Milliseconds. A server hangs up within one or two of its client's goodbye. */
+const GOODBYE = 500;
+
+export interface DatabaseSession {
+  readonly client: pg.Client;
+  readonly authentication: Link['authentication'];
+  /** As the server announced it at login, e.g. `18.4`; poolers announce what they choose. */
+  readonly announcedVersion: string | undefined;
+  /** Of the server's process, by BackendKeyData; poolers announce what they choose. */
+  readonly announcedPid: number | undefined;
+}
+
+/**
+ * What pg's client has and its types do not show. `connectionParameters` takes values from PG* environment variables,
+ * which are those of whoever runs the command line: none of them may change an audit. Startup options would also be
+ * refused by poolers.
+ */
+interface ClientInternals {
+  readonly connectionParameters: Record<string, unknown>;
+  readonly connection: {
+    on(event: 'parameterStatus', listener: (message: { parameterName: string; parameterValue: string }) => void): void;
+    on(
+      event: 'authenticationSASLContinue' | 'authenticationCleartextPassword' | 'authenticationMD5Password',
+      listener: () => void,
+    ): void;
+  };
+  /** Undefined before SCRAM, null once the server's proof was found right. */
+  readonly saslSession?: { readonly mechanism: string } | null;
+  readonly processID?: number | null;
+}
+
+const STARTUP_PARAMETERS_FROM_ENVIRONMENT = [
+  'options',
+  'replication',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+] as const;
+
+/** What every session of this process shares with the others. */
+const LIMITS = new SharedLimits();
+
+export interface LoginOptions {
+  /** The server's certificate. */
+  readonly leaf: X509Certificate | undefined;
+  readonly policy: AuthenticationPolicy;
+  readonly allowance: HashAllowance;
+  /** Purges the password from what the server sends. */
+  readonly redaction: Redaction;
+  readonly signal: AbortSignal;
+  /** Whether queries go out without waiting for the answers to those before. */
+  readonly pipeline?: boolean;
+}
+
+/**
+ * Logs in. Channel binding is used when the server offers it.
+ *
+ * @param socket verified; nothing of ours has been sent on it yet
+ * @throws AuditFailure in the phase `login`
+ */
+export async function login(
+  socket: TLSSocket,
+  credentials: Credentials,
+  endpoint: Endpoint,
+  { leaf, policy, allowance, redaction, signal, pipeline = false }: LoginOptions,
+): Promise<DatabaseSession> {
+  const { host, port, user, password, database, facts } = credentials;
+  let phase: 'login' | 'query' = 'login';
+  const stream = new GuardedStream(socket, {
+    policy,
+    limits: LIMITS,
+    allowance,
+    signal,
+    redaction,
+    certificate: leaf?.raw,
+    failureOf: (error) => protocolFailureOf(error, endpoint, phase),
+  });
+  let askedInVain = false;
+  const client = new Client({
+    host,
+    port,
+    user,
+    database,
+    // A function, because an undefined password would be looked for in PGPASSWORD and ~/.pgpass.
+    password: (): string => {
+      askedInVain = password === undefined;
+      return password?.reveal() ?? '';
+    },
+    application_name: APPLICATION_NAME,
+    // TLS is up already. pg never opens a connection of its own here.
+    ssl: false,
+    // Not left out: PGSSLNEGOTIATION=direct would have pg refuse to go without TLS of its own.
+    sslnegotiation: 'postgres',
+    stream: () => stream.asDuplex(),
+    enableChannelBinding: bindsTo(leaf),
+    scramMaxIterations: MAX_SCRAM_ITERATIONS,
+    pipeline,
+    types: { getTypeParser: () => asText },
+  } as pg.ClientConfig);
+  const internals = client as unknown as ClientInternals;
+  for (const name of STARTUP_PARAMETERS_FROM_ENVIRONMENT) internals.connectionParameters[name] = undefined;
+
+  let authentication: Link['authentication'] = 'none';
+  let announcedVersion: string | undefined;
+  internals.connection.on('authenticationSASLContinue', () => {
+    authentication = internals.saslSession?.mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
+  });
+  internals.connection.on('authenticationMD5Password', () => {
+    authentication = 'md5';
+  });
+  internals.connection.on('authenticationCleartextPassword', () => {
+    authentication = 'password';
+  });
+  internals.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+    if (parameterName === 'server_version') announcedVersion = parameterValue;
+  });
+  // After login, errors reach whoever awaits the query; an idle session's end is noticed by the next one.
+  client.on('error', () => {});
+  const stop = (): void => void socket.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await client.connect();
+    // The stream lets no login pass without the server's proof; the driver has compared it.
+    if (authentication.startsWith('scram') && internals.saslSession !== null) {
+      throw protocolFailureOf(notProved(), endpoint, 'login');
+    }
+    phase = 'query';
+    return { client, authentication, announcedVersion, announcedPid: internals.processID ?? undefined };
+  } catch (error) {
+    socket.destroy();
+    signal.throwIfAborted();
+    if (stream.failure !== undefined) throw stream.failure;
+    if (error instanceof AuditFailure) throw error;
+    if (isDriverDefect(error)) throw protocolFailureOf(error, endpoint, phase);
+    if (!askedInVain && error instanceof Error && error.message.startsWith('SASL:')) {
+      throw protocolFailureOf(scramError(error), endpoint, phase);
+    }
+    const intercepted = channelBindingFailure(error, endpoint);
+    if (intercepted !== undefined) throw intercepted;
+    throw askedInVain
+      ? missingPassword(error, endpoint, user, facts.source)
+      : loginFailure(error, endpoint, user, database);
+  }
+}
+
+/** Says goodbye. What was asked is answered already: a server, or what stands before it, that does not hang up is left. */
+export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || socket.destroyed) return;
+  const { promise: longEnough, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, GOODBYE);
+  await Promise.race([client.end(), longEnough]);
+  clearTimeout(timer);
+}
+
+const asText = (value: string): string => value;

@@ -1,0 +1,254 @@
+// What an audit asks a server: all in one message, and what hardly any server has in a second.
+// Only ever read, and never the `query` text of anyone's session.
+
+import type pg from 'pg';
+import { displayText } from '../../model/display.ts';
+import type { HbaFacts } from '../../model/hba.ts';
+import { known, type Observed, unknown } from '../../model/observed.ts';
+import type { Outbound, Settings } from '../../model/posture.ts';
+import { loginRole, resetRole } from '../../model/role-setting.ts';
+import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../../model/snapshot.ts';
+import { isDatabaseError } from '../failures/database-error.ts';
+import { IncompleteAnswer } from '../failures/query-refusals.ts';
+import { asObserved } from './answer.ts';
+import { auroraQuestion } from './aurora-query.ts';
+import { catalogueQuestion } from './catalogue-query.ts';
+import { exchange } from './exchange.ts';
+import { withQuotes } from './hba-file.ts';
+import {
+  type FileReading,
+  type HbaLines,
+  hbaFacts,
+  hbaFileQuestion,
+  hbaGrant,
+  hbaQuestion,
+  plainHbaQuestion,
+} from './hba-queries.ts';
+import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
+import type { Question } from './question.ts';
+import { type Reload, reloadQuestion } from './reload-query.ts';
+import { type ServerAnswers, serverQuestion } from './server-query.ts';
+import { type OwnEnd, sessionQuestion } from './session-query.ts';
+
+/** The oldest major whose views hold what an audit needs (`backend_type`, predefined roles). */
+export const OLDEST_MAJOR = 10;
+
+/** What the queries found out. */
+export interface Answers {
+  readonly server: Server;
+  readonly visibility: Visibility;
+  readonly serverView: Link['serverView'];
+  readonly ownEnd: OwnEnd;
+  readonly ownPid: number | undefined;
+  readonly sessions: Sessions;
+  readonly settings: Settings;
+  readonly outbound: Outbound;
+  readonly hba: Observed<HbaFacts>;
+  /** Undefined where there is nothing to ask. */
+  readonly aurora?: Observed<AuroraCluster>;
+  /** Messages sent and answered. */
+  readonly roundTrips: number;
+}
+
+/** Milliseconds. Far above what the views take (12 ms for 500 sessions), far below a target's deadline. */
+const STATEMENT_TIMEOUT = 15_000;
+const LOCK_TIMEOUT = 1_000;
+
+/**
+ * Sends the queries: one round trip, two where there is more to ask than that takes, or where the server could not show its
+ * pg_hba.conf.
+ *
+ * @param options `reload`: also ask what of the configuration is not in effect yet, which takes the second round trip
+ * @throws what pg throws; `queryFailure` names it
+ */
+export async function runAuditQueries(
+  client: pg.Client,
+  major: number,
+  { reload: asksReload = false }: { readonly reload?: boolean } = {},
+): Promise<Answers> {
+  const first = await ask(client, major, FIRST, observing(hbaQuestion));
+  const [server, activity, catalogue, outbound] = first.answers;
+  const { may, ...facts } = server;
+  const answers = { ...facts, ...activity, sessions: activity.sessions(catalogue) };
+  const hbaOf = (lines: Observed<HbaLines> | undefined): Observed<HbaFacts> => {
+    if (lines === undefined) return notReadable(server);
+    return lines.known ? asObserved(() => hbaFacts(lines.value, { major, catalogue })) : lines;
+  };
+  const links = linkQuestion(outbound, may);
+  const refused = first.refusal !== undefined;
+  // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
+  const reloads = asksReload || (may.readHba && may.readFiles);
+  const fileReading = first.last === undefined ? undefined : may.readHbaFile;
+  if (!refused && !may.readAurora && links === undefined && !reloads && fileReading === undefined) {
+    return { ...answers, outbound, hba: hbaOf(first.last), roundTrips: 1 };
+  }
+  const readHba = may.readHba && !refused;
+  try {
+    const second = await ask(
+      client,
+      major,
+      [
+        links ?? NOTHING,
+        may.readAurora ? observing(auroraQuestion) : NOTHING,
+        reloads ? reloadQuestion(readHba && may.readFiles) : NOTHING,
+      ],
+      lastQuestion(refused && may.readHba, fileReading),
+      { afterError: refused },
+    );
+    const [linked, aurora, reload] = second.answers;
+    const hba = readHbaOf(first.last, second, { major, hbaOf });
+    return {
+      ...answers,
+      settings:
+        reload === undefined ? answers.settings : { ...answers.settings, pendingRestart: reload.pendingRestart },
+      hba: withReload(hba, reload),
+      outbound: linked ?? outbound,
+      ...(aurora === undefined ? {} : { aurora }),
+      roundTrips: 2,
+    };
+  } catch (error) {
+    // What this message holds must not cost what the first has seen.
+    if (!isRefusal(error)) throw error;
+    const aurora = may.readAurora ? { aurora: unknown('the server did not list the instances of its cluster') } : {};
+    const unanswered = links === undefined ? outbound : withRefusal(outbound, may, displayText(error.message, 200));
+    const hba = refused && may.readHba ? hbaRefused(error) : hbaOf(first.last);
+    return { ...answers, outbound: unanswered, hba, ...aurora, roundTrips: 2 };
+  }
+}
+
+/** The rules, where the first message could not have them; else the files that they are in. */
+type LastAnswer =
+  | { readonly rules: Observed<HbaLines> | undefined }
+  | { readonly files: ReadonlyMap<string, string> }
+  | undefined;
+
+function lastQuestion(asksRules: boolean, fileReading: FileReading | undefined): Question<LastAnswer> {
+  if (asksRules) {
+    const { selects, read } = observing(plainHbaQuestion);
+    return { selects, read: (results) => ({ rules: read(results) }) };
+  }
+  if (fileReading === undefined) return NOTHING;
+  const files = hbaFileQuestion(fileReading);
+  return { ...files, read: (results) => ({ files: files.read(results) }) };
+}
+
+/** The rules as both messages show them. Files that could not be read cost no more than the quotes in them. */
+function readHbaOf(
+  first: Observed<HbaLines> | undefined,
+  { last, refusal }: { readonly last: LastAnswer; readonly refusal?: Refusal },
+  {
+    major,
+    hbaOf,
+  }: { readonly major: number; readonly hbaOf: (lines: Observed<HbaLines> | undefined) => Observed<HbaFacts> },
+): Observed<HbaFacts> {
+  if (first === undefined) {
+    if (refusal !== undefined) return hbaRefused(refusal);
+    return hbaOf(last !== undefined && 'rules' in last ? last.rules : undefined);
+  }
+  const files = last !== undefined && 'files' in last ? last.files : undefined;
+  if (files === undefined || !first.known) return hbaOf(first);
+  return hbaOf(known({ ...first.value, rules: withQuotes(first.value.rules, files, major) }));
+}
+
+/** What every login may ask. Roles and databases come after the sessions, of which they tell the names. */
+const FIRST = [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion] as const;
+
+/** SQLSTATEs after which the whole audit is tried again. */
+const SHUTDOWN = /^57P/;
+
+type Refusal = Required<pg.DatabaseError>;
+
+/** Whether the server would not answer, and is there for other questions. */
+function isRefusal(error: unknown): error is Refusal {
+  return isDatabaseError(error) && !SHUTDOWN.test(error.code);
+}
+
+/** The same question, of which an answer that can't be used costs the others nothing. Undefined stays undefined. */
+function observing<T extends object>({ selects, read }: Question<T | undefined>): Question<Observed<T> | undefined> {
+  return {
+    selects,
+    read: (results) => {
+      const answer = asObserved(() => read(results));
+      if (!answer.known) return answer;
+      return answer.value === undefined ? undefined : known(answer.value);
+    },
+  };
+}
+
+const NOTHING: Question<undefined> = { selects: () => [], read: () => undefined };
+
+function hbaRefused(error: Refusal): Observed<HbaFacts> {
+  return unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`);
+}
+
+function withReload(hba: Observed<HbaFacts>, reload: Reload | undefined): Observed<HbaFacts> {
+  if (!hba.known || reload === undefined) return hba;
+  return known({ ...hba.value, changedSinceLoad: reload.hbaChangedSinceLoad });
+}
+
+function notReadable({ visibility }: Pick<ServerAnswers, 'visibility'>): Observed<HbaFacts> {
+  const reset = resetRole(visibility);
+  const grant = hbaGrant(loginRole(visibility));
+  return unknown(`the login may not read pg_hba.conf: ${reset === undefined ? grant : `${reset} ${grant}`}`);
+}
+
+type AnswersOf<Questions extends readonly Question<unknown>[]> = {
+  -readonly [Index in keyof Questions]: Questions[Index] extends Question<infer T> ? T : never;
+};
+
+interface Told<Questions extends readonly Question<unknown>[], Last> {
+  readonly answers: AnswersOf<Questions>;
+  /** Undefined where it was refused. */
+  readonly last: Last | undefined;
+  /** Why the last question was not answered: the transaction is open, and waits to be ended. */
+  readonly refusal?: Refusal;
+}
+
+/**
+ * Asks in one message.
+ *
+ * @param last a question that the server may refuse, which costs none of the others
+ */
+async function ask<const Questions extends readonly Question<unknown>[], Last>(
+  client: pg.Client,
+  major: number,
+  questions: Questions,
+  last: Question<Last>,
+  { afterError = false }: { readonly afterError?: boolean } = {},
+): Promise<Told<Questions, Last>> {
+  const text = message(major, [...questions, last]);
+  const { selects, error } = await exchange(client, afterError ? `ROLLBACK;${text}` : text);
+  const count = questions.reduce((sum, question) => sum + question.selects(major).length, 0);
+  const lastCount = last.selects(major).length;
+  const refused = error !== undefined && isRefusal(error) && selects.length === count && lastCount > 0;
+  if (error !== undefined && !refused) throw error;
+  // A pooler or proxy that answers only in part must not pass for a server without sessions.
+  if (!refused && selects.length !== count + lastCount) {
+    throw new IncompleteAnswer(selects.length, count + lastCount);
+  }
+  let next = 0;
+  const answers = questions.map((question) => {
+    const own = selects.slice(next, next + question.selects(major).length);
+    next += own.length;
+    return question.read(own);
+  }) as AnswersOf<Questions>;
+  return refused ? { answers, last: undefined, refusal: error } : { answers, last: last.read(selects.slice(next)) };
+}
+
+/**
+ * The text of a message, for the major version that the server announced at login.
+ *
+ * Everything is qualified by the search path and comes as text, so that neither objects nor settings of the database
+ * change what is read. The isolation level too: a role or database may default to one that waits for others'
+ * transactions, or that a standby refuses.
+ */
+export function message(major: number, questions: readonly Question<unknown>[]): string {
+  const selects = questions.flatMap((question) => question.selects(major));
+  return `
+BEGIN READ ONLY;
+SET LOCAL transaction_isolation = 'read committed';
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT};
+SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
+${selects.map((select) => `${select};\n`).join('')}COMMIT`;
+}

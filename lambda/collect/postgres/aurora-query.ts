@@ -1,0 +1,37 @@
+// Reads which instances an Aurora cluster has: each keeps sessions of its own, and none shows up as replication.
+
+import type { AuroraCluster } from '../../model/snapshot.ts';
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
+import type { Question, Row } from './question.ts';
+
+const FUNCTIONS = ['aurora_replica_status()', 'aurora_db_instance_identifier()'];
+
+/** SQL that is true where the server is Aurora, and its functions are there for the login to call. */
+export const MAY_READ_AURORA = FUNCTIONS.map(
+  (name) => `coalesce(has_function_privilege(to_regprocedure('pg_catalog.${name}')::oid, 'EXECUTE'), false)`,
+).join(' AND ');
+
+/** Columns and `MASTER_SESSION_ID`, the writer's mark, are those of the Aurora user guide. */
+export const auroraQuestion: Question<AuroraCluster> = {
+  selects: () => [
+    `SELECT s.server_id, s.session_id = 'MASTER_SESSION_ID', s.server_id = aurora_db_instance_identifier()
+  FROM aurora_replica_status() s`,
+  ],
+  read: ([rows]) => {
+    const all = read.rows(rows, 3).filter(([id]) => id !== null && id !== '');
+    return {
+      own: all.filter(([, , own]) => read.flagOrNull(own, 'which instance was audited')).map(instanceId)[0],
+      instances: all.map((row) => ({
+        id: instanceId(row),
+        writer: read.flagOrNull(row[1], 'which instance writes') ?? false,
+      })),
+    };
+  },
+};
+
+const read = answerAbout('the instances of the cluster');
+
+function instanceId([id]: Row): string {
+  return boundedText(read.text(id, 'the name of an instance'), LONGEST.name);
+}

@@ -1,0 +1,190 @@
+// Reads every session and how it travels, the auditor's own included.
+
+import { known, unknown } from '../../model/observed.ts';
+import type { Link, Session, Sessions } from '../../model/snapshot.ts';
+import { shownAddress } from '../connect/address.ts';
+import { transportOf } from '../connect/transport.ts';
+import { answerAbout } from './answer.ts';
+import { boundedText, LONGEST } from './bounded.ts';
+import type { Catalogue } from './catalogue-query.ts';
+import type { Question, Row } from './question.ts';
+
+/** Providers give these roles most of what a superuser may, in place of the attribute. */
+const PROVIDER_ADMIN_ROLES: ReadonlySet<string> = new Set([
+  'rds_superuser',
+  'cloudsqlsuperuser',
+  'azure_pg_admin',
+  'neon_superuser',
+]);
+
+/** The oid of the role that initdb makes: whoever is a member of it may become it. */
+const BOOTSTRAP_SUPERUSER = '10';
+
+/** Sessions of people and programs, and of servers that replicate. Workers have a role too, and come from nowhere. */
+const KINDS: ReadonlySet<string> = new Set(['client backend', 'walsender']);
+
+const COLUMNS = 15;
+/** A port; -1 is PostgreSQL's for a Unix socket. */
+const PORTS = { min: -1, max: 65_535 };
+const PIDS = { min: 1, max: 2 ** 31 - 1 };
+/** Key lengths of cipher suites. */
+const BITS = { min: 0, max: 1_024 };
+/** Seconds since 1970, up to the end of the year 9999: what a timestamp can say. */
+const LATEST = 253_402_300_799;
+
+const read = answerAbout('sessions');
+
+/** The client's end of the auditor's session, as the server's row gives it. */
+export interface OwnEnd {
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+}
+
+interface SessionAnswers {
+  /** The sessions of others. */
+  readonly sessions: (catalogue: Catalogue) => Sessions;
+  readonly serverView: Link['serverView'];
+  readonly ownEnd: OwnEnd;
+  /** Of the server's process behind the auditor's session. */
+  readonly ownPid: number | undefined;
+}
+
+/**
+ * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns and
+ * the rights of all three: looking up and planning the views takes a new session more time than answering (docs/adr/0005).
+ * For the same reason roles and databases come as oids, what is not a client is sorted out here, and addresses are left as
+ * they are: `inet` shows those of a single host without a mask.
+ */
+export const sessionQuestion: Question<SessionAnswers> = {
+  selects: (major) => {
+    const gss = major >= 12;
+    return [
+      `SELECT a.pid, a.usesysid, a.datid, a.application_name, a.backend_type, a.client_addr, a.client_port,
+       a.ssl, a.sslversion, a.sslcipher, a.sslbits, a.${gss ? 'ssl_client_dn' : 'sslclientdn'},
+       ${gss ? 'a.gss_enc' : 'false'},
+       extract(epoch FROM a.backend_start)::numeric,
+       a.pid = pg_backend_pid()
+  FROM pg_stat_get_activity(NULL) a
+ WHERE a.usesysid IS NOT NULL`,
+    ];
+  },
+  read: ([given]) => {
+    const rows = read.rows(given, COLUMNS);
+    const [own, ...others] = rows.filter(isOwn);
+    if (others.length > 0) read.refuse(`${others.length + 1} sessions are said to be the auditor's own`);
+    return {
+      sessions: (catalogue) => readSessions(rows, catalogue),
+      serverView: readServerView(own),
+      ownEnd: readOwnEnd(own),
+      ownPid: own?.[0] ? Number(own[0]) : undefined,
+    };
+  },
+};
+
+/** How the server sees the auditor's own session. */
+function readServerView(own: Row | undefined): Link['serverView'] {
+  const [, , , , , , , ssl, tlsVersion, cipher] = own ?? [];
+  if (ssl === 't' && tlsVersion && cipher) {
+    return known({ tlsVersion: boundedText(tlsVersion, LONGEST.name), cipher: boundedText(cipher, LONGEST.name) });
+  }
+  return ssl === 'f'
+    ? known('not-tls')
+    : unknown("the server showed nothing of the encryption of the auditor's session");
+}
+
+/** Where the server sees the auditor's own session come from. */
+function readOwnEnd(own: Row | undefined): OwnEnd {
+  const [address, port] = own?.slice(5, 7) ?? [];
+  return { address: shownAddress(address), port: read.wholeOrNull(port, "the port of the auditor's session", PORTS) };
+}
+
+function isOwn(row: Row): boolean {
+  return row[14] === 't';
+}
+
+/**
+ * What PostgreSQL calls its own processes that may have a role. Extensions give theirs any name.
+ *
+ * @see https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+ */
+const OWN_PROCESS =
+  /^(autovacuum|background|io|parallel|slotsync|logical replication( \w+)?) worker$|^(autovacuum|logical replication) launcher$/;
+
+/**
+ * Whether the row is of a process that works within the server. A kind that is hidden may be a client's; and what has a
+ * client's address or port is a connection, by whatever name of its own it goes.
+ */
+function isWorker([, , , , kind, address, port]: Row): boolean {
+  if (!kind || KINDS.has(kind)) return false;
+  return OWN_PROCESS.test(kind) || (address === null && port === null);
+}
+
+/**
+ * From rows of the session query to the sessions of others. Pure.
+ *
+ * @throws UnusableAnswer
+ */
+export function readSessions(rows: readonly Row[], catalogue: Catalogue): Sessions {
+  const visible: Session[] = [];
+  let hidden = 0;
+  const isAdministrator = administrators(catalogue);
+  for (const row of rows) {
+    if (isOwn(row) || isWorker(row)) continue;
+    const session = readSession(row, catalogue, isAdministrator);
+    if (session === undefined) hidden += 1;
+    else visible.push(session);
+  }
+  return { visible, hidden };
+}
+
+/** Undefined when the row does not show how the session travels. */
+function readSession(row: Row, catalogue: Catalogue, isAdministrator: (role: string) => boolean): Session | undefined {
+  const [pid, role, database, application, kind, address, port, ssl, version, cipher, bits, dn, gss, start] = row;
+  const transport = transportOf({
+    kind: kind ?? undefined,
+    // Whatever else stands there is not "encrypted".
+    ssl: ssl === null || ssl === undefined ? undefined : ssl === 't',
+    gssEncrypted: gss === 't',
+    clientAddress: address ?? undefined,
+    clientPort: read.wholeOrNull(port, 'the port of a client', PORTS),
+  });
+  if (transport === undefined) return undefined;
+  return {
+    pid: read.wholeOrNull(pid, 'the process of a session', PIDS),
+    // Both may be gone while the session goes on.
+    role: catalogue.roles.get(role ?? '')?.name,
+    database: catalogue.databases.get(database ?? '')?.name,
+    application: boundedText(application ?? '', LONGEST.name),
+    kind: kind === 'walsender' ? 'replication' : 'client',
+    superuser: isAdministrator(role ?? ''),
+    transport,
+    clientAddress: shownAddress(address),
+    tls:
+      transport === 'tls'
+        ? {
+            version: boundedText(version ?? '', LONGEST.name),
+            cipher: boundedText(cipher ?? '', LONGEST.name),
+            bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
+            clientDn: dn ? boundedText(dn, LONGEST.distinguishedName) : undefined,
+          }
+        : undefined,
+    startedAt: readStart(start),
+  };
+}
+
+/** ISO 8601, UTC. */
+function readStart(start: Row[number] | undefined): string {
+  const seconds = /^\d{1,12}(\.\d{1,9})?$/.test(start ?? '0') ? Number(start ?? 0) : Number.NaN;
+  if (!(seconds <= LATEST)) read.refuse('the time at which a session began is none');
+  return new Date(seconds * 1000).toISOString();
+}
+
+/** Whether a role, by its oid, is a superuser, or may become one or what a provider gives in the place of one. */
+function administrators({ roles, memberships }: Catalogue): (role: string) => boolean {
+  const groups = [...roles].flatMap(([oid, { name }]) => (PROVIDER_ADMIN_ROLES.has(name) ? [oid] : []));
+  const powerful = [BOOTSTRAP_SUPERUSER, ...groups];
+  return (role) =>
+    role === BOOTSTRAP_SUPERUSER ||
+    roles.get(role)?.superuser === true ||
+    powerful.some((group) => memberships.isMember(role, group));
+}

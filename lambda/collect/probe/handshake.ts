@@ -1,0 +1,130 @@
+// One TLS handshake of the wire probe: what it offers, and what came of it. The certificate is verified as in an audit;
+// whether it passes is not the question here, for nothing follows the handshake.
+
+import type { Socket } from 'node:net';
+import { connect, createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { displayText } from '../../model/display.ts';
+import type { ProbedVersion } from '../../model/probe.ts';
+import type { Trust } from '../certificates/trust.ts';
+import type { Endpoint } from '../connect/network.ts';
+import { handshakeOptions } from '../connect/tls.ts';
+import { WireTap } from './recording-socket.ts';
+import { readServerFlight, type ServerFlight } from './server-flight.ts';
+
+/** What a handshake offers. */
+export interface Offer {
+  readonly oldest: ProbedVersion;
+  readonly newest: ProbedVersion;
+  /** Post-quantum hybrids before the classical groups; a ClientHello with a share for one is over 1,400 bytes long. */
+  readonly hybridsFirst: boolean;
+}
+
+export interface HandshakeResult {
+  readonly flight: ServerFlight;
+  /** The version, where the handshake completed. */
+  readonly completed?: string | undefined;
+  /** The protocol that the server confirmed; direct TLS wants `postgresql`. */
+  readonly alpn?: string | undefined;
+  /** Where it did not complete, and the server gave no alert: what ended it. */
+  readonly failed?: string | undefined;
+  /** Whether anything went out: OpenSSL may refuse to offer what it is asked to. */
+  readonly sent: boolean;
+}
+
+const HYBRIDS = 'X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024';
+const CLASSICAL = 'X25519:P-256:P-384:P-521';
+
+/** Everything that OpenSSL still has: below TLSv1.2 nothing passes the default security level. */
+const EVERY_CIPHER =
+  'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ALL:!aNULL:@SECLEVEL=0';
+
+/** Milliseconds for the server to hang up after our goodbye. */
+const GOODBYE = 500;
+
+const contexts = new WeakMap<Trust, Map<string, SecureContext>>();
+
+/** Built once for all targets that share their CAs: reading the system's takes 10 ms. @throws Error of OpenSSL */
+function contextFor(trust: Trust, { oldest, newest, hybridsFirst }: Offer): SecureContext {
+  const built = contexts.get(trust) ?? new Map<string, SecureContext>();
+  contexts.set(trust, built);
+  const key = [oldest, newest, hybridsFirst].join();
+  const existing = built.get(key);
+  if (existing !== undefined) return existing;
+  const options: SecureContextOptions = {
+    ca: [...trust.roots],
+    minVersion: oldest,
+    maxVersion: newest,
+    ciphers: EVERY_CIPHER,
+    ecdhCurve: hybridsFirst ? `${HYBRIDS}:${CLASSICAL}` : CLASSICAL,
+  };
+  const context = createSecureContext(options);
+  built.set(key, context);
+  return context;
+}
+
+/**
+ * Shakes hands on a socket that is ready for it, and hangs up.
+ *
+ * @throws the signal's reason
+ */
+export async function tryHandshake(
+  socket: Socket,
+  endpoint: Endpoint,
+  trust: Trust,
+  offer: Offer,
+  signal: AbortSignal,
+): Promise<HandshakeResult> {
+  let secureContext: SecureContext;
+  try {
+    secureContext = contextFor(trust, offer);
+  } catch (error) {
+    return { flight: NOTHING, failed: messageOf(error), sent: false };
+  }
+  const tap = new WireTap(socket);
+  const tls = connect({ ...handshakeOptions(tap, endpoint), secureContext, rejectUnauthorized: true });
+  try {
+    const end = await outcome(tls, signal);
+    const flight = readServerFlight(tap.received);
+    if (end.completed !== undefined) await goodbye(tls, signal);
+    return { flight, ...end, sent: tap.sent > 0 };
+  } finally {
+    tls.destroy();
+    tap.destroy();
+  }
+}
+
+const NOTHING: ServerFlight = { helloDone: false };
+
+/** Completed handshakes count, whatever then becomes of the certificate: Node judges it afterwards. */
+function outcome(tls: TLSSocket, signal: AbortSignal): Promise<Pick<HandshakeResult, 'completed' | 'alpn' | 'failed'>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof outcome>>>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  let completed: { readonly completed: string; readonly alpn?: string | undefined } | undefined;
+  // Before Node's own listener, which hangs up where the certificate does not pass.
+  tls.prependOnceListener('secure', () => {
+    completed = { completed: tls.getProtocol() ?? 'unknown', alpn: tls.alpnProtocol || undefined };
+  });
+  tls.once('secureConnect', () => resolve(completed ?? { failed: 'the handshake did not complete' }));
+  tls.once('error', (error) => resolve(completed ?? { failed: messageOf(error) }));
+  tls.once('close', () => resolve(completed ?? { failed: 'the connection was closed' }));
+  return promise.finally(() => signal.removeEventListener('abort', onAbort));
+}
+
+/** Orderly, where the certificate passed: a connection that is cut leaves an error in the server's log. */
+async function goodbye(tls: TLSSocket, signal: AbortSignal): Promise<void> {
+  if (tls.destroyed || signal.aborted) return;
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  tls.on('error', () => {}).once('close', () => resolve());
+  const timer = setTimeout(resolve, GOODBYE);
+  tls.resume().end();
+  await closed;
+  clearTimeout(timer);
+}
+
+/** By Node's code where it has one: OpenSSL's message is for those who read its source. */
+function messageOf(error: unknown): string {
+  const { code, message } = error as { readonly code?: string; readonly message?: string };
+  return displayText(code ?? message ?? 'unknown', 100);
+}

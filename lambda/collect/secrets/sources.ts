@@ -1,0 +1,72 @@
+// Where the contents of credentials, CA bundles and client certificates are read from: secrets, files, the environment.
+
+import { readBoundedFile } from '../../bounded-file.ts';
+import { AuditFailure, type FailureCause } from '../../model/failure.ts';
+import { showName, showPath } from '../../model/given-text.ts';
+import type { SecretContent, SecretStore } from './store.ts';
+
+type Source =
+  | { readonly secret: string }
+  | { readonly env: string }
+  | { readonly file: string }
+  | { readonly option: string };
+
+export interface SourceReader {
+  /**
+   * @param fresh ask Secrets Manager again instead of using the value fetched before
+   * @throws AuditFailure in the phase `secrets`
+   */
+  read(source: Source, options?: { readonly fresh?: boolean }): Promise<SecretContent>;
+}
+
+/** Reads sources; environment and options are parameters, so that callers decide what is in them. */
+export function createSourceReader(
+  secrets: SecretStore,
+  environment: Readonly<Record<string, string | undefined>>,
+  options: Readonly<Record<string, string>> = {},
+): SourceReader {
+  return {
+    read: async (source, { fresh = false } = {}) => {
+      if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
+      if ('option' in source) return options[source.option] ?? '';
+      if ('env' in source) {
+        const value = environment[source.env];
+        if (value !== undefined && value !== '') return value;
+        throw failure(
+          'secret-not-found',
+          `The environment variable ${showName(source.env)} is not set`,
+          `export ${showName(source.env)}=…`,
+        );
+      }
+      try {
+        return await readBoundedFile(source.file);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        throw code === 'EACCES' || code === 'EPERM'
+          ? failure(
+              'secret-access-denied',
+              `The file ${showPath(source.file)} may not be read (${code})`,
+              'check its permissions',
+              error,
+            )
+          : failure(
+              'secret-not-found',
+              `The file ${showPath(source.file)} cannot be read (${code})`,
+              'check its path',
+              error,
+            );
+      }
+    },
+  };
+}
+
+/** What people call a source: never its content. */
+export function describeSource(source: Source): string {
+  if ('secret' in source) return `secret ${source.secret}`;
+  if ('option' in source) return `option ${source.option}`;
+  return 'env' in source ? `environment variable ${showName(source.env)}` : `file ${showPath(source.file)}`;
+}
+
+function failure(cause: FailureCause, message: string, remedy: string, error?: unknown): AuditFailure {
+  return new AuditFailure({ cause, phase: 'secrets', message, remedy }, { cause: error });
+}

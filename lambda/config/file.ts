@@ -1,0 +1,64 @@
+// Reads the file that holds a configuration. No error quotes it: it could hold a secret put in the wrong place.
+
+import { readBoundedFileSync } from '../bounded-file.ts';
+
+/** A configuration file that can't be read; the message says what to do. */
+export class ConfigFileError extends Error {
+  override readonly name = 'ConfigFileError';
+}
+
+export interface ConfigDocumentOptions {
+  /** As a person would call the file. */
+  readonly shownAs: string;
+  /** What to do when it does not exist. */
+  readonly whenMissing: string;
+}
+
+/**
+ * @returns what the file holds, not validated yet
+ * @throws ConfigFileError when the file does not exist, can't be read or is not JSON.
+ */
+export function readConfigDocument(file: string, { shownAs, whenMissing }: ConfigDocumentOptions): unknown {
+  let text: string;
+  try {
+    text = readBoundedFileSync(file)
+      .toString('utf8')
+      .replace(/^\uFEFF/, '');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const remedy = code === 'ENOENT' ? whenMissing : 'it must be a readable JSON file';
+    throw new ConfigFileError(`${shownAs} can't be read (${code ?? 'unknown cause'}): ${remedy}`, { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    const before = text.slice(0, mistakeAt(text)).split('\n');
+    throw new ConfigFileError(
+      `${shownAs} is not JSON: look at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}. Comments and trailing commas are not allowed`,
+    );
+  }
+}
+
+/**
+ * The index of the first character that can't stand where it does. The parser itself names no place for the commonest
+ * mistakes, so it is asked about beginnings of the text: up to the mistake they only lack an end.
+ */
+function mistakeAt(text: string): number {
+  let [good, bad] = [0, text.length + 1];
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (onlyLacksAnEnd(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function onlyLacksAnEnd(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const { message } = error as SyntaxError;
+    return message.includes('Unexpected end') || Number(/at position (\d+)/.exec(message)?.[1]) >= text.length;
+  }
+}

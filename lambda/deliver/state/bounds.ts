@@ -1,0 +1,74 @@
+// How much is remembered of a finding: enough to tell people that it is gone, and never more than an item may hold.
+
+import type { Evidence, Finding } from '../../model/finding.ts';
+import type { FindingRecord } from '../../model/lifecycle.ts';
+
+/** Characters (UTF-16) of a title, a text of evidence and a remedy. */
+const TITLE = 1_000;
+const TEXT = 2_000;
+const REMEDY = 8_000;
+/** Entries of a list of clients or evidence, and characters of each. */
+const LIST = 100;
+const LIST_TEXT = 256;
+
+/**
+ * Bytes of JSON that a remembered finding takes at most. DynamoDB counts less for the same, and takes 400 KB ("Quotas":
+ * item size), the rest of the record and the keys included.
+ */
+const FINDING_BYTES = 200_000;
+
+/** Stands for what was left out; no address, so that what matches every address of a list does not match a cut one. */
+const MORE = '…';
+
+/** What is remembered of a finding, of a bounded size. Bounding it again changes nothing. */
+export function boundedRecord(record: FindingRecord): FindingRecord {
+  const finding = boundedFinding(record.finding);
+  const { resolved } = record;
+  if (resolved?.detail === undefined) return { ...record, finding };
+  return { ...record, finding, resolved: { ...resolved, detail: cut(resolved.detail, TEXT) } };
+}
+
+/** The finding with texts and lists cut to a size; the same as it was for nearly all. */
+function boundedFinding(finding: Finding): Finding {
+  const bounded: Finding = {
+    ...finding,
+    title: cut(finding.title, TITLE),
+    ...(finding.clients === undefined ? {} : { clients: cutList(finding.clients) }),
+    evidence: boundedEvidence(finding.evidence),
+    remedy: cut(finding.remedy, REMEDY),
+  };
+  if (fits(bounded)) return bounded;
+  const withoutLists = Object.entries(bounded.evidence).filter(([, value]) => !Array.isArray(value));
+  const lighter = { ...bounded, evidence: Object.fromEntries(withoutLists) };
+  if (fits(lighter)) return lighter;
+  return { ...bounded, ...(bounded.clients === undefined ? {} : { clients: [MORE] }), evidence: {} };
+}
+
+function fits(finding: Finding): boolean {
+  return Buffer.byteLength(JSON.stringify(finding)) <= FINDING_BYTES;
+}
+
+function boundedEvidence(evidence: Evidence): Evidence {
+  return Object.fromEntries(
+    Object.entries(evidence).map(([name, value]) => {
+      if (typeof value === 'string') return [name, cut(value, TEXT)];
+      if (typeof value === 'number') return [name, exact(value)];
+      return [name, typeof value === 'boolean' ? value : cutList(value)];
+    }),
+  );
+}
+
+/** Numbers beyond this are not stored as they are: DynamoDB's client refuses them. */
+function exact(value: number): number | string {
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : String(value);
+}
+
+function cutList(list: readonly string[]): readonly string[] {
+  const entries = list.slice(0, LIST).map((entry) => cut(entry, LIST_TEXT));
+  return list.length <= LIST ? entries : [...entries.slice(0, LIST - 1), MORE];
+}
+
+function cut(text: string, length: number): string {
+  if (text.length <= length) return text.toWellFormed();
+  return `${text.slice(0, length - MORE.length).replace(/[\ud800-\udbff]$/, '')}${MORE}`.toWellFormed();
+}

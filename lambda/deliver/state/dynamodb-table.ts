@@ -1,0 +1,149 @@
+// The table in DynamoDB that holds the state: how a record lies in an item, and the requests that read and write it.
+
+import { createHash } from 'node:crypto';
+import {
+  DeleteCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  paginateQuery,
+} from '@aws-sdk/lib-dynamodb';
+import * as z from 'zod';
+import { displayText } from '../../model/display.ts';
+import { describeIssue } from './issue.ts';
+import { type Entry, expiresAt, KINDS, parseEntry, STATE_SCHEMA_VERSION } from './records.ts';
+import { StateError } from './store.ts';
+
+/** The table's keys, both strings. */
+export const PARTITION_KEY = 'pk';
+export const SORT_KEY = 'sk';
+/** The attribute that DynamoDB's time to live looks at: seconds since 1970. */
+export const EXPIRY_ATTRIBUTE = 'expiresAt';
+
+/** Bytes of a sort key at most ("Quotas": sort key values). */
+const SORT_KEY_BYTES = 1024;
+
+/** A record as the table holds it. Each time it is written its version grows by one. */
+export interface StoredEntry {
+  readonly entry: Entry;
+  readonly version: number;
+}
+
+export interface StateTable {
+  /** All records, those included that have expired and were not deleted yet. */
+  load(signal?: AbortSignal): Promise<StoredEntry[]>;
+  get(entry: Entry): Promise<StoredEntry | undefined>;
+  /** Writes it where the table holds that version of it; where `version` is undefined, where it holds none. */
+  put(entry: Entry, version: number | undefined): Promise<void>;
+  delete(stored: StoredEntry): Promise<void>;
+}
+
+/** The partition of a table that holds one kind of records of one audience. */
+export function partition(audience: string, kind: Entry['kind'] | 'run'): string {
+  return `${audience}#${kind}`;
+}
+
+/**
+ * Every method throws what the SDK throws, or a StateError where an item is none of ours.
+ *
+ * @param audience whose memory it is: nothing of others' is read or written
+ */
+export function stateTable(client: DynamoDBDocumentClient, tableName: string, audience: string): StateTable {
+  const keyOf = ({ kind, key }: Entry): Record<string, string> => ({
+    [PARTITION_KEY]: partition(audience, kind),
+    [SORT_KEY]: sortKey(key),
+  });
+  const loadKind = async (kind: Entry['kind'], signal: AbortSignal | undefined): Promise<StoredEntry[]> => {
+    const pages = paginateQuery(
+      { client },
+      {
+        TableName: tableName,
+        ConsistentRead: true,
+        KeyConditionExpression: '#pk = :kind',
+        ExpressionAttributeNames: { '#pk': PARTITION_KEY },
+        ExpressionAttributeValues: { ':kind': partition(audience, kind) },
+      },
+      signal === undefined ? {} : { abortSignal: signal },
+    );
+    const found: StoredEntry[] = [];
+    for await (const { Items = [] } of pages) found.push(...Items.map((item) => readItem(tableName, kind, item)));
+    return found;
+  };
+  return {
+    async load(signal) {
+      return (await Promise.all(KINDS.map((kind) => loadKind(kind, signal)))).flat();
+    },
+    async get(entry) {
+      const command = new GetCommand({ TableName: tableName, Key: keyOf(entry), ConsistentRead: true });
+      const { Item } = await client.send(command);
+      return Item === undefined ? undefined : readItem(tableName, entry.kind, Item);
+    },
+    async put(entry, version) {
+      await client.send(
+        new PutCommand({
+          TableName: tableName,
+          Item: { ...keyOf(entry), ...writeItem(entry, (version ?? 0) + 1) },
+          ...(version === undefined
+            ? { ConditionExpression: 'attribute_not_exists(#pk)', ExpressionAttributeNames: { '#pk': PARTITION_KEY } }
+            : atVersion(version)),
+        }),
+      );
+    },
+    async delete({ entry, version }) {
+      await client.send(new DeleteCommand({ TableName: tableName, Key: keyOf(entry), ...atVersion(version) }));
+    },
+  };
+}
+
+function atVersion(version: number) {
+  return {
+    ConditionExpression: '#version = :version',
+    ExpressionAttributeNames: { '#version': 'version' },
+    ExpressionAttributeValues: { ':version': version },
+  };
+}
+
+/** The key itself, so that people find the item; a mute's may be longer than a sort key, and then stands as its hash. */
+function sortKey(key: string): string {
+  if (Buffer.byteLength(key) <= SORT_KEY_BYTES && key.isWellFormed()) return key;
+  return `sha256:${createHash('sha256').update(JSON.stringify(key)).digest('hex')}`;
+}
+
+function writeItem(entry: Entry, version: number): Record<string, unknown> {
+  const expiry = expiresAt(entry);
+  return {
+    schemaVersion: STATE_SCHEMA_VERSION,
+    version,
+    ...(expiry === undefined ? {} : { [EXPIRY_ATTRIBUTE]: expiry }),
+    record: entry.record,
+  };
+}
+
+const itemSchema = z.object({ schemaVersion: z.int().positive(), version: z.int().positive(), record: z.unknown() });
+
+function readItem(tableName: string, kind: Entry['kind'], item: Record<string, unknown>): StoredEntry {
+  const place = `The item ${kind} / ${displayText(String(item[SORT_KEY]), 200)} in DynamoDB table ${tableName}`;
+  const read = itemSchema.safeParse(item);
+  if (!read.success) throw unusable(place, read.error);
+  const { schemaVersion, version, record } = read.data;
+  if (schemaVersion > STATE_SCHEMA_VERSION) {
+    throw new StateError(
+      `${place} was written by a newer version of the auditor (schemaVersion ${schemaVersion}, this one knows ${STATE_SCHEMA_VERSION}): ` +
+        'run the newer version, or name another table.',
+    );
+  }
+  try {
+    return { entry: parseEntry(kind, record), version };
+  } catch (error) {
+    if (error instanceof z.ZodError) throw unusable(place, error);
+    throw error;
+  }
+}
+
+function unusable(place: string, error: z.ZodError): StateError {
+  return new StateError(
+    `${place} is none that the auditor wrote (${describeIssue(error)}). Nothing was changed: ` +
+      'delete the item if nobody needs it, or name another table.',
+    { cause: error },
+  );
+}

@@ -1,0 +1,166 @@
+// A run's turn with a state file: a lock file beside it, which those that wait take over once its holder is dead.
+
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setInterval } from 'node:timers/promises';
+import * as z from 'zod';
+import { awaitNextLook, LEASE_SKEW_MS, RENEWAL, turnDidNotCome } from './lease-wait.ts';
+import { StateError } from './store.ts';
+
+export interface FileTurnOptions {
+  /** For people: whose state it is. */
+  readonly store: string;
+  /** Milliseconds of real time. */
+  readonly leaseMs: number;
+}
+
+/** Added to the name of a lock file: held by the one run that takes a dead lock away. */
+const GUARD = '.takeover';
+
+const lockSchema = z.object({
+  token: z.string(),
+  pid: z.int().positive(),
+  host: z.string(),
+  since: z.string(),
+});
+type Lock = z.output<typeof lockSchema>;
+
+/**
+ * Waits for the lock file and keeps it until it is disposed of.
+ *
+ * @throws StateError
+ */
+export async function takeFileTurn(
+  path: string,
+  { store, leaseMs }: FileTurnOptions,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
+  const token = randomUUID();
+  let holder: Lock | undefined;
+  try {
+    signal.throwIfAborted();
+    while (!(await create(path, token))) {
+      holder = await readLock(path);
+      const free = await isFree(path, holder, leaseMs);
+      if (!free || !(await takeAway(path, leaseMs))) await awaitNextLook(signal);
+    }
+  } catch (error) {
+    if (error instanceof StateError) throw error;
+    if (signal.aborted) throw turnDidNotCome(store, holder && { ...holder, owner: ownerOf(holder) }, error);
+    throw unusable(path, error);
+  }
+  await removeDeadGuard(`${path}${GUARD}`, leaseMs).catch(() => undefined);
+  const ended = new AbortController();
+  const renew = async (): Promise<void> => {
+    for await (const _ of setInterval(leaseMs * RENEWAL, undefined, { signal: ended.signal, ref: false })) {
+      if ((await readLock(path))?.token !== token) return;
+      const now = new Date();
+      await utimes(path, now, now);
+    }
+  };
+  const renewing = renew().catch(() => undefined);
+  return {
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await renewing;
+      // Not to be removed: then it is free when the lease ends, and the run was no worse for it.
+      if ((await readLock(path).catch(() => undefined))?.token === token) await rm(path).catch(() => undefined);
+    },
+  };
+}
+
+function ownerOf({ pid, host }: Lock): string {
+  return `process ${pid} on ${host}`;
+}
+
+/** @returns false when it exists already */
+async function create(path: string, token: string): Promise<boolean> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(path, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  await using file = handle;
+  const lock: Lock = { token, pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  try {
+    await file.writeFile(JSON.stringify(lock));
+  } catch (error) {
+    // Nobody could tell whose it is.
+    await rm(path, { force: true });
+    throw error;
+  }
+  return true;
+}
+
+/** @returns undefined when there is none, or its holder has not written it yet */
+async function readLock(path: string): Promise<Lock | undefined> {
+  try {
+    return lockSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError || isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Its holder died on this machine, or has not renewed it within the lease, or renews it by a wrong clock; or it is gone. */
+async function isFree(path: string, lock: Lock | undefined, leaseMs: number): Promise<boolean> {
+  if (lock !== undefined && lock.host === hostname() && !isAlive(lock.pid)) return true;
+  try {
+    const age = Date.now() - (await stat(path)).mtimeMs;
+    return age > leaseMs || age < -LEASE_SKEW_MS;
+  } catch (error) {
+    if (isMissing(error)) return true;
+    throw error;
+  }
+}
+
+/** Whether a process of this machine is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/**
+ * Removes a lock that is free. One at a time, and only after another look: of two that saw the same dead lock, the
+ * slower one would otherwise remove the living one that the faster one has put in its place.
+ *
+ * @returns false when another is about it
+ */
+async function takeAway(path: string, leaseMs: number): Promise<boolean> {
+  const guard = `${path}${GUARD}`;
+  if (!(await create(guard, randomUUID()))) {
+    await removeDeadGuard(guard, leaseMs);
+    return false;
+  }
+  try {
+    if (await isFree(path, await readLock(path), leaseMs)) await rm(path, { force: true });
+    return true;
+  } finally {
+    await rm(guard, { force: true });
+  }
+}
+
+/** A guard is held for a moment only: an old one is of a process that died in that moment. */
+async function removeDeadGuard(guard: string, leaseMs: number): Promise<void> {
+  if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function unusable(path: string, error: unknown): StateError {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown cause';
+  const remedy =
+    code === 'ENOENT' || code === 'ENOTDIR'
+      ? 'Its folder does not exist: make it, or name a file in another.'
+      : 'Whoever runs the auditor must be allowed to write in its folder.';
+  return new StateError(`The lock file ${path} could not be made (${code}). ${remedy}`, { cause: error });
+}

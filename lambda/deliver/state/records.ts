@@ -1,0 +1,166 @@
+// What is remembered, one record at a time: the form in which every store keeps it, and when it may be forgotten.
+
+import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
+import { DAY_MS } from '../../model/durations.ts';
+import {
+  type AuditState,
+  type FindingRecord,
+  type MuteRecord,
+  REASONS,
+  RESOLUTIONS,
+  type TargetRecord,
+} from '../../model/lifecycle.ts';
+import { SEVERITIES } from '../../model/severity.ts';
+import { boundedRecord } from './bounds.ts';
+
+/** Of everything stored. A store that meets a higher one refuses: it would lose what it does not know. */
+export const STATE_SCHEMA_VERSION = 1;
+
+/** One record, with the key that tells it from others of its kind. */
+export type Entry =
+  | { readonly kind: 'finding'; readonly key: string; readonly record: FindingRecord }
+  | { readonly kind: 'target'; readonly key: string; readonly record: TargetRecord }
+  | { readonly kind: 'mute'; readonly key: string; readonly record: MuteRecord };
+
+export const KINDS = ['finding', 'target', 'mute'] as const satisfies readonly Entry['kind'][];
+
+/** Days for which a resolved finding is remembered, for `firstSeen` and the history. */
+const RESOLVED_DAYS = 90;
+/** Days for which a target without a new snapshot, or a mute that nothing happens to, is remembered. */
+const UNSEEN_DAYS = 400;
+
+const time = z.iso.datetime();
+const severity = z.enum(SEVERITIES);
+const text = z.string().optional();
+
+const mute = z.object({
+  match: z.object({
+    fingerprint: text,
+    check: text,
+    target: text,
+    role: text,
+    database: text,
+    application: text,
+    client: text,
+  }),
+  reason: z.string(),
+  owner: z.string(),
+  expires: z.string(),
+});
+
+const finding = z.object({
+  fingerprint: z.string().min(1),
+  check: z.string().min(1),
+  severity,
+  target: z.string().min(1),
+  title: z.string(),
+  role: text,
+  database: text,
+  application: text,
+  clients: z.array(z.string()).optional(),
+  count: z.number().optional(),
+  evidence: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
+  remedy: z.string(),
+});
+
+/** The schemas of the records, by kind. Keys that they do not know are left out. */
+const RECORD_SCHEMAS = {
+  finding: z.object({
+    finding,
+    status: z.enum(['open', 'resolved']),
+    firstSeen: time,
+    openedAt: time,
+    lastSeen: time,
+    told: z.object({ at: time, severity, reason: z.enum(REASONS) }).optional(),
+    mute: mute.optional(),
+    resolved: z.object({ at: time, resolution: z.enum(RESOLUTIONS), detail: text }).optional(),
+  }) satisfies z.ZodType<FindingRecord>,
+  target: z.object({ name: z.string().min(1), takenAt: time }) satisfies z.ZodType<TargetRecord>,
+  mute: z.object({
+    key: z.string().min(1),
+    firstSeen: time,
+    lastMatched: time.optional(),
+    toldUnused: time.optional(),
+  }) satisfies z.ZodType<MuteRecord>,
+} as const;
+
+/** @throws z.ZodError */
+export function parseEntry(kind: Entry['kind'], record: unknown): Entry {
+  switch (kind) {
+    case 'finding':
+      return findingEntry(RECORD_SCHEMAS.finding.parse(record));
+    case 'target':
+      return targetEntry(RECORD_SCHEMAS.target.parse(record));
+    case 'mute':
+      return muteEntry(RECORD_SCHEMAS.mute.parse(record));
+  }
+}
+
+const findingEntry = (record: FindingRecord): Entry => ({ kind: 'finding', key: record.finding.fingerprint, record });
+const targetEntry = (record: TargetRecord): Entry => ({ kind: 'target', key: record.name, record });
+const muteEntry = (record: MuteRecord): Entry => ({ kind: 'mute', key: record.key, record });
+
+/** A state's records as they are stored: each of a bounded size, without properties that are undefined. */
+export function entriesOf({ findings, targets, mutes }: AuditState): Entry[] {
+  const entries = [
+    ...[...findings.values()].map((record) => findingEntry(boundedRecord(record))),
+    ...[...targets.values()].map(targetEntry),
+    ...[...mutes.values()].map(muteEntry),
+  ];
+  return entries.map((entry) => withoutUndefined(entry) as Entry);
+}
+
+/** The state that some records make, those left out that may be forgotten. */
+export function stateOf(entries: Iterable<Entry>, now: Date): AuditState {
+  const findings = new Map<string, FindingRecord>();
+  const targets = new Map<string, TargetRecord>();
+  const mutes = new Map<string, MuteRecord>();
+  for (const entry of entries) {
+    if (isExpired(entry, now)) continue;
+    if (entry.kind === 'finding') findings.set(entry.key, entry.record);
+    else if (entry.kind === 'target') targets.set(entry.key, entry.record);
+    else mutes.set(entry.key, entry.record);
+  }
+  return { findings, targets, mutes };
+}
+
+/** Tells a record from those of every kind. */
+export function idOf({ kind, key }: Pick<Entry, 'kind' | 'key'>): string {
+  return `${kind} ${key}`;
+}
+
+/** Of two records as `entriesOf` or `parseEntry` gives them. */
+export function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
+  return isDeepStrictEqual(a, b);
+}
+
+/** When a record may be forgotten, in seconds since 1970, as DynamoDB's time to live wants it; an open finding never. */
+export function expiresAt(entry: Entry): number | undefined {
+  if (entry.kind === 'finding') {
+    const { status, resolved, lastSeen } = entry.record;
+    return status === 'open' ? undefined : after(resolved?.at ?? lastSeen, RESOLVED_DAYS);
+  }
+  if (entry.kind === 'target') return after(entry.record.takenAt, UNSEEN_DAYS);
+  const { firstSeen, lastMatched = firstSeen, toldUnused = firstSeen } = entry.record;
+  return Math.max(...[firstSeen, lastMatched, toldUnused].map((at) => after(at, UNSEEN_DAYS)));
+}
+
+export function isExpired(entry: Entry, now: Date): boolean {
+  const at = expiresAt(entry);
+  return at !== undefined && at * 1000 <= now.getTime();
+}
+
+function after(at: string, days: number): number {
+  return Math.floor((Date.parse(at) + days * DAY_MS) / 1000);
+}
+
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, part]) => part !== undefined)
+      .map(([name, part]) => [name, withoutUndefined(part)]),
+  );
+}

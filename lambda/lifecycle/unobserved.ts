@@ -1,0 +1,81 @@
+// An open finding that this run did not see: gone, or only not looked for. What was not observed is never resolved.
+
+import { HOUR_MS } from '../model/durations.ts';
+import type { Outcome } from '../model/finding.ts';
+import type { FindingRecord } from '../model/lifecycle.ts';
+import { isAtLeast } from '../model/severity.ts';
+import { later, msBetween } from './moments.ts';
+import { activeMute } from './mutes.ts';
+import { type Circumstances, type Judged, standingMessage } from './transition.ts';
+
+/** A complete or partial look at a target, newer than every one before. */
+export interface Look {
+  readonly takenAt: string;
+  /** By check. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+}
+
+/** What the run could look for, and what it saw. */
+export interface Scope {
+  /** Every configured target. */
+  readonly targets: ReadonlySet<string>;
+  /** Every check there is, and whether what it finds comes and goes. */
+  readonly transientByCheck: ReadonlyMap<string, boolean>;
+  /** By target. One that was not looked at, or at an older moment than before, has none. */
+  readonly looks: ReadonlyMap<string, Look>;
+}
+
+/**
+ * Whether there is something to judge: it is open, or people were told of it by a run that did not know of another, which
+ * found it gone at the same time.
+ */
+export function isUnfinished(record: FindingRecord): boolean {
+  return record.status === 'open' || standingMessage(record) !== undefined;
+}
+
+export function judgeAbsent(record: FindingRecord, scope: Scope, circumstances: Circumstances): Judged {
+  const { policy, mutes } = circumstances;
+  const { told, ...untold } = record;
+  const { finding } = record;
+  const mute = activeMute(mutes, finding);
+  const message = standingMessage(record);
+  const common = { finding, seen: false, toldSeverity: message?.severity, mute, canRemind: false };
+  const resolved = record.status === 'resolved' ? record.resolved : resolutionOf(record, scope, circumstances);
+  if (resolved === undefined) return { ...common, reason: 'ongoing', notify: false, record };
+  return {
+    ...common,
+    reason: 'resolved',
+    // Who was told of it is told that it is over.
+    notify: mute === undefined && message !== undefined && isAtLeast(message.severity, policy.minSeverity),
+    // What is over in silence leaves no message standing.
+    record: { ...(message === undefined ? record : untold), status: 'resolved', resolved },
+  };
+}
+
+/** As of the snapshot that shows it gone, so that a sighting in a later one counts, whichever run is saved first. */
+function resolutionOf(
+  { finding: { target, check }, lastSeen }: FindingRecord,
+  { targets, transientByCheck, looks }: Scope,
+  { now, policy }: Circumstances,
+): FindingRecord['resolved'] {
+  if (!targets.has(target)) return { at: later(now, lastSeen), resolution: 'target-removed' };
+  const isTransient = transientByCheck.get(check);
+  if (isTransient === undefined) return { at: later(now, lastSeen), resolution: 'check-removed' };
+  const look = looks.get(target);
+  const outcome = look?.outcomes.get(check);
+  if (look === undefined || outcome === undefined || msBetween(lastSeen, look.takenAt) <= 0) return undefined;
+  const at = look.takenAt;
+  const isQuiet = msBetween(lastSeen, now) >= policy.quietHours * HOUR_MS;
+  switch (outcome.status) {
+    case 'unknown':
+    case 'error':
+      return undefined;
+    case 'not-applicable':
+      return isQuiet ? { at, resolution: 'not-applicable', detail: outcome.reason } : undefined;
+    case 'fail':
+      if (outcome.incomplete !== undefined) return undefined;
+      return isQuiet || !isTransient ? { at, resolution: 'gone' } : undefined;
+    case 'pass':
+      return isQuiet || !isTransient ? { at, resolution: 'gone' } : undefined;
+  }
+}

@@ -1,0 +1,135 @@
+// What every export of a report starts from: each finding with where it stands, its check and its target.
+
+import type { CheckInfo } from '../../model/check-info.ts';
+import type { Reason, Resolution } from '../../model/lifecycle.ts';
+import { endLines, label, lifeLines } from '../lifecycle-text.ts';
+import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from '../schema.ts';
+import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../wording.ts';
+
+/** What an export needs besides the report. */
+export interface ExportContext {
+  readonly catalogue: readonly CheckInfo[];
+  /** Of this auditor. */
+  readonly toolVersion: string;
+}
+
+/** The name by which other tools know this one. */
+export const TOOL = 'pg-tls-auditor';
+
+type Mute = NonNullable<NonNullable<ReportFinding['lifecycle']>['mute']>;
+
+/** A finding, be it there, not seen this time, or over. Times are ISO 8601, UTC. */
+export interface Entry {
+  readonly finding: ReportFinding | ResolvedFinding;
+  readonly standing: 'open' | 'muted' | 'resolved';
+  /** Whether this run saw it. */
+  readonly seen: boolean;
+  readonly reason: Reason;
+  readonly firstSeen: string;
+  readonly openedAt: string;
+  readonly lastSeen: string;
+  /** Of a muted one. */
+  readonly mute?: Mute;
+  /** Of a resolved one. */
+  readonly resolution?: Resolution;
+  /** Undefined when the configuration has no such target any more. */
+  readonly target: ReportTarget | undefined;
+  /** Undefined when the catalogue has no such check any more. */
+  readonly check: CheckInfo | undefined;
+}
+
+/** What was seen, worst first, then what is open all the same, then what is over; each fingerprint once. */
+export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[] {
+  const targets = new Map(report.targets.map((target) => [target.name, target]));
+  const checks = new Map(catalogue.map((check) => [check.id, check]));
+  const known = (finding: ReportFinding | ResolvedFinding) => {
+    const target = targets.get(finding.target);
+    return { finding, target, check: checks.get(finding.check), looked: target?.takenAt ?? report.finishedAt };
+  };
+  const entries = [
+    ...report.findings.map((finding) => openEntry(finding, known(finding), true)),
+    ...(report.unseen ?? []).map((finding) => openEntry(finding, known(finding), false)),
+    ...(report.resolved ?? []).map((finding) => resolvedEntry(finding, known(finding))),
+  ];
+  const first = new Map<string, Entry>();
+  for (const entry of entries) {
+    const { fingerprint } = entry.finding;
+    if (!first.has(fingerprint)) first.set(fingerprint, entry);
+  }
+  return [...first.values()];
+}
+
+type Known = Pick<Entry, 'finding' | 'target' | 'check'> & { readonly looked: string };
+
+function openEntry({ lifecycle }: ReportFinding, { looked, ...known }: Known, seen: boolean): Entry {
+  const { reason = 'observed', mute } = lifecycle ?? {};
+  const muted = reason === 'muted';
+  return {
+    ...known,
+    ...times(lifecycle, looked),
+    standing: muted ? 'muted' : 'open',
+    seen,
+    reason,
+    ...(muted && mute !== undefined ? { mute } : {}),
+  };
+}
+
+function resolvedEntry(finding: ResolvedFinding, { looked, ...known }: Known): Entry {
+  const { resolution } = finding;
+  return { ...known, ...times(finding, looked), standing: 'resolved', seen: false, reason: 'resolved', resolution };
+}
+
+/** Where nothing is remembered, all that is known is that it was there when it was looked at. */
+function times(
+  life: Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen'> | undefined,
+  looked: string,
+): Pick<Entry, 'firstSeen' | 'openedAt' | 'lastSeen'> {
+  const lastSeen = life?.lastSeen ?? looked;
+  const openedAt = life?.openedAt ?? life?.firstSeen ?? lastSeen;
+  return { firstSeen: life?.firstSeen ?? openedAt, openedAt, lastSeen };
+}
+
+/** What is known of it, one fact a line: who, how many, the evidence, its life. */
+export function factLines(entry: Entry, style: Style = PLAIN): string[] {
+  const { finding } = entry;
+  const lines = [
+    who(finding, style),
+    howMany(finding, style),
+    ...evidenceLines(finding, style),
+    ...lifeTexts(entry, style),
+  ];
+  return lines.filter((line) => line !== undefined);
+}
+
+/** Why it is muted, since when it is there, how it ended: what its title and evidence do not say. */
+export function lifeTexts({ finding, reason, seen, mute }: Entry, style: Style = PLAIN): string[] {
+  if (reason === 'resolved') return 'resolution' in finding ? endLines(finding, style) : [];
+  const notice = { reason, finding, seen };
+  const standing = mute === undefined ? label(notice) : muteLine(mute, style);
+  return [...(standing === undefined ? [] : [standing]), ...lifeLines(notice, style)];
+}
+
+/** `muted until 2026-12-31 00:00 UTC by payments: the driver is replaced in December` */
+export function muteLine({ owner, reason, expires }: Mute, style: Style = PLAIN): string {
+  return `muted until ${displayTime(expires)} by ${style.prose(owner)}: ${style.prose(reason)}`;
+}
+
+/** How to fix it, in one text with line ends. */
+export function remedyText(remedy: string): string {
+  return remedyLines(remedy).join('\n');
+}
+
+/** `orders.db.example.com:5432`, `[::1]:5432`; undefined while the credentials that name it could not be read. */
+export function addressOf({ host, port }: Pick<ReportTarget, 'host' | 'port'>): string | undefined {
+  if (host === null) return undefined;
+  const name = PLAIN.target(host);
+  const bracketed = name.includes(':') ? `[${name}]` : name;
+  return port === null ? bracketed : `${bracketed}:${port}`;
+}
+
+/** `team=data`, sorted. */
+export function labelsText({ labels }: Pick<ReportTarget, 'labels'>): string[] {
+  return Object.entries(labels)
+    .map(([key, value]) => `${PLAIN.target(key)}=${PLAIN.target(value)}`)
+    .sort();
+}

@@ -1,0 +1,187 @@
+// The report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
+
+import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
+import { blindSpotsOf } from '../coverage.ts';
+import { countBySeverity, targetsByVerdict } from '../digest.ts';
+import { groupNotices, type NoticeGroup } from '../groups.ts';
+import { resolvedTitle } from '../lifecycle-text.ts';
+import { compareFindings } from '../order.ts';
+import type { Report, ReportTarget } from '../schema.ts';
+import {
+  countsText,
+  displayTime,
+  lookedAt,
+  loopbackCount,
+  loopbackNote,
+  plaintextSessions,
+  plural,
+  title,
+} from '../wording.ts';
+import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
+import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
+
+/** Stands for what could not be observed: not the same as 0. */
+const NOT_KNOWN = '?';
+
+/** A table of the targets, the findings by severity with how to fix them, and what could not be seen. */
+export function renderMarkdown(report: Report, context: ExportContext): string {
+  const entries = entriesOf(report, context);
+  const open = entries
+    .filter(({ standing, seen }) => standing === 'open' && seen)
+    .sort((a, b) => compareFindings(a.finding, b.finding));
+  const blocks = [
+    '# PostgreSQL TLS audit',
+    summary(report, open),
+    ...targetTable(report, open),
+    ...notSeen(report),
+    ...findings(open, context),
+    ...listed(
+      'Still open, though this run did not see it',
+      entries,
+      (entry) => entry.standing === 'open' && !entry.seen,
+    ),
+    ...listed('Resolved', entries, ({ standing }) => standing === 'resolved'),
+    ...listed('Muted', entries, ({ standing }) => standing === 'muted'),
+    footer(report, context),
+  ];
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function summary(report: Report, open: readonly Entry[]): string {
+  const looked = `Looked at ${lookedAt(targetsByVerdict(report))}.`;
+  const found =
+    open.length === 0
+      ? 'No finding.'
+      : `${plural(open.length, 'finding')}: ${countsText(countBySeverity(open.map(({ finding }) => finding)))}.`;
+  const note = loopbackNote(report.policy.loopback);
+  return [`Run of ${displayTime(report.startedAt)}.`, looked, found, ...(note === undefined ? [] : [note])].join(' ');
+}
+
+const VERDICTS: Readonly<Record<ReportTarget['verdict'], string>> = {
+  clean: '✅ clean',
+  findings: '❌ findings',
+  unknown: '❓ not fully seen',
+  'not-audited': '❗ **not audited**',
+};
+
+function targetTable(report: Report, open: readonly Entry[]): string[] {
+  if (report.targets.length === 0) return ['**Nothing was audited.**'];
+  const worst = new Map<string, Severity>();
+  for (const { finding } of open) {
+    worst.set(finding.target, worse(finding.severity, worst.get(finding.target) ?? finding.severity));
+  }
+  const rows = report.targets.map((target) => {
+    const address = addressOf(target);
+    return [
+      codeSpan(target.name),
+      address === undefined ? NOT_KNOWN : codeSpan(address),
+      VERDICTS[target.verdict],
+      target.link === null ? NOT_KNOWN : markdownText(target.link.tlsVersion),
+      ...sessionCells(report, target),
+      worst.get(target.name) ?? (target.verdict === 'clean' || target.verdict === 'findings' ? 'none' : NOT_KNOWN),
+    ];
+  });
+  const heads = ['Target', 'Address', 'Verdict', 'TLS', 'Sessions', 'Plaintext', 'Worst'];
+  const lines = [
+    heads,
+    heads.map((head) => (head === 'Sessions' || head === 'Plaintext' ? '---:' : '---')),
+    ...rows.map((cells) => cells.map(tableCell)),
+  ];
+  return [lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')];
+}
+
+/** Hidden sessions may be of any kind: where there are some, no count is the whole truth. */
+function sessionCells({ policy }: Report, target: ReportTarget): [string, string] {
+  const { sessions } = target;
+  if (sessions === null) return [NOT_KNOWN, NOT_KNOWN];
+  const { total, hidden } = sessions;
+  const { network, loopback } = plaintextSessions(policy.loopback, target);
+  const over = loopbackCount(loopback);
+  return hidden > 0 ? [`${total}+${hidden}?`, `${network}+?${over}`] : [String(total), `${network}${over}`];
+}
+
+function notSeen(report: Report): string[] {
+  const missed = report.targets
+    .filter(({ verdict }) => verdict === 'not-audited')
+    .map(({ name, error }) =>
+      [
+        `- ${codeSpan(name)} was **not audited**${error === undefined ? '' : `: ${markdownText(error.message)} (${error.cause})`}`,
+        ...(error === undefined ? [] : [indented(codeBlock(remedyText(error.remedy)))]),
+      ].join('\n\n'),
+    );
+  const spots = Map.groupBy(
+    blindSpotsOf(report).filter(({ target }) => target.verdict !== 'not-audited'),
+    ({ target, reason }) => JSON.stringify([target.name, reason]),
+  );
+  const partly = [...spots.values()].map((group) => {
+    const [first] = group;
+    const checks = group.map(({ check }) => codeSpan(check)).join(', ');
+    return first === undefined ? '' : `- ${codeSpan(first.target.name)}: ${checks}: ${markdownText(first.reason)}`;
+  });
+  if (missed.length + partly.length === 0) return [];
+  return ['## What could not be seen', 'There may be more than this report lists.', [...missed, ...partly].join('\n')];
+}
+
+function findings(open: readonly Entry[], { catalogue }: ExportContext): string[] {
+  const groups = groupNotices(open);
+  const references = new Map(catalogue.map((check) => [check.id, check.references]));
+  return SEVERITIES.toReversed().flatMap((severity) => {
+    const some = groups.filter((group) => group.severity === severity);
+    if (some.length === 0) return [];
+    const heading = `## ${severity.charAt(0).toUpperCase()}${severity.slice(1)}`;
+    return [heading, ...some.flatMap((group) => renderGroup(group, references.get(group.check) ?? []))];
+  });
+}
+
+function renderGroup(
+  { check, remedy, toldAbove, title: shared, notices }: NoticeGroup<Entry>,
+  references: readonly string[],
+): string[] {
+  const name = codeSpan(check);
+  const items = notices.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
+  return [
+    `### ${shared === undefined ? name : `${MARKDOWN.prose(shared)} (${name})`}`,
+    items.join('\n'),
+    ...(toldAbove ? [`How to fix: ${MARKDOWN.prose(remedy)}`] : ['How to fix:', codeBlock(remedyText(remedy))]),
+    ...(toldAbove || references.length === 0 ? [] : [`See ${references.map(link).join(', ')}.`]),
+  ];
+}
+
+function item(entry: Entry, what: string | undefined): string {
+  const { target, fingerprint } = entry.finding;
+  const told = [...(what === undefined ? [] : [what]), ...factLines(entry, MARKDOWN)].join('; ');
+  return `- ${codeSpan(target)}${told === '' ? '' : `: ${told}`} (fingerprint ${codeSpan(fingerprint)})`;
+}
+
+function listed(heading: string, entries: readonly Entry[], isListed: (entry: Entry) => boolean): string[] {
+  const some = entries.filter(isListed);
+  if (some.length === 0) return [];
+  const items = some.map((entry) => {
+    const { finding } = entry;
+    const what =
+      'resolution' in finding ? resolvedTitle(finding, MARKDOWN) : `${title(finding, MARKDOWN)} (${finding.severity})`;
+    return item(entry, what);
+  });
+  return [`## ${heading}`, items.join('\n')];
+}
+
+function footer({ startedAt, finishedAt, state, policy }: Report, { toolVersion }: ExportContext): string {
+  const { document, version } = policy.cipherProfileSource;
+  const remembered = {
+    kept: 'Compared with earlier runs.',
+    none: 'No state is configured: this run stands alone.',
+    unreadable: 'The state could not be read: this run stands alone.',
+  }[state];
+  return [
+    '---',
+    `${markdownText(`pg-tls-auditor ${toolVersion}`)}, ${startedAt} to ${finishedAt}. Judged by: TLS from ${policy.minTlsVersion}, ` +
+      `${policy.preferredTlsVersion} preferred, ciphers by ${policy.cipherProfile} (${markdownText(`${document} ${version}`)}). ${remembered}`,
+  ].join('\n\n');
+}
+
+function indented(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n');
+}

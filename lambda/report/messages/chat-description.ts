@@ -1,0 +1,122 @@
+// The text of a chat card: what is told, as much of it as people read in a chat.
+
+import type { Digest, Notice } from '../digest.ts';
+import { firstOf, groupNotices, type NoticeGroup } from '../groups.ts';
+import {
+  endLines,
+  label,
+  lifeLines,
+  muteAgreement,
+  muteMatch,
+  notListed,
+  resolvedTitle,
+  routeLine,
+  stateLines,
+} from '../lifecycle-text.ts';
+import type { ResolvedFinding } from '../schema.ts';
+import {
+  blindSpots,
+  displayTime,
+  evidenceLines,
+  howMany,
+  lookedAt,
+  loopbackNote,
+  plural,
+  remedyLines,
+  title,
+  who,
+} from '../wording.ts';
+import { CHAT, chatProse, code, SYMBOLS } from './chat-style.ts';
+
+/** What Slack holds in one block of text: beyond it a card is folded or split, and nobody reads on. */
+const COMFORTABLE_LENGTH = 3_000;
+const MOST_FINDINGS = 20;
+/** A configuration may have a thousand. */
+const MOST_MUTES = 5;
+
+/**
+ * As many whole findings from the top as fit; the rest is counted.
+ *
+ * @param maxLength - UTF-16 code units, at most: what the service accepts.
+ */
+export function cardDescription(digest: Digest, maxLength: number): string {
+  const all = digest.notices.length + digest.resolved.length;
+  for (let findings = Math.min(all, MOST_FINDINGS); findings > 0; findings -= 1) {
+    const text = description(digest, findings);
+    // One finding with a long story is still worth its length.
+    if (text.length <= (findings > 1 ? COMFORTABLE_LENGTH : maxLength)) return text;
+  }
+  return description(digest, 0);
+}
+
+function description(digest: Digest, findings: number): string {
+  const shown = firstOf(digest, findings);
+  const paragraphs = [
+    ...digest.warnings.map((warning) => `⚠️ ${chatProse(warning)}`),
+    ...blindSpots(digest.targetsByVerdict, CHAT).map((sentence) => `⚠️ ${sentence}`),
+    ...groupNotices(shown.notices).map(renderGroup),
+    ...(shown.resolved.length > 0 ? [['✅ *RESOLVED*', ...shown.resolved.map(renderResolved)].join('\n')] : []),
+    ...(shown.leftOut === undefined ? [] : [`*${shown.leftOut}.* The email lists more.`]),
+    ...unusedMutes(digest),
+    aboutTheRun(digest),
+  ];
+  return paragraphs.join('\n\n');
+}
+
+function renderGroup(group: NoticeGroup<Notice>): string {
+  const heading = group.title === undefined ? group.check : CHAT.prose(group.title);
+  const many = group.notices.length > 1 ? `, ${plural(group.notices.length, 'finding')}` : '';
+  return [
+    `${SYMBOLS[group.severity]} *${group.severity.toUpperCase()}: ${heading}* (${code(group.check)}${many})`,
+    ...group.notices.map((notice) => renderNotice(notice, group.title === undefined)),
+    `*How to fix:* ${remedyLines(group.remedy).map(chatProse).join('\n')}`,
+  ].join('\n');
+}
+
+function renderNotice(notice: Notice, withTitle: boolean): string {
+  const { finding } = notice;
+  const facts = [
+    withTitle ? title(finding, CHAT) : undefined,
+    who(finding, CHAT),
+    howMany(finding, CHAT),
+    ...evidenceLines(finding, CHAT),
+    ...lifeLines(notice, CHAT),
+    `fingerprint ${code(finding.fingerprint)}`,
+  ];
+  const reason = label(notice);
+  return bullet((reason === undefined ? '' : `*${reason}* `) + CHAT.target(finding.target), facts);
+}
+
+function renderResolved(finding: ResolvedFinding): string {
+  return bullet(CHAT.target(finding.target), [
+    resolvedTitle(finding, CHAT),
+    who(finding, CHAT),
+    ...endLines(finding, CHAT),
+  ]);
+}
+
+function bullet(what: string, facts: readonly (string | undefined)[]): string {
+  return `• ${what}: ${facts.filter((fact) => fact !== undefined).join('; ')}`;
+}
+
+function unusedMutes({ unusedMutes: mutes }: Digest): string[] {
+  if (mutes.length === 0) return [];
+  const shown = mutes.slice(0, MOST_MUTES).map((mute) => {
+    const since = mute.unusedSince === undefined ? '' : `; matches nothing since ${displayTime(mute.unusedSince)}`;
+    return `• ${muteMatch(mute, CHAT)}: ${muteAgreement(mute, CHAT)}${since}`;
+  });
+  const more = mutes.length > MOST_MUTES ? [`*${mutes.length - MOST_MUTES} more left out.*`] : [];
+  const whatToDo = 'Take them out of the configuration, or correct what they match.';
+  return [['🔕 *MUTES THAT MATCH NOTHING*', ...shown, ...more, whatToDo].join('\n')];
+}
+
+function aboutTheRun(digest: Digest): string {
+  const ours = [routeLine(digest), notListed(digest), loopbackNote(digest.loopback)];
+  return [
+    `Looked at ${lookedAt(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
+    ...ours.filter((line) => line !== undefined).map(chatProse),
+    ...(digest.state === 'none' ? [STANDS_ALONE] : stateLines(digest)),
+  ].join('\n');
+}
+
+const STANDS_ALONE = 'No state is configured: every run stands alone, and this alert repeats while a problem lasts.';

@@ -1,0 +1,204 @@
+// The email: plain text for someone who reads it on a phone at night.
+
+import type { Digest, Notice } from '../digest.ts';
+import { firstOf, groupNotices, type NoticeGroup } from '../groups.ts';
+import { reasonsText } from '../headline.ts';
+import {
+  endLines,
+  label,
+  lifeLines,
+  muteAgreement,
+  muteMatch,
+  nothingToDo,
+  notListed,
+  resolvedTitle,
+  routeLine,
+  stateLines,
+} from '../lifecycle-text.ts';
+import type { ResolvedFinding } from '../schema.ts';
+import {
+  blindSpots,
+  countsText,
+  displayTime,
+  evidenceLines,
+  howMany,
+  list,
+  lookedAt,
+  loopbackNote,
+  PLAIN,
+  plural,
+  remedyLines,
+  title,
+  who,
+} from '../wording.ts';
+import { wrap } from './wrap.ts';
+
+/** Characters a line: what mail clients show without breaking it again (RFC 3676 asks for 78 at most). */
+const WIDTH = 72;
+
+const RULE = '='.repeat(24);
+
+/**
+ * The email of a digest: what could not be seen, then the findings, worst first, each group with how to fix it, then
+ * what is over, which run this was and what to do next.
+ *
+ * @param maxFindings - Whole findings from the top, the resolved ones last; how many are left out is told. All by default.
+ */
+export function renderEmail(digest: Digest, maxFindings: number = findingsOf(digest)): string {
+  return emailRenderer(digest)(maxFindings);
+}
+
+/** How many findings an email of the digest has when none is left out. */
+export function findingsOf({ notices, resolved }: Digest): number {
+  return notices.length + resolved.length;
+}
+
+/** The same for whoever tries how many findings fit: what is told of each is put into words once. */
+export function emailRenderer(digest: Digest): (maxFindings: number) => string {
+  const known = new Map<Notice | ResolvedFinding, readonly string[]>();
+  const once = <One extends Notice | ResolvedFinding>(tell: (one: One) => readonly string[]) => {
+    return (one: One): readonly string[] => {
+      const words = known.get(one) ?? tell(one);
+      known.set(one, words);
+      return words;
+    };
+  };
+  const telling: Telling = { notice: once(facts), resolved: once(resolvedLines) };
+  return (maxFindings) => render(digest, maxFindings, telling);
+}
+
+interface Telling {
+  readonly notice: (notice: Notice) => readonly string[];
+  readonly resolved: (finding: ResolvedFinding) => readonly string[];
+}
+
+function render(digest: Digest, maxFindings: number, telling: Telling): string {
+  const shown = firstOf(digest, maxFindings);
+  const paragraphs = [
+    wrap(openingLine(digest), WIDTH),
+    ...digest.warnings.map((warning) => wrap(warning, WIDTH)),
+    ...blindSpots(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
+    ...groupNotices(shown.notices).flatMap((group) => renderGroup(group, telling)),
+    ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(telling.resolved)] : []),
+    ...(shown.leftOut === undefined
+      ? []
+      : [wrap(`${shown.leftOut}. Run the audit by hand to see what is still there.`, WIDTH)]),
+    ...unusedMutes(digest),
+    ...aboutTheRun(digest),
+  ];
+  return `${paragraphs.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** `4 findings (1 critical, 3 high; 3 new, 1 worse) on orders and crm. 1 resolved on billing.` */
+function openingLine({ notices, resolved, unusedMutes: mutes, countBySeverity }: Digest): string {
+  const on = (names: readonly string[]): string => `on ${list([...new Set(names)].map(PLAIN.target))}`;
+  const reasons = reasonsText(notices);
+  const counts = countsText(countBySeverity) + (reasons === '' ? '' : `; ${reasons}`);
+  const targets = notices.map(({ finding }) => finding.target);
+  const over = on(resolved.map(({ target }) => target));
+  const sentences = [
+    ...(notices.length > 0 ? [`${plural(notices.length, 'finding')} (${counts}) ${on(targets)}.`] : ['Nothing new.']),
+    ...(resolved.length > 0 ? [`${resolved.length} resolved ${over}.`] : []),
+    ...(mutes.length > 0
+      ? [`${plural(mutes.length, 'mute')} ${mutes.length === 1 ? 'matches' : 'match'} nothing.`]
+      : []),
+  ];
+  return sentences.join(' ');
+}
+
+function renderGroup(group: NoticeGroup<Notice>, telling: Telling): string[][] {
+  const many = group.notices.length > 1 ? `, ${plural(group.notices.length, 'finding')}` : '';
+  const heading = group.title === undefined ? group.check : PLAIN.prose(group.title);
+  return [
+    [RULE, ...wrap(`${group.severity.toUpperCase()}: ${heading}`, WIDTH), ...wrap(`(${group.check}${many})`, WIDTH)],
+    ...group.notices.map((notice) => [
+      ...noticeHeading(notice),
+      ...(group.title === undefined ? wrapDetail(title(notice.finding, PLAIN)) : []),
+      ...telling.notice(notice),
+    ]),
+    ['How to fix:', ...remedyLines(group.remedy).flatMap((line) => wrap(line, WIDTH, '  '))],
+  ];
+}
+
+/** `- orders: NEW` */
+function noticeHeading(notice: Notice): string[] {
+  const reason = label(notice);
+  return wrap(`${PLAIN.target(notice.finding.target)}${reason === undefined ? '' : `: ${reason}`}`, WIDTH, '- ', '  ');
+}
+
+function facts(notice: Notice): string[] {
+  const { finding } = notice;
+  return [
+    who(finding, PLAIN),
+    howMany(finding, PLAIN),
+    ...evidenceLines(finding, PLAIN),
+    ...lifeLines(notice, PLAIN),
+    `fingerprint: ${finding.fingerprint}`,
+  ]
+    .filter((line) => line !== undefined)
+    .flatMap(wrapDetail);
+}
+
+function resolvedLines(finding: ResolvedFinding): string[] {
+  return [
+    ...wrap(`${PLAIN.target(finding.target)}: ${resolvedTitle(finding, PLAIN)}`, WIDTH, '- ', '  '),
+    ...[who(finding, PLAIN), ...endLines(finding, PLAIN)].filter((line) => line !== undefined).flatMap(wrapDetail),
+  ];
+}
+
+function wrapDetail(line: string): string[] {
+  return wrap(line, WIDTH, '  ', '    ');
+}
+
+function unusedMutes({ unusedMutes: mutes }: Digest): string[][] {
+  if (mutes.length === 0) return [];
+  return [
+    [RULE, 'MUTES THAT MATCH NOTHING'],
+    ...mutes
+      .slice(0, MOST_MUTES)
+      .map((mute) => [
+        ...wrap(muteMatch(mute, PLAIN), WIDTH, '- ', '  '),
+        ...wrapDetail(muteAgreement(mute, PLAIN)),
+        ...(mute.unusedSince === undefined ? [] : wrapDetail(`matches nothing since ${displayTime(mute.unusedSince)}`)),
+      ]),
+    ...(mutes.length > MOST_MUTES ? [[`${mutes.length - MOST_MUTES} more left out.`]] : []),
+    wrap(
+      'Take them out of the configuration, or correct what they match: a mute that is left behind may silence what nobody meant.',
+      WIDTH,
+    ),
+  ];
+}
+
+function aboutTheRun(digest: Digest): string[][] {
+  const note = loopbackNote(digest.loopback);
+  const route = routeLine(digest);
+  return [
+    [RULE, 'ABOUT THIS RUN'],
+    [
+      `Run of ${displayTime(digest.startedAt)} (${digest.startedAt})`,
+      route,
+      `Looked at ${lookedAt(digest.targetsByVerdict)}.`,
+      notListed(digest),
+      note,
+    ]
+      .filter((line) => line !== undefined)
+      .flatMap((line) => wrap(line, WIDTH)),
+    wrap(digest.state === 'none' ? `${STANDS_ALONE} ${REPEATS}` : stateLines(digest).join(' '), WIDTH),
+    whatToDo(digest),
+  ];
+}
+
+function whatToDo(digest: Digest): string[] {
+  if (digest.notices.length === 0) return wrap(nothingToDo(digest), WIDTH);
+  const steps = [
+    'Fix from the top; each group says how.',
+    'Check at once with "pg-tls-auditor audit --target NAME", or wait for the next run.',
+    'What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes the entry for the configuration, with a reason, an owner and an end.',
+  ];
+  return ['What to do now:', ...steps.flatMap((step, index) => wrap(step, WIDTH, `${index + 1}. `, '   '))];
+}
+
+/** A configuration may have a thousand. */
+const MOST_MUTES = 10;
+const STANDS_ALONE = 'No state is configured: every run stands alone.';
+const REPEATS = 'This alert repeats with every run while a problem lasts, and stops when it is gone.';

@@ -1,0 +1,183 @@
+// One SNS message for everybody: a body for each protocol, attributes for filter policies, all within SNS's limits.
+
+import type { Digest } from '../digest.ts';
+import { fitReport } from '../fit-report.ts';
+import { headline } from '../headline.ts';
+import { reportFor } from '../receiver.ts';
+import type { Report } from '../schema.ts';
+import { displayTime, PLAIN, plural } from '../wording.ts';
+import { toAscii } from './ascii.ts';
+import { renderChatCard, renderTargetCards, renderTestCard } from './chat-card.ts';
+import { emailRenderer, findingsOf } from './email.ts';
+import { renderSms, toGsm } from './sms.ts';
+import { alertAttributes, attributeBytes, type MessageAttribute, testAttributes, utf8Bytes } from './sns-attributes.ts';
+import { wrap } from './wrap.ts';
+
+/** What `sns:Publish` takes, with `MessageStructure: 'json'`. */
+export interface RenderedAlert {
+  /** Printable ASCII on one line, under 100 characters. */
+  readonly subject: string;
+  /**
+   * JSON: a body for each of `default`, `email`, `sms`, `https`, `sqs` and `lambda`; of `default` and `https` only where it
+   * is for a chat topic.
+   */
+  readonly message: string;
+  /** For subscription filter policies; see `alertAttributes`. */
+  readonly attributes: Readonly<Record<string, MessageAttribute>>;
+  /** Names of the targets that it tells of, all of them; none where it tells of mutes only. */
+  readonly targets: readonly string[];
+}
+
+/**
+ * Bytes of UTF-8: the message with all its bodies, and its attributes with their names and types.
+ *
+ * @see https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+ * @see https://docs.aws.amazon.com/sns/latest/api/API_MessageAttributeValue.html
+ */
+export const MESSAGE_BYTES = 262_144;
+
+/** SNS wants fewer than 100 characters. */
+const SUBJECT_LENGTH = 99;
+
+/** Mail services clip a message past about 100 KB and hide its end, where the omissions are counted. */
+const EMAIL_BYTES = 64 * 1_024;
+
+/**
+ * The message of a digest, for everybody who hears of what its audience does. When it would pass SNS's limit, whole
+ * findings are left out from the bottom, and whole targets beginning with the healthiest, and counted: in words in the
+ * email and the card, as `omittedFindings`, `omittedTargets` and so on in the JSON for `sqs` and `lambda`.
+ *
+ * @param report - What the digest is of; the message holds of it what the digest's audience hears of, and no more.
+ * @param service - Names the auditor: two of them in one chat channel keep to threads of their own.
+ */
+export function renderAlert(digest: Digest, report: Report, service: string): RenderedAlert {
+  const subject = subjectOf(digest);
+  const attributes = alertAttributes(digest);
+  const small = {
+    default: `${subject}\nRun of ${displayTime(digest.startedAt)}. Email subscriptions receive the text, sqs and lambda subscriptions the report as JSON.`,
+    sms: renderSms(digest),
+    https: JSON.stringify(renderChatCard(digest, service)),
+  };
+  const room =
+    MESSAGE_BYTES -
+    utf8Bytes(subject) -
+    attributeBytes(attributes) -
+    utf8Bytes(JSON.stringify({ ...small, email: '', sqs: '', lambda: '' }));
+  const email = fittingEmail(digest, Math.min(EMAIL_BYTES, room / 3));
+  const own = reportFor(report, digest.audience);
+  const json = JSON.stringify(fitReport(own, (room - nestedBytes(email)) / 2, nestedBytes));
+  return {
+    subject,
+    message: JSON.stringify({ ...small, email, sqs: json, lambda: json }),
+    attributes,
+    targets: digest.targets,
+  };
+}
+
+/**
+ * The messages of a digest for a chat topic, one for each target, worst first; see `renderTargetCards`.
+ *
+ * @param service - See `renderAlert`.
+ */
+export function renderChatMessages(digest: Digest, service: string): RenderedAlert[] {
+  return renderTargetCards(digest, service).map(({ digest: shown, card }) => {
+    const subject = subjectOf(shown);
+    return {
+      subject,
+      message: JSON.stringify({
+        default: `${subject}\nRun of ${displayTime(shown.startedAt)}. https subscriptions receive a card.`,
+        https: JSON.stringify(card),
+      }),
+      attributes: alertAttributes(shown),
+      targets: shown.targets,
+    };
+  });
+}
+
+/** Who is told that alerts reach them. */
+export interface TestAudience {
+  /** `all`, or the name of a route. */
+  readonly route: string;
+  /** The names of the targets that they hear of. */
+  readonly targets: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+const TEST = 'TEST - nothing is wrong';
+const TEST_SUBJECT = `[pg-tls-auditor] ${TEST}`;
+
+/**
+ * A message that shows that every subscription of an audience works, and says so first. It matches every filter policy
+ * on severity, on any of `targets`, and on `route`.
+ */
+export function renderTestAlert({ route, targets, at }: TestAudience): RenderedAlert {
+  const told = `Someone asked pg-tls-auditor for a test message at ${displayTime(at)} (${at}).`;
+  const email = [
+    [TEST],
+    wrap(`${told} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),
+    ['It says nothing about any database, and there is nothing to do.'],
+  ];
+  const json = JSON.stringify({ schemaVersion: 1, test: true, message: TEST, at });
+  return {
+    subject: TEST_SUBJECT,
+    message: JSON.stringify({
+      default: `${TEST}. ${told}`,
+      sms: toGsm(`pg-tls-auditor: ${TEST}. Test message of ${displayTime(at)}`),
+      https: JSON.stringify(renderTestCard(targets, at)),
+      email: `${email.map((lines) => lines.join('\n')).join('\n\n')}\n`,
+      sqs: json,
+      lambda: json,
+    }),
+    attributes: testAttributes(route, targets),
+    targets,
+  };
+}
+
+/** The same for a chat topic. */
+export function renderTestChatMessage({ route, targets, at }: TestAudience): RenderedAlert {
+  return {
+    subject: TEST_SUBJECT,
+    message: JSON.stringify({
+      default: `${TEST}. Test message of ${displayTime(at)}`,
+      https: JSON.stringify(renderTestCard(targets, at)),
+    }),
+    attributes: testAttributes(route, targets),
+    targets,
+  };
+}
+
+function subjectOf(digest: Digest): string {
+  const start = '[pg-tls-auditor] ';
+  return start + headline(digest, SUBJECT_LENGTH - start.length, (name) => toAscii(PLAIN.target(name)));
+}
+
+/** The email with as many findings as fit into `bytes` of the message; found by halving, not by trying each. */
+function fittingEmail(digest: Digest, bytes: number): string {
+  const render = emailRenderer(digest);
+  const all = findingsOf(digest);
+  const whole = all <= bytes / LEAST_BYTES ? render(all) : undefined;
+  if (whole !== undefined && nestedBytes(whole) <= bytes) return whole;
+  let most = 0;
+  let tooMany = Math.min(all, Math.ceil(bytes / LEAST_BYTES));
+  let best = render(0);
+  while (tooMany - most > 1) {
+    const findings = Math.floor((most + tooMany) / 2);
+    const text = render(findings);
+    if (nestedBytes(text) <= bytes) {
+      most = findings;
+      best = text;
+    } else {
+      tooMany = findings;
+    }
+  }
+  return best;
+}
+
+/** Less than any finding takes in an email. */
+const LEAST_BYTES = 20;
+
+/** What `text` takes as a string within JSON, without its quotation marks. */
+function nestedBytes(text: string): number {
+  return utf8Bytes(JSON.stringify(text)) - 2;
+}

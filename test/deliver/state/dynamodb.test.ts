@@ -1,0 +1,353 @@
+// The state in DynamoDB: what is written and how often, and what comes of it when the service or the way to it fails.
+
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type DynamoDbEndpoint, type DynamoDbFault, startDynamoDb } from '../../../lab/dynamodb.ts';
+import { freePort } from '../../../lab/free-port.ts';
+import { createDynamoDbState, dynamoDbClient } from '../../../lambda/deliver/state/dynamodb.ts';
+import { StateError, type StateStore } from '../../../lambda/deliver/state/store.ts';
+import { daysBefore, fingerprint, NOW, openFinding, patience, resolvedFinding, stateWith } from './states.ts';
+
+afterEach(() => vi.unstubAllEnvs());
+
+function storeOf(dynamodb: DynamoDbEndpoint, client: DynamoDBClient = dynamodb.client): StateStore {
+  return createDynamoDbState(client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', audience: 'all' });
+}
+
+/** The client that is deployed. */
+function deployedClient(dynamodb: DynamoDbEndpoint): DynamoDBClient {
+  for (const [name, value] of Object.entries(dynamodb.environment())) vi.stubEnv(name, value);
+  return dynamoDbClient();
+}
+
+/** One that gives up soon. */
+function impatientClient(dynamodb: { readonly url: string }): DynamoDBClient {
+  return new DynamoDBClient({
+    endpoint: dynamodb.url,
+    region: 'eu-west-1',
+    credentials: { accessKeyId: 'AKIAIMPATIENT', secretAccessKey: 'kept-to-itself' },
+    maxAttempts: 2,
+    requestHandler: { connectionTimeout: 500, requestTimeout: 500, throwOnRequestTimeout: true },
+  });
+}
+
+const FINDINGS = Array.from({ length: 60 }, (_, index) => openFinding(index));
+
+describe('what is written to the table', () => {
+  test('lies where people find it, with a version, and a time to live unless the finding is open', async () => {
+    await using dynamodb = await startDynamoDb();
+    await using turn = await storeOf(dynamodb).takeTurn(patience());
+    const longKey = 'x'.repeat(1025);
+    await turn.save(
+      stateWith({
+        findings: [openFinding(1), resolvedFinding(2, '2024-02-28T00:00:00.900Z')],
+        targets: [{ name: 'orders', takenAt: '2024-02-29T00:00:00.000Z' }],
+        mutes: [
+          { key: 'k', firstSeen: '2023-01-01T00:00:00.000Z', lastMatched: '2024-01-01T00:00:00.000Z' },
+          { key: longKey, firstSeen: '2024-01-01T00:00:00.000Z' },
+        ],
+      }),
+    );
+    await turn[Symbol.asyncDispose]();
+    const items = await dynamodb.items();
+    const rows = items.map(({ pk, sk, expiresAt, version, schemaVersion }) => [
+      pk,
+      sk,
+      expiresAt,
+      version,
+      schemaVersion,
+    ]);
+    const seconds = (time: string): number => Date.parse(time) / 1000;
+    expect(rows.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
+      ['all#finding', fingerprint(1), undefined, 1, 1],
+      ['all#finding', fingerprint(2), seconds('2024-05-28T00:00:00Z'), 1, 1],
+      ['all#mute', 'k', seconds('2025-02-04T00:00:00Z'), 1, 1],
+      ['all#mute', expect.stringMatching(/^sha256:[0-9a-f]{64}$/), seconds('2025-02-04T00:00:00Z'), 1, 1],
+      ['all#target', 'orders', seconds('2025-04-04T00:00:00Z'), 1, 1],
+    ]);
+  });
+
+  test('is only what changed', async () => {
+    await using dynamodb = await startDynamoDb();
+    {
+      await using turn = await storeOf(dynamodb).takeTurn(patience());
+      await turn.save(stateWith({ findings: FINDINGS }));
+    }
+    await using turn = await storeOf(dynamodb).takeTurn(patience());
+    const puts = dynamodb.count('PutItem');
+    await turn.save(turn.state);
+    await turn.save(stateWith({ findings: FINDINGS.map((record) => ({ ...record, mute: undefined })) }));
+    expect(dynamodb.count('PutItem') - puts, 'nothing changed').toBe(0);
+    const changed = [openFinding(0, { count: 99 }), ...FINDINGS.slice(1, 59), openFinding(100)];
+    for (const _ of ['once', 'again']) await turn.save(stateWith({ findings: changed }));
+    expect(dynamodb.count('PutItem') - puts, 'one changed, one new').toBe(2);
+    expect(dynamodb.count('DeleteItem'), 'the turn of the first run, and the finding that was left out').toBe(2);
+    expect((await dynamodb.items()).find(({ sk }) => sk === fingerprint(0))).toMatchObject({ version: 2 });
+  });
+
+  test('no longer has a time to live when what was resolved is open again', async () => {
+    await using dynamodb = await startDynamoDb();
+    for (const record of [resolvedFinding(1, daysBefore(1)), openFinding(1)]) {
+      await using turn = await storeOf(dynamodb).takeTurn(patience());
+      await turn.save(stateWith({ findings: [record] }));
+    }
+    const [item] = await dynamodb.items();
+    expect(item).toMatchObject({ version: 2, record: { status: 'open' } });
+    expect(item).not.toHaveProperty('expiresAt');
+  });
+
+  test('of a turn is its holder, and nothing once it is over', async () => {
+    await using dynamodb = await startDynamoDb();
+    const earliest = Date.now();
+    const turn = await storeOf(dynamodb).takeTurn(patience());
+    const [item] = await dynamodb.items();
+    expect(item).toMatchObject({ pk: 'all#run', sk: 'turn', owner: 'run 1' });
+    expect(item?.until).toBeGreaterThanOrEqual(earliest + 60_000);
+    expect(item?.until).toBeLessThanOrEqual(Date.now() + 60_000);
+    await turn[Symbol.asyncDispose]();
+    expect(await dynamodb.items()).toEqual([]);
+  });
+});
+
+describe('a turn that a run left behind when it died', () => {
+  test('is taken once its lease is over, and not before', async () => {
+    await using dynamodb = await startDynamoDb();
+    const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'dead\u001b[2J', since: daysBefore(0) };
+    await dynamodb.put({ ...died, until: Date.now() + 60_000 });
+    await expect(storeOf(dynamodb).takeTurn(AbortSignal.timeout(700))).rejects.toThrow(/dead\\u\{1b\}\[2J has held it/);
+    await dynamodb.put({ ...died, until: Date.now() - 1 });
+    await using _ = await storeOf(dynamodb).takeTurn(patience());
+    expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
+  });
+
+  test.each([3, 60, 24 * 60 * 365])(
+    'is taken at once where its lease ends %d minutes after now: its clock stood ahead',
+    async (minutes) => {
+      await using dynamodb = await startDynamoDb();
+      const until = Date.now() + minutes * 60_000;
+      const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'ahead', since: daysBefore(0), until };
+      await dynamodb.put(died);
+      await using _ = await storeOf(dynamodb).takeTurn(AbortSignal.timeout(5_000));
+      expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
+    },
+  );
+});
+
+describe('faults between us and the table', () => {
+  const PASSING: readonly (readonly [string, DynamoDbFault])[] = [
+    ['throttling', { code: 'ThrottlingException', times: 3 }],
+    ['a table that takes no more for now', { code: 'ProvisionedThroughputExceededException', times: 3 }],
+    ['errors of the service', { code: 'InternalServerError', status: 500, times: 3 }],
+    ['connections reset before the request is done', { network: 'reset', times: 3 }],
+    ['connections reset after the request is done', { network: 'lost-answer', times: 3 }],
+  ];
+
+  test.each(PASSING)('that pass are survived in every operation: %s', async (_, fault) => {
+    await using dynamodb = await startDynamoDb();
+    const client = deployedClient(dynamodb);
+    for (const operation of ['Query', 'PutItem', 'GetItem', 'DeleteItem'] as const) dynamodb.failNext(operation, fault);
+    {
+      await using turn = await storeOf(dynamodb, client).takeTurn(patience());
+      dynamodb.failNext('PutItem', fault);
+      await turn.save(stateWith({ findings: FINDINGS }));
+      dynamodb.failNext('DeleteItem', fault);
+      dynamodb.failNext('PutItem', fault);
+      await turn.save(stateWith({ findings: [...FINDINGS.slice(1, 50), openFinding(50, { count: 99 })] }));
+      dynamodb.clearFaults();
+      dynamodb.failNext('DeleteItem', { ...fault, times: 1 });
+    }
+    expect(await storeOf(dynamodb, client).read()).toEqual(
+      stateWith({ findings: [...FINDINGS.slice(1, 50), openFinding(50, { count: 99 })] }),
+    );
+    expect(
+      (await dynamodb.items()).filter(({ pk }) => pk === 'all#run'),
+      'the turn is given back',
+    ).toEqual([]);
+    client.destroy();
+  });
+
+  test.each([
+    ['throttling', { code: 'ThrottlingException' }, 'ThrottlingException', /raise its capacity/],
+    [
+      'errors of the service',
+      { code: 'InternalServerError', status: 500 },
+      'InternalServerError',
+      /health of DynamoDB/,
+    ],
+    ['a permission taken away', { code: 'AccessDeniedException' }, 'AccessDeniedException', /Allow dynamodb:Query/],
+    ['resets', { network: 'reset' }, 'ECONNRESET', /Check the route to DynamoDB/],
+    ['lost answers', { network: 'lost-answer' }, 'ECONNRESET', /Check the route to DynamoDB/],
+    ['silence', { network: 'hang' }, 'ETIMEDOUT|TimeoutError', /Check the route to DynamoDB/],
+  ] as const)(
+    'that stay are an error with what was saved, and saving again saves the rest: %s',
+    async (_, fault, name, remedy) => {
+      await using dynamodb = await startDynamoDb();
+      const client = impatientClient(dynamodb);
+      await using turn = await storeOf(dynamodb, client).takeTurn(patience());
+      dynamodb.failNext('PutItem', { ...fault, after: 30, times: 40 });
+      const next = stateWith({ findings: FINDINGS });
+      const failure = await turn.save(next).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(StateError);
+      const { message, cause } = failure as StateError;
+      expect(message).toMatch(
+        new RegExp(`^The state in DynamoDB table ${dynamodb.tableName} could not be saved \\((${name})\\)\\.`),
+      );
+      expect(message).toMatch(remedy);
+      expect(message).toMatch(/ \d+ of 60 changed records were saved; saving again is safe/);
+      expect(message).not.toMatch(/kept-to-itself|AKIA/);
+      expect(cause).toBeInstanceOf(Error);
+      const saved = Number(/ (\d+) of 60/.exec(message)?.[1]);
+      const stored = (await dynamodb.items()).filter(({ pk }) => pk === 'all#finding').length;
+      expect(saved).toBeGreaterThanOrEqual(1);
+      expect(saved, 'it claims no more than there is').toBeLessThanOrEqual(stored);
+      expect(stored).toBeLessThan(60);
+
+      // The faults that are left are met, and the rest is written.
+      for (let attempt = 1; attempt <= 60; attempt += 1) {
+        try {
+          await turn.save(next);
+          break;
+        } catch (error) {
+          expect(error).toBeInstanceOf(StateError);
+        }
+      }
+      expect(await storeOf(dynamodb).read()).toEqual(next);
+      client.destroy();
+    },
+  );
+
+  test('while reading are an error too, with the turn given back: never a memory with holes', async () => {
+    await using dynamodb = await startDynamoDb();
+    const client = impatientClient(dynamodb);
+    {
+      await using turn = await storeOf(dynamodb).takeTurn(patience());
+      await turn.save(stateWith({ findings: FINDINGS, targets: [{ name: 'orders', takenAt: daysBefore(0) }] }));
+    }
+    for (const after of [0, 1, 2]) {
+      dynamodb.failNext('Query', { code: 'InternalServerError', status: 500, after, times: 8 });
+      await expect(storeOf(dynamodb, client).takeTurn(patience())).rejects.toThrow(StateError);
+      expect((await dynamodb.items()).filter(({ pk }) => pk === 'all#run')).toEqual([]);
+      dynamodb.clearFaults();
+    }
+    client.destroy();
+  });
+
+  test('that leave no time to read the state are an error of the turn, which is given back', async () => {
+    await using dynamodb = await startDynamoDb();
+    dynamodb.failNext('Query', { network: 'hang', times: 9 });
+    await expect(storeOf(dynamodb).takeTurn(AbortSignal.timeout(400))).rejects.toThrow(
+      /did not come in time: the time for it ended before the state could be read/,
+    );
+    expect(await dynamodb.items()).toEqual([]);
+  });
+
+  test('do not make a dead run out of a living one: a renewal that fails is made up for by the next', async () => {
+    await using dynamodb = await startDynamoDb();
+    const store = (): StateStore =>
+      createDynamoDbState(dynamodb.client, dynamodb.tableName, {
+        clock: () => NOW,
+        owner: 'run 1',
+        audience: 'all',
+        leaseMs: 2_000,
+      });
+    await using _ = await store().takeTurn(patience());
+    // The first is of the one who tries to take the turn, the second the renewal.
+    dynamodb.failNext('PutItem', { code: 'ValidationException', after: 1 });
+    await expect(store().takeTurn(AbortSignal.timeout(4_000))).rejects.toThrow(/did not come in time/);
+    expect(dynamodb.count('PutItem'), 'the turn was renewed').toBeGreaterThanOrEqual(4);
+  });
+});
+
+describe('a table that can not be used', () => {
+  test('because it does not exist is named, with what to do', async () => {
+    await using dynamodb = await startDynamoDb();
+    const store = createDynamoDbState(dynamodb.client, 'no-such-table', {
+      clock: () => NOW,
+      owner: 'run 1',
+      audience: 'all',
+    });
+    const message =
+      'The state in DynamoDB table no-such-table could not be read (ResourceNotFoundException). There is no such table in this account and region: deploy again, or correct its name or AWS_REGION.';
+    await expect(store.read()).rejects.toThrow(new StateError(message));
+    await expect(store.takeTurn(patience())).rejects.toThrow(new StateError(message));
+  });
+
+  test.each([
+    [
+      'other names',
+      [
+        ['id', 'S'],
+        ['range', 'S'],
+      ],
+    ],
+    [
+      'another type',
+      [
+        ['pk', 'S'],
+        ['sk', 'N'],
+      ],
+    ],
+  ] as const)('because its keys have %s is named, with the keys it must have', async (_, keys) => {
+    await using dynamodb = await startDynamoDb({ keys });
+    await expect(storeOf(dynamodb).takeTurn(patience())).rejects.toThrow(
+      /^The state in DynamoDB table pg-tls-auditor-state could not be read \(ValidationException\)\. .*partition key pk and the sort key sk, both strings/,
+    );
+  });
+
+  test('because we may not is named, with the permissions to give', async () => {
+    await using dynamodb = await startDynamoDb();
+    dynamodb.failNext('PutItem', { code: 'AccessDeniedException' });
+    await expect(storeOf(dynamodb).takeTurn(patience())).rejects.toThrow(
+      /\(AccessDeniedException\)\. Allow dynamodb:Query, dynamodb:GetItem, dynamodb:PutItem and dynamodb:DeleteItem on the table/,
+    );
+  });
+
+  test('because nothing answers is named, with where to look, and no credentials', async () => {
+    const client = impatientClient({ url: `http://127.0.0.1:${await freePort()}` });
+    const store = createDynamoDbState(client, 'state', { clock: () => NOW, owner: 'run 1', audience: 'all' });
+    const failure = (await store.takeTurn(patience()).catch((error: unknown) => error)) as StateError;
+    expect(failure).toBeInstanceOf(StateError);
+    expect(failure.message).toMatch(/table state could not be read \(ECONNREFUSED\)\. Check the route to DynamoDB/);
+    expect(failure.message).not.toMatch(/AKIA|kept-to-itself/);
+  });
+
+  const record = { name: 'orders', takenAt: daysBefore(0) };
+  test.each([
+    [
+      'a newer version of the auditor wrote',
+      { schemaVersion: 2, version: 1, record },
+      /newer version of the auditor \(schemaVersion 2, this one knows 1\): run the newer/,
+    ],
+    [
+      'somebody else wrote',
+      { data: 'of theirs' },
+      /is none that the auditor wrote \(schemaVersion: .*delete the item if nobody needs it/,
+    ],
+    [
+      'somebody changed',
+      { schemaVersion: 1, version: 1, record: { ...record, takenAt: 'yesterday' } },
+      /is none that the auditor wrote \(takenAt: /,
+    ],
+  ])('because of an item that %s is refused, and left as it is', async (_, item, message) => {
+    await using dynamodb = await startDynamoDb();
+    const foreign = { pk: 'all#target', sk: 'orders', ...item };
+    await dynamodb.put(foreign);
+    await expect(storeOf(dynamodb).read()).rejects.toThrow(StateError);
+    await expect(storeOf(dynamodb).takeTurn(patience())).rejects.toThrow(message);
+    await expect(storeOf(dynamodb).read()).rejects.toThrow(/^The item target \/ orders in DynamoDB table /);
+    expect(await dynamodb.items()).toEqual([foreign]);
+  });
+});
+
+test('audiences have memories of their own: what one was told, another was not, and neither waits for the other', async () => {
+  await using dynamodb = await startDynamoDb();
+  const of = (audience: string) =>
+    createDynamoDbState(dynamodb.client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', audience });
+  await using everyone = await of('all').takeTurn(patience());
+  await using team = await of('payments').takeTurn(patience());
+  await everyone.save(stateWith({ findings: [openFinding(1)] }));
+  expect((await of('payments').read()).findings.size).toBe(0);
+  await team.save(stateWith({ findings: [openFinding(2)] }));
+  expect([...(await of('all').read()).findings.keys()]).toEqual([fingerprint(1)]);
+  expect([...(await of('payments').read()).findings.keys()]).toEqual([fingerprint(2)]);
+});

@@ -1,0 +1,269 @@
+// The state in a file: whose files are left alone, how it is replaced, and whose lock is taken over.
+
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createFileState } from '../../../lambda/deliver/state/file.ts';
+import { StateError } from '../../../lambda/deliver/state/store.ts';
+import { EMPTY_STATE } from '../../../lambda/model/lifecycle.ts';
+import { daysBefore, NOW, openFinding, patience, stateWith } from './states.ts';
+
+const SAVED = stateWith({ findings: [openFinding(1)], targets: [{ name: 'orders', takenAt: daysBefore(0) }] });
+
+function makeFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'state-'));
+  return {
+    folder,
+    path: join(folder, 'state.json'),
+    lock: join(folder, 'state.json.lock'),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+const storeAt = (path: string) => createFileState(path, { clock: () => NOW });
+
+async function save(path: string, state = SAVED): Promise<void> {
+  await using turn = await storeAt(path).takeTurn(patience());
+  await turn.save(state);
+}
+
+describe('the file', () => {
+  test('is one document, for its owner only, with nothing left beside it', async () => {
+    using place = makeFolder();
+    await save(place.path);
+    expect(JSON.parse(readFileSync(place.path, 'utf8'))).toEqual({
+      schemaVersion: 1,
+      findings: [openFinding(1)],
+      targets: [{ name: 'orders', takenAt: daysBefore(0) }],
+      mutes: [],
+    });
+    expect(statSync(place.path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(place.folder)).toEqual(['state.json']);
+  });
+
+  test('is not written when nothing changed, and not made for an empty state', async () => {
+    using place = makeFolder();
+    await save(place.path, EMPTY_STATE);
+    expect(readdirSync(place.folder)).toEqual([]);
+    await save(place.path);
+    const { ino } = statSync(place.path);
+    await save(place.path);
+    expect(statSync(place.path).ino, 'the same file, not one that took its place').toBe(ino);
+  });
+
+  test('behind a symbolic link is the one that is replaced', async () => {
+    using place = makeFolder();
+    mkdirSync(join(place.folder, 'real'));
+    await save(join(place.folder, 'real', 'state.json'));
+    symlinkSync(join('real', 'state.json'), place.path);
+    await save(place.path, EMPTY_STATE);
+    expect(await storeAt(join(place.folder, 'real', 'state.json')).read()).toEqual(EMPTY_STATE);
+    expect(readdirSync(place.folder).toSorted()).toEqual(['real', 'state.json']);
+  });
+
+  test.each([
+    [
+      'nothing',
+      '',
+      /state\.json is not a state file of this auditor: it is not JSON\. It was left as it is: name another/,
+    ],
+    ['half a document', '{"schemaVersion":1,"findings":[{"find', /it is not JSON/],
+    ['another text', 'password=hunter2', /it is not JSON/],
+    ['a foreign document', '{"password":"hunter2"}', /it has no schemaVersion/],
+    ['a list', '[]', /it has no schemaVersion/],
+    ['a document without its parts', '{"schemaVersion":1}', /: findings: /],
+    [
+      'a record that is none',
+      `{"schemaVersion":1,"findings":[],"targets":[{"name":"a","takenAt":"${daysBefore(0)}"},{"name":"hunter2"}],"mutes":[]}`,
+      /: targets\.1\.takenAt: /,
+    ],
+    [
+      'a name of control characters',
+      JSON.stringify({
+        schemaVersion: 1,
+        findings: [{ ...openFinding(1), finding: { ...openFinding(1).finding, evidence: { '\u0000\u202e': null } } }],
+        targets: [],
+        mutes: [],
+      }),
+      /: findings\.0\.finding\.evidence\.\\u\{0\}\\u\{202e\}: /,
+    ],
+    [
+      'a newer schema',
+      '{"schemaVersion":2,"everything":"else"}',
+      /state\.json was written by a newer version of the auditor \(schemaVersion 2, this one knows 1\): run the newer version/,
+    ],
+  ])('that holds %s is refused, not quoted, and left as it is', async (_, text, message) => {
+    using place = makeFolder();
+    writeFileSync(place.path, text);
+    await expect(storeAt(place.path).read()).rejects.toThrow(StateError);
+    const failure = (await storeAt(place.path)
+      .takeTurn(patience())
+      .catch((error: unknown) => error)) as StateError;
+    expect(failure).toBeInstanceOf(StateError);
+    expect(failure.message).toMatch(message);
+    expect(failure.message).not.toContain('hunter2');
+    expect(readFileSync(place.path, 'utf8')).toBe(text);
+    expect(readdirSync(place.folder), 'the turn is given back').toEqual(['state.json']);
+  });
+
+  test('that was spoilt during a turn is not overwritten', async () => {
+    using place = makeFolder();
+    await using turn = await storeAt(place.path).takeTurn(patience());
+    writeFileSync(place.path, 'somebody was here');
+    await expect(turn.save(SAVED)).rejects.toThrow(/it is not JSON/);
+    expect(readFileSync(place.path, 'utf8')).toBe('somebody was here');
+  });
+
+  test('that is a folder, or in none, is an error that says so', async () => {
+    using place = makeFolder();
+    const isFolder = storeAt(place.folder);
+    await expect(isFolder.read()).rejects.toThrow(/could not be read \(EISDIR\)\. It is a folder: name a file/);
+    await expect(isFolder.takeTurn(patience())).rejects.toThrow(StateError);
+    const nowhere = storeAt(join(place.folder, 'missing', 'state.json'));
+    expect(await nowhere.read()).toEqual(EMPTY_STATE);
+    await expect(nowhere.takeTurn(patience())).rejects.toThrow(
+      /state\.json\.lock could not be made \(ENOENT\)\. Its folder does not exist/,
+    );
+    writeFileSync(place.path, '');
+    await expect(storeAt(join(place.path, 'state.json')).read()).rejects.toThrow(
+      /\(ENOTDIR\)\. Part of its path is a file/,
+    );
+    expect(existsSync(`${place.folder}.lock`)).toBe(false);
+  });
+
+  test('that can not be replaced stays as it was, and is an error', async () => {
+    using place = makeFolder();
+    await save(place.path);
+    await using turn = await storeAt(place.path).takeTurn(patience());
+    rmSync(place.path);
+    mkdirSync(place.path);
+    await expect(turn.save(EMPTY_STATE)).rejects.toThrow(StateError);
+    expect(readdirSync(place.folder).toSorted()).toEqual(['state.json', 'state.json.lock']);
+  });
+
+  // Root may do everything.
+  test.runIf(process.getuid?.() !== 0)('that we may not read or replace is an error that says so', async () => {
+    using place = makeFolder();
+    await save(place.path);
+    chmodSync(place.path, 0o000);
+    await expect(storeAt(place.path).read()).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor must be allowed/);
+    chmodSync(place.folder, 0o500);
+    await expect(storeAt(place.path).takeTurn(patience())).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor/);
+    chmodSync(place.folder, 0o700);
+  });
+});
+
+describe('the lock of a run that died', () => {
+  const lockOf = (pid: number, host = hostname()): string =>
+    JSON.stringify({ token: 'of the dead', pid, host, since: daysBefore(0) });
+  const hoursAgo = (hours: number): Date => new Date(Date.now() - hours * 3_600_000);
+
+  test('is taken over by the next one at once', async () => {
+    using place = makeFolder();
+    await save(place.path);
+    const module = join(import.meta.dirname, '..', '..', '..', 'lambda', 'deliver', 'state', 'file.ts');
+    const { signal } = spawnSync(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `const { createFileState } = await import(${JSON.stringify(module)});
+       await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).takeTurn(AbortSignal.timeout(30_000));
+       process.kill(process.pid, 'SIGKILL');`,
+    ]);
+    expect(signal).toBe('SIGKILL');
+    expect(existsSync(place.lock)).toBe(true);
+    await using turn = await storeAt(place.path).takeTurn(patience());
+    expect(turn.state).toEqual(SAVED);
+  });
+
+  test.each([
+    ['on another machine', lockOf(1, 'elsewhere')],
+    ['whose number another process has now', lockOf(process.pid)],
+    ['before it wrote its name', ''],
+  ])('%s is taken over a minute after it was last renewed, and not before', async (_, text) => {
+    using place = makeFolder();
+    writeFileSync(place.lock, text);
+    await expect(storeAt(place.path).takeTurn(AbortSignal.timeout(600))).rejects.toThrow(StateError);
+    expect(readFileSync(place.lock, 'utf8')).toBe(text);
+    utimesSync(place.lock, hoursAgo(1), hoursAgo(1));
+    await using _turn = await storeAt(place.path).takeTurn(patience());
+  });
+
+  test.each([0.1, 24, 24 * 365])(
+    'renewed by a clock that stood %d hours ahead is taken over at once',
+    async (hours) => {
+      using place = makeFolder();
+      writeFileSync(place.lock, lockOf(1, 'elsewhere'));
+      utimesSync(place.lock, hoursAgo(-hours), hoursAgo(-hours));
+      await using _turn = await storeAt(place.path).takeTurn(AbortSignal.timeout(5_000));
+    },
+  );
+
+  test('goes to one of many that wait for it, whatever a helper of theirs left behind', async () => {
+    using place = makeFolder();
+    writeFileSync(place.lock, lockOf(1, 'elsewhere'));
+    writeFileSync(`${place.lock}.takeover`, '');
+    for (const file of [place.lock, `${place.lock}.takeover`]) utimesSync(file, hoursAgo(1), hoursAgo(1));
+    let inside = 0;
+    const run = async (): Promise<void> => {
+      await using _ = await storeAt(place.path).takeTurn(patience());
+      inside += 1;
+      expect(inside).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      inside -= 1;
+    };
+    await Promise.all([run(), run(), run(), run(), run(), run(), run(), run()]);
+    expect(readdirSync(place.folder)).toEqual([]);
+  });
+});
+
+describe('what a run left behind that was killed while it saved', () => {
+  test("is gone after the next run, and what is not the auditor's stays", async () => {
+    using place = makeFolder();
+    await save(place.path);
+    const module = join(import.meta.dirname, '..', '..', '..', 'lambda', 'deliver', 'state', 'file.ts');
+    const { signal } = spawnSync(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `const { promises } = await import('node:fs');
+       promises.rename = () => process.kill(process.pid, 'SIGKILL');
+       (await import('node:module')).syncBuiltinESMExports();
+       const { createFileState } = await import(${JSON.stringify(module)});
+       const turn = await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).takeTurn(AbortSignal.timeout(30_000));
+       await turn.save({ findings: new Map(), targets: new Map(), mutes: new Map() });`,
+    ]);
+    expect(signal).toBe('SIGKILL');
+    expect(readdirSync(place.folder).toSorted()).toEqual([
+      'state.json',
+      expect.stringMatching(/^state\.json\..+\.tmp$/),
+      'state.json.lock',
+    ]);
+    // Of a process that took a dead lock away and died; and files of other people.
+    writeFileSync(
+      `${place.lock}.takeover`,
+      JSON.stringify({ token: 'x', pid: 2 ** 22 + 1, host: hostname(), since: '' }),
+    );
+    for (const name of ['state.json.bak', 'state.json.tmp', 'other.tmp']) writeFileSync(join(place.folder, name), '');
+    await save(place.path);
+    expect(readdirSync(place.folder).toSorted()).toEqual([
+      'other.tmp',
+      'state.json',
+      'state.json.bak',
+      'state.json.tmp',
+    ]);
+    expect(await storeAt(place.path).read()).toEqual(SAVED);
+  });
+});

@@ -1,0 +1,98 @@
+// What is remembered where a message reached no one: whoever comes later is told all of it, and nothing twice.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../lambda/lifecycle/decide.ts';
+import { type AuditState, type Decision, EMPTY_STATE } from '../../lambda/model/lifecycle.ts';
+import { runsOf, steps } from './generated-histories.ts';
+import { ago, finding, input, look, mute, POLICY, record, state } from './scenario.ts';
+
+/** What would be told, by what it is. */
+function toTell({ findings, mutes }: Decision): readonly (readonly [string, string])[] {
+  return [
+    ...findings.filter(({ notify }) => notify).map(({ finding: { fingerprint }, reason }) => [fingerprint, reason]),
+    ...mutes.filter(({ notifyUnused }) => notifyUnused).map(({ key }) => [key, 'mute-unused']),
+  ] as [string, string][];
+}
+
+describe('what reached no one is told again for the same reason', () => {
+  const seen = look([finding()]);
+  const silenced = record({ mute: mute({ role: 'app' }, { expires: ago(1) }), told: undefined });
+  const unused = { key: '', firstSeen: ago(24 * 31) };
+  test.each([
+    ['new', input({ observed: [seen] })],
+    [
+      'escalated',
+      input({
+        previous: state({ records: [record({ told: { at: ago(2), severity: 'medium', reason: 'new' } })] }),
+        observed: [seen],
+      }),
+    ],
+    [
+      'mute-expired',
+      input({
+        previous: state({ records: [silenced] }),
+        observed: [seen],
+        mutes: [mute({ role: 'app' }, { expires: ago(1) })],
+      }),
+    ],
+    [
+      'mute-expired',
+      input({
+        previous: state({ records: [{ ...silenced, told: { at: ago(900), severity: 'high', reason: 'new' } }] }),
+        observed: [seen],
+      }),
+    ],
+    [
+      'reminder',
+      input({
+        previous: state({ records: [record({ told: { at: ago(30), severity: 'high', reason: 'new' } })] }),
+        observed: [seen],
+      }),
+    ],
+    ['resolved', input({ previous: state({ records: [record({ lastSeen: ago(25) })] }), observed: [look([])] })],
+    ['resolved', input({ previous: state({ records: [record()] }), targets: [] })],
+  ])('%s', (reason, given) => {
+    const first = decide(given);
+    expect(toTell(first).map(([, why]) => why)).toContain(reason);
+    const now = ago(-0.25);
+    const observed = given.observed.map((each) => ({ ...each, takenAt: now }));
+    const second = decide({ ...given, now, observed, previous: first.untold });
+    expect(toTell(second)).toEqual(toTell(first));
+    expect(toTell(decide({ ...given, now, observed, previous: second.next }))).toEqual([]);
+  });
+
+  test('a mute that matches nothing', () => {
+    const mutes = [mute({ role: 'nobody' }, { expires: ago(-900) })];
+    const [key = ''] = decide(input({ mutes })).next?.mutes.keys() ?? [];
+    const given = input({ mutes, previous: state({ mutes: [{ ...unused, key }] }) });
+    const first = decide(given);
+    expect(toTell(first)).toEqual([[key, 'mute-unused']]);
+    expect(toTell(decide({ ...given, previous: first.untold }))).toEqual([[key, 'mute-unused']]);
+    expect(toTell(decide({ ...given, previous: first.next }))).toEqual([]);
+  });
+});
+
+test('in every history, who comes after runs that reached no one is told everything that is there', () => {
+  fc.assert(
+    fc.property(
+      steps(2, 10).map((drawn) => runsOf(drawn, POLICY)),
+      (runs) => {
+        let previous: AuditState = EMPTY_STATE;
+        for (const given of runs) {
+          const { untold = EMPTY_STATE } = decide({ ...given, previous });
+          expect([...untold.findings.values()].filter(({ told }) => told !== undefined)).toEqual([]);
+          previous = untold;
+        }
+        const last = runs.at(-1);
+        if (last === undefined) return;
+        const decision = decide({ ...last, previous });
+        const due = decision.findings.filter(({ finding: { severity }, reason, seen }) => {
+          return seen && reason !== 'muted' && ['medium', 'high', 'critical'].includes(severity);
+        });
+        expect(due.filter(({ notify }) => !notify)).toEqual([]);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,622 @@
+// What people read of each turn in the life of a finding, in every format.
+
+import { describe, expect, it } from 'vitest';
+import type { Digest } from '../../lambda/report/digest.ts';
+import { renderChatCard } from '../../lambda/report/messages/chat-card.ts';
+import { renderEmail } from '../../lambda/report/messages/email.ts';
+import { renderSms } from '../../lambda/report/messages/sms.ts';
+import { renderAlert } from '../../lambda/report/messages/sns-message.ts';
+import { finding } from './builders.ts';
+import {
+  decided,
+  eventfulNight,
+  LAST_MONTH,
+  MUTE,
+  muteUse,
+  type Night,
+  night,
+  told,
+  YESTERDAY,
+} from './lifecycle-cases.ts';
+
+const FINGERPRINT = 'a1b2c3d4e5f60001';
+const one = (
+  reason: Parameters<typeof decided>[0],
+  ...more: [Parameters<typeof decided>[1]?, Parameters<typeof decided>[2]?]
+) => decided(reason, { fingerprint: FINGERPRINT, ...more[0] }, more[1]);
+
+const emailOf = (run: Night) => renderEmail(told(run));
+const subjectOf = (run: Night) => renderAlert(told(run), run.report, 'auditor').subject;
+const cardOf = (digest: Digest) => {
+  const { title, description, nextSteps } = renderChatCard(digest, 'auditor').content;
+  return [title, description, nextSteps.map((step) => `- ${step}`).join('\n')].join('\n\n');
+};
+
+describe('a first sighting', () => {
+  const run = night([one('new')]);
+  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (new): orders"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "1 finding (1 high; new) on orders.
+
+      ========================
+      HIGH: Unencrypted session over the network
+      (plaintext-session)
+
+      - orders: NEW
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+        fingerprint: a1b2c3d4e5f60001
+
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 1 database: 1 with findings.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run. Next reminder of what is listed and still there: by 2026-11-11
+      06:15 UTC.
+
+      What to do now:
+      1. Fix from the top; each group says how.
+      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+         the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    "🟠 1 high (new): orders
+
+    🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+    • *NEW* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
+    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+    State is kept: you hear of what is new, worse or gone, and not of every run.
+    Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+
+    - Fix from the top: each group says how.
+    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
+    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+  `));
+  it('in the text message', () =>
+    expect(renderSms(told(run))).toMatchInlineSnapshot(`"pg-tls-auditor: 1 high (new): orders. 2026-11-10 06:15 UTC"`));
+});
+
+describe('what has become worse', () => {
+  const run = night([one('escalated', { severity: 'critical' }, { toldSeverity: 'medium' })]);
+  it('in the subject', () =>
+    expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 critical (worse): orders"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "1 finding (1 critical; worse) on orders.
+
+      ========================
+      CRITICAL: Unencrypted session over the network
+      (plaintext-session)
+
+      - orders: WORSE (was medium)
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+        since 2026-11-09 06:15 UTC
+        fingerprint: a1b2c3d4e5f60001
+
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 1 database: 1 with findings.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run. Next reminder of what is listed and still there: by 2026-11-11
+      06:15 UTC.
+
+      What to do now:
+      1. Fix from the top; each group says how.
+      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+         the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    "🔴 1 critical (worse): orders
+
+    🔴 *CRITICAL: Unencrypted session over the network* (\`plaintext-session\`)
+    • *WORSE (was medium)* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; since 2026-11-09 06:15 UTC; fingerprint \`a1b2c3d4e5f60001\`
+    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+    State is kept: you hear of what is new, worse or gone, and not of every run.
+    Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+
+    - Fix from the top: each group says how.
+    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
+    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+  `));
+  it('in the text message', () =>
+    expect(renderSms(told(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 critical (worse): orders. 2026-11-10 06:15 UTC"`,
+    ));
+});
+
+describe('a reminder', () => {
+  const run = night([one('reminder', {}, { openedAt: LAST_MONTH, firstSeen: LAST_MONTH }), decided('ongoing')]);
+  it('in the subject', () =>
+    expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (reminder): orders"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "1 finding (1 high; reminder) on orders.
+
+      ========================
+      HIGH: Unencrypted session over the network
+      (plaintext-session)
+
+      - orders: STILL THERE since 2026-10-03 21:40 UTC
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+        fingerprint: a1b2c3d4e5f60001
+
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 1 database: 1 with findings.
+      Findings not listed: 1 told before and still open.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run. Next reminder of what is listed and still there: by 2026-11-11
+      06:15 UTC.
+
+      What to do now:
+      1. Fix from the top; each group says how.
+      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+         the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    "🟠 1 high (reminder): orders
+
+    🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+    • *STILL THERE since 2026-10-03 21:40 UTC* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
+    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+    Findings not listed: 1 told before and still open.
+    State is kept: you hear of what is new, worse or gone, and not of every run.
+    Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+
+    - Fix from the top: each group says how.
+    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
+    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+  `));
+  it('in the text message', () =>
+    expect(renderSms(told(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 high (reminder): orders. 2026-11-10 06:15 UTC"`,
+    ));
+});
+
+describe('what is resolved', () => {
+  const run = night([one('resolved'), decided('ongoing', { target: 'billing' })]);
+  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 resolved: orders"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "Nothing new. 1 resolved on orders.
+
+      ========================
+      RESOLVED
+
+      - orders: Unencrypted session over the network (was high)
+        role "app", database "shop", application "checkout"
+        gone: looked for and not found
+        seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 1 database: 1 with findings.
+      Findings not listed: 1 told before and still open.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run.
+
+      Nothing to do here; 1 finding told before is still open.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+      "✅ 1 resolved: orders
+
+      ✅ *RESOLVED*
+      • \`orders\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`checkout\`; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+
+      Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 1 told before and still open.
+      State is kept: you hear of what is new, worse or gone, and not of every run.
+
+      - Nothing to do here; 1 finding told before is still open."
+    `));
+  it('in the text message', () =>
+    expect(renderSms(told(run))).toMatchInlineSnapshot(`"pg-tls-auditor: 1 resolved: orders. 2026-11-10 06:15 UTC"`));
+
+  it.each([
+    ['gone', 'gone: looked for and not found'],
+    ['not-applicable', 'over: the check does not apply any more (TLS is off)'],
+    ['check-removed', 'no longer looked for: the auditor has no such check any more'],
+    ['target-removed', 'no longer looked at: the configuration has no such target any more'],
+  ] as const)('says why: %s', (resolution, words) => {
+    const detail = resolution === 'not-applicable' ? { detail: 'TLS is off' } : {};
+    const digest = told(night([one('resolved', {}, { resolution, ...detail })]));
+    expect(renderEmail(digest).replaceAll(/\n {4}/g, ' ')).toContain(words);
+    expect(cardOf(digest)).toContain(words);
+  });
+
+  it('has no remedy, and nothing of ours that asks for anything', () => {
+    for (const text of [emailOf(run), cardOf(told(run))]) {
+      expect(text).not.toContain('How to fix');
+      expect(text).not.toContain('What to do now');
+      expect(text).not.toContain('sslmode');
+      expect(text).toMatch(/[Nn]othing to do/);
+    }
+  });
+});
+
+describe('the end of a mute', () => {
+  const run = night([one('mute-expired', {}, { mute: MUTE, openedAt: LAST_MONTH })]);
+  it('in the subject', () =>
+    expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (mute ended): orders"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "1 finding (1 high; mute ended) on orders.
+
+      ========================
+      HIGH: Unencrypted session over the network
+      (plaintext-session)
+
+      - orders: MUTE EXPIRED
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+        was muted until 2026-11-10 00:00 UTC by payments team: batch job is
+          replaced in December
+        since 2026-10-03 21:40 UTC
+        fingerprint: a1b2c3d4e5f60001
+
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 1 database: 1 with findings.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run. Next reminder of what is listed and still there: by 2026-11-11
+      06:15 UTC.
+
+      What to do now:
+      1. Fix from the top; each group says how.
+      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+         the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+      "🟠 1 high (mute ended): orders
+
+      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+      • *MUTE EXPIRED* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; was muted until 2026-11-10 00:00 UTC by payments team: batch job is replaced in December; since 2026-10-03 21:40 UTC; fingerprint \`a1b2c3d4e5f60001\`
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      State is kept: you hear of what is new, worse or gone, and not of every run.
+      Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+
+      - Fix from the top: each group says how.
+      - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+    `));
+
+  it('that was taken out of the configuration is not called expired', () => {
+    const later = { ...MUTE, expires: '2027-01-01T00:00:00.000Z' };
+    const email = emailOf(night([one('mute-expired', {}, { mute: later })]));
+    expect(email).toContain('NO LONGER MUTED');
+    expect(email).toContain('was muted by payments team: batch job is replaced in December');
+    expect(email).not.toMatch(/EXPIRED|2027/);
+  });
+
+  it('is told without state too', () => {
+    const { finding: found, notify, seen, reason } = one('mute-expired');
+    const bare = night([{ finding: found, notify, seen, reason, mute: MUTE }], { state: false });
+    expect(emailOf(bare)).toContain('MUTE EXPIRED');
+    expect(emailOf(bare)).toContain('No state is configured');
+  });
+});
+
+describe('an eventful night', () => {
+  const run = eventfulNight();
+  it('in the subject', () =>
+    expect(subjectOf(run)).toMatchInlineSnapshot(
+      `"[pg-tls-auditor] 1 critical, 4 high (2 new, 1 worse, 1 not audited), 2 resolved: billing and 2 more"`,
+    ));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "5 findings (1 critical, 4 high; 2 new, 1 worse, 1 mute ended, 1
+      reminder) on billing and orders. 2 resolved on billing and old-crm. 1
+      mute matches nothing.
+
+      NOT AUDITED: crm (connection-refused). Nobody looked: nothing below
+      speaks for it.
+
+      ========================
+      CRITICAL: A server certificate expires in 6 days
+      (server-certificate-expiring)
+
+      - billing: WORSE (was high)
+        subject: CN=billing.db.example.com
+        not after: 2026-11-16 12:00 UTC
+        since 2026-10-03 21:40 UTC
+        fingerprint: a1b2c3d4e5f60001
+
+      How to fix:
+        Renew the certificate, then reload: SELECT pg_reload_conf();
+
+      ========================
+      HIGH: Unencrypted session over the network
+      (plaintext-session, 3 findings)
+
+      - orders: NEW
+        role "analyst", database "shop", application "psql"
+        1 session from 10.0.7.21
+        oldest session: 2026-11-09 22:10 UTC
+        fingerprint: a1b2c3d4e5f60002
+
+      - orders: MUTE EXPIRED
+        role "batch", database "shop", application "legacy-batch"
+        4 sessions from 10.0.3.0/24
+        oldest session: 2026-11-09 22:10 UTC
+        was muted until 2026-11-10 00:00 UTC by payments team: batch job is
+          replaced in December
+        since 2026-10-03 21:40 UTC
+        fingerprint: a1b2c3d4e5f60003
+
+      - orders: STILL THERE since 2026-11-09 06:15 UTC
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+        fingerprint: a1b2c3d4e5f60004
+
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      ========================
+      HIGH: Session with deprecated TLS
+      (deprecated-tls-session)
+
+      - orders: NEW
+        role "report", database "shop", application (none)
+        3 sessions from 10.0.1.7 and 10.0.1.9
+        TLS version: TLSv1
+        oldest session: 2026-11-10 02:00 UTC
+        first seen 2026-10-03 21:40 UTC, and gone in between
+        fingerprint: a1b2c3d4e5f60005
+
+      How to fix:
+        Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the
+        server.
+
+      ========================
+      RESOLVED
+
+      - billing: Unencrypted session over the network (was high)
+        role "app", database "shop", application "nightly"
+        gone: looked for and not found
+        seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+
+      - old-crm: The server accepts plaintext from the network (was medium)
+        no longer looked at: the configuration has no such target any more
+        seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15 UTC
+
+      ========================
+      MUTES THAT MATCH NOTHING
+
+      - role "old_*"
+        dba, until 2027-03-01 00:00 UTC: moves soon
+        matches nothing since 2026-10-05 00:00 UTC
+
+      Take them out of the configuration, or correct what they match: a mute
+      that is left behind may silence what nobody meant.
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 3 databases: 2 with findings, 1 not audited.
+      Findings not listed: 2 told before and still open, 1 muted.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run. Next reminder of what is listed and still there: by 2026-11-11
+      06:15 UTC.
+
+      What to do now:
+      1. Fix from the top; each group says how.
+      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+         the next run.
+      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+         the entry for the configuration, with a reason, an owner and an end.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+      "🔴 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: billing, orders and old-crm
+
+      ⚠️ NOT AUDITED: \`crm\` (connection-refused). Nobody looked: nothing below speaks for it.
+
+      🔴 *CRITICAL: A server certificate expires in 6 days* (\`server-certificate-expiring\`)
+      • *WORSE (was high)* \`billing\`: subject: CN=billing.db.example.com; not after: 2026-11-16 12:00 UTC; since 2026-10-03 21:40 UTC; fingerprint \`a1b2c3d4e5f60001\`
+      *How to fix:* Renew the certificate, then reload: SELECT pg_reload_conf();
+
+      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`, 3 findings)
+      • *NEW* \`orders\`: role \`analyst\`, database \`shop\`, application \`psql\`; 1 session from 10.0.7.21; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60002\`
+      • *MUTE EXPIRED* \`orders\`: role \`batch\`, database \`shop\`, application \`legacy-batch\`; 4 sessions from 10.0.3.0/24; oldest session: 2026-11-09 22:10 UTC; was muted until 2026-11-10 00:00 UTC by payments team: batch job is replaced in December; since 2026-10-03 21:40 UTC; fingerprint \`a1b2c3d4e5f60003\`
+      • *STILL THERE since 2026-11-09 06:15 UTC* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60004\`
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+      🟠 *HIGH: Session with deprecated TLS* (\`deprecated-tls-session\`)
+      • *NEW* \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; first seen 2026-10-03 21:40 UTC, and gone in between; fingerprint \`a1b2c3d4e5f60005\`
+      *How to fix:* Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
+
+      ✅ *RESOLVED*
+      • \`billing\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`nightly\`; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+      • \`old-crm\`: The server accepts plaintext from the network (was medium); no longer looked at: the configuration has no such target any more; seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15 UTC
+
+      🔕 *MUTES THAT MATCH NOTHING*
+      • role \`old_*\`: dba, until 2027-03-01 00:00 UTC: moves soon; matches nothing since 2026-10-05 00:00 UTC
+      Take them out of the configuration, or correct what they match.
+
+      Looked at 3 databases: 2 with findings, 1 not audited. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 2 told before and still open, 1 muted.
+      State is kept: you hear of what is new, worse or gone, and not of every run.
+      Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+
+      - Fix from the top: each group says how.
+      - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+    `));
+  it('in the text message', () =>
+    expect(renderSms(told(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: 3 databases. 2026-11-10 06:15 UTC"`,
+    ));
+});
+
+describe('a mute that matches nothing', () => {
+  const run = night([], {
+    targets: [{ name: 'orders' }],
+    mutes: [muteUse({ unusedSince: YESTERDAY, notifyUnused: true })],
+  });
+  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 mute matches nothing"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+      "Nothing new. 1 mute matches nothing.
+
+      ========================
+      MUTES THAT MATCH NOTHING
+
+      - check "plaintext-session", target "orders", application "legacy-*"
+        payments team, until 2026-11-10 00:00 UTC: batch job is replaced in
+          December
+        matches nothing since 2026-11-09 06:15 UTC
+
+      Take them out of the configuration, or correct what they match: a mute
+      that is left behind may silence what nobody meant.
+
+      ========================
+      ABOUT THIS RUN
+
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Looked at 1 database: 1 clean.
+
+      State is kept: you hear of what is new, worse or gone, and not of every
+      run.
+
+      Nothing to fix here; the mutes want tidying up.
+      "
+    `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+      "🔕 1 mute matches nothing
+
+      🔕 *MUTES THAT MATCH NOTHING*
+      • check \`plaintext-session\`, target \`orders\`, application \`legacy-*\`: payments team, until 2026-11-10 00:00 UTC: batch job is replaced in December; matches nothing since 2026-11-09 06:15 UTC
+      Take them out of the configuration, or correct what they match.
+
+      Looked at 1 database: 1 clean. Run of 2026-11-10 06:15 UTC.
+      State is kept: you hear of what is new, worse or gone, and not of every run.
+
+      - Nothing to fix here; the mutes want tidying up."
+    `));
+});
+
+describe('without state', () => {
+  const { finding: found } = { finding: finding({ fingerprint: FINGERPRINT }) };
+  const run = night([{ reason: 'observed', finding: found, seen: true, notify: true }], { state: false });
+  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high: orders"`));
+  it('in the email', () =>
+    expect(emailOf(run)).toMatchInlineSnapshot(`
+    "1 finding (1 high) on orders.
+
+    ========================
+    HIGH: Unencrypted session over the network
+    (plaintext-session)
+
+    - orders
+      role "app", database "shop", application "checkout"
+      12 sessions from 10.0.1.7 and 10.0.1.9
+      oldest session: 2026-11-09 22:10 UTC
+      fingerprint: a1b2c3d4e5f60001
+
+    How to fix:
+      Set sslmode=verify-full and sslrootcert in the client, then refuse
+      plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+    ========================
+    ABOUT THIS RUN
+
+    Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+    Looked at 1 database: 1 with findings.
+
+    No state is configured: every run stands alone. This alert repeats with
+    every run while a problem lasts, and stops when it is gone.
+
+    What to do now:
+    1. Fix from the top; each group says how.
+    2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
+       the next run.
+    3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
+       the entry for the configuration, with a reason, an owner and an end.
+    "
+  `));
+  it('in the card', () =>
+    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    "🟠 1 high: orders
+
+    🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+    • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
+    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+
+    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+    No state is configured: every run stands alone, and this alert repeats while a problem lasts.
+
+    - Fix from the top: each group says how.
+    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
+    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+  `));
+});

@@ -1,0 +1,97 @@
+// Who hears of which targets.
+
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../lambda/config/index.ts';
+import { type Audience, audiencesOf, EVERYONE, hears, reportFor } from '../../lambda/report/receiver.ts';
+import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
+
+const hearsOf = (audience: Partial<Audience>, name: string, labels: Record<string, string> = {}) =>
+  hears({ route: 'payments', minSeverity: 'low', ...audience })({ name, labels });
+
+describe('an audience', () => {
+  it.each<[string, Partial<Audience>, string, Record<string, string>, boolean]>([
+    ['everyone hears of every target', { route: EVERYONE }, 'anything', {}, true],
+    // Even if someone gave it more: nobody is to miss what everyone hears.
+    ['everyone hears of every target whatever else it says', { route: EVERYONE, targets: ['x'] }, 'orders', {}, true],
+    ['a name is meant by itself', { targets: ['orders'] }, 'orders', {}, true],
+    ['a name is not meant by its beginning', { targets: ['orders'] }, 'orders-eu', {}, false],
+    ['a star stands for any characters', { targets: ['pay-*-eu'] }, 'pay-api-1-eu', {}, true],
+    ['a star stands for none too', { targets: ['pay*'] }, 'pay', {}, true],
+    ['one pattern of several is enough', { targets: ['a', 'pay-*'] }, 'pay-1', {}, true],
+    ['none of the patterns fits', { targets: ['a', 'pay-*'] }, 'b', {}, false],
+    ['case matters', { targets: ['Orders'] }, 'orders', {}, false],
+    ['a dot is a dot', { targets: ['a.b'] }, 'axb', {}, false],
+    ['a label that is there', { labels: { team: 'pay' } }, 'x', { team: 'pay', tier: '1' }, true],
+    ['a label of another value', { labels: { team: 'pay' } }, 'x', { team: 'payments' }, false],
+    ['a label that is not there', { labels: { team: 'pay' } }, 'x', {}, false],
+    ['all labels are needed', { labels: { team: 'pay', tier: '1' } }, 'x', { team: 'pay' }, false],
+    ['names and labels are both needed', { targets: ['x'], labels: { team: 'pay' } }, 'y', { team: 'pay' }, false],
+    ['what every object has is no label', { labels: { toString: 'x' } }, 'x', {}, false],
+    ['a star in a label is a star', { labels: { team: '*' } }, 'x', { team: 'pay' }, false],
+  ])('%s', (_what, audience, name, labels, expected) => {
+    expect(hearsOf(audience, name, labels)).toBe(expected);
+  });
+
+  it('is everyone, then each route with its own threshold or the common one', () => {
+    const { alerts } = parseConfig(
+      {
+        targets: [{ name: 'orders', secret: 'orders', labels: { team: 'shop' } }],
+        alerts: {
+          minSeverity: 'high',
+          routes: [
+            { name: 'shop', labels: { team: 'shop' }, email: ['shop@example.com'] },
+            { name: 'orders', targets: ['ord*'], minSeverity: 'info', email: ['o@example.com'] },
+          ],
+        },
+      },
+      { use: 'deployment' },
+    );
+    expect(audiencesOf(alerts)).toEqual([
+      { route: 'all', minSeverity: 'high', reminderHours: 24 },
+      { route: 'shop', minSeverity: 'high', labels: { team: 'shop' }, targets: undefined, reminderHours: 24 },
+      { route: 'orders', minSeverity: 'info', labels: undefined, targets: ['ord*'], reminderHours: 24 },
+    ]);
+    expect(audiencesOf({ ...alerts, reminderHours: 0 })[0]).toEqual({ route: 'all', minSeverity: 'high' });
+  });
+});
+
+describe('the report for an audience', () => {
+  it('is the whole report for everyone', () => {
+    const report = badNight();
+    expect(reportFor(report, { route: EVERYONE, minSeverity: 'critical' })).toBe(report);
+  });
+
+  it('holds of a route its targets, what was found on them below its threshold too, and no mutes', () => {
+    const own = finding({ target: 'pay-1', severity: 'info' });
+    const gone = { ...finding({ target: 'pay-2' }), resolution: 'target-removed' as const };
+    const report = healthyReport({
+      targets: [healthyTarget({ name: 'pay-1' }), healthyTarget({ name: 'orders' })],
+      findings: [own, finding()],
+      unseen: [finding(), own],
+      resolved: [gone, { ...finding(), resolution: 'gone' }],
+      mutes: [
+        {
+          match: { target: 'orders' },
+          reason: 'x',
+          owner: 'y',
+          expires: '2027-01-01T00:00:00Z',
+          expired: false,
+          matched: 0,
+        },
+      ],
+    });
+    const route = reportFor(report, { route: 'payments', minSeverity: 'critical', targets: ['pay-*'] });
+    expect(route.targets.map(({ name }) => name)).toEqual(['pay-1']);
+    expect(route.findings).toEqual([own]);
+    expect(route.unseen).toEqual([own]);
+    expect(route.resolved).toEqual([gone]);
+    expect(route).not.toHaveProperty('mutes');
+    expect(route).toMatchObject({ schemaVersion: 1, state: report.state, startedAt: report.startedAt });
+  });
+
+  it('says nothing of state where there is none', () => {
+    const route = reportFor(badNight(), { route: 'x', minSeverity: 'low', targets: ['crm'] });
+    expect(route).not.toHaveProperty('unseen');
+    expect(route).not.toHaveProperty('resolved');
+  });
+});
