@@ -2,11 +2,11 @@
 
 import pg from 'pg';
 import type { PostgresServer } from '../lab/postgres.ts';
-import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { SecretStore } from '../lambda/collect/secrets/store.ts';
 import type { Collector } from '../lambda/collect/snapshot.ts';
-import { systemClock } from '../lambda/model/clock.ts';
+import { systemClock } from '../lambda/model/time.ts';
 import type { Row } from './measure.ts';
 
 export interface Benchmark {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: arguments in, report out, and an exit code that is 0 only when everything was seen.
 
-import { endInsteadOfCrashing } from './command-line/terminal/crash.ts';
+import { endInsteadOfCrashing } from './command-line/crash.ts';
 
 endInsteadOfCrashing();
 const { run } = await import('./command-line/run.ts');

@@ -2,7 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import type { FuzzTarget } from './fuzz-target.ts';
+import type { FuzzTarget } from './generators/fuzz-target.ts';
 
 const DEFAULT_SECONDS = 60;
 /** With `--runs` alone, so that something ends it in any case. */

@@ -1,6 +1,6 @@
 // Every target of the fuzzer, in the order in which they are tried.
 
-import type { FuzzTarget } from './fuzz-target.ts';
+import type { FuzzTarget } from './generators/fuzz-target.ts';
 import { ANSWER_TARGETS } from './targets/answers.ts';
 import { CONVERSATION_TARGETS } from './targets/conversation.ts';
 import { DOCUMENT_TARGETS } from './targets/documents.ts';

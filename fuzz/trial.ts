@@ -1,7 +1,7 @@
 // Tries one target for a while, and says what came of it.
 
 import fc from 'fast-check';
-import type { FuzzTarget } from './fuzz-target.ts';
+import type { FuzzTarget } from './generators/fuzz-target.ts';
 
 /** How long and from where. */
 export interface TrialOptions {

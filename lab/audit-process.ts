@@ -4,10 +4,10 @@
 
 import { text } from 'node:stream/consumers';
 import { auditTargets } from '../lambda/audit.ts';
-import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import { parseConfig } from '../lambda/config/index.ts';
-import { systemClock } from '../lambda/model/clock.ts';
+import { systemClock } from '../lambda/model/time.ts';
 import { targetOf } from './collector.ts';
 
 export interface AuditProcessInput {

@@ -1,12 +1,12 @@
 // Audits of single targets in tests: sources from memory, everything else as in production.
 
-import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { SecretContent } from '../lambda/collect/secrets/store.ts';
 import { type Collector, takeSnapshot } from '../lambda/collect/snapshot.ts';
-import { systemClock } from '../lambda/model/clock.ts';
 import type { Snapshot } from '../lambda/model/snapshot.ts';
 import type { Target } from '../lambda/model/target.ts';
+import { systemClock } from '../lambda/model/time.ts';
 import type { PostgresServer } from './postgres.ts';
 
 export interface Audit {

@@ -10,22 +10,24 @@ import * as z from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
 import { auditTargets } from './audit.ts';
 import { catalogue } from './checks/catalogue.ts';
-import { createTrustStore } from './collect/certificates/trust.ts';
-import { prefetchSecrets } from './collect/secrets/prefetch.ts';
+import { createTrustStore } from './collect/connect/trust.ts';
 import { createSourceReader } from './collect/secrets/sources.ts';
-import { createSecretStore, type SecretStore, secretsManagerClients } from './collect/secrets/store.ts';
+import {
+  createSecretStore,
+  prefetchSecrets,
+  type SecretStore,
+  secretsManagerClients,
+} from './collect/secrets/store.ts';
 import type { Collector } from './collect/snapshot.ts';
 import { readConfigDocument } from './config/file.ts';
 import { type Config, parseConfig } from './config/index.ts';
 import { recordRun } from './deliver/metrics.ts';
 import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
-import { Failures } from './error-collector.ts';
 import { EventError, parseEvent, type Refusal, type RunRequest, refusalOf } from './event.ts';
-import { type Clock, systemClock } from './model/clock.ts';
-import { endsAfter } from './model/durations.ts';
 import { showPath } from './model/given-text.ts';
 import type { AuditState } from './model/lifecycle.ts';
+import { type Clock, endsAfter, systemClock } from './model/time.ts';
 import { type Delivery, deliveriesOf, type Topics } from './notify/integrations.ts';
 import { type Circumstances, everyoneOf, inTurn, reportOnly, tell } from './notify/notify.ts';
 import { countUnreceived, type Receptions, receptionsOf, warningsOf } from './notify/receptions.ts';
@@ -34,7 +36,8 @@ import { fitReport } from './report/fit-report.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
 import { EVERYONE, hears } from './report/receiver.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
-import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './unsafe-environment.ts';
+import { Failures } from './runtime/error-collector.ts';
+import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './runtime/unsafe-environment.ts';
 
 /** What of Lambda's context is used. */
 export interface InvocationContext {

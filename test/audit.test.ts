@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { targetOf } from '../lab/collector.ts';
 import { POLICY } from '../lab/snapshots.ts';
 import { type AuditOptions, auditTargets } from '../lambda/audit.ts';
-import { createTrustStore } from '../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { Collector } from '../lambda/collect/snapshot.ts';
-import { systemClock } from '../lambda/model/clock.ts';
+import { systemClock } from '../lambda/model/time.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
 import type { Report } from '../lambda/report/schema.ts';
 

@@ -1,7 +1,7 @@
 // The direction of imports: config, targets, collect, checks, report, deliver; nothing points back.
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findCycle, type Import, importsOf, readImports } from '../lab/module-graph.ts';
 
@@ -41,14 +41,19 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(model|lifecycle)\//),
   },
   {
-    name: 'collecting knows the model only, and how files are read',
-    from: /^lambda\/collect\//,
-    forbids: outside(/^lambda\/(bounded-file\.ts$|(model|collect)\/)/),
+    name: 'what guards the process knows the model only',
+    from: /^lambda\/runtime\//,
+    forbids: outside(/^lambda\/(model|runtime)\//),
   },
   {
-    name: 'delivering knows the model, the lifecycle, reports and how files are read only',
+    name: 'collecting knows the model only, and what guards the process',
+    from: /^lambda\/collect\//,
+    forbids: outside(/^lambda\/(runtime|model|collect)\//),
+  },
+  {
+    name: 'delivering knows the model, the lifecycle, reports and what guards the process only',
     from: /^lambda\/deliver\//,
-    forbids: outside(/^lambda\/(bounded-file\.ts$|(model|lifecycle|report|deliver)\/)/),
+    forbids: outside(/^lambda\/(runtime|model|lifecycle|report|deliver)\//),
   },
   {
     name: 'model, analysis, checks, lifecycle and reports touch no clock, network, environment, file or log',
@@ -101,8 +106,16 @@ describe('imports', () => {
     expect(concerned.filter(forbids).map((imported) => `${imported.from} imports ${imported.to}`)).toEqual([]);
   });
 
-  test('go round in no circle', () => {
+  test('go round in no circle, of types either', () => {
     expect(findCycle(imports)).toBeUndefined();
+  });
+
+  test('go from folder to folder in one direction', () => {
+    const between = imports
+      .filter(ours)
+      .map((imported) => ({ ...imported, from: dirname(imported.from), to: dirname(imported.to) }))
+      .filter(({ from, to }) => from !== to);
+    expect(findCycle(between)).toBeUndefined();
   });
 
   test('are found in every form, with the types told apart', () => {
@@ -113,7 +126,7 @@ describe('imports', () => {
       export { d } from './d.ts';
       import 'reflect-metadata';
       import { send } from '@aws-sdk/client-sns/dist';
-      import { join } from 'node:path';
+      import { dirname, join } from 'node:path';
       const e = await import('./e.ts');`;
     const found = importsOf('lambda/x/y.ts', source).map(({ to, kind, typeOnly }) => [to, kind, typeOnly]);
     expect(found.toSorted()).toEqual([

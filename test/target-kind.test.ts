@@ -1,8 +1,8 @@
 // What kind a target is, from the configuration and the command line to what is dialled.
 
 import { describe, expect, test } from 'vitest';
-import { auditRequest } from '../bin/command-line/request.ts';
-import { UsageError } from '../bin/command-line/usage-error.ts';
+import { UsageError } from '../bin/command-line/grammar/usage-error.ts';
+import { auditRequest } from '../bin/command-line/targets/request.ts';
 import { targetOf } from '../lab/collector.ts';
 import { failedSnapshot, healthyPooler } from '../lab/snapshots.ts';
 import { fleetOf } from '../lambda/checks/fleet.ts';

@@ -2,11 +2,11 @@
 
 import { CommanderError } from 'commander';
 import { StateError } from '../../lambda/deliver/state/store.ts';
-import { UnsafeEnvironmentError } from '../../lambda/unsafe-environment.ts';
-import { EXIT_CODES, type ExitCode } from './exit-code.ts';
-import { createProgram } from './program.ts';
+import { UnsafeEnvironmentError } from '../../lambda/runtime/unsafe-environment.ts';
+import { createProgram } from './grammar/program.ts';
+import { UsageError } from './grammar/usage-error.ts';
+import { EXIT_CODES, type ExitCode } from './terminal/exit-code.ts';
 import { flushed, note } from './terminal/terminal.ts';
-import { UsageError } from './usage-error.ts';
 
 export async function run(argv: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT_CODES.failed;

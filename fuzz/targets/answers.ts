@@ -3,21 +3,21 @@
 import fc from 'fast-check';
 import { healthyPooler, healthySnapshot, POLICY, poolerSettings } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
+import type { Row } from '../../lambda/collect/answers/answer.ts';
 import { findOwn, readDatabases, readSessions, readSettings } from '../../lambda/collect/pgbouncer/rows.ts';
 import { ConsoleClock } from '../../lambda/collect/pgbouncer/time.ts';
 import { auroraQuestion } from '../../lambda/collect/postgres/aurora-query.ts';
 import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
 import { hbaFacts, hbaQuestion, plainHbaQuestion } from '../../lambda/collect/postgres/hba-queries.ts';
 import { linkQuestion, outboundQuestion } from '../../lambda/collect/postgres/outbound-query.ts';
-import type { Row } from '../../lambda/collect/postgres/question.ts';
 import { reloadQuestion } from '../../lambda/collect/postgres/reload-query.ts';
 import { serverQuestion } from '../../lambda/collect/postgres/server-query.ts';
 import { sessionQuestion } from '../../lambda/collect/postgres/session-query.ts';
 import { known } from '../../lambda/model/observed.ts';
 import { SETTING_NAMES } from '../../lambda/model/posture.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
-import { anyJson, strangeText } from '../arbitraries.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import { anyJson, strangeText } from '../generators/arbitraries.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 /** What PostgreSQL cannot have sent is said to be that, and is no defect. */
 const UNUSABLE = ['UnusableAnswer'];

@@ -3,19 +3,19 @@
 import { EventEmitter } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import type { Endpoint } from '../../lambda/collect/connect/network.ts';
+import type { Asked, Observations } from '../../lambda/collect/connect/observations.ts';
 import { login } from '../../lambda/collect/connect/session.ts';
-import type { Asked, Observations } from '../../lambda/collect/observations.ts';
 import { observeServer } from '../../lambda/collect/postgres/observe-server.ts';
 import { HashAllowance } from '../../lambda/collect/protocol/guarded-stream.ts';
 import type { Credentials } from '../../lambda/collect/secrets/credentials.ts';
 import { Redacted } from '../../lambda/collect/secrets/redacted.ts';
 import { Redaction } from '../../lambda/collect/secrets/redaction.ts';
+import type { Endpoint } from '../../lambda/model/endpoint.ts';
 import { AuditFailure, type Failure } from '../../lambda/model/failure.ts';
-import { pieces } from '../arbitraries.ts';
-import { check, Fault, type FuzzTarget } from '../fuzz-target.ts';
-import { type Login, type MessageChange, messageChange, Playback } from '../playback.ts';
-import { PASSWORD, type Recording, setStage } from '../recording.ts';
+import { pieces } from '../generators/arbitraries.ts';
+import { check, Fault, type FuzzTarget } from '../generators/fuzz-target.ts';
+import { type Login, type MessageChange, messageChange, Playback } from '../generators/playback.ts';
+import { PASSWORD, type Recording, setStage } from '../generators/recording.ts';
 
 /** Milliseconds in which nothing is sent either way before the server hangs up. */
 const IDLE = 60;

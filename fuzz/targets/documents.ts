@@ -7,8 +7,8 @@ import { parseConfig } from '../../lambda/config/index.ts';
 import { parseDocument, printDocument } from '../../lambda/deliver/state/document.ts';
 import { entriesOf, stateOf } from '../../lambda/deliver/state/records.ts';
 import { parseEvent } from '../../lambda/event.ts';
-import { byteChange, changeBytes, documentLike } from '../arbitraries.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import { byteChange, changeBytes, documentLike } from '../generators/arbitraries.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 const example: unknown = JSON.parse(
   readFileSync(join(import.meta.dirname, '..', '..', 'auditor.config.example.json'), 'utf8'),

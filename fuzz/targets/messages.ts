@@ -9,8 +9,8 @@ import { renderEmail } from '../../lambda/report/messages/email.ts';
 import { MESSAGE_BYTES, renderAlert } from '../../lambda/report/messages/sns-message.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { badNight, digestOf, finding, healthyTarget } from '../../test/report/builders.ts';
-import { strangeText } from '../arbitraries.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import { strangeText } from '../generators/arbitraries.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 /** But line ends, and what an emoji is made of. */
 const ACTS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b\ufeff]/;

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import { nameMismatch } from '../../lambda/collect/certificates/server-name.ts';
-import { bytesLike, strangeText } from '../arbitraries.ts';
-import { derOf, EC_ROOT, RSA_ROOT } from '../certificates.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import { bytesLike, strangeText } from '../generators/arbitraries.ts';
+import { derOf, EC_ROOT, RSA_ROOT } from '../generators/certificates.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 /** One value of DER. */
 function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {

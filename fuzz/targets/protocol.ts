@@ -19,8 +19,8 @@ import { AuthenticationDialogue, MAX_SCRAM_ITERATIONS } from '../../lambda/colle
 import { SESSION_LIMITS, ServerDialogue } from '../../lambda/collect/protocol/dialogue.ts';
 import { Framing, HEADER_LENGTH, type ServerMessage } from '../../lambda/collect/protocol/framing.ts';
 import { AUTHENTICATION_METHODS } from '../../lambda/model/target.ts';
-import { type ByteChange, byteChange, bytesLike, changeBytes, pieces, strangeText } from '../arbitraries.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import { type ByteChange, byteChange, bytesLike, changeBytes, pieces, strangeText } from '../generators/arbitraries.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 const PROTOCOL_ERROR = ['ProtocolError'];
 /** No message is longer than that, with what its neighbours have in the same chunk. */

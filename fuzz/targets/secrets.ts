@@ -7,9 +7,16 @@ import { isConnectionString, parseConnectionString } from '../../lambda/collect/
 import { parseCredentials } from '../../lambda/collect/secrets/credentials.ts';
 import { parseCaBundle, parseClientCertificate } from '../../lambda/collect/secrets/pem.ts';
 import { AuditFailure } from '../../lambda/model/failure.ts';
-import { type ByteChange, byteChange, bytesLike, changeBytes, documentLike, strangeText } from '../arbitraries.ts';
-import { derOf, EC_ROOT, KEY_PEM, RSA_ROOT } from '../certificates.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import {
+  type ByteChange,
+  byteChange,
+  bytesLike,
+  changeBytes,
+  documentLike,
+  strangeText,
+} from '../generators/arbitraries.ts';
+import { derOf, EC_ROOT, KEY_PEM, RSA_ROOT } from '../generators/certificates.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 const CANARY = 'cAnArY-Pa55w0rd-8613';
 

@@ -8,15 +8,15 @@ import fc from 'fast-check';
 import { rdsSecret, targetOf } from '../../lab/collector.ts';
 import { type HostileServer, hostilePostgres, hostileTcp, type Peer } from '../../lab/hostile-postgres.ts';
 import { auditTargets } from '../../lambda/audit.ts';
-import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
 import { parseConfig } from '../../lambda/config/index.ts';
-import { systemClock } from '../../lambda/model/clock.ts';
+import { systemClock } from '../../lambda/model/time.ts';
 import { buildReport, type Run } from '../../lambda/report/build-report.ts';
-import { type ByteChange, byteChange, changeBytes, pieces } from '../arbitraries.ts';
-import { check, type FuzzTarget } from '../fuzz-target.ts';
-import { type Login, type MessageChange, messageChange, Playback } from '../playback.ts';
-import { PASSWORD, type Stage, setStage } from '../recording.ts';
+import { type ByteChange, byteChange, changeBytes, pieces } from '../generators/arbitraries.ts';
+import { check, type FuzzTarget } from '../generators/fuzz-target.ts';
+import { type Login, type MessageChange, messageChange, Playback } from '../generators/playback.ts';
+import { PASSWORD, type Stage, setStage } from '../generators/recording.ts';
 import { amounts } from './conversation.ts';
 
 /** Of a mutating target. */

@@ -7,8 +7,8 @@ import { readStartupAnswer } from '../../lambda/collect/probe/startup.ts';
 import { Redacted } from '../../lambda/collect/secrets/redacted.ts';
 import { Redaction } from '../../lambda/collect/secrets/redaction.ts';
 import { displayText } from '../../lambda/model/display.ts';
-import { bytesLike, strangeText } from '../arbitraries.ts';
-import { check, type FuzzTarget, throwingOnly } from '../fuzz-target.ts';
+import { bytesLike, strangeText } from '../generators/arbitraries.ts';
+import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 /** What no shown text may hold outside an emoji. */
 const RAW = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069\u200b\ufeff]|:\/\/|<[!@#]/u;

@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
+import { majorOf } from '../model/postgres-version.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
@@ -9,7 +10,6 @@ import type { Check } from './check.ts';
 import { withTlsAnswers } from './probe/on-the-wire.ts';
 import { settingRemedy } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
-import { majorOf } from './shared/version.ts';
 
 /** The first version with `ssl_min_protocol_version`. */
 const SETTING_SINCE = 12;

@@ -2,6 +2,7 @@
 
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
+import { majorOf } from '../model/postgres-version.ts';
 import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
 import type { Platform, PlatformRemedy, Remedy } from '../model/remedy.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -10,7 +11,6 @@ import type { Check } from './check.ts';
 import { grantRole, loginOf, whereToGrant } from './remedies/grant.ts';
 import { RELOAD } from './remedies/remedy-commands.ts';
 import { SSLMODE_SEVERITY } from './shared/sslmode-severity.ts';
-import { majorOf } from './shared/version.ts';
 
 /** Where the server finds the CA that a link of its own is verified with. */
 const CA_FILES: Readonly<Record<Platform, string>> = {

@@ -2,14 +2,14 @@
 
 import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../model/certificate.ts';
-import type { Clock } from '../model/clock.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import { isFromOption, toldFor } from '../model/option-words.ts';
 import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
+import type { Clock } from '../model/time.ts';
 import { certificateFacts } from './certificates/certificate-facts.ts';
-import type { Endpoint } from './connect/network.ts';
 import { timedOut } from './failures/failures.ts';
 import type { ProbeSubject } from './probe/probe.ts';
 import type { Credentials } from './secrets/credentials.ts';

@@ -2,20 +2,21 @@
 // Never throws: what went wrong is in the snapshot.
 
 import pRetry from 'p-retry';
-import type { Clock } from '../model/clock.ts';
-import { endsAfter } from '../model/durations.ts';
+import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
 import type { Link, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
-import type { Trust, TrustStore } from './certificates/trust.ts';
-import { confined, UncaughtError } from './connect/confinement.ts';
-import { type Endpoint, openTcp, requestTls } from './connect/network.ts';
+import type { Clock } from '../model/time.ts';
+import { endsAfter } from '../model/time.ts';
+import { confined, UncaughtError } from '../runtime/confinement.ts';
+import { diagnose } from './connect/diagnose.ts';
+import { openTcp, requestTls } from './connect/network.ts';
+import type { Asked, Observations } from './connect/observations.ts';
 import { login, logout } from './connect/session.ts';
 import { handshake, IdentityError } from './connect/tls.ts';
-import { diagnose } from './failures/diagnose.ts';
+import type { Trust, TrustStore } from './connect/trust.ts';
 import { isPasswordRejected } from './failures/failures.ts';
-import type { Asked, Observations } from './observations.ts';
 import { inConsoleTerms } from './pgbouncer/console-failures.ts';
 import { observeConsole } from './pgbouncer/observe-pgbouncer.ts';
 import { observeServer } from './postgres/observe-server.ts';

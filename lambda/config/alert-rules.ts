@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { namePattern } from '../model/name-pattern.ts';
-import type { ConfigProblem } from './problem.ts';
+import type { ConfigProblem } from './wording.ts';
 
 /** The name that stands for the audience of `alerts.email` and `alerts.slack`. */
 const EVERYONE = 'all';

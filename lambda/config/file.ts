@@ -1,6 +1,6 @@
 // Reads the file that holds a configuration. No error quotes it: it could hold a secret put in the wrong place.
 
-import { readBoundedFileSync } from '../bounded-file.ts';
+import { readBoundedFileSync } from '../runtime/bounded-file.ts';
 
 /** A configuration file that can't be read; the message says what to do. */
 export class ConfigFileError extends Error {

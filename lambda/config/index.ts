@@ -1,18 +1,18 @@
 // The configuration: parseConfig, which names every problem at once, and what it makes of a document.
 
 import * as z from 'zod';
-import { DAY_MS } from '../model/durations.ts';
 import type { Mute } from '../model/mute.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, CrlSource, Target } from '../model/target.ts';
+import { DAY_MS } from '../model/time.ts';
 import { alertProblems } from './alert-rules.ts';
-import type { ConfigProblem } from './problem.ts';
 import { crossFieldProblems, localSources } from './rules.ts';
 import { configSchema } from './schema.ts';
+import type { ConfigProblem } from './wording.ts';
 import { describeIssue } from './wording.ts';
 
-export type { ConfigProblem } from './problem.ts';
+export type { ConfigProblem } from './wording.ts';
 
 /** The configuration as people write it. */
 export type ConfigInput = z.input<typeof configSchema>;

@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
-import type { ConfigProblem } from './problem.ts';
+import type { ConfigProblem } from './wording.ts';
 
 /**
  * The parts that rules across fields look at, read from a document that may be wrong elsewhere: whatever does not fit

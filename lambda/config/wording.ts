@@ -2,8 +2,16 @@
 
 import * as z from 'zod';
 import { NOT_SHOWN, showGiven, showName } from '../model/given-text.ts';
-import type { ConfigProblem } from './problem.ts';
+
 import { configSchema } from './schema.ts';
+
+/** One thing wrong with a configuration. */
+export interface ConfigProblem {
+  /** e.g. `targets[2].port`; empty for the document itself. */
+  readonly path: string;
+  /** What is wrong and what is allowed, with the value given. */
+  readonly message: string;
+}
 
 type Issue = z.core.$ZodIssue;
 

@@ -1,7 +1,7 @@
 // State whose times lie in the future: the clock of an earlier run stood ahead, or this run's stands behind.
 
 import type { AuditState, FindingRecord, MuteRecord, TargetObservation, TargetRecord } from '../model/lifecycle.ts';
-import { earlier, msBetween } from './moments.ts';
+import { earlier, msBetween } from '../model/time.ts';
 
 /**
  * How far ahead a remembered time may be, in milliseconds: as long as a run of the function may take. A run that waited

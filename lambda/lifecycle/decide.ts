@@ -15,8 +15,8 @@ import type {
 import type { Mute } from '../model/mute.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
+import { msBetween } from '../model/time.ts';
 import { trustedState } from './clock-skew.ts';
-import { msBetween } from './moments.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
 import { activeMute, type ConfiguredMute, configuredMutes, expiredMute } from './mutes.ts';
 import { judgeSeen } from './observed.ts';

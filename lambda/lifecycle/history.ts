@@ -3,8 +3,8 @@
 import type { AuditState, FindingRecord } from '../model/lifecycle.ts';
 import { compareSeverity, type Severity, worse } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
+import { compareMoments, earlier, later, msBetween } from '../model/time.ts';
 import { trustedState } from './clock-skew.ts';
-import { compareMoments, earlier, later, msBetween } from './moments.ts';
 
 /** Whoever logs in with one role to one database by one application, with all that is wrong with it. */
 export interface HistoryRow {

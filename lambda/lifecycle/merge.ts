@@ -5,7 +5,7 @@
 import type { AuditState, FindingRecord, MuteRecord, TargetRecord } from '../model/lifecycle.ts';
 import { compareSeverity } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
-import { compareMoments, earlier, later } from './moments.ts';
+import { compareMoments, earlier, later } from '../model/time.ts';
 
 /** What either remembers. No message that went out is forgotten, and nothing that was seen after it was found gone. */
 export function mergeState(a: AuditState, b: AuditState): AuditState {

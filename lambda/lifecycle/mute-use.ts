@@ -1,9 +1,8 @@
 // What the mutes of the configuration do in a run, and since when one does nothing.
 
-import { DAY_MS } from '../model/durations.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MuteRecord, MuteUse } from '../model/lifecycle.ts';
-import { later, msBetween } from './moments.ts';
+import { DAY_MS, later, msBetween } from '../model/time.ts';
 import type { ConfiguredMute } from './mutes.ts';
 
 /** How long a mute may match nothing before people are told, and told again. */

@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js';
 import type { Finding } from '../model/finding.ts';
 import type { Mute, MuteMatch } from '../model/mute.ts';
 import { namePattern } from '../model/name-pattern.ts';
-import { msBetween } from './moments.ts';
+import { msBetween } from '../model/time.ts';
 
 /** What is compared as a name, in the order that makes a key. */
 const NAMES = ['check', 'target', 'role', 'database', 'application'] as const;

@@ -4,7 +4,7 @@ import type { Finding } from '../model/finding.ts';
 import type { FindingRecord, Reason } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
-import { earlier, later, msBetween } from './moments.ts';
+import { earlier, later, msBetween } from '../model/time.ts';
 import { activeMute } from './mutes.ts';
 import { type Circumstances, type Judged, standingMessage } from './transition.ts';
 

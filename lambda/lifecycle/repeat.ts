@@ -1,7 +1,6 @@
 // When people are reminded of what is still there: all of it in one digest, and not each finding on a day of its own.
 
-import { HOUR_MS } from '../model/durations.ts';
-import { msBetween } from './moments.ts';
+import { HOUR_MS, msBetween } from '../model/time.ts';
 import type { Judged } from './transition.ts';
 
 /** Schedules jitter: a daily run that starts some minutes early still reminds daily. */

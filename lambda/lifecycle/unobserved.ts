@@ -1,10 +1,9 @@
 // An open finding that this run did not see: gone, or only not looked for. What was not observed is never resolved.
 
-import { HOUR_MS } from '../model/durations.ts';
 import type { Outcome } from '../model/finding.ts';
 import type { FindingRecord } from '../model/lifecycle.ts';
 import { isAtLeast } from '../model/severity.ts';
-import { later, msBetween } from './moments.ts';
+import { HOUR_MS, later, msBetween } from '../model/time.ts';
 import { activeMute } from './mutes.ts';
 import { type Circumstances, type Judged, standingMessage } from './transition.ts';
 

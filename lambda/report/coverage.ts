@@ -1,7 +1,19 @@
 // What could not be seen, and why: of every target that was looked at.
 
+import type { FailureCause } from '../model/failure.ts';
+import type { Verdict } from '../model/finding.ts';
 import type { ReportTarget } from './schema.ts';
-import { list, PLAIN } from './wording.ts';
+import { list, PLAIN, plural, type Style } from './wording.ts';
+
+/** A target as a digest names it. */
+export interface DigestTarget {
+  readonly name: string;
+  /** Why it was not audited. */
+  readonly cause?: FailureCause | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of one that was looked at: what could not be seen, a reason each. */
+  readonly unseen: readonly string[];
+}
 
 /** A check that could not see everything, on one target. */
 export interface BlindSpot<Target> {
@@ -32,4 +44,45 @@ export function blindSpotsOf<Target extends Pick<ReportTarget, 'checks'>>({
 export function blindReasons(target: Pick<ReportTarget, 'checks'>): readonly string[] {
   const byReason = Map.groupBy(blindSpotsOf({ targets: [target] }), ({ reason }) => reason);
   return [...byReason].map(([reason, spots]) => `${reason} (${list(spots.map(({ check }) => check))})`);
+}
+
+/** `12 databases: 9 clean, 1 with findings, 1 not fully seen, 1 not audited`. */
+export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>): string {
+  const parts = [
+    [targets.clean.length, 'clean'],
+    [targets.findings.length, 'with findings'],
+    [targets.unknown.length, 'not fully seen'],
+    [targets['not-audited'].length, 'not audited'],
+  ] as const;
+  const total = parts.reduce((sum, [count]) => sum + count, 0);
+  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return total === 0 ? 'no database' : `${plural(total, 'database')}: ${told.join(', ')}`;
+}
+
+/** So many reasons for what could not be seen are told; a fleet has thousands. */
+const MOST_REASONS = 3;
+
+/** What a run could not see, one sentence each; empty when it saw everything. */
+export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>, style: Style): string[] {
+  const sentences: string[] = [];
+  const missed = targets['not-audited'];
+  if (missed.length > 0) {
+    const names = missed.map(({ name, cause }) => style.target(name) + (cause === undefined ? '' : ` (${cause})`));
+    sentences.push(`NOT AUDITED: ${list(names, 10)}. Nobody looked: nothing below speaks for ${them(missed)}.`);
+  }
+  if (targets.unknown.length > 0) {
+    const names = targets.unknown.map(({ name }) => style.target(name));
+    sentences.push(`NOT FULLY SEEN: ${list(names, 10)}. There may be more than this lists.`);
+    // A grant is often all that is missing: it stands here to be copied. Of many targets, the report has them.
+    const reasons = targets.unknown.flatMap(({ name, unseen }) =>
+      unseen.map((reason) => `${style.target(name)}: ${style.prose(reason)}`),
+    );
+    sentences.push(...reasons.slice(0, MOST_REASONS));
+    if (reasons.length > MOST_REASONS) sentences.push(`And ${plural(reasons.length - MOST_REASONS, 'reason')} more.`);
+  }
+  return sentences;
+}
+
+function them(targets: readonly DigestTarget[]): string {
+  return targets.length === 1 ? 'it' : 'them';
 }

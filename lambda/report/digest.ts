@@ -1,12 +1,11 @@
 // What one run has to tell one audience: the findings worth a message, worst first, and what was and was not looked at.
 
-import { HOUR_MS } from '../model/durations.ts';
-import type { FailureCause } from '../model/failure.ts';
 import { VERDICTS, type Verdict } from '../model/finding.ts';
 import type { Decision, Reason } from '../model/lifecycle.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { compareSeverity, isAtLeast, SEVERITIES, type Severity, worse } from '../model/severity.ts';
-import { blindReasons } from './coverage.ts';
+import { HOUR_MS } from '../model/time.ts';
+import { blindReasons, type DigestTarget } from './coverage.ts';
 import { compareFindings } from './order.ts';
 import { type Audience, EVERYONE, hearsOf } from './receiver.ts';
 import { reportMute } from './report-findings.ts';
@@ -18,16 +17,6 @@ export interface Notice {
   readonly finding: ReportFinding;
   /** Whether this run saw it; else it is open as far as anybody knows. */
   readonly seen: boolean;
-}
-
-/** A target as a digest names it. */
-export interface DigestTarget {
-  readonly name: string;
-  /** Why it was not audited. */
-  readonly cause?: FailureCause | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Of one that was looked at: what could not be seen, a reason each. */
-  readonly unseen: readonly string[];
 }
 
 /** Open findings that the digest does not list. */

@@ -1,10 +1,8 @@
 // The words that every format shares, so that the same thing is told the same way everywhere.
 
 import { displayText } from '../model/display.ts';
-import type { Verdict } from '../model/finding.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { SEVERITIES, type Severity } from '../model/severity.ts';
-import type { DigestTarget } from './digest.ts';
 import type { ReportFinding, ReportTarget } from './schema.ts';
 
 /** How a format shows text that is not its own. */
@@ -71,47 +69,6 @@ export function countsText(counts: Readonly<Record<Severity, number>>): string {
     .filter((severity) => counts[severity] > 0)
     .map((severity) => `${counts[severity]} ${severity}`)
     .join(', ');
-}
-
-/** `12 databases: 9 clean, 1 with findings, 1 not fully seen, 1 not audited`. */
-export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>): string {
-  const parts = [
-    [targets.clean.length, 'clean'],
-    [targets.findings.length, 'with findings'],
-    [targets.unknown.length, 'not fully seen'],
-    [targets['not-audited'].length, 'not audited'],
-  ] as const;
-  const total = parts.reduce((sum, [count]) => sum + count, 0);
-  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return total === 0 ? 'no database' : `${plural(total, 'database')}: ${told.join(', ')}`;
-}
-
-/** So many reasons for what could not be seen are told; a fleet has thousands. */
-const MOST_REASONS = 3;
-
-/** What a run could not see, one sentence each; empty when it saw everything. */
-export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>, style: Style): string[] {
-  const sentences: string[] = [];
-  const missed = targets['not-audited'];
-  if (missed.length > 0) {
-    const names = missed.map(({ name, cause }) => style.target(name) + (cause === undefined ? '' : ` (${cause})`));
-    sentences.push(`NOT AUDITED: ${list(names, 10)}. Nobody looked: nothing below speaks for ${them(missed)}.`);
-  }
-  if (targets.unknown.length > 0) {
-    const names = targets.unknown.map(({ name }) => style.target(name));
-    sentences.push(`NOT FULLY SEEN: ${list(names, 10)}. There may be more than this lists.`);
-    // A grant is often all that is missing: it stands here to be copied. Of many targets, the report has them.
-    const reasons = targets.unknown.flatMap(({ name, unseen }) =>
-      unseen.map((reason) => `${style.target(name)}: ${style.prose(reason)}`),
-    );
-    sentences.push(...reasons.slice(0, MOST_REASONS));
-    if (reasons.length > MOST_REASONS) sentences.push(`And ${plural(reasons.length - MOST_REASONS, 'reason')} more.`);
-  }
-  return sentences;
-}
-
-function them(targets: readonly DigestTarget[]): string {
-  return targets.length === 1 ? 'it' : 'them';
 }
 
 /** Said wherever findings are told while loopback is judged like a network; undefined otherwise. */

@@ -1,7 +1,7 @@
 // The table of who has connected insecurely, on terminals of every width.
 
 import { describe, expect, test } from 'vitest';
-import type { HistoryDocument } from '../../bin/command-line/commands/history-document.ts';
+import type { HistoryDocument } from '../../bin/command-line/terminal/history-document.ts';
 import { renderHistory } from '../../bin/command-line/terminal/history-table.ts';
 import { displayText } from '../../lambda/model/display.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../report/hostile.ts';

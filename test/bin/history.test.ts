@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { HistoryDocument } from '../../bin/command-line/commands/history-document.ts';
+import type { HistoryDocument } from '../../bin/command-line/terminal/history-document.ts';
 import { startDynamoDb } from '../../lab/dynamodb.ts';
 import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { startPostgres } from '../../lab/postgres.ts';

@@ -4,7 +4,7 @@ import { chmod, mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { looseFiles } from '../../bin/command-line/loose-files.ts';
+import { looseFiles } from '../../bin/command-line/targets/loose-files.ts';
 import { targetOf } from '../../lab/collector.ts';
 
 test.each([

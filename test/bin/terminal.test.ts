@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { WriteStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { exitCodeOf } from '../../bin/command-line/exit-code.ts';
+import { exitCodeOf } from '../../bin/command-line/terminal/exit-code.ts';
 import { awaitInterruption } from '../../bin/command-line/terminal/interruption.ts';
 import { startProgress } from '../../bin/command-line/terminal/progress.ts';
 import { showsColour } from '../../bin/command-line/terminal/terminal.ts';

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { check, type FuzzTarget, type Property, throwingOnly } from '../../fuzz/fuzz-target.ts';
+import { check, type FuzzTarget, type Property, throwingOnly } from '../../fuzz/generators/fuzz-target.ts';
 import { readOptions, usage } from '../../fuzz/options.ts';
 import { type Trial, tryTarget } from '../../fuzz/trial.ts';
 

@@ -19,10 +19,11 @@ import { decide } from '../../lambda/analysis/pg-hba/decision.ts';
 import type { Destination } from '../../lambda/analysis/pg-hba/names.ts';
 import { withSeenLogins } from '../../lambda/analysis/pg-hba/proven-quoting.ts';
 import { judgePlaintextRules } from '../../lambda/checks/plaintext-allowed.ts';
+import type { Row } from '../../lambda/collect/answers/answer.ts';
 import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
 import { withQuotes } from '../../lambda/collect/postgres/hba-file.ts';
 import { hbaFacts, hbaFileQuestion, plainHbaQuestion } from '../../lambda/collect/postgres/hba-queries.ts';
-import type { Question, Row } from '../../lambda/collect/postgres/question.ts';
+import type { Question } from '../../lambda/collect/postgres/query.ts';
 import type { HbaFacts } from '../../lambda/model/hba.ts';
 import { known } from '../../lambda/model/observed.ts';
 

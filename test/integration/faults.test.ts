@@ -22,14 +22,14 @@ import { flakyRelay } from '../../lab/flaky-relay.ts';
 import { knownValue } from '../../lab/known-value.ts';
 import { legacyTls, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { openSession, openSessions } from '../../lab/sessions.ts';
-import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
 import type { SecretContent } from '../../lambda/collect/secrets/store.ts';
 import { takeSnapshot } from '../../lambda/collect/snapshot.ts';
-import { systemClock } from '../../lambda/model/clock.ts';
 import { AuditFailure } from '../../lambda/model/failure.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
+import { systemClock } from '../../lambda/model/time.ts';
 
 const PASSWORD = 'canary-password';
 

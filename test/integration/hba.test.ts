@@ -14,6 +14,7 @@ import { type Answer, answerIn, startupMessage } from '../../lab/startup.ts';
 import { type Acceptance, acceptance, type Origin } from '../../lambda/analysis/pg-hba/acceptance.ts';
 import { cidr } from '../../lambda/analysis/pg-hba/address-block.ts';
 import type { Destination } from '../../lambda/analysis/pg-hba/names.ts';
+import type { Row } from '../../lambda/collect/answers/answer.ts';
 import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
 import { withQuotes } from '../../lambda/collect/postgres/hba-file.ts';
 import {
@@ -24,7 +25,7 @@ import {
   MAY_READ_HBA,
   plainHbaQuestion,
 } from '../../lambda/collect/postgres/hba-queries.ts';
-import type { Question, Row } from '../../lambda/collect/postgres/question.ts';
+import type { Question } from '../../lambda/collect/postgres/query.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 
 /** Every address of 127.0.0.0/8 is loopback on Linux; other systems have to be told. */

@@ -11,10 +11,10 @@ import { type HostileServer, hostilePostgres, hostileTcp } from '../../lab/hosti
 import { type HostileScenario, PASSWORD, SCRIPTED_SCENARIOS } from '../../lab/hostile-scenarios.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { auditTargets } from '../../lambda/audit.ts';
-import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
 import { parseConfig } from '../../lambda/config/index.ts';
-import { systemClock } from '../../lambda/model/clock.ts';
+import { systemClock } from '../../lambda/model/time.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 
 const HOSTILE_SCENARIOS = [...SCRIPTED_SCENARIOS, ...HOSTILE_KINDS];

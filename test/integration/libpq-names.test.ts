@@ -15,9 +15,10 @@ import {
 } from '../../lab/certificates.ts';
 import { failingPostgres } from '../../lab/faulty-servers.ts';
 import { askLibpq, reasonWithoutPsql } from '../../lab/libpq.ts';
-import { OFFER } from '../../lambda/collect/certificates/trust.ts';
-import { type Endpoint, openTcp, requestTls } from '../../lambda/collect/connect/network.ts';
+import { openTcp, requestTls } from '../../lambda/collect/connect/network.ts';
 import { handshake, IdentityError } from '../../lambda/collect/connect/tls.ts';
+import { OFFER } from '../../lambda/collect/connect/trust.ts';
+import type { Endpoint } from '../../lambda/model/endpoint.ts';
 
 const reason = reasonWithoutPsql();
 if (reason !== undefined) process.stderr.write(`skipped: names beside libpq's: ${reason}\n`);

@@ -30,7 +30,7 @@ import {
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsAccepted } from '../../lambda/checks/deprecated-tls-accepted.ts';
 import { plaintextAccepted } from '../../lambda/checks/plaintext-accepted.ts';
-import { createTrustStore } from '../../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../../lambda/collect/connect/trust.ts';
 import { type ProbeSubject, probeWire } from '../../lambda/collect/probe/probe.ts';
 import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
 import type { Problem } from '../../lambda/model/finding.ts';

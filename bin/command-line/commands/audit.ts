@@ -1,28 +1,27 @@
 // The command `audit`: reads what is to be audited, audits it, prints the report.
 
 import { auditTargets } from '../../../lambda/audit.ts';
-import { createTrustStore } from '../../../lambda/collect/certificates/trust.ts';
-import { prefetchSecrets } from '../../../lambda/collect/secrets/prefetch.ts';
+import { createTrustStore } from '../../../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
-import { createSecretStore, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
+import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';
 import { ConfigError } from '../../../lambda/config/index.ts';
-import { systemClock } from '../../../lambda/model/clock.ts';
 import type { Target } from '../../../lambda/model/target.ts';
+import { systemClock } from '../../../lambda/model/time.ts';
 import type { Circumstances } from '../../../lambda/notify/notify.ts';
 import type { Run } from '../../../lambda/report/build-report.ts';
-import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/unsafe-environment.ts';
-import { EXIT_CODES, type ExitCode, exitCodeOf } from '../exit-code.ts';
-import { rendererFor } from '../formats.ts';
-import { looseFiles } from '../loose-files.ts';
-import type { AuditOptions, AuditRequest } from '../options.ts';
-import { tellTerminal } from '../print-report.ts';
-import { auditRequest } from '../request.ts';
-import { servicesOfState, stateStoreFor } from '../state.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
+import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
+import { UsageError } from '../grammar/usage-error.ts';
+import { looseFiles } from '../targets/loose-files.ts';
+import { auditRequest } from '../targets/request.ts';
+import { servicesOfState, stateStoreFor } from '../targets/state.ts';
+import { EXIT_CODES, type ExitCode, exitCodeOf } from '../terminal/exit-code.ts';
 import { awaitInterruption } from '../terminal/interruption.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { note } from '../terminal/terminal.ts';
-import { UsageError } from '../usage-error.ts';
+import { rendererFor } from './formats.ts';
+import { tellTerminal } from './print-report.ts';
 
 /** @throws UsageError */
 export async function audit(options: AuditOptions): Promise<ExitCode> {

@@ -6,8 +6,8 @@ import { CHECKS } from '../../../lambda/checks/registry.ts';
 import { remedyParts } from '../../../lambda/checks/remedies/remedy-text.ts';
 import type { Remedy } from '../../../lambda/model/remedy.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
-import { EXIT_CODES, type ExitCode } from '../exit-code.ts';
-import type { ChecksOptions, Format } from '../options.ts';
+import type { ChecksOptions, Format } from '../grammar/options.ts';
+import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
 
 /** Longer lines are hard to read. */

@@ -3,10 +3,10 @@
 import type { Check } from '../../../lambda/checks/check.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
-import { closest } from '../closest.ts';
-import type { ExitCode } from '../exit-code.ts';
-import type { ChecksOptions } from '../options.ts';
-import { UsageError } from '../usage-error.ts';
+import { closest } from '../grammar/closest.ts';
+import type { ChecksOptions } from '../grammar/options.ts';
+import { UsageError } from '../grammar/usage-error.ts';
+import type { ExitCode } from '../terminal/exit-code.ts';
 import { printChecks } from './checks.ts';
 
 /** @throws UsageError that names every check, and the one that was probably meant */

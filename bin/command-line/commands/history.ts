@@ -2,18 +2,17 @@
 
 import { INSECURE_CLIENT_CHECKS } from '../../../lambda/checks/insecure-clients.ts';
 import { history as rowsOf } from '../../../lambda/lifecycle/history.ts';
-import { systemClock } from '../../../lambda/model/clock.ts';
 import { displayText } from '../../../lambda/model/display.ts';
-import { DAY_MS } from '../../../lambda/model/durations.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
 import type { AuditState } from '../../../lambda/model/lifecycle.ts';
-import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/unsafe-environment.ts';
-import { EXIT_CODES, type ExitCode } from '../exit-code.ts';
-import type { HistoryOptions } from '../options.ts';
-import { readMemory, servicesOfState } from '../state.ts';
+import { DAY_MS, systemClock } from '../../../lambda/model/time.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
+import type { HistoryOptions } from '../grammar/options.ts';
+import { UsageError } from '../grammar/usage-error.ts';
+import { readMemory, servicesOfState } from '../targets/state.ts';
+import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
+import type { BlindSpot, HistoryDocument } from '../terminal/history-document.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
-import { UsageError } from '../usage-error.ts';
-import type { BlindSpot, HistoryDocument } from './history-document.ts';
 
 /** Open findings that say that sessions of a target could not be seen. */
 const BLINDING_CHECKS: readonly string[] = ['target-not-audited', 'blind-role'];

@@ -3,19 +3,19 @@
 import { existsSync } from 'node:fs';
 import { ConfigFileError, readConfigDocument } from '../../../lambda/config/file.ts';
 import { type Config, ConfigError, parseConfig } from '../../../lambda/config/index.ts';
-import { systemClock } from '../../../lambda/model/clock.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { showGiven, showPath } from '../../../lambda/model/given-text.ts';
 import type { FindingRecord } from '../../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../../lambda/model/mute.ts';
+import { systemClock } from '../../../lambda/model/time.ts';
 import { displayTime, PLAIN } from '../../../lambda/report/wording.ts';
-import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/unsafe-environment.ts';
-import { DEFAULT_CONFIG } from '../configured-targets.ts';
-import { EXIT_CODES, type ExitCode } from '../exit-code.ts';
-import type { Environment, MuteOptions } from '../options.ts';
-import { servicesOfState } from '../state.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
+import type { Environment, MuteOptions } from '../grammar/options.ts';
+import { UsageError } from '../grammar/usage-error.ts';
+import { DEFAULT_CONFIG } from '../targets/configured-targets.ts';
+import { servicesOfState } from '../targets/state.ts';
+import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import { note, print } from '../terminal/terminal.ts';
-import { UsageError } from '../usage-error.ts';
 import { describeRemembered, findRemembered } from './muted-finding.ts';
 
 /** As the configuration has it. */

@@ -5,9 +5,9 @@ import type { AuditState, FindingRecord } from '../../../lambda/model/lifecycle.
 import { compareSeverity } from '../../../lambda/model/severity.ts';
 import { reportFinding } from '../../../lambda/report/report-findings.ts';
 import { displayProse, displayTime, howMany, PLAIN, title, who } from '../../../lambda/report/wording.ts';
-import { closest } from '../closest.ts';
-import { readMemory } from '../state.ts';
-import { UsageError } from '../usage-error.ts';
+import { closest } from '../grammar/closest.ts';
+import { UsageError } from '../grammar/usage-error.ts';
+import { readMemory } from '../targets/state.ts';
 
 /** A message names this many findings at most. */
 const SHOWN = 10;

@@ -6,7 +6,7 @@ import type { HistoryRow } from '../../../lambda/lifecycle/history.ts';
 import { SEVERITIES } from '../../../lambda/model/severity.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import { countsText, displayTime, list, PLAIN, plural, who } from '../../../lambda/report/wording.ts';
-import type { HistoryDocument } from '../commands/history-document.ts';
+import type { HistoryDocument } from './history-document.ts';
 
 /** Longer lines are hard to read. */
 const WIDEST = 140;

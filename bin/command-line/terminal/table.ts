@@ -6,6 +6,7 @@ import { displayText } from '../../../lambda/model/display.ts';
 import type { Verdict } from '../../../lambda/model/finding.ts';
 import { type Severity, worse } from '../../../lambda/model/severity.ts';
 import { isOlderThan } from '../../../lambda/model/tls.ts';
+import { lookedAt } from '../../../lambda/report/coverage.ts';
 import { countBySeverity, type Notice, targetsByVerdict } from '../../../lambda/report/digest.ts';
 import { groupNotices, type NoticeGroup } from '../../../lambda/report/groups.ts';
 import { label, lifeLines } from '../../../lambda/report/lifecycle-text.ts';
@@ -17,7 +18,6 @@ import {
   displayTime,
   evidenceLines,
   howMany,
-  lookedAt,
   loopbackCount,
   loopbackNote,
   PLAIN,

@@ -1,9 +1,9 @@
 // The GRANT that makes a login see more, as it takes effect in the server's version.
 
+import { majorOf } from '../../model/postgres-version.ts';
 import { loginRole, resetRole } from '../../model/role-setting.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
-import { majorOf } from '../shared/version.ts';
 
 /** The first version in which a membership, and no longer the role, says whether its privileges are inherited. */
 const INHERIT_BY_GRANT = 16;

@@ -2,10 +2,10 @@
 
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { displayText } from '../../model/display.ts';
-import { DAY_MS } from '../../model/durations.ts';
 import type { Problem } from '../../model/finding.ts';
 import type { Policy } from '../../model/policy.ts';
 import type { Severity } from '../../model/severity.ts';
+import { DAY_MS } from '../../model/time.ts';
 
 export const EXPIRY_SEVERITY_NOTE = 'by days left: 30 medium, 14 high, 7 critical (policy.certificateExpiryDays)';
 

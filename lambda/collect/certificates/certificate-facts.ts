@@ -2,7 +2,7 @@
 
 import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';
-import { boundedText, LONGEST } from '../postgres/bounded.ts';
+import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 
 /**
  * Field sizes of the named curves over prime fields, by OpenSSL's names (SEC 2, ANSI X9.62, RFC 5639). A curve that is not

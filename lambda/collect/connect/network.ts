@@ -1,17 +1,8 @@
 // The way to a server before TLS is up: TCP, then PostgreSQL's request for TLS. No credential passes here.
 
 import { connect, type Socket } from 'node:net';
-import type { SslNegotiation } from '../../model/target.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
 import { networkFailure, protocolFailure } from '../failures/failures.ts';
-
-/** Where a server is reached. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  /** The name or address that the server's certificate must carry. */
-  readonly verifiedName: string;
-  readonly sslNegotiation: SslNegotiation;
-}
 
 /** PostgreSQL's SSLRequest message: length 8, code 80877103 (protocol documentation, "Message Formats"). */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);

@@ -3,17 +3,17 @@
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type pg from 'pg';
+import type { Endpoint } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import type { Link } from '../../model/snapshot.ts';
 import { loginFailure, missingPassword } from '../failures/failures.ts';
-import { channelBindingFailure, isDriverDefect, protocolFailureOf } from '../failures/protocol-failures.ts';
 import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError } from '../protocol/authentication.ts';
 import { Client } from '../protocol/driver.ts';
 import { GuardedStream, type HashAllowance, SharedLimits } from '../protocol/guarded-stream.ts';
 import type { Credentials } from '../secrets/credentials.ts';
 import type { Redaction } from '../secrets/redaction.ts';
 import { bindsTo } from './channel-binding.ts';
-import type { Endpoint } from './network.ts';
+import { channelBindingFailure, isDriverDefect, protocolFailureOf } from './protocol-failures.ts';
 
 /** How the auditor calls itself in `pg_stat_activity`. */
 export const APPLICATION_NAME = 'pg-tls-auditor';

@@ -5,12 +5,13 @@ import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import type { Endpoint } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import { presentedChain } from '../certificates/certificate-chain.ts';
 import { nameMismatch, ServerNameError } from '../certificates/server-name.ts';
-import type { Trust } from '../certificates/trust.ts';
 import { handshakeFailure } from '../failures/failures.ts';
-import { type Endpoint, socketEvent } from './network.ts';
+import { socketEvent } from './network.ts';
+import type { Trust } from './trust.ts';
 
 /** The ALPN protocol of direct TLS (protocol documentation, "SSL Session Encryption"). */
 export const ALPN = 'postgresql';

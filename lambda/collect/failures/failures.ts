@@ -1,16 +1,16 @@
 // From what a server says went wrong to a cause, a sentence and a remedy: before TLS, at login, and for queries.
 
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { placeOf } from '../../model/endpoint.ts';
 import { AuditFailure, type Phase } from '../../model/failure.ts';
-import type { Endpoint } from '../connect/network.ts';
-import { placeOf } from '../connect/place.ts';
-import { UnusableAnswer } from '../postgres/answer.ts';
-import { type Product, unsupportedProduct } from '../postgres/product.ts';
+import { UnusableAnswer } from '../answers/answer.ts';
 import { type DatabaseError, isDatabaseError } from './database-error.ts';
 import { describeError, describeStranger, errorFields } from './foreign-server.ts';
 import { handshakeFailure } from './handshake-failures.ts';
 import { refusalOf } from './login-refusals.ts';
 import { networkFailure } from './network-failures.ts';
+import { type Product, unsupportedProduct } from './product.ts';
 import { IncompleteAnswer, incompleteAnswer, unansweredQuery } from './query-refusals.ts';
 import { type Attempt, attemptOf, type Refusal, remediesOf } from './refusal.ts';
 import { fieldsOf } from './system-error.ts';

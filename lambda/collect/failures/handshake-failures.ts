@@ -1,9 +1,9 @@
 // From a broken TLS handshake to its cause, a sentence and a remedy.
 
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { placeOf } from '../../model/endpoint.ts';
 import { AuditFailure, type Phase } from '../../model/failure.ts';
-import type { Endpoint } from '../connect/network.ts';
-import { placeOf } from '../connect/place.ts';
 import { byCode, networkFailure } from './network-failures.ts';
 import { type Refusal, remediesOf } from './refusal.ts';
 import { codeOf, fieldsOf } from './system-error.ts';

@@ -1,8 +1,8 @@
 // From what a server answers to the audit queries, other than what they ask for, to its cause.
 
+import type { Endpoint } from '../../model/endpoint.ts';
+import { placeOf } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
-import type { Endpoint } from '../connect/network.ts';
-import { placeOf } from '../connect/place.ts';
 import type { DatabaseError } from './database-error.ts';
 import type { Refusal } from './refusal.ts';
 import { recoveryConflict, stateOfServer } from './server-state.ts';

@@ -1,10 +1,10 @@
 // A login that was refused: what the tables of refusals (PostgreSQL's, providers', poolers') are made of.
 
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { placeOf } from '../../model/endpoint.ts';
 import type { FailureCause } from '../../model/failure.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
-import type { Endpoint } from '../connect/network.ts';
-import { placeOf } from '../connect/place.ts';
 
 /** What to do: the same for every target, or one text for configured ones and one for a server that --url names. */
 export type Advice = string | { readonly configured: string; readonly url: string };

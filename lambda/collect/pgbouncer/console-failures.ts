@@ -1,9 +1,9 @@
 // Failures of an audit in PgBouncer's terms: it has other messages, other files and other settings than PostgreSQL.
 
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { placeOf } from '../../model/endpoint.ts';
 import { AuditFailure, type Failure, type FailureCause } from '../../model/failure.ts';
-import type { Endpoint } from '../connect/network.ts';
-import { placeOf } from '../connect/place.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import { type Advice, followedBy, remediesOf, storePassword } from '../failures/refusal.ts';
 import type { Credentials } from '../secrets/credentials.ts';

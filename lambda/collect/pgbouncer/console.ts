@@ -6,8 +6,8 @@ import { displayText } from '../../model/display.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { PoolerSettings } from '../../model/pooler.ts';
 import type { Link, Sessions } from '../../model/snapshot.ts';
+import type { End } from '../connect/observations.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
-import type { End } from '../observations.ts';
 import {
   type ConsoleRow,
   findOwn,

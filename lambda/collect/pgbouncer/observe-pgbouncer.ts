@@ -5,10 +5,10 @@ import { AuditFailure } from '../../model/failure.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { PoolerSettings } from '../../model/pooler.ts';
 import type { Visibility } from '../../model/snapshot.ts';
+import type { Asked, Observations } from '../connect/observations.ts';
 import { APPLICATION_NAME } from '../connect/session.ts';
 import { queryFailure } from '../failures/failures.ts';
-import type { Asked, Observations } from '../observations.ts';
-import { askProduct, productOf } from '../postgres/product.ts';
+import { askProduct, productOf } from '../failures/product.ts';
 import { askConsole, type ConsoleAnswers, consoleVersion } from './console.ts';
 import { wrongKind } from './console-failures.ts';
 

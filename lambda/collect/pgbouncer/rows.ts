@@ -8,10 +8,10 @@ import {
   type PoolerSettings,
 } from '../../model/pooler.ts';
 import type { Hop, Session, Sessions, SessionTls, Transport } from '../../model/snapshot.ts';
-import { shownAddress } from '../connect/address.ts';
+import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
+import { shownAddress } from '../answers/client-address.ts';
+import type { End } from '../connect/observations.ts';
 import { isLoopback } from '../connect/transport.ts';
-import type { End } from '../observations.ts';
-import { boundedText, LONGEST, tooLong } from '../postgres/bounded.ts';
 import { ConsoleClock } from './time.ts';
 
 /** Every value as text, under the name of its column. */

@@ -8,12 +8,11 @@ import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { Outbound, Settings } from '../../model/posture.ts';
 import { loginRole, resetRole } from '../../model/role-setting.ts';
 import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../../model/snapshot.ts';
+import { asObserved } from '../answers/answer.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import { IncompleteAnswer } from '../failures/query-refusals.ts';
-import { asObserved } from './answer.ts';
 import { auroraQuestion } from './aurora-query.ts';
 import { catalogueQuestion } from './catalogue-query.ts';
-import { exchange } from './exchange.ts';
 import { withQuotes } from './hba-file.ts';
 import {
   type FileReading,
@@ -25,7 +24,8 @@ import {
   plainHbaQuestion,
 } from './hba-queries.ts';
 import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
-import type { Question } from './question.ts';
+import type { Question } from './query.ts';
+import { exchange } from './query.ts';
 import { type Reload, reloadQuestion } from './reload-query.ts';
 import { type ServerAnswers, serverQuestion } from './server-query.ts';
 import { type OwnEnd, sessionQuestion } from './session-query.ts';

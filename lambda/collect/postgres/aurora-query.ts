@@ -1,9 +1,10 @@
 // Reads which instances an Aurora cluster has: each keeps sessions of its own, and none shows up as replication.
 
 import type { AuroraCluster } from '../../model/snapshot.ts';
-import { answerAbout } from './answer.ts';
-import { boundedText, LONGEST } from './bounded.ts';
-import type { Question, Row } from './question.ts';
+import type { Row } from '../answers/answer.ts';
+import { answerAbout } from '../answers/answer.ts';
+import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import type { Question } from './query.ts';
 
 const FUNCTIONS = ['aurora_replica_status()', 'aurora_db_instance_identifier()'];
 

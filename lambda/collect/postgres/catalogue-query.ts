@@ -1,10 +1,11 @@
 // Reads which roles and databases there are. In flat rows: a new session takes longer to plan joins, sorting and JSON over
 // the catalogue than to give all of it, and everything else an audit asks can then speak of them by oid.
 
-import { answerAbout } from './answer.ts';
-import { boundedText, LONGEST } from './bounded.ts';
+import type { Row } from '../answers/answer.ts';
+import { answerAbout } from '../answers/answer.ts';
+import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 import { Memberships } from './memberships.ts';
-import type { Question, Row } from './question.ts';
+import type { Question } from './query.ts';
 
 export interface CatalogueRole {
   readonly name: string;

@@ -13,10 +13,11 @@ import {
 } from '../../model/hba.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
 import { compareText } from '../../model/text-order.ts';
-import { answerAbout } from './answer.ts';
-import { boundedText, LONGEST, tooLong } from './bounded.ts';
+import type { Row } from '../answers/answer.ts';
+import { answerAbout } from '../answers/answer.ts';
+import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import type { Question, Row } from './question.ts';
+import type { Question } from './query.ts';
 
 /**
  * SQL that is true where the login may read the rules. The queries call the function: the view of the same name would

@@ -1,19 +1,19 @@
 // The questions to a PostgreSQL server, and what becomes of its answers.
 
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { placeOf } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import type { HbaFacts } from '../../model/hba.ts';
 import { known, type Observed } from '../../model/observed.ts';
-import type { Endpoint } from '../connect/network.ts';
-import { placeOf } from '../connect/place.ts';
+import type { Asked, Observations } from '../connect/observations.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import { queryFailure } from '../failures/failures.ts';
+import { askProduct, type Product, productOf, unsupportedProduct } from '../failures/product.ts';
 import { IncompleteAnswer } from '../failures/query-refusals.ts';
-import type { Asked, Observations } from '../observations.ts';
 import { consoleVersion } from '../pgbouncer/console.ts';
 import { unexpectedConsole } from '../pgbouncer/console-failures.ts';
 import { type Answers, OLDEST_MAJOR, runAuditQueries } from './audit-queries.ts';
-import { askProduct, type Product, productOf, unsupportedProduct } from './product.ts';
 
 /** @throws AuditFailure in the phases `login` and `query` */
 export async function observeServer(asked: Asked): Promise<Observations> {

@@ -3,9 +3,10 @@
 
 import type { Observed } from '../../model/observed.ts';
 import type { Outbound, OutboundLink, UnreadableLinks } from '../../model/posture.ts';
-import { answerAbout, asObserved } from './answer.ts';
-import { boundedText, LONGEST } from './bounded.ts';
-import type { Question, Row } from './question.ts';
+import type { Row } from '../answers/answer.ts';
+import { answerAbout, asObserved } from '../answers/answer.ts';
+import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import type { Question } from './query.ts';
 
 /** SQL that is true where the login may read the connection strings of subscriptions. */
 export const MAY_READ_SUBSCRIPTIONS = "has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')";

@@ -1,9 +1,9 @@
 // Reads where a database or role has a setting of its own: what the auditor's session is given is not the server's then.
 
 import type { SettingOverride } from '../../model/posture.ts';
-import { answerAbout } from './answer.ts';
-import { boundedText, LONGEST } from './bounded.ts';
-import type { Question } from './question.ts';
+import { answerAbout } from '../answers/answer.ts';
+import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import type { Question } from './query.ts';
 
 /** The settings that sessions may have a value of their own of. All others hold for the whole server. */
 const SETTING = 'password_encryption';

@@ -2,8 +2,8 @@
 // targets with the wire probe only, for it takes a server a millisecond.
 
 import { SETTING_NAMES, type SettingName } from '../../model/posture.ts';
-import { answerAbout } from './answer.ts';
-import type { Question } from './question.ts';
+import { answerAbout } from '../answers/answer.ts';
+import type { Question } from './query.ts';
 
 export interface Reload {
   /** Undefined where none waits. */

@@ -2,13 +2,14 @@
 
 import { SETTING_NAMES, type SettingName, type SettingOverride, type Settings } from '../../model/posture.ts';
 import type { AssumedRole, Server, Visibility } from '../../model/snapshot.ts';
-import { answerAbout } from './answer.ts';
+import type { Row } from '../answers/answer.ts';
+import { answerAbout } from '../answers/answer.ts';
+import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import { MAY_READ_AURORA } from './aurora-query.ts';
-import { boundedText, LONGEST, tooLong } from './bounded.ts';
 import { type FileReading, hbaFileReading, MAY_READ_HBA } from './hba-queries.ts';
 import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuestion } from './override-query.ts';
-import type { Question, Row } from './question.ts';
+import type { Question } from './query.ts';
 import { mayReadFiles } from './reload-query.ts';
 
 export interface ServerAnswers {

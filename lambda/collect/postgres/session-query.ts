@@ -2,12 +2,13 @@
 
 import { known, unknown } from '../../model/observed.ts';
 import type { Link, Session, Sessions } from '../../model/snapshot.ts';
-import { shownAddress } from '../connect/address.ts';
+import type { Row } from '../answers/answer.ts';
+import { answerAbout } from '../answers/answer.ts';
+import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import { shownAddress } from '../answers/client-address.ts';
 import { transportOf } from '../connect/transport.ts';
-import { answerAbout } from './answer.ts';
-import { boundedText, LONGEST } from './bounded.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import type { Question, Row } from './question.ts';
+import type { Question } from './query.ts';
 
 /** Providers give these roles most of what a superuser may, in place of the attribute. */
 const PROVIDER_ADMIN_ROLES: ReadonlySet<string> = new Set([

@@ -4,10 +4,10 @@
 import type { Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
 import type { ProbedVersion } from '../../model/probe.ts';
-import type { Trust } from '../certificates/trust.ts';
-import type { Endpoint } from '../connect/network.ts';
 import { handshakeOptions } from '../connect/tls.ts';
+import type { Trust } from '../connect/trust.ts';
 import { WireTap } from './recording-socket.ts';
 import { readServerFlight, type ServerFlight } from './server-flight.ts';
 

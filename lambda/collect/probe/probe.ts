@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type {
@@ -13,9 +14,9 @@ import type {
   WireAnswer,
   WireProbe,
 } from '../../model/probe.ts';
-import type { Trust } from '../certificates/trust.ts';
-import { type Endpoint, openTcp, requestTls } from '../connect/network.ts';
+import { openTcp, requestTls } from '../connect/network.ts';
 import { isLoopback } from '../connect/transport.ts';
+import type { Trust } from '../connect/trust.ts';
 import { keyExchangeWithout, refusalOfDirect, versionAnswer } from './answers.ts';
 import { type HandshakeResult, type Offer, tryHandshake } from './handshake.ts';
 import { firstAnswer } from './plaintext.ts';

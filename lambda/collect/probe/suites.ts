@@ -3,9 +3,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
+import type { Endpoint } from '../../model/endpoint.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { BrokenSuiteAnswer } from '../../model/probe.ts';
-import { type Endpoint, socketEvent } from '../connect/network.ts';
+import { socketEvent } from '../connect/network.ts';
 import { ALPN } from '../connect/tls.ts';
 import { refusalOf } from './answers.ts';
 import { readServerFlight, type ServerFlight } from './server-flight.ts';

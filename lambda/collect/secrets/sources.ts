@@ -1,8 +1,8 @@
 // Where the contents of credentials, CA bundles and client certificates are read from: secrets, files, the environment.
 
-import { readBoundedFile } from '../../bounded-file.ts';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
 import { showName, showPath } from '../../model/given-text.ts';
+import { readBoundedFile } from '../../runtime/bounded-file.ts';
 import type { SecretContent, SecretStore } from './store.ts';
 
 type Source =

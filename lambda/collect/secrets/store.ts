@@ -7,7 +7,8 @@ import {
   type SecretValueEntry,
 } from '@aws-sdk/client-secrets-manager';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
-import { shared } from '../connect/confinement.ts';
+import type { Target } from '../../model/target.ts';
+import { shared } from '../../runtime/confinement.ts';
 
 /** Secrets a BatchGetSecretValue call takes at most (AWS API reference). */
 const BATCH_SIZE = 20;
@@ -248,4 +249,19 @@ function secretFailure(id: string, error: unknown): AuditFailure {
         'if it persists: check the Secrets Manager VPC endpoint, its security group, and throttling in CloudTrail',
       );
   }
+}
+
+/**
+ * Starts fetching all secrets of a run at its start: twenty to a call, instead of one by one as targets come to their turn.
+ * What fails here is asked for again, and told, by the targets that need it.
+ */
+export function prefetchSecrets(targets: readonly Target[], secrets: SecretStore): void {
+  const sources = targets.flatMap(({ credentials, ca, crl = [], clientCertificate }) => [
+    credentials,
+    ...ca,
+    ...crl,
+    clientCertificate,
+  ]);
+  const ids = sources.flatMap((source) => (typeof source === 'object' && 'secret' in source ? source.secret : []));
+  for (const id of new Set(ids)) secrets.get(id).catch(() => {});
 }

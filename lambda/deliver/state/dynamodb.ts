@@ -3,15 +3,14 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
-import type { Clock } from '../../model/clock.ts';
 import { displayText } from '../../model/display.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
+import type { Clock } from '../../model/time.ts';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
 import { takeDynamoDbTurn } from './dynamodb-lease.ts';
 import { type StateTable, type StoredEntry, stateTable } from './dynamodb-table.ts';
 import { LEASE_MS, turnDidNotCome } from './lease-wait.ts';
-import { mergeEntries } from './merge.ts';
-import { type Entry, entriesOf, idOf, isExpired, isSame, stateOf } from './records.ts';
+import { type Entry, entriesOf, idOf, isExpired, isSame, mergeEntries, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
 export interface DynamoDbStateOptions {

@@ -4,15 +4,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { readBoundedFile } from '../../bounded-file.ts';
-import type { Clock } from '../../model/clock.ts';
 import { showPath } from '../../model/given-text.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
+import type { Clock } from '../../model/time.ts';
+import { readBoundedFile } from '../../runtime/bounded-file.ts';
 import { parseDocument, printDocument } from './document.ts';
 import { isAlive, takeFileTurn } from './file-lock.ts';
 import { LEASE_MS } from './lease-wait.ts';
-import { mergeEntries } from './merge.ts';
-import { type Entry, entriesOf, idOf, isSame, stateOf } from './records.ts';
+import { type Entry, entriesOf, idOf, isSame, mergeEntries, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
 export interface FileStateOptions {

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
-import { DAY_MS } from '../../model/durations.ts';
+import { mergeMuteRecords, mergeRecords, mergeTargetRecords } from '../../lifecycle/merge.ts';
 import {
   type AuditState,
   type FindingRecord,
@@ -12,6 +12,7 @@ import {
   type TargetRecord,
 } from '../../model/lifecycle.ts';
 import { SEVERITIES } from '../../model/severity.ts';
+import { DAY_MS } from '../../model/time.ts';
 import { boundedRecord } from './bounds.ts';
 
 /** Of everything stored. A store that meets a higher one refuses: it would lose what it does not know. */
@@ -163,4 +164,18 @@ function withoutUndefined(value: unknown): unknown {
       .filter(([, part]) => part !== undefined)
       .map(([name, part]) => [name, withoutUndefined(part)]),
   );
+}
+
+/** Makes one of two records of the same thing, which two runs saved without knowing of each other. Both must be of one kind and key. */
+export function mergeEntries(mine: Entry, theirs: Entry): Entry {
+  if (mine.kind === 'finding' && theirs.kind === 'finding') {
+    return { ...mine, record: mergeRecords(mine.record, theirs.record) };
+  }
+  if (mine.kind === 'target' && theirs.kind === 'target') {
+    return { ...mine, record: mergeTargetRecords(mine.record, theirs.record) };
+  }
+  if (mine.kind === 'mute' && theirs.kind === 'mute') {
+    return { ...mine, record: mergeMuteRecords(mine.record, theirs.record) };
+  }
+  throw new TypeError(`a ${mine.kind} and a ${theirs.kind} are not of one kind`);
 }

@@ -1,22 +1,13 @@
 // The report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
 
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
-import { blindSpotsOf } from '../coverage.ts';
+import { blindSpotsOf, lookedAt } from '../coverage.ts';
 import { countBySeverity, targetsByVerdict } from '../digest.ts';
 import { groupNotices, type NoticeGroup } from '../groups.ts';
 import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import {
-  countsText,
-  displayTime,
-  lookedAt,
-  loopbackCount,
-  loopbackNote,
-  plaintextSessions,
-  plural,
-  title,
-} from '../wording.ts';
+import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../wording.ts';
 import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 

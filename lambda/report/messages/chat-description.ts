@@ -1,5 +1,6 @@
 // The text of a chat card: what is told, as much of it as people read in a chat.
 
+import { blindSpots, lookedAt } from '../coverage.ts';
 import type { Digest, Notice } from '../digest.ts';
 import { firstOf, groupNotices, type NoticeGroup } from '../groups.ts';
 import {
@@ -14,18 +15,7 @@ import {
   stateLines,
 } from '../lifecycle-text.ts';
 import type { ResolvedFinding } from '../schema.ts';
-import {
-  blindSpots,
-  displayTime,
-  evidenceLines,
-  howMany,
-  lookedAt,
-  loopbackNote,
-  plural,
-  remedyLines,
-  title,
-  who,
-} from '../wording.ts';
+import { displayTime, evidenceLines, howMany, loopbackNote, plural, remedyLines, title, who } from '../wording.ts';
 import { CHAT, chatProse, code, SYMBOLS } from './chat-style.ts';
 
 /** What Slack holds in one block of text: beyond it a card is folded or split, and nobody reads on. */

@@ -1,5 +1,6 @@
 // The email: plain text for someone who reads it on a phone at night.
 
+import { blindSpots, lookedAt } from '../coverage.ts';
 import type { Digest, Notice } from '../digest.ts';
 import { firstOf, groupNotices, type NoticeGroup } from '../groups.ts';
 import { reasonsText } from '../headline.ts';
@@ -17,13 +18,11 @@ import {
 } from '../lifecycle-text.ts';
 import type { ResolvedFinding } from '../schema.ts';
 import {
-  blindSpots,
   countsText,
   displayTime,
   evidenceLines,
   howMany,
   list,
-  lookedAt,
   loopbackNote,
   PLAIN,
   plural,

@@ -2,10 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { closedPort } from '../../../lab/faulty-servers.ts';
-import type { Endpoint } from '../../../lambda/collect/connect/network.ts';
+import { diagnose } from '../../../lambda/collect/connect/diagnose.ts';
 import { IdentityError } from '../../../lambda/collect/connect/tls.ts';
 import { isDatabaseError } from '../../../lambda/collect/failures/database-error.ts';
-import { diagnose } from '../../../lambda/collect/failures/diagnose.ts';
 import {
   handshakeFailure,
   loginFailure,
@@ -15,10 +14,11 @@ import {
   queryFailure,
   timedOut,
 } from '../../../lambda/collect/failures/failures.ts';
+import { productOf } from '../../../lambda/collect/failures/product.ts';
 import { IncompleteAnswer } from '../../../lambda/collect/failures/query-refusals.ts';
 import { inConsoleTerms, unexpectedConsole, wrongKind } from '../../../lambda/collect/pgbouncer/console-failures.ts';
-import { productOf } from '../../../lambda/collect/postgres/product.ts';
 import { parseCaBundle, parseClientCertificate } from '../../../lambda/collect/secrets/pem.ts';
+import type { Endpoint } from '../../../lambda/model/endpoint.ts';
 import { AuditFailure, FAILURE_CAUSES, type Failure, type FailureCause } from '../../../lambda/model/failure.ts';
 import { inOptions, toldFor } from '../../../lambda/model/option-words.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../../report/hostile.ts';

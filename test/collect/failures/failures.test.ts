@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { Endpoint } from '../../../lambda/collect/connect/network.ts';
 import {
   handshakeFailure,
   isDatabaseError,
@@ -10,6 +9,7 @@ import {
   queryFailure,
   timedOut,
 } from '../../../lambda/collect/failures/failures.ts';
+import type { Endpoint } from '../../../lambda/model/endpoint.ts';
 import { AuditFailure, FAILURE_CAUSES, type FailureCause, type Phase } from '../../../lambda/model/failure.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../../report/hostile.ts';
 

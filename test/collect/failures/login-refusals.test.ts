@@ -1,8 +1,8 @@
 // Refused logins in the words of servers, poolers and providers, in every language whose catalogue was at hand.
 
 import { describe, expect, test } from 'vitest';
-import type { Endpoint } from '../../../lambda/collect/connect/network.ts';
 import { loginFailure } from '../../../lambda/collect/failures/failures.ts';
+import type { Endpoint } from '../../../lambda/model/endpoint.ts';
 import type { Failure, FailureCause } from '../../../lambda/model/failure.ts';
 
 interface Said {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { targetOf } from '../../../lab/collector.ts';
-import { createTrustStore } from '../../../lambda/collect/certificates/trust.ts';
+import { createTrustStore } from '../../../lambda/collect/connect/trust.ts';
 import { parseCredentials } from '../../../lambda/collect/secrets/credentials.ts';
 import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import type { AuditFailure } from '../../../lambda/model/failure.ts';

@@ -1,0 +1,99 @@
+// Prints a run's report, and remembers it where state is kept: print, then save, so that a crash repeats and never loses.
+
+import { StateError, type StateStore } from '../../../lambda/deliver/state/store.ts';
+import { type Circumstances, everyoneOf, inTurn, reportOnly } from '../../../lambda/notify/notify.ts';
+import type { Report } from '../../../lambda/report/schema.ts';
+import type { Interruption } from '../terminal/interruption.ts';
+import { note, print } from '../terminal/terminal.ts';
+import type { Render } from './formats.ts';
+
+/** Milliseconds to wait for other runs: the turn of one that died is free after a minute. */
+const PATIENCE = 120_000;
+/** Milliseconds of waiting that are worth a word. */
+const WORTH_A_WORD = 2_000;
+
+export interface Told {
+  /** As it was printed. */
+  readonly report: Report;
+  /** Whether the state could be used as it was asked. */
+  readonly stateUsed: boolean;
+}
+
+export interface TellOptions {
+  readonly store: StateStore | undefined;
+  readonly render: Render;
+  /** Of the audit, and of the wait for other runs. Disposed of before anything is printed. */
+  readonly interruption: Interruption;
+}
+
+/** The report was cut short by whoever read it. */
+class NotReadError extends Error {
+  override readonly name = 'NotReadError';
+}
+
+/** Prints whatever happens to the state: what was seen is worth more than what it is compared with. */
+export async function tellTerminal(circumstances: Circumstances, options: TellOptions): Promise<Told> {
+  const { store, render, interruption } = options;
+  let printed: Report | undefined;
+  const show = async (report: Report): Promise<boolean> => {
+    // From here on a signal ends the program at once: nothing of the audit is lost any more.
+    interruption[Symbol.dispose]();
+    printed = report;
+    return await print(render(report));
+  };
+  const tell = async (report: Report): Promise<void> => {
+    if (!(await show(report)) && store !== undefined) throw new NotReadError();
+  };
+  try {
+    const report = await (store !== undefined && interruption.signal.aborted
+      ? withoutSaving(circumstances, store, tell)
+      : withTurn(circumstances, store, interruption, tell));
+    return { report, stateUsed: true };
+  } catch (error) {
+    if (error instanceof NotReadError && printed !== undefined) {
+      note(`the report was not read to its end: what ${store?.name} remembers was left as it was`);
+      return { report: printed, stateUsed: true };
+    }
+    if (!(error instanceof StateError)) throw error;
+    const report = printed ?? (await reportOnly(circumstances, undefined));
+    if (printed === undefined) await show(report);
+    note(`error: ${error.message}`);
+    return { report, stateUsed: false };
+  }
+}
+
+async function withTurn(
+  circumstances: Circumstances,
+  store: StateStore | undefined,
+  { signal }: Interruption,
+  tell: (report: Report) => Promise<void>,
+): Promise<Report> {
+  const waiting = setTimeout(() => note(`waiting for another run that decides with ${store?.name}`), WORTH_A_WORD);
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+  try {
+    return await inTurn(
+      everyoneOf(circumstances.config.alerts),
+      circumstances,
+      { store, signal: patience },
+      async (_, report) => {
+        clearTimeout(waiting);
+        await tell(report);
+        return report;
+      },
+    );
+  } finally {
+    clearTimeout(waiting);
+  }
+}
+
+/** A run that was interrupted has not looked at everything, and whoever interrupted it is not there to be told. */
+async function withoutSaving(
+  circumstances: Circumstances,
+  store: StateStore,
+  tell: (report: Report) => Promise<void>,
+): Promise<Report> {
+  const report = await reportOnly(circumstances, store);
+  note(`interrupted: what ${store.name} remembers was left as it was`);
+  await tell(report);
+  return report;
+}

@@ -1,0 +1,145 @@
+// What --help says beside the options.
+
+import { wrap } from '../../../lambda/report/messages/wrap.ts';
+
+export const DESCRIPTION =
+  "Shows whether the sessions of PostgreSQL servers are properly encrypted: which clients connect in plaintext or with deprecated TLS, what is wrong with the servers' certificates, and what to change. It only reads, and never calls a server clean that it could not fully see.";
+
+export const AUDIT_DESCRIPTION =
+  'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full; whether a certificate is revoked is checked where --crl is given.';
+
+export const MUTE_DESCRIPTION =
+  'Prints the entry that mutes a finding, to be pasted into "mutes" of the configuration: it is counted then, and not told, until a day. Nothing is changed by the command itself.';
+
+export const HISTORY_DESCRIPTION =
+  'Shows who has connected in plaintext, with TLS or ciphers that the policy forbids, or without the client certificate it asks for: the list to work off before TLS is enforced. Runs look at moments: who connects in between is not seen.';
+
+type Section = readonly [heading: string, entries: readonly Entry[]];
+/** A term with its explanation, or a line to be typed, which is never broken. */
+type Entry = readonly [term: string, explanation: string] | string;
+
+const EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'every server was fully audited, and no finding is as severe as --fail-on'],
+    ['1', 'there are findings as severe as --fail-on, or worse'],
+    ['2', 'some server could not be audited, or not fully; or the command, the configuration or the state is wrong'],
+  ],
+];
+
+const EXAMPLES: Section = [
+  'Examples:',
+  [
+    'read -rs PGPASSWORD && export PGPASSWORD',
+    'pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem',
+    'pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem',
+    'pg-tls-auditor audit --config auditor.config.json --target orders',
+    'pg-tls-auditor audit --format json --fail-on high > report.json',
+    'pg-tls-auditor audit --state state.json',
+    'pg-tls-auditor history --state state.json',
+    'pg-tls-auditor checks',
+    'pg-tls-auditor explain plaintext-session',
+  ],
+];
+
+const ENVIRONMENT: Section = [
+  'Environment:',
+  [
+    ['PGPASSWORD', 'the password for --url'],
+    ['PGSSLROOTCERT', 'what --ca is without --ca: a PEM file, or system'],
+    ['PGSSLPASSWORD', 'the passphrase of an encrypted --client-key'],
+    ['AWS_REGION, AWS_PROFILE, …', "the AWS SDK's own, for secrets that a configuration names and for dynamodb:TABLE"],
+    ['AWS_ACCOUNT_ID', 'the account that the findings of --format asff belong to'],
+    ['NO_COLOR, FORCE_COLOR', 'never or always use colours'],
+  ],
+];
+
+const ROLE: Section = [
+  'The role to log in with:',
+  [
+    "CREATE ROLE tls_auditor LOGIN PASSWORD '…';",
+    'GRANT pg_monitor TO tls_auditor;',
+    'GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor;',
+    [
+      'the last one',
+      'shows the rules of pg_hba.conf, in the audited database only; without it the verdict is unknown. RDS, Aurora and Neon refuse it, and need none',
+    ],
+    ['--kind pgbouncer', 'instead of these statements, stats_users in pgbouncer.ini names a user of its auth_file'],
+  ],
+];
+
+/** @param heading styles a heading */
+export function programEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([EXAMPLES, EXIT], width, heading);
+}
+
+/** @param heading styles a heading */
+export function auditEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([EXAMPLES, ENVIRONMENT, EXIT, ROLE], width, heading);
+}
+
+const EXPLAIN_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'pg-tls-auditor explain plaintext-session',
+    'pg-tls-auditor explain plaintext-session --format json',
+    'npm run --silent explain -- plaintext-session',
+  ],
+];
+
+/** @param heading styles a heading */
+export function explainEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([EXPLAIN_EXAMPLES], width, heading);
+}
+
+const MUTE_EXAMPLES: Section = [
+  'Examples:',
+  [
+    "pg-tls-auditor mute 0123456789abcdef --until 2027-03-31 --reason 'driver replaced in March' --owner payments",
+    'npm run --silent mute -- 0123456789abcdef --until … --reason … --state state.json',
+  ],
+];
+
+/** @param heading styles a heading */
+export function muteEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([MUTE_EXAMPLES], width, heading);
+}
+
+const HISTORY_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'pg-tls-auditor history --state state.json --days 30',
+    'pg-tls-auditor history --state dynamodb:TABLE --target orders --format json',
+  ],
+];
+
+const HISTORY_EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'the question was answered, whoever has connected'],
+    ['2', 'the state can not be read or remembers no run; or the command is wrong'],
+  ],
+];
+
+/** @param heading styles a heading */
+export function historyEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([HISTORY_EXAMPLES, HISTORY_EXIT], width, heading);
+}
+
+function sections(all: readonly Section[], width: number, heading: (text: string) => string): string {
+  return all
+    .map(([title, entries]) => `\n${heading(title)}\n${entries.flatMap(render(entries, width)).join('\n')}`)
+    .join('\n');
+}
+
+function render(entries: readonly Entry[], width: number): (entry: Entry) => string[] {
+  const widest = Math.max(...entries.map((entry) => (typeof entry === 'string' ? 0 : entry[0].length)));
+  // Where explanations would be squeezed, each stands below its term.
+  const beside = widest + 4 <= width / 2;
+  return (entry) => {
+    if (typeof entry === 'string') return [`  ${entry}`];
+    const [term, explanation] = entry;
+    if (beside) return wrap(explanation, width, `  ${term.padEnd(widest)}  `, ' '.repeat(widest + 4));
+    return [`  ${term}`, ...wrap(explanation, width, '      ')];
+  };
+}

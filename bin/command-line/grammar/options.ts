@@ -1,0 +1,79 @@
+// What may be said on the command line, as it comes out of the parser, and what is to be done as it goes into the audit.
+
+import type { Config } from '../../../lambda/config/index.ts';
+import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
+import type { Severity } from '../../../lambda/model/severity.ts';
+import type { AuthenticationMethod, SslNegotiation, TargetKind } from '../../../lambda/model/target.ts';
+
+export const FORMATS = ['table', 'json'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Of a report. */
+export const REPORT_FORMATS = [...FORMATS, 'ocsf', 'asff', 'sarif', 'junit', 'markdown'] as const;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+
+export interface AuditOptions {
+  readonly config?: string;
+  /** Names of targets in the configuration. */
+  readonly target?: readonly string[];
+  /** Instead of a configuration: one server's connection string. */
+  readonly url?: string;
+  /** This and what follows up to `probe` goes with `url` only. */
+  readonly kind?: TargetKind;
+  /** Files, or `system`. */
+  readonly ca?: readonly string[];
+  /** Files. */
+  readonly crl?: readonly string[];
+  readonly tlsServerName?: string;
+  readonly sslNegotiation?: SslNegotiation;
+  readonly authentication?: AuthenticationMethod;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
+  /** A file: never the passphrase itself, which the process list would show. */
+  readonly clientKeyPassphraseFile?: string;
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly probe?: boolean;
+  readonly loopback?: LoopbackPolicy;
+  /** Where the run remembers what it told: a file, or `dynamodb:TABLE`. */
+  readonly state?: string;
+  readonly format: ReportFormat;
+  /** Goes with the format `asff` only. */
+  readonly awsAccount?: string;
+  /** Findings of this severity or worse make the exit code 1. */
+  readonly failOn: Severity;
+}
+
+export interface ChecksOptions {
+  readonly format: Format;
+}
+
+export interface MuteOptions {
+  /** A day or a time, ISO 8601. */
+  readonly until?: string;
+  readonly reason?: string;
+  readonly owner?: string;
+  /** The configuration that the entry is for. */
+  readonly config?: string;
+  /** Where to look the finding up. */
+  readonly state?: string;
+}
+
+export interface HistoryOptions {
+  readonly state?: string;
+  readonly days: number;
+  /** Names of targets. */
+  readonly target?: readonly string[];
+  readonly format: Format;
+}
+
+export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | 'policy' | 'alerts' | 'mutes'> {
+  /** Every target that is configured, audited or not; undefined where there is no configuration that could say so. */
+  readonly configured: Config['targets'] | undefined;
+  /** What credential sources named by an option hold. */
+  readonly optionContents: Readonly<Record<string, string>>;
+  /** What whoever typed the command should know. */
+  readonly notes: readonly string[];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;

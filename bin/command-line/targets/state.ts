@@ -1,0 +1,68 @@
+// Where the command line's runs remember what they told: `--state FILE` or `--state dynamodb:TABLE`.
+
+import { hostname } from 'node:os';
+import type { StateStore } from '../../../lambda/deliver/state/store.ts';
+import { mergeState } from '../../../lambda/lifecycle/merge.ts';
+import { displayText } from '../../../lambda/model/display.ts';
+import { holdsSecret, mayBeSecret } from '../../../lambda/model/given-text.ts';
+import type { AuditState } from '../../../lambda/model/lifecycle.ts';
+import { systemClock } from '../../../lambda/model/time.ts';
+import { EVERYONE } from '../../../lambda/report/receiver.ts';
+import type { AwsService } from '../../../lambda/runtime/unsafe-environment.ts';
+import { UsageError } from '../grammar/usage-error.ts';
+
+const TABLE_PREFIX = 'dynamodb:';
+
+/** Names and ARNs of tables ("Naming rules"). */
+const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
+
+/**
+ * Whose memory it is in a table that the function shares: what somebody reads here has reached nobody's mail or chat, and
+ * must not count as told there.
+ */
+const COMMAND_LINE = `${EVERYONE}#command-line`;
+
+/** The service of AWS that keeps the state; none where a file does. */
+export function servicesOfState(spec: string | undefined): readonly AwsService[] {
+  return spec?.startsWith(TABLE_PREFIX) ? ['DYNAMODB'] : [];
+}
+
+/**
+ * @param spec - A file, which need not exist yet, or a table. The SDK is loaded for a table only.
+ * @throws UsageError
+ */
+export async function stateStoreFor(spec: string): Promise<StateStore> {
+  if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec, COMMAND_LINE);
+  // A URL would be taken for a path, and its password for the name of a file.
+  if (spec.trim() === '' || /[\n\0]|:\/\//.test(spec) || holdsSecret(spec)) throw refused(spec);
+  const { createFileState } = await import('../../../lambda/deliver/state/file.ts');
+  return createFileState(spec, { clock: systemClock });
+}
+
+/**
+ * All that is remembered, for who only reads: of a table, what the function's runs saw too.
+ *
+ * @throws UsageError, StateError
+ */
+export async function readMemory(spec: string): Promise<{ readonly name: string; readonly state: AuditState }> {
+  const own = await stateStoreFor(spec);
+  const others = spec.startsWith(TABLE_PREFIX) ? await tableStore(spec, EVERYONE) : undefined;
+  const [state, theirs] = await Promise.all([own.read(), others?.read()]);
+  return { name: own.name, state: theirs === undefined ? state : mergeState(theirs, state) };
+}
+
+function refused(spec: string): UsageError {
+  const place = spec.startsWith(TABLE_PREFIX) ? spec.slice(TABLE_PREFIX.length) : spec;
+  return new UsageError(`--state ${mayBeSecret(place) ? '(not shown)' : `"${displayText(spec)}"`}: ${ALLOWED}`);
+}
+
+const ALLOWED =
+  'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
+
+async function tableStore(spec: string, audience: string): Promise<StateStore> {
+  const tableName = spec.slice(TABLE_PREFIX.length);
+  if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
+  const { createDynamoDbState, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
+  const owner = `process ${process.pid} on ${hostname()}`;
+  return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience });
+}

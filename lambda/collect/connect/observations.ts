@@ -1,0 +1,39 @@
+// What asking a target after login takes and brings, whatever kind of target it is.
+
+import type { TLSSocket } from 'node:tls';
+import type { Endpoint } from '../../model/endpoint.ts';
+import type { Link, Snapshot } from '../../model/snapshot.ts';
+import type { DatabaseSession } from './session.ts';
+
+/** One end of a connection. */
+export interface End {
+  readonly address: string | undefined;
+  readonly port: number | undefined;
+}
+
+/** A session that is logged in. */
+export interface Asked {
+  readonly session: DatabaseSession;
+  readonly socket: TLSSocket;
+  readonly endpoint: Endpoint;
+  readonly user: string;
+  /** Our end, as our socket has it. */
+  readonly own: End;
+  /** Whether the wire probe follows, with whose answers those of the target are compared. */
+  readonly probe: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface Observations {
+  readonly facts: Pick<
+    Snapshot,
+    'server' | 'visibility' | 'sessions' | 'settings' | 'outbound' | 'hba' | 'aurora' | 'pooler'
+  >;
+  readonly serverView: Link['serverView'];
+  /** Our end, as the target sees it. */
+  readonly ownEnd: End;
+  /** Of the server's process behind our session; undefined where the target shows none. */
+  readonly ownPid?: number | undefined;
+  /** Messages, or bundles of them, sent and answered. */
+  readonly roundTrips: number;
+}

@@ -1,0 +1,22 @@
+// Where a server is reached, and how messages name that place.
+
+import { displayText } from './display.ts';
+import type { SslNegotiation } from './target.ts';
+
+/** Where a server is reached. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** The name or address that the server's certificate must carry. */
+  readonly verifiedName: string;
+  readonly sslNegotiation: SslNegotiation;
+}
+
+/** The longest name that DNS has. */
+const LONGEST_HOST = 255;
+
+/** `host:port`, an IPv6 address in brackets. The host comes from a secret or an option: it is escaped. */
+export function placeOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  const shown = displayText(host, LONGEST_HOST);
+  return shown.includes(':') ? `[${shown}]:${port}` : `${shown}:${port}`;
+}
