@@ -2,7 +2,7 @@
 
 import { healthySnapshot } from '../lab/snapshots.ts';
 import { evaluate } from '../lambda/checks/evaluate.ts';
-import { catalogueQuestion } from '../lambda/collect/postgres/catalogue-query.ts';
+import { catalogueQuery } from '../lambda/collect/postgres/catalogue-query.ts';
 import { readSessions } from '../lambda/collect/postgres/session-query.ts';
 import { parseConfig } from '../lambda/config/index.ts';
 import { known } from '../lambda/model/observed.ts';
@@ -69,7 +69,7 @@ function render(
 ): { readonly alert: RenderedAlert; readonly findings: number } {
   const start = performance.now();
   const snapshot = healthySnapshot([], {
-    sessions: known(readSessions(rows, catalogueQuestion.read(catalogueRows()))),
+    sessions: known(readSessions(rows, catalogueQuery.read(catalogueRows()))),
   });
   const audited = [{ snapshot, ...evaluate(snapshot, policy) }];
   const report = buildReport({ startedAt: AT, finishedAt: AT, policy, audited });

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The command line: arguments in, report out, and an exit code that is 0 only when everything was seen.
 
-import { endInsteadOfCrashing } from './command-line/crash.ts';
+import { installCrashHandlers } from './command-line/crash.ts';
 
-endInsteadOfCrashing();
+installCrashHandlers();
 const { run } = await import('./command-line/run.ts');
 // Nothing that may still be open, such as a request nobody waits for any more, holds the process.
 process.exit(await run(process.argv.slice(2)));

@@ -9,7 +9,7 @@ import type { ThreadedCard } from './verify-messages.ts';
 /** What is there and is not told, by why it is not. */
 export function showSilence(screen: Screen, { findings }: Report): string {
   const muted = findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted').length;
-  const told = findings.filter(({ lifecycle }) => lifecycle?.toldSeverity !== undefined).length;
+  const told = findings.filter(({ lifecycle }) => lifecycle?.lastNotifiedSeverity !== undefined).length;
   return [
     heading(screen, 'A quarter of an hour later: the same again'),
     `Nothing sent. Still there: ${told} findings told already, ${muted} muted until tomorrow,`,

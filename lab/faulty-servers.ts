@@ -330,14 +330,14 @@ async function readBytes(stream: net.Socket, count: number): Promise<Buffer> {
 
 /** Waits for the client's first message inside TLS. False when it hangs up before. */
 function startupMessageCame(connection: Connection, secure: tls.TLSSocket): Promise<boolean> {
-  const isWhole = () => {
+  const coversAllTargets = () => {
     const { decrypted } = connection;
     return decrypted.length >= 4 && decrypted.length >= decrypted.readUInt32BE(0);
   };
   return new Promise((resolve) => {
-    if (isWhole()) resolve(true);
+    if (coversAllTargets()) resolve(true);
     secure.on('data', () => {
-      if (isWhole()) resolve(true);
+      if (coversAllTargets()) resolve(true);
     });
     secure.once('close', () => resolve(false));
   });

@@ -5,9 +5,9 @@ import type { Failure } from '../lambda/model/failure.ts';
 import type { HbaFacts } from '../lambda/model/hba.ts';
 import { known, type Observed, unknown } from '../lambda/model/observed.ts';
 import type { Policy } from '../lambda/model/policy.ts';
-import type { PoolerSettings } from '../lambda/model/pooler.ts';
+import type { PgBouncerSettings } from '../lambda/model/pooler.ts';
 import type { WireAnswer, WireProbe } from '../lambda/model/probe.ts';
-import type { Hop, Session, SessionTls, Snapshot } from '../lambda/model/snapshot.ts';
+import type { Session, SessionTls, Side, Snapshot } from '../lambda/model/snapshot.ts';
 
 /** When every snapshot here is taken. */
 export const NOW = '2026-11-10T06:15:02.000Z';
@@ -164,12 +164,12 @@ export function healthySnapshot(
 }
 
 /** A session of a pooler over TLSv1.3, as PgBouncer shows it. */
-export function poolerSession(hop: Hop, overrides: Partial<Session> = {}): Session {
+export function poolerSession(side: Side, overrides: Partial<Session> = {}): Session {
   return session({
     pid: undefined,
-    hop,
+    side,
     superuser: undefined,
-    application: hop === 'client' ? 'checkout' : '',
+    application: side === 'client' ? 'checkout' : '',
     tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
     ...overrides,
   });
@@ -177,9 +177,9 @@ export function poolerSession(hop: Hop, overrides: Partial<Session> = {}): Sessi
 
 /** A PgBouncer that is set to nothing but what is sound, with servers on a network. */
 export function poolerSettings(
-  values: PoolerSettings['values'] = {},
-  overrides: Partial<PoolerSettings> = {},
-): PoolerSettings {
+  values: PgBouncerSettings['values'] = {},
+  overrides: Partial<PgBouncerSettings> = {},
+): PgBouncerSettings {
   const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20';
   return {
     version: '1.25.0',
@@ -213,14 +213,14 @@ export function healthyPooler(
     hba: elsewhere,
     outbound: elsewhere,
     pooler: known(poolerSettings()),
-    route: { remoteAddress: '10.0.0.5', endToEnd: true },
+    networkPath: { remoteAddress: '10.0.0.5', isDirect: true },
     ...overrides,
   });
 }
 
 /** The snapshot of a target whose audit ended early, before anything was known. */
 export function failedSnapshot(failure: Partial<Failure> = {}): Snapshot {
-  const unseen = unknown('the target was not audited');
+  const carriedOver = unknown('the target was not audited');
   return healthySnapshot([], {
     failure: {
       cause: 'connection-refused',
@@ -229,16 +229,16 @@ export function failedSnapshot(failure: Partial<Failure> = {}): Snapshot {
       remedy: 'check that PostgreSQL runs there',
       ...failure,
     },
-    credentials: unseen,
-    serverChain: unseen,
-    link: unseen,
-    server: unseen,
-    visibility: unseen,
-    sessions: unseen,
-    settings: unseen,
-    hba: unseen,
-    outbound: unseen,
-    trust: unseen,
-    clientCertificate: unseen,
+    credentials: carriedOver,
+    serverChain: carriedOver,
+    link: carriedOver,
+    server: carriedOver,
+    visibility: carriedOver,
+    sessions: carriedOver,
+    settings: carriedOver,
+    hba: carriedOver,
+    outbound: carriedOver,
+    trust: carriedOver,
+    clientCertificate: carriedOver,
   });
 }

@@ -14,7 +14,7 @@ export interface AuditOptions {
   /** Ends when the run is out of time: what is not audited by then is reported as not audited. */
   readonly deadline: AbortSignal;
   /** Whether the targets are all there are: else nobody can say which replicas no target audits. @default false */
-  readonly everyTarget?: boolean;
+  readonly coversAllTargets?: boolean;
   /** Called as targets are done, in whatever order that is, before anything is judged. */
   readonly onTarget?: (progress: {
     readonly snapshot: Snapshot;
@@ -26,7 +26,7 @@ export interface AuditOptions {
 /** Audits every target of the configuration. Never throws for the sake of a target: its snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
-  { collector, deadline, everyTarget = false, onTarget }: AuditOptions,
+  { collector, deadline, coversAllTargets = false, onTarget }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
   let done = 0;
@@ -42,7 +42,7 @@ export async function auditTargets(
     },
     { concurrency },
   );
-  const fleet = everyTarget ? fleetOf(snapshots) : undefined;
+  const fleet = coversAllTargets ? fleetOf(snapshots) : undefined;
   const audited = snapshots.map(
     (snapshot): AuditedTarget => ({ snapshot, ...evaluate(snapshot, policy, CHECKS, fleet) }),
   );

@@ -71,9 +71,11 @@ export function parseEvent(event: unknown, targetNames: readonly string[]): RunR
     throw new EventError(`The event is not one this function understands: ${problems}.`);
   }
   const { targets, notify = true, testAlert = false } = parsed.data;
-  const strangers = targets?.filter((name) => !targetNames.includes(name)) ?? [];
-  if (strangers.length > 0) {
-    throw new EventError(`The configuration has no target named ${quoted(strangers)}. It has ${quoted(targetNames)}.`);
+  const unknownNames = targets?.filter((name) => !targetNames.includes(name)) ?? [];
+  if (unknownNames.length > 0) {
+    throw new EventError(
+      `The configuration has no target named ${quoted(unknownNames)}. It has ${quoted(targetNames)}.`,
+    );
   }
   return { trigger: 'hand', targets, notify, testAlert };
 }

@@ -28,15 +28,20 @@ import { EventError, parseEvent, type Refusal, type RunRequest, refusalOf } from
 import { showPath } from './model/given-text.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import { type Clock, endsAfter, systemClock } from './model/time.ts';
-import { type Delivery, deliveriesOf, type Topics } from './notify/integrations.ts';
-import { type Circumstances, everyoneOf, inTurn, reportOnly, tell } from './notify/notify.ts';
-import { countUnreceived, type Receptions, receptionsOf, warningsOf } from './notify/receptions.ts';
+import { type Integration, integrationsOf, type Topics } from './notify/integrations.ts';
+import { defaultReceiverOf, type NotifyContext, notify, previewReport, withStateLease } from './notify/notify.ts';
+import {
+  countWithoutSubscriber,
+  type SubscriberStatuses,
+  subscriberStatusesOf,
+  warningsOf,
+} from './notify/subscriber-status.ts';
 import { buildReport } from './report/build-report.ts';
 import { fitReport } from './report/fit-report.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
-import { EVERYONE, hears } from './report/receiver.ts';
+import { DEFAULT_ROUTE, matchesRoute } from './report/receiver.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
-import { Failures } from './runtime/error-collector.ts';
+import { ErrorCollector } from './runtime/error-collector.ts';
 import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './runtime/unsafe-environment.ts';
 
 /** What of Lambda's context is used. */
@@ -64,7 +69,7 @@ let dynamoDb: DynamoDBClient | undefined;
 let s3: S3Client | undefined;
 let securityHub: SecurityHubClient | undefined;
 /** By delivery: what this execution environment told while the state could not be read. */
-const toldWithoutState = new Map<string, AuditState>();
+const notifiedWithoutState = new Map<string, AuditState>();
 
 /**
  * Audits, and publishes an alert when there is something to tell.
@@ -75,14 +80,14 @@ const toldWithoutState = new Map<string, AuditState>();
  */
 export const handler = createHandler();
 
-export type Handler = (event: unknown, context: InvocationContext) => Promise<Report | Refusal>;
+export type Handler = (event: unknown, invocation: InvocationContext) => Promise<Report | Refusal>;
 
 /** The handler of a function that lives by another clock: the same in everything else. */
 export function createHandler({ clock = systemClock }: { readonly clock?: Clock } = {}): Handler {
-  return async (event, context) => {
-    logger.appendKeys({ requestId: context.awsRequestId });
+  return async (event, invocation) => {
+    logger.appendKeys({ requestId: invocation.awsRequestId });
     try {
-      return await run(event, context, clock);
+      return await run(event, invocation, clock);
     } catch (error) {
       if (error instanceof EventError) {
         logger.warn('the event was refused', { problem: error.problem });
@@ -94,7 +99,7 @@ export function createHandler({ clock = systemClock }: { readonly clock?: Clock 
   };
 }
 
-async function run(event: unknown, context: InvocationContext, clock: Clock): Promise<Report> {
+async function run(event: unknown, invocation: InvocationContext, clock: Clock): Promise<Report> {
   refuseUnsafeEnvironment({ ...thisProcess(), services: AWS_SERVICES });
   const config = readConfig();
   const request = parseEvent(
@@ -104,41 +109,42 @@ async function run(event: unknown, context: InvocationContext, clock: Clock): Pr
   const targets = request.targets === undefined ? config.targets : pick(config, request.targets);
   logger.info('run started', { trigger: request.trigger, targets: targets.length, notify: request.notify });
   const service = process.env.POWERTOOLS_SERVICE_NAME ?? 'pg-tls-auditor';
-  const deliveries = deliveriesOf(config.alerts, alertTopics(), service);
-  const failures = new Failures();
-  if (request.testAlert) await publishTests(deliveries, config, { clock, failures });
+  const integrations = integrationsOf(config.alerts, alertTopics(), service);
+  const errors = new ErrorCollector();
+  if (request.testAlert) await publishTests(integrations, config, { clock, errors });
 
-  const remaining = context.getRemainingTimeInMillis();
+  const remaining = invocation.getRemainingTimeInMillis();
   const reserve = Math.min(RESERVE_MS, remaining / 4);
   const deadline = endsAfter(remaining - reserve);
-  const everyTarget = request.targets === undefined;
+  const coversAllTargets = request.targets === undefined;
   const collector = collectorFor(targets, clock);
-  const audited = await auditTargets({ ...config, targets }, { collector, deadline, everyTarget });
-  const circumstances: Circumstances = { run: audited, config, now: clock().toISOString() };
+  const audited = await auditTargets({ ...config, targets }, { collector, deadline, coversAllTargets });
+  const context: NotifyContext = { run: audited, config, now: clock().toISOString() };
 
-  const receptions: Receptions = request.testAlert || request.notify ? await receptionsOf(sns, deliveries) : new Map();
+  const subscriberStatuses: SubscriberStatuses =
+    request.testAlert || request.notify ? await subscriberStatusesOf(sns, integrations) : new Map();
   // What is left of an invocation after the audit is for telling; another run may be telling at the moment.
-  const patience = endsAfter(Math.max(1_000, context.getRemainingTimeInMillis() - reserve / 2));
-  const report = await tellAll(deliveries, circumstances, {
+  const patience = endsAfter(Math.max(1_000, invocation.getRemainingTimeInMillis() - reserve / 2));
+  const report = await notifyAll(integrations, context, {
     request,
-    context,
+    invocation,
     clock,
     patience,
-    failures,
-    receptions,
+    errors,
+    subscriberStatuses,
   });
   logReport(report);
   recordRun(metrics, {
     report,
-    everyTarget: everyTarget && request.notify,
-    completed: failures.none,
-    withoutSubscriber: countUnreceived(deliveries, receptions),
+    coversAllTargets: coversAllTargets && request.notify,
+    completed: errors.none,
+    withoutSubscriber: countWithoutSubscriber(integrations, subscriberStatuses),
   });
   await Promise.all([
-    failures.unless(() => archive(report, context)),
-    failures.unless(() => importIntoSecurityHub(circumstances, config, { request, context, clock, patience })),
+    errors.attempt(() => archive(report, invocation)),
+    errors.attempt(() => importIntoSecurityHub(context, config, { request, invocation, clock, patience })),
   ]);
-  failures.throwIfAny();
+  errors.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
 }
 
@@ -190,58 +196,58 @@ function jsonVariable(name: string, value: string | undefined, content: string):
   return read.data;
 }
 
-interface TellOptions {
+interface NotifyOptions {
   readonly request: RunRequest;
-  readonly context: InvocationContext;
+  readonly invocation: InvocationContext;
   readonly clock: Clock;
   /** Ends the wait for other runs. */
   readonly patience: AbortSignal;
-  readonly failures: Failures;
+  readonly errors: ErrorCollector;
   /** By delivery. */
-  readonly receptions: Receptions;
+  readonly subscriberStatuses: SubscriberStatuses;
 }
 
 /** @returns the report as everyone's decision has it; without any decision where that could not be made */
-async function tellAll(
-  deliveries: readonly Delivery[],
-  circumstances: Circumstances,
-  { request, context, clock, patience, failures, receptions }: TellOptions,
+async function notifyAll(
+  integrations: readonly Integration[],
+  context: NotifyContext,
+  { request, invocation, clock, patience, errors, subscriberStatuses }: NotifyOptions,
 ): Promise<Report> {
-  const warnings = warningsOf(deliveries, receptions);
+  const warnings = warningsOf(integrations, subscriberStatuses);
   for (const { id, message } of warnings) logger.warn(message, { warning: id });
   if (!request.notify) {
     logger.info('nobody is told: the event says "notify": false');
-    const report = await failures.unless(async () =>
-      reportOnly(circumstances, await stateStore(EVERYONE, context, clock)),
+    const report = await errors.attempt(async () =>
+      previewReport(context, await stateStore(DEFAULT_ROUTE, invocation, clock)),
     );
-    return withWarnings(report ?? buildReport(circumstances.run), warnings);
+    return withWarnings(report ?? buildReport(context.run), warnings);
   }
-  let everyone: Report | undefined;
-  for (const delivery of deliveries) {
-    const { key: audience } = delivery;
-    const isEveryone = delivery.audience.route === EVERYONE;
-    const isReceived = receptions.get(audience)?.is !== 'unreceived';
-    const told = await failures.unless(async () =>
-      tell(delivery, circumstances, {
-        store: await stateStore(audience, context, clock),
+  let defaultReceiver: Report | undefined;
+  for (const integration of integrations) {
+    const { key: receiver } = integration;
+    const isDefaultReceiver = integration.receiver.route === DEFAULT_ROUTE;
+    const hasSubscriber = subscriberStatuses.get(receiver)?.is !== 'unreceived';
+    const told = await errors.attempt(async () =>
+      notify(integration, context, {
+        store: await stateStore(receiver, invocation, clock),
         publish: (topicArn, alert) => publish(sns, topicArn, alert),
         signal: patience,
-        isReceived,
+        hasSubscriber,
         // Of other teams' topics a team reads nothing.
-        warnings: isEveryone ? warnings : [],
-        toldWithoutState,
+        warnings: isDefaultReceiver ? warnings : [],
+        notifiedWithoutState,
       }),
     );
     if (told === undefined) continue;
-    if (isEveryone) everyone ??= told.report;
+    if (isDefaultReceiver) defaultReceiver ??= told.report;
     const { messageIds, stateError } = told;
-    if (stateError !== undefined) failures.add(stateError);
-    if (messageIds.length === 0) logger.info('nothing to tell', { audience });
-    else if (isReceived) logger.info('alert published', { audience, messageIds });
+    if (stateError !== undefined) errors.add(stateError);
+    if (messageIds.length === 0) logger.info('nothing to tell', { receiver });
+    else if (hasSubscriber) logger.info('alert published', { receiver, messageIds });
     // Published all the same: SNS may list late who has just confirmed, and a message to no one does no harm.
-    else logger.warn('alert published, and no confirmed subscriber receives it', { audience, messageIds });
+    else logger.warn('alert published, and no confirmed subscriber receives it', { receiver, messageIds });
   }
-  return everyone ?? withWarnings(buildReport(circumstances.run), warnings);
+  return defaultReceiver ?? withWarnings(buildReport(context.run), warnings);
 }
 
 function withWarnings(report: Report, warnings: readonly ReportWarning[]): Report {
@@ -249,24 +255,24 @@ function withWarnings(report: Report, warnings: readonly ReportWarning[]): Repor
 }
 
 async function publishTests(
-  deliveries: readonly Delivery[],
+  integrations: readonly Integration[],
   config: Config,
-  { clock, failures }: Pick<TellOptions, 'clock' | 'failures'>,
+  { clock, errors }: Pick<NotifyOptions, 'clock' | 'errors'>,
 ): Promise<void> {
   const at = clock().toISOString();
-  for (const { key, audience, topicArn } of deliveries) {
-    const targets = config.targets.filter(hears(audience)).map(({ name }) => name);
-    const test = { route: audience.route, targets, at };
-    const message = key === audience.route ? renderTestAlert(test) : renderTestChatMessage(test);
-    await failures.unless(async () => {
-      logger.info('test alert published', { audience: key, messageId: await publish(sns, topicArn, message) });
+  for (const { key, receiver, topicArn } of integrations) {
+    const targets = config.targets.filter(matchesRoute(receiver)).map(({ name }) => name);
+    const test = { route: receiver.route, targets, at };
+    const message = key === receiver.route ? renderTestAlert(test) : renderTestChatMessage(test);
+    await errors.attempt(async () => {
+      logger.info('test alert published', { receiver: key, messageId: await publish(sns, topicArn, message) });
     });
   }
 }
 
 /** What is remembered for one way to one audience; undefined where the deployment keeps no state. */
 async function stateStore(
-  audience: string,
+  receiver: string,
   { awsRequestId: owner }: InvocationContext,
   clock: Clock,
 ): Promise<StateStore | undefined> {
@@ -274,7 +280,7 @@ async function stateStore(
   if (!STATE_TABLE) return undefined;
   const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
   dynamoDb ??= dynamoDbClient();
-  return createDynamoDbState(dynamoDb, STATE_TABLE, { clock, owner, audience });
+  return createDynamoDbState(dynamoDb, STATE_TABLE, { clock, owner, receiver });
 }
 
 /** Keeps the whole report as evidence, where the deployment has a place for it. */
@@ -291,9 +297,9 @@ async function archive(report: Report, { awsRequestId: requestId }: InvocationCo
  * that tells nobody changes nothing there either.
  */
 async function importIntoSecurityHub(
-  circumstances: Circumstances,
+  context: NotifyContext,
   { deployment, alerts }: Config,
-  { request, context, clock, patience }: Pick<TellOptions, 'request' | 'context' | 'clock' | 'patience'>,
+  { request, invocation, clock, patience }: Pick<NotifyOptions, 'request' | 'invocation' | 'clock' | 'patience'>,
 ): Promise<void> {
   if (!deployment.securityHub || !request.notify) return;
   const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
@@ -302,8 +308,8 @@ async function importIntoSecurityHub(
   const account = alertTopics().alerts.split(':')[4];
   const aws = awsPlace(account, process.env.AWS_REGION);
   const place = { catalogue: catalogue(), toolVersion: packageJson.version, aws };
-  const store = await stateStore(`${EVERYONE}#security-hub`, context, clock);
-  const imported = await inTurn(everyoneOf(alerts), circumstances, { store, signal: patience }, (_, report) =>
+  const store = await stateStore(`${DEFAULT_ROUTE}#security-hub`, invocation, clock);
+  const imported = await withStateLease(defaultReceiverOf(alerts), context, { store, signal: patience }, (_, report) =>
     importFindings(client, report, place),
   );
   logger.info('findings imported into Security Hub', { ...imported });

@@ -8,12 +8,12 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { Config } from '../lambda/config/index.ts';
-import { asReported } from './nag-resource-id.ts';
+import { nagResourceId } from './nag-resource-id.ts';
 import { subscribeRoutes } from './route-subscriptions.ts';
 import { addSlackChannel } from './slack-channel.ts';
 
 /** How CHAT_TOPICS calls the audience of `alerts.email` and `alerts.slack`. */
-const EVERYONE = 'all';
+const DEFAULT_ROUTE = 'all';
 const DISPLAY_NAME = 'PostgreSQL TLS auditor';
 
 export interface AlertTopicsProps {
@@ -62,11 +62,11 @@ export class AlertTopics extends Construct {
       subscribeRoutes(this, this.routeTopic, routes);
     }
     const chatTopics = new Map<string, ITopic>();
-    for (const { name, slack: channels } of [{ name: EVERYONE, slack }, ...routes]) {
+    for (const { name, slack: channels } of [{ name: DEFAULT_ROUTE, slack }, ...routes]) {
       if (channels.length === 0) continue;
       const topic = this.makeTopic(`ChatTopic-${name}`, {
         topicName: `${this.chatPrefix}${name}`,
-        alarms: name === EVERYONE,
+        alarms: name === DEFAULT_ROUTE,
       });
       for (const channel of channels) addSlackChannel(this, channel, topic);
       chatTopics.set(name, topic);
@@ -76,7 +76,7 @@ export class AlertTopics extends Construct {
 
   /** Where alarms go: wherever somebody reads about the whole of it. */
   get alarmTopics(): readonly ITopic[] {
-    const chat = this.chatTopics.get(EVERYONE);
+    const chat = this.chatTopics.get(DEFAULT_ROUTE);
     return chat === undefined ? [this.topic] : [this.topic, chat];
   }
 
@@ -101,7 +101,7 @@ export class AlertTopics extends Construct {
       // One entry for all: a role's policies together hold 10,240 characters.
       resources.push(this.chatArns());
       Validations.of(role).acknowledge({
-        id: `AwsSolutions-IAM5[Resource::${asReported(this, this.chatArns())}]`,
+        id: `AwsSolutions-IAM5[Resource::${nagResourceId(this, this.chatArns())}]`,
         reason: "The topics of this auditor's chat channels: no others have names that begin so.",
       });
     }

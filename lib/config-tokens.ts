@@ -4,7 +4,7 @@ import { Token } from 'aws-cdk-lib';
 import { ConfigError, type ConfigInput } from '../lambda/config/index.ts';
 
 /** The configuration is packed while the stack is put together: what only CloudFormation will know can't be in it. */
-export function withoutTokens(config: ConfigInput, source: string): ConfigInput {
+export function rejectTokens(config: ConfigInput, source: string): ConfigInput {
   const paths = [...tokenPaths(config, '')];
   if (paths.length === 0) return config;
   throw new ConfigError(

@@ -4,7 +4,7 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { asReported } from './nag-resource-id.ts';
+import { nagResourceId } from './nag-resource-id.ts';
 
 /** What the function may write: it reads, lists and deletes nothing. */
 const REPORTS = 'reports/*';
@@ -61,7 +61,7 @@ export function grantEvidence(scope: Construct, role: Role, bucket: IBucket): vo
   // What writing an object takes: nothing is encrypted, read or copied by the function itself.
   bucket.encryptionKey?.grant(role, 'kms:GenerateDataKey*');
   Validations.of(role).acknowledge({
-    id: `AwsSolutions-IAM5[Resource::${asReported(scope, reports)}]`,
+    id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, reports)}]`,
     reason: 'Reports are named by the time of their run; nothing but reports lies under this prefix.',
   });
 }

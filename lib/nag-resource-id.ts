@@ -6,7 +6,7 @@ import type { Construct } from 'constructs';
 type Part = string | { readonly Ref: string } | { readonly 'Fn::GetAtt': readonly [string, string] };
 
 /** `arn:<AWS::Partition>:…`, `<Bucket.Arn>/…`. */
-export function asReported(scope: Construct, arn: string): string {
+export function nagResourceId(scope: Construct, arn: string): string {
   const resolved: Part | { readonly 'Fn::Join': readonly [string, readonly Part[]] } = Stack.of(scope).resolve(arn);
   if (typeof resolved === 'string' || !('Fn::Join' in resolved)) return partAsReported(resolved);
   const [separator, parts] = resolved['Fn::Join'];

@@ -16,13 +16,13 @@ import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
-import { withoutTokens } from './config-tokens.ts';
+import { rejectTokens } from './config-tokens.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, type FunctionEnvironment } from './function-environment.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
-import { RunSchedule, worthStartingFor } from './run-schedule.ts';
+import { maxEventAge, RunSchedule } from './run-schedule.ts';
 import { grantSecretAccess, type SecretAccessProps, secretAccessProblems, secretNames } from './secret-access.ts';
 import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
@@ -68,7 +68,7 @@ export class PgTlsAuditor extends Construct {
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
     super(scope, id);
     const source = props.configSource ?? `the config of ${this.node.path}`;
-    const config = parseConfig(withoutTokens(props.config, source), { source, use: 'deployment' });
+    const config = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
     const { alerts, deployment, schedule } = config;
     const access: SecretAccessProps = {
       names: secretNames(config),
@@ -127,7 +127,7 @@ export class PgTlsAuditor extends Construct {
       document: props.config,
       deployment,
       deadLetterQueue: this.deadLetterQueue,
-      maxEventAge: worthStartingFor(schedule),
+      maxEventAge: maxEventAge(schedule),
       environment,
       logGroup: props.logGroup,
       ...network(this, props, deployment),

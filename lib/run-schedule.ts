@@ -16,7 +16,7 @@ const RETRIES = 5;
  *
  * @param schedule an EventBridge Scheduler expression.
  */
-export function worthStartingFor(schedule: string): Duration {
+export function maxEventAge(schedule: string): Duration {
   return Duration.minutes(Math.min(rateMinutes(schedule) ?? 60, 60));
 }
 
@@ -64,7 +64,7 @@ export class RunSchedule extends Construct {
         role: this.role,
         deadLetterQueue: props.deadLetterQueue,
         retryAttempts: RETRIES,
-        maxEventAge: worthStartingFor(props.expression),
+        maxEventAge: maxEventAge(props.expression),
         // The shape that Scheduler sends by default, written out so that the handler does not depend on that default, and
         // with the moment that was due and the id that retries of one run share.
         input: ScheduleTargetInput.fromObject({

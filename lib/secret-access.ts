@@ -6,7 +6,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 import { showGiven } from '../lambda/model/given-text.ts';
-import { asReported } from './nag-resource-id.ts';
+import { nagResourceId } from './nag-resource-id.ts';
 
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
 // 10 managed policies for a role (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
@@ -104,7 +104,7 @@ export function grantSecretAccess(scope: Construct, role: Role, props: SecretAcc
   role.addToPolicy(new PolicyStatement({ actions: ['secretsmanager:BatchGetSecretValue'], resources: ['*'] }));
   for (const { arn } of policies.flat().filter(({ arn }) => arn.endsWith('*'))) {
     Validations.of(scope).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::${asReported(scope, arn)}]`,
+      id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, arn)}]`,
       reason: 'Allowed by name with secretNamePrefixes: a fleet whose secrets exceed what IAM policies can list.',
     });
   }

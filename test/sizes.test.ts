@@ -19,9 +19,9 @@ import { readCipherList } from '../lambda/analysis/openssl-ciphers/cipher-list.t
 import { acceptance } from '../lambda/analysis/pg-hba/acceptance.ts';
 import { evaluate } from '../lambda/checks/evaluate.ts';
 import { readDatabases, readSessions as readPoolerSessions } from '../lambda/collect/pgbouncer/rows.ts';
-import { catalogueQuestion } from '../lambda/collect/postgres/catalogue-query.ts';
+import { catalogueQuery } from '../lambda/collect/postgres/catalogue-query.ts';
 import { readSessions } from '../lambda/collect/postgres/session-query.ts';
-import { entriesOf } from '../lambda/deliver/state/records.ts';
+import { recordsOf } from '../lambda/deliver/state/records.ts';
 import { decide } from '../lambda/lifecycle/decide.ts';
 import { EMPTY_STATE } from '../lambda/model/lifecycle.ts';
 import { known } from '../lambda/model/observed.ts';
@@ -169,7 +169,7 @@ describe('100,000 sessions', () => {
         null,
       ].concat(['f', '1767225600', 'f']),
     );
-  const catalogue = catalogueQuestion.read(chain(10));
+  const catalogue = catalogueQuery.read(chain(10));
   const different = (count: number) =>
     healthySnapshot(list(count, (i) => plaintextSession({ application: nameOf(i) })));
 
@@ -204,7 +204,7 @@ describe('100,000 sessions', () => {
       const { findings, outcomes } = evaluate(snapshot, POLICY);
       const observed = [{ target: 'orders', takenAt: NOW, findings, outcomes }];
       const catalogue = outcomes.map(({ check }) => ({ id: check, transient: false }));
-      const policy = { quietHours: 24, minSeverity: 'low' } as const;
+      const policy = { resolveAfterHours: 24, minSeverity: 'low' } as const;
       return () => {
         const { next } = decide({
           previous: EMPTY_STATE,
@@ -215,7 +215,7 @@ describe('100,000 sessions', () => {
           mutes: [],
           policy,
         });
-        return next === undefined ? [] : entriesOf(next);
+        return next === undefined ? [] : recordsOf(next);
       };
     };
     expectInProportion(remember(2_500), remember(10_000));

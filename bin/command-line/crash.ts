@@ -6,7 +6,7 @@ import { EXIT_CODES } from './terminal/exit-code.ts';
 const NOTHING_LEFT_TO_DO = 13;
 
 /** From here on, whatever is thrown and caught nowhere ends the program as "could not look". */
-export function endInsteadOfCrashing(): void {
+export function installCrashHandlers(): void {
   process.on('exit', (code) => {
     if (code === NOTHING_LEFT_TO_DO) process.exitCode = EXIT_CODES.failed;
   });

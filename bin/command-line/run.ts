@@ -6,7 +6,7 @@ import { UnsafeEnvironmentError } from '../../lambda/runtime/unsafe-environment.
 import { createProgram } from './grammar/program.ts';
 import { UsageError } from './grammar/usage-error.ts';
 import { EXIT_CODES, type ExitCode } from './terminal/exit-code.ts';
-import { flushed, note } from './terminal/terminal.ts';
+import { flushed, logStderr } from './terminal/terminal.ts';
 
 export async function run(argv: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT_CODES.failed;
@@ -40,13 +40,13 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
     // Commander has said what is wrong, or shown the help that was asked for.
     if (error instanceof CommanderError) {
       if (error.code === 'commander.excessArguments' && argv.some((argument) => argument.includes('://'))) {
-        note('(a server is named with --url)');
+        logStderr('(a server is named with --url)');
       }
       await flushed();
       return error.exitCode === 0 ? EXIT_CODES.passed : EXIT_CODES.failed;
     }
     if (!isMistake(error)) throw error;
-    note(`error: ${error.message}`);
+    logStderr(`error: ${error.message}`);
     return EXIT_CODES.failed;
   }
 }

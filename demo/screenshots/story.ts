@@ -10,7 +10,7 @@ import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { type RenderedAlert, renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
-import { EVERYONE } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE } from '../../lambda/report/receiver.ts';
 
 /** What one run sends. */
 export interface Sent {
@@ -83,11 +83,15 @@ function run(previous: AuditState, at: string, snapshots: readonly Snapshot[]): 
     ),
     catalogue: CHECKS.map(({ id }) => ({ id, transient: id.endsWith('-session') })),
     targets: snapshots.map(({ target: { name } }) => name),
-    policy: { quietHours: 24, reminderHours: 24, minSeverity: 'medium' },
+    policy: { resolveAfterHours: 24, repeatIntervalHours: 24, minSeverity: 'medium' },
     mutes: [],
   });
   const report = buildReport({ startedAt: at, finishedAt: at, policy: POLICY, audited }, decision);
-  const digest = buildDigest(report, decision, { route: EVERYONE, minSeverity: 'medium', reminderHours: 24 });
+  const digest = buildDigest(report, decision, {
+    route: DEFAULT_ROUTE,
+    minSeverity: 'medium',
+    repeatIntervalHours: 24,
+  });
   if (digest === undefined || decision.next === undefined) throw new Error(`the run of ${at} has nothing to tell`);
   const service = 'pg-tls-auditor';
   return {

@@ -6,13 +6,13 @@ import { evaluate } from '../../lambda/checks/evaluate.ts';
 import type { Row } from '../../lambda/collect/answers/answer.ts';
 import { findOwn, readDatabases, readSessions, readSettings } from '../../lambda/collect/pgbouncer/rows.ts';
 import { ConsoleClock } from '../../lambda/collect/pgbouncer/time.ts';
-import { auroraQuestion } from '../../lambda/collect/postgres/aurora-query.ts';
-import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
-import { hbaFacts, hbaQuestion, plainHbaQuestion } from '../../lambda/collect/postgres/hba-queries.ts';
-import { linkQuestion, outboundQuestion } from '../../lambda/collect/postgres/outbound-query.ts';
-import { reloadQuestion } from '../../lambda/collect/postgres/reload-query.ts';
-import { serverQuestion } from '../../lambda/collect/postgres/server-query.ts';
-import { sessionQuestion } from '../../lambda/collect/postgres/session-query.ts';
+import { auroraQuery } from '../../lambda/collect/postgres/aurora-query.ts';
+import { catalogueQuery } from '../../lambda/collect/postgres/catalogue-query.ts';
+import { hbaFacts, hbaQuery, plainHbaQuery } from '../../lambda/collect/postgres/hba-queries.ts';
+import { linkQuery, outboundQuery } from '../../lambda/collect/postgres/outbound-query.ts';
+import { reloadQuery } from '../../lambda/collect/postgres/reload-query.ts';
+import { serverQuery } from '../../lambda/collect/postgres/server-query.ts';
+import { sessionQuery } from '../../lambda/collect/postgres/session-query.ts';
 import { known } from '../../lambda/model/observed.ts';
 import { SETTING_NAMES } from '../../lambda/model/posture.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
@@ -207,15 +207,15 @@ const rows: FuzzTarget = {
   }),
 };
 
-function snapshotOf(answers: { readonly [Question in keyof typeof HONEST]: Selects }): Snapshot {
-  const { server, visibility, settings, may } = serverQuestion.read(answers.server);
-  const activity = sessionQuestion.read(answers.sessions);
-  const catalogue = catalogueQuestion.read(answers.catalogue);
-  const outbound = outboundQuestion.read(answers.outbound);
-  const links = linkQuestion(outbound, may)?.read(answers.links);
-  const lines = hbaQuestion.read(answers.hba) ?? plainHbaQuestion.read(answers.plainHba);
-  auroraQuestion.read(answers.aurora);
-  reloadQuestion(true).read(answers.reload);
+function snapshotOf(answers: { readonly [AuditQuery in keyof typeof HONEST]: Selects }): Snapshot {
+  const { server, visibility, settings, privileges } = serverQuery.read(answers.server);
+  const activity = sessionQuery.read(answers.sessions);
+  const catalogue = catalogueQuery.read(answers.catalogue);
+  const outbound = outboundQuery.read(answers.outbound);
+  const links = linkQuery(outbound, privileges)?.read(answers.links);
+  const lines = hbaQuery.read(answers.hba) ?? plainHbaQuery.read(answers.plainHba);
+  auroraQuery.read(answers.aurora);
+  reloadQuery(true).read(answers.reload);
   return healthySnapshot([], {
     server: known(server),
     visibility: known(visibility),

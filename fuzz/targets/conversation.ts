@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import type { Asked, Observations } from '../../lambda/collect/connect/observations.ts';
+import type { Observations, QueryContext } from '../../lambda/collect/connect/observations.ts';
 import { login } from '../../lambda/collect/connect/session.ts';
 import { observeServer } from '../../lambda/collect/postgres/observe-server.ts';
 import { HashAllowance } from '../../lambda/collect/protocol/guarded-stream.ts';
@@ -130,7 +130,15 @@ async function converse(socket: FakeSocket): Promise<Outcome> {
       signal,
     });
     const own = { address: '127.0.0.1', port: 5_000 };
-    const asked: Asked = { session, socket: tls, endpoint: ENDPOINT, user: 'tls_auditor', own, probe: false, signal };
+    const asked: QueryContext = {
+      session,
+      socket: tls,
+      endpoint: ENDPOINT,
+      user: 'tls_auditor',
+      own,
+      probe: false,
+      signal,
+    };
     return { facts: (await observeServer(asked)).facts };
   } catch (error) {
     if (error instanceof AuditFailure) return { failure: error.failure };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseConfig } from '../../lambda/config/index.ts';
 import { parseDocument, printDocument } from '../../lambda/deliver/state/document.ts';
-import { entriesOf, stateOf } from '../../lambda/deliver/state/records.ts';
+import { recordsOf, stateOf } from '../../lambda/deliver/state/records.ts';
 import { parseEvent } from '../../lambda/event.ts';
 import { byteChange, changeBytes, documentLike } from '../generators/arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
@@ -113,9 +113,9 @@ const state: FuzzTarget = {
       const text = changeBytes(Buffer.from(JSON.stringify(document) ?? ''), changes).toString();
       const entries = throwingOnly(['StateError'], () => parseDocument('state.json', text), checkProblem);
       if (entries === undefined) return;
-      const kept = throwingOnly([], () => entriesOf(stateOf(entries, new Date(AT)))) ?? [];
+      const kept = throwingOnly([], () => recordsOf(stateOf(entries, new Date(AT)))) ?? [];
       const printed = printDocument(kept);
-      const again = printDocument(entriesOf(stateOf(parseDocument('state.json', printed), new Date(AT))));
+      const again = printDocument(recordsOf(stateOf(parseDocument('state.json', printed), new Date(AT))));
       check(printed === again, 'what was printed reads otherwise');
     }),
   }),

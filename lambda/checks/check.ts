@@ -23,7 +23,7 @@ export interface Check {
    */
   readonly remedy: Remedy;
   /**
-   * Whether what it finds comes and goes by itself, as sessions do: gone only after a quiet time (alerts.quietHours).
+   * Whether what it finds comes and goes by itself, as sessions do: gone only after a quiet time (alerts.resolveAfterHours).
    *
    * @default false
    */

@@ -18,10 +18,10 @@ export const deprecatedTlsAccepted: Check = {
     'It was tried, one handshake for each version. What the settings say is the intent; what the server accepts on the wire, with its OpenSSL and whatever stands before it, is what an old client, or somebody who forces a newer one down, can use.',
   remedy: remedyTo('TLSv1.2'),
   references: ['https://www.rfc-editor.org/rfc/rfc8996', 'https://www.rfc-editor.org/rfc/rfc9325#section-3.1.1'],
-  evaluate: (snapshot, { minTlsVersion }) => withProbe(snapshot, (probe) => judge(snapshot, probe, minTlsVersion)),
+  evaluate: (snapshot, { minTlsVersion }) => withProbe(snapshot, (probe) => evaluate(snapshot, probe, minTlsVersion)),
 };
 
-function judge(snapshot: Snapshot, { offersTls, tlsVersions }: WireProbe, minTlsVersion: TlsVersion): Outcome {
+function evaluate(snapshot: Snapshot, { offersTls, tlsVersions }: WireProbe, minTlsVersion: TlsVersion): Outcome {
   if (offersTls.known && !offersTls.value) {
     return { status: 'not-applicable', reason: 'the server offers no TLS on the wire' };
   }
@@ -38,12 +38,12 @@ function judge(snapshot: Snapshot, { offersTls, tlsVersions }: WireProbe, minTls
   if (accepted.length === 0) return unknown.length === 0 ? { status: 'pass' } : { status: 'unknown', reason };
   return {
     status: 'fail',
-    problems: [problemOf(snapshot, accepted, minTlsVersion)],
+    problems: [toProblem(snapshot, accepted, minTlsVersion)],
     ...(unknown.length === 0 ? {} : { incomplete: reason }),
   };
 }
 
-function problemOf(snapshot: Snapshot, accepted: readonly ProbedVersion[], minTlsVersion: TlsVersion): Problem {
+function toProblem(snapshot: Snapshot, accepted: readonly ProbedVersion[], minTlsVersion: TlsVersion): Problem {
   const disagreement = acceptedBeyondSettings(snapshot, accepted);
   return {
     severity: deprecatedTlsAccepted.severity,

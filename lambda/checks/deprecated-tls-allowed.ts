@@ -28,10 +28,10 @@ export const deprecatedTlsAllowed: Check = {
     'https://www.rfc-editor.org/rfc/rfc8996',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-MIN-PROTOCOL-VERSION',
   ],
-  evaluate: (snapshot, { minTlsVersion }) => withTlsAnswers(snapshot, judge(snapshot, minTlsVersion), minTlsVersion),
+  evaluate: (snapshot, { minTlsVersion }) => withTlsAnswers(snapshot, evaluate(snapshot, minTlsVersion), minTlsVersion),
 };
 
-function judge(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
+function evaluate(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
   const { settings } = snapshot;
   if (settings.known && settings.value.values.ssl === 'off') {
     return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };

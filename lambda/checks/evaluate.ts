@@ -8,8 +8,8 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Fleet } from './fleet.ts';
-import { POOLER_JUDGEMENTS } from './pgbouncer/evaluations.ts';
-import { onHop } from './pgbouncer/side-remedies.ts';
+import { PGBOUNCER_EVALUATIONS } from './pgbouncer/evaluations.ts';
+import { onSide } from './pgbouncer/side-remedies.ts';
 import { CHECKS } from './registry.ts';
 import { remedyText } from './remedies/remedy-text.ts';
 
@@ -44,8 +44,8 @@ export function evaluate(
 
 function run(check: Check, snapshot: Snapshot, policy: Policy, fleet: Fleet | undefined): Outcome {
   try {
-    const judgement = snapshot.pooler === undefined ? undefined : POOLER_JUDGEMENTS.get(check.id);
-    return judgement === undefined ? check.evaluate(snapshot, policy, fleet) : judgement(snapshot, policy);
+    const evaluation = snapshot.pooler === undefined ? undefined : PGBOUNCER_EVALUATIONS.get(check.id);
+    return evaluation === undefined ? check.evaluate(snapshot, policy, fleet) : evaluation(snapshot, policy);
   } catch (error) {
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
     return { status: 'error', reason: `the check crashed (${displayText(what, 200)}): a defect of pg-tls-auditor` };
@@ -68,7 +68,7 @@ function verdictOf({ failure, link }: Snapshot, findings: readonly Finding[], sa
 
 /** Sessions on the two sides of a pooler are mended in different places. */
 function told(check: Check, problem: Problem, policy: Policy): Problem {
-  return problem.hop === undefined ? problem : onHop(check.id, problem, problem.hop, policy);
+  return problem.side === undefined ? problem : onSide(check.id, problem, problem.side, policy);
 }
 
 function finding(check: Check, snapshot: Snapshot, problem: Problem): Finding {

@@ -20,10 +20,10 @@ export type Fleet = readonly FleetMember[];
 
 /** @param snapshots of every target: with some left out, replicas would seem to be no target's */
 export function fleetOf(snapshots: readonly Snapshot[]): Fleet {
-  return snapshots.map(({ target, route, server, aurora }) => ({
+  return snapshots.map(({ target, networkPath, server, aurora }) => ({
     name: target.name,
     host: target.host,
-    remoteAddress: route?.remoteAddress,
+    remoteAddress: networkPath?.remoteAddress,
     instance: aurora?.known ? aurora.value.own : undefined,
     // A pooler is never the standby, though it may run on its host.
     inRecovery: target.kind === 'pgbouncer' ? false : server.known ? server.value.inRecovery : undefined,

@@ -52,12 +52,12 @@ ${RELOAD}`,
     const links = outbound.value.links
       .filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'))
       .map((link) => (link.loopback === true && loopback === 'network' ? { ...link, local: false } : link));
-    const problems = links.flatMap(problemOf);
-    const unseen = whatIsUnseen({ ...outbound.value, links }, snapshot);
+    const problems = links.flatMap(toProblem);
+    const unknownReason = whatIsUnseen({ ...outbound.value, links }, snapshot);
     if (problems.length > 0) {
-      return { status: 'fail', problems, ...(unseen === undefined ? {} : { incomplete: unseen }) };
+      return { status: 'fail', problems, ...(unknownReason === undefined ? {} : { incomplete: unknownReason }) };
     }
-    return unseen === undefined ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+    return unknownReason === undefined ? { status: 'pass' } : { status: 'unknown', reason: unknownReason };
   },
 };
 
@@ -73,7 +73,7 @@ const SUBJECTS = {
   primary: 'The replication from the primary',
 } as const;
 
-function problemOf(link: OutboundLink): Problem[] {
+function toProblem(link: OutboundLink): Problem[] {
   const { kind, name, database, sslmode, local, gssEncrypted } = link;
   if (local || gssEncrypted || isHidden(link)) return [];
   const isKnownMode = sslmode !== undefined && Object.hasOwn(SSLMODE_SEVERITY, sslmode);

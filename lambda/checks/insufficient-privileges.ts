@@ -5,14 +5,14 @@ import { loginRole, resetRole } from '../model/role-setting.ts';
 import type { Snapshot, Visibility } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { grantStatements, whereToGrant } from './remedies/grant.ts';
-import { whatIsHidden } from './shared/session-check.ts';
+import { hiddenSessionsReason } from './shared/session-check.ts';
 
 /** GRANT is the same everywhere; who may is not. */
 const AS_ADMIN =
   "As a superuser, or the provider's administrator (rds_superuser, neon_superuser, cloudsqlsuperuser, azure_pg_admin)";
 
-export const blindRole: Check = {
-  id: 'blind-role',
+export const insufficientPrivileges: Check = {
+  id: 'insufficient-privileges',
   title: "The auditor's login cannot see every session",
   severity: 'high',
   rationale:
@@ -25,18 +25,18 @@ export const blindRole: Check = {
   evaluate: (snapshot) => {
     const { visibility, sessions } = snapshot;
     if (!visibility.known) return { status: 'unknown', reason: visibility.reason };
-    const unseen = whatIsHidden(snapshot);
-    if (unseen === undefined) return { status: 'pass' };
+    const unknownReason = hiddenSessionsReason(snapshot);
+    if (unknownReason === undefined) return { status: 'pass' };
     const { role, seesAllSessions, assumed } = visibility.value;
     return {
       status: 'fail',
       problems: [
         {
           severity: 'high',
-          title: blindRole.title,
+          title: insufficientPrivileges.title,
           role: displayText(role),
           evidence: {
-            what: unseen,
+            what: unknownReason,
             ...(assumed === undefined ? {} : { login: displayText(assumed.login), runsAs: displayText(role) }),
             hiddenSessions: sessions.known ? sessions.value.hidden : 0,
           },

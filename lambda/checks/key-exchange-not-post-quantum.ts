@@ -27,10 +27,10 @@ Then SELECT pg_reload_conf(); PostgreSQL 17 and older offer one classical curve 
     'https://datatracker.ietf.org/doc/draft-ietf-tls-ecdhe-mlkem/',
     'https://csrc.nist.gov/pubs/fips/203/final',
   ],
-  evaluate: (snapshot) => withProbe(snapshot, judge),
+  evaluate: (snapshot) => withProbe(snapshot, evaluate),
 };
 
-function judge({ offersTls, keyExchange }: WireProbe): Outcome {
+function evaluate({ offersTls, keyExchange }: WireProbe): Outcome {
   if (offersTls.known && !offersTls.value) {
     return { status: 'not-applicable', reason: 'the server offers no TLS on the wire' };
   }

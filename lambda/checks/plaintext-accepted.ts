@@ -35,10 +35,10 @@ Then ${RELOAD}`,
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL',
   ],
-  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => judge(snapshot, probe, policy)),
+  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => evaluate(snapshot, probe, policy)),
 };
 
-function judge(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
+function evaluate(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
   const { plaintext, loopback } = probe;
   if (loopback && policy.loopback === 'ignore') {
     return { status: 'not-applicable', reason: 'the server is reached over loopback, and policy.loopback is "ignore"' };
@@ -51,7 +51,7 @@ function judge(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
     return { status: 'fail', problems: [accepted(snapshot, probe, answer.authentication, reconciled, severity)] };
   }
   const { disagreement } = reconciled;
-  if (disagreement === undefined || isToldElsewhere(snapshot, policy)) return { status: 'pass' };
+  if (disagreement === undefined || isReportedElsewhere(snapshot, policy)) return { status: 'pass' };
   return { status: 'fail', problems: [refusedThoughConfigured(probe, disagreement)] };
 }
 
@@ -78,9 +78,9 @@ function accepted(
 ): Problem {
   const rule = configured.status === 'accepts' && disagreement === undefined ? configured.rule : undefined;
   const selfManaged = remedyFor(snapshot, configured);
-  const seenFrom = snapshot.route?.seenFrom;
+  const clientAddressAtServer = snapshot.networkPath?.clientAddressAtServer;
   const evidence: Record<string, string> = { answer: ASKS[authentication] };
-  if (seenFrom !== undefined) evidence.from = displayText(seenFrom);
+  if (clientAddressAtServer !== undefined) evidence.from = displayText(clientAddressAtServer);
   if (rule !== undefined) {
     evidence.rule = displayText(hbaLine(rule), 300);
     evidence.at = displayText(describePlace(rule), 300);
@@ -122,7 +122,7 @@ Then ${RELOAD}
 Audit again: where plaintext still gets in, something in front of the server accepts it.`;
 
 /** plaintext-allowed has a finding for the rule, and says there what the wire answered. */
-function isToldElsewhere(snapshot: Snapshot, policy: Policy): boolean {
+function isReportedElsewhere(snapshot: Snapshot, policy: Policy): boolean {
   const outcome = plaintextAllowed.evaluate(snapshot, policy);
   return outcome.status === 'fail' && outcome.problems.some(({ evidence }) => ON_THE_WIRE in evidence);
 }

@@ -1,15 +1,15 @@
 // Rules of pg_hba.conf that let unencrypted connections in from the network.
 
 import {
-  type Admitted,
+  type AcceptedConnection,
   acceptance,
   NETWORK,
   NETWORK_AND_LOOPBACK,
-  type Opening,
+  type PermissiveRule,
 } from '../analysis/pg-hba/acceptance.ts';
 import { advise } from '../analysis/pg-hba/advice.ts';
 import { describePlace, hbaLine } from '../analysis/pg-hba/line.ts';
-import { asFarAsLoaded } from '../analysis/pg-hba/not-loaded.ts';
+import { withReloadCaveat } from '../analysis/pg-hba/not-loaded.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { isAmazonRds } from '../analysis/provider/platform.ts';
 import { displayText } from '../model/display.ts';
@@ -20,7 +20,7 @@ import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
-import { withPlaintextAnswer } from './probe/on-the-wire.ts';
+import { withProbeEvidence } from './probe/on-the-wire.ts';
 import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
@@ -45,20 +45,20 @@ export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
 
 export const plaintextAllowed: Check = {
   ...PLAINTEXT_ALLOWED,
-  evaluate: (snapshot, policy) => withPlaintextAnswer(snapshot, judge(snapshot, policy)),
+  evaluate: (snapshot, policy) => withProbeEvidence(snapshot, evaluate(snapshot, policy)),
 };
 
-function judge(snapshot: Snapshot, { loopback }: Policy): Outcome {
+function evaluate(snapshot: Snapshot, { loopback }: Policy): Outcome {
   const { settings } = snapshot;
   const hba = rulesOf(snapshot);
   const forced = readSetting(snapshot, 'rds.force_ssl');
   // On RDS nobody may read the rules, and this setting says what they are made to do.
-  if (!hba.known && forced.known) return judgeForceSsl(forced.value, hba.reason, snapshot);
+  if (!hba.known && forced.known) return evaluateForceSsl(forced.value, hba.reason, snapshot);
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
-  return asFarAsLoaded(judgePlaintextRules(hba, { tlsOn, loopback }), hba);
+  return withReloadCaveat(evaluatePlaintextRules(hba, { tlsOn, loopback }), hba);
 }
 
-function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outcome {
+function evaluateForceSsl(value: string, reason: string, snapshot: Snapshot): Outcome {
   // On a server of one's own, the owner of any database can make the setting up with ALTER DATABASE … SET.
   if (!isAmazonRds(snapshot)) {
     return { status: 'unknown', reason: `${reason}; rds.force_ssl is set, but nothing proves that this is Amazon RDS` };
@@ -86,7 +86,7 @@ function judgeForceSsl(value: string, reason: string, snapshot: Snapshot): Outco
  *
  * @param tlsOn the setting `ssl`: without it, `hostssl` rules would let nobody in
  */
-export function judgePlaintextRules(
+export function evaluatePlaintextRules(
   hba: Observed<HbaFacts>,
   { tlsOn, loopback }: { readonly tlsOn: boolean; readonly loopback: Policy['loopback'] },
 ): Outcome {
@@ -97,18 +97,21 @@ export function judgePlaintextRules(
   if (found.status === 'unknown') return { status: 'unknown', reason: displayText(found.reason, 400) };
   return {
     status: 'fail',
-    problems: found.openings.map((opening) =>
-      problemOf(opening, [...advise(opening.rule, hba.value, { tlsOn, from }), `Then ${RELOAD}`].join('\n')),
+    problems: found.permissiveRules.map((permissiveRule) =>
+      toProblem(
+        permissiveRule,
+        [...advise(permissiveRule.rule, hba.value, { tlsOn, from }), `Then ${RELOAD}`].join('\n'),
+      ),
     ),
   };
 }
 
-function problemOf(opening: Opening, selfManaged: string): Problem {
-  const { rule, doubt, examples } = opening;
+function toProblem(permissiveRule: PermissiveRule, selfManaged: string): Problem {
+  const { rule, doubt, examples } = permissiveRule;
   const line = displayText(hbaLine(rule), 300);
   return {
-    severity: severityOf(opening),
-    title: titleOf(opening),
+    severity: severityOf(permissiveRule),
+    title: titleOf(permissiveRule),
     subject: line,
     evidence: {
       rule: line,
@@ -120,14 +123,14 @@ function problemOf(opening: Opening, selfManaged: string): Problem {
   };
 }
 
-function severityOf({ rule: { method, address, quotes }, doubt }: Opening): Severity {
+function severityOf({ rule: { method, address, quotes }, doubt }: PermissiveRule): Severity {
   // In quotes, samehost is the name of a host, which may be anywhere.
   if (address === 'samehost' && quotes?.address === false && doubt !== undefined)
     return method === 'trust' ? 'medium' : 'low';
   return method === 'trust' ? 'critical' : PLAINTEXT_ALLOWED.severity;
 }
 
-function titleOf({ rule: { method }, doubt }: Opening): string {
+function titleOf({ rule: { method }, doubt }: PermissiveRule): string {
   const verb = doubt === undefined ? '' : 'may ';
   if (method !== 'trust')
     return `pg_hba.conf ${verb}accept${doubt === undefined ? 's' : ''} unencrypted connections from the network`;
@@ -135,7 +138,7 @@ function titleOf({ rule: { method }, doubt }: Opening): string {
 }
 
 /** With those that a rule only may let in told apart, where others are certain. */
-function describeExamples(examples: Opening['examples']): Evidence {
+function describeExamples(examples: PermissiveRule['examples']): Evidence {
   const certain = examples.filter(({ doubt }) => doubt === undefined);
   const doubtful = examples.filter(({ doubt }) => doubt !== undefined);
   if (certain.length === 0 || doubtful.length === 0) return { letsIn: examples.map(describeAdmitted) };
@@ -145,7 +148,7 @@ function describeExamples(examples: Opening['examples']): Evidence {
   };
 }
 
-function describeAdmitted({ destination, role, address }: Admitted): string {
+function describeAdmitted({ destination, role, address }: AcceptedConnection): string {
   const what =
     destination === 'physical-replication' ? 'physical replication' : `database ${displayText(destination.database)}`;
   return `${what}, role ${displayText(role)}${address === undefined ? '' : `, from ${address}`}`;

@@ -45,7 +45,7 @@ Then refuse plaintext on the server, and have the clients connect anew: sessions
         const refusal = refuses(group);
         return {
           ...described,
-          ...judge(group),
+          ...evaluate(group),
           ...(refusal === undefined
             ? {}
             : {
@@ -58,7 +58,7 @@ Then refuse plaintext on the server, and have the clients connect anew: sessions
   },
 };
 
-function judge({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+function evaluate({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
   if (superuser) return { severity: 'critical', title: 'Unencrypted session of a superuser over the network' };
   if (kind === 'replication') return { severity: 'critical', title: 'Unencrypted replication over the network' };
   return { severity: 'high', title: plaintextSession.title };
@@ -80,8 +80,8 @@ function whatRefuses(snapshot: Snapshot): (group: SessionGroup) => Refusal | und
   if (pooler !== undefined) return () => undefined;
   const hba = rulesOf(snapshot);
   if (hba.known && hba.value.changedSinceLoad !== true) {
-    const effort = { left: MOST_DECISIONS };
-    return ({ sessions }) => (areRefused(sessions, hba.value, effort) ? OLDER : undefined);
+    const budget = { left: MOST_DECISIONS };
+    return ({ sessions }) => (areRefused(sessions, hba.value, budget) ? OLDER : undefined);
   }
   const probe = probeOf(snapshot);
   if (!probe?.plaintext.known || probe.plaintext.value.accepted) return () => undefined;
@@ -98,14 +98,14 @@ const OLDER_PERHAPS: Refusal = {
 const MOST_DECISIONS = 200;
 
 /** Whether the rules refuse such connections. For replication no rule is looked for: it names no database. */
-function areRefused(sessions: readonly Session[], facts: HbaFacts, effort: { left: number }): boolean {
+function areRefused(sessions: readonly Session[], facts: HbaFacts, budget: { left: number }): boolean {
   const seen = new Set<string>();
   for (const { role, database, clientAddress: address } of sessions) {
     if (role === undefined || database === undefined || address === undefined) return false;
     if (seen.has(address)) continue;
     seen.add(address);
-    effort.left -= 1;
-    if (effort.left < 0) return false;
+    budget.left -= 1;
+    if (budget.left < 0) return false;
     if (decide(facts, { encryption: 'plaintext', role, database, address }).status !== 'rejected') return false;
   }
   return true;

@@ -9,7 +9,7 @@ import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';
 import { insecureOutboundLink } from './insecure-outbound-link.ts';
-import { blindRole } from './insufficient-privileges.ts';
+import { insufficientPrivileges } from './insufficient-privileges.ts';
 import { keyExchangeNotPostQuantum } from './key-exchange-not-post-quantum.ts';
 import { loopbackPlaintextSession } from './loopback-plaintext-session.ts';
 import { missingClientCertificate } from './missing-client-certificate.ts';
@@ -20,7 +20,7 @@ import { replicaNotCovered } from './replica-not-covered.ts';
 import { serverCertificateExpiring } from './server-certificate-expiring.ts';
 import { targetNotAudited } from './target-not-audited.ts';
 import { tlsDisabled } from './tls-disabled.ts';
-import { tlsTerminatedUpstream } from './tls-terminated-by-proxy.ts';
+import { tlsTerminatedByProxy } from './tls-terminated-by-proxy.ts';
 import { weakCipherSession } from './weak-cipher-session.ts';
 import { weakCiphersAllowed } from './weak-ciphers-allowed.ts';
 import { weakPasswordAuthentication } from './weak-password-authentication.ts';
@@ -47,8 +47,8 @@ export const CHECKS: readonly Check[] = [
   caBundleExpiring,
   clientCertificateExpiring,
   targetNotAudited,
-  blindRole,
-  tlsTerminatedUpstream,
+  insufficientPrivileges,
+  tlsTerminatedByProxy,
   insecureDsnInSecret,
   replicaNotCovered,
 ];

@@ -105,13 +105,13 @@ function isStandby({ kind, database, application }: Session): boolean {
 /** Each target stands for one standby at its address: two standbys on a host are two targets. */
 function notCovered(
   standbys: readonly Session[],
-  { route }: Snapshot,
+  { networkPath }: Snapshot,
   others: readonly FleetMember[],
 ): ReadonlySet<Session> {
   const free = new Set(others.filter(({ inRecovery }) => inRecovery !== false));
   return new Set(
     standbys.filter((standby) => {
-      const places = [placeOf(standby.clientAddress), placeOf(route?.remoteAddress)];
+      const places = [addressKey(standby.clientAddress), addressKey(networkPath?.remoteAddress)];
       // By a socket or over loopback: on the server's own host, wherever that is to us.
       const place = places[0] === undefined || places[0] === LOOPBACK ? places[1] : places[0];
       const member = [...free].find((candidate) => place !== undefined && placesOf(candidate).includes(place));
@@ -125,11 +125,11 @@ function notCovered(
 const LOOPBACK = 'loopback';
 
 function placesOf({ remoteAddress, host }: FleetMember): readonly string[] {
-  return [placeOf(remoteAddress), placeOf(host)].filter((place) => place !== undefined);
+  return [addressKey(remoteAddress), addressKey(host)].filter((place) => place !== undefined);
 }
 
 /** An address in one spelling, all of loopback as one; undefined for what is none. */
-function placeOf(address: string | undefined): string | undefined {
+function addressKey(address: string | undefined): string | undefined {
   if (address === undefined || !ipaddr.isValid(address)) return undefined;
   const parsed = ipaddr.process(address);
   return parsed.range() === 'loopback' ? LOOPBACK : parsed.toString();

@@ -2,11 +2,11 @@
 
 import { displayText } from '../model/display.ts';
 import type { Outcome } from '../model/finding.ts';
-import type { Link } from '../model/snapshot.ts';
+import type { AuditConnection } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 
-export const tlsTerminatedUpstream: Check = {
-  id: 'tls-terminated-upstream',
+export const tlsTerminatedByProxy: Check = {
+  id: 'tls-terminated-by-proxy',
   title: 'TLS ends before the server',
   severity: 'medium',
   rationale:
@@ -26,8 +26,8 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
     'https://www.postgresql.org/docs/current/sasl-authentication.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-security.html',
   ],
-  evaluate: ({ link, route }) =>
-    link.known ? judge(link.value, route?.endToEnd ?? false) : { status: 'unknown', reason: link.reason },
+  evaluate: ({ link, networkPath }) =>
+    link.known ? evaluate(link.value, networkPath?.isDirect ?? false) : { status: 'unknown', reason: link.reason },
 };
 
 /**
@@ -41,7 +41,7 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
  * proxy's sessions, and to call that clean would be a guess. SCRAM without channel binding is no proof of a proxy: services
  * leave it out of their servers too.
  */
-function judge(link: Link, endToEnd: boolean): Outcome {
+function evaluate(link: AuditConnection, isDirect: boolean): Outcome {
   const { serverView, channelBinding, tlsVersion, cipher, backendPid } = link;
   if (serverView.known && !isSame(link, serverView.value)) {
     return {
@@ -49,7 +49,7 @@ function judge(link: Link, endToEnd: boolean): Outcome {
       problems: [
         {
           severity: 'medium',
-          title: tlsTerminatedUpstream.title,
+          title: tlsTerminatedByProxy.title,
           evidence: {
             auditorsSocket: describe({ tlsVersion, cipher }),
             serversView: describe(serverView.value),
@@ -59,14 +59,14 @@ function judge(link: Link, endToEnd: boolean): Outcome {
       ],
     };
   }
-  if (endToEnd) return { status: 'pass' };
+  if (isDirect) return { status: 'pass' };
   if (backendPid !== undefined && backendPid.announced >>> 0 !== backendPid.own >>> 0) {
     return {
       status: 'fail',
       problems: [
         {
           severity: 'medium',
-          title: tlsTerminatedUpstream.title,
+          title: tlsTerminatedByProxy.title,
           evidence: {
             announcedAtLogin: `process ${backendPid.announced}`,
             serversView: `process ${backendPid.own}`,
@@ -85,9 +85,9 @@ function judge(link: Link, endToEnd: boolean): Outcome {
   };
 }
 
-type ServerView = Extract<Link['serverView'], { readonly known: true }>['value'];
+type ServerView = Extract<AuditConnection['serverView'], { readonly known: true }>['value'];
 
-function isSame({ tlsVersion, cipher }: Link, view: ServerView): boolean {
+function isSame({ tlsVersion, cipher }: AuditConnection, view: ServerView): boolean {
   return view !== 'not-tls' && view.tlsVersion === tlsVersion && view.cipher === cipher;
 }
 

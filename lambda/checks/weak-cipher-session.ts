@@ -44,7 +44,7 @@ export const weakCipherSession: Check = {
         const worst = worstClass(group.sessions.map(({ tls }) => tls?.cipher ?? ''));
         return {
           ...who,
-          ...judge(worst, group),
+          ...evaluate(worst, group),
           remedy: remedyOf(cipherProfile),
           evidence: {
             cipher: cipherSuites(group),
@@ -62,7 +62,7 @@ function isUnprotected(of: SuiteClass): boolean {
 }
 
 /** Without encryption it is what plaintext is, and seems to be more. */
-function judge(of: SuiteClass, { first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+function evaluate(of: SuiteClass, { first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
   switch (of) {
     case 'unencrypted':
       return {

@@ -18,7 +18,7 @@ import type { Check } from './check.ts';
 import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from './probe/on-the-wire.ts';
 import { cipherRemedy } from './remedies/cipher-remedy.ts';
 import { NEON_PROXY, RELOAD } from './remedies/remedy-commands.ts';
-import { outcomeOf, type Part } from './shared/outcome.ts';
+import { combineOutcomes, type PartialOutcome } from './shared/outcome.ts';
 import { readSetting } from './shared/setting.ts';
 
 export const weakCiphersAllowed: Check = {
@@ -44,28 +44,31 @@ export const weakCiphersAllowed: Check = {
       return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
     }
     const wire = brokenSuiteOnTheWire(snapshot);
-    const parts = [judgeList(snapshot, profile, wire), judgeTls13(snapshot, profile)];
-    return outcomeOf(parts);
+    const parts = [evaluateList(snapshot, profile, wire), evaluateTls13(snapshot, profile)];
+    return combineOutcomes(parts);
   },
 };
 
-function judgeList(snapshot: Snapshot, profile: CipherProfileName, wire: WireSuites): Part {
-  const { problems, unseen } = judgeSetting(snapshot, profile, wire);
+function evaluateList(snapshot: Snapshot, profile: CipherProfileName, wire: WireSuites): PartialOutcome {
+  const { problems, unknownReason } = evaluateSetting(snapshot, profile, wire);
   // What was seen is so, whatever the setting says or does not show.
-  const isTold = problems.some(({ severity }) => severity === 'high' || severity === 'critical');
-  return { problems: wire.accepted === undefined || isTold ? problems : [onTheWire(wire.accepted, profile)], unseen };
+  const isReported = problems.some(({ severity }) => severity === 'high' || severity === 'critical');
+  return {
+    problems: wire.accepted === undefined || isReported ? problems : [onTheWire(wire.accepted, profile)],
+    unknownReason,
+  };
 }
 
-function judgeSetting(snapshot: Snapshot, profile: CipherProfileName, wire: WireSuites): Part {
+function evaluateSetting(snapshot: Snapshot, profile: CipherProfileName, wire: WireSuites): PartialOutcome {
   const minimum = readSetting(snapshot, 'ssl_min_protocol_version');
   // The list is about TLSv1.2 and older.
   if (minimum.known && minimum.value !== '' && !isOlderThan(minimum.value, 'TLSv1.3')) return { problems: [] };
   const list = readSetting(snapshot, 'ssl_ciphers');
-  if (!list.known) return { problems: [], unseen: list.reason };
+  if (!list.known) return { problems: [], unknownReason: list.reason };
   const meaning = readCipherList(list.value);
-  const unseen = whatIsUnclear(list.value, meaning);
+  const unknownReason = whatIsUnclear(list.value, meaning);
   // An item that takes suites away might take away the weak ones.
-  if (meaning.notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unseen };
+  if (meaning.notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unknownReason };
   const effective = new Set(meaning.effective.map(({ name }) => name));
   const weak = meaning.suites.flatMap(({ name, bits }) => {
     const why = weaknesses(name, bits, profile);
@@ -73,7 +76,7 @@ function judgeSetting(snapshot: Snapshot, profile: CipherProfileName, wire: Wire
     const told = why.filter((reason) => !/^\d+ bits$/.test(reason));
     return why.length === 0 ? [] : [{ name, why: told, isEffective: effective.has(name) }];
   });
-  return { problems: weak.length === 0 ? [] : [problemOf(list.value, weak, profile, wire)], unseen };
+  return { problems: weak.length === 0 ? [] : [toProblem(list.value, weak, profile, wire)], unknownReason };
 }
 
 function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeaning): string | undefined {
@@ -98,7 +101,7 @@ interface WeakSuite {
 /** Of every major so far. Nobody chose it, and of what is in it OpenSSL is built without RC4 and 3DES unless asked. */
 const DEFAULT_LIST = 'HIGH:MEDIUM:+3DES:!aNULL';
 
-function problemOf(
+function toProblem(
   list: string,
   weak: readonly WeakSuite[],
   profile: CipherProfileName,
@@ -161,12 +164,12 @@ function describe(weak: readonly WeakSuite[]): readonly string[] {
 }
 
 /** PostgreSQL 18 and newer. Empty leaves it to OpenSSL, whose defaults are all sound. */
-function judgeTls13(snapshot: Snapshot, profile: CipherProfileName): Part {
+function evaluateTls13(snapshot: Snapshot, profile: CipherProfileName): PartialOutcome {
   const maximum = readSetting(snapshot, 'ssl_max_protocol_version');
   if (maximum.known && maximum.value !== '' && isOlderThan(maximum.value, 'TLSv1.3')) return { problems: [] };
   const { settings } = snapshot;
   const unusable = settings.known ? settings.value.unusable?.ssl_tls13_ciphers : undefined;
-  if (unusable !== undefined) return { problems: [], unseen: unusable };
+  if (unusable !== undefined) return { problems: [], unknownReason: unusable };
   const list = settings.known ? (settings.value.values.ssl_tls13_ciphers ?? '') : '';
   const names = list.split(':').filter((name) => name !== '');
   const weak = names.flatMap((name) => {

@@ -5,12 +5,12 @@ import {
   type Encryption,
   NETWORK,
   NETWORK_AND_LOOPBACK,
-  type Opening,
   type Origin,
+  type PermissiveRule,
 } from '../analysis/pg-hba/acceptance.ts';
 import { advise } from '../analysis/pg-hba/advice.ts';
 import { describePlace, hbaLine } from '../analysis/pg-hba/line.ts';
-import { asFarAsLoaded } from '../analysis/pg-hba/not-loaded.ts';
+import { withReloadCaveat } from '../analysis/pg-hba/not-loaded.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { isAmazonRds } from '../analysis/provider/platform.ts';
 import { displayText } from '../model/display.ts';
@@ -29,8 +29,8 @@ import {
   rdsCommands,
   rdsParameter,
 } from './remedies/remedy-commands.ts';
-import { outcomeOf, type Part } from './shared/outcome.ts';
-import { judgeOwnLogin } from './shared/own-login.ts';
+import { combineOutcomes, type PartialOutcome } from './shared/outcome.ts';
+import { evaluateOwnLogin } from './shared/own-login.ts';
 import { readSetting } from './shared/setting.ts';
 import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 
@@ -79,20 +79,20 @@ In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" i
   ],
   evaluate: (snapshot, policy) => {
     const parts = [
-      judgeStorage(snapshot),
+      evaluateStorage(snapshot),
       { problems: weakOverrides(snapshot) },
-      judgeRules(snapshot, policy),
-      judgeOwnLogin(snapshot, BY_SCRAM),
+      evaluateRules(snapshot, policy),
+      evaluateOwnLogin(snapshot, BY_SCRAM),
     ];
-    return asFarAsLoaded(outcomeOf(parts), snapshot.hba);
+    return withReloadCaveat(combineOutcomes(parts), snapshot.hba);
   },
 };
 
-function judgeStorage(snapshot: Snapshot): Part {
+function evaluateStorage(snapshot: Snapshot): PartialOutcome {
   const hidden = overriddenEncryption(snapshot);
-  if (hidden !== undefined) return { problems: [], unseen: hidden };
+  if (hidden !== undefined) return { problems: [], unknownReason: hidden };
   const encryption = readSetting(snapshot, 'password_encryption');
-  if (!encryption.known) return { problems: [], unseen: encryption.reason };
+  if (!encryption.known) return { problems: [], unknownReason: encryption.reason };
   if (encryption.value === 'scram-sha-256') return { problems: [] };
   return {
     problems: [
@@ -112,29 +112,34 @@ ${SET_ANEW}.`,
   };
 }
 
-function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
+function evaluateRules(snapshot: Snapshot, { loopback }: Policy): PartialOutcome {
   const { settings } = snapshot;
   const hba = rulesOf(snapshot);
   // On RDS nobody may read the rules, and a setting says what they accept.
-  if (!hba.known) return isAmazonRds(snapshot) ? judgeAccepted(snapshot) : { problems: [], unseen: hba.reason };
+  if (!hba.known)
+    return isAmazonRds(snapshot) ? evaluateAccepted(snapshot) : { problems: [], unknownReason: hba.reason };
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
   const from = loopback === 'network' ? NETWORK_AND_LOOPBACK : NETWORK;
   const ways = new Map<HbaRule, Way>();
   for (const encryption of tlsOn ? (['plaintext', 'tls', 'gss'] as const) : (['plaintext', 'gss'] as const)) {
     const found = acceptance(hba.value, encryption, from);
-    if (found.status === 'unknown') return { problems: [], unseen: displayText(found.reason, 400) };
+    if (found.status === 'unknown') return { problems: [], unknownReason: displayText(found.reason, 400) };
     if (found.status === 'closed') continue;
-    for (const opening of found.openings) {
-      const known = ways.get(opening.rule);
+    for (const permissiveRule of found.permissiveRules) {
+      const known = ways.get(permissiveRule.rule);
       // What is certain for one of the encryptions is certain.
-      const certain = known?.opening.doubt === undefined ? (known?.opening ?? opening) : opening;
-      ways.set(opening.rule, { opening: certain, encryptions: [...(known?.encryptions ?? []), encryption] });
+      const certain =
+        known?.permissiveRule.doubt === undefined ? (known?.permissiveRule ?? permissiveRule) : permissiveRule;
+      ways.set(permissiveRule.rule, {
+        permissiveRule: certain,
+        encryptions: [...(known?.encryptions ?? []), encryption],
+      });
     }
   }
   // By their place in the file, whichever encryption they were found by.
   const problems = hba.value.rules.flatMap((rule) => {
     const way = rule.warning === undefined ? ways.get(rule) : undefined;
-    return way === undefined ? [] : (problemOf(way, hba.value, { tlsOn, from }) ?? []);
+    return way === undefined ? [] : (toProblem(way, hba.value, { tlsOn, from }) ?? []);
   });
   return { problems };
 }
@@ -142,12 +147,13 @@ function judgeRules(snapshot: Snapshot, { loopback }: Policy): Part {
 const ACCEPTED = 'rds.accepted_password_auth_method';
 
 /** `scram` or `md5+scram`. @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html */
-function judgeAccepted(snapshot: Snapshot): Part {
+function evaluateAccepted(snapshot: Snapshot): PartialOutcome {
   const accepted = readSetting(snapshot, ACCEPTED);
-  if (!accepted.known) return { problems: [], unseen: `RDS shows nobody its pg_hba.conf, and ${accepted.reason}` };
+  if (!accepted.known)
+    return { problems: [], unknownReason: `RDS shows nobody its pg_hba.conf, and ${accepted.reason}` };
   if (accepted.value === 'scram') return { problems: [] };
   if (accepted.value !== 'md5+scram') {
-    return { problems: [], unseen: `${ACCEPTED} is ${displayText(accepted.value)}, which is not known here` };
+    return { problems: [], unknownReason: `${ACCEPTED} is ${displayText(accepted.value)}, which is not known here` };
   }
   return {
     problems: [
@@ -164,11 +170,11 @@ function judgeAccepted(snapshot: Snapshot): Part {
 
 /** A rule by which the network gets in, and how encrypted the connections are that do. */
 interface Way {
-  readonly opening: Opening;
+  readonly permissiveRule: PermissiveRule;
   readonly encryptions: readonly Encryption[];
 }
 
-interface Judgement {
+interface Evaluation {
   readonly severity: Severity;
   /** What the rule does, after "pg_hba.conf". */
   readonly does: string;
@@ -176,18 +182,18 @@ interface Judgement {
 }
 
 /** @param tlsOn without it, a `hostssl` rule lets nobody in */
-function problemOf(
-  { opening, encryptions }: Way,
+function toProblem(
+  { permissiveRule, encryptions }: Way,
   facts: HbaFacts,
   { tlsOn, from }: { readonly tlsOn: boolean; readonly from: Origin },
 ): Problem | undefined {
-  const { rule, doubt, examples } = opening;
-  const judgement = judge(rule, !encryptions.includes('plaintext'));
-  if (judgement === undefined) return undefined;
-  const { does, why } = judgement;
+  const { rule, doubt, examples } = permissiveRule;
+  const evaluation = evaluate(rule, !encryptions.includes('plaintext'));
+  if (evaluation === undefined) return undefined;
+  const { does, why } = evaluation;
   const line = displayText(hbaLine(rule), 300);
   return {
-    severity: severityOf(judgement, opening),
+    severity: severityOf(evaluation, permissiveRule),
     title: `pg_hba.conf ${doubt === undefined ? '' : 'probably '}${does}`,
     subject: line,
     evidence: {
@@ -212,7 +218,7 @@ function problemOf(
 }
 
 /** Each once; of several those that are certain, unless none is. */
-function rolesIn(examples: Opening['examples'], doubt: string | undefined): readonly string[] {
+function rolesIn(examples: PermissiveRule['examples'], doubt: string | undefined): readonly string[] {
   const told = examples.filter((example) => doubt !== undefined || example.doubt === undefined);
   return [...new Set(told.map(({ role }) => `role ${displayText(role)}`))];
 }
@@ -221,12 +227,12 @@ function rolesIn(examples: Opening['examples'], doubt: string | undefined): read
  * Where only the server's own addresses can be meant, connections are of its own users, as over loopback. In quotes, the
  * word is the name of a host, which may be anywhere.
  */
-function severityOf({ severity }: Judgement, { rule: { address, quotes }, doubt }: Opening): Severity {
+function severityOf({ severity }: Evaluation, { rule: { address, quotes }, doubt }: PermissiveRule): Severity {
   if (address !== 'samehost' || quotes?.address !== false || doubt === undefined) return severity;
   return severity === 'critical' || severity === 'high' ? 'medium' : 'low';
 }
 
-function judge({ method, options }: HbaRule, encryptedOnly: boolean): Judgement | undefined {
+function evaluate({ method, options }: HbaRule, encryptedOnly: boolean): Evaluation | undefined {
   // The certificate proves who the role is, whatever is asked for besides.
   if (options.includes('clientcert=verify-full')) return undefined;
   const anyCertificate = options.some((option) => /^clientcert=(verify-ca|true|1|on|yes)$/.test(option));

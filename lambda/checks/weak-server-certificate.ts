@@ -43,7 +43,7 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
     // A root above the leaf is trusted for what it is: nobody looks at its signature, and its owner chose its key.
     const judged = serverChain.value
       .filter(({ selfSigned }, index) => index === 0 || !selfSigned)
-      .map((certificate, index) => ({ certificate, ...judge(certificate, index === 0, failure) }));
+      .map((certificate, index) => ({ certificate, ...evaluate(certificate, index === 0, failure) }));
     if (judged.length === 0) return { status: 'unknown', reason: 'the server presented no certificate' };
 
     const unsure = judged.flatMap(({ certificate, unknown }) =>
@@ -74,7 +74,7 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
   },
 };
 
-interface Judgement {
+interface Evaluation {
   readonly weak: readonly string[];
   /** What about it can't be judged. */
   readonly unknown: readonly string[];
@@ -82,7 +82,7 @@ interface Judgement {
   readonly told: boolean;
 }
 
-function judge(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Judgement {
+function evaluate(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Evaluation {
   const isVerified = failure === undefined || !isIdentityFailure(failure.cause);
   const proof = [keyStrength(certificate), signatureStrength(certificate, isVerified)];
   const weakProof = proof.flatMap((strength) => (strength.is === 'weak' ? strength.what : []));

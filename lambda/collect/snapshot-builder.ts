@@ -6,7 +6,7 @@ import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import { isFromOption, toldFor } from '../model/option-words.ts';
-import type { CredentialFacts, Route, Snapshot, TrustFacts } from '../model/snapshot.ts';
+import type { CredentialFacts, NetworkPath, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
 import { certificateFacts } from './certificates/certificate-facts.ts';
@@ -17,12 +17,12 @@ import type { Redacted } from './secrets/redacted.ts';
 import { Redaction } from './secrets/redaction.ts';
 
 /** What is known of a target so far, for the report of a failure at any point. */
-export class Progress {
+export class SnapshotBuilder {
   phase: Phase = 'secrets';
   credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
   trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
   clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
-  route: Route | undefined;
+  networkPath: NetworkPath | undefined;
   /** What there is to probe: undefined until TCP to it was open. */
   probeSubject: ProbeSubject | undefined;
   /** Of the attempt before this one. */
@@ -72,7 +72,7 @@ export class Progress {
 
   snapshot(): Pick<
     Snapshot,
-    'target' | 'takenAt' | 'credentials' | 'serverChain' | 'route' | 'trust' | 'clientCertificate'
+    'target' | 'takenAt' | 'credentials' | 'serverChain' | 'networkPath' | 'trust' | 'clientCertificate'
   > {
     const { name, kind, host, port, labels } = this.#target;
     return {
@@ -87,7 +87,7 @@ export class Progress {
       takenAt: this.#clock().toISOString(),
       credentials: this.credentials,
       serverChain: this.chain,
-      route: this.route,
+      networkPath: this.networkPath,
       trust: this.trust,
       clientCertificate: this.clientCertificate,
     };

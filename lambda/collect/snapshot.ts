@@ -5,26 +5,26 @@ import pRetry from 'p-retry';
 import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, unknown } from '../model/observed.ts';
-import type { Link, Snapshot } from '../model/snapshot.ts';
+import type { AuditConnection, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
 import { endsAfter } from '../model/time.ts';
 import { confined, UncaughtError } from '../runtime/confinement.ts';
 import { diagnose } from './connect/diagnose.ts';
 import { openTcp, requestTls } from './connect/network.ts';
-import type { Asked, Observations } from './connect/observations.ts';
+import type { Observations, QueryContext } from './connect/observations.ts';
 import { login, logout } from './connect/session.ts';
 import { handshake, IdentityError } from './connect/tls.ts';
 import type { Trust, TrustStore } from './connect/trust.ts';
 import { isPasswordRejected } from './failures/failures.ts';
-import { inConsoleTerms } from './pgbouncer/console-failures.ts';
+import { toConsoleFailure } from './pgbouncer/console-failures.ts';
 import { observeConsole } from './pgbouncer/observe-pgbouncer.ts';
 import { observeServer } from './postgres/observe-server.ts';
 import { probeWire } from './probe/probe.ts';
 import { HashAllowance } from './protocol/guarded-stream.ts';
 import { type Credentials, parseCredentials } from './secrets/credentials.ts';
 import { describeSource, type SourceReader } from './secrets/sources.ts';
-import { Progress } from './snapshot-builder.ts';
+import { SnapshotBuilder } from './snapshot-builder.ts';
 
 /** What audits of one run share. */
 export interface Collector {
@@ -44,28 +44,28 @@ const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, r
  */
 export async function takeSnapshot(target: Target, collector: Collector, deadline: AbortSignal): Promise<Snapshot> {
   return await confined(async (broken) => {
-    const progress = new Progress(target, collector.clock);
+    const builder = new SnapshotBuilder(target, collector.clock);
     const signal = AbortSignal.any([deadline, broken, endsAfter(target.timeoutMs)]);
-    const work = auditAndProbe(target, collector, progress, { signal, deadline, broken });
+    const work = auditAndProbe(target, collector, builder, { signal, deadline, broken });
     // What the work waits for may never come, where something broke in an unforeseen way.
-    const snapshot = await orAfter(work, signal, () => progress.failed(whyEnded(progress, { deadline, broken })));
-    return withoutSecrets(snapshot, progress);
+    const snapshot = await orAfter(work, signal, () => builder.failed(whyEnded(builder, { deadline, broken })));
+    return withoutSecrets(snapshot, builder);
   });
 }
 
 /** The rows of sessions were purged as they came, and there may be very many. */
-function withoutSecrets({ sessions, ...snapshot }: Snapshot, { redaction }: Progress): Snapshot {
+function withoutSecrets({ sessions, ...snapshot }: Snapshot, { redaction }: SnapshotBuilder): Snapshot {
   return { ...redaction.everywhere(snapshot), sessions };
 }
 
 async function auditAndProbe(
   target: Target,
   collector: Collector,
-  progress: Progress,
+  builder: SnapshotBuilder,
   ends: Ends & { readonly signal: AbortSignal },
 ): Promise<Snapshot> {
-  const snapshot = await auditTarget(target, collector, progress, ends);
-  return target.probe ? { ...snapshot, probe: await probeAfter(progress, ends.signal) } : snapshot;
+  const snapshot = await auditTarget(target, collector, builder, ends);
+  return target.probe ? { ...snapshot, probe: await probeAfter(builder, ends.signal) } : snapshot;
 }
 
 /** What ends the audit of a target early, besides the target's own time. */
@@ -75,21 +75,21 @@ interface Ends {
   readonly broken: AbortSignal;
 }
 
-function whyEnded(progress: Progress, { deadline, broken }: Ends): Failure {
+function whyEnded(builder: SnapshotBuilder, { deadline, broken }: Ends): Failure {
   const { reason } = broken as { readonly reason: unknown };
-  if (reason instanceof UncaughtError) return asFailure(reason.cause, progress.phase);
-  return progress.outOfTime(deadline);
+  if (reason instanceof UncaughtError) return asFailure(reason.cause, builder.phase);
+  return builder.outOfTime(deadline);
 }
 
 /** Milliseconds that work has to end by itself once it is told to. */
-const LAST_WORDS = 500;
+const CLEANUP_MS = 500;
 
 /** The work's outcome, or a substitute where it goes on for a while after the signal. */
 async function orAfter<T>(work: Promise<T>, signal: AbortSignal, substitute: () => T): Promise<T> {
   const { promise: late, resolve } = Promise.withResolvers<T>();
   let timer: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
-    timer = setTimeout(() => resolve(substitute()), LAST_WORDS);
+    timer = setTimeout(() => resolve(substitute()), CLEANUP_MS);
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
@@ -105,7 +105,10 @@ async function orAfter<T>(work: Promise<T>, signal: AbortSignal, substitute: () 
  * After the audit, so as not to disturb it, and also where it failed, if there was something to talk to: that a login was
  * refused or a certificate has ended says nothing of what else the server accepts.
  */
-async function probeAfter({ probeSubject }: Progress, signal: AbortSignal): Promise<NonNullable<Snapshot['probe']>> {
+async function probeAfter(
+  { probeSubject }: SnapshotBuilder,
+  signal: AbortSignal,
+): Promise<NonNullable<Snapshot['probe']>> {
   if (probeSubject === undefined) return unknown('no connection to the target came about');
   if (signal.aborted) return unknown('the audit left no time for the wire probe');
   return known(await probeWire(probeSubject, signal));
@@ -114,32 +117,32 @@ async function probeAfter({ probeSubject }: Progress, signal: AbortSignal): Prom
 async function auditTarget(
   target: Target,
   collector: Collector,
-  progress: Progress,
+  builder: SnapshotBuilder,
   { signal, ...ends }: Ends & { readonly signal: AbortSignal },
 ): Promise<Snapshot> {
   try {
-    const attempts = new Attempts(target, collector, progress, signal);
+    const attempts = new Attempts(target, collector, builder, signal);
     const { link, facts } = await pRetry(() => attempts.next(), {
       ...BACK_OFF,
       signal,
       shouldRetry: ({ error }) => error instanceof AuditFailure && error.transient,
     });
-    return { ...progress.snapshot(), link: known(link), ...facts };
+    return { ...builder.snapshot(), link: known(link), ...facts };
   } catch (error) {
-    return progress.failed(signal.aborted ? whyEnded(progress, ends) : asFailure(error, progress.phase));
+    return builder.failed(signal.aborted ? whyEnded(builder, ends) : asFailure(error, builder.phase));
   }
 }
 
 /** The snapshot of a target whose turn never came: reported, never dropped. */
 export function notStarted(target: Target, { clock }: Collector, deadline: AbortSignal): Snapshot {
-  const progress = new Progress(target, clock);
-  progress.phase = 'waiting';
-  const snapshot = progress.failed(whyNotStarted(progress, deadline));
+  const builder = new SnapshotBuilder(target, clock);
+  builder.phase = 'waiting';
+  const snapshot = builder.failed(whyNotStarted(builder, deadline));
   return target.probe ? { ...snapshot, probe: unknown('the target was not audited') } : snapshot;
 }
 
-function whyNotStarted(progress: Progress, deadline: AbortSignal): Failure {
-  if (deadline.reason instanceof AuditFailure) return progress.outOfTime(deadline);
+function whyNotStarted(builder: SnapshotBuilder, deadline: AbortSignal): Failure {
+  if (deadline.reason instanceof AuditFailure) return builder.outOfTime(deadline);
   return {
     cause: 'out-of-time',
     phase: 'waiting',
@@ -149,7 +152,7 @@ function whyNotStarted(progress: Progress, deadline: AbortSignal): Failure {
 }
 
 interface Audited {
-  readonly link: Link;
+  readonly link: AuditConnection;
   readonly facts: Observations['facts'];
 }
 
@@ -157,15 +160,15 @@ interface Audited {
 class Attempts {
   #target: Target;
   #collector: Collector;
-  #progress: Progress;
+  #builder: SnapshotBuilder;
   #signal: AbortSignal;
   #refreshed = false;
   readonly #allowance = new HashAllowance();
 
-  constructor(target: Target, collector: Collector, progress: Progress, signal: AbortSignal) {
+  constructor(target: Target, collector: Collector, builder: SnapshotBuilder, signal: AbortSignal) {
     this.#target = target;
     this.#collector = collector;
-    this.#progress = progress;
+    this.#builder = builder;
     this.#signal = signal;
   }
 
@@ -180,7 +183,7 @@ class Attempts {
         return await this.#audit(anew);
       }
     } catch (error) {
-      if (error instanceof AuditFailure && !this.#signal.aborted) this.#progress.lastFailure = error.failure;
+      if (error instanceof AuditFailure && !this.#signal.aborted) this.#builder.lastFailure = error.failure;
       throw error;
     }
   }
@@ -196,105 +199,105 @@ class Attempts {
   }
 
   async #credentials(fresh: boolean): Promise<Credentials> {
-    this.#progress.phase = 'secrets';
+    this.#builder.phase = 'secrets';
     const source = this.#target.credentials;
     const content = await orAbort(this.#collector.sources.read(source, { fresh }), this.#signal);
     return parseCredentials(content, describeSource(source), this.#target);
   }
 
   async #audit(credentials: Credentials): Promise<Audited> {
-    const [progress, signal] = [this.#progress, this.#signal];
+    const [builder, signal] = [this.#builder, this.#signal];
     const endpoint: Endpoint = {
       host: credentials.host,
       port: credentials.port,
       verifiedName: this.#target.tlsServerName ?? credentials.host,
       sslNegotiation: this.#target.sslNegotiation,
     };
-    progress.attempts += 1;
-    progress.reached(endpoint, credentials);
+    builder.attempts += 1;
+    builder.reached(endpoint, credentials);
     const trust = await orAbort(
       this.#collector.trust.trustFor(this.#target.ca, this.#target.clientCertificate, this.#target.crl),
       signal,
     );
-    progress.trust = known(trust.facts);
-    progress.clientCertificate = known(trust.clientCertificate);
-    const leg: Leg = {
+    builder.trust = known(trust.facts);
+    builder.clientCertificate = known(trust.clientCertificate);
+    const attempt: ConnectionAttempt = {
       target: this.#target,
       allowance: this.#allowance,
       endpoint,
       credentials,
       trust,
-      progress,
+      builder,
       signal,
     };
-    if (this.#target.kind === 'postgresql') return auditEndpoint(leg);
+    if (this.#target.kind === 'postgresql') return auditEndpoint(attempt);
     try {
-      return await auditEndpoint(leg);
+      return await auditEndpoint(attempt);
     } catch (error) {
-      throw inConsoleTerms(error, endpoint, credentials);
+      throw toConsoleFailure(error, endpoint, credentials);
     }
   }
 }
 
-interface Leg {
+interface ConnectionAttempt {
   readonly target: Target;
   readonly allowance: HashAllowance;
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
   readonly trust: Trust;
-  readonly progress: Progress;
+  readonly builder: SnapshotBuilder;
   readonly signal: AbortSignal;
 }
 
-async function auditEndpoint(leg: Leg): Promise<Audited> {
-  const { target, allowance, endpoint, credentials, trust, progress, signal } = leg;
+async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited> {
+  const { target, allowance, endpoint, credentials, trust, builder, signal } = attempt;
   const { kind, probe } = target;
   const clock = stopwatch();
-  progress.phase = 'tcp';
+  builder.phase = 'tcp';
   const socket = await openTcp(endpoint, signal);
   const tcp = clock();
   const { remoteAddress, localAddress, localPort } = socket;
-  progress.route = remoteAddress === undefined ? undefined : { remoteAddress, endToEnd: false };
-  progress.probeSubject = { endpoint, role: credentials.user, database: credentials.database, trust };
+  builder.networkPath = remoteAddress === undefined ? undefined : { remoteAddress, isDirect: false };
+  builder.probeSubject = { endpoint, role: credentials.user, database: credentials.database, trust };
   try {
-    progress.phase = 'tls';
+    builder.phase = 'tls';
     await requestTls(socket, endpoint, signal);
     const { socket: tls, certificates } = await handshake(socket, endpoint, trust, signal);
     const tlsHandshake = clock();
     // Now: a socket that the server has closed by the time of its last answer knows neither.
     const tlsVersion = tls.getProtocol() ?? 'unknown';
     const { name: cipher } = tls.getCipher();
-    progress.presented(certificates);
+    builder.presented(certificates);
 
-    progress.phase = 'login';
+    builder.phase = 'login';
     const session = await login(tls, credentials, endpoint, {
       leaf: certificates[0],
       policy: { methods: target.authentication, minScramIterations: target.minScramIterations },
       allowance,
-      redaction: progress.redaction,
+      redaction: builder.redaction,
       signal,
       pipeline: kind === 'pgbouncer',
     });
     const authentication = clock();
 
-    progress.phase = 'query';
+    builder.phase = 'query';
     const own = { address: localAddress, port: localPort };
-    const asked: Asked = { session, socket: tls, endpoint, user: credentials.user, own, probe, signal };
-    const answering = kind === 'pgbouncer' ? observeConsole(asked) : observeServer(asked);
+    const context: QueryContext = { session, socket: tls, endpoint, user: credentials.user, own, probe, signal };
+    const answering = kind === 'pgbouncer' ? observeConsole(context) : observeServer(context);
     // While the server is at it. Should that fail, nobody waits for the answers.
     answering.catch(() => undefined);
-    progress.readCertificates();
+    builder.readCertificates();
     const answers = await answering;
     const queries = clock();
-    const { address, port } = answers.ownEnd;
+    const { address, port } = answers.localAddress;
     if (remoteAddress !== undefined) {
-      progress.route = {
+      builder.networkPath = {
         remoteAddress,
-        endToEnd: address === localAddress && port === localPort,
-        seenFrom: address,
+        isDirect: address === localAddress && port === localPort,
+        clientAddressAtServer: address,
       };
     }
-    const link: Link = {
+    const link: AuditConnection = {
       tlsVersion,
       cipher,
       authorized: tls.authorized,
@@ -306,21 +309,21 @@ async function auditEndpoint(leg: Leg): Promise<Audited> {
       backendPid: backendPid(session.announcedPid, answers.ownPid),
       timings: { tcp, tlsHandshake, authentication, queries },
       roundTrips: answers.roundTrips,
-      attempts: progress.attempts,
+      attempts: builder.attempts,
     };
     await logout(session, tls, signal);
     return { link, facts: answers.facts };
   } catch (error) {
     if (!(error instanceof IdentityError)) throw error;
     const { failure, chain } = await diagnose(error, endpoint, trust, signal);
-    if (chain !== undefined) progress.chain = known(chain);
+    if (chain !== undefined) builder.chain = known(chain);
     throw new AuditFailure(failure, { cause: error });
   } finally {
     socket.destroy();
   }
 }
 
-function backendPid(announced: number | undefined, own: number | undefined): Link['backendPid'] {
+function backendPid(announced: number | undefined, own: number | undefined): AuditConnection['backendPid'] {
   return announced === undefined || own === undefined ? undefined : { announced, own };
 }
 

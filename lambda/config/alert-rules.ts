@@ -3,10 +3,11 @@
 import * as z from 'zod';
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { namePattern } from '../model/name-pattern.ts';
+import { RENAMED_CHECKS } from '../model/renamed.ts';
 import type { ConfigProblem } from './wording.ts';
 
 /** The name that stands for the audience of `alerts.email` and `alerts.slack`. */
-const EVERYONE = 'all';
+const DEFAULT_ROUTE = 'all';
 const ENDPOINTS = ['email', 'slack', 'https', 'sqs', 'lambda'] as const;
 const MUTE_MATCHES = ['fingerprint', 'check', 'target', 'role', 'database', 'application', 'client'] as const;
 
@@ -78,8 +79,11 @@ export function* alertProblems(document: unknown): Iterable<ConfigProblem> {
     const path = `alerts.routes[${index}]`;
     const { name } = route;
     const first = name === undefined ? undefined : names.get(name);
-    if (name === EVERYONE) {
-      yield { path: `${path}.name`, message: `must not be "${EVERYONE}": it stands for alerts.email and alerts.slack` };
+    if (name === DEFAULT_ROUTE) {
+      yield {
+        path: `${path}.name`,
+        message: `must not be "${DEFAULT_ROUTE}": it stands for alerts.email and alerts.slack`,
+      };
     } else if (first !== undefined) {
       yield {
         path: `${path}.name`,
@@ -96,6 +100,7 @@ export function* alertProblems(document: unknown): Iterable<ConfigProblem> {
     if (mute !== undefined && MUTE_MATCHES.every((match) => mute[match] === undefined)) {
       yield { path: `mutes[${index}]`, message: `would mute everything: give at least one of ${listed(MUTE_MATCHES)}` };
     }
+    yield* renamedCheck(mute?.check, `mutes[${index}].check`);
     yield* unmatchedMute(mute?.target, `mutes[${index}].target`, config.targets);
   }
 }
@@ -204,4 +209,9 @@ function labelValues(targets: NonNullable<Outline['targets']>, key: string): str
 
 function listed(words: readonly string[]): string {
   return words.map(quoteName).join(', ');
+}
+
+function* renamedCheck(check: unknown, path: string): Iterable<ConfigProblem> {
+  const name = typeof check === 'string' ? RENAMED_CHECKS.get(check) : undefined;
+  if (name !== undefined) yield { path, message: `is the old name of a check: its name is now ${name}` };
 }

@@ -29,8 +29,8 @@ export interface Config {
     /** Findings below this send no alert. */
     readonly minSeverity: Severity;
     /** 0: nobody is reminded. */
-    readonly reminderHours: number;
-    readonly quietHours: number;
+    readonly repeatIntervalHours: number;
+    readonly resolveAfterHours: number;
     readonly routes: readonly Route[];
   };
   readonly mutes: readonly Mute[];

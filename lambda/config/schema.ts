@@ -424,13 +424,13 @@ export const configSchema = z.strictObject({
         .enum(SEVERITIES)
         .default('medium')
         .describe('Findings below this are in the report but send no alert.'),
-      reminderHours: z
+      repeatIntervalHours: z
         .number()
         .min(0)
         .max(8760)
         .default(24)
         .describe('Hours after which an open finding is told again; 0: never. Needs state.'),
-      quietHours: z
+      resolveAfterHours: z
         .number()
         .min(0)
         .max(8760)

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { NOT_SHOWN, showGiven, showName } from '../model/given-text.ts';
 
+import { RENAMED_SETTINGS } from '../model/renamed.ts';
 import { configSchema } from './schema.ts';
 
 /** One thing wrong with a configuration. */
@@ -25,7 +26,7 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
       const allowed = allowedKeys(issue.path);
       return issue.keys.map((key) => ({
         path: formatPath([...issue.path, key]),
-        message: `is not a setting${allowed.length === 0 ? '' : `; allowed here: ${allowed.join(', ')}`}`,
+        message: `is not a setting${renamedTo(formatPath([...issue.path, key]))}${allowed.length === 0 ? '' : `; allowed here: ${allowed.join(', ')}`}`,
       }));
     }
     case 'invalid_type': {
@@ -162,4 +163,9 @@ function allowedValues(path: readonly PropertyKey[]): string[] {
     return schema instanceof z.ZodArray ? 'a list of these' : schema._zod.def.type;
   });
   return [...new Set(words)];
+}
+
+function renamedTo(path: string): string {
+  const name = RENAMED_SETTINGS.get(path);
+  return name === undefined ? '' : `: its name is now ${name}`;
 }

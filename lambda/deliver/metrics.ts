@@ -7,7 +7,7 @@ import type { Report } from '../report/schema.ts';
 export interface RunMetrics {
   readonly report: Report;
   /** Whether the run was over every target, as the schedule asks for: only then do the alarms' metrics count it. */
-  readonly everyTarget: boolean;
+  readonly coversAllTargets: boolean;
   /** Whether it told whom it had to tell. */
   readonly completed: boolean;
   /** Alerts that no confirmed subscriber receives; undefined where SNS did not say, or was not asked. */
@@ -15,13 +15,16 @@ export interface RunMetrics {
 }
 
 /** Adds and flushes the metrics of a run that is over. */
-export function recordRun(metrics: Metrics, { report, everyTarget, completed, withoutSubscriber }: RunMetrics): void {
+export function recordRun(
+  metrics: Metrics,
+  { report, coversAllTargets, completed, withoutSubscriber }: RunMetrics,
+): void {
   const targets = targetsByVerdict(report);
   // What somebody has answered for is counted apart.
-  const heard = report.findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
-  const findings = countBySeverity(heard);
+  const scoped = report.findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
+  const findings = countBySeverity(scoped);
   const count = (name: string, value: number): void => void metrics.addMetric(name, MetricUnit.Count, value);
-  if (everyTarget) {
+  if (coversAllTargets) {
     // Read by alarms (lib/alarms.ts): also when 0, which ends an alarm.
     if (completed) count('RunsCompleted', 1);
     count('TargetsNotAudited', targets['not-audited'].length);
@@ -34,7 +37,7 @@ export function recordRun(metrics: Metrics, { report, everyTarget, completed, wi
   count('FindingsMedium', findings.medium);
   count('FindingsLow', findings.low);
   count('FindingsInfo', findings.info);
-  count('FindingsMuted', report.findings.length - heard.length);
+  count('FindingsMuted', report.findings.length - scoped.length);
   const duration = Date.parse(report.finishedAt) - Date.parse(report.startedAt);
   metrics.addMetric('RunDuration', MetricUnit.Milliseconds, duration);
   metrics.publishStoredMetrics();

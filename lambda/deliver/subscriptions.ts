@@ -13,7 +13,7 @@ export interface Subscription {
 }
 
 /** Whether a delivery is received: by someone, by no one yet, or nobody could say. */
-export type Reception =
+export type SubscriberStatus =
   | { readonly is: 'received' }
   | { readonly is: 'unreceived'; readonly pending: number }
   | { readonly is: 'unknown'; readonly reason: string };
@@ -53,10 +53,10 @@ export async function subscriptionsOf(
 }
 
 /** @param receives - Whether a subscription gets the delivery once it is confirmed. */
-export function receptionBy(
+export function subscriberStatusBy(
   listed: Awaited<ReturnType<typeof subscriptionsOf>>,
   receives: (subscription: Subscription) => boolean,
-): Reception {
+): SubscriberStatus {
   if ('reason' in listed) return { is: 'unknown', reason: listed.reason };
   const own = listed.subscriptions.filter(receives);
   return own.some(({ isConfirmed }) => isConfirmed)

@@ -29,16 +29,16 @@ export function trustedState(
   now: string,
   observed: readonly Pick<TargetObservation, 'target' | 'takenAt'>[] = [],
 ): TrustedState {
-  const lookedAt = new Map(observed.map(({ target, takenAt }) => [target, takenAt]));
-  const beforeLook = (target: string): string => justBefore(earlier(lookedAt.get(target) ?? now, now));
+  const scannedAt = new Map(observed.map(({ target, takenAt }) => [target, takenAt]));
+  const beforeScan = (target: string): string => justBefore(earlier(scannedAt.get(target) ?? now, now));
   const found: string[] = [];
   const isAhead = (time: string | undefined): boolean => {
     const ahead = time !== undefined && msBetween(now, time) > CLOCK_SKEW_MS;
     if (ahead) found.push(time);
     return ahead;
   };
-  const findings = mapChanged(state.findings, (record) => trustedFinding(record, beforeLook, now, isAhead));
-  const targets = mapChanged(state.targets, (record) => trustedTarget(record, beforeLook, isAhead));
+  const findings = mapChanged(state.findings, (record) => trustedFinding(record, beforeScan, now, isAhead));
+  const targets = mapChanged(state.targets, (record) => trustedTarget(record, beforeScan, isAhead));
   const mutes = mapChanged(state.mutes, (record) => trustedMute(record, now, isAhead));
   const latest = found.reduce<string | undefined>(
     (last, time) => (last === undefined || msBetween(last, time) > 0 ? time : last),
@@ -51,37 +51,39 @@ type IsAhead = (time: string | undefined) => boolean;
 
 function trustedFinding(
   record: FindingRecord,
-  beforeLook: (target: string) => string,
+  beforeScan: (target: string) => string,
   now: string,
   isAhead: IsAhead,
 ): FindingRecord {
-  const { firstSeen, openedAt, lastSeen, told, resolved } = record;
-  const times = [firstSeen, openedAt, lastSeen, told?.at, resolved?.at].map(isAhead);
+  const { firstSeen, openedAt, lastSeen, lastNotified, resolved } = record;
+  const times = [firstSeen, openedAt, lastSeen, lastNotified?.at, resolved?.at].map(isAhead);
   if (!times.includes(true)) return record;
-  const seen = beforeLook(record.finding.target);
-  const trusted = (time: string): string => (isAhead(time) ? seen : time);
+  const isObserved = beforeScan(record.finding.target);
+  const trusted = (time: string): string => (isAhead(time) ? isObserved : time);
   return {
     ...record,
     firstSeen: trusted(firstSeen),
     openedAt: trusted(openedAt),
     lastSeen: trusted(lastSeen),
-    ...(told === undefined ? {} : { told: isAhead(told.at) ? { ...told, at: now } : told }),
+    ...(lastNotified === undefined
+      ? {}
+      : { lastNotified: isAhead(lastNotified.at) ? { ...lastNotified, at: now } : lastNotified }),
     ...(resolved === undefined ? {} : { resolved: { ...resolved, at: trusted(resolved.at) } }),
   };
 }
 
-function trustedTarget(record: TargetRecord, beforeLook: (target: string) => string, isAhead: IsAhead): TargetRecord {
-  return isAhead(record.takenAt) ? { ...record, takenAt: beforeLook(record.name) } : record;
+function trustedTarget(record: TargetRecord, beforeScan: (target: string) => string, isAhead: IsAhead): TargetRecord {
+  return isAhead(record.takenAt) ? { ...record, takenAt: beforeScan(record.name) } : record;
 }
 
 function trustedMute(record: MuteRecord, now: string, isAhead: IsAhead): MuteRecord {
-  const { firstSeen, lastMatched, toldUnused } = record;
+  const { firstSeen, lastMatched, unusedNotifiedAt } = record;
   const trusted = (time: string): string => (isAhead(time) ? now : time);
   return {
     ...record,
     firstSeen: trusted(firstSeen),
     ...(lastMatched === undefined ? {} : { lastMatched: trusted(lastMatched) }),
-    ...(toldUnused === undefined ? {} : { toldUnused: trusted(toldUnused) }),
+    ...(unusedNotifiedAt === undefined ? {} : { unusedNotifiedAt: trusted(unusedNotifiedAt) }),
   };
 }
 

@@ -19,10 +19,10 @@ import { msBetween } from '../model/time.ts';
 import { trustedState } from './clock-skew.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
 import { activeMute, type ConfiguredMute, configuredMutes, expiredMute } from './mutes.ts';
-import { judgeSeen } from './observed.ts';
-import { withReminders } from './repeat.ts';
-import type { Circumstances, Judged } from './transition.ts';
-import { isUnfinished, judgeAbsent, type Look, type Scope } from './unobserved.ts';
+import { transitionOfObserved } from './observed.ts';
+import { withRepeats } from './repeat.ts';
+import type { Transition, TransitionContext } from './transition.ts';
+import { needsTransition, type Scan, type Scope, transitionOfUnobserved } from './unobserved.ts';
 
 export interface DecideInput {
   /** What is remembered; undefined where no state is configured, and every run stands alone. */
@@ -49,48 +49,50 @@ export interface DecideInput {
 export function decide(input: DecideInput): Decision {
   const { now, policy } = input;
   const mutes = configuredMutes(input.mutes, now);
-  const sightings = sightingsOf(input.observed, mutes);
-  const seen = sightings.map(({ finding }) => finding);
+  const observations = observationsOf(input.observed, mutes);
+  const isObserved = observations.map(({ finding }) => finding);
   if (input.previous === undefined) {
-    const findings = seen.map((finding) => standsAlone(finding, mutes, policy)).sort(compareDecided);
-    return { findings, mutes: muteUses(mutes, seen) };
+    const findings = isObserved.map((finding) => decidedWithoutState(finding, mutes, policy)).sort(compareDecided);
+    return { findings, mutes: muteUses(mutes, isObserved) };
   }
   const { state: previous, latest } = trustedState(input.previous, now, input.observed);
 
-  const circumstances: Circumstances = { previous, now, policy, mutes };
+  const context: TransitionContext = { previous, now, policy, mutes };
   const scope = scopeOf(input, previous);
-  const fingerprints = new Set(seen.map(({ fingerprint }) => fingerprint));
-  const absent = [...previous.findings.values()].filter(
-    (record) => isUnfinished(record) && !fingerprints.has(record.finding.fingerprint),
+  const fingerprints = new Set(isObserved.map(({ fingerprint }) => fingerprint));
+  const unobserved = [...previous.findings.values()].filter(
+    (record) => needsTransition(record) && !fingerprints.has(record.finding.fingerprint),
   );
-  const judged = withReminders(
+  const transitions = withRepeats(
     [
-      ...sightings.map(({ finding, takenAt }) => judgeSeen(finding, takenAt, circumstances)),
-      ...absent.map((record) => judgeAbsent(record, scope, circumstances)),
+      ...observations.map(({ finding, takenAt }) => transitionOfObserved(finding, takenAt, context)),
+      ...unobserved.map((record) => transitionOfUnobserved(record, scope, context)),
     ],
-    policy.reminderHours,
+    policy.repeatIntervalHours,
     now,
   );
 
-  const remembered = judged.filter((each) => !each.seen && each.reason !== 'resolved').map(({ finding }) => finding);
-  const { uses, records } = trackMutes(mutes, seen, remembered, previous.mutes, now);
-  const targets = newestLooks(previous, input.observed);
-  const findings = (remember: (each: Judged) => FindingRecord): AuditState['findings'] =>
-    new Map([...previous.findings, ...judged.map((each) => [each.finding.fingerprint, remember(each)] as const)]);
+  const remembered = transitions
+    .filter((each) => !each.isObserved && each.reason !== 'resolved')
+    .map(({ finding }) => finding);
+  const { uses, records } = trackMutes(mutes, isObserved, remembered, previous.mutes, now);
+  const targets = latestScans(previous, input.observed);
+  const findings = (remember: (each: Transition) => FindingRecord): AuditState['findings'] =>
+    new Map([...previous.findings, ...transitions.map((each) => [each.finding.fingerprint, remember(each)] as const)]);
   return {
-    findings: judged.map(decided).sort(compareDecided),
+    findings: transitions.map(decided).sort(compareDecided),
     mutes: uses,
-    next: { findings: findings((each) => onceTold(each, now)), targets, mutes: records },
-    untold: {
-      findings: findings((each) => stillToTell(each, previous.findings.get(each.finding.fingerprint))),
+    next: { findings: findings((each) => recordNotification(each, now)), targets, mutes: records },
+    unnotified: {
+      findings: findings((each) => withoutNotification(each, previous.findings.get(each.finding.fingerprint))),
       targets,
-      mutes: withoutNotices(records, previous.mutes, uses),
+      mutes: withoutUnusedNotifications(records, previous.mutes, uses),
     },
     ...(latest === undefined ? {} : { clockAheadUntil: latest }),
   };
 }
 
-interface Sighting {
+interface Observation {
   readonly finding: Finding;
   readonly takenAt: string;
 }
@@ -99,31 +101,38 @@ interface Sighting {
  * One for each fingerprint. Should two findings of a run share one, which no check intends, then that is told which
  * matters more: what no mute hides, and of that the worse.
  */
-function sightingsOf(observed: readonly TargetObservation[], mutes: readonly ConfiguredMute[]): readonly Sighting[] {
-  const byFingerprint = new Map<string, Sighting>();
-  const isHeard = ({ finding }: Sighting): boolean => activeMute(mutes, finding) === undefined;
+function observationsOf(
+  observed: readonly TargetObservation[],
+  mutes: readonly ConfiguredMute[],
+): readonly Observation[] {
+  const byFingerprint = new Map<string, Observation>();
+  const isUnmuted = ({ finding }: Observation): boolean => activeMute(mutes, finding) === undefined;
   for (const { findings, takenAt } of observed) {
     for (const finding of findings) {
       const other = byFingerprint.get(finding.fingerprint);
-      const sighting = { finding, takenAt };
+      const observation = { finding, takenAt };
       const matters =
         other === undefined ||
-        Number(isHeard(sighting)) - Number(isHeard(other)) > 0 ||
-        (isHeard(sighting) === isHeard(other) && compareSeverity(finding.severity, other.finding.severity) > 0);
-      if (matters) byFingerprint.set(finding.fingerprint, sighting);
+        Number(isUnmuted(observation)) - Number(isUnmuted(other)) > 0 ||
+        (isUnmuted(observation) === isUnmuted(other) && compareSeverity(finding.severity, other.finding.severity) > 0);
+      if (matters) byFingerprint.set(finding.fingerprint, observation);
     }
   }
   return [...byFingerprint.values()];
 }
 
-function standsAlone(finding: Finding, mutes: readonly ConfiguredMute[], { minSeverity }: LifecyclePolicy): Decided {
+function decidedWithoutState(
+  finding: Finding,
+  mutes: readonly ConfiguredMute[],
+  { minSeverity }: LifecyclePolicy,
+): Decided {
   const active = activeMute(mutes, finding);
-  if (active !== undefined) return { reason: 'muted', finding, seen: true, notify: false, mute: active };
+  if (active !== undefined) return { reason: 'muted', finding, isObserved: true, notify: false, mute: active };
   const expired = expiredMute(mutes, finding);
   const notify = isAtLeast(finding.severity, minSeverity);
   return expired === undefined
-    ? { reason: 'observed', finding, seen: true, notify }
-    : { reason: 'mute-expired', finding, seen: true, notify, mute: expired };
+    ? { reason: 'observed', finding, isObserved: true, notify }
+    : { reason: 'mute-expired', finding, isObserved: true, notify, mute: expired };
 }
 
 function scopeOf({ targets, catalogue, observed }: DecideInput, previous: AuditState): Scope {
@@ -131,8 +140,8 @@ function scopeOf({ targets, catalogue, observed }: DecideInput, previous: AuditS
   return {
     targets: new Set(targets),
     transientByCheck: new Map(catalogue.map(({ id, transient }) => [id, transient])),
-    looks: new Map(
-      fresh.map(({ target, takenAt, outcomes }): [string, Look] => [
+    scans: new Map(
+      fresh.map(({ target, takenAt, outcomes }): [string, Scan] => [
         target,
         { takenAt, outcomes: new Map(outcomes.map(({ check, outcome }) => [check, outcome])) },
       ]),
@@ -140,7 +149,7 @@ function scopeOf({ targets, catalogue, observed }: DecideInput, previous: AuditS
   };
 }
 
-function newestLooks(previous: AuditState, observed: readonly TargetObservation[]): AuditState['targets'] {
+function latestScans(previous: AuditState, observed: readonly TargetObservation[]): AuditState['targets'] {
   const targets = new Map(previous.targets);
   for (const { target: name, takenAt } of observed) {
     if (isNewer(takenAt, targets.get(name))) targets.set(name, { name, takenAt });
@@ -154,21 +163,29 @@ function isNewer(takenAt: string, known: TargetRecord | undefined): boolean {
 }
 
 /** A reminder of a finding that has become less serious speaks of less: what is worse than that escalates again. */
-function onceTold({ record, reason, notify, finding, toldSeverity }: Judged, now: string): FindingRecord {
+function recordNotification(
+  { record, reason, notify, finding, lastNotifiedSeverity }: Transition,
+  now: string,
+): FindingRecord {
   if (!notify) return record;
-  const severity = reason === 'resolved' ? (toldSeverity ?? finding.severity) : finding.severity;
-  return { ...record, told: { at: now, severity, reason } };
+  const severity = reason === 'resolved' ? (lastNotifiedSeverity ?? finding.severity) : finding.severity;
+  return { ...record, lastNotified: { at: now, severity, reason } };
 }
 
 /** What was to be told and reached no one: the next run finds the same reason to tell it. */
-function stillToTell({ record, reason, notify, mute }: Judged, known: FindingRecord | undefined): FindingRecord {
+function withoutNotification(
+  { record, reason, notify, mute }: Transition,
+  known: FindingRecord | undefined,
+): FindingRecord {
   if (!notify) return record;
   if (reason === 'mute-expired' && mute !== undefined) return { ...record, mute };
-  return reason === 'resolved' && known?.told !== undefined ? { ...record, told: known.told } : record;
+  return reason === 'resolved' && known?.lastNotified !== undefined
+    ? { ...record, lastNotified: known.lastNotified }
+    : record;
 }
 
 /** The same of mutes that match nothing. */
-function withoutNotices(
+function withoutUnusedNotifications(
   records: ReadonlyMap<string, MuteRecord>,
   known: ReadonlyMap<string, MuteRecord>,
   uses: readonly MuteUse[],
@@ -177,24 +194,24 @@ function withoutNotices(
   for (const { key, notifyUnused } of uses) {
     const record = records.get(key);
     if (!notifyUnused || record === undefined) continue;
-    const { toldUnused: _, ...rest } = record;
-    const before = known.get(key)?.toldUnused;
-    kept.set(key, before === undefined ? rest : { ...rest, toldUnused: before });
+    const { unusedNotifiedAt: _, ...rest } = record;
+    const before = known.get(key)?.unusedNotifiedAt;
+    kept.set(key, before === undefined ? rest : { ...rest, unusedNotifiedAt: before });
   }
   return kept;
 }
 
-function decided({ reason, finding, seen, notify, record, toldSeverity, mute }: Judged): Decided {
+function decided({ reason, finding, isObserved, notify, record, lastNotifiedSeverity, mute }: Transition): Decided {
   const { firstSeen, openedAt, lastSeen, resolved, status } = record;
   return {
     reason,
     finding,
-    seen,
+    isObserved,
     notify,
     firstSeen,
     openedAt,
     lastSeen,
-    ...(toldSeverity === undefined ? {} : { toldSeverity }),
+    ...(lastNotifiedSeverity === undefined ? {} : { lastNotifiedSeverity }),
     ...(status === 'open' || resolved === undefined ? {} : { resolution: resolved.resolution }),
     ...(status === 'open' || resolved?.detail === undefined ? {} : { detail: resolved.detail }),
     ...(mute === undefined ? {} : { mute }),

@@ -22,7 +22,7 @@ export function mergeState(a: AuditState, b: AuditState): AuditState {
  */
 export function mergeRecords(a: FindingRecord, b: FindingRecord): FindingRecord {
   const { finding, mute, lastSeen } = greatest(a, b, compareSightings);
-  const told = greatestDefined(a.told, b.told, compareMessages);
+  const lastNotified = greatestDefined(a.lastNotified, b.lastNotified, compareMessages);
   const end = greatestDefined(a.resolved, b.resolved, compareEnds);
   // At the very moment it was last seen only a removal can have ended it.
   const resolved = end !== undefined && compareMoments(end.at, lastSeen) >= 0 ? end : undefined;
@@ -32,7 +32,7 @@ export function mergeRecords(a: FindingRecord, b: FindingRecord): FindingRecord 
     firstSeen: earlier(a.firstSeen, b.firstSeen),
     openedAt: later(a.openedAt, b.openedAt),
     lastSeen,
-    ...(told === undefined ? {} : { told }),
+    ...(lastNotified === undefined ? {} : { lastNotified }),
     ...(mute === undefined ? {} : { mute }),
     ...(resolved === undefined ? {} : { resolved }),
   };
@@ -44,12 +44,12 @@ export function mergeTargetRecords(a: TargetRecord, b: TargetRecord): TargetReco
 
 export function mergeMuteRecords(a: MuteRecord, b: MuteRecord): MuteRecord {
   const lastMatched = greatestDefined(a.lastMatched, b.lastMatched, compareMoments);
-  const toldUnused = greatestDefined(a.toldUnused, b.toldUnused, compareMoments);
+  const unusedNotifiedAt = greatestDefined(a.unusedNotifiedAt, b.unusedNotifiedAt, compareMoments);
   return {
     key: a.key,
     firstSeen: earlier(a.firstSeen, b.firstSeen),
     ...(lastMatched === undefined ? {} : { lastMatched }),
-    ...(toldUnused === undefined ? {} : { toldUnused }),
+    ...(unusedNotifiedAt === undefined ? {} : { unusedNotifiedAt }),
   };
 }
 
@@ -83,7 +83,7 @@ function compareSightings(a: FindingRecord, b: FindingRecord): number {
   );
 }
 
-type Message = NonNullable<FindingRecord['told']>;
+type Message = NonNullable<FindingRecord['lastNotified']>;
 
 function compareMessages(a: Message, b: Message): number {
   return compareMoments(a.at, b.at) || compareSeverity(a.severity, b.severity) || compareText(a.reason, b.reason);

@@ -9,8 +9,8 @@ import type { ConfiguredMute } from './mutes.ts';
 const UNUSED_MS = 30 * DAY_MS;
 
 /** Without state: nobody knows how long a mute has matched nothing. */
-export function muteUses(mutes: readonly ConfiguredMute[], seen: readonly Finding[]): readonly MuteUse[] {
-  return mutes.map((configured) => useOf(configured, seen));
+export function muteUses(mutes: readonly ConfiguredMute[], isObserved: readonly Finding[]): readonly MuteUse[] {
+  return mutes.map((configured) => useOf(configured, isObserved));
 }
 
 /**
@@ -21,7 +21,7 @@ export function muteUses(mutes: readonly ConfiguredMute[], seen: readonly Findin
  */
 export function trackMutes(
   mutes: readonly ConfiguredMute[],
-  seen: readonly Finding[],
+  isObserved: readonly Finding[],
   remembered: readonly Finding[],
   known: ReadonlyMap<string, MuteRecord>,
   now: string,
@@ -29,7 +29,7 @@ export function trackMutes(
   const records = new Map<string, MuteRecord>();
   const uses = mutes.map((configured): MuteUse => {
     const { key, expired, matches } = configured;
-    const use = useOf(configured, seen);
+    const use = useOf(configured, isObserved);
     // Two mutes of one key match the same: the second finds what the first has noted.
     const record = records.get(key) ?? known.get(key) ?? { key, firstSeen: now };
     if (use.matched > 0 || remembered.some(matches)) {
@@ -39,13 +39,15 @@ export function trackMutes(
     const since = later(record.firstSeen, record.lastMatched ?? record.firstSeen);
     const isUnused = msBetween(since, now) >= UNUSED_MS;
     const notifyUnused =
-      isUnused && !expired && (record.toldUnused === undefined || msBetween(record.toldUnused, now) >= UNUSED_MS);
-    records.set(key, notifyUnused ? { ...record, toldUnused: now } : record);
+      isUnused &&
+      !expired &&
+      (record.unusedNotifiedAt === undefined || msBetween(record.unusedNotifiedAt, now) >= UNUSED_MS);
+    records.set(key, notifyUnused ? { ...record, unusedNotifiedAt: now } : record);
     return isUnused ? { ...use, unusedSince: since, notifyUnused } : use;
   });
   return { uses, records };
 }
 
-function useOf({ mute, key, expired, matches }: ConfiguredMute, seen: readonly Finding[]): MuteUse {
-  return { mute, key, expired, matched: seen.filter(matches).length, notifyUnused: false };
+function useOf({ mute, key, expired, matches }: ConfiguredMute, isObserved: readonly Finding[]): MuteUse {
+  return { mute, key, expired, matched: isObserved.filter(matches).length, notifyUnused: false };
 }

@@ -5,10 +5,10 @@ import type { FindingRecord } from '../model/lifecycle.ts';
 import { isAtLeast } from '../model/severity.ts';
 import { HOUR_MS, later, msBetween } from '../model/time.ts';
 import { activeMute } from './mutes.ts';
-import { type Circumstances, type Judged, standingMessage } from './transition.ts';
+import { lastActiveNotification, type Transition, type TransitionContext } from './transition.ts';
 
 /** A complete or partial look at a target, newer than every one before. */
-export interface Look {
+export interface Scan {
   readonly takenAt: string;
   /** By check. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
@@ -21,25 +21,25 @@ export interface Scope {
   /** Every check there is, and whether what it finds comes and goes. */
   readonly transientByCheck: ReadonlyMap<string, boolean>;
   /** By target. One that was not looked at, or at an older moment than before, has none. */
-  readonly looks: ReadonlyMap<string, Look>;
+  readonly scans: ReadonlyMap<string, Scan>;
 }
 
 /**
  * Whether there is something to judge: it is open, or people were told of it by a run that did not know of another, which
  * found it gone at the same time.
  */
-export function isUnfinished(record: FindingRecord): boolean {
-  return record.status === 'open' || standingMessage(record) !== undefined;
+export function needsTransition(record: FindingRecord): boolean {
+  return record.status === 'open' || lastActiveNotification(record) !== undefined;
 }
 
-export function judgeAbsent(record: FindingRecord, scope: Scope, circumstances: Circumstances): Judged {
-  const { policy, mutes } = circumstances;
-  const { told, ...untold } = record;
+export function transitionOfUnobserved(record: FindingRecord, scope: Scope, context: TransitionContext): Transition {
+  const { policy, mutes } = context;
+  const { lastNotified, ...unnotified } = record;
   const { finding } = record;
   const mute = activeMute(mutes, finding);
-  const message = standingMessage(record);
-  const common = { finding, seen: false, toldSeverity: message?.severity, mute, canRemind: false };
-  const resolved = record.status === 'resolved' ? record.resolved : resolutionOf(record, scope, circumstances);
+  const message = lastActiveNotification(record);
+  const common = { finding, isObserved: false, lastNotifiedSeverity: message?.severity, mute, isRepeatable: false };
+  const resolved = record.status === 'resolved' ? record.resolved : resolutionOf(record, scope, context);
   if (resolved === undefined) return { ...common, reason: 'ongoing', notify: false, record };
   return {
     ...common,
@@ -47,34 +47,34 @@ export function judgeAbsent(record: FindingRecord, scope: Scope, circumstances: 
     // Who was told of it is told that it is over.
     notify: mute === undefined && message !== undefined && isAtLeast(message.severity, policy.minSeverity),
     // What is over in silence leaves no message standing.
-    record: { ...(message === undefined ? record : untold), status: 'resolved', resolved },
+    record: { ...(message === undefined ? record : unnotified), status: 'resolved', resolved },
   };
 }
 
 /** As of the snapshot that shows it gone, so that a sighting in a later one counts, whichever run is saved first. */
 function resolutionOf(
   { finding: { target, check }, lastSeen }: FindingRecord,
-  { targets, transientByCheck, looks }: Scope,
-  { now, policy }: Circumstances,
+  { targets, transientByCheck, scans }: Scope,
+  { now, policy }: TransitionContext,
 ): FindingRecord['resolved'] {
   if (!targets.has(target)) return { at: later(now, lastSeen), resolution: 'target-removed' };
   const isTransient = transientByCheck.get(check);
   if (isTransient === undefined) return { at: later(now, lastSeen), resolution: 'check-removed' };
-  const look = looks.get(target);
-  const outcome = look?.outcomes.get(check);
-  if (look === undefined || outcome === undefined || msBetween(lastSeen, look.takenAt) <= 0) return undefined;
-  const at = look.takenAt;
-  const isQuiet = msBetween(lastSeen, now) >= policy.quietHours * HOUR_MS;
+  const scan = scans.get(target);
+  const outcome = scan?.outcomes.get(check);
+  if (scan === undefined || outcome === undefined || msBetween(lastSeen, scan.takenAt) <= 0) return undefined;
+  const at = scan.takenAt;
+  const isResolveTimeOver = msBetween(lastSeen, now) >= policy.resolveAfterHours * HOUR_MS;
   switch (outcome.status) {
     case 'unknown':
     case 'error':
       return undefined;
     case 'not-applicable':
-      return isQuiet ? { at, resolution: 'not-applicable', detail: outcome.reason } : undefined;
+      return isResolveTimeOver ? { at, resolution: 'not-applicable', detail: outcome.reason } : undefined;
     case 'fail':
       if (outcome.incomplete !== undefined) return undefined;
-      return isQuiet || !isTransient ? { at, resolution: 'gone' } : undefined;
+      return isResolveTimeOver || !isTransient ? { at, resolution: 'gone' } : undefined;
     case 'pass':
-      return isQuiet || !isTransient ? { at, resolution: 'gone' } : undefined;
+      return isResolveTimeOver || !isTransient ? { at, resolution: 'gone' } : undefined;
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Remedy } from './remedy.ts';
 import type { Severity } from './severity.ts';
-import type { Hop } from './snapshot.ts';
+import type { Side } from './snapshot.ts';
 
 /** A fact that shows the problem, for people and machines. Values are safe to print (see `display.ts`). */
 export type Evidence = Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -19,7 +19,7 @@ export interface Problem {
   /** Distinguishes problems of one check that share role, database and application, e.g. a certificate's hash. */
   readonly subject?: string | undefined;
   /** Which side of a pooler it is on, where it is about sessions of one. */
-  readonly hop?: Hop | undefined;
+  readonly side?: Side | undefined;
   /** Client addresses, or networks when there are many. */
   readonly clients?: readonly string[] | undefined;
   /** How many sessions show it. */

@@ -49,7 +49,7 @@ export interface FindingRecord {
    * The last message about this episode; undefined when nobody was told. Of an open record, `resolved` is the message of
    * the episode before.
    */
-  readonly told?: { readonly at: string; readonly severity: Severity; readonly reason: Reason } | undefined;
+  readonly lastNotified?: { readonly at: string; readonly severity: Severity; readonly reason: Reason } | undefined;
   /** The mute that silenced it when it was last seen. */
   readonly mute?: Mute | undefined;
   readonly resolved?:
@@ -70,7 +70,7 @@ export interface MuteRecord {
   readonly firstSeen: string;
   readonly lastMatched?: string | undefined;
   /** When people were told that it matches nothing. */
-  readonly toldUnused?: string | undefined;
+  readonly unusedNotifiedAt?: string | undefined;
 }
 
 /** All that is remembered, each by its fingerprint, name or key. */
@@ -85,9 +85,9 @@ export const EMPTY_STATE: AuditState = { findings: new Map(), targets: new Map()
 /** When people are told again, and when a thing counts as gone. */
 export interface LifecyclePolicy {
   /** Hours without a sighting after which a session's finding is gone: pooled and nightly clients come and go. */
-  readonly quietHours: number;
+  readonly resolveAfterHours: number;
   /** Hours after the last message about an open finding; undefined: never reminded. */
-  readonly reminderHours?: number | undefined;
+  readonly repeatIntervalHours?: number | undefined;
   /** The lowest severity that any audience is told of. */
   readonly minSeverity: Severity;
 }
@@ -107,7 +107,7 @@ export interface Decided {
   /** As seen now; as last seen where it was not seen in this run. */
   readonly finding: Finding;
   /** Whether this run saw it. */
-  readonly seen: boolean;
+  readonly isObserved: boolean;
   /** Whether people are to be told. */
   readonly notify: boolean;
   /** Times are ISO 8601, UTC; undefined without state. */
@@ -115,7 +115,7 @@ export interface Decided {
   readonly openedAt?: string | undefined;
   readonly lastSeen?: string | undefined;
   /** The severity that people were told before. */
-  readonly toldSeverity?: Severity | undefined;
+  readonly lastNotifiedSeverity?: Severity | undefined;
   /** Of a resolved one. */
   readonly resolution?: Resolution | undefined;
   readonly detail?: string | undefined;
@@ -143,7 +143,7 @@ export interface Decision {
   /** What to remember once people have been told; undefined without state. */
   readonly next?: AuditState | undefined;
   /** What to remember where the message reached no one: the same, and the next run tells it all again. */
-  readonly untold?: AuditState | undefined;
+  readonly unnotified?: AuditState | undefined;
   /** ISO 8601, UTC: the latest remembered time in the future, where some are. They count as now. */
   readonly clockAheadUntil?: string | undefined;
 }

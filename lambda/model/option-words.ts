@@ -47,14 +47,18 @@ export function isFromOption({ credentials }: Pick<Target, 'credentials'>): bool
 /** Advice that names settings of a configuration, for someone who has given options instead. */
 export function inOptions(text: string): string {
   return REPLACEMENTS.reduce(
-    (told, [pattern, replacement]) =>
-      typeof replacement === 'string' ? told.replace(pattern, replacement) : told.replace(pattern, replacement),
+    (lastNotified, [pattern, replacement]) =>
+      typeof replacement === 'string'
+        ? lastNotified.replace(pattern, replacement)
+        : lastNotified.replace(pattern, replacement),
     text,
   );
 }
 
 /** A failure as the report of this target tells it. */
 export function toldFor(target: Pick<Target, 'credentials'>, failure: Failure): Failure {
-  const { remedyForUrl, ...told } = failure;
-  return isFromOption(target) ? { ...told, remedy: remedyForUrl ?? inOptions(told.remedy) } : told;
+  const { remedyForUrl, ...lastNotified } = failure;
+  return isFromOption(target)
+    ? { ...lastNotified, remedy: remedyForUrl ?? inOptions(lastNotified.remedy) }
+    : lastNotified;
 }

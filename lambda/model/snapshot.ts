@@ -4,7 +4,7 @@ import type { CertificateFacts } from './certificate.ts';
 import type { Failure } from './failure.ts';
 import type { HbaFacts } from './hba.ts';
 import type { Observed } from './observed.ts';
-import type { PoolerSettings } from './pooler.ts';
+import type { PgBouncerSettings } from './pooler.ts';
 import type { Outbound, Settings } from './posture.ts';
 import type { WireProbe } from './probe.ts';
 import type { TargetKind } from './target.ts';
@@ -34,7 +34,7 @@ export interface SessionTls {
 /**
  * The two sides of a pooler: from a client to it, and from it to a server. Each is encrypted, or not, by itself.
  */
-export type Hop = 'client' | 'server';
+export type Side = 'client' | 'server';
 
 /**
  * One row of `pg_stat_activity` with its `pg_stat_ssl` and `pg_stat_gssapi` facts, or of a pooler's list of clients or
@@ -44,7 +44,7 @@ export interface Session {
   /** Undefined where a pooler shows none. */
   readonly pid?: number | undefined;
   /** Which side of the pooler it is on; undefined for what a PostgreSQL server shows. */
-  readonly hop?: Hop | undefined;
+  readonly side?: Side | undefined;
   /** Undefined for a walsender of a role since dropped. */
   readonly role?: string | undefined;
   /** Undefined for physical replication. */
@@ -94,7 +94,7 @@ export interface Sessions {
 }
 
 /** How the auditor's own connection to the target came out: the proof that its leg is what we say it is. */
-export interface Link {
+export interface AuditConnection {
   /** `TLSv1.2` or `TLSv1.3`, as our socket negotiated it. */
   readonly tlsVersion: string;
   readonly cipher: string;
@@ -128,16 +128,16 @@ export interface Link {
 }
 
 /** How our connection came to the server. */
-export interface Route {
+export interface NetworkPath {
   /** The address that our socket is connected to: the server's, or that of what stands before it. */
   readonly remoteAddress: string;
   /** Where the server sees our connection come from; undefined where it did not show it. */
-  readonly seenFrom?: string | undefined;
+  readonly clientAddressAtServer?: string | undefined;
   /**
    * Whether the server sees our end of the connection at the very address and port that our socket has: then nothing
    * ended TCP on the way, and so nothing ended TLS. Also false where addresses are translated on the way.
    */
-  readonly endToEnd: boolean;
+  readonly isDirect: boolean;
 }
 
 /** The instances of an Aurora cluster, as one of them lists them. */
@@ -180,9 +180,9 @@ export interface Snapshot {
   readonly credentials: Observed<CredentialFacts>;
   /** Leaf first, as the server presented it, also when it was refused. */
   readonly serverChain: Observed<readonly CertificateFacts[]>;
-  readonly link: Observed<Link>;
+  readonly link: Observed<AuditConnection>;
   /** Undefined where no connection came about; also known where the audit ended early after that. */
-  readonly route?: Route | undefined;
+  readonly networkPath?: NetworkPath | undefined;
   readonly server: Observed<Server>;
   readonly visibility: Observed<Visibility>;
   readonly sessions: Observed<Sessions>;
@@ -190,7 +190,7 @@ export interface Snapshot {
   readonly hba: Observed<HbaFacts>;
   readonly outbound: Observed<Outbound>;
   /** Undefined where the target is no pooler. Where it is one, it stands for `settings`, `hba` and `outbound`. */
-  readonly pooler?: Observed<PoolerSettings> | undefined;
+  readonly pooler?: Observed<PgBouncerSettings> | undefined;
   /** Undefined where the server is no Aurora, or does not let the login know. */
   readonly aurora?: Observed<AuroraCluster> | undefined;
   /** Undefined where the target does not ask for the wire probe. */

@@ -4,14 +4,14 @@ import type { Config } from '../config/index.ts';
 import { endpointKey, type Subscription } from '../deliver/subscriptions.ts';
 import type { Digest } from '../report/digest.ts';
 import { type RenderedAlert, renderAlert, renderChatMessages } from '../report/messages/sns-message.ts';
-import { type Audience, audiencesOf, EVERYONE } from '../report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver, receiversOf } from '../report/receiver.ts';
 import type { Report } from '../report/schema.ts';
 
 /** One way to one audience: its topic, its messages, and a memory of its own of what went that way. */
-export interface Delivery {
+export interface Integration {
   /** Unique; what is remembered is remembered under it. */
   readonly key: string;
-  readonly audience: Audience;
+  readonly receiver: Receiver;
   readonly topicArn: string;
   readonly render: (digest: Digest, report: Report) => readonly RenderedAlert[];
   /** Whether a subscription of the topic, once confirmed, may receive it. */
@@ -39,19 +39,19 @@ type Route = Config['alerts']['routes'][number];
 const ROUTE_PROTOCOLS = ['email', 'https', 'sqs', 'lambda'] as const;
 
 /** Everyone's first: its decision is the report's. */
-export function deliveriesOf(alerts: Config['alerts'], topics: Topics, service: string): readonly Delivery[] {
+export function integrationsOf(alerts: Config['alerts'], topics: Topics, service: string): readonly Integration[] {
   const routesByEndpoint = endpoints(alerts.routes);
-  return audiencesOf(alerts).flatMap((audience): Delivery[] => {
-    const { route: name } = audience;
+  return receiversOf(alerts).flatMap((receiver): Integration[] => {
+    const { route: name } = receiver;
     const route = alerts.routes.find((each) => each.name === name);
     const { slack } = route ?? alerts;
     const named = route === undefined ? alerts.email : ROUTE_PROTOCOLS.flatMap((protocol) => route[protocol]);
-    const isRoute = name !== EVERYONE && topics.routes !== undefined;
+    const isRoute = name !== DEFAULT_ROUTE && topics.routes !== undefined;
     const chat = chatTopic(topics.chat, name, slack.length > 0);
     return [
       {
         key: name,
-        audience,
+        receiver,
         topicArn: isRoute ? (topics.routes ?? topics.alerts) : topics.alerts,
         render: (digest, report) => [renderAlert(digest, report, service)],
         // Someone who subscribed by hand may receive it: only the owner knows that subscription's filter policy.
@@ -65,7 +65,7 @@ export function deliveriesOf(alerts: Config['alerts'], topics: Topics, service: 
         : [
             {
               key: `${name}#chat`,
-              audience,
+              receiver,
               topicArn: chat,
               render: (digest: Digest) => renderChatMessages(digest, service),
               // Amazon Q Developer subscribes so, and only there the message is a card.

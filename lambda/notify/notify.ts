@@ -3,19 +3,19 @@
 
 import { CHECKS } from '../checks/registry.ts';
 import type { Config } from '../config/index.ts';
-import { StateError, type StateStore, type StateTurn } from '../deliver/state/store.ts';
+import { StateError, type StateLease, type StateStore } from '../deliver/state/store.ts';
 import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
 import { buildReport, type Run } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
-import { type Audience, audiencesOf, EVERYONE, hears } from '../report/receiver.ts';
+import { DEFAULT_ROUTE, matchesRoute, type Receiver, receiversOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
 import { clockWarning, stateWarning } from '../report/warnings.ts';
-import type { Delivery } from './integrations.ts';
+import type { Integration } from './integrations.ts';
 
 /** What decides what an audience is told, besides what it was told before. */
-export interface Circumstances {
+export interface NotifyContext {
   readonly run: Run;
   readonly config: Pick<Config, 'alerts' | 'mutes' | 'targets'>;
   /**
@@ -24,29 +24,29 @@ export interface Circumstances {
    *
    * @default true
    */
-  readonly isWhole?: boolean;
+  readonly coversAllTargets?: boolean;
   /** ISO 8601, UTC. */
   readonly now: string;
 }
 
 /** What of it concerns an audience: the targets that it hears of. */
-function heardBy(audience: Audience, { run, config, ...rest }: Circumstances): Circumstances {
-  const heard = hears(audience);
+function scopeToReceiver(receiver: Receiver, { run, config, ...rest }: NotifyContext): NotifyContext {
+  const scoped = matchesRoute(receiver);
   return {
     ...rest,
-    run: { ...run, audited: run.audited.filter(({ snapshot }) => heard(snapshot.target)) },
-    config: { ...config, targets: config.targets.filter(heard) },
+    run: { ...run, audited: run.audited.filter(({ snapshot }) => scoped(snapshot.target)) },
+    config: { ...config, targets: config.targets.filter(scoped) },
   };
 }
 
 /** What an audience is to be told of what concerns it. */
 function decisionFor(
-  audience: Audience,
+  receiver: Receiver,
   previous: AuditState | undefined,
-  { run, config, isWhole = true, now }: Circumstances,
+  { run, config, coversAllTargets = true, now }: NotifyContext,
 ): Decision {
-  const { quietHours, reminderHours } = config.alerts;
-  const others = isWhole || previous === undefined ? undefined : previous;
+  const { resolveAfterHours, repeatIntervalHours } = config.alerts;
+  const others = coversAllTargets || previous === undefined ? undefined : previous;
   const decision = decide({
     previous,
     now,
@@ -62,20 +62,20 @@ function decisionFor(
       ...[...(others?.findings.values() ?? [])].map(({ finding }) => finding.target),
     ],
     policy: {
-      quietHours,
-      minSeverity: audience.minSeverity,
-      ...(reminderHours > 0 ? { reminderHours } : {}),
+      resolveAfterHours,
+      minSeverity: receiver.minSeverity,
+      ...(repeatIntervalHours > 0 ? { repeatIntervalHours } : {}),
     },
     mutes: config.mutes,
   });
   if (others === undefined) return decision;
   const withOthers = (state: AuditState | undefined): AuditState | undefined =>
     state === undefined ? undefined : { ...state, mutes: new Map([...others.mutes, ...state.mutes]) };
-  return { ...decision, next: withOthers(decision.next), untold: withOthers(decision.untold) };
+  return { ...decision, next: withOthers(decision.next), unnotified: withOthers(decision.unnotified) };
 }
 
 /** One run's turn with what is remembered. */
-export interface TurnOptions {
+export interface LeaseOptions {
   /** Undefined where no state is kept: the run stands alone. */
   readonly store: StateStore | undefined;
   /** Ends the wait for other runs. */
@@ -87,56 +87,56 @@ export interface TurnOptions {
  *
  * @throws StateError
  */
-type Remember = (targets: readonly string[]) => Promise<void>;
+type Checkpoint = (targets: readonly string[]) => Promise<void>;
 
-type Tell<T> = (decision: Decision, report: Report, remember: Remember) => Promise<T>;
+type Notify<T> = (decision: Decision, report: Report, checkpoint: Checkpoint) => Promise<T>;
 
 /**
  * Decides for one audience, has it told, and remembers that it was.
  *
- * @param tell is given the decision, the report as it has it, and what remembers a part
- * @returns what `tell` returned
- * @throws whatever `tell` throws: nothing but the parts is remembered as told then, and the next run tells; StateError
+ * @param notify is given the decision, the report as it has it, and what remembers a part
+ * @returns what `notify` returned
+ * @throws whatever `notify` throws: nothing but the parts is remembered as told then, and the next run tells; StateError
  */
-export async function inTurn<T>(
-  audience: Audience,
-  circumstances: Circumstances,
-  { store, signal }: TurnOptions,
-  tell: Tell<T>,
+export async function withStateLease<T>(
+  receiver: Receiver,
+  context: NotifyContext,
+  { store, signal }: LeaseOptions,
+  notify: Notify<T>,
 ): Promise<T> {
-  await using turn = await store?.takeTurn(signal);
-  return await decideInTurn(audience, circumstances, { turn, isReceived: true, warnings: [] }, tell);
+  await using lease = await store?.acquire(signal);
+  return await decideWithLease(receiver, context, { lease, hasSubscriber: true, warnings: [] }, notify);
 }
 
-interface HeldTurn {
+interface HeldLease {
   /** Undefined where no state is kept. */
-  readonly turn: StateTurn | undefined;
+  readonly lease: StateLease | undefined;
   /** Whether what is published reaches someone: else it is remembered as still to be told. */
-  readonly isReceived: boolean;
+  readonly hasSubscriber: boolean;
   /** For this audience's messages and report. */
   readonly warnings: readonly ReportWarning[];
 }
 
-async function decideInTurn<T>(
-  audience: Audience,
-  circumstances: Circumstances,
-  { turn, isReceived, warnings }: HeldTurn,
-  tell: Tell<T>,
+async function decideWithLease<T>(
+  receiver: Receiver,
+  context: NotifyContext,
+  { lease, hasSubscriber, warnings }: HeldLease,
+  notify: Notify<T>,
 ): Promise<T> {
-  const heard = heardBy(audience, circumstances);
-  const decision = decisionFor(audience, turn?.state, heard);
-  const next = (isReceived ? decision.next : decision.untold) ?? EMPTY_STATE;
-  const remember: Remember = async (targets) => {
-    if (turn !== undefined) await turn.save(stateOfPart(turn.state, next, new Set(targets)));
+  const scoped = scopeToReceiver(receiver, context);
+  const decision = decisionFor(receiver, lease?.state, scoped);
+  const next = (hasSubscriber ? decision.next : decision.unnotified) ?? EMPTY_STATE;
+  const checkpoint: Checkpoint = async (targets) => {
+    if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
-  const all = [...warnings, ...clockWarning(decision.clockAheadUntil, circumstances.now)];
-  const told = await tell(decision, buildReport(heard.run, decision, { warnings: all }), remember);
-  if (turn !== undefined) await turn.save(next);
+  const all = [...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
+  const told = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
+  if (lease !== undefined) await lease.save(next);
   return told;
 }
 
 /** What to remember when an audience was told of some targets, and not yet of the others. */
-function stateOfPart(previous: AuditState, next: AuditState, told: ReadonlySet<string>): AuditState {
+function partialState(previous: AuditState, next: AuditState, told: ReadonlySet<string>): AuditState {
   const findings = [...next.findings].filter(([, { finding }]) => told.has(finding.target));
   const targets = [...next.targets].filter(([name]) => told.has(name));
   return {
@@ -146,7 +146,7 @@ function stateOfPart(previous: AuditState, next: AuditState, told: ReadonlySet<s
   };
 }
 
-export interface Told {
+export interface NotifyResult {
   /** As this audience's decision has it; of the targets that it hears of. */
   readonly report: Report;
   /** Ids of the messages; none where there was nothing to tell. */
@@ -155,17 +155,17 @@ export interface Told {
   readonly stateError?: StateError | undefined;
 }
 
-export interface TellOptions extends TurnOptions {
+export interface NotifyOptions extends LeaseOptions {
   readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string>;
   /** Whether what is published reaches someone: else it is remembered as still to be told. @default true */
-  readonly isReceived?: boolean;
+  readonly hasSubscriber?: boolean;
   /** For everyone's messages. */
   readonly warnings?: readonly ReportWarning[];
   /**
    * What was told without state, by delivery, while the state could not be read: as long as it lives, the same is not told
    * again at every run.
    */
-  readonly toldWithoutState: Map<string, AuditState>;
+  readonly notifiedWithoutState: Map<string, AuditState>;
 }
 
 /**
@@ -174,78 +174,82 @@ export interface TellOptions extends TurnOptions {
  *
  * @throws whatever `publish` throws: nothing is remembered as told then, and the next run tells; StateError
  */
-export async function tell(delivery: Delivery, circumstances: Circumstances, options: TellOptions): Promise<Told> {
-  const { audience } = delivery;
-  const { store, signal, isReceived = true, warnings = [], toldWithoutState } = options;
-  let turn: StateTurn | undefined;
+export async function notify(
+  integration: Integration,
+  context: NotifyContext,
+  options: NotifyOptions,
+): Promise<NotifyResult> {
+  const { receiver } = integration;
+  const { store, signal, hasSubscriber = true, warnings = [], notifiedWithoutState } = options;
+  let lease: StateLease | undefined;
   try {
-    turn = await store?.takeTurn(signal);
+    lease = await store?.acquire(signal);
   } catch (error) {
     // Another run that has the turn tells, and the next one catches up.
     if (!(error instanceof StateError) || error.isHeld) throw error;
-    return await tellWithoutState(delivery, circumstances, options, error);
+    return await notifyWithoutState(integration, context, options, error);
   }
-  await using held = turn;
-  toldWithoutState.delete(delivery.key);
-  return await decideInTurn(
-    audience,
-    circumstances,
-    { turn: held, isReceived, warnings },
-    async (decision, report, remember) => ({
+  await using held = lease;
+  notifiedWithoutState.delete(integration.key);
+  return await decideWithLease(
+    receiver,
+    context,
+    { lease: held, hasSubscriber, warnings },
+    async (decision, report, checkpoint) => ({
       report,
-      messageIds: await publishAll(delivery, decision, report, { ...options, remember }),
+      messageIds: await publishAll(integration, decision, report, { ...options, checkpoint }),
     }),
   );
 }
 
-async function tellWithoutState(
-  delivery: Delivery,
-  circumstances: Circumstances,
-  options: TellOptions,
+async function notifyWithoutState(
+  integration: Integration,
+  context: NotifyContext,
+  options: NotifyOptions,
   stateError: StateError,
-): Promise<Told> {
-  const { key, audience } = delivery;
-  const { isReceived = true, warnings = [], toldWithoutState } = options;
-  const heard = heardBy(audience, circumstances);
-  const before = toldWithoutState.get(key);
-  const decision = decisionFor(audience, before, heard);
-  const report = buildReport(heard.run, decision, {
+): Promise<NotifyResult> {
+  const { key, receiver } = integration;
+  const { hasSubscriber = true, warnings = [], notifiedWithoutState } = options;
+  const scoped = scopeToReceiver(receiver, context);
+  const before = notifiedWithoutState.get(key);
+  const decision = decisionFor(receiver, before, scoped);
+  const report = buildReport(scoped.run, decision, {
     state: 'unreadable',
     warnings: [stateWarning(), ...warnings],
   });
-  const messageIds = await publishAll(delivery, decision, report, options);
-  const { next } = before === undefined ? decisionFor(audience, EMPTY_STATE, heard) : decision;
-  if (isReceived && next !== undefined) toldWithoutState.set(key, next);
+  const messageIds = await publishAll(integration, decision, report, options);
+  const { next } = before === undefined ? decisionFor(receiver, EMPTY_STATE, scoped) : decision;
+  if (hasSubscriber && next !== undefined) notifiedWithoutState.set(key, next);
   return { report, messageIds, stateError };
 }
 
 /** @returns the ids of the messages @throws whatever `publish` throws */
 async function publishAll(
-  { audience, topicArn, render }: Delivery,
+  { receiver, topicArn, render }: Integration,
   decision: Decision,
   report: Report,
-  { publish, remember }: Pick<TellOptions, 'publish'> & { readonly remember?: Remember },
+  { publish, checkpoint }: Pick<NotifyOptions, 'publish'> & { readonly checkpoint?: Checkpoint },
 ): Promise<readonly string[]> {
-  const digest = buildDigest(report, decision, audience);
+  const digest = buildDigest(report, decision, receiver);
   const messages = digest === undefined ? [] : render(digest, report);
   const messageIds: string[] = [];
   for (const [index, message] of messages.entries()) {
     // Should one of the following not go out, those before it are not told again.
-    if (index > 0) await remember?.(messages.slice(0, index).flatMap(({ targets }) => targets));
+    if (index > 0) await checkpoint?.(messages.slice(0, index).flatMap(({ targets }) => targets));
     messageIds.push(await publish(topicArn, message));
   }
   return messageIds;
 }
 
 /** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */
-export async function reportOnly(circumstances: Circumstances, store: StateStore | undefined): Promise<Report> {
-  const everyone = everyoneOf(circumstances.config.alerts);
-  const heard = heardBy(everyone, circumstances);
-  return buildReport(heard.run, decisionFor(everyone, await store?.read(), heard));
+export async function previewReport(context: NotifyContext, store: StateStore | undefined): Promise<Report> {
+  const defaultReceiver = defaultReceiverOf(context.config.alerts);
+  const scoped = scopeToReceiver(defaultReceiver, context);
+  return buildReport(scoped.run, decisionFor(defaultReceiver, await store?.read(), scoped));
 }
 
 /** The audience that hears of every target. */
-export function everyoneOf(alerts: Config['alerts']): Audience {
-  const [everyone = { route: EVERYONE, minSeverity: alerts.minSeverity }] = audiencesOf(alerts);
-  return everyone;
+export function defaultReceiverOf(alerts: Config['alerts']): Receiver {
+  const [defaultReceiver = { route: DEFAULT_ROUTE, minSeverity: alerts.minSeverity }] = receiversOf(alerts);
+  return defaultReceiver;
 }

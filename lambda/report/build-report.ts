@@ -8,7 +8,7 @@ import type { Finding, Outcome, Verdict } from '../model/finding.ts';
 import type { Decision } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
-import { type Link, type Sessions, type Snapshot, TRANSPORTS, type Transport } from '../model/snapshot.ts';
+import { type AuditConnection, type Sessions, type Snapshot, TRANSPORTS, type Transport } from '../model/snapshot.ts';
 import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
@@ -78,14 +78,14 @@ export function buildReport(
 }
 
 /** What was seen and is resolved all the same, because a later run has looked meanwhile, is neither. */
-function remembered({ findings }: Decision): Pick<Report, 'unseen' | 'resolved'> {
+function remembered({ findings }: Decision): Pick<Report, 'carriedOver' | 'resolved'> {
   return {
-    unseen: findings
-      .filter(({ seen, reason }) => !seen && reason !== 'resolved')
+    carriedOver: findings
+      .filter(({ isObserved, reason }) => !isObserved && reason !== 'resolved')
       .map((decided) => reportFinding(decided.finding, decided))
       .sort(compareFindings),
     resolved: findings
-      .filter(({ seen, reason }) => !seen && reason === 'resolved')
+      .filter(({ isObserved, reason }) => !isObserved && reason === 'resolved')
       .map(resolvedFinding)
       .sort(compareFindings),
   };
@@ -124,8 +124,11 @@ function reportFailure({ cause, phase, message, remedy }: Failure): NonNullable<
   return { cause, phase, message: displayProse(message, SENTENCE_LENGTH), remedy: remedyLines(remedy).join('\n') };
 }
 
-function reportLink(link: Link, chain: Observed<readonly CertificateFacts[]>): NonNullable<ReportTarget['link']> {
-  // Process ids differ from run to run, and tls-terminated-upstream has said what they prove.
+function reportLink(
+  link: AuditConnection,
+  chain: Observed<readonly CertificateFacts[]>,
+): NonNullable<ReportTarget['link']> {
+  // Process ids differ from run to run, and tls-terminated-by-proxy has said what they prove.
   const { serverView, timings, backendPid: _, ...facts } = link;
   const certificates = chain.known ? chain.value : [];
   const omitted = certificates.length - MOST_CERTIFICATES;
@@ -153,7 +156,7 @@ function reportView(view: KnownView): NonNullable<ReportTarget['link']>['serverV
   return { tlsVersion: displayText(view.tlsVersion), cipher: displayText(view.cipher) };
 }
 
-type KnownView = Extract<Link['serverView'], { readonly known: true }>['value'];
+type KnownView = Extract<AuditConnection['serverView'], { readonly known: true }>['value'];
 
 function reportNames(names: readonly string[]): string[] {
   const shown = names.slice(0, MOST_NAMES).map((name) => displayText(name, NAME_LENGTH));
@@ -164,9 +167,9 @@ function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNul
   const byTransport = noSessions();
   const byHop = { client: noSessions(), server: noSessions() };
   const byTlsVersion = new Map<string, number>();
-  for (const { transport, tls, hop } of visible) {
+  for (const { transport, tls, side } of visible) {
     byTransport[transport] += 1;
-    if (hop !== undefined) byHop[hop][transport] += 1;
+    if (side !== undefined) byHop[side][transport] += 1;
     if (tls === undefined) continue;
     const version = displayText(tls.version);
     byTlsVersion.set(version, (byTlsVersion.get(version) ?? 0) + 1);

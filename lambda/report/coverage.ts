@@ -12,11 +12,11 @@ export interface DigestTarget {
   readonly cause?: FailureCause | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** Of one that was looked at: what could not be seen, a reason each. */
-  readonly unseen: readonly string[];
+  readonly gaps: readonly string[];
 }
 
 /** A check that could not see everything, on one target. */
-export interface BlindSpot<Target> {
+export interface CoverageGap<Target> {
   readonly target: Target;
   readonly check: string;
   /** `error`: the check itself crashed. */
@@ -25,13 +25,13 @@ export interface BlindSpot<Target> {
 }
 
 /** Every check of every target that could not see all it should have. */
-export function blindSpotsOf<Target extends Pick<ReportTarget, 'checks'>>({
+export function coverageGapsOf<Target extends Pick<ReportTarget, 'checks'>>({
   targets,
 }: {
   readonly targets: readonly Target[];
-}): BlindSpot<Target>[] {
+}): CoverageGap<Target>[] {
   return targets.flatMap((target) =>
-    target.checks.flatMap(({ id, status, reason }): BlindSpot<Target>[] => {
+    target.checks.flatMap(({ id, status, reason }): CoverageGap<Target>[] => {
       const why = { target, check: id, reason: PLAIN.prose(reason ?? 'no reason is known') };
       if (status === 'unknown' || status === 'error') return [{ ...why, status }];
       // A failed check has a reason only where there may be more than it found.
@@ -41,13 +41,13 @@ export function blindSpotsOf<Target extends Pick<ReportTarget, 'checks'>>({
 }
 
 /** Of one target: each reason once, with the checks that it keeps from judging. */
-export function blindReasons(target: Pick<ReportTarget, 'checks'>): readonly string[] {
-  const byReason = Map.groupBy(blindSpotsOf({ targets: [target] }), ({ reason }) => reason);
-  return [...byReason].map(([reason, spots]) => `${reason} (${list(spots.map(({ check }) => check))})`);
+export function coverageGapReasons(target: Pick<ReportTarget, 'checks'>): readonly string[] {
+  const byReason = Map.groupBy(coverageGapsOf({ targets: [target] }), ({ reason }) => reason);
+  return [...byReason].map(([reason, gaps]) => `${reason} (${list(gaps.map(({ check }) => check))})`);
 }
 
 /** `12 databases: 9 clean, 1 with findings, 1 not fully seen, 1 not audited`. */
-export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>): string {
+export function auditSummary(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>): string {
   const parts = [
     [targets.clean.length, 'clean'],
     [targets.findings.length, 'with findings'],
@@ -63,7 +63,7 @@ export function lookedAt(targets: Readonly<Record<Verdict, readonly DigestTarget
 const MOST_REASONS = 3;
 
 /** What a run could not see, one sentence each; empty when it saw everything. */
-export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>, style: Style): string[] {
+export function coverageSentences(targets: Readonly<Record<Verdict, readonly DigestTarget[]>>, style: Style): string[] {
   const sentences: string[] = [];
   const missed = targets['not-audited'];
   if (missed.length > 0) {
@@ -74,8 +74,8 @@ export function blindSpots(targets: Readonly<Record<Verdict, readonly DigestTarg
     const names = targets.unknown.map(({ name }) => style.target(name));
     sentences.push(`NOT FULLY SEEN: ${list(names, 10)}. There may be more than this lists.`);
     // A grant is often all that is missing: it stands here to be copied. Of many targets, the report has them.
-    const reasons = targets.unknown.flatMap(({ name, unseen }) =>
-      unseen.map((reason) => `${style.target(name)}: ${style.prose(reason)}`),
+    const reasons = targets.unknown.flatMap(({ name, gaps }) =>
+      gaps.map((reason) => `${style.target(name)}: ${style.prose(reason)}`),
     );
     sentences.push(...reasons.slice(0, MOST_REASONS));
     if (reasons.length > MOST_REASONS) sentences.push(`And ${plural(reasons.length - MOST_REASONS, 'reason')} more.`);

@@ -5,22 +5,22 @@ import type { Decision, Reason } from '../model/lifecycle.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { compareSeverity, isAtLeast, SEVERITIES, type Severity, worse } from '../model/severity.ts';
 import { HOUR_MS } from '../model/time.ts';
-import { blindReasons, type DigestTarget } from './coverage.ts';
+import { coverageGapReasons, type DigestTarget } from './coverage.ts';
 import { compareFindings } from './order.ts';
-import { type Audience, EVERYONE, hearsOf } from './receiver.ts';
+import { DEFAULT_ROUTE, isInScope, type Receiver } from './receiver.ts';
 import { reportMute } from './report-findings.ts';
 import type { Report, ReportFinding, ReportMute, ReportTarget, ResolvedFinding } from './schema.ts';
 
 /** A finding that is open, and why it is told now. */
-export interface Notice {
+export interface DigestEntry {
   readonly reason: Exclude<Reason, 'resolved'>;
   readonly finding: ReportFinding;
   /** Whether this run saw it; else it is open as far as anybody knows. */
-  readonly seen: boolean;
+  readonly isObserved: boolean;
 }
 
 /** Open findings that the digest does not list. */
-export interface Untold {
+export interface SuppressedCounts {
   /** Told before, and not due again. */
   readonly ongoing: number;
   readonly muted: number;
@@ -29,26 +29,26 @@ export interface Untold {
 }
 
 export interface Digest {
-  readonly audience: Audience;
+  readonly receiver: Receiver;
   /**
    * Of the worst notice. Where everything told is resolved, the worst severity that people were told of it: who was
    * woken by a critical finding hears its end on the same path. `info` where only mutes are told of.
    */
   readonly severity: Severity;
   /** By severity, worst first, then what is told for the first time, then by target, check and what identifies it. */
-  readonly notices: readonly Notice[];
+  readonly active: readonly DigestEntry[];
   /** What is over. In the same order. */
   readonly resolved: readonly ResolvedFinding[];
   /** Mutes that match nothing, once it is time to say so. Told to everyone, and on no route. */
   readonly unusedMutes: readonly ReportMute[];
-  /** Of the notices. */
+  /** Of the active. */
   readonly countBySeverity: Readonly<Record<Severity, number>>;
-  /** Names of the targets that the notices, and then the resolved, concern, the one with the worst notice first. */
+  /** Names of the targets that the active, and then the resolved, concern, the one with the worst notice first. */
   readonly targets: readonly string[];
   /** Every target of the run that the audience hears of. */
   readonly targetsByVerdict: Readonly<Record<Verdict, readonly DigestTarget[]>>;
   /** By target. */
-  readonly untold: ReadonlyMap<string, Untold>;
+  readonly suppressed: ReadonlyMap<string, SuppressedCounts>;
   readonly state: Report['state'];
   /** What to know about the auditor itself: it stands first. */
   readonly warnings: readonly string[];
@@ -66,44 +66,44 @@ export interface Digest {
  *
  * @param decision - What `report` was built with. Without one every finding is told as observed.
  *
- * @example buildDigest(report, decision, { route: 'all', minSeverity: 'medium' })?.notices[0]?.reason
+ * @example buildDigest(report, decision, { route: 'all', minSeverity: 'medium' })?.active[0]?.reason
  */
-export function buildDigest(report: Report, decision: Decision | undefined, audience: Audience): Digest | undefined {
-  const heard = hearsOf(audience, report);
+export function buildDigest(report: Report, decision: Decision | undefined, receiver: Receiver): Digest | undefined {
+  const scoped = isInScope(receiver, report);
   const quiet = new Set(
     decision?.findings.filter(({ notify }) => !notify).map(({ finding: { fingerprint } }) => fingerprint),
   );
   const open = [
-    ...report.findings.map((finding) => asNotice(finding, true)),
-    ...(report.unseen ?? []).map((finding) => asNotice(finding, false)),
-  ].filter(({ finding: { target } }) => heard(target));
-  const isTold = ({ finding: { fingerprint, severity } }: Notice): boolean =>
-    !quiet.has(fingerprint) && isAtLeast(severity, audience.minSeverity);
-  const notices = open.filter(isTold).sort(compareNotices);
+    ...report.findings.map((finding) => toDigestEntry(finding, true)),
+    ...(report.carriedOver ?? []).map((finding) => toDigestEntry(finding, false)),
+  ].filter(({ finding: { target } }) => scoped(target));
+  const isNotified = ({ finding: { fingerprint, severity } }: DigestEntry): boolean =>
+    !quiet.has(fingerprint) && isAtLeast(severity, receiver.minSeverity);
+  const active = open.filter(isNotified).sort(compareEntries);
   const resolved = (report.resolved ?? []).filter(
     (finding) =>
-      heard(finding.target) && !quiet.has(finding.fingerprint) && isAtLeast(told(finding), audience.minSeverity),
+      scoped(finding.target) && !quiet.has(finding.fingerprint) && isAtLeast(told(finding), receiver.minSeverity),
   );
   const unusedMutes =
-    audience.route === EVERYONE
+    receiver.route === DEFAULT_ROUTE
       ? (decision?.mutes ?? []).filter(({ notifyUnused }) => notifyUnused).map(reportMute)
       : [];
-  if (notices.length === 0 && resolved.length === 0 && unusedMutes.length === 0) return undefined;
+  if (active.length === 0 && resolved.length === 0 && unusedMutes.length === 0) return undefined;
   const { startedAt, finishedAt, state } = report;
-  const { reminderHours } = audience;
+  const { repeatIntervalHours } = receiver;
   return {
-    audience,
-    ...summary(notices, resolved),
+    receiver,
+    ...summary(active, resolved),
     unusedMutes,
-    targetsByVerdict: targetsByVerdict({ targets: report.targets.filter(({ name }) => heard(name)) }),
-    untold: countUntold(
-      open.filter((notice) => !isTold(notice)),
-      audience,
+    targetsByVerdict: targetsByVerdict({ targets: report.targets.filter(({ name }) => scoped(name)) }),
+    suppressed: countSuppressed(
+      open.filter((digestEntry) => !isNotified(digestEntry)),
+      receiver,
     ),
     state,
     warnings: (report.warnings ?? []).map(({ message }) => message),
-    ...(state === 'kept' && reminderHours !== undefined
-      ? { nextReminder: new Date(Date.parse(startedAt) + reminderHours * HOUR_MS).toISOString() }
+    ...(state === 'kept' && repeatIntervalHours !== undefined
+      ? { nextReminder: new Date(Date.parse(startedAt) + repeatIntervalHours * HOUR_MS).toISOString() }
       : {}),
     startedAt,
     finishedAt,
@@ -111,22 +111,22 @@ export function buildDigest(report: Report, decision: Decision | undefined, audi
   };
 }
 
-function asNotice(finding: ReportFinding, seen: boolean): Notice {
-  return { reason: finding.lifecycle?.reason ?? 'observed', finding, seen };
+function toDigestEntry(finding: ReportFinding, isObserved: boolean): DigestEntry {
+  return { reason: finding.lifecycle?.reason ?? 'observed', finding, isObserved };
 }
 
 /** One digest for each target that the digest concerns, worst first; what it says of mutes is in none. */
 export function digestsByTarget(digest: Digest): Digest[] {
-  const notices = Map.groupBy(digest.notices, ({ finding }) => finding.target);
+  const active = Map.groupBy(digest.active, ({ finding }) => finding.target);
   const resolved = Map.groupBy(digest.resolved, ({ target }) => target);
   return digest.targets.map((name) => ({
     ...digest,
-    ...summary(notices.get(name) ?? [], resolved.get(name) ?? []),
+    ...summary(active.get(name) ?? [], resolved.get(name) ?? []),
     unusedMutes: [],
     targetsByVerdict: Object.fromEntries(
       VERDICTS.map((verdict) => [verdict, digest.targetsByVerdict[verdict].filter((target) => target.name === name)]),
     ) as unknown as Digest['targetsByVerdict'],
-    untold: new Map([...digest.untold].filter(([target]) => target === name)),
+    suppressed: new Map([...digest.suppressed].filter(([target]) => target === name)),
   }));
 }
 
@@ -140,25 +140,25 @@ export function labelsOf({ targets, targetsByVerdict }: Digest): string[] {
 }
 
 /** The severity that people know a resolved finding by. */
-export function told({ toldSeverity, severity }: ResolvedFinding): Severity {
-  return toldSeverity ?? severity;
+export function told({ lastNotifiedSeverity, severity }: ResolvedFinding): Severity {
+  return lastNotifiedSeverity ?? severity;
 }
 
 function summary(
-  notices: readonly Notice[],
+  active: readonly DigestEntry[],
   resolved: readonly ResolvedFinding[],
-): Pick<Digest, 'severity' | 'notices' | 'resolved' | 'countBySeverity' | 'targets'> {
+): Pick<Digest, 'severity' | 'active' | 'resolved' | 'countBySeverity' | 'targets'> {
   return {
-    severity: notices[0]?.finding.severity ?? resolved.map(told).reduce(worse, 'info'),
-    notices,
+    severity: active[0]?.finding.severity ?? resolved.map(told).reduce(worse, 'info'),
+    active,
     resolved,
-    countBySeverity: countBySeverity(notices.map(({ finding }) => finding)),
-    targets: [...new Set([...notices.map(({ finding }) => finding.target), ...resolved.map(({ target }) => target)])],
+    countBySeverity: countBySeverity(active.map(({ finding }) => finding)),
+    targets: [...new Set([...active.map(({ finding }) => finding.target), ...resolved.map(({ target }) => target)])],
   };
 }
 
 /** Within a severity, what people have not heard yet comes before what they have. */
-function compareNotices(a: Notice, b: Notice): number {
+function compareEntries(a: DigestEntry, b: DigestEntry): number {
   return (
     compareSeverity(b.finding.severity, a.finding.severity) ||
     Number(a.reason === 'reminder') - Number(b.reason === 'reminder') ||
@@ -166,15 +166,18 @@ function compareNotices(a: Notice, b: Notice): number {
   );
 }
 
-function countUntold(notices: readonly Notice[], { minSeverity }: Audience): ReadonlyMap<string, Untold> {
+function countSuppressed(
+  active: readonly DigestEntry[],
+  { minSeverity }: Receiver,
+): ReadonlyMap<string, SuppressedCounts> {
   const counts = new Map<string, { ongoing: number; muted: number; belowThreshold: number }>();
-  for (const { reason, finding, seen } of notices) {
+  for (const { reason, finding, isObserved } of active) {
     const ofTarget = counts.get(finding.target) ?? { ongoing: 0, muted: 0, belowThreshold: 0 };
     counts.set(finding.target, ofTarget);
     // What is muted and was not seen by this run is open like anything else.
-    if (reason === 'muted' || (!seen && finding.lifecycle?.mute !== undefined)) ofTarget.muted += 1;
+    if (reason === 'muted' || (!isObserved && finding.lifecycle?.mute !== undefined)) ofTarget.muted += 1;
     else if (isAtLeast(finding.severity, minSeverity)) ofTarget.ongoing += 1;
-    else if (seen) ofTarget.belowThreshold += 1;
+    else if (isObserved) ofTarget.belowThreshold += 1;
   }
   return counts;
 }
@@ -195,7 +198,7 @@ export function targetsByVerdict(report: {
     verdict,
     (groups[verdict] ?? []).map((target): DigestTarget => {
       const { name, error, labels } = target;
-      return { name, cause: error?.cause, labels, unseen: verdict === 'unknown' ? blindReasons(target) : [] };
+      return { name, cause: error?.cause, labels, gaps: verdict === 'unknown' ? coverageGapReasons(target) : [] };
     }),
   ]);
   return Object.fromEntries(named) as Record<Verdict, readonly DigestTarget[]>;

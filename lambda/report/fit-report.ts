@@ -2,7 +2,7 @@
 
 import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 
-type Section = 'findings' | 'targets' | 'resolved' | 'unseen' | 'mutes';
+type Section = 'findings' | 'targets' | 'resolved' | 'carriedOver' | 'mutes';
 
 /**
  * The part of the room that each may count on when not everything fits, and what tells how many of it are left out. What
@@ -11,12 +11,12 @@ type Section = 'findings' | 'targets' | 'resolved' | 'unseen' | 'mutes';
 const SECTIONS: readonly {
   readonly name: Section;
   readonly share: number;
-  readonly omitted: 'omittedFindings' | 'omittedTargets' | 'omittedResolved' | 'omittedUnseen' | 'omittedMutes';
+  readonly omitted: 'omittedFindings' | 'omittedTargets' | 'omittedResolved' | 'omittedCarriedOver' | 'omittedMutes';
 }[] = [
   { name: 'findings', share: 4 / 10, omitted: 'omittedFindings' },
   { name: 'targets', share: 3 / 10, omitted: 'omittedTargets' },
   { name: 'resolved', share: 2 / 10, omitted: 'omittedResolved' },
-  { name: 'unseen', share: 1 / 20, omitted: 'omittedUnseen' },
+  { name: 'carriedOver', share: 1 / 20, omitted: 'omittedCarriedOver' },
   { name: 'mutes', share: 1 / 20, omitted: 'omittedMutes' },
 ];
 

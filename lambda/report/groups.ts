@@ -2,7 +2,7 @@
 
 import type { Severity } from '../model/severity.ts';
 import { countBySeverity } from './digest.ts';
-import { placeOf } from './order.ts';
+import { hostPort } from './order.ts';
 import type { ReportFinding } from './schema.ts';
 import { countsText } from './wording.ts';
 
@@ -11,55 +11,55 @@ interface OfFinding {
 }
 
 /** Notices that say the same: one severity, one check, one remedy; or rules of one file, with what each remedy adds. */
-export interface NoticeGroup<Notice extends OfFinding> {
+export interface EntryGroup<DigestEntry extends OfFinding> {
   readonly severity: Severity;
   readonly check: string;
   /** Refers back where a group of another severity has told it before. */
   readonly remedy: string;
   /** Whether the remedy is but a reference to one above. */
-  readonly toldAbove: boolean;
+  readonly statedAbove: boolean;
   /** The title all of them share, if they do. */
   readonly title: string | undefined;
-  readonly notices: readonly Notice[];
+  readonly active: readonly DigestEntry[];
 }
 
-interface Draft<Notice> {
+interface Draft<DigestEntry> {
   readonly severity: Severity;
   readonly check: string;
   readonly remedy: string;
-  readonly notices: readonly Notice[];
+  readonly active: readonly DigestEntry[];
 }
 
 /**
  * Groups notices, so that what many have in common is told once; in the order in which they come.
  */
-export function groupNotices<Notice extends OfFinding>(notices: readonly Notice[]): NoticeGroup<Notice>[] {
-  const same = Map.groupBy(notices, ({ finding: { severity, check, remedy } }) =>
+export function groupEntries<DigestEntry extends OfFinding>(active: readonly DigestEntry[]): EntryGroup<DigestEntry>[] {
+  const same = Map.groupBy(active, ({ finding: { severity, check, remedy } }) =>
     JSON.stringify([severity, check, remedy]),
   );
-  const drafts = [...same.values()].flatMap((group): Draft<Notice>[] => {
+  const drafts = [...same.values()].flatMap((group): Draft<DigestEntry>[] => {
     const [first] = group;
     if (first === undefined) return [];
     const { severity, check, remedy } = first.finding;
-    return [{ severity, check, remedy, notices: group }];
+    return [{ severity, check, remedy, active: group }];
   });
   const told = new Set<string>();
   return withRulesTogether(drafts).map((group) => {
-    const titles = new Set(group.notices.map(({ finding }) => finding.title));
+    const titles = new Set(group.active.map(({ finding }) => finding.title));
     const howTo = JSON.stringify([group.check, group.remedy]);
-    const toldAbove = told.has(howTo);
-    const remedy = toldAbove ? `As for ${group.check} above.` : group.remedy;
+    const statedAbove = told.has(howTo);
+    const remedy = statedAbove ? `As for ${group.check} above.` : group.remedy;
     told.add(howTo);
-    return { ...group, remedy, toldAbove, title: titles.size === 1 ? group.notices[0]?.finding.title : undefined };
+    return { ...group, remedy, statedAbove, title: titles.size === 1 ? group.active[0]?.finding.title : undefined };
   });
 }
 
 /** Rules of one file that one check finds fault with are one group: what their remedies share is said once. */
-function withRulesTogether<Notice extends OfFinding>(drafts: readonly Draft<Notice>[]): Draft<Notice>[] {
+function withRulesTogether<DigestEntry extends OfFinding>(drafts: readonly Draft<DigestEntry>[]): Draft<DigestEntry>[] {
   const byFile = Map.groupBy(drafts, (draft) => {
-    const [first] = draft.notices;
-    const file = first === undefined ? undefined : placeOf(first.finding)?.file;
-    const isOfOneTarget = new Set(draft.notices.map(({ finding }) => finding.target)).size === 1;
+    const [first] = draft.active;
+    const file = first === undefined ? undefined : hostPort(first.finding)?.file;
+    const isOfOneTarget = new Set(draft.active.map(({ finding }) => finding.target)).size === 1;
     if (file === undefined || !isOfOneTarget) return draft;
     return JSON.stringify([draft.severity, draft.check, first?.finding.target, file]);
   });
@@ -67,7 +67,7 @@ function withRulesTogether<Notice extends OfFinding>(drafts: readonly Draft<Noti
     const [first] = group;
     const remedy = oneRemedy(group.map((draft) => draft.remedy));
     if (first === undefined || remedy === undefined) return group;
-    return [{ ...first, remedy, notices: group.flatMap((draft) => draft.notices) }];
+    return [{ ...first, remedy, active: group.flatMap((draft) => draft.active) }];
   });
 }
 
@@ -92,20 +92,20 @@ function oneRemedy(remedies: readonly string[]): string | undefined {
 }
 
 /** What of a digest a message shows: whole findings from the top, the resolved ones after the others. */
-export interface Shown<Notice, Resolved> {
-  readonly notices: readonly Notice[];
+export interface Shown<DigestEntry, Resolved> {
+  readonly active: readonly DigestEntry[];
   readonly resolved: readonly Resolved[];
   /** `12 more findings left out: 10 high, 2 medium`, `3 resolved left out`; undefined when nothing is. */
   readonly leftOut: string | undefined;
 }
 
 /** The first `most` of a digest's findings. */
-export function firstOf<Notice extends OfFinding, Resolved>(
-  { notices, resolved }: { readonly notices: readonly Notice[]; readonly resolved: readonly Resolved[] },
+export function firstOf<DigestEntry extends OfFinding, Resolved>(
+  { active, resolved }: { readonly active: readonly DigestEntry[]; readonly resolved: readonly Resolved[] },
   most: number,
-): Shown<Notice, Resolved> {
-  const shown = { notices: notices.slice(0, most), resolved: resolved.slice(0, Math.max(0, most - notices.length)) };
-  const more = leftOut(notices.slice(shown.notices.length));
+): Shown<DigestEntry, Resolved> {
+  const shown = { active: active.slice(0, most), resolved: resolved.slice(0, Math.max(0, most - active.length)) };
+  const more = leftOut(active.slice(shown.active.length));
   const resolvedMore = resolved.length - shown.resolved.length;
   const parts = [
     ...(more === undefined ? [] : [more]),

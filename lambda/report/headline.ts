@@ -1,13 +1,13 @@
 // What a digest tells, in one line: for subjects, titles and text messages.
 
 import { SEVERITIES } from '../model/severity.ts';
-import type { Digest, Notice } from './digest.ts';
+import type { Digest, DigestEntry } from './digest.ts';
 import { countsText, list, plural } from './wording.ts';
 
 type Words = readonly [one: string, many: string];
 
 /** The same words for a reason everywhere; none where a run can't compare. */
-const REASON_WORDS: ReadonlyMap<Notice['reason'], Words> = new Map([
+const REASON_WORDS: ReadonlyMap<DigestEntry['reason'], Words> = new Map([
   ['new', ['new', 'new']],
   ['escalated', ['worse', 'worse']],
   ['mute-expired', ['mute ended', 'mutes ended']],
@@ -15,7 +15,7 @@ const REASON_WORDS: ReadonlyMap<Notice['reason'], Words> = new Map([
 ]);
 
 /** What is left of the reasons where there is little room. */
-const NEWS: readonly Notice['reason'][] = ['new', 'escalated'];
+const NEWS: readonly DigestEntry['reason'][] = ['new', 'escalated'];
 
 /**
  * `2 critical, 3 high (4 new, 1 worse, 1 not audited), 1 resolved: orders, billing and 4 more`, with as many names,
@@ -38,39 +38,39 @@ export function headline(digest: Digest, maxLength: number, targetName: (name: s
 
 /** `2 new, 1 worse`, or just `new` when all are; empty where runs are not compared. */
 export function reasonsText(
-  notices: readonly Notice[],
-  reasons: readonly Notice['reason'][] = [...REASON_WORDS.keys()],
+  active: readonly DigestEntry[],
+  reasons: readonly DigestEntry['reason'][] = [...REASON_WORDS.keys()],
 ): string {
-  const counts = Map.groupBy(notices, ({ reason }) => reason);
+  const counts = Map.groupBy(active, ({ reason }) => reason);
   return reasons
     .flatMap((reason) => {
       const words = REASON_WORDS.get(reason);
       const count = counts.get(reason)?.length ?? 0;
       if (words === undefined || count === 0) return [];
-      return count === notices.length ? [words[0]] : [`${count} ${words[count === 1 ? 0 : 1]}`];
+      return count === active.length ? [words[0]] : [`${count} ${words[count === 1 ? 0 : 1]}`];
     })
     .join(', ');
 }
 
 /** From the fullest to the shortest. */
 function* summaries(digest: Digest): Iterable<string> {
-  const { notices, resolved, unusedMutes, countBySeverity } = digest;
+  const { active, resolved, unusedMutes, countBySeverity } = digest;
   const missed = digest.targetsByVerdict['not-audited'].length;
   const notAudited = missed > 0 ? `${missed} not audited` : '';
   const over = resolved.length > 0 ? `${resolved.length} resolved` : '';
-  if (notices.length === 0) {
+  if (active.length === 0) {
     const muteText = `${plural(unusedMutes.length, 'mute')} ${unusedMutes.length === 1 ? 'matches' : 'match'} nothing`;
     yield `${over === '' ? muteText : over}${parenthesis(notAudited)}`;
     return;
   }
   const counts = countsText(countBySeverity);
   const end = over === '' ? '' : `, ${over}`;
-  yield `${counts}${parenthesis(reasonsText(notices), notAudited)}${end}`;
-  yield `${counts}${parenthesis(reasonsText(notices, NEWS), notAudited)}${end}`;
+  yield `${counts}${parenthesis(reasonsText(active), notAudited)}${end}`;
+  yield `${counts}${parenthesis(reasonsText(active, NEWS), notAudited)}${end}`;
   yield `${counts}${parenthesis(notAudited)}${end}`;
   yield counts;
   const worst = SEVERITIES.toReversed().find((severity) => countBySeverity[severity] > 0) ?? digest.severity;
-  yield `${countBySeverity[worst]} ${worst} and ${notices.length - countBySeverity[worst]} more`;
+  yield `${countBySeverity[worst]} ${worst} and ${active.length - countBySeverity[worst]} more`;
 }
 
 function parenthesis(...parts: readonly string[]): string {

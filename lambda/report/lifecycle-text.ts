@@ -1,24 +1,24 @@
 // The life of a finding in words: why it is told now, since when it is there, and how it ended.
 
 import type { Resolution } from '../model/lifecycle.ts';
-import { type Digest, type Notice, told, type Untold } from './digest.ts';
-import { EVERYONE } from './receiver.ts';
+import { type Digest, type DigestEntry, type SuppressedCounts, told } from './digest.ts';
+import { DEFAULT_ROUTE } from './receiver.ts';
 import type { ReportMute, ResolvedFinding } from './schema.ts';
 import { displayProse, displayTime, plural, type Style } from './wording.ts';
 
 /** `NEW`, `WORSE (was medium)`, `STILL THERE since 2026-11-09 06:15 UTC`; undefined where runs are not compared. */
-export function label({ reason, finding: { lifecycle }, seen }: Notice): string | undefined {
+export function label({ reason, finding: { lifecycle }, isObserved }: DigestEntry): string | undefined {
   switch (reason) {
     case 'new':
       return 'NEW';
     case 'escalated':
-      return lifecycle?.toldSeverity === undefined ? 'WORSE' : `WORSE (was ${lifecycle.toldSeverity})`;
+      return lifecycle?.lastNotifiedSeverity === undefined ? 'WORSE' : `WORSE (was ${lifecycle.lastNotifiedSeverity})`;
     case 'mute-expired':
       return hasExpired(lifecycle) ? 'MUTE EXPIRED' : 'NO LONGER MUTED';
     case 'reminder':
     case 'ongoing': {
       const since = lifecycle?.openedAt === undefined ? '' : ` since ${displayTime(lifecycle.openedAt)}`;
-      return `${seen ? 'STILL THERE' : 'STILL OPEN'}${since}`;
+      return `${isObserved ? 'STILL THERE' : 'STILL OPEN'}${since}`;
     }
     case 'muted':
       return 'MUTED';
@@ -28,7 +28,7 @@ export function label({ reason, finding: { lifecycle }, seen }: Notice): string 
 }
 
 /** What the label does not say of its life, one fact a line. */
-export function lifeLines({ reason, finding: { lifecycle }, seen }: Notice, style: Style): string[] {
+export function historyLines({ reason, finding: { lifecycle }, isObserved }: DigestEntry, style: Style): string[] {
   if (lifecycle === undefined) return [];
   const { firstSeen, openedAt, lastSeen, mute } = lifecycle;
   const lines: string[] = [];
@@ -41,12 +41,12 @@ export function lifeLines({ reason, finding: { lifecycle }, seen }: Notice, styl
   if (firstSeen !== undefined && openedAt !== undefined && firstSeen < openedAt) {
     lines.push(`first seen ${displayTime(firstSeen)}, and gone in between`);
   }
-  if (!seen && lastSeen !== undefined) lines.push(`last seen ${displayTime(lastSeen)}, not seen by this run`);
+  if (!isObserved && lastSeen !== undefined) lines.push(`last seen ${displayTime(lastSeen)}, not seen by this run`);
   return lines;
 }
 
 /** A mute may also end because it was taken out of the configuration, or matches no more. */
-function hasExpired(lifecycle: Notice['finding']['lifecycle']): boolean {
+function hasExpired(lifecycle: DigestEntry['finding']['lifecycle']): boolean {
   const { mute, lastSeen } = lifecycle ?? {};
   return mute === undefined || lastSeen === undefined || mute.expires <= lastSeen;
 }
@@ -60,7 +60,7 @@ const ENDS: Readonly<Record<Resolution, string>> = {
 };
 
 /** Why it is over, and when it was there, one fact a line. */
-export function endLines(finding: ResolvedFinding, style: Style): string[] {
+export function resolutionLines(finding: ResolvedFinding, style: Style): string[] {
   const { resolution, detail, openedAt, lastSeen } = finding;
   const lines = [detail === undefined ? ENDS[resolution] : `${ENDS[resolution]} (${style.prose(detail)})`];
   if (openedAt !== undefined && lastSeen !== undefined) {
@@ -93,9 +93,9 @@ export function muteAgreement({ owner, reason, expires }: ReportMute, style: Sty
 /** How many open findings a digest does not list, and why; undefined when it lists all. */
 export function notListed(digest: Digest): string | undefined {
   const parts = [
-    [untold(digest, 'ongoing'), 'told before and still open'],
-    [untold(digest, 'muted'), 'muted'],
-    [untold(digest, 'belowThreshold'), `below ${digest.audience.minSeverity}`],
+    [suppressed(digest, 'ongoing'), 'told before and still open'],
+    [suppressed(digest, 'muted'), 'muted'],
+    [suppressed(digest, 'belowThreshold'), `below ${digest.receiver.minSeverity}`],
   ] as const;
   const listed = parts.filter(([count]) => count > 0).map(([count, why]) => `${count} ${why}`);
   return listed.length === 0 ? undefined : `Findings not listed: ${listed.join(', ')}.`;
@@ -104,31 +104,31 @@ export function notListed(digest: Digest): string | undefined {
 /** Where nothing is listed that is to be fixed. What was told before may still be there: that is not nothing. */
 export function nothingToDo(digest: Digest): string {
   if (digest.unusedMutes.length > 0) return 'Nothing to fix here; the mutes want tidying up.';
-  const ongoing = untold(digest, 'ongoing');
+  const ongoing = suppressed(digest, 'ongoing');
   if (ongoing === 0) return 'Nothing to do.';
   return `Nothing to do here; ${plural(ongoing, 'finding')} told before ${ongoing === 1 ? 'is' : 'are'} still open.`;
 }
 
-function untold(digest: Digest, what: keyof Untold): number {
-  return [...digest.untold.values()].reduce((sum, counts) => sum + counts[what], 0);
+function suppressed(digest: Digest, what: keyof SuppressedCounts): number {
+  return [...digest.suppressed.values()].reduce((sum, counts) => sum + counts[what], 0);
 }
 
 /** What is told and what not where runs are compared, and when the next message about what is listed comes. */
-export function stateLines({ state, nextReminder, notices }: Digest): string[] {
+export function stateLines({ state, nextReminder, active }: Digest): string[] {
   if (state === 'none') return [];
   if (state === 'unreadable') return ['The state could not be read: this message may repeat.'];
   const reminder =
     nextReminder === undefined
-      ? 'Nothing is told again while it stays as it is (alerts.reminderHours is 0).'
+      ? 'Nothing is told again while it stays as it is (alerts.repeatIntervalHours is 0).'
       : `Next reminder of what is listed and still there: by ${displayTime(nextReminder)}.`;
   return [
     'State is kept: you hear of what is new, worse or gone, and not of every run.',
-    ...(notices.length > 0 ? [reminder] : []),
+    ...(active.length > 0 ? [reminder] : []),
   ];
 }
 
 /** Which part of the run a route hears of; undefined for everyone. */
-export function routeLine({ audience: { route, minSeverity } }: Digest): string | undefined {
-  if (route === EVERYONE) return undefined;
+export function routeLine({ receiver: { route, minSeverity } }: Digest): string | undefined {
+  if (route === DEFAULT_ROUTE) return undefined;
   return `Route ${displayProse(route)}: its databases only, findings from ${minSeverity} up.`;
 }

@@ -11,7 +11,7 @@ export function compareFindings(a: Finding, b: Finding): number {
     precedence(b) - precedence(a) ||
     compareText(a.target, b.target) ||
     compareText(a.check, b.check) ||
-    comparePlaces(placeOf(a), placeOf(b)) ||
+    comparePlaces(hostPort(a), hostPort(b)) ||
     compareText(a.role, b.role) ||
     compareText(a.database, b.database) ||
     compareText(a.application, b.application) ||
@@ -26,7 +26,7 @@ interface Place {
 }
 
 /** Where a finding about a rule says that the rule stands; undefined for any other. */
-export function placeOf({ evidence: { at } }: Pick<Finding, 'evidence'>): Place | undefined {
+export function hostPort({ evidence: { at } }: Pick<Finding, 'evidence'>): Place | undefined {
   const [, line, file] = typeof at === 'string' ? (/^line (\d+) of (.*)$/s.exec(at) ?? []) : [];
   return line === undefined || file === undefined ? undefined : { file, line: Number(line) };
 }
@@ -36,7 +36,7 @@ function comparePlaces(a: Place | undefined, b: Place | undefined): number {
 }
 
 /** Told before others of the same severity, the last of these first: what nobody could see, then what is in the open. */
-const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'blind-role', 'target-not-audited'];
+const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'insufficient-privileges', 'target-not-audited'];
 
 function precedence({ check }: Finding): number {
   return PRECEDENCE.indexOf(check);

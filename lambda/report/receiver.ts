@@ -5,10 +5,10 @@ import type { Severity } from '../model/severity.ts';
 import type { Report } from './schema.ts';
 
 /** The route of everyone: those who hear of every target. No route of the configuration may have this name. */
-export const EVERYONE = 'all';
+export const DEFAULT_ROUTE = 'all';
 
 /** Who receives one digest. */
-export interface Audience {
+export interface Receiver {
   /** `all`, or the name of a route; unique. */
   readonly route: string;
   /** Findings below this are not told. */
@@ -18,14 +18,14 @@ export interface Audience {
   /** All of them must be on a target; undefined: none need be. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Hours after which an open finding is told again; undefined: never. For the words about the next reminder only. */
-  readonly reminderHours?: number | undefined;
+  readonly repeatIntervalHours?: number | undefined;
 }
 
 /** What of the configuration's `alerts` says who hears of what. */
 interface AlertSettings {
   readonly minSeverity: Severity;
   /** 0: never. */
-  readonly reminderHours: number;
+  readonly repeatIntervalHours: number;
   readonly routes: readonly {
     readonly name: string;
     readonly minSeverity: Severity;
@@ -35,10 +35,10 @@ interface AlertSettings {
 }
 
 /** Everyone, then each route in the order of the configuration. */
-export function audiencesOf({ minSeverity, reminderHours, routes }: AlertSettings): Audience[] {
-  const reminder = reminderHours > 0 ? { reminderHours } : {};
+export function receiversOf({ minSeverity, repeatIntervalHours, routes }: AlertSettings): Receiver[] {
+  const reminder = repeatIntervalHours > 0 ? { repeatIntervalHours } : {};
   return [
-    { route: EVERYONE, minSeverity, ...reminder },
+    { route: DEFAULT_ROUTE, minSeverity, ...reminder },
     ...routes.map(({ name, targets, labels, ...route }) => ({
       route: name,
       minSeverity: route.minSeverity,
@@ -61,8 +61,8 @@ interface LabelledTarget {
  *
  * @example hears({ route: 'payments', minSeverity: 'high', targets: ['pay-*'] })({ name: 'pay-eu', labels: {} }) // true
  */
-export function hears({ route, targets, labels }: Audience): (target: LabelledTarget) => boolean {
-  if (route === EVERYONE) return () => true;
+export function matchesRoute({ route, targets, labels }: Receiver): (target: LabelledTarget) => boolean {
+  if (route === DEFAULT_ROUTE) return () => true;
   const named = targets === undefined ? () => true : namePattern(targets);
   const wanted = Object.entries(labels ?? {});
   return (target) =>
@@ -71,11 +71,11 @@ export function hears({ route, targets, labels }: Audience): (target: LabelledTa
 }
 
 /** The same by name alone, for what names a target of the report, or one that it no longer has. */
-export function hearsOf(audience: Audience, report: Report): (name: string) => boolean {
-  const hearsTarget = hears(audience);
-  const known = new Map(report.targets.map((target) => [target.name, hearsTarget(target)]));
+export function isInScope(receiver: Receiver, report: Report): (name: string) => boolean {
+  const matchesTarget = matchesRoute(receiver);
+  const known = new Map(report.targets.map((target) => [target.name, matchesTarget(target)]));
   return (name) => {
-    const answer = known.get(name) ?? hearsTarget({ name, labels: {} });
+    const answer = known.get(name) ?? matchesTarget({ name, labels: {} });
     known.set(name, answer);
     return answer;
   };
@@ -85,17 +85,17 @@ export function hearsOf(audience: Audience, report: Report): (name: string) => b
  * The report as the audience may read it: with its own targets, what was found on them, and nothing of the others.
  * Mutes are for everyone only: they may name any target.
  */
-export function reportFor(report: Report, audience: Audience): Report {
-  if (audience.route === EVERYONE) return report;
-  const heard = hearsOf(audience, report);
+export function reportFor(report: Report, receiver: Receiver): Report {
+  if (receiver.route === DEFAULT_ROUTE) return report;
+  const scoped = isInScope(receiver, report);
   const own = <T extends { readonly target: string }>(findings: readonly T[]): T[] =>
-    findings.filter(({ target }) => heard(target));
-  const { targets, findings, unseen, resolved, mutes: _, ...rest } = report;
+    findings.filter(({ target }) => scoped(target));
+  const { targets, findings, carriedOver, resolved, mutes: _, ...rest } = report;
   return {
     ...rest,
-    targets: targets.filter(({ name }) => heard(name)),
+    targets: targets.filter(({ name }) => scoped(name)),
     findings: own(findings),
-    ...(unseen === undefined ? {} : { unseen: own(unseen) }),
+    ...(carriedOver === undefined ? {} : { carriedOver: own(carriedOver) }),
     ...(resolved === undefined ? {} : { resolved: own(resolved) }),
   };
 }

@@ -7,7 +7,7 @@ import type { Mute } from '../model/mute.ts';
 import type { ReportFinding, ReportMute, ResolvedFinding } from './schema.ts';
 import { displayProse, remedyLines } from './wording.ts';
 
-type Episode = Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen' | 'toldSeverity'>;
+type Episode = Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen' | 'lastNotifiedSeverity'>;
 
 /** Entries of a list in a finding; further ones are counted. */
 const MOST_ENTRIES = 100;
@@ -70,12 +70,12 @@ export function resolvedFinding(decided: Decided): ResolvedFinding {
   };
 }
 
-function episode({ firstSeen, openedAt, lastSeen, toldSeverity }: Decided): Episode {
+function episode({ firstSeen, openedAt, lastSeen, lastNotifiedSeverity }: Decided): Episode {
   return {
     ...(firstSeen === undefined ? {} : { firstSeen }),
     ...(openedAt === undefined ? {} : { openedAt }),
     ...(lastSeen === undefined ? {} : { lastSeen }),
-    ...(toldSeverity === undefined ? {} : { toldSeverity }),
+    ...(lastNotifiedSeverity === undefined ? {} : { lastNotifiedSeverity }),
   };
 }
 

@@ -143,14 +143,16 @@ const episode = {
     .optional()
     .describe('When it appeared: later than firstSeen where it had been gone in between. ISO 8601, UTC.'),
   lastSeen: timestamp.optional().describe('When it was seen last. ISO 8601, UTC.'),
-  toldSeverity: severity.optional().describe('The severity that people were told of last; absent when nobody was.'),
+  lastNotifiedSeverity: severity
+    .optional()
+    .describe('The severity that people were told of last; absent when nobody was.'),
 };
 
-const reasonToTell = z.enum(REASONS).exclude(['resolved']);
+const notifyReason = z.enum(REASONS).exclude(['resolved']);
 
 const lifecycle = z
   .object({
-    reason: reasonToTell.describe(
+    reason: notifyReason.describe(
       'What it is compared with earlier runs: new; escalated (worse than people were told); mute-expired; reminder (told again); ongoing (open, and nothing to tell); muted (not to be told); observed (there, in a run that keeps no state).',
     ),
     ...episode,
@@ -243,7 +245,7 @@ export const reportSchema = z.object({
     .describe('What to know about the auditor itself. Absent where there is nothing.'),
   targets: z.array(target),
   findings: z.array(finding).describe('What this run saw, muted or not. Worst first.'),
-  unseen: z
+  carriedOver: z
     .array(finding)
     .optional()
     .describe(
@@ -253,7 +255,7 @@ export const reportSchema = z.object({
   mutes: z.array(muteUse).optional().describe('The mutes of the configuration, where it has some.'),
   omittedTargets: omitted('Targets', 'the healthiest'),
   omittedFindings: omitted('Findings', 'those with nothing to tell first, then the last ones'),
-  omittedUnseen: omitted('Findings of unseen', 'the last ones'),
+  omittedCarriedOver: omitted('Findings of carriedOver', 'the last ones'),
   omittedResolved: omitted('Findings of resolved', 'the last ones'),
   omittedMutes: omitted('Mutes', 'the last ones'),
 });

@@ -1,7 +1,7 @@
 // What went wrong in the parts of a run that do not wait for each other: all of it is told, and none of it is lost.
 
 /** Failures so far. A part that fails does not keep the others from being done; the run fails all the same, at its end. */
-export class Failures {
+export class ErrorCollector {
   #errors: unknown[] = [];
 
   get none(): boolean {
@@ -14,7 +14,7 @@ export class Failures {
   }
 
   /** Does a part. @returns undefined where it failed */
-  async unless<T>(part: () => Promise<T>): Promise<T | undefined> {
+  async attempt<T>(part: () => Promise<T>): Promise<T | undefined> {
     try {
       return await part();
     } catch (error) {

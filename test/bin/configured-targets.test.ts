@@ -123,14 +123,14 @@ describe('the targets of a configuration', () => {
 
 describe('an interrupted audit', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('reports at %s what it has, and exits with 2', async (signal) => {
-    await using hole = await blackHole();
+    await using exclusion = await blackHole();
     const config: ConfigInput = {
       ...FLEET,
       // One after another: once the silent server has its connection, the first has been audited.
       concurrency: 1,
       targets: [
         { name: 'orders', secret: 'prod/orders' },
-        { name: 'silent', secret: 'prod/billing', host: hole.host, port: hole.port, timeoutSeconds: 600 },
+        { name: 'silent', secret: 'prod/billing', host: exclusion.host, port: exclusion.port, timeoutSeconds: 600 },
         { name: 'billing', secret: 'prod/billing' },
       ],
     };
@@ -139,7 +139,7 @@ describe('an interrupted audit', () => {
       env: aws.environment(),
       onStart: (child) => {
         pid = child.pid ?? 0;
-        void vi.waitFor(() => expect(hole.connections).toHaveLength(1), 20_000).then(() => child.kill(signal));
+        void vi.waitFor(() => expect(exclusion.connections).toHaveLength(1), 20_000).then(() => child.kill(signal));
       },
     });
     expect(exitCode).toBe(2);

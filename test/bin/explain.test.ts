@@ -13,10 +13,12 @@ async function complaint(...args: readonly string[]): Promise<string> {
 
 describe('an explanation', () => {
   test('says all there is to say of the check, and nothing of others', async () => {
-    const { exitCode, stdout, stderr } = await command(['explain', 'blind-role'], { env: { COLUMNS: '100' } });
+    const { exitCode, stdout, stderr } = await command(['explain', 'insufficient-privileges'], {
+      env: { COLUMNS: '100' },
+    });
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`
-      "blind-role: high
+      "insufficient-privileges: high
         The auditor's login cannot see every session
         Why: To a role without pg_read_all_stats, pg_stat_ssl shows only its own session: plaintext
              sessions of others count as none. Such a target is never called clean.
@@ -62,37 +64,40 @@ describe('an explanation', () => {
   });
 
   test('in JSON is a catalogue of that check alone', async () => {
-    const { exitCode, stdout } = await command(['explain', 'blind-role', '--format', 'json']);
-    const wanted = CHECKS.filter(({ id }) => id === 'blind-role').map(({ evaluate: _, remedy, ...entry }) => ({
-      ...entry,
-      remedy: { everywhere: remedy },
-    }));
+    const { exitCode, stdout } = await command(['explain', 'insufficient-privileges', '--format', 'json']);
+    const wanted = CHECKS.filter(({ id }) => id === 'insufficient-privileges').map(
+      ({ evaluate: _, remedy, ...entry }) => ({
+        ...entry,
+        remedy: { everywhere: remedy },
+      }),
+    );
     expect(exitCode).toBe(0);
     expect(wanted).toHaveLength(1);
     expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, checks: wanted });
   });
 
   test('is found however the name is written', async () => {
-    const { exitCode, stdout } = await command(['explain', ' Blind-Role ']);
+    const { exitCode, stdout } = await command(['explain', ' Insufficient-Privileges ']);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/^blind-role: /);
+    expect(stdout).toMatch(/^insufficient-privileges: /);
   });
 
   test('is in colour only where colours are wanted', async () => {
     const [piped, forced] = await Promise.all([
-      command(['explain', 'blind-role']),
-      command(['explain', 'blind-role'], { env: { FORCE_COLOR: '1' } }),
+      command(['explain', 'insufficient-privileges']),
+      command(['explain', 'insufficient-privileges'], { env: { FORCE_COLOR: '1' } }),
     ]);
     expect(piped.stdout).not.toContain('\x1b');
-    expect(forced.stdout).toMatch(/^\x1b\[1mblind-role\x1b\[22m: /);
+    expect(forced.stdout).toMatch(/^\x1b\[1minsufficient-privileges\x1b\[22m: /);
   });
 });
 
 describe('a check that does not exist', () => {
   test.each([
     ['a letter wrong', 'plaintxt-session', 'plaintext-session'],
-    ['two letters swapped', 'blind-rloe', 'blind-role'],
-    ['underscores', 'blind_role', 'blind-role'],
+    ['two letters swapped', 'insufficient-privlieges', 'insufficient-privileges'],
+    ['underscores', 'insufficient_privileges', 'insufficient-privileges'],
+    ['a name it had before', 'blind-role', 'insufficient-privileges'],
     ['a part of the name', 'expiring', 'server-certificate-expiring'],
   ])('is answered with every check and the one meant: %s', async (_, typed, meant) => {
     const [first, ...others] = (await complaint(typed)).trimEnd().split('\n');
@@ -119,7 +124,7 @@ describe('a check that does not exist', () => {
 
   test('is a mistake also when none is named, or two', async () => {
     expect(await complaint()).toMatch(/^error: missing required argument 'check'/);
-    expect(await complaint('blind-role', 'tls-disabled')).toMatch(/^error: too many arguments/);
+    expect(await complaint('insufficient-privileges', 'tls-disabled')).toMatch(/^error: too many arguments/);
   });
 });
 

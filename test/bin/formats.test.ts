@@ -17,19 +17,19 @@ import { command, type Outcome } from './command.ts';
 
 let server: PostgresServer;
 let client: ClientSession;
-let hole: FaultyServer;
+let exclusion: FaultyServer;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-formats-'));
   server = await startPostgres(healthyServer({ hba: LOOPBACK_PLAINTEXT_HBA }));
   client = await openSession(server, { kind: 'plaintext', role: 'app', applicationName: 'checkout' });
-  hole = await blackHole();
+  exclusion = await blackHole();
   await writeFile(join(folder, 'ca.pem'), server.ca ?? '');
 });
 afterAll(async () => {
   await client[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
-  await hole[Symbol.asyncDispose]();
+  await exclusion[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 
@@ -107,7 +107,7 @@ describe('--format', () => {
 
   test.each(['ocsf', 'sarif', 'junit', 'markdown'])('%s of a server that nobody saw exits with 2', async (format) => {
     const { exitCode, stdout } = await command(
-      ['audit', '--url', `postgres://u@${hole.host}:${hole.port}`, '--timeout', '1', '--format', format],
+      ['audit', '--url', `postgres://u@${exclusion.host}:${exclusion.port}`, '--timeout', '1', '--format', format],
       { env: { PGPASSWORD: 'x' }, cwd: folder },
     );
     expect(exitCode).toBe(2);
@@ -115,8 +115,8 @@ describe('--format', () => {
   });
 
   test('that lacks what it needs, or is given what it does not use, is told before anything is audited', async () => {
-    const url = `postgres://u@${hole.host}:${hole.port}`;
-    const before = hole.connections.length;
+    const url = `postgres://u@${exclusion.host}:${exclusion.port}`;
+    const before = exclusion.connections.length;
     const complain = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
       command(['audit', '--url', url, ...args], { env: { PGPASSWORD: 'x', ...env }, cwd: folder });
     const outcomes = await Promise.all([
@@ -134,6 +134,6 @@ describe('--format', () => {
       `error: --format asff: the AWS account must be 12 digits, and "1234" was given. ${sources}\n`,
       'error: --aws-account can only be used with --format asff, which names the account, not with table\n',
     ]);
-    expect(hole.connections).toHaveLength(before);
+    expect(exclusion.connections).toHaveLength(before);
   });
 });

@@ -115,10 +115,10 @@ describe('the table', () => {
 });
 
 describe('where nobody was seen', () => {
-  const NOBODY: HistoryDocument = { ...WEEK, clients: [] };
+  const NO_RECEIVER: HistoryDocument = { ...WEEK, clients: [] };
 
   test('it says so, for which databases and since when', () => {
-    expect(render(NOBODY, 100)).toMatchInlineSnapshot(`
+    expect(render(NO_RECEIVER, 100)).toMatchInlineSnapshot(`
       "The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
       What file state.json remembers goes back to 2026-10-01 06:15 UTC.
       Nobody was seen to connect insecurely.
@@ -128,7 +128,7 @@ describe('where nobody was seen', () => {
 
   test('it says what that does not cover: what nobody looked at, and the time before the state', () => {
     const notSeen = [{ target: 'billing', since: '2026-11-01T00:00:00.000Z', reason: 'no run has looked at it since' }];
-    const text = render({ ...NOBODY, notSeen, rememberedSince: '2026-11-09T06:15:00.000Z' }, 100);
+    const text = render({ ...NO_RECEIVER, notSeen, rememberedSince: '2026-11-09T06:15:00.000Z' }, 100);
     expect(text).toMatchInlineSnapshot(`
       "NOT SEEN, so nobody knows:
         - billing, since 2026-11-01 00:00 UTC: no run has looked at it since

@@ -42,7 +42,7 @@ const LOOKED = [
 
 async function stateFile(parts: StateParts): Promise<string> {
   const path = join(await mkdtemp(join(folder, 'state-')), 'state.json');
-  await using turn = await createFileState(path, { clock: () => new Date() }).takeTurn(patience());
+  await using turn = await createFileState(path, { clock: () => new Date() }).acquire(patience());
   await turn.save(stateWith({ targets: LOOKED, ...parts }));
   return path;
 }
@@ -123,7 +123,7 @@ describe('who has connected', () => {
   test('comes from a table too: what the runs of a function saw, and those of the command line', async () => {
     await using dynamodb = await startDynamoDb();
     const { tableName } = dynamodb;
-    for (const [audience, role] of [
+    for (const [receiver, role] of [
       ['all', 'seen by the function'],
       ['all#command-line', 'seen by the command line'],
       ['payments', 'of a route'],
@@ -131,9 +131,9 @@ describe('who has connected', () => {
       const store = createDynamoDbState(dynamodb.client, tableName, {
         clock: () => new Date(),
         owner: 'test',
-        audience,
+        receiver,
       });
-      await using turn = await store.takeTurn(patience());
+      await using turn = await store.acquire(patience());
       await turn.save(stateWith({ targets: LOOKED, findings: [client(1, { role })] }));
     }
     const args = ['--state', `dynamodb:${tableName}`, '--format', 'json'];
@@ -168,7 +168,7 @@ describe('nobody', () => {
       client(3, { check: 'target-not-audited', role: undefined, title: 'The target was not audited' }),
       client(
         3,
-        { check: 'blind-role', role: undefined, target: 'billing' },
+        { check: 'insufficient-privileges', role: undefined, target: 'billing' },
         {
           status: 'resolved',
           resolved: { at: ago(2), resolution: 'gone' },

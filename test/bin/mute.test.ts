@@ -13,9 +13,7 @@ import { type CommandOptions, command, type Outcome } from './command.ts';
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-mute-'));
-  await using turn = await createFileState(join(folder, 'state.json'), { clock: () => new Date() }).takeTurn(
-    patience(),
-  );
+  await using turn = await createFileState(join(folder, 'state.json'), { clock: () => new Date() }).acquire(patience());
   const yesterday = daysBefore(1, new Date());
   await turn.save(
     stateWith({

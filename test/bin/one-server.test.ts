@@ -112,7 +112,7 @@ describe('the exit code', () => {
     });
     expect(exitCode).toBe(2);
     expect(report.targets[0]?.verdict).toBe('unknown');
-    expect(report.findings.map(({ check }) => check)).toEqual(['blind-role']);
+    expect(report.findings.map(({ check }) => check)).toEqual(['insufficient-privileges']);
   });
 });
 

@@ -69,22 +69,22 @@ async function auditToJson(
 const isOfClient = ({ check }: { readonly check: string }): boolean => check !== 'plaintext-allowed';
 
 /** Targets with the reasons of their findings, and why what is over is. */
-function reasons({ findings, unseen = [], resolved = [] }: Report): string[] {
+function reasons({ findings, carriedOver = [], resolved = [] }: Report): string[] {
   return [
     ...findings.filter(isOfClient).map(({ target: name, lifecycle }) => `${name}: ${lifecycle?.reason}`),
-    ...unseen.filter(isOfClient).map(({ target: name, lifecycle }) => `${name}: ${lifecycle?.reason}, unseen`),
+    ...carriedOver.filter(isOfClient).map(({ target: name, lifecycle }) => `${name}: ${lifecycle?.reason}, unseen`),
     ...resolved.filter(isOfClient).map(({ target: name, resolution }) => `${name}: ${resolution}`),
   ].sort();
 }
 
-async function remembered(): Promise<Map<string, { readonly status: string; readonly told: boolean }>> {
+async function remembered(): Promise<Map<string, { readonly status: string; readonly notified: boolean }>> {
   const { findings } = await createFileState(state, { clock: () => new Date() }).read();
   return new Map(
     [...findings.values()]
       .filter(({ finding }) => isOfClient(finding))
-      .map(({ finding, status, told }) => [
+      .map(({ finding, status, lastNotified }) => [
         `${finding.target}: ${finding.check}`,
-        { status, told: told !== undefined },
+        { status, notified: lastNotified !== undefined },
       ]),
   );
 }
@@ -228,20 +228,20 @@ describe('print, then save', () => {
   });
 
   test('an interrupted run is compared with what is remembered, and changes nothing of it', async () => {
-    await using hole = await blackHole();
+    await using exclusion = await blackHole();
     const config: ConfigInput = {
       ...ONE,
-      targets: [{ ...target('silent'), host: hole.host, port: hole.port, timeoutSeconds: 600 }],
+      targets: [{ ...target('silent'), host: exclusion.host, port: exclusion.port, timeoutSeconds: 600 }],
     };
     {
-      await using turn = await createFileState(state, { clock: () => new Date() }).takeTurn(patience());
+      await using turn = await createFileState(state, { clock: () => new Date() }).acquire(patience());
       const at = daysBefore(1, new Date());
       await turn.save(stateWith({ findings: [openFinding(1, { target: 'silent' }, { lastSeen: at })] }));
     }
     const before = await readFile(state, 'utf8');
     const { exitCode, report, stderr } = await auditToJson(config, undefined, {
       onStart: (child) => {
-        void vi.waitFor(() => expect(hole.connections).toHaveLength(1), 20_000).then(() => child.kill('SIGTERM'));
+        void vi.waitFor(() => expect(exclusion.connections).toHaveLength(1), 20_000).then(() => child.kill('SIGTERM'));
       },
     });
     expect([exitCode, reasons(report)]).toEqual([2, ['silent: new', 'silent: ongoing, unseen']]);
@@ -270,7 +270,7 @@ describe('a mute of the configuration', () => {
   test('with state is remembered with what it muted', async () => {
     await using _client = await offender();
     await audit({ ...ONE, mutes: [{ ...mute, expires: '2999-12-31' }] }, ['--state', 'state.json']);
-    expect(await remembered()).toEqual(new Map([['orders: plaintext-session', { status: 'open', told: false }]]));
+    expect(await remembered()).toEqual(new Map([['orders: plaintext-session', { status: 'open', notified: false }]]));
     expect(reasons((await auditToJson(ONE)).report)).toEqual(['orders: mute-expired']);
   });
 });

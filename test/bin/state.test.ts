@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { UsageError } from '../../bin/command-line/grammar/usage-error.ts';
-import { readMemory, stateStoreFor } from '../../bin/command-line/targets/state.ts';
+import { readState, stateStoreFor } from '../../bin/command-line/targets/state.ts';
 import { startDynamoDb } from '../../lab/dynamodb.ts';
 import { createDynamoDbState } from '../../lambda/deliver/state/dynamodb.ts';
 import type { StateStore } from '../../lambda/deliver/state/store.ts';
-import { EVERYONE } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE } from '../../lambda/report/receiver.ts';
 import { fingerprint, openFinding, patience, stateWith } from '../deliver/state/states.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -22,7 +22,7 @@ test('--state FILE keeps the state in that file', async () => {
   const store = await stateStoreFor(path);
   expect(store.name).toBe(`file ${path}`);
   {
-    await using turn = await store.takeTurn(patience());
+    await using turn = await store.acquire(patience());
     await turn.save(SAVED);
   }
   expect(await (await stateStoreFor(path)).read()).toEqual(SAVED);
@@ -35,7 +35,7 @@ test('--state dynamodb:TABLE keeps the state in that table, where the standard v
   const store = await stateStoreFor('dynamodb:audit.state');
   expect(store.name).toBe('DynamoDB table audit.state');
   {
-    await using turn = await store.takeTurn(patience());
+    await using turn = await store.acquire(patience());
     await turn.save(SAVED);
   }
   expect(await store.read()).toEqual(SAVED);
@@ -64,10 +64,10 @@ test('a table is shared with the function, but what was told is not: both are re
   const functions = createDynamoDbState(dynamodb.client, 'audit.state', {
     clock: () => new Date(),
     owner: 'an invocation',
-    audience: EVERYONE,
+    receiver: DEFAULT_ROUTE,
   });
   const save = async (store: StateStore, number: number): Promise<void> => {
-    await using turn = await store.takeTurn(patience());
+    await using turn = await store.acquire(patience());
     expect(turn.state.findings.size).toBe(0);
     await turn.save(stateWith({ findings: [openFinding(number)] }));
   };
@@ -76,7 +76,7 @@ test('a table is shared with the function, but what was told is not: both are re
   await save(own, 2);
   expect([...(await functions.read()).findings.keys()]).toEqual([fingerprint(1)]);
   expect([...(await own.read()).findings.keys()]).toEqual([fingerprint(2)]);
-  const { name, state } = await readMemory('dynamodb:audit.state');
+  const { name, state } = await readState('dynamodb:audit.state');
   expect(name).toBe('DynamoDB table audit.state');
   expect([...state.findings.keys()].sort()).toEqual([fingerprint(1), fingerprint(2)]);
 });

@@ -30,7 +30,7 @@ describe('renderTable', () => {
         Fix: Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf:
              hostssl all all all scram-sha-256
 
-      HIGH: The auditor's login cannot see other roles' sessions (blind-role)
+      HIGH: The auditor's login cannot see other roles' sessions (insufficient-privileges)
         - crm: role "tls_auditor"; hidden sessions: 17; fingerprint 00000000000000fe
         Fix: GRANT pg_monitor TO tls_auditor;
 
@@ -154,8 +154,8 @@ describe('renderTable', () => {
         { id: 'insecure-outbound-link', status: 'fail', reason: 'two subscriptions could not be read' },
       ],
     });
-    const [, unseen] = plain(healthyReport({ targets: [target, notAuditedTarget('ledger')] }), 100).split('\n\n');
-    expect(unseen).toMatchInlineSnapshot(`
+    const [, carriedOver] = plain(healthyReport({ targets: [target, notAuditedTarget('ledger')] }), 100).split('\n\n');
+    expect(carriedOver).toMatchInlineSnapshot(`
       "NOT SEEN, so nobody knows:
         - crm: the login may not read pg_hba.conf: GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO
           tls_auditor (plaintext-allowed and weak-password-authentication)
@@ -284,7 +284,7 @@ describe('renderTable', () => {
     const { report } = night(
       [
         decided('muted', { role: name }, { mute }),
-        decided('ongoing', { role: name, title: name }, { seen: false }),
+        decided('ongoing', { role: name, title: name }, { isObserved: false }),
         decided('resolved', { role: name, title: name }, { detail: name }),
       ],
       { mutes: [muteUse({ mute, expired: true })] },

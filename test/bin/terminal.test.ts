@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { WriteStream } from 'node:tty';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { exitCodeOf } from '../../bin/command-line/terminal/exit-code.ts';
-import { awaitInterruption } from '../../bin/command-line/terminal/interruption.ts';
+import { interruptSignal } from '../../bin/command-line/terminal/interruption.ts';
 import { startProgress } from '../../bin/command-line/terminal/progress.ts';
 import { showsColour } from '../../bin/command-line/terminal/terminal.ts';
 import * as make from '../../lab/snapshots.ts';
@@ -95,7 +95,7 @@ describe('a signal', () => {
     vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const exit = vi.fn<(code?: number) => never>();
     const host = Object.assign(new EventEmitter(), { exit });
-    const interruption = awaitInterruption(host as unknown as NodeJS.Process);
+    const interruption = interruptSignal(host as unknown as NodeJS.Process);
     expect(interruption.signal.aborted).toBe(false);
 
     host.emit('SIGINT', 'SIGINT');

@@ -8,40 +8,40 @@ import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { type FleetMember, fleetOf } from '../../lambda/checks/fleet.ts';
 import { insecureOutboundLink } from '../../lambda/checks/insecure-outbound-link.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
-import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-by-proxy.ts';
-import { auroraQuestion } from '../../lambda/collect/postgres/aurora-query.ts';
+import { tlsTerminatedByProxy } from '../../lambda/checks/tls-terminated-by-proxy.ts';
+import { auroraQuery } from '../../lambda/collect/postgres/aurora-query.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { Outbound, OutboundLink } from '../../lambda/model/posture.ts';
-import type { AuroraCluster, Link, Route, Session } from '../../lambda/model/snapshot.ts';
+import type { AuditConnection, AuroraCluster, NetworkPath, Session } from '../../lambda/model/snapshot.ts';
 
-describe('tls-terminated-upstream', () => {
+describe('tls-terminated-by-proxy', () => {
   const SAME = known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' });
 
-  function seeing(facts: Partial<Link>, route?: Route): Outcome {
+  function seeing(facts: Partial<AuditConnection>, networkPath?: NetworkPath): Outcome {
     const link = knownValue(make.healthySnapshot().link);
-    return tlsTerminatedUpstream.evaluate(
-      make.healthySnapshot([], { link: known({ ...link, ...facts }), route }),
+    return tlsTerminatedByProxy.evaluate(
+      make.healthySnapshot([], { link: known({ ...link, ...facts }), networkPath }),
       make.POLICY,
     );
   }
-  const route = (endToEnd: boolean): Route => ({ remoteAddress: '10.0.1.5', endToEnd });
+  const networkPath = (isDirect: boolean): NetworkPath => ({ remoteAddress: '10.0.1.5', isDirect });
 
-  test.each<[string, Partial<Link>, Route | undefined]>([
-    ['channel binding', { channelBinding: true, serverView: SAME }, route(false)],
+  test.each<[string, Partial<AuditConnection>, NetworkPath | undefined]>([
+    ['channel binding', { channelBinding: true, serverView: SAME }, networkPath(false)],
     ['channel binding, where the server shows no row', { channelBinding: true, serverView: unknown('x') }, undefined],
-    ['a server that sees our very socket', { channelBinding: false, serverView: SAME }, route(true)],
+    ['a server that sees our very socket', { channelBinding: false, serverView: SAME }, networkPath(true)],
   ])('passes with %s', (_what, facts, way) => {
     expect(seeing(facts, way)).toEqual({ status: 'pass' });
   });
 
-  test.each<[string, Link['serverView'], string]>([
+  test.each<[string, AuditConnection['serverView'], string]>([
     ['no TLS', known('not-tls'), 'no TLS'],
     ['another version', known({ tlsVersion: 'TLSv1.2', cipher: 'TLS_AES_256_GCM_SHA384' }), 'TLSv1.2 with '],
     ['another cipher suite', known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256' }), '_128_'],
   ])('finds a server that sees %s, whatever else speaks for one leg', (_what, serverView, shown) => {
     for (const channelBinding of [true, false]) {
-      for (const way of [undefined, route(false), route(true)]) {
+      for (const way of [undefined, networkPath(false), networkPath(true)]) {
         expect(seeing({ serverView, channelBinding }, way)).toMatchObject({
           status: 'fail',
           problems: [{ severity: 'medium', evidence: { serversView: expect.stringContaining(shown), channelBinding } }],
@@ -50,10 +50,10 @@ describe('tls-terminated-upstream', () => {
     }
   });
 
-  test.each<[string, Link['serverView'], Route | undefined, string]>([
-    ['sees the same TLS, from another address', SAME, route(false), 'proxy'],
+  test.each<[string, AuditConnection['serverView'], NetworkPath | undefined, string]>([
+    ['sees the same TLS, from another address', SAME, networkPath(false), 'proxy'],
     ['sees the same TLS, from nobody knows where', SAME, undefined, 'proxy'],
-    ['shows no row', unknown('no row'), route(false), 'no row'],
+    ['shows no row', unknown('no row'), networkPath(false), 'no row'],
   ])('does not know without channel binding, where the server %s', (_what, serverView, way, reason) => {
     expect(seeing({ channelBinding: false, serverView }, way)).toEqual({
       status: 'unknown',
@@ -64,7 +64,7 @@ describe('tls-terminated-upstream', () => {
   test('finds a pooler by the process that it announces, whatever TLS it has to the server', () => {
     const backendPid = { announced: -1_234_567_890, own: 4711 };
     for (const channelBinding of [true, false]) {
-      expect(seeing({ channelBinding, serverView: SAME, backendPid }, route(false))).toMatchObject({
+      expect(seeing({ channelBinding, serverView: SAME, backendPid }, networkPath(false))).toMatchObject({
         status: 'fail',
         problems: [{ evidence: { announcedAtLogin: 'process -1234567890', serversView: 'process 4711' } }],
       });
@@ -73,12 +73,12 @@ describe('tls-terminated-upstream', () => {
 
   test('takes the same process for no proof that nothing passes messages on', () => {
     const same = { channelBinding: false, serverView: SAME, backendPid: { announced: 4711, own: 4711 } };
-    expect(seeing(same, route(false)).status).toBe('unknown');
-    expect(seeing(same, route(true))).toEqual({ status: 'pass' });
+    expect(seeing(same, networkPath(false)).status).toBe('unknown');
+    expect(seeing(same, networkPath(true))).toEqual({ status: 'pass' });
   });
 
   test('does not know of a target that was not audited', () => {
-    expect(tlsTerminatedUpstream.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
+    expect(tlsTerminatedByProxy.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
   });
 });
 
@@ -95,7 +95,7 @@ describe('insecure-outbound-link', () => {
     };
   }
 
-  function judge(links: readonly OutboundLink[], unreadable: Outbound['unreadable'] = []): Outcome {
+  function outcomeFor(links: readonly OutboundLink[], unreadable: Outbound['unreadable'] = []): Outcome {
     const snapshot = make.healthySnapshot([], { outbound: known({ links, unreadable }) });
     return insecureOutboundLink.evaluate(snapshot, make.POLICY);
   }
@@ -127,7 +127,7 @@ describe('insecure-outbound-link', () => {
     ['one that GSSAPI encrypts', [link({ gssEncrypted: true, sslmode: 'disable' })]],
     ['a service file that verify-full wins over', [link({ serviceFile: true, sslmode: 'verify-full' })]],
   ])('passes %s', (_what, links) => {
-    expect(judge(links)).toEqual({ status: 'pass' });
+    expect(outcomeFor(links)).toEqual({ status: 'pass' });
   });
 
   test.each([
@@ -141,7 +141,7 @@ describe('insecure-outbound-link', () => {
     ['VERIFY-FULL', 'high', '(not a known mode)'],
     ['constructor', 'high', '(not a known mode)'],
   ] as const)('finds sslmode %s as %s', (sslmode, severity, shown) => {
-    const outcome = judge([link({ sslmode })]);
+    const outcome = outcomeFor([link({ sslmode })]);
     expect(outcome).toMatchObject({ status: 'fail', problems: [{ severity, evidence: { sslmode: shown } }] });
     expect(JSON.stringify(outcome)).not.toContain('hunter2');
   });
@@ -155,7 +155,7 @@ describe('insecure-outbound-link', () => {
       link(),
       link({ kind: 'primary', name: undefined, database: undefined }),
     ];
-    const outcome = judge(links);
+    const outcome = outcomeFor(links);
     expect(remedies(outcome)).toEqual([
       expect.stringMatching(/^In database orders: ALTER SUBSCRIPTION "From ""Shop""" CONNECTION .*sslmode=verify-full/),
       expect.stringMatching(/^In database orders: ALTER SERVER shop OPTIONS \(SET sslmode 'verify-full'/),
@@ -173,7 +173,7 @@ describe('insecure-outbound-link', () => {
     [{ emptySslmode: true }, "(SET sslmode 'verify-full', ADD sslrootcert "],
     [{ sslmode: 'require', sslrootcert: 'other' }, "(SET sslmode 'verify-full', SET sslrootcert "],
   ])('sets what a foreign server of %j has, and adds what it has not', (facts, options) => {
-    const outcome = judge([link(facts)]);
+    const outcome = outcomeFor([link(facts)]);
     expect(outcome.status === 'fail' ? shownRemedy(outcome.problems[0]) : '').toContain(options);
   });
 
@@ -238,8 +238,8 @@ describe('insecure-outbound-link', () => {
       /^(?!.*GRANT)the server did not tell how its subscriptions connect: could not open file/,
     ],
   ])('does not know %s that it may not read, and finds what is beside it', (_what, links, unreadable, reason) => {
-    expect(judge(links, unreadable)).toEqual({ status: 'unknown', reason: expect.stringMatching(reason) });
-    expect(judge([...links, link({ name: 'bad', sslmode: 'disable' })], unreadable)).toMatchObject({
+    expect(outcomeFor(links, unreadable)).toEqual({ status: 'unknown', reason: expect.stringMatching(reason) });
+    expect(outcomeFor([...links, link({ name: 'bad', sslmode: 'disable' })], unreadable)).toMatchObject({
       status: 'fail',
       problems: [{ evidence: { name: 'bad' } }],
       incomplete: expect.stringMatching(reason),
@@ -280,8 +280,12 @@ describe('replica-not-covered', () => {
     };
   }
 
-  function judge(sessions: readonly Session[], others?: readonly FleetMember[], remoteAddress = '10.0.1.5'): Outcome {
-    const snapshot = make.healthySnapshot(sessions, { route: { remoteAddress, endToEnd: true } });
+  function outcomeFor(
+    sessions: readonly Session[],
+    others?: readonly FleetMember[],
+    remoteAddress = '10.0.1.5',
+  ): Outcome {
+    const snapshot = make.healthySnapshot(sessions, { networkPath: { remoteAddress, isDirect: true } });
     return replicaNotCovered.evaluate(snapshot, make.POLICY, others && [{ ...PRIMARY, remoteAddress }, ...others]);
   }
 
@@ -294,8 +298,8 @@ describe('replica-not-covered', () => {
       (application): [string, readonly Session[]] => [application, [standby({ application })]],
     ),
   ])('passes where %s is seen, alone or in a fleet', (_what, sessions) => {
-    expect(judge(sessions)).toEqual({ status: 'pass' });
-    expect(judge(sessions, [])).toEqual({ status: 'pass' });
+    expect(outcomeFor(sessions)).toEqual({ status: 'pass' });
+    expect(outcomeFor(sessions, [])).toEqual({ status: 'pass' });
   });
 
   test.each<[string, FleetMember]>([
@@ -307,7 +311,7 @@ describe('replica-not-covered', () => {
       member({ host: '10.0.1.6', remoteAddress: undefined, inRecovery: undefined }),
     ],
   ])('passes where a target is %s', (_what, other) => {
-    expect(judge([standby()], [other])).toEqual({ status: 'pass' });
+    expect(outcomeFor([standby()], [other])).toEqual({ status: 'pass' });
   });
 
   test.each<[string, readonly FleetMember[]]>([
@@ -315,35 +319,37 @@ describe('replica-not-covered', () => {
     ['the others are elsewhere', [member({ remoteAddress: '10.0.1.7' })]],
     ['the one at its address is no standby', [member({ inRecovery: false })]],
   ])('finds a standby where %s', (_what, others) => {
-    expect(judge([standby()], others)).toMatchObject(FOUND);
+    expect(outcomeFor([standby()], others)).toMatchObject(FOUND);
   });
 
   test('finds the second of two standbys on a host with one target', () => {
-    expect(judge([standby(), standby()], [member()])).toMatchObject(FOUND);
-    expect(judge([standby(), standby()], [member(), member({ name: 'orders-reader-2' })])).toEqual({ status: 'pass' });
+    expect(outcomeFor([standby(), standby()], [member()])).toMatchObject(FOUND);
+    expect(outcomeFor([standby(), standby()], [member(), member({ name: 'orders-reader-2' })])).toEqual({
+      status: 'pass',
+    });
   });
 
   test.each(['127.0.0.1', '::1', undefined])(
     'looks for a standby at %s on the host of its primary',
     (clientAddress) => {
       const local = standby({ clientAddress, transport: clientAddress === undefined ? 'unix-socket' : 'loopback' });
-      expect(judge([local], [member({ remoteAddress: '10.0.1.5' })])).toEqual({ status: 'pass' });
-      expect(judge([local], [member()])).toMatchObject({ status: 'fail' });
+      expect(outcomeFor([local], [member({ remoteAddress: '10.0.1.5' })])).toEqual({ status: 'pass' });
+      expect(outcomeFor([local], [member()])).toMatchObject({ status: 'fail' });
       // Ours and theirs are the same loopback only if the primary is on it too.
-      expect(judge([local], [member({ remoteAddress: '127.0.0.1' })])).toMatchObject({ status: 'fail' });
-      expect(judge([local], [member({ remoteAddress: '::1' })], '127.0.0.1')).toEqual({ status: 'pass' });
+      expect(outcomeFor([local], [member({ remoteAddress: '127.0.0.1' })])).toMatchObject({ status: 'fail' });
+      expect(outcomeFor([local], [member({ remoteAddress: '::1' })], '127.0.0.1')).toEqual({ status: 'pass' });
     },
   );
 
   test('does not know while a target that may be the standby is out of reach', () => {
     const unreached = member({ remoteAddress: undefined, inRecovery: undefined });
-    expect(judge([standby()], [unreached])).toMatchObject({ status: 'unknown' });
-    expect(judge([make.session()], [unreached])).toEqual({ status: 'pass' });
-    expect(judge([standby()], [unreached, member({ name: 'third' })])).toEqual({ status: 'pass' });
+    expect(outcomeFor([standby()], [unreached])).toMatchObject({ status: 'unknown' });
+    expect(outcomeFor([make.session()], [unreached])).toEqual({ status: 'pass' });
+    expect(outcomeFor([standby()], [unreached, member({ name: 'third' })])).toEqual({ status: 'pass' });
   });
 
   test('does not apply to a run that looked at some targets only', () => {
-    expect(judge([standby()])).toMatchObject({ status: 'not-applicable', reason: expect.any(String) });
+    expect(outcomeFor([standby()])).toMatchObject({ status: 'not-applicable', reason: expect.any(String) });
   });
 
   test('does not know what it was not shown', () => {
@@ -365,7 +371,10 @@ describe('replica-not-covered', () => {
     };
     const AT = 'abc.eu-west-1.rds.amazonaws.com';
 
-    function judgeCluster(others?: readonly FleetMember[], aurora: Observed<AuroraCluster> = known(CLUSTER)): Outcome {
+    function evaluateCluster(
+      others?: readonly FleetMember[],
+      aurora: Observed<AuroraCluster> = known(CLUSTER),
+    ): Outcome {
       const fleet = others && [{ ...PRIMARY, instance: 'orders-1' }, ...others];
       return replicaNotCovered.evaluate(make.healthySnapshot([], { aurora }), make.POLICY, fleet);
     }
@@ -374,7 +383,7 @@ describe('replica-not-covered', () => {
       ['reached the instance', { name: 'r', host: `orders.cluster-ro-${AT}`, instance: 'orders-2', inRecovery: true }],
       ['names its endpoint, and was not audited', { name: 'r', host: `orders-2.${AT}` }],
     ])('passes where a target %s', (_what, other) => {
-      expect(judgeCluster([other])).toEqual({ status: 'pass' });
+      expect(evaluateCluster([other])).toEqual({ status: 'pass' });
     });
 
     test.each<[string, readonly FleetMember[]]>([
@@ -389,28 +398,28 @@ describe('replica-not-covered', () => {
       ],
       ['another that was not audited is another instance', [{ name: 'b', host: `billing-1.${AT}` }]],
     ])('finds an instance where %s', (_what, others) => {
-      expect(judgeCluster(others)).toMatchObject({
+      expect(evaluateCluster(others)).toMatchObject({
         status: 'fail',
         problems: [{ severity: 'low', subject: 'orders-2', evidence: { instance: 'orders-2', writer: false } }],
       });
     });
 
     test('does not know, or does not apply, where it can’t tell', () => {
-      expect(judgeCluster([{ name: 'r', host: `orders.cluster-ro-${AT}` }])).toMatchObject({ status: 'unknown' });
-      expect(judgeCluster([{ name: 'r' }])).toMatchObject({ status: 'unknown' });
-      expect(judgeCluster([], unknown('refused'))).toEqual({ status: 'unknown', reason: 'refused' });
-      expect(judgeCluster()).toMatchObject({ status: 'not-applicable' });
+      expect(evaluateCluster([{ name: 'r', host: `orders.cluster-ro-${AT}` }])).toMatchObject({ status: 'unknown' });
+      expect(evaluateCluster([{ name: 'r' }])).toMatchObject({ status: 'unknown' });
+      expect(evaluateCluster([], unknown('refused'))).toEqual({ status: 'unknown', reason: 'refused' });
+      expect(evaluateCluster()).toMatchObject({ status: 'not-applicable' });
     });
 
     test('passes a cluster of one instance', () => {
-      expect(judgeCluster(undefined, known({ own: 'a', instances: [{ id: 'a', writer: true }] }))).toEqual({
+      expect(evaluateCluster(undefined, known({ own: 'a', instances: [{ id: 'a', writer: true }] }))).toEqual({
         status: 'pass',
       });
     });
 
     test('is read from the rows of aurora_replica_status()', () => {
       expect(
-        auroraQuestion.read([
+        auroraQuery.read([
           [
             ['orders-1', 't', 't'],
             ['orders-2', 'f', 'f'],
@@ -418,7 +427,7 @@ describe('replica-not-covered', () => {
           ],
         ]),
       ).toEqual(CLUSTER);
-      expect(auroraQuestion.read([[['orders-2', 'f', null]]])).toEqual({
+      expect(auroraQuery.read([[['orders-2', 'f', null]]])).toEqual({
         own: undefined,
         instances: [{ id: 'orders-2', writer: false }],
       });
@@ -426,10 +435,10 @@ describe('replica-not-covered', () => {
   });
 
   test('is given the fleet by evaluate, and the fleet is made of every snapshot', () => {
-    const primary = make.healthySnapshot([standby()], { route: { remoteAddress: '10.0.1.5', endToEnd: true } });
+    const primary = make.healthySnapshot([standby()], { networkPath: { remoteAddress: '10.0.1.5', isDirect: true } });
     const reader = make.healthySnapshot([], {
       target: { name: 'orders-reader', labels: {} },
-      route: { remoteAddress: '10.0.1.6', endToEnd: false },
+      networkPath: { remoteAddress: '10.0.1.6', isDirect: false },
       server: known({ version: '18.4', inRecovery: true }),
     });
     const statuses = (fleet?: readonly FleetMember[]) =>

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import * as make from '../../lab/snapshots.ts';
 import { insecureDsnInSecret } from '../../lambda/checks/insecure-dsn-in-secret.ts';
-import { blindRole } from '../../lambda/checks/insufficient-privileges.ts';
+import { insufficientPrivileges } from '../../lambda/checks/insufficient-privileges.ts';
 import { serverCertificateExpiring } from '../../lambda/checks/server-certificate-expiring.ts';
 import { targetNotAudited } from '../../lambda/checks/target-not-audited.ts';
 import type { CertificateFacts } from '../../lambda/model/certificate.ts';
@@ -72,9 +72,9 @@ describe('server-certificate-expiring', () => {
   });
 });
 
-describe('blind-role', () => {
+describe('insufficient-privileges', () => {
   const seeing = (role: string, seesAllSessions: boolean, hidden: number): Outcome =>
-    blindRole.evaluate(
+    insufficientPrivileges.evaluate(
       make.healthySnapshot([], {
         visibility: known({ role, seesAllSessions }),
         sessions: known({ visible: [], hidden }),
@@ -114,7 +114,7 @@ describe('blind-role', () => {
   });
 
   test('does not know when nobody could look', () => {
-    expect(blindRole.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
+    expect(insufficientPrivileges.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
   });
 });
 

@@ -8,10 +8,10 @@ import { CHECKS } from '../../lambda/checks/registry.ts';
 import type { Outcome, Problem } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
-import type { PoolerSettings } from '../../lambda/model/pooler.ts';
+import type { PgBouncerSettings } from '../../lambda/model/pooler.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 
-type Values = PoolerSettings['values'];
+type Values = PgBouncerSettings['values'];
 
 function outcome(check: string, snapshot: Snapshot, policy: Policy = POLICY): Outcome {
   const found = evaluate(snapshot, policy).outcomes.find((one) => one.check === check)?.outcome;
@@ -19,12 +19,12 @@ function outcome(check: string, snapshot: Snapshot, policy: Policy = POLICY): Ou
   return found;
 }
 
-function withValues(values: Values, overrides: Partial<PoolerSettings> = {}): Snapshot {
+function withValues(values: Values, overrides: Partial<PgBouncerSettings> = {}): Snapshot {
   return healthyPooler(undefined, { pooler: known(poolerSettings(values, overrides)) });
 }
 
 /** The problems that a check finds with those settings. */
-function problems(check: string, values: Values, overrides?: Partial<PoolerSettings>): readonly Problem[] {
+function problems(check: string, values: Values, overrides?: Partial<PgBouncerSettings>): readonly Problem[] {
   const found = outcome(check, withValues(values, overrides));
   return found.status === 'fail' ? found.problems : [];
 }
@@ -52,9 +52,9 @@ test('with settings that nobody could read, nothing that rests on them passes', 
 });
 
 test('whoever is in the console sees everything, so that no role is blind', () => {
-  expect(outcome('blind-role', healthyPooler())).toMatchObject({ status: 'not-applicable' });
+  expect(outcome('insufficient-privileges', healthyPooler())).toMatchObject({ status: 'not-applicable' });
   const shared = healthyPooler(undefined, { visibility: unknown('so_reuseport is on') });
-  expect(outcome('blind-role', shared)).toEqual({ status: 'unknown', reason: 'so_reuseport is on' });
+  expect(outcome('insufficient-privileges', shared)).toEqual({ status: 'unknown', reason: 'so_reuseport is on' });
   expect(outcome('plaintext-session', shared)).toEqual({ status: 'unknown', reason: 'so_reuseport is on' });
 });
 
@@ -64,7 +64,7 @@ test('it has no standbys, even where one streams through it', () => {
 });
 
 test('a PostgreSQL server is judged as before', () => {
-  expect(outcome('blind-role', healthySnapshot())).toEqual({ status: 'pass' });
+  expect(outcome('insufficient-privileges', healthySnapshot())).toEqual({ status: 'pass' });
 });
 
 describe('client_tls_sslmode', () => {
@@ -126,7 +126,7 @@ describe('a PgBouncer on loopback only', () => {
   const settings = { client_tls_sslmode: 'allow', auth_type: 'md5', client_tls_protocols: 'all' };
   const reachedAt = (remoteAddress: string, listen_addr = '127.0.0.1, ::1'): Snapshot => ({
     ...withValues({ ...settings, listen_addr }),
-    route: { remoteAddress, endToEnd: true },
+    networkPath: { remoteAddress, isDirect: true },
   });
   const checks = ['plaintext-allowed', 'weak-password-authentication', 'deprecated-tls-allowed'];
 
@@ -359,27 +359,27 @@ describe('server_tls_sslmode', () => {
 });
 
 describe('what stands before it', () => {
-  const linked = (serverView: unknown, endToEnd: boolean): Snapshot => {
+  const linked = (serverView: unknown, isDirect: boolean): Snapshot => {
     const healthy = healthyPooler();
     if (!healthy.link.known) throw new Error('a healthy snapshot has a link');
     return {
       ...healthy,
       link: known({ ...healthy.link.value, serverView: serverView as typeof healthy.link.value.serverView }),
-      route: { remoteAddress: '10.0.0.5', endToEnd },
+      networkPath: { remoteAddress: '10.0.0.5', isDirect },
     };
   };
   const same = known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' });
 
   test('is nothing where it sees our very socket', () => {
-    expect(outcome('tls-terminated-upstream', linked(same, true))).toEqual({ status: 'pass' });
+    expect(outcome('tls-terminated-by-proxy', linked(same, true))).toEqual({ status: 'pass' });
   });
 
   test('is not known where it sees the same TLS from another address', () => {
-    expect(outcome('tls-terminated-upstream', linked(same, false))).toMatchObject({ status: 'unknown' });
+    expect(outcome('tls-terminated-by-proxy', linked(same, false))).toMatchObject({ status: 'unknown' });
   });
 
   test('is not known where it shows no row of ours', () => {
-    expect(outcome('tls-terminated-upstream', linked(unknown('no row'), false))).toEqual({
+    expect(outcome('tls-terminated-by-proxy', linked(unknown('no row'), false))).toEqual({
       status: 'unknown',
       reason: 'no row',
     });
@@ -389,7 +389,7 @@ describe('what stands before it', () => {
     ['no TLS', known('not-tls')],
     ['TLSv1.2 with AES128-SHA', known({ tlsVersion: 'TLSv1.2', cipher: 'AES128-SHA' })],
   ])('ends TLS where it sees %s', (poolersView, view) => {
-    expect(outcome('tls-terminated-upstream', linked(view, false))).toMatchObject({
+    expect(outcome('tls-terminated-by-proxy', linked(view, false))).toMatchObject({
       status: 'fail',
       problems: [{ evidence: { poolersView } }],
     });
@@ -400,7 +400,7 @@ describe('sessions', () => {
   const plaintext = { transport: 'plaintext', tls: undefined } as const;
 
   test('of both sides alike in all else are two findings, each with the remedy of its side', () => {
-    const both = (['client', 'server'] as const).map((hop) => poolerSession(hop, { ...plaintext, application: '' }));
+    const both = (['client', 'server'] as const).map((side) => poolerSession(side, { ...plaintext, application: '' }));
     const { findings } = evaluate(healthyPooler(both), POLICY);
     expect(findings).toMatchObject([
       {
@@ -422,7 +422,7 @@ describe('sessions', () => {
   test('have on a PostgreSQL server another fingerprint than a pooler gives its connections there', () => {
     const pooled = evaluate(healthyPooler([poolerSession('server', plaintext)]), POLICY).findings;
     const plain = evaluate(
-      healthySnapshot([{ ...poolerSession('client', plaintext), hop: undefined }]),
+      healthySnapshot([{ ...poolerSession('client', plaintext), side: undefined }]),
       POLICY,
     ).findings;
     expect(pooled[0]?.fingerprint).not.toBe(plain[0]?.fingerprint);
@@ -433,8 +433,8 @@ describe('sessions', () => {
     ['client', { kind: 'replication' }, 'replication'],
     ['server', {}, 'pool-server'],
     ['server', { kind: 'replication' }, 'replication pool-server'],
-  ] as const)('of the %s side with %j are told apart by %j', (hop, overrides, subject) => {
-    const first = poolerSession(hop, overrides);
+  ] as const)('of the %s side with %j are told apart by %j', (side, overrides, subject) => {
+    const first = poolerSession(side, overrides);
     expect(describeGroup({ sessions: [first], first }).subject).toBe(subject);
   });
 
@@ -493,8 +493,13 @@ describe('client certificates', () => {
 });
 
 test('every check says something of a pooler that failed, and none passes on its settings', () => {
-  const unseen = unknown('the target was not audited');
-  const snapshot = healthyPooler([], { pooler: unseen, sessions: unseen, visibility: unseen, link: unseen });
+  const unknownReason = unknown('the target was not audited');
+  const snapshot = healthyPooler([], {
+    pooler: unknownReason,
+    sessions: unknownReason,
+    visibility: unknownReason,
+    link: unknownReason,
+  });
   const { outcomes } = evaluate(snapshot, POLICY);
   expect(outcomes).toHaveLength(CHECKS.length);
   expect(outcomes.filter(({ outcome: { status } }) => status === 'error')).toEqual([]);

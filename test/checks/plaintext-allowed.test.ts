@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { shownRemedy } from '../../lab/remedies.ts';
 import { hbaLine } from '../../lambda/analysis/pg-hba/line.ts';
-import { judgePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
+import { evaluatePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
 import { REFUSE_PLAINTEXT } from '../../lambda/checks/remedies/remedy-commands.ts';
 import type { Problem } from '../../lambda/model/finding.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
@@ -42,9 +42,9 @@ function facts(...rules: readonly HbaRule[]): HbaFacts {
 
 function problems(
   rules: readonly HbaRule[],
-  { tlsOn = true, loopback = 'info' }: Partial<Parameters<typeof judgePlaintextRules>[1]> = {},
+  { tlsOn = true, loopback = 'info' }: Partial<Parameters<typeof evaluatePlaintextRules>[1]> = {},
 ): readonly Problem[] {
-  const outcome = judgePlaintextRules(known(facts(...rules)), { tlsOn, loopback });
+  const outcome = evaluatePlaintextRules(known(facts(...rules)), { tlsOn, loopback });
   return outcome.status === 'fail' ? outcome.problems : [];
 }
 
@@ -52,17 +52,17 @@ describe('the outcome', () => {
   const asked = { tlsOn: true, loopback: 'info' } as const;
 
   test('is a pass where plaintext is kept out', () => {
-    expect(judgePlaintextRules(known(facts(rule({ type: 'hostssl' }))), asked)).toEqual({ status: 'pass' });
+    expect(evaluatePlaintextRules(known(facts(rule({ type: 'hostssl' }))), asked)).toEqual({ status: 'pass' });
   });
 
   test('is unknown, with the reason, where the rules could not be read', () => {
     const reason = 'the login may not execute pg_hba_file_rules()';
-    expect(judgePlaintextRules(unknown(reason), asked)).toEqual({ status: 'unknown', reason });
+    expect(evaluatePlaintextRules(unknown(reason), asked)).toEqual({ status: 'unknown', reason });
   });
 
   test('is unknown where the file is not the one in force', () => {
     const broken = { ...facts(), faults: [{ lineNumber: 3, error: 'bad \u001b[31mtoken' }] };
-    const outcome = judgePlaintextRules(known(broken), asked);
+    const outcome = evaluatePlaintextRules(known(broken), asked);
     expect(outcome).toMatchObject({ status: 'unknown', reason: expect.stringContaining('line 3 of pg_hba.conf') });
     expect(JSON.stringify(outcome)).not.toContain('\\u001b');
   });

@@ -15,7 +15,7 @@ import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { CIPHER_PROFILES, type Policy } from '../../lambda/model/policy.ts';
 import type { SettingName, SettingOverride } from '../../lambda/model/posture.ts';
-import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
+import type { AuditConnection, Snapshot } from '../../lambda/model/snapshot.ts';
 
 /** A healthy target with some settings changed, or gone. */
 function withSettings(
@@ -52,7 +52,7 @@ function withRules(rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> 
   };
 }
 
-const link = healthySnapshot().link as { readonly known: true; readonly value: Link };
+const link = healthySnapshot().link as { readonly known: true; readonly value: AuditConnection };
 const ON_RDS = {
   hba: unknown('the login may not read pg_hba.conf'),
   link: known({ ...link.value, verifiedName: 'orders.abc123.eu-west-1.rds.amazonaws.com' }),
@@ -348,9 +348,12 @@ describe('weak-ciphers-allowed', () => {
 });
 
 describe('weak-password-authentication', () => {
-  const judge = (rules: readonly Partial<HbaRule>[], policy: Partial<Policy> = {}, overrides: Partial<Snapshot> = {}) =>
-    problems(weakPasswordAuthentication, healthySnapshot([], { ...withRules(rules), ...overrides }), policy);
-  const outcomeOf = (rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}) =>
+  const outcomeFor = (
+    rules: readonly Partial<HbaRule>[],
+    policy: Partial<Policy> = {},
+    overrides: Partial<Snapshot> = {},
+  ) => problems(weakPasswordAuthentication, healthySnapshot([], { ...withRules(rules), ...overrides }), policy);
+  const combineOutcomes = (rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}) =>
     run(weakPasswordAuthentication, healthySnapshot([], withRules(rules, facts)));
 
   describe('where a database or role has a password_encryption of its own', () => {
@@ -412,7 +415,7 @@ describe('weak-password-authentication', () => {
     ['password', 'hostgssenc', 'medium', 'asks for passwords in clear, over encrypted connections only'],
     ['ident', 'host', 'high', "believes clients' machines on the network who connects"],
   ] as const)('finds %s in %s: %s', (method, type, severity, does) => {
-    const [found] = judge([{ type, method }]);
+    const [found] = outcomeFor([{ type, method }]);
     expect(found).toMatchObject({
       severity,
       title: `pg_hba.conf ${does}`,
@@ -445,18 +448,18 @@ describe('weak-password-authentication', () => {
     ['localhost by name', { method: 'md5', type: 'host', address: 'localhost' }],
     ['a rule that cannot match', { method: 'trust', type: 'hostgssenc', warning: 'GSSAPI is not supported' }],
   ] as const)('leaves %s alone', (_, rule) => {
-    expect(outcomeOf([rule])).toEqual({ status: 'pass' });
+    expect(combineOutcomes([rule])).toEqual({ status: 'pass' });
   });
 
   test('judges loopback like the network where the policy says so', () => {
     const rule = { method: 'trust', type: 'host', address: '127.0.0.1', netmask: '255.255.255.255' } as const;
-    expect(judge([rule], { loopback: 'network' })).toMatchObject([{ severity: 'critical' }]);
+    expect(outcomeFor([rule], { loopback: 'network' })).toMatchObject([{ severity: 'critical' }]);
   });
 
   test('leaves alone what a rule before it decides, and names those that decide', () => {
     const strict = { type: 'host', method: 'scram-sha-256' } as const;
-    expect(outcomeOf([strict, { type: 'host', method: 'trust' }])).toEqual({ status: 'pass' });
-    const found = judge([
+    expect(combineOutcomes([strict, { type: 'host', method: 'trust' }])).toEqual({ status: 'pass' });
+    const found = outcomeFor([
       { type: 'hostssl', method: 'md5' },
       { type: 'host', method: 'password' },
       { type: 'host', method: 'trust' },
@@ -469,7 +472,7 @@ describe('weak-password-authentication', () => {
 
   test('says that clear passwords travel encrypted where a rule before refuses the rest', () => {
     const refuse = { type: 'hostnossl', method: 'reject' } as const;
-    expect(judge([refuse, { type: 'host', method: 'password' }])).toMatchObject([
+    expect(outcomeFor([refuse, { type: 'host', method: 'password' }])).toMatchObject([
       { severity: 'medium', title: expect.stringContaining('over encrypted connections only') },
     ]);
   });
@@ -478,7 +481,7 @@ describe('weak-password-authentication', () => {
     'while TLS is off has it switched on before %s becomes a line for it',
     (type) => {
       const settings = known({ values: { ...SETTINGS, ssl: 'off' }, seesAll: true });
-      const [found] = judge([{ type, method: 'md5' }], {}, { settings });
+      const [found] = outcomeFor([{ type, method: 'md5' }], {}, { settings });
       expect(shownRemedy(found)).toMatch(
         /^First set ssl = on, with a certificate: .*\nThen have new passwords stored for SCRAM:\nALTER SYSTEM SET password_encryption .*\n.*\nThen have .*\nReplace .*\nhostssl all all all scram-sha-256\n/,
       );
@@ -514,15 +517,15 @@ describe('weak-password-authentication', () => {
   });
 
   test('asks for the certificate of the role itself where any would do', () => {
-    const [found] = judge([{ method: 'trust', options: ['clientcert=verify-ca'] }]);
+    const [found] = outcomeFor([{ method: 'trust', options: ['clientcert=verify-ca'] }]);
     expect(found?.severity).toBe('high');
     expect(shownRemedy(found)).toContain('hostssl all all all scram-sha-256 clientcert=verify-full');
   });
 
   test('says so where it is not certain, and less where only the server itself can be meant', () => {
-    const [samehost] = judge([{ method: 'trust', type: 'host', address: 'samehost' }]);
+    const [samehost] = outcomeFor([{ method: 'trust', type: 'host', address: 'samehost' }]);
     expect(samehost).toMatchObject({ severity: 'medium', title: expect.stringContaining('probably lets') });
-    const [samenet] = judge([{ method: 'md5', type: 'host', address: 'samenet' }]);
+    const [samenet] = outcomeFor([{ method: 'md5', type: 'host', address: 'samenet' }]);
     expect(samenet).toMatchObject({ severity: 'medium', evidence: { doubt: expect.stringContaining('samenet') } });
   });
 
@@ -541,7 +544,7 @@ describe('weak-password-authentication', () => {
 
   test('is unknown where the file is not the one in force', () => {
     const faults = [{ lineNumber: 3, error: 'bad token' }];
-    expect(outcomeOf([{}], { faults })).toMatchObject({
+    expect(combineOutcomes([{}], { faults })).toMatchObject({
       status: 'unknown',
       reason: expect.stringMatching(/line 3 .*bad token/),
     });
@@ -598,7 +601,7 @@ describe('weak-password-authentication', () => {
   });
 
   test('shows no control characters of names in rules', () => {
-    expect(JSON.stringify(judge([{ method: 'md5', databases: ['all', 'a\u001b[31m'] }]))).not.toContain('\\u001b');
+    expect(JSON.stringify(outcomeFor([{ method: 'md5', databases: ['all', 'a\u001b[31m'] }]))).not.toContain('\\u001b');
   });
 });
 

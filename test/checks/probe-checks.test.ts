@@ -32,7 +32,7 @@ function versions(overrides: Partial<Record<ProbedVersion, Observed<WireAnswer>>
 /** A target that the server sees come from 10.0.0.7, with nothing in between. */
 function snapshot(probe: WireProbe | undefined, overrides: Partial<Snapshot> = {}): Snapshot {
   return healthySnapshot([], {
-    route: { remoteAddress: '10.0.0.1', endToEnd: true, seenFrom: '10.0.0.7' },
+    networkPath: { remoteAddress: '10.0.0.1', isDirect: true, clientAddressAtServer: '10.0.0.7' },
     ...(probe === undefined ? {} : { probe: known(probe) }),
     ...overrides,
   });
@@ -153,7 +153,7 @@ describe('plaintext-accepted', () => {
   });
 
   test('guesses no rule where the server did not show from where it sees us', () => {
-    const given = snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({}), route: undefined });
+    const given = snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({}), networkPath: undefined });
     const [problem] = problems(plaintextAccepted, given);
     expect(problem?.evidence).not.toHaveProperty('rule');
     expect(text(problem?.evidence.configuration)).toMatch(/^not known: /);
@@ -203,10 +203,10 @@ describe('where the wire accepts plaintext and the configuration does not,', () 
   });
 
   test('a proxy may answer where the server does not see our very socket', () => {
-    const route = { remoteAddress: '10.0.0.1', endToEnd: false, seenFrom: '10.0.0.9' };
+    const networkPath = { remoteAddress: '10.0.0.1', isDirect: false, clientAddressAtServer: '10.0.0.9' };
     const link = healthySnapshot().link;
     const unbound = link.known ? known({ ...link.value, channelBinding: false }) : link;
-    const problem = accepted({ hba: rules({ method: 'reject' }), route, link: unbound });
+    const problem = accepted({ hba: rules({ method: 'reject' }), networkPath, link: unbound });
     expect(text(problem?.evidence.disagreement)).toMatch(/proxy or pooler between the auditor and the server/);
   });
 
@@ -275,7 +275,7 @@ describe('where the wire refuses plaintext and the configuration accepts it,', (
   test('over loopback, of which plaintext-allowed does not speak, plaintext-accepted says so as information', () => {
     const given = snapshot(wireProbe({ loopback: true }), {
       hba: rules({ address: '127.0.0.1', netmask: '255.255.255.255' }),
-      route: { remoteAddress: '127.0.0.1', endToEnd: true, seenFrom: '127.0.0.1' },
+      networkPath: { remoteAddress: '127.0.0.1', isDirect: true, clientAddressAtServer: '127.0.0.1' },
     });
     expect(problems(plaintextAllowed, given)).toEqual([]);
     expect(problems(plaintextAccepted, given)).toMatchObject([

@@ -193,3 +193,22 @@ describe('a mute that names a target', () => {
     },
   );
 });
+
+describe('a name given up before 0.1.0', () => {
+  test.each([
+    [{ alerts: { quietHours: 12 } }, 'alerts.quietHours: is not a setting: its name is now alerts.resolveAfterHours'],
+    [
+      { alerts: { reminderHours: 0 } },
+      'alerts.reminderHours: is not a setting: its name is now alerts.repeatIntervalHours',
+    ],
+    ...[
+      ['blind-role', 'insufficient-privileges'],
+      ['tls-terminated-upstream', 'tls-terminated-by-proxy'],
+    ].map(([old, name]): [object, string] => [
+      { mutes: [{ check: old, reason: 'known', owner: 'dba', expires: '2030-01-01' }] },
+      `mutes[0].check: is the old name of a check: its name is now ${name}`,
+    ]),
+  ])('is answered with the new one: %j', (document, wanted) => {
+    expect(refusal(document)).toContain(wanted);
+  });
+});

@@ -30,7 +30,7 @@ function impatientClient(aws: AwsEndpoint): SecurityHubClient {
   });
 }
 
-function idOf(fingerprint: string): string {
+function recordId(fingerprint: string): string {
   return `pg-tls-auditor/eu-west-1/123456789012/${fingerprint}`;
 }
 
@@ -73,8 +73,8 @@ describe('importFindings', () => {
     await importFindings(client, run('2026-11-10T06:15:09.456Z', { findings: [OPEN] }), PLACE);
     const worse = { ...OPEN, severity: 'critical' as const };
     await importFindings(client, run('2026-11-10T06:30:09.456Z', { findings: [worse] }), PLACE);
-    expect([...aws.findings.keys()]).toEqual([idOf(OPEN.fingerprint)]);
-    expect(aws.findings.get(idOf(OPEN.fingerprint))).toMatchObject({
+    expect([...aws.findings.keys()]).toEqual([recordId(OPEN.fingerprint)]);
+    expect(aws.findings.get(recordId(OPEN.fingerprint))).toMatchObject({
       imports: 2,
       Severity: { Label: 'CRITICAL', Original: 'critical' },
       UpdatedAt: '2026-11-10T06:30:09.456Z',
@@ -82,9 +82,9 @@ describe('importFindings', () => {
     });
     const over = { ...OPEN, resolution: 'gone' as const };
     await importFindings(client, run('2026-11-11T06:15:09.456Z', { resolved: [over] }), PLACE);
-    expect(aws.findings.get(idOf(OPEN.fingerprint))).toMatchObject({ imports: 3, RecordState: 'ARCHIVED' });
+    expect(aws.findings.get(recordId(OPEN.fingerprint))).toMatchObject({ imports: 3, RecordState: 'ARCHIVED' });
     await importFindings(client, run('2026-11-12T06:15:09.456Z', { findings: [OPEN] }), PLACE);
-    expect(aws.findings.get(idOf(OPEN.fingerprint))).toMatchObject({
+    expect(aws.findings.get(recordId(OPEN.fingerprint))).toMatchObject({
       imports: 4,
       RecordState: 'ACTIVE',
       Workflow: { Status: 'NEW' },
@@ -111,7 +111,7 @@ describe('importFindings', () => {
 
   test('what is refused is named with its code, once everything else is imported', async () => {
     const findings = Array.from({ length: 120 }, (_, index) => finding({ role: `app_${index}` }));
-    const refused = [0, 110].map((index) => idOf(findings[index]?.fingerprint ?? ''));
+    const refused = [0, 110].map((index) => recordId(findings[index]?.fingerprint ?? ''));
     await using aws = await startAwsEndpoint({ securityHub: { refused } });
     const failure = await importFindings(deployedClient(aws), healthyReport({ findings }), PLACE).catch(
       (error: unknown) => error,
@@ -126,7 +126,7 @@ describe('importFindings', () => {
   test('where very many are refused, some are named and the others counted', async () => {
     const findings = Array.from({ length: 40 }, (_, index) => finding({ role: `app_${index}` }));
     await using aws = await startAwsEndpoint({
-      securityHub: { refused: findings.map(({ fingerprint }) => idOf(fingerprint)) },
+      securityHub: { refused: findings.map(({ fingerprint }) => recordId(fingerprint)) },
     });
     await expect(importFindings(deployedClient(aws), healthyReport({ findings }), PLACE)).rejects.toThrow(
       /refused 40 of 40 findings: .* and 30 more\. /,

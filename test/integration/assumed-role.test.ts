@@ -63,5 +63,5 @@ describeEachMajor((major) => {
 });
 
 function findingOf(snapshot: Snapshot): Finding | undefined {
-  return evaluate(snapshot, POLICY).findings.find(({ check }) => check === 'blind-role');
+  return evaluate(snapshot, POLICY).findings.find(({ check }) => check === 'insufficient-privileges');
 }

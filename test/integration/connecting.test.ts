@@ -8,7 +8,7 @@ import { blackHole, recordingTlsProxy } from '../../lab/faulty-servers.ts';
 import { loopbackAddresses } from '../../lab/free-port.ts';
 import { knownValue } from '../../lab/known-value.ts';
 import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
-import type { Link, Snapshot } from '../../lambda/model/snapshot.ts';
+import type { AuditConnection, Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 
 const ROLES = ['tls_auditor', 'by_md5', 'by_old_md5', 'by_password', 'by_trust', 'by_certificate', 'by_proxy'];
@@ -51,7 +51,10 @@ describeEachMajor((major) => {
   }
 
   /** The link of an audit that must have come through. */
-  async function linkOf(target: Partial<Target> = {}, secrets: Readonly<Record<string, string>> = {}): Promise<Link> {
+  async function linkOf(
+    target: Partial<Target> = {},
+    secrets: Readonly<Record<string, string>> = {},
+  ): Promise<AuditConnection> {
     const snapshot = await connect(target, secrets);
     expect(snapshot.failure).toBeUndefined();
     expect(knownValue(snapshot.sessions)).toEqual({ visible: [], hidden: 0 });
@@ -66,7 +69,7 @@ describeEachMajor((major) => {
   }
 
   /** A password goes out in clear only where the configuration says so. */
-  function allowing(method: Link['authentication']): Partial<Target> {
+  function allowing(method: AuditConnection['authentication']): Partial<Target> {
     return method === 'password' ? { authentication: ['password'] } : {};
   }
 

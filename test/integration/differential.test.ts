@@ -18,12 +18,12 @@ import { cidr } from '../../lambda/analysis/pg-hba/address-block.ts';
 import { decide } from '../../lambda/analysis/pg-hba/decision.ts';
 import type { Destination } from '../../lambda/analysis/pg-hba/names.ts';
 import { withSeenLogins } from '../../lambda/analysis/pg-hba/proven-quoting.ts';
-import { judgePlaintextRules } from '../../lambda/checks/plaintext-allowed.ts';
+import { evaluatePlaintextRules } from '../../lambda/checks/plaintext-allowed.ts';
 import type { Row } from '../../lambda/collect/answers/answer.ts';
-import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
+import { catalogueQuery } from '../../lambda/collect/postgres/catalogue-query.ts';
 import { withQuotes } from '../../lambda/collect/postgres/hba-file.ts';
-import { hbaFacts, hbaFileQuestion, plainHbaQuestion } from '../../lambda/collect/postgres/hba-queries.ts';
-import type { Question } from '../../lambda/collect/postgres/query.ts';
+import { hbaFacts, hbaFileQuery, plainHbaQuery } from '../../lambda/collect/postgres/hba-queries.ts';
+import type { AuditQuery } from '../../lambda/collect/postgres/query.ts';
 import type { HbaFacts } from '../../lambda/model/hba.ts';
 import { known } from '../../lambda/model/observed.ts';
 
@@ -90,7 +90,7 @@ describeEachMajor((major) => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  async function ask<T>({ selects, read }: Question<T>): Promise<T> {
+  async function ask<T>({ selects, read }: AuditQuery<T>): Promise<T> {
     const text = ['SET search_path = pg_catalog', ...selects(major)].join(';\n');
     const results = (await admin.query({ text, rowMode: 'array' })) as unknown as readonly {
       readonly rows: readonly Row[];
@@ -99,9 +99,9 @@ describeEachMajor((major) => {
   }
 
   async function readFacts(): Promise<{ readonly lost: HbaFacts; readonly shown: HbaFacts }> {
-    const catalogue = await ask(catalogueQuestion);
-    const lost = hbaFacts(await ask(plainHbaQuestion), { major, catalogue });
-    const files = await ask(hbaFileQuestion('part'));
+    const catalogue = await ask(catalogueQuery);
+    const lost = hbaFacts(await ask(plainHbaQuery), { major, catalogue });
+    const files = await ask(hbaFileQuery('part'));
     return { lost, shown: { ...lost, rules: withQuotes(lost.rules, files, major) } };
   }
 
@@ -249,9 +249,10 @@ describeEachMajor((major) => {
   /** What is said of one connection. */
   function holds(facts: HbaFacts, { answer, ...connection }: Login): keyof typeof WORDS {
     const judged = judgeOne(facts, connection);
-    const openings = judged.status === 'open' ? judged.openings : [];
-    const certain = openings.some(({ doubt }) => doubt === undefined);
-    if (openings.length === 0) expect({ connection, answer }, WORDS.closed).toEqual({ connection, answer: 'refused' });
+    const permissiveRules = judged.status === 'open' ? judged.permissiveRules : [];
+    const certain = permissiveRules.some(({ doubt }) => doubt === undefined);
+    if (permissiveRules.length === 0)
+      expect({ connection, answer }, WORDS.closed).toEqual({ connection, answer: 'refused' });
     if (certain) expect({ connection, answer }, WORDS.certain).not.toEqual({ connection, answer: 'refused' });
     if (connection.destination !== 'physical-replication') {
       const { destination, role, address } = connection;
@@ -259,7 +260,7 @@ describeEachMajor((major) => {
       if (status === 'accepted') expect(answer, WORDS.certain).not.toBe('refused');
       if (status === 'rejected') expect(answer, WORDS.closed).toBe('refused');
     }
-    return openings.length === 0 ? 'closed' : certain ? 'certain' : 'doubtful';
+    return permissiveRules.length === 0 ? 'closed' : certain ? 'certain' : 'doubtful';
   }
 
   const WORDS = { closed: 'said to be closed', certain: 'said to be certain', doubtful: '' } as const;
@@ -273,11 +274,12 @@ describeEachMajor((major) => {
       const inside = logins.filter(({ address }) => policy === 'network' || !/^(127\.|::1$)/.test(address));
       const isOpen = inside.some(({ answer }) => answer !== 'refused');
       if (isOpen) expect(acceptance(facts, 'plaintext', from).status, WORDS.closed).toBe('open');
-      const outcome = judgePlaintextRules(known(facts), { tlsOn: true, loopback: policy });
+      const outcome = evaluatePlaintextRules(known(facts), { tlsOn: true, loopback: policy });
       const worst = outcome.status === 'fail' ? outcome.problems.map(({ severity }) => severity) : [];
       // From the server's own address it is the server's own users.
-      const strangers = inside.filter(({ address }) => isClient(address));
-      if (strangers.some(({ answer }) => answer === 'nothing')) expect(worst, 'trust is rated').toContain('critical');
+      const unknownNames = inside.filter(({ address }) => isClient(address));
+      if (unknownNames.some(({ answer }) => answer === 'nothing'))
+        expect(worst, 'trust is rated').toContain('critical');
     }
   }
 });

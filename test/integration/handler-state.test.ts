@@ -49,7 +49,7 @@ afterEach(async () => {
 
 async function configure(config: Partial<ConfigInput> = {}): Promise<void> {
   await lab.configure({
-    alerts: { email: ['dba@example.com'], quietHours: 24 },
+    alerts: { email: ['dba@example.com'], resolveAfterHours: 24 },
     policy: { loopback: 'network' },
     defaults: { ca: { secret: 'shared/ca' } },
     targets: [{ name: 'orders', secret: 'prod/orders', labels: { team: 'payments' } }],
@@ -302,11 +302,11 @@ describe('a message that no confirmed subscriber receives', () => {
       expect(run.log.filter(({ warning }) => warning === 'no-subscriber')).toHaveLength(1);
     }
     lab.aws.setSubscriptions([DBA]);
-    const heard = await invoke(30.25);
-    expect(heard.published).toHaveLength(1);
-    expect(heard.published.map((message) => bodyFor(message, 'email')).join()).toContain('NEW');
-    expect(heard.report?.warnings).toBeUndefined();
-    expect(metricsOf(heard)).toMatchObject({ AlertsWithoutSubscriber: 0 });
+    const scoped = await invoke(30.25);
+    expect(scoped.published).toHaveLength(1);
+    expect(scoped.published.map((message) => bodyFor(message, 'email')).join()).toContain('NEW');
+    expect(scoped.report?.warnings).toBeUndefined();
+    expect(metricsOf(scoped)).toMatchObject({ AlertsWithoutSubscriber: 0 });
     expect((await invoke(30.5)).published).toEqual([]);
   });
 
@@ -339,8 +339,8 @@ describe('a message that no confirmed subscriber receives', () => {
     expect(metricsOf(first)).toMatchObject({ AlertsWithoutSubscriber: 1 });
     const routesOf = ({ published }: InvocationOutcome) => published.map(({ attributes }) => attributes.route?.value);
     expect(routesOf(first)).toEqual(['all', 'payments', 'shop']);
-    const [everyones, , shops] = first.published.map((message) => bodyFor(message, 'email'));
-    expect(everyones).toContain('No confirmed subscriber');
+    const [defaultReceiverOnly, , shops] = first.published.map((message) => bodyFor(message, 'email'));
+    expect(defaultReceiverOnly).toContain('No confirmed subscriber');
     expect(shops).not.toContain('No confirmed subscriber');
     expect(routesOf(await invoke(0.25))).toEqual(['payments']);
     // As SNS lists an address with a password in it.

@@ -186,19 +186,19 @@ describe('a scheduled run', () => {
     await using _session = await openSession(server, { kind: 'plaintext', role: 'app' });
     const { report } = await invoke();
     expect(report.targets[0]?.verdict).toBe('unknown');
-    expect(report.findings.map(({ check }) => check)).toEqual(['blind-role']);
+    expect(report.findings.map(({ check }) => check)).toEqual(['insufficient-privileges']);
     expect(aws.published).toHaveLength(1);
   });
 });
 
 describe('a bad target', () => {
   test('does not cost the good ones anything, and is told', async () => {
-    await using hole = await blackHole();
+    await using exclusion = await blackHole();
     const dead = await closedPort();
     const good = Array.from({ length: 12 }, (_, i) => ({ ...TARGET, name: `good-${i}` }));
     await configure({
       targets: [
-        { ...TARGET, name: 'hole', port: hole.port, timeoutSeconds: 1 },
+        { ...TARGET, name: 'hole', port: exclusion.port, timeoutSeconds: 1 },
         { ...TARGET, name: 'dead', port: dead.port },
         { ...TARGET, name: 'no-secret', secret: 'prod/missing' },
         ...good,
@@ -217,11 +217,11 @@ describe('a bad target', () => {
   });
 
   test('that comes to no turn in the time left is reported as not audited, never dropped', async () => {
-    await using hole = await blackHole();
+    await using exclusion = await blackHole();
     await configure({
       concurrency: 1,
       targets: [
-        { ...TARGET, name: 'hole', port: hole.port, timeoutSeconds: 60 },
+        { ...TARGET, name: 'hole', port: exclusion.port, timeoutSeconds: 60 },
         { ...TARGET, name: 'waiting' },
       ],
     });

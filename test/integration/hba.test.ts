@@ -15,17 +15,17 @@ import { type Acceptance, acceptance, type Origin } from '../../lambda/analysis/
 import { cidr } from '../../lambda/analysis/pg-hba/address-block.ts';
 import type { Destination } from '../../lambda/analysis/pg-hba/names.ts';
 import type { Row } from '../../lambda/collect/answers/answer.ts';
-import { catalogueQuestion } from '../../lambda/collect/postgres/catalogue-query.ts';
+import { catalogueQuery } from '../../lambda/collect/postgres/catalogue-query.ts';
 import { withQuotes } from '../../lambda/collect/postgres/hba-file.ts';
 import {
+  CAN_READ_HBA,
   hbaFacts,
-  hbaFileQuestion,
+  hbaFileQuery,
   hbaGrant,
-  hbaQuestion,
-  MAY_READ_HBA,
-  plainHbaQuestion,
+  hbaQuery,
+  plainHbaQuery,
 } from '../../lambda/collect/postgres/hba-queries.ts';
-import type { Question } from '../../lambda/collect/postgres/query.ts';
+import type { AuditQuery } from '../../lambda/collect/postgres/query.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 
 /** Every address of 127.0.0.0/8 is loopback on Linux; other systems have to be told. */
@@ -82,7 +82,7 @@ describeEachMajor((major) => {
     return client;
   }
 
-  async function ask<T>(client: pg.Client, { selects, read }: Question<T>): Promise<T> {
+  async function ask<T>(client: pg.Client, { selects, read }: AuditQuery<T>): Promise<T> {
     const text = ['SET search_path = pg_catalog', ...selects(major)].join(';\n');
     const results = (await client.query({ text, rowMode: 'array' })) as unknown as readonly {
       readonly rows: readonly Row[];
@@ -91,16 +91,16 @@ describeEachMajor((major) => {
   }
 
   async function readFacts(client: pg.Client = admin): Promise<HbaFacts> {
-    const catalogue = await ask(client, catalogueQuestion);
-    const lines = await ask(client, plainHbaQuestion);
-    expect(await ask(client, hbaQuestion), 'both ways of asking give the same').toEqual(lines);
+    const catalogue = await ask(client, catalogueQuery);
+    const lines = await ask(client, plainHbaQuery);
+    expect(await ask(client, hbaQuery), 'both ways of asking give the same').toEqual(lines);
     return hbaFacts(lines, { major, catalogue });
   }
 
   /** With the quotes of the file, which superusers may read. */
   async function readFile(): Promise<HbaFacts> {
     const facts = await readFacts();
-    return { ...facts, rules: withQuotes(facts.rules, await ask(admin, hbaFileQuestion('part')), major) };
+    return { ...facts, rules: withQuotes(facts.rules, await ask(admin, hbaFileQuery('part')), major) };
   }
 
   async function factsOf(...lines: readonly string[]): Promise<HbaFacts> {
@@ -181,7 +181,7 @@ describeEachMajor((major) => {
           const facts = await readFile();
           const answers = await Promise.all(tried.map(knock));
           const actual = tried.map((each, index) => ({ ...each, answer: answers[index] }));
-          const predicted = tried.map((each) => ({ ...each, answer: answerOf(judge(facts, each)) }));
+          const predicted = tried.map((each) => ({ ...each, answer: answerOf(evaluate(facts, each)) }));
           expect(actual).toEqual(predicted);
           for (const answer of answers) seen.add(answer);
         }),
@@ -200,7 +200,7 @@ describeEachMajor((major) => {
         fc.asyncProperty(files, async (lines) => {
           await server.writeHba(lines);
           const facts = await readFile();
-          const oneByOne = everyConnection(facts).flatMap((each) => rulesOf(judge(facts, each)));
+          const oneByOne = everyConnection(facts).flatMap((each) => rulesOf(evaluate(facts, each)));
           const whole = rulesOf(acceptance(facts, 'plaintext', originOf(...CLIENT_ADDRESSES)));
           expect(new Set(whole)).toEqual(new Set(oneByOne));
         }),
@@ -255,15 +255,15 @@ describeEachMajor((major) => {
             const facts = quotes === 'shown' ? await readFile() : await readFacts();
             const answers = await Promise.all(tried.map(knock));
             for (const [index, each] of tried.entries()) {
-              const judged = judge(facts, each);
-              const openings = judged.status === 'open' ? judged.openings : [];
+              const judged = evaluate(facts, each);
+              const permissiveRules = judged.status === 'open' ? judged.permissiveRules : [];
               const refused = answers[index] === 'refused';
-              if (openings.length === 0)
+              if (permissiveRules.length === 0)
                 expect({ each, refused }, 'said to be closed').toEqual({ each, refused: true });
-              if (openings.some(({ doubt }) => doubt === undefined)) {
+              if (permissiveRules.some(({ doubt }) => doubt === undefined)) {
                 expect({ each, refused }, 'said to be certain').toEqual({ each, refused: false });
                 seen.certain += 1;
-              } else seen[openings.length === 0 ? 'closed' : 'doubtful'] += 1;
+              } else seen[permissiveRules.length === 0 ? 'closed' : 'doubtful'] += 1;
             }
           },
         ),
@@ -282,10 +282,10 @@ describeEachMajor((major) => {
       const login = await connectAs('tls_auditor');
       try {
         const mayRead = async () =>
-          (await login.query<{ may: string }>(`SELECT ${MAY_READ_HBA} AS may`)).rows.map(({ may }) => may);
+          (await login.query<{ may: string }>(`SELECT ${CAN_READ_HBA} AS may`)).rows.map(({ may }) => may);
         expect(await mayRead()).toEqual(['f']);
         await expect(readFacts(login)).rejects.toThrow('permission denied for function pg_hba_file_rules');
-        expect(await ask(login, hbaQuestion), 'asked so as not to fail').toBeUndefined();
+        expect(await ask(login, hbaQuery), 'asked so as not to fail').toBeUndefined();
         await server.adminQuery(hbaGrant('tls_auditor'));
         expect(await mayRead()).toEqual(['t']);
         expect(await readFacts(login)).toEqual(await readFacts());
@@ -422,7 +422,7 @@ describeEachMajor((major) => {
 });
 
 /** The engine's judgement of one connection. */
-function judge(facts: HbaFacts, { destination, role, address }: Connection): Acceptance {
+function evaluate(facts: HbaFacts, { destination, role, address }: Connection): Acceptance {
   const to = destination === 'physical-replication' ? undefined : destination.database;
   const only: HbaFacts = {
     ...facts,
@@ -438,13 +438,13 @@ function judge(facts: HbaFacts, { destination, role, address }: Connection): Acc
 
 function rulesOf(judged: Acceptance): readonly HbaRule[] {
   if (judged.status === 'unknown') throw new Error(judged.reason);
-  return judged.status === 'closed' ? [] : judged.openings.map(({ rule }) => rule);
+  return judged.status === 'closed' ? [] : judged.permissiveRules.map(({ rule }) => rule);
 }
 
 /** What the server asks for by the rule that decides. */
 function answerOf(judged: Acceptance): Answer {
   const rules = rulesOf(judged);
-  if (judged.status === 'open') expect(judged.openings.map(({ doubt }) => doubt)).toEqual([undefined]);
+  if (judged.status === 'open') expect(judged.permissiveRules.map(({ doubt }) => doubt)).toEqual([undefined]);
   const [rule] = rules;
   if (rule === undefined) return 'refused';
   if (rule.method === 'trust') return 'nothing';

@@ -77,16 +77,16 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
       version: expect.stringMatching(/^PgBouncer 1\.\d+\.\d+$/),
       inRecovery: false,
     });
-    expect(hops(snapshot)).toEqual({ client: ['tls'], server: ['tls'] });
+    expect(sides(snapshot)).toEqual({ client: ['tls'], server: ['tls'] });
     const evaluation = evaluate(snapshot, NETWORK);
-    expect(unseen(evaluation)).toEqual([]);
+    expect(carriedOver(evaluation)).toEqual([]);
     expect(evaluation.findings).toEqual([]);
     expect(evaluation.verdict).toBe('clean');
   });
 
   test('its own session is proven to come from our very socket, and is not among the sessions', async () => {
     const snapshot = await withClient({ behind: 'verify-full', settings: SOUND }, {});
-    expect(snapshot.route).toMatchObject({ remoteAddress: '127.0.0.1', endToEnd: true });
+    expect(snapshot.networkPath).toMatchObject({ remoteAddress: '127.0.0.1', isDirect: true });
     const { tlsVersion, cipher, serverView, authentication } = knownValue(snapshot.link);
     expect(knownValue(serverView)).toEqual({ tlsVersion, cipher });
     expect(authentication).toBe('scram-sha-256');
@@ -95,7 +95,7 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
 
   test('a client in plaintext before a TLS connection to the server is found, on its side only', async () => {
     const snapshot = await withClient({ behind: 'verify-full', before: 'allow', settings: SOUND }, false);
-    expect(hops(snapshot)).toEqual({ client: ['loopback'], server: ['tls'] });
+    expect(sides(snapshot)).toEqual({ client: ['loopback'], server: ['tls'] });
     const { findings } = evaluate(snapshot, NETWORK);
     expect(findings.map(({ check, title }) => `${check}: ${title}`)).toEqual([
       'plaintext-session: Unencrypted session over the network, from a client to the pooler',
@@ -112,7 +112,7 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
 
   test('a plaintext connection to the server behind TLS clients is found, on its side only', async () => {
     const snapshot = await withClient({ behind: 'disable', settings: SOUND }, {});
-    expect(hops(snapshot)).toEqual({ client: ['tls'], server: ['loopback'] });
+    expect(sides(snapshot)).toEqual({ client: ['tls'], server: ['loopback'] });
     const { findings } = evaluate(snapshot, NETWORK);
     expect(findings.map(({ check, title }) => `${check}: ${title}`)).toEqual([
       'plaintext-session: Unencrypted session over the network, from the pooler to its server',
@@ -137,7 +137,7 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
       { behind: 'prefer', serverHost: server.socketFolder, settings: { client_tls_ciphers: STRONG } },
       {},
     );
-    expect(hops(snapshot)).toEqual({ client: ['tls'], server: ['unix-socket'] });
+    expect(sides(snapshot)).toEqual({ client: ['tls'], server: ['unix-socket'] });
     const evaluation = evaluate(snapshot, NETWORK);
     expect(evaluation.findings).toEqual([]);
     expect(evaluation.verdict).toBe('clean');
@@ -255,7 +255,7 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
     await using proxy = await countRoundTrips(bouncer);
     const db = rdsSecret(server, undefined, { host: proxy.host, port: proxy.port });
     const { snapshot } = await audit({ kind: 'pgbouncer' }, { db, ca: bouncer.ca });
-    expect(outcome(evaluate(snapshot, NETWORK), 'tls-terminated-upstream')).toMatchObject({
+    expect(outcome(evaluate(snapshot, NETWORK), 'tls-terminated-by-proxy')).toMatchObject({
       status: 'fail',
       problems: [{ title: 'TLS ends before the pooler', evidence: { poolersView: 'no TLS' } }],
     });
@@ -327,9 +327,9 @@ function sessions(snapshot: Snapshot): readonly Session[] {
 }
 
 /** How the sessions on each side travel. */
-function hops(snapshot: Snapshot): Record<string, readonly string[]> {
-  const of = (side: string): string[] =>
-    sessions(snapshot).flatMap(({ hop, transport }) => (hop === side ? transport : []));
+function sides(snapshot: Snapshot): Record<string, readonly string[]> {
+  const of = (which: string): string[] =>
+    sessions(snapshot).flatMap(({ side, transport }) => (side === which ? transport : []));
   return { client: of('client'), server: of('server') };
 }
 
@@ -338,6 +338,6 @@ function outcome({ outcomes }: Evaluation, check: string): unknown {
 }
 
 /** Checks that could not see everything. */
-function unseen({ outcomes }: Evaluation): readonly unknown[] {
+function carriedOver({ outcomes }: Evaluation): readonly unknown[] {
   return outcomes.filter(({ outcome: { status } }) => status === 'unknown' || status === 'error');
 }

@@ -8,7 +8,7 @@ import { type PgBouncerOptions, reasonWithoutPgBouncer, startPgBouncer } from '.
 import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { openSession } from '../../lab/sessions.ts';
 import { POLICY } from '../../lab/snapshots.ts';
-import { tlsTerminatedUpstream } from '../../lambda/checks/tls-terminated-by-proxy.ts';
+import { tlsTerminatedByProxy } from '../../lambda/checks/tls-terminated-by-proxy.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 
 const reason = reasonWithoutPgBouncer();
@@ -43,8 +43,8 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
       });
       expect(knownValue(snapshot.sessions)).toMatchObject({ hidden: 0, visible: [{ role: 'app', transport: 'tls' }] });
       expect(knownValue(snapshot.hba).rules.length).toBeGreaterThan(0);
-      expect(snapshot.route).toMatchObject({ remoteAddress: '127.0.0.1', endToEnd: false });
-      expect(tlsTerminatedUpstream.evaluate(snapshot, POLICY)).toMatchObject({
+      expect(snapshot.networkPath).toMatchObject({ remoteAddress: '127.0.0.1', isDirect: false });
+      expect(tlsTerminatedByProxy.evaluate(snapshot, POLICY)).toMatchObject({
         status: 'fail',
         problems: [{ severity: 'medium', evidence: { serversView: 'no TLS', channelBinding: false } }],
       });
@@ -52,7 +52,7 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
 
     test('with another TLS version behind, the two legs are told apart', async () => {
       const snapshot = await through({ behind: 'verify-full', settings: { server_tls_protocols: 'tlsv1.2' } });
-      const outcome = tlsTerminatedUpstream.evaluate(snapshot, POLICY);
+      const outcome = tlsTerminatedByProxy.evaluate(snapshot, POLICY);
       expect(outcome).toMatchObject({
         status: 'fail',
         problems: [
@@ -74,7 +74,7 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
         // The premise: the server's row alone gives nothing away.
         expect(knownValue(serverView)).toEqual({ tlsVersion, cipher });
         expect(backendPid?.announced).not.toBe(backendPid?.own);
-        expect(tlsTerminatedUpstream.evaluate(snapshot, POLICY)).toMatchObject({
+        expect(tlsTerminatedByProxy.evaluate(snapshot, POLICY)).toMatchObject({
           status: 'fail',
           problems: [{ severity: 'medium', evidence: { announcedAtLogin: expect.stringMatching(/^process -?\d+$/) } }],
         });
@@ -85,8 +85,8 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
       const { snapshot } = await audit({}, { db: rdsSecret(server), ca: server.ca ?? '' });
       // PostgreSQL 10 knows SCRAM without channel binding only.
       expect(knownValue(snapshot.link).channelBinding).toBe(major >= 11);
-      expect(snapshot.route).toMatchObject({ remoteAddress: '127.0.0.1', endToEnd: true });
-      expect(tlsTerminatedUpstream.evaluate(snapshot, POLICY)).toEqual({ status: 'pass' });
+      expect(snapshot.networkPath).toMatchObject({ remoteAddress: '127.0.0.1', isDirect: true });
+      expect(tlsTerminatedByProxy.evaluate(snapshot, POLICY)).toEqual({ status: 'pass' });
     });
   });
 });
@@ -99,7 +99,7 @@ test('a server that takes a password without channel binding passes by its view 
       { db: rdsSecret(server, undefined, { host }), ca: server.ca ?? '' },
     );
     expect(knownValue(snapshot.link)).toMatchObject({ authentication: 'password', channelBinding: false });
-    expect(snapshot.route).toMatchObject({ endToEnd: true });
-    expect(tlsTerminatedUpstream.evaluate(snapshot, POLICY)).toEqual({ status: 'pass' });
+    expect(snapshot.networkPath).toMatchObject({ isDirect: true });
+    expect(tlsTerminatedByProxy.evaluate(snapshot, POLICY)).toEqual({ status: 'pass' });
   }
 });

@@ -361,14 +361,14 @@ describe('where the audit fails,', () => {
   });
 
   test('for want of time, the probe takes none', async () => {
-    await using hole = await blackHole();
+    await using exclusion = await blackHole();
     const { snapshot } = await audit(
       { probe: true, timeoutMs: 300 },
-      { db: rdsSecret(server, undefined, { port: hole.port }), ca: server.ca ?? '' },
+      { db: rdsSecret(server, undefined, { port: exclusion.port }), ca: server.ca ?? '' },
     );
     expect(snapshot.failure?.cause).toBe('timed-out');
     expect(snapshot.probe).toEqual({ known: false, reason: 'the audit left no time for the wire probe' });
-    expect(hole.connections).toHaveLength(1);
+    expect(exclusion.connections).toHaveLength(1);
   });
 
   async function startPostgresOfStranger(): Promise<PostgresServer> {

@@ -37,17 +37,18 @@ describeEachMajor((major) => {
       await snapshotOf('billing', other),
     ];
     expect([knownValue(ofPrimary.server).inRecovery, knownValue(ofStandby.server).inRecovery]).toEqual([false, true]);
-    const judge = (...audited: readonly Snapshot[]) => replicaNotCovered.evaluate(ofPrimary, POLICY, fleetOf(audited));
+    const outcomeFor = (...audited: readonly Snapshot[]) =>
+      replicaNotCovered.evaluate(ofPrimary, POLICY, fleetOf(audited));
 
     expect(replicaNotCovered.evaluate(ofPrimary, POLICY)).toMatchObject({ status: 'not-applicable' });
     const uncovered = {
       status: 'fail',
       problems: [{ severity: 'low', role: 'replicator', application: 'reader-1', count: 1 }],
     };
-    expect(judge(ofPrimary)).toMatchObject(uncovered);
+    expect(outcomeFor(ofPrimary)).toMatchObject(uncovered);
     // At the standby's address, and no standby.
-    expect(judge(ofPrimary, ofOther)).toMatchObject(uncovered);
-    expect(judge(ofPrimary, ofOther, ofStandby)).toEqual({ status: 'pass' });
+    expect(outcomeFor(ofPrimary, ofOther)).toMatchObject(uncovered);
+    expect(outcomeFor(ofPrimary, ofOther, ofStandby)).toEqual({ status: 'pass' });
     expect(replicaNotCovered.evaluate(ofStandby, POLICY, fleetOf([ofPrimary, ofStandby]))).toEqual({ status: 'pass' });
   });
 });

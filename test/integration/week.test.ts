@@ -79,11 +79,11 @@ const WEEK: readonly ScheduledRun[] = [
 const NEXT = 0.25;
 
 /** Each with a memory of its own; the table's partitions begin with the key. */
-const DELIVERIES: readonly { readonly key: string; readonly topic: Topic; readonly audience: keyof ToldBy }[] = [
-  { key: 'all', topic: 'alerts', audience: 'all' },
-  { key: 'all#chat', topic: 'chat-all', audience: 'all' },
-  { key: 'payments', topic: 'routes', audience: 'payments' },
-  { key: 'payments#chat', topic: 'chat-payments', audience: 'payments' },
+const INTEGRATIONS: readonly { readonly key: string; readonly topic: Topic; readonly receiver: keyof ToldBy }[] = [
+  { key: 'all', topic: 'alerts', receiver: 'all' },
+  { key: 'all#chat', topic: 'chat-all', receiver: 'all' },
+  { key: 'payments', topic: 'routes', receiver: 'payments' },
+  { key: 'payments#chat', topic: 'chat-payments', receiver: 'payments' },
 ];
 
 let world: World;
@@ -113,8 +113,8 @@ beforeAll(async () => {
       email: ['dba@example.com'],
       slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }],
       minSeverity: 'medium',
-      quietHours: 24,
-      reminderHours: 24,
+      resolveAfterHours: 24,
+      repeatIntervalHours: 24,
       routes: [
         {
           name: 'payments',
@@ -191,9 +191,9 @@ function targetsOf({ attributes }: PublishedMessage): readonly string[] {
 }
 
 /** The messages that people are to get: one on the topic, and a card a database in its thread. */
-function messages(told: ToldBy, only: (delivery: (typeof DELIVERIES)[number]) => boolean = () => true): Read[] {
-  return DELIVERIES.filter(only).flatMap(({ topic, audience }): Read[] => {
-    const entries = told[audience] ?? [];
+function messages(told: ToldBy, only: (integration: (typeof INTEGRATIONS)[number]) => boolean = () => true): Read[] {
+  return INTEGRATIONS.filter(only).flatMap(({ topic, receiver }): Read[] => {
+    const entries = told[receiver] ?? [];
     if (entries.length === 0) return [];
     if (!topic.startsWith('chat-')) return [{ topic, told: entries }];
     const byTarget = Map.groupBy(entries, (entry) => targetOf(entry));
@@ -228,7 +228,7 @@ test('a team hears of its own databases, and of no others', () => {
 describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => all !== undefined))(
   'a fault in the run at $at hours',
   ({ index, ...run }) => {
-    const told = DELIVERIES.filter(({ audience }) => (run[audience] ?? []).length > 0);
+    const told = INTEGRATIONS.filter(({ receiver }) => (run[receiver] ?? []).length > 0);
 
     beforeAll(() => setStage(index));
 
@@ -249,32 +249,32 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
     }
 
     test('in reading what one audience was told: it hears what is there at once, the rest from the next run', async () => {
-      for (const delivery of told) {
+      for (const integration of told) {
         await recall(index);
-        refuse(({ operation, place }) => operation === 'Query' && place === `${delivery.key}#finding`);
+        refuse(({ operation, place }) => operation === 'Query' && place === `${integration.key}#finding`);
         const [faulty, next] = await runTwice();
         expect(faulty.error?.message).toContain('could not be read (AccessDeniedException)');
         const [others, own] = [false, true].map((without) =>
           faulty.published.filter((one) => isWithoutState(one) === without),
         );
-        expect(others?.map(read), delivery.key).toEqual(messages(run, (other) => other !== delivery));
-        const isThere = (run[delivery.audience] ?? []).some((entry) => !entry.startsWith('gone '));
+        expect(others?.map(read), integration.key).toEqual(messages(run, (other) => other !== integration));
+        const isThere = (run[integration.receiver] ?? []).some((entry) => !entry.startsWith('gone '));
         if (isThere) {
-          expect(new Set(own?.map(({ topicArn }) => topicArn.split(':').at(-1)))).toEqual(new Set([delivery.topic]));
+          expect(new Set(own?.map(({ topicArn }) => topicArn.split(':').at(-1)))).toEqual(new Set([integration.topic]));
         }
         expect(next.error).toBeUndefined();
-        expect(next.published.map(read), delivery.key).toEqual(messages(run, (other) => other === delivery));
+        expect(next.published.map(read), integration.key).toEqual(messages(run, (other) => other === integration));
       }
     });
 
     test('in publishing any of its messages: that one and those after it come from the next run, and no other', async () => {
-      for (const delivery of told) {
-        const own = messages(run, (other) => other === delivery);
+      for (const integration of told) {
+        const own = messages(run, (other) => other === integration);
         for (let from = 1; from <= own.length; from += 1) {
           await recall(index);
-          refuse(({ operation, place }) => operation === 'Publish' && place === delivery.topic, from);
+          refuse(({ operation, place }) => operation === 'Publish' && place === integration.topic, from);
           const [faulty, next] = await runTwice();
-          const where = `${delivery.key}, message ${from}`;
+          const where = `${integration.key}, message ${from}`;
           expect(faulty.error?.message, where).toContain('could not be published to');
           expect(faulty.published.map(read), where).toEqual(without(messages(run), own.slice(from - 1)));
           expect(next.error, where).toBeUndefined();
@@ -285,36 +285,36 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
 
     // Nobody can know whether a run that died before it saved has told: better twice than never.
     test('between publishing a message and saving that: this one message comes twice, and none is lost', async () => {
-      for (const delivery of told) {
-        const own = messages(run, (other) => other === delivery);
+      for (const integration of told) {
+        const own = messages(run, (other) => other === integration);
         await recall(index);
-        refuse(isSave(delivery.key));
+        refuse(isSave(integration.key));
         const [died, next] = await runTwice();
         expect(died.error?.message).toContain('could not be saved (AccessDeniedException)');
-        expect(died.published.map(read), delivery.key).toEqual(without(messages(run), own.slice(1)));
-        expect(next.published.map(read), delivery.key).toEqual(own);
+        expect(died.published.map(read), integration.key).toEqual(without(messages(run), own.slice(1)));
+        expect(next.published.map(read), integration.key).toEqual(own);
         const third = await lab.invoke({ at: timeOf(run.at + 2 * NEXT) });
-        expect(third.published, delivery.key).toEqual([]);
+        expect(third.published, integration.key).toEqual([]);
       }
     });
 
     test('in the middle of saving: at most what was not saved comes twice, and none is lost', async () => {
-      for (const delivery of told) {
+      for (const integration of told) {
         await recall(index);
-        refuse(isSave(delivery.key), 2);
+        refuse(isSave(integration.key), 2);
         const [died, next] = await runTwice();
-        const others = messages(run, (other) => other !== delivery);
+        const others = messages(run, (other) => other !== integration);
         const first = died.published.map(read);
-        expect(first.filter(({ topic }) => topic !== delivery.topic)).toEqual(others);
+        expect(first.filter(({ topic }) => topic !== integration.topic)).toEqual(others);
         const second = next.published.map(read);
-        expect(second.filter(({ topic }) => topic !== delivery.topic)).toEqual([]);
+        expect(second.filter(({ topic }) => topic !== integration.topic)).toEqual([]);
         const entries = [...without(first, others), ...second].flatMap((message) => message.told);
-        expect(new Set(entries), delivery.key).toEqual(new Set(run[delivery.audience]));
+        expect(new Set(entries), integration.key).toEqual(new Set(run[integration.receiver]));
         expect(new Set(second.flatMap((message) => message.told)).size).toBe(
           second.flatMap((message) => message.told).length,
         );
         const third = await lab.invoke({ at: timeOf(run.at + 2 * NEXT) });
-        expect(third.published, delivery.key).toEqual([]);
+        expect(third.published, integration.key).toEqual([]);
       }
     });
 
@@ -375,7 +375,7 @@ describe('two runs that overlap', () => {
   const MINUTE = 1 / 60;
 
   /** Resolves when the run has the turn of everyone's delivery. */
-  async function turnOf(requestId: string): Promise<void> {
+  async function leaseOf(requestId: string): Promise<void> {
     await vi.waitFor(
       async () => {
         const { Items = [] } = await lab.dynamodb.client.send(
@@ -396,7 +396,7 @@ describe('two runs that overlap', () => {
       await recall(index);
       const { at, ...told } = WEEK[index] ?? { at: 0 };
       const leading = lab.invoke({ at: timeOf(at + first), requestId: 'leading' });
-      await turnOf('leading');
+      await leaseOf('leading');
       const following = lab.invoke({ at: timeOf(at + second), requestId: 'following' });
       const outcomes = await Promise.all([leading, following]);
       expect(outcomes.map(({ error }) => error)).toEqual([undefined, undefined]);

@@ -184,7 +184,7 @@ describe('chat topics', () => {
     const read = Object.values(template.findResources('AWS::Chatbot::SlackChannelConfiguration')).map(
       ({ Properties }) => [Properties.SlackChannelId, Properties.SnsTopicArns],
     );
-    const arn = (audience: string) => stack.resolve(auditor.chatTopics.get(audience)?.topicArn);
+    const arn = (receiver: string) => stack.resolve(auditor.chatTopics.get(receiver)?.topicArn);
     expect(Object.fromEntries(read)).toEqual({
       C0DBA1234: [arn('all')],
       C0DBA5678: [arn('all')],
@@ -237,8 +237,10 @@ describe('every topic', () => {
     const open = policies.filter(({ PolicyDocument }) =>
       PolicyDocument.Statement.some(({ Sid }: { Sid?: string }) => Sid === 'AlarmsOfThisAccount'),
     );
-    const everyones = [auditor.topic, auditor.chatTopics.get('all')].map((topic) => stack.resolve(topic?.topicArn));
-    expect(open.flatMap(({ Topics }) => Topics)).toEqual(everyones);
+    const defaultReceiverOnly = [auditor.topic, auditor.chatTopics.get('all')].map((topic) =>
+      stack.resolve(topic?.topicArn),
+    );
+    expect(open.flatMap(({ Topics }) => Topics)).toEqual(defaultReceiverOnly);
   });
 
   test('is left unencrypted where the configuration says so', () => {

@@ -6,7 +6,7 @@ import { CLOCK_SKEW_MS } from '../../lambda/lifecycle/clock-skew.ts';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { history } from '../../lambda/lifecycle/history.ts';
 import { type AuditState, EMPTY_STATE, type FindingRecord } from '../../lambda/model/lifecycle.ts';
-import { type Given, isLoud, isMuted, runsOf, steps } from './generated-histories.ts';
+import { type Given, isAboveThreshold, isMuted, runsOf, steps } from './generated-histories.ts';
 import {
   ago,
   decideOne,
@@ -31,15 +31,19 @@ const AHEAD = [SKEW_HOURS + SECOND, 1, 24, 24 * 400, 24 * 365 * 60];
 /** Every time that a state holds. */
 function timesOf({ findings, targets, mutes }: AuditState): readonly string[] {
   return [
-    ...[...findings.values()].flatMap(({ firstSeen, openedAt, lastSeen, told, resolved }) => [
+    ...[...findings.values()].flatMap(({ firstSeen, openedAt, lastSeen, lastNotified, resolved }) => [
       firstSeen,
       openedAt,
       lastSeen,
-      told?.at,
+      lastNotified?.at,
       resolved?.at,
     ]),
     ...[...targets.values()].map(({ takenAt }) => takenAt),
-    ...[...mutes.values()].flatMap(({ firstSeen, lastMatched, toldUnused }) => [firstSeen, lastMatched, toldUnused]),
+    ...[...mutes.values()].flatMap(({ firstSeen, lastMatched, unusedNotifiedAt }) => [
+      firstSeen,
+      lastMatched,
+      unusedNotifiedAt,
+    ]),
   ].filter((time) => time !== undefined);
 }
 
@@ -53,7 +57,7 @@ function seenAhead(hours: number, changes: Partial<FindingRecord> = {}): Finding
     firstSeen: ago(-hours),
     openedAt: ago(-hours),
     lastSeen: ago(-hours),
-    told: { at: ago(-hours), severity: 'high', reason: 'new' },
+    lastNotified: { at: ago(-hours), severity: 'high', reason: 'new' },
     ...changes,
   });
 }
@@ -70,7 +74,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
   test('is over after the quiet time where a session is gone', () => {
     const first = decide(input({ previous: state({ records: [seenAhead(hours)], lookedAt }), observed: [look([])] }));
     expect(first.findings).toMatchObject([{ reason: 'ongoing', notify: false }]);
-    const now = ago(-POLICY.quietHours - SECOND);
+    const now = ago(-POLICY.resolveAfterHours - SECOND);
     const later = decide(input({ previous: first.next, now, observed: [look([], { takenAt: now })] }));
     expect(later.findings).toMatchObject([{ reason: 'resolved', notify: true }]);
   });
@@ -87,7 +91,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
   test('is told as new where it was found gone and is there again', () => {
     const over = seenAhead(hours, {
       status: 'resolved',
-      told: { at: ago(-hours), severity: 'high', reason: 'resolved' },
+      lastNotified: { at: ago(-hours), severity: 'high', reason: 'resolved' },
       resolved: { at: ago(-hours), resolution: 'gone' },
     });
     const decided = decideOne({ previous: state({ records: [over], lookedAt }), observed: [look([finding()])] });
@@ -106,7 +110,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
     const configured = mute({ role: 'nobody' }, { expires: ago(-24 * 400) });
     const first = decide(input({ mutes: [configured] }));
     const [key = ''] = first.next?.mutes.keys() ?? [];
-    const ahead = { key, firstSeen: ago(-hours), lastMatched: ago(-hours), toldUnused: ago(-hours) };
+    const ahead = { key, firstSeen: ago(-hours), lastMatched: ago(-hours), unusedNotifiedAt: ago(-hours) };
     const healed = decide(input({ mutes: [configured], previous: state({ mutes: [ahead] }) }));
     const later = decide(input({ mutes: [configured], previous: healed.next, now: ago(-30 * 24) }));
     expect(later.mutes).toMatchObject([{ unusedSince: NOW, notifyUnused: true }]);
@@ -122,7 +126,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
     });
     const decision = decide(input({ previous, observed: [look([])], targets: ['orders', 'not looked at'] }));
     expect(decision.clockAheadUntil).toBe(lookedAt);
-    for (const next of [decision.next, decision.untold]) {
+    for (const next of [decision.next, decision.unnotified]) {
       expect(timesOf(next ?? EMPTY_STATE).filter((time) => isAhead(time, NOW))).toEqual([]);
     }
     expect(decide(input({ previous: decision.next, observed: [look([])] })).clockAheadUntil).toBeUndefined();
@@ -167,10 +171,10 @@ describe('in every history in which the clock of one run stood wrong', () => {
           const { next = EMPTY_STATE } = decide({ ...run, previous });
           expect(timesOf(next).filter((time) => isAhead(time, run.now))).toEqual([]);
           for (const { findings } of run.observed) {
-            for (const seen of findings.filter((each) => isLoud(each) && !isMuted(run, each))) {
+            for (const seen of findings.filter((each) => isAboveThreshold(each) && !isMuted(run, each))) {
               const known = next.findings.get(seen.fingerprint);
               expect(known).toMatchObject({ status: 'open', finding: { severity: seen.severity } });
-              expect(known?.told?.reason).not.toBeOneOf([undefined, 'resolved']);
+              expect(known?.lastNotified?.reason).not.toBeOneOf([undefined, 'resolved']);
             }
           }
           previous = next;

@@ -39,7 +39,7 @@ describe('a run without state', () => {
     },
   ])('tells $about as $reason: $notify', ({ mutes, severity, reason, notify }) => {
     const { next, ...decided } = decideOne({ previous: undefined, observed: [look([finding({ severity })])], mutes });
-    expect(decided).toMatchObject({ reason, notify, seen: true });
+    expect(decided).toMatchObject({ reason, notify, isObserved: true });
     expect(decided.firstSeen ?? decided.openedAt ?? decided.lastSeen).toBeUndefined();
     expect(next).toBeUndefined();
   });
@@ -67,9 +67,9 @@ describe('a decision', () => {
       finding({ fingerprint: '1' }),
     ];
     const billing = look([finding({ fingerprint: '9', target: 'billing' })], { target: 'billing' });
-    const unseen = record({ finding: finding({ fingerprint: '0', target: 'crm' }) });
+    const carriedOver = record({ finding: finding({ fingerprint: '0', target: 'crm' }) });
     const targets = ['orders', 'billing', 'crm'];
-    const previous = state({ records: [unseen] });
+    const previous = state({ records: [carriedOver] });
     const decision = decide(input({ previous, observed: [look(findings), billing], targets }));
     expect(decision.findings.map((each) => each.finding.fingerprint)).toEqual(['9', '0', '2', '1', '3']);
     const turned = decide(input({ previous, observed: [billing, look(findings.toReversed())], targets }));
@@ -93,8 +93,8 @@ describe('a decision', () => {
     const twice = [finding({ severity: 'medium' }), finding({ severity: 'critical' }), finding()];
     expect(decideOne({ observed: [look(twice)] }).finding.severity).toBe('critical');
     const mutes = [mute({ client: '10.0.0.0/8' })];
-    const heard = [finding({ severity: 'critical' }), finding({ severity: 'medium', clients: ['192.0.2.1'] })];
-    for (const findings of [heard, heard.toReversed()]) {
+    const scoped = [finding({ severity: 'critical' }), finding({ severity: 'medium', clients: ['192.0.2.1'] })];
+    for (const findings of [scoped, scoped.toReversed()]) {
       expect(decideOne({ observed: [look(findings)], mutes })).toMatchObject({
         reason: 'new',
         finding: { severity: 'medium' },

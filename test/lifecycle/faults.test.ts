@@ -6,7 +6,7 @@ import { decide } from '../../lambda/lifecycle/decide.ts';
 import { mergeState } from '../../lambda/lifecycle/merge.ts';
 import { type AuditState, type Decision, EMPTY_STATE, type Reason } from '../../lambda/model/lifecycle.ts';
 import { isAtLeast, type Severity } from '../../lambda/model/severity.ts';
-import { type Given, isLoud, isMuted, runsOf, type Step, steps } from './generated-histories.ts';
+import { type Given, isAboveThreshold, isMuted, runsOf, type Step, steps } from './generated-histories.ts';
 
 /** Where a run dies; `saved twice`: it repeats what it saved, as one does that had no answer. */
 const FAULTS = ['none', 'before publishing', 'before saving', 'saved twice'] as const;
@@ -122,21 +122,21 @@ const HISTORIES = { numRuns: 400 };
 
 describe('after any faults', () => {
   test('people have been told of whatever the next run sees, as bad as it is', () => {
-    const seen = { told: 0, 'told before': 0 };
+    const seen = { 'notified now': 0, 'notified before': 0 };
     fc.assert(
       fc.property(turns, step, (before, last) => {
         const { outside, rest } = live(before, [last]);
         for (const given of rest) {
           const decision = decide({ ...given, previous: outside.state });
           outside.publish(decision, given, 'none');
-          for (const { finding, seen: isSeen, notify } of decision.findings) {
-            if (!isSeen || !isLoud(finding) || isMuted(given, finding)) continue;
-            const told = standing(outside, finding.fingerprint);
-            const enough = told.some(
+          for (const { finding, isObserved: isSeen, notify } of decision.findings) {
+            if (!isSeen || !isAboveThreshold(finding) || isMuted(given, finding)) continue;
+            const lastNotified = standing(outside, finding.fingerprint);
+            const enough = lastNotified.some(
               ({ reason, severity }) => reason !== 'resolved' && isAtLeast(severity, finding.severity),
             );
-            expect(enough, `${finding.fingerprint}: ${JSON.stringify(told)}`).toBe(true);
-            seen[notify ? 'told' : 'told before'] += 1;
+            expect(enough, `${finding.fingerprint}: ${JSON.stringify(lastNotified)}`).toBe(true);
+            seen[notify ? 'notified now' : 'notified before'] += 1;
           }
         }
       }),
@@ -146,7 +146,7 @@ describe('after any faults', () => {
   });
 
   test('people have been told of whatever has gone since, if they knew of it', () => {
-    const seen = { told: 0, 'told before': 0 };
+    const seen = { 'notified now': 0, 'notified before': 0 };
     const nothing = [0, 1].map(() => ({ status: 'seen' as const, severities: [] }));
     const gone: Step = {
       gap: 30,
@@ -178,7 +178,9 @@ describe('after any faults', () => {
             const reasons = standing(outside, fingerprint).map(({ reason }) => reason);
             expect(reasons, fingerprint).toContain('resolved');
             seen[
-              outside.messages.slice(count).some((each) => each.fingerprint === fingerprint) ? 'told' : 'told before'
+              outside.messages.slice(count).some((each) => each.fingerprint === fingerprint)
+                ? 'notified now'
+                : 'notified before'
             ] += 1;
           }
           expect([...(decision.next?.findings.values() ?? [])].filter(({ status }) => status === 'open')).toEqual([]);

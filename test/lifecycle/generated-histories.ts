@@ -14,7 +14,7 @@ const CATALOGUE = [
 ];
 const ROLES = ['app', 'etl'];
 
-const WORLD_POLICY: LifecyclePolicy = { quietHours: 24, reminderHours: 24, minSeverity: 'medium' };
+const WORLD_POLICY: LifecyclePolicy = { resolveAfterHours: 24, repeatIntervalHours: 24, minSeverity: 'medium' };
 
 /** What one check says of one target: an outcome, and of each role how serious its finding is, if there is one. */
 interface CheckState {
@@ -101,7 +101,7 @@ export function isMuted({ mutes, now }: Given, { role, target, check }: Finding)
   );
 }
 
-export const isLoud = ({ severity }: Finding): boolean => isAtLeast(severity, WORLD_POLICY.minSeverity);
+export const isAboveThreshold = ({ severity }: Finding): boolean => isAtLeast(severity, WORLD_POLICY.minSeverity);
 
 /** The runs that the steps make, one after the other. */
 export function runsOf(drawn: readonly Step[], policy: LifecyclePolicy = WORLD_POLICY): readonly Given[] {

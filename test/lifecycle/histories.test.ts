@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, type Decided, type Decision, EMPTY_STATE, REASONS } from '../../lambda/model/lifecycle.ts';
 import { compareSeverity, type Severity } from '../../lambda/model/severity.ts';
-import { type Given, isLoud, isMuted, runsOf, steps } from './generated-histories.ts';
+import { type Given, isAboveThreshold, isMuted, runsOf, steps } from './generated-histories.ts';
 
 const HISTORIES = { numRuns: 300 };
 const histories = steps(1, 14).map((drawn) => runsOf(drawn));
@@ -32,7 +32,7 @@ function* live(runs: readonly Given[]): Iterable<Moment> {
   }
 }
 
-const told = ({ findings, mutes }: Decision): readonly unknown[] => [
+const lastNotified = ({ findings, mutes }: Decision): readonly unknown[] => [
   ...findings.filter(({ notify }) => notify),
   ...mutes.filter(({ notifyUnused }) => notifyUnused),
 ];
@@ -46,7 +46,7 @@ describe('in every history', () => {
       fc.property(histories, (runs) => {
         for (const { given, next } of live(runs)) {
           const again = decide({ ...given, previous: next });
-          expect(told(again)).toEqual([]);
+          expect(lastNotified(again)).toEqual([]);
           expect(again.next).toEqual(next);
         }
       }),
@@ -59,8 +59,8 @@ describe('in every history', () => {
     fc.assert(
       fc.property(histories, (runs) => {
         for (const { decision } of live(runs)) {
-          for (const { reason, notify, seen } of decision.findings) {
-            const kind = `${reason}${notify ? ' told' : ''}${seen ? '' : ' unseen'}`;
+          for (const { reason, notify, isObserved } of decision.findings) {
+            const kind = `${reason}${notify ? ' told' : ''}${isObserved ? '' : ' unseen'}`;
             counts.set(kind, (counts.get(kind) ?? 0) + 1);
           }
         }
@@ -100,7 +100,7 @@ describe('in every history', () => {
           for (const each of decision.findings) {
             const id = idOf(each);
             const known = belief.get(id);
-            const mayTell = each.seen && isLoud(each.finding) && !isMuted(given, each.finding);
+            const mayTell = each.isObserved && isAboveThreshold(each.finding) && !isMuted(given, each.finding);
             const isWorse = known !== undefined && compareSeverity(each.finding.severity, known.severity) > 0;
             if (mayTell && (known === undefined || isWorse || silenced.has(id))) expect(each.notify, id).toBe(true);
             if (each.notify && each.reason === 'new') expect(known, id).toBeUndefined();
@@ -116,7 +116,7 @@ describe('in every history', () => {
             if (each.reason === 'resolved') belief.delete(id);
             else if (each.notify) belief.set(id, { severity: each.finding.severity, at: given.now });
             if (each.reason === 'muted') silenced.add(id);
-            else if (each.seen || each.reason === 'resolved') silenced.delete(id);
+            else if (each.isObserved || each.reason === 'resolved') silenced.delete(id);
           }
         }
       }),
@@ -128,9 +128,9 @@ describe('in every history', () => {
     fc.assert(
       fc.property(histories, (runs) => {
         for (const { given, decision } of live(runs)) {
-          for (const { reason, finding, resolution, lastSeen = '', seen } of decision.findings) {
+          for (const { reason, finding, resolution, lastSeen = '', isObserved } of decision.findings) {
             if (reason !== 'resolved') continue;
-            expect(seen).toBe(false);
+            expect(isObserved).toBe(false);
             const isConfigured = given.targets.includes(finding.target);
             expect(resolution === 'target-removed').toBe(!isConfigured);
             if (!isConfigured) continue;
@@ -166,7 +166,7 @@ describe('in every history', () => {
         const moments = [...live(runsOf([...drawn, empty, empty]))];
         const open = [...(moments.at(-1)?.next.findings.values() ?? [])].filter(({ status }) => status === 'open');
         expect(open).toEqual([]);
-        expect(moments.at(-1)?.decision.findings.filter(({ seen }) => seen)).toEqual([]);
+        expect(moments.at(-1)?.decision.findings.filter(({ isObserved }) => isObserved)).toEqual([]);
       }),
       HISTORIES,
     );
@@ -181,8 +181,8 @@ describe('in every history', () => {
             [...seenIn(given), ...open.map(({ finding }) => finding)].map((each) => each.fingerprint),
           );
           expect(decision.findings.map(idOf).toSorted()).toEqual([...expected].toSorted());
-          const seen = decision.findings.filter((each) => each.seen).map(idOf);
-          expect(seen.toSorted()).toEqual(
+          const isObserved = decision.findings.filter((each) => each.isObserved).map(idOf);
+          expect(isObserved.toSorted()).toEqual(
             seenIn(given)
               .map(({ fingerprint }) => fingerprint)
               .toSorted(),
@@ -202,7 +202,7 @@ describe('in every history', () => {
           for (const each of decision.findings) {
             if (!isMuted(given, each.finding)) continue;
             expect(each.notify).toBe(false);
-            if (each.seen) expect(each.reason).toBe('muted');
+            if (each.isObserved) expect(each.reason).toBe('muted');
           }
         }
       }),

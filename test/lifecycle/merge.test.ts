@@ -24,11 +24,11 @@ const anyRecord: fc.Arbitrary<FindingRecord> = fc
     severity,
     title: fc.constantFrom('a', 'b'),
     moments: fc.array(moment, { minLength: 3, maxLength: 3 }),
-    told: optional(fc.record({ at: moment, severity, reason: fc.constantFrom(...REASONS) })),
+    lastNotified: optional(fc.record({ at: moment, severity, reason: fc.constantFrom(...REASONS) })),
     mute: optional(fc.constantFrom(mute({ role: 'app' }), mute({ role: 'etl' }))),
     resolved: optional(fc.record({ at: moment, resolution: fc.constantFrom(...RESOLUTIONS) })),
   })
-  .map(({ moments, resolved, told, mute: silencedBy, ...changes }) => {
+  .map(({ moments, resolved, lastNotified, mute: silencedBy, ...changes }) => {
     const [firstSeen = NOW, openedAt = NOW, lastSeen = NOW] = moments.toSorted();
     const isOver = resolved !== undefined && resolved.at >= lastSeen;
     return {
@@ -37,14 +37,14 @@ const anyRecord: fc.Arbitrary<FindingRecord> = fc
       firstSeen,
       openedAt,
       lastSeen,
-      ...(told === undefined ? {} : { told }),
+      ...(lastNotified === undefined ? {} : { lastNotified }),
       ...(silencedBy === undefined ? {} : { mute: silencedBy }),
       ...(isOver ? { resolved } : {}),
     };
   });
 
 const anyMute: fc.Arbitrary<MuteRecord> = fc
-  .record({ firstSeen: moment, lastMatched: optional(moment), toldUnused: optional(moment) })
+  .record({ firstSeen: moment, lastMatched: optional(moment), unusedNotifiedAt: optional(moment) })
   .map((each) => JSON.parse(JSON.stringify({ key: 'k', ...each })));
 
 const anyState: fc.Arbitrary<AuditState> = fc
@@ -98,10 +98,10 @@ describe('a merge', () => {
     fc.assert(
       fc.property(anyRecord, anyRecord, (a, b) => {
         const merged = mergeRecords(a, b);
-        for (const { firstSeen, lastSeen, told, resolved } of [a, b]) {
+        for (const { firstSeen, lastSeen, lastNotified, resolved } of [a, b]) {
           expect(merged.firstSeen <= firstSeen).toBe(true);
           expect(merged.lastSeen >= lastSeen).toBe(true);
-          expect((merged.told?.at ?? '') >= (told?.at ?? '')).toBe(true);
+          expect((merged.lastNotified?.at ?? '') >= (lastNotified?.at ?? '')).toBe(true);
           if (resolved !== undefined && resolved.at >= merged.lastSeen) expect(merged.status).toBe('resolved');
         }
         const isOpen = [a, b].some(
@@ -129,13 +129,18 @@ describe('a merge', () => {
 });
 
 describe('two runs at once, merged,', () => {
-  const told = { at: ago(0.1), severity: 'high', reason: 'resolved' } as const;
+  const lastNotified = { at: ago(0.1), severity: 'high', reason: 'resolved' } as const;
   const found = record({ lastSeen: ago(0.2) });
-  const gone = record({ status: 'resolved', lastSeen: ago(24), resolved: { at: ago(0.3), resolution: 'gone' }, told });
+  const gone = record({
+    status: 'resolved',
+    lastSeen: ago(24),
+    resolved: { at: ago(0.3), resolution: 'gone' },
+    lastNotified,
+  });
 
   test('leave open what was seen after it was found gone, and the next run tells that it is there', () => {
     const merged = mergeRecords(gone, found);
-    expect(merged).toMatchObject({ status: 'open', lastSeen: ago(0.2), told });
+    expect(merged).toMatchObject({ status: 'open', lastSeen: ago(0.2), lastNotified });
     const previous = state({ records: [merged], lookedAt: ago(0.2) });
     expect(decideOne({ previous, observed: [look([finding()])] })).toMatchObject({ reason: 'new', notify: true });
     // And when it is not there any more, people know already.
@@ -148,16 +153,18 @@ describe('two runs at once, merged,', () => {
 
   test('leave resolved what was found gone after it was seen', () => {
     const before = { ...found, lastSeen: ago(0.4) };
-    expect(mergeRecords(before, gone)).toMatchObject({ status: 'resolved', resolved: gone.resolved, told });
+    expect(mergeRecords(before, gone)).toMatchObject({ status: 'resolved', resolved: gone.resolved, lastNotified });
   });
 
   test('know of a mute what it matched in either', () => {
     const key = 'k';
     const of = (changes: Partial<MuteRecord>) => state({ mutes: [{ key, firstSeen: ago(9), ...changes }] });
     const merged = mergeState(
-      of({ lastMatched: ago(1), toldUnused: ago(5) }),
-      of({ firstSeen: ago(8), lastMatched: ago(2), toldUnused: ago(4) }),
+      of({ lastMatched: ago(1), unusedNotifiedAt: ago(5) }),
+      of({ firstSeen: ago(8), lastMatched: ago(2), unusedNotifiedAt: ago(4) }),
     );
-    expect([...merged.mutes.values()]).toEqual([{ key, firstSeen: ago(9), lastMatched: ago(1), toldUnused: ago(4) }]);
+    expect([...merged.mutes.values()]).toEqual([
+      { key, firstSeen: ago(9), lastMatched: ago(1), unusedNotifiedAt: ago(4) },
+    ]);
   });
 });

@@ -166,19 +166,19 @@ describe('the use of a mute', () => {
     { about: 'matched 30 days ago', known: { lastMatched: days(30) }, since: days(30), notify: true },
     {
       about: 'was told of a second less than 30 days ago',
-      known: { lastMatched: days(60), toldUnused: ago(720 - SECOND) },
+      known: { lastMatched: days(60), unusedNotifiedAt: ago(720 - SECOND) },
       since: days(60),
       notify: false,
     },
     {
       about: 'was told of 30 days ago',
-      known: { lastMatched: days(60), toldUnused: days(30) },
+      known: { lastMatched: days(60), unusedNotifiedAt: days(30) },
       since: days(60),
       notify: true,
     },
     {
       about: 'was told of, and matched since',
-      known: { lastMatched: days(40), toldUnused: days(100) },
+      known: { lastMatched: days(40), unusedNotifiedAt: days(100) },
       since: days(40),
       notify: true,
     },
@@ -186,15 +186,15 @@ describe('the use of a mute', () => {
     const { uses, next } = use(known, []);
     expect(uses).toMatchObject([{ matched: 0, notifyUnused: notify }]);
     expect(uses[0]?.unusedSince).toBe(since);
-    expect(next[0]?.toldUnused).toBe(notify ? NOW : known?.toldUnused);
+    expect(next[0]?.unusedNotifiedAt).toBe(notify ? NOW : known?.unusedNotifiedAt);
     // Told once.
     expect(use(next[0], []).uses[0]?.notifyUnused).toBe(false);
   });
 
   test('is noted when it matches, and ends what it was told of', () => {
-    expect(use({ lastMatched: days(60), toldUnused: days(1) }, [finding()])).toMatchObject({
+    expect(use({ lastMatched: days(60), unusedNotifiedAt: days(1) }, [finding()])).toMatchObject({
       uses: [{ matched: 1, notifyUnused: false }],
-      next: [{ firstSeen: days(365), lastMatched: NOW, toldUnused: days(1) }],
+      next: [{ firstSeen: days(365), lastMatched: NOW, unusedNotifiedAt: days(1) }],
     });
   });
 
@@ -219,7 +219,7 @@ describe('the use of a mute', () => {
       { expired: true, notifyUnused: false },
       { expired: false, notifyUnused: true },
     ]);
-    expect(next).toEqual([{ key, firstSeen: days(31), toldUnused: NOW }]);
+    expect(next).toEqual([{ key, firstSeen: days(31), unusedNotifiedAt: NOW }]);
     expect(use({ firstSeen: days(31) }, [], []).next).toEqual([]);
   });
 

@@ -16,38 +16,40 @@ function toTell({ findings, mutes }: Decision): readonly (readonly [string, stri
 }
 
 describe('what reached no one is told again for the same reason', () => {
-  const seen = look([finding()]);
-  const silenced = record({ mute: mute({ role: 'app' }, { expires: ago(1) }), told: undefined });
+  const isObserved = look([finding()]);
+  const silenced = record({ mute: mute({ role: 'app' }, { expires: ago(1) }), lastNotified: undefined });
   const unused = { key: '', firstSeen: ago(24 * 31) };
   test.each([
-    ['new', input({ observed: [seen] })],
+    ['new', input({ observed: [isObserved] })],
     [
       'escalated',
       input({
-        previous: state({ records: [record({ told: { at: ago(2), severity: 'medium', reason: 'new' } })] }),
-        observed: [seen],
+        previous: state({ records: [record({ lastNotified: { at: ago(2), severity: 'medium', reason: 'new' } })] }),
+        observed: [isObserved],
       }),
     ],
     [
       'mute-expired',
       input({
         previous: state({ records: [silenced] }),
-        observed: [seen],
+        observed: [isObserved],
         mutes: [mute({ role: 'app' }, { expires: ago(1) })],
       }),
     ],
     [
       'mute-expired',
       input({
-        previous: state({ records: [{ ...silenced, told: { at: ago(900), severity: 'high', reason: 'new' } }] }),
-        observed: [seen],
+        previous: state({
+          records: [{ ...silenced, lastNotified: { at: ago(900), severity: 'high', reason: 'new' } }],
+        }),
+        observed: [isObserved],
       }),
     ],
     [
       'reminder',
       input({
-        previous: state({ records: [record({ told: { at: ago(30), severity: 'high', reason: 'new' } })] }),
-        observed: [seen],
+        previous: state({ records: [record({ lastNotified: { at: ago(30), severity: 'high', reason: 'new' } })] }),
+        observed: [isObserved],
       }),
     ],
     ['resolved', input({ previous: state({ records: [record({ lastSeen: ago(25) })] }), observed: [look([])] })],
@@ -57,7 +59,7 @@ describe('what reached no one is told again for the same reason', () => {
     expect(toTell(first).map(([, why]) => why)).toContain(reason);
     const now = ago(-0.25);
     const observed = given.observed.map((each) => ({ ...each, takenAt: now }));
-    const second = decide({ ...given, now, observed, previous: first.untold });
+    const second = decide({ ...given, now, observed, previous: first.unnotified });
     expect(toTell(second)).toEqual(toTell(first));
     expect(toTell(decide({ ...given, now, observed, previous: second.next }))).toEqual([]);
   });
@@ -68,7 +70,7 @@ describe('what reached no one is told again for the same reason', () => {
     const given = input({ mutes, previous: state({ mutes: [{ ...unused, key }] }) });
     const first = decide(given);
     expect(toTell(first)).toEqual([[key, 'mute-unused']]);
-    expect(toTell(decide({ ...given, previous: first.untold }))).toEqual([[key, 'mute-unused']]);
+    expect(toTell(decide({ ...given, previous: first.unnotified }))).toEqual([[key, 'mute-unused']]);
     expect(toTell(decide({ ...given, previous: first.next }))).toEqual([]);
   });
 });
@@ -80,15 +82,17 @@ test('in every history, who comes after runs that reached no one is told everyth
       (runs) => {
         let previous: AuditState = EMPTY_STATE;
         for (const given of runs) {
-          const { untold = EMPTY_STATE } = decide({ ...given, previous });
-          expect([...untold.findings.values()].filter(({ told }) => told !== undefined)).toEqual([]);
-          previous = untold;
+          const { unnotified = EMPTY_STATE } = decide({ ...given, previous });
+          expect([...unnotified.findings.values()].filter(({ lastNotified }) => lastNotified !== undefined)).toEqual(
+            [],
+          );
+          previous = unnotified;
         }
         const last = runs.at(-1);
         if (last === undefined) return;
         const decision = decide({ ...last, previous });
-        const due = decision.findings.filter(({ finding: { severity }, reason, seen }) => {
-          return seen && reason !== 'muted' && ['medium', 'high', 'critical'].includes(severity);
+        const due = decision.findings.filter(({ finding: { severity }, reason, isObserved }) => {
+          return isObserved && reason !== 'muted' && ['medium', 'high', 'critical'].includes(severity);
         });
         expect(due.filter(({ notify }) => !notify)).toEqual([]);
       },

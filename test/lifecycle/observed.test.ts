@@ -15,11 +15,11 @@ const RESOLVED: Partial<FindingRecord> = {
   openedAt: ago(300),
   lastSeen: ago(200),
   resolved: { at: ago(100), resolution: 'gone' },
-  told: { at: ago(100), severity: 'high', reason: 'resolved' },
+  lastNotified: { at: ago(100), severity: 'high', reason: 'resolved' },
 };
-const UNTOLD = { told: undefined };
-const told = (severity: Severity, reason: Reason = 'new'): Partial<FindingRecord> => ({
-  told: { at: ago(2), severity, reason },
+const UNTOLD = { lastNotified: undefined };
+const lastNotified = (severity: Severity, reason: Reason = 'new'): Partial<FindingRecord> => ({
+  lastNotified: { at: ago(2), severity, reason },
 });
 
 interface Case {
@@ -57,7 +57,7 @@ const CASES: readonly Case[] = [
   },
   {
     about: 'back after it was resolved in silence',
-    known: { ...RESOLVED, ...told('high') },
+    known: { ...RESOLVED, ...lastNotified('high') },
     now: { severity: 'low' },
     reason: 'new',
     notify: false,
@@ -86,14 +86,14 @@ const CASES: readonly Case[] = [
   },
   {
     about: 'open though people were told that it is gone',
-    known: told('high', 'resolved'),
+    known: lastNotified('high', 'resolved'),
     reason: 'new',
     notify: true,
     toldAs: 'new',
   },
   {
     about: 'the same, and worse than before',
-    known: told('high', 'resolved'),
+    known: lastNotified('high', 'resolved'),
     now: { severity: 'critical' },
     reason: 'escalated',
     notify: true,
@@ -111,7 +111,7 @@ const CASES: readonly Case[] = [
   },
   {
     about: 'worse than last time, not than they were told',
-    known: { ...told('critical'), finding: finding({ severity: 'medium' }) },
+    known: { ...lastNotified('critical'), finding: finding({ severity: 'medium' }) },
     reason: 'ongoing',
     notify: false,
     toldAs: 'new',
@@ -127,7 +127,7 @@ const CASES: readonly Case[] = [
   },
   {
     about: 'worse than they were told, when less was told',
-    known: told('info'),
+    known: lastNotified('info'),
     now: { severity: 'low' },
     reason: 'ongoing',
     notify: false,
@@ -155,7 +155,7 @@ const CASES: readonly Case[] = [
   },
   {
     about: 'muted when it comes back, gone in silence before',
-    known: { ...RESOLVED, ...told('high') },
+    known: { ...RESOLVED, ...lastNotified('high') },
     mutes: [MUTE],
     reason: 'muted',
     notify: false,
@@ -221,11 +221,11 @@ describe('a finding that was seen', () => {
   test.each(CASES)('$about: $reason, told $notify', ({ known, now, mutes = [], reason, notify, toldAs }) => {
     const previous = state({ records: known === undefined ? [] : [record(known)], lookedAt: ago(1) });
     const { next, ...decided } = decideOne({ previous, observed: [look([finding(now)])], mutes });
-    expect(decided).toMatchObject({ reason, notify, seen: true });
-    expect(next?.told?.reason).toBe(toldAs);
+    expect(decided).toMatchObject({ reason, notify, isObserved: true });
+    expect(next?.lastNotified?.reason).toBe(toldAs);
     expect(next).toMatchObject({ status: 'open', lastSeen: NOW, finding: finding(now) });
     expect(next?.resolved).toBeUndefined();
-    if (notify) expect(next?.told).toEqual({ at: NOW, severity: finding(now).severity, reason });
+    if (notify) expect(next?.lastNotified).toEqual({ at: NOW, severity: finding(now).severity, reason });
     // Whether a mute silenced it is remembered, and forgotten with the mute.
     expect(next?.mute !== undefined).toBe(reason === 'muted');
   });
@@ -236,13 +236,13 @@ describe('a finding that was seen', () => {
     const times = { firstSeen: ago(400), openedAt: NOW, lastSeen: NOW };
     expect(decided).toMatchObject(times);
     expect(next).toMatchObject(times);
-    expect(decided.toldSeverity).toBeUndefined();
+    expect(decided.lastNotifiedSeverity).toBeUndefined();
   });
 
   test('comes with what people were told before, and with the mute that ended', () => {
     const previous = state({ records: [record({ mute: ENDED })], lookedAt: ago(1) });
     expect(decideOne({ previous, observed: [look([finding()])], mutes: [ENDED] })).toMatchObject({
-      toldSeverity: 'high',
+      lastNotifiedSeverity: 'high',
       mute: ENDED,
     });
   });
@@ -283,8 +283,12 @@ describe('a run that was overtaken by another', () => {
     const previous = state({ records: [record()], lookedAt: ago(1) });
     const worse = look([finding({ severity: 'critical' })], { takenAt: ago(3) });
     const { next, ...decided } = decideOne({ previous, observed: [worse] });
-    expect(decided).toMatchObject({ reason: 'escalated', notify: true, toldSeverity: 'high' });
-    expect(next).toMatchObject({ finding: finding(), told: { at: NOW, severity: 'critical' }, lastSeen: ago(1) });
+    expect(decided).toMatchObject({ reason: 'escalated', notify: true, lastNotifiedSeverity: 'high' });
+    expect(next).toMatchObject({
+      finding: finding(),
+      lastNotified: { at: NOW, severity: 'critical' },
+      lastSeen: ago(1),
+    });
   });
 
   test('takes over what is newer than the last sighting, though not than the last look', () => {
@@ -296,7 +300,7 @@ describe('a run that was overtaken by another', () => {
   });
 
   test('reminds of nothing', () => {
-    const known = record({ told: { at: ago(100), severity: 'high', reason: 'new' } });
+    const known = record({ lastNotified: { at: ago(100), severity: 'high', reason: 'new' } });
     expect(decideOne({ previous: state({ records: [known], lookedAt: ago(1) }), observed }).reason).toBe('ongoing');
   });
 
@@ -308,7 +312,7 @@ describe('a run that was overtaken by another', () => {
     const known = record({ status: 'resolved', lastSeen: ago(9), resolved: { at, resolution: 'gone' } });
     const previous = state({ records: [known], lookedAt: ago(1) });
     const { next, ...decided } = decideOne({ previous, observed });
-    expect(decided).toMatchObject({ reason, notify, seen: true });
+    expect(decided).toMatchObject({ reason, notify, isObserved: true });
     if (reason === 'resolved') {
       expect(decided.resolution).toBe('gone');
       expect(next).toEqual(known);

@@ -11,7 +11,7 @@ function toldAgo(hours: number, changes: Partial<FindingRecord> = {}): FindingRe
   return record({
     firstSeen: ago(1000),
     openedAt: ago(1000),
-    told: { at: ago(hours), severity: 'high', reason: 'new' },
+    lastNotified: { at: ago(hours), severity: 'high', reason: 'new' },
     ...changes,
   });
 }
@@ -19,28 +19,28 @@ function toldAgo(hours: number, changes: Partial<FindingRecord> = {}): FindingRe
 describe('a reminder', () => {
   test.each([
     // A twentieth of 8 hours is 24 minutes
-    { hours: 8, about: 'a second before it is due', told: 7.6 - SECOND, due: false },
-    { hours: 8, about: 'as soon as it is due', told: 7.6, due: true },
+    { hours: 8, about: 'a second before it is due', lastNotified: 7.6 - SECOND, due: false },
+    { hours: 8, about: 'as soon as it is due', lastNotified: 7.6, due: true },
     // Of 24 hours it would be 72 minutes: half an hour at most
-    { hours: 24, about: 'a second before it is due', told: 23.5 - SECOND, due: false },
-    { hours: 24, about: 'as soon as it is due', told: 23.5, due: true },
-    { hours: 24, about: 'long after', told: 500, due: true },
-    { hours: 10, about: 'at the end of 5 %', told: 9.5, due: true },
-    { hours: undefined, about: 'when none are wanted', told: 500, due: false },
-  ])('every $hours hours comes $about: $due', ({ hours, told, due }) => {
+    { hours: 24, about: 'a second before it is due', lastNotified: 23.5 - SECOND, due: false },
+    { hours: 24, about: 'as soon as it is due', lastNotified: 23.5, due: true },
+    { hours: 24, about: 'long after', lastNotified: 500, due: true },
+    { hours: 10, about: 'at the end of 5 %', lastNotified: 9.5, due: true },
+    { hours: undefined, about: 'when none are wanted', lastNotified: 500, due: false },
+  ])('every $hours hours comes $about: $due', ({ hours, lastNotified, due }) => {
     const decided = decideOne({
-      previous: state({ records: [toldAgo(told)], lookedAt: ago(1) }),
+      previous: state({ records: [toldAgo(lastNotified)], lookedAt: ago(1) }),
       observed: [look([finding()])],
-      policy: { ...POLICY, reminderHours: hours },
+      policy: { ...POLICY, repeatIntervalHours: hours },
     });
     expect(decided).toMatchObject(due ? { reason: 'reminder', notify: true } : { reason: 'ongoing', notify: false });
-    expect(decided.next?.told?.at).toBe(due ? NOW : ago(told));
+    expect(decided.next?.lastNotified?.at).toBe(due ? NOW : ago(lastNotified));
   });
 
   test.each<{ about: string; known: Partial<FindingRecord>; now?: Partial<Finding>; reason: string }>([
     { about: 'what is worse now', known: {}, now: { severity: 'critical' }, reason: 'escalated' },
     { about: 'what is no longer worth telling', known: {}, now: { severity: 'low' }, reason: 'ongoing' },
-    { about: 'what nobody was told of', known: { told: undefined }, reason: 'new' },
+    { about: 'what nobody was told of', known: { lastNotified: undefined }, reason: 'new' },
     { about: 'what a mute silences', known: {}, now: { role: 'muted' }, reason: 'muted' },
   ])('is not sent of $about', ({ known, now, reason }) => {
     const decided = decideOne({
@@ -56,8 +56,8 @@ describe('a reminder', () => {
     const reminded = decideOne({ previous, observed: [look([finding({ severity: 'medium' })])] });
     expect(reminded).toMatchObject({
       reason: 'reminder',
-      toldSeverity: 'high',
-      next: { told: { severity: 'medium' } },
+      lastNotifiedSeverity: 'high',
+      next: { lastNotified: { severity: 'medium' } },
     });
     if (reminded.next === undefined) throw new Error('nothing is remembered');
     const later = decideOne({
@@ -65,16 +65,16 @@ describe('a reminder', () => {
       now: ago(-1),
       observed: [look([finding({ severity: 'high' })], { takenAt: ago(-1) })],
     });
-    expect(later).toMatchObject({ reason: 'escalated', toldSeverity: 'medium' });
+    expect(later).toMatchObject({ reason: 'escalated', lastNotifiedSeverity: 'medium' });
   });
 
   /** What is decided of several findings, by the title they have. */
-  function reasons(known: Readonly<Record<string, FindingRecord>>, unseen: readonly string[] = []) {
+  function reasons(known: Readonly<Record<string, FindingRecord>>, carriedOver: readonly string[] = []) {
     const records = Object.entries(known).map(([title, each], index) => {
       const fingerprint = `00000000000000${10 + index}`;
       return { ...each, finding: { ...each.finding, fingerprint, title } };
     });
-    const seen = records.map((each) => each.finding).filter(({ title }) => !unseen.includes(title));
+    const seen = records.map((each) => each.finding).filter(({ title }) => !carriedOver.includes(title));
     const { findings } = decide(
       input({
         previous: state({ records, lookedAt: ago(1) }),
@@ -91,7 +91,7 @@ describe('a reminder', () => {
         due: toldAgo(24),
         half: toldAgo(12),
         'not half': toldAgo(12 - SECOND),
-        untold: toldAgo(24, { told: undefined, finding: finding({ severity: 'low' }) }),
+        unnotified: toldAgo(24, { lastNotified: undefined, finding: finding({ severity: 'low' }) }),
         quiet: toldAgo(20, { finding: finding({ severity: 'low' }) }),
         muted: toldAgo(20, { finding: finding({ role: 'muted' }) }),
       }),
@@ -99,25 +99,25 @@ describe('a reminder', () => {
       due: 'reminder',
       half: 'reminder',
       'not half': 'ongoing',
-      untold: 'ongoing',
+      unnotified: 'ongoing',
       quiet: 'ongoing',
       muted: 'muted',
     });
   });
 
   test('is not sent of what was not seen, nor for its sake', () => {
-    expect(reasons({ due: toldAgo(24), unseen: toldAgo(20) }, ['unseen'])).toEqual({
+    expect(reasons({ due: toldAgo(24), carriedOver: toldAgo(20) }, ['carriedOver'])).toEqual({
       due: 'reminder',
-      unseen: 'ongoing',
+      carriedOver: 'ongoing',
     });
-    expect(reasons({ unseen: toldAgo(24), half: toldAgo(12) }, ['unseen'])).toEqual({
-      unseen: 'ongoing',
+    expect(reasons({ carriedOver: toldAgo(24), half: toldAgo(12) }, ['carriedOver'])).toEqual({
+      carriedOver: 'ongoing',
       half: 'ongoing',
     });
   });
 
   test('is not sent early because something else is told', () => {
-    const worse = toldAgo(24, { told: { at: ago(24), severity: 'medium', reason: 'new' } });
+    const worse = toldAgo(24, { lastNotified: { at: ago(24), severity: 'medium', reason: 'new' } });
     expect(reasons({ worse, half: toldAgo(12) })).toEqual({ worse: 'escalated', half: 'ongoing' });
   });
 });

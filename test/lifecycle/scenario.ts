@@ -34,7 +34,7 @@ export const CATALOGUE = [
   { id: LASTING, transient: false },
 ];
 
-export const POLICY: LifecyclePolicy = { quietHours: 24, reminderHours: 24, minSeverity: 'medium' };
+export const POLICY: LifecyclePolicy = { resolveAfterHours: 24, repeatIntervalHours: 24, minSeverity: 'medium' };
 
 export function finding(changes: Partial<Finding> = {}): Finding {
   return {
@@ -62,7 +62,7 @@ export function record(changes: Partial<FindingRecord> = {}): FindingRecord {
     firstSeen: ago(2),
     openedAt: ago(2),
     lastSeen: ago(1),
-    told: { at: ago(2), severity: 'high', reason: 'new' },
+    lastNotified: { at: ago(2), severity: 'high', reason: 'new' },
     ...changes,
   };
 }

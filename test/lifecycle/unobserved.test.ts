@@ -109,15 +109,15 @@ describe('an open finding that was not seen', () => {
       observed: outcome === undefined ? [] : [lookWith(outcome, takenAt)],
       ...changes,
     });
-    expect(decided).toMatchObject({ seen: false, finding: before.finding, lastSeen: before.lastSeen });
+    expect(decided).toMatchObject({ isObserved: false, finding: before.finding, lastSeen: before.lastSeen });
     if (resolution === undefined) {
       expect(decided).toMatchObject({ reason: 'ongoing', notify: false });
       expect(next).toEqual(before);
     } else {
-      expect(decided).toMatchObject({ reason: 'resolved', notify: true, resolution, toldSeverity: 'high' });
+      expect(decided).toMatchObject({ reason: 'resolved', notify: true, resolution, lastNotifiedSeverity: 'high' });
       expect(next).toMatchObject({
         status: 'resolved',
-        told: { at: NOW, severity: 'high', reason: 'resolved' },
+        lastNotified: { at: NOW, severity: 'high', reason: 'resolved' },
         resolved: { at: takenAt ?? NOW, resolution },
       });
     }
@@ -128,15 +128,15 @@ describe('an open finding that was not seen', () => {
   const MUTE = mute({ role: 'app' });
   test.each<{ about: string; known: Partial<FindingRecord>; mutes?: DecideInput['mutes']; notify: boolean }>([
     { about: 'that people were told of', known: {}, notify: true },
-    { about: 'that nobody was told of', known: { told: undefined }, notify: false },
+    { about: 'that nobody was told of', known: { lastNotified: undefined }, notify: false },
     {
       about: 'that people were told of as less than is told now',
-      known: { told: { at: ago(2), severity: 'low', reason: 'new' } },
+      known: { lastNotified: { at: ago(2), severity: 'low', reason: 'new' } },
       notify: false,
     },
     {
       about: 'that people were told of as gone already',
-      known: { told: { at: ago(2), severity: 'high', reason: 'resolved' } },
+      known: { lastNotified: { at: ago(2), severity: 'high', reason: 'resolved' } },
       notify: false,
     },
     {
@@ -153,17 +153,19 @@ describe('an open finding that was not seen', () => {
     expect(decided).toMatchObject({ reason: 'resolved', notify });
     expect(next?.status).toBe('resolved');
     // Either way no message is left that says otherwise.
-    expect(next?.told?.reason).toBe(notify || before.told?.reason === 'resolved' ? 'resolved' : undefined);
+    expect(next?.lastNotified?.reason).toBe(
+      notify || before.lastNotified?.reason === 'resolved' ? 'resolved' : undefined,
+    );
   });
 
   test('is not reminded of', () => {
-    const known = record({ told: { at: ago(1000), severity: 'high', reason: 'new' } });
+    const known = record({ lastNotified: { at: ago(1000), severity: 'high', reason: 'new' } });
     const previous = state({ records: [known], lookedAt: ago(1) });
     expect(decideOne({ previous, observed: [lookWith(UNKNOWN)] })).toMatchObject({ reason: 'ongoing', notify: false });
   });
 
   test('is no longer among the findings once it is resolved, and stays remembered', () => {
-    const known = record({ status: 'resolved', resolved: { at: ago(1), resolution: 'gone' }, told: undefined });
+    const known = record({ status: 'resolved', resolved: { at: ago(1), resolution: 'gone' }, lastNotified: undefined });
     const previous = state({ records: [known], lookedAt: ago(1) });
     const { findings, next } = decide(input({ previous, observed: [lookWith(PASS)] }));
     expect(findings).toEqual([]);
@@ -174,8 +176,8 @@ describe('an open finding that was not seen', () => {
     const known = record({ status: 'resolved', resolved: { at: ago(2), resolution: 'gone' } });
     const previous = state({ records: [known], lookedAt: ago(1) });
     const decided = decideOne({ previous, observed: [] });
-    expect(decided).toMatchObject({ reason: 'resolved', notify: true, resolution: 'gone', seen: false });
-    expect(decided.next).toMatchObject({ resolved: known.resolved, told: { at: NOW, reason: 'resolved' } });
+    expect(decided).toMatchObject({ reason: 'resolved', notify: true, resolution: 'gone', isObserved: false });
+    expect(decided.next).toMatchObject({ resolved: known.resolved, lastNotified: { at: NOW, reason: 'resolved' } });
     // In silence where it is muted by now; in either case once.
     const muted = decide(input({ previous, mutes: [MUTE] }));
     expect(muted.findings).toMatchObject([{ reason: 'resolved', notify: false }]);

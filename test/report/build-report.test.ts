@@ -142,7 +142,7 @@ describe('the report', () => {
         firstSeen: LAST_MONTH,
         openedAt: LAST_MONTH,
         lastSeen: TODAY,
-        toldSeverity: 'high',
+        lastNotifiedSeverity: 'high',
         mute: { reason: MUTE.reason, owner: MUTE.owner, expires: MUTE.expires },
       });
     });
@@ -155,19 +155,19 @@ describe('the report', () => {
       const ends = (findings: Report['findings'] | Report['resolved']) =>
         findings?.map(({ fingerprint }) => fingerprint.slice(-1));
       expect(kept.state).toBe('kept');
-      expect(ends(kept.unseen)).toEqual(['7']);
+      expect(ends(kept.carriedOver)).toEqual(['7']);
       expect(ends(kept.resolved)).toEqual(['9', 'a']);
       expect(kept.resolved?.[1]).toMatchObject({
         resolution: 'target-removed',
         openedAt: LAST_MONTH,
         lastSeen: YESTERDAY,
-        toldSeverity: 'medium',
+        lastNotifiedSeverity: 'medium',
       });
       expect(kept.resolved?.[1]).not.toHaveProperty('lifecycle');
     });
 
     test('shows what a later run has found gone as neither new nor over', () => {
-      const overtaken = decided('resolved', {}, { seen: true, notify: false });
+      const overtaken = decided('resolved', {}, { isObserved: true, notify: false });
       const { report: late } = night([overtaken]);
       expect(late.resolved).toEqual([]);
       expect(late.findings).toHaveLength(1);
@@ -185,7 +185,7 @@ describe('the report', () => {
     test('and no state has neither a past nor anything resolved', () => {
       const { report: alone } = night([decided('new'), decided('resolved')], { state: false });
       expect(alone.state).toBe('none');
-      expect(alone).not.toHaveProperty('unseen');
+      expect(alone).not.toHaveProperty('carriedOver');
       expect(alone).not.toHaveProperty('resolved');
     });
   });

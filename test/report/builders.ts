@@ -1,7 +1,7 @@
 // Reports for tests: a healthy one, to spoil in one place.
 
 import { buildDigest, type Digest } from '../../lambda/report/digest.ts';
-import { type Audience, EVERYONE } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
 import type { Report, ReportFinding, ReportTarget } from '../../lambda/report/schema.ts';
 
 /** A target where everything was looked at and nothing found. */
@@ -197,7 +197,7 @@ export function badNight(): Report {
       }),
       {
         fingerprint: '00000000000000fe',
-        check: 'blind-role',
+        check: 'insufficient-privileges',
         severity: 'high',
         target: 'crm',
         title: "The auditor's login cannot see other roles' sessions",
@@ -216,8 +216,8 @@ export function badNight(): Report {
 }
 
 /** What a run without state has to tell everyone; there has to be something. */
-export function digestOf(report: Report, minSeverity: Audience['minSeverity'] = 'low'): Digest {
-  const digest = buildDigest(report, undefined, { route: EVERYONE, minSeverity });
+export function digestOf(report: Report, minSeverity: Receiver['minSeverity'] = 'low'): Digest {
+  const digest = buildDigest(report, undefined, { route: DEFAULT_ROUTE, minSeverity });
   if (digest === undefined) throw new Error(`no finding at or above ${minSeverity}`);
   return digest;
 }

@@ -2,29 +2,29 @@ import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { renderEmail } from '../../lambda/report/messages/email.ts';
-import { type Audience, EVERYONE } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
 import { decided, eventfulNight, muteUse, night, told } from './lifecycle-cases.ts';
 
-const tell = (report: Report, minSeverity: Severity) =>
-  buildDigest(report, undefined, { route: EVERYONE, minSeverity });
+const notify = (report: Report, minSeverity: Severity) =>
+  buildDigest(report, undefined, { route: DEFAULT_ROUTE, minSeverity });
 
 describe('buildDigest', () => {
   it('has nothing to tell of a run without findings', () => {
-    expect(tell(healthyReport(), 'info')).toBeUndefined();
+    expect(notify(healthyReport(), 'info')).toBeUndefined();
   });
 
   it('has nothing to tell when every finding is below the threshold', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' })] });
-    expect(tell(report, 'medium')).toBeUndefined();
+    expect(notify(report, 'medium')).toBeUndefined();
   });
 
   it('tells findings at the threshold and counts those below', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' }), finding({ severity: 'medium' })] });
-    const digest = tell(report, 'medium');
-    expect(digest?.notices.map((notice) => notice.finding.severity)).toEqual(['medium']);
-    expect(digest?.untold.get('orders')).toEqual({ ongoing: 0, muted: 0, belowThreshold: 1 });
+    const digest = notify(report, 'medium');
+    expect(digest?.active.map((digestEntry) => digestEntry.finding.severity)).toEqual(['medium']);
+    expect(digest?.suppressed.get('orders')).toEqual({ ongoing: 0, muted: 0, belowThreshold: 1 });
     expect(digest?.countBySeverity).toEqual({ info: 0, low: 0, medium: 1, high: 0, critical: 0 });
   });
 
@@ -37,7 +37,7 @@ describe('buildDigest', () => {
       finding({ severity: 'high', target: 'a', check: 'z' }),
     ];
     const order = (of: typeof findings) =>
-      tell(healthyReport({ findings: of }), 'info')?.notices.map(
+      notify(healthyReport({ findings: of }), 'info')?.active.map(
         ({ finding: { severity, target, check } }) => `${severity} ${target} ${check}`,
       );
     expect(order(findings)).toEqual([
@@ -51,12 +51,12 @@ describe('buildDigest', () => {
   });
 
   it('names every target by its verdict, with the cause where it was not audited', () => {
-    const digest = tell(badNight(), 'low');
+    const digest = notify(badNight(), 'low');
     expect(digest?.targetsByVerdict).toEqual({
-      clean: [{ name: 'billing', cause: undefined, labels: {}, unseen: [] }],
-      findings: [{ name: 'orders', cause: undefined, labels: {}, unseen: [] }],
-      unknown: [{ name: 'crm', cause: undefined, labels: {}, unseen: [] }],
-      'not-audited': [{ name: 'ledger', cause: 'certificate-expired', labels: {}, unseen: [] }],
+      clean: [{ name: 'billing', cause: undefined, labels: {}, gaps: [] }],
+      findings: [{ name: 'orders', cause: undefined, labels: {}, gaps: [] }],
+      unknown: [{ name: 'crm', cause: undefined, labels: {}, gaps: [] }],
+      'not-audited': [{ name: 'ledger', cause: 'certificate-expired', labels: {}, gaps: [] }],
     });
     expect(digest?.targets).toEqual(['ledger', 'orders', 'crm']);
   });
@@ -71,24 +71,24 @@ describe('buildDigest', () => {
         { id: 'weak-password-authentication', status: 'unknown', reason },
       ],
     });
-    const digest = tell(healthyReport({ targets: [crm], findings: [finding({ target: 'crm' })] }), 'low');
+    const digest = notify(healthyReport({ targets: [crm], findings: [finding({ target: 'crm' })] }), 'low');
     const told = `${reason} (plaintext-allowed and weak-password-authentication)`;
-    expect(digest?.targetsByVerdict.unknown).toMatchObject([{ name: 'crm', unseen: [told] }]);
+    expect(digest?.targetsByVerdict.unknown).toMatchObject([{ name: 'crm', gaps: [told] }]);
     expect(digest && renderEmail(digest)).toContain(`crm: ${reason}`);
   });
 
   it('leaves the report as it was', () => {
     const report = badNight();
     const before = structuredClone(report);
-    tell(report, 'info');
+    notify(report, 'info');
     expect(report).toEqual(before);
   });
 });
 
 describe('the digest of a run with state', () => {
-  const reasonsOf = (findings: Parameters<typeof night>[0], audience: Partial<Audience> = {}) => {
+  const reasonsOf = (findings: Parameters<typeof night>[0], receiver: Partial<Receiver> = {}) => {
     const { report, decision } = night(findings);
-    return buildDigest(report, decision, { route: EVERYONE, minSeverity: 'medium', ...audience })?.notices.map(
+    return buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity: 'medium', ...receiver })?.active.map(
       ({ reason }) => reason,
     );
   };
@@ -112,22 +112,22 @@ describe('the digest of a run with state', () => {
       decided('new', { target: 'b' }),
       decided('reminder', { severity: 'critical', target: 'c' }),
     ];
-    const { notices } = told(night(findings));
-    expect(notices.map(({ finding: { target } }) => target)).toEqual(['c', 'b', 'a']);
+    const { active } = told(night(findings));
+    expect(active.map(({ finding: { target } }) => target)).toEqual(['c', 'b', 'a']);
   });
 
   it('tells an end to whoever was told of the finding, by the severity that they were told', () => {
-    const wasCritical = decided('resolved', { severity: 'low' }, { toldSeverity: 'critical' });
+    const wasCritical = decided('resolved', { severity: 'low' }, { lastNotifiedSeverity: 'critical' });
     const { report, decision } = night([wasCritical], { targets: [{ name: 'orders' }] });
-    const digestFrom = (minSeverity: Severity) => buildDigest(report, decision, { route: EVERYONE, minSeverity });
-    expect(digestFrom('critical')).toMatchObject({ severity: 'critical', targets: ['orders'], notices: [] });
-    const wasLow = night([decided('resolved', { severity: 'critical' }, { toldSeverity: 'low' })]);
-    expect(buildDigest(wasLow.report, wasLow.decision, { route: EVERYONE, minSeverity: 'high' })).toBeUndefined();
+    const digestFrom = (minSeverity: Severity) => buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity });
+    expect(digestFrom('critical')).toMatchObject({ severity: 'critical', targets: ['orders'], active: [] });
+    const wasLow = night([decided('resolved', { severity: 'critical' }, { lastNotifiedSeverity: 'low' })]);
+    expect(buildDigest(wasLow.report, wasLow.decision, { route: DEFAULT_ROUTE, minSeverity: 'high' })).toBeUndefined();
   });
 
   it('does not tell an end that the decision keeps to itself', () => {
     const { report, decision } = night([decided('resolved', {}, { notify: false })]);
-    expect(buildDigest(report, decision, { route: EVERYONE, minSeverity: 'info' })).toBeUndefined();
+    expect(buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity: 'info' })).toBeUndefined();
   });
 
   it('is as severe as its worst notice, not as what is over', () => {
@@ -136,8 +136,8 @@ describe('the digest of a run with state', () => {
   });
 
   it('counts what it does not list, by target', () => {
-    const { untold } = told(eventfulNight(), { minSeverity: 'high' });
-    expect(Object.fromEntries(untold)).toEqual({
+    const { suppressed } = told(eventfulNight(), { minSeverity: 'high' });
+    expect(Object.fromEntries(suppressed)).toEqual({
       billing: { ongoing: 1, muted: 1, belowThreshold: 0 },
       crm: { ongoing: 1, muted: 0, belowThreshold: 0 },
     });
@@ -152,14 +152,14 @@ describe('the digest of a run with state', () => {
 
   it('says when what it lists is told again, and that there is no such time', () => {
     const run = night([decided('new')]);
-    expect(told(run, { reminderHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
-    expect(told(run, { reminderHours: undefined })).not.toHaveProperty('nextReminder');
+    expect(told(run, { repeatIntervalHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
+    expect(told(run, { repeatIntervalHours: undefined })).not.toHaveProperty('nextReminder');
     expect(told(night([decided('new')], { state: false }))).not.toHaveProperty('nextReminder');
   });
 
   it('tells what the decision knows nothing of: better twice than never', () => {
     const { report } = night([decided('new')]);
     const none = { findings: [], mutes: [] };
-    expect(buildDigest(report, none, { route: EVERYONE, minSeverity: 'medium' })?.notices).toHaveLength(1);
+    expect(buildDigest(report, none, { route: DEFAULT_ROUTE, minSeverity: 'medium' })?.active).toHaveLength(1);
   });
 });

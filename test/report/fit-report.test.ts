@@ -42,7 +42,7 @@ describe('a report that is to fit', () => {
     findings: Array.from({ length: 300 }, (_, i) =>
       finding({ application: `app-${i}`, lifecycle: i === 299 ? { reason: 'new' } : life }),
     ),
-    unseen: Array.from({ length: 300 }, (_, i) => finding({ application: `unseen-${i}`, lifecycle: life })),
+    carriedOver: Array.from({ length: 300 }, (_, i) => finding({ application: `unseen-${i}`, lifecycle: life })),
     resolved: Array.from({ length: 300 }, (_, i) => ({
       ...finding({ application: `gone-${i}` }),
       resolution: 'gone' as const,
@@ -61,15 +61,15 @@ describe('a report that is to fit', () => {
     const fitted = fitReport(remembering, bytes, size);
     expect(size(JSON.stringify(fitted))).toBeLessThanOrEqual(bytes);
     expect(reportSchema.parse(fitted)).toEqual(fitted);
-    const { unseen, resolved, mutes } = fitted;
+    const { carriedOver, resolved, mutes } = fitted;
     expect(fitted.findings.length + (fitted.omittedFindings ?? 0)).toBe(300);
-    expect((unseen?.length ?? 0) + (fitted.omittedUnseen ?? 0)).toBe(300);
+    expect((carriedOver?.length ?? 0) + (fitted.omittedCarriedOver ?? 0)).toBe(300);
     expect((resolved?.length ?? 0) + (fitted.omittedResolved ?? 0)).toBe(300);
     expect((mutes?.length ?? 0) + (fitted.omittedMutes ?? 0)).toBe(1_000);
   });
 
   test('gives what one part does not need to the others', () => {
-    const few = { ...remembering, targets: large.targets.slice(0, 1), findings: [], unseen: [], mutes: [] };
+    const few = { ...remembering, targets: large.targets.slice(0, 1), findings: [], carriedOver: [], mutes: [] };
     const fitted = fitReport(few, 60_000, size);
     expect(size(JSON.stringify(fitted.resolved))).toBeGreaterThan(55_000);
   });

@@ -1,7 +1,7 @@
 // Rules of one pg_hba.conf that one check finds fault with: in the order of the file, and what to do said once.
 
 import { describe, expect, test } from 'vitest';
-import { groupNotices } from '../../lambda/report/groups.ts';
+import { groupEntries } from '../../lambda/report/groups.ts';
 import { compareFindings } from '../../lambda/report/order.ts';
 import type { ReportFinding } from '../../lambda/report/schema.ts';
 import { finding } from './builders.ts';
@@ -24,7 +24,7 @@ function rule(line: number, overrides: Partial<ReportFinding> & { readonly file?
 }
 
 const groupsOf = (...findings: readonly ReportFinding[]) =>
-  groupNotices(findings.toSorted(compareFindings).map((one) => ({ finding: one })));
+  groupEntries(findings.toSorted(compareFindings).map((one) => ({ finding: one })));
 
 describe('findings about rules', () => {
   test('come by file and line, whatever their fingerprints', () => {
@@ -40,7 +40,7 @@ describe('findings about rules', () => {
   test('of one file are one group, whose remedy says once what is the same', () => {
     const [group, ...others] = groupsOf(rule(12), rule(9));
     expect(others).toEqual([]);
-    expect(group?.notices).toHaveLength(2);
+    expect(group?.active).toHaveLength(2);
     expect(group?.remedy).toBe(`First do this.
 Replace line 9 of ${FILE} by:
 hostssl all all all scram-sha-256

@@ -92,7 +92,7 @@ describe('a first sighting', () => {
 });
 
 describe('what has become worse', () => {
-  const run = night([one('escalated', { severity: 'critical' }, { toldSeverity: 'medium' })]);
+  const run = night([one('escalated', { severity: 'critical' }, { lastNotifiedSeverity: 'medium' })]);
   it('in the subject', () =>
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 critical (worse): orders"`));
   it('in the email', () =>
@@ -353,8 +353,8 @@ describe('the end of a mute', () => {
   });
 
   it('is told without state too', () => {
-    const { finding: found, notify, seen, reason } = one('mute-expired');
-    const bare = night([{ finding: found, notify, seen, reason, mute: MUTE }], { state: false });
+    const { finding: found, notify, isObserved, reason } = one('mute-expired');
+    const bare = night([{ finding: found, notify, isObserved, reason, mute: MUTE }], { state: false });
     expect(emailOf(bare)).toContain('MUTE EXPIRED');
     expect(emailOf(bare)).toContain('No state is configured');
   });
@@ -567,7 +567,7 @@ describe('a mute that matches nothing', () => {
 
 describe('without state', () => {
   const { finding: found } = { finding: finding({ fingerprint: FINGERPRINT }) };
-  const run = night([{ reason: 'observed', finding: found, seen: true, notify: true }], { state: false });
+  const run = night([{ reason: 'observed', finding: found, isObserved: true, notify: true }], { state: false });
   it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high: orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`

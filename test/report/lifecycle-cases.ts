@@ -6,7 +6,7 @@ import { type Decided, type Decision, EMPTY_STATE, type MuteUse, type Reason } f
 import type { Mute } from '../../lambda/model/mute.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { buildDigest, type Digest } from '../../lambda/report/digest.ts';
-import { type Audience, EVERYONE } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { finding } from './builders.ts';
 
@@ -30,12 +30,12 @@ export function decided(reason: Reason, ofFinding: Partial<Finding> = {}, overri
   return {
     reason,
     finding: finding(ofFinding as Parameters<typeof finding>[0]),
-    seen: reason !== 'resolved',
+    isObserved: reason !== 'resolved',
     notify: reason !== 'ongoing' && reason !== 'muted',
     firstSeen: reason === 'new' ? TODAY : YESTERDAY,
     openedAt: reason === 'new' ? TODAY : YESTERDAY,
     lastSeen: reason === 'resolved' ? '2026-11-09T23:30:00.000Z' : TODAY,
-    ...(reason === 'new' ? {} : { toldSeverity: severity }),
+    ...(reason === 'new' ? {} : { lastNotifiedSeverity: severity }),
     ...(reason === 'resolved' ? { resolution: 'gone' } : {}),
     ...overrides,
   };
@@ -66,7 +66,7 @@ export function night(
     readonly state?: boolean;
   } = {},
 ): Night {
-  const names = [...new Set(findings.filter(({ seen }) => seen).map((one) => one.finding.target))];
+  const names = [...new Set(findings.filter(({ isObserved }) => isObserved).map((one) => one.finding.target))];
   const targets: readonly TargetOfRun[] = options.targets ?? names.map((name) => ({ name }));
   const decision: Decision = {
     findings,
@@ -74,7 +74,7 @@ export function night(
     ...(options.state === false ? {} : { next: EMPTY_STATE }),
   };
   const audited = targets.map(({ name, labels = {}, failed = false }) => {
-    const own = findings.filter((one) => one.seen && one.finding.target === name).map((one) => one.finding);
+    const own = findings.filter((one) => one.isObserved && one.finding.target === name).map((one) => one.finding);
     const host = `${name}.db.example.com`;
     const snapshot = failed ? failedSnapshot() : healthySnapshot();
     return {
@@ -89,8 +89,13 @@ export function night(
 }
 
 /** What everyone hears who hears of everything; there has to be something. */
-export function told({ report, decision }: Night, audience: Partial<Audience> = {}): Digest {
-  const digest = buildDigest(report, decision, { route: EVERYONE, minSeverity: 'low', reminderHours: 24, ...audience });
+export function told({ report, decision }: Night, receiver: Partial<Receiver> = {}): Digest {
+  const digest = buildDigest(report, decision, {
+    route: DEFAULT_ROUTE,
+    minSeverity: 'low',
+    repeatIntervalHours: 24,
+    ...receiver,
+  });
   if (digest === undefined) throw new Error('nothing to tell');
   return digest;
 }
@@ -121,7 +126,7 @@ export function eventfulNight(): Night {
           evidence: { subject: 'CN=billing.db.example.com', notAfter: '2026-11-16T12:00:00Z' },
           remedy: 'Renew the certificate, then reload: SELECT pg_reload_conf();',
         },
-        { toldSeverity: 'high', firstSeen: LAST_MONTH, openedAt: LAST_MONTH },
+        { lastNotifiedSeverity: 'high', firstSeen: LAST_MONTH, openedAt: LAST_MONTH },
       ),
       decided('new', {
         fingerprint: 'a1b2c3d4e5f60002',
@@ -148,7 +153,11 @@ export function eventfulNight(): Night {
         { firstSeen: LAST_MONTH },
       ),
       decided('ongoing', { ...tooOld, fingerprint: 'a1b2c3d4e5f60006', target: 'billing' }),
-      decided('ongoing', { fingerprint: 'a1b2c3d4e5f60007', target: 'crm' }, { seen: false, lastSeen: YESTERDAY }),
+      decided(
+        'ongoing',
+        { fingerprint: 'a1b2c3d4e5f60007', target: 'crm' },
+        { isObserved: false, lastSeen: YESTERDAY },
+      ),
       decided('muted', { fingerprint: 'a1b2c3d4e5f60008', target: 'billing' }, { mute: MUTE }),
       decided('resolved', { fingerprint: 'a1b2c3d4e5f60009', target: 'billing', application: 'nightly' }),
       decided(

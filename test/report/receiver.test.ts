@@ -2,17 +2,23 @@
 
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
-import { type Audience, audiencesOf, EVERYONE, hears, reportFor } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE, matchesRoute, type Receiver, receiversOf, reportFor } from '../../lambda/report/receiver.ts';
 import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
 
-const hearsOf = (audience: Partial<Audience>, name: string, labels: Record<string, string> = {}) =>
-  hears({ route: 'payments', minSeverity: 'low', ...audience })({ name, labels });
+const isInScope = (receiver: Partial<Receiver>, name: string, labels: Record<string, string> = {}) =>
+  matchesRoute({ route: 'payments', minSeverity: 'low', ...receiver })({ name, labels });
 
 describe('an audience', () => {
-  it.each<[string, Partial<Audience>, string, Record<string, string>, boolean]>([
-    ['everyone hears of every target', { route: EVERYONE }, 'anything', {}, true],
+  it.each<[string, Partial<Receiver>, string, Record<string, string>, boolean]>([
+    ['everyone hears of every target', { route: DEFAULT_ROUTE }, 'anything', {}, true],
     // Even if someone gave it more: nobody is to miss what everyone hears.
-    ['everyone hears of every target whatever else it says', { route: EVERYONE, targets: ['x'] }, 'orders', {}, true],
+    [
+      'everyone hears of every target whatever else it says',
+      { route: DEFAULT_ROUTE, targets: ['x'] },
+      'orders',
+      {},
+      true,
+    ],
     ['a name is meant by itself', { targets: ['orders'] }, 'orders', {}, true],
     ['a name is not meant by its beginning', { targets: ['orders'] }, 'orders-eu', {}, false],
     ['a star stands for any characters', { targets: ['pay-*-eu'] }, 'pay-api-1-eu', {}, true],
@@ -28,8 +34,8 @@ describe('an audience', () => {
     ['names and labels are both needed', { targets: ['x'], labels: { team: 'pay' } }, 'y', { team: 'pay' }, false],
     ['what every object has is no label', { labels: { toString: 'x' } }, 'x', {}, false],
     ['a star in a label is a star', { labels: { team: '*' } }, 'x', { team: 'pay' }, false],
-  ])('%s', (_what, audience, name, labels, expected) => {
-    expect(hearsOf(audience, name, labels)).toBe(expected);
+  ])('%s', (_what, receiver, name, labels, expected) => {
+    expect(isInScope(receiver, name, labels)).toBe(expected);
   });
 
   it('is everyone, then each route with its own threshold or the common one', () => {
@@ -46,19 +52,19 @@ describe('an audience', () => {
       },
       { use: 'deployment' },
     );
-    expect(audiencesOf(alerts)).toEqual([
-      { route: 'all', minSeverity: 'high', reminderHours: 24 },
-      { route: 'shop', minSeverity: 'high', labels: { team: 'shop' }, targets: undefined, reminderHours: 24 },
-      { route: 'orders', minSeverity: 'info', labels: undefined, targets: ['ord*'], reminderHours: 24 },
+    expect(receiversOf(alerts)).toEqual([
+      { route: 'all', minSeverity: 'high', repeatIntervalHours: 24 },
+      { route: 'shop', minSeverity: 'high', labels: { team: 'shop' }, targets: undefined, repeatIntervalHours: 24 },
+      { route: 'orders', minSeverity: 'info', labels: undefined, targets: ['ord*'], repeatIntervalHours: 24 },
     ]);
-    expect(audiencesOf({ ...alerts, reminderHours: 0 })[0]).toEqual({ route: 'all', minSeverity: 'high' });
+    expect(receiversOf({ ...alerts, repeatIntervalHours: 0 })[0]).toEqual({ route: 'all', minSeverity: 'high' });
   });
 });
 
 describe('the report for an audience', () => {
   it('is the whole report for everyone', () => {
     const report = badNight();
-    expect(reportFor(report, { route: EVERYONE, minSeverity: 'critical' })).toBe(report);
+    expect(reportFor(report, { route: DEFAULT_ROUTE, minSeverity: 'critical' })).toBe(report);
   });
 
   it('holds of a route its targets, what was found on them below its threshold too, and no mutes', () => {
@@ -67,7 +73,7 @@ describe('the report for an audience', () => {
     const report = healthyReport({
       targets: [healthyTarget({ name: 'pay-1' }), healthyTarget({ name: 'orders' })],
       findings: [own, finding()],
-      unseen: [finding(), own],
+      carriedOver: [finding(), own],
       resolved: [gone, { ...finding(), resolution: 'gone' }],
       mutes: [
         {
@@ -83,7 +89,7 @@ describe('the report for an audience', () => {
     const route = reportFor(report, { route: 'payments', minSeverity: 'critical', targets: ['pay-*'] });
     expect(route.targets.map(({ name }) => name)).toEqual(['pay-1']);
     expect(route.findings).toEqual([own]);
-    expect(route.unseen).toEqual([own]);
+    expect(route.carriedOver).toEqual([own]);
     expect(route.resolved).toEqual([gone]);
     expect(route).not.toHaveProperty('mutes');
     expect(route).toMatchObject({ schemaVersion: 1, state: report.state, startedAt: report.startedAt });
@@ -91,7 +97,7 @@ describe('the report for an audience', () => {
 
   it('says nothing of state where there is none', () => {
     const route = reportFor(badNight(), { route: 'x', minSeverity: 'low', targets: ['crm'] });
-    expect(route).not.toHaveProperty('unseen');
+    expect(route).not.toHaveProperty('carriedOver');
     expect(route).not.toHaveProperty('resolved');
   });
 });

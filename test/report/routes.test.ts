@@ -6,12 +6,12 @@ import { REASONS } from '../../lambda/model/lifecycle.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
-import type { Audience } from '../../lambda/report/receiver.ts';
+import type { Receiver } from '../../lambda/report/receiver.ts';
 import { decided, eventfulNight, MUTE, muteUse, type Night, night, told } from './lifecycle-cases.ts';
 
 /** Everything that a subscriber may receive. */
-function outputs({ report, decision }: Night, audience: Audience): string[] {
-  const digest = buildDigest(report, decision, audience);
+function outputs({ report, decision }: Night, receiver: Receiver): string[] {
+  const digest = buildDigest(report, decision, receiver);
   if (digest === undefined) return [];
   const alerts = [renderAlert(digest, report, 'auditor'), ...renderChatMessages(digest, 'auditor')];
   return alerts.flatMap(({ subject, message, attributes }) => [
@@ -21,8 +21,8 @@ function outputs({ report, decision }: Night, audience: Audience): string[] {
   ]);
 }
 
-const BY_LABEL: Audience = { route: 'ours', minSeverity: 'low', labels: { team: 'ours' } };
-const BY_NAME: Audience = { route: 'ours', minSeverity: 'low', targets: ['ours-*'] };
+const BY_LABEL: Receiver = { route: 'ours', minSeverity: 'low', labels: { team: 'ours' } };
+const BY_NAME: Receiver = { route: 'ours', minSeverity: 'low', targets: ['ours-*'] };
 
 /** Targets of two teams, with findings at any point of their lives, some of targets that are gone. */
 const runs = fc
@@ -64,11 +64,11 @@ describe('a route', () => {
   it.each([
     ['labels', BY_LABEL],
     ['names', BY_NAME],
-  ])('by %s learns nothing of the others', (_how, audience) => {
+  ])('by %s learns nothing of the others', (_how, receiver) => {
     let spoke = 0;
     fc.assert(
       fc.property(runs, (run) => {
-        const texts = outputs(run, audience);
+        const texts = outputs(run, receiver);
         if (texts.length > 0) spoke += 1;
         for (const text of texts) expect(text).not.toContain('theirs');
       }),
@@ -106,8 +106,8 @@ describe('a route', () => {
 
   it('is named in its messages, with what it hears of', () => {
     const { report, decision } = eventfulNight();
-    const audience: Audience = { route: 'payments', minSeverity: 'high', labels: { team: 'payments' } };
-    const digest = buildDigest(report, decision, audience);
+    const receiver: Receiver = { route: 'payments', minSeverity: 'high', labels: { team: 'payments' } };
+    const digest = buildDigest(report, decision, receiver);
     if (digest === undefined) throw new Error('nothing to tell');
     const { subject, message, attributes } = renderAlert(digest, report, 'auditor');
     const { email } = JSON.parse(message) as Record<string, string>;
@@ -122,8 +122,8 @@ describe('a route', () => {
       Findings not listed: 1 told before and still open, 1 muted.
 
       State is kept: you hear of what is new, worse or gone, and not of every
-      run. Nothing is told again while it stays as it is (alerts.reminderHours
-      is 0).
+      run. Nothing is told again while it stays as it is
+      (alerts.repeatIntervalHours is 0).
 
       What to do now:
       1. Fix from the top; each group says how.

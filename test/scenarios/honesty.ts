@@ -19,7 +19,7 @@ function notAudited(
     sessions: [{ kind: 'unix-socket' }],
     judges: sessions,
     finds: [{ check: 'target-not-audited', severity, evidence: { cause } }],
-    unknown: [...sessions, 'blind-role'],
+    unknown: [...sessions, 'insufficient-privileges'],
     verdict: 'not-audited',
   };
 }
@@ -95,15 +95,15 @@ export const HONESTY_SCENARIOS: readonly Scenario[] = [
     name: 'a proxy ends TLS before the server',
     via: 'tls-proxy',
     hba: ['local all all trust', 'host all all 127.0.0.1/32 scram-sha-256'],
-    judges: ['tls-terminated-upstream'],
-    finds: [{ check: 'tls-terminated-upstream', severity: 'medium' }],
+    judges: ['tls-terminated-by-proxy'],
+    finds: [{ check: 'tls-terminated-by-proxy', severity: 'medium' }],
     verdict: 'findings',
   },
   {
     name: 'nothing between, without channel binding',
     // Ed25519 names no hash that a channel could be bound by.
     certificate: 'ed25519',
-    judges: ['tls-terminated-upstream'],
+    judges: ['tls-terminated-by-proxy'],
     finds: [],
     verdict: 'clean',
   },

@@ -38,7 +38,7 @@ export interface Difference {
 }
 
 /** Checks that no row leaves out: it would be right by having seen nothing. */
-const ALWAYS: readonly CheckId[] = ['target-not-audited', 'blind-role'];
+const ALWAYS: readonly CheckId[] = ['target-not-audited', 'insufficient-privileges'];
 
 export class Lab implements AsyncDisposable {
   readonly #server: PostgresServer;
@@ -106,7 +106,7 @@ export class Lab implements AsyncDisposable {
       ...(clientCertificate === undefined ? {} : { clientCertificate: this.#certificates.of(clientCertificate) }),
     }));
     stack.use(await openSessions(this.#server, sessions));
-    return judge(row, await this.#audit(row, stack));
+    return outcomeFor(row, await this.#audit(row, stack));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -166,7 +166,7 @@ export function judged({ judges }: Scenario): readonly string[] {
   return judges === 'everything' ? CHECKS.map(({ id }) => id) : [...new Set([...judges, ...ALWAYS])];
 }
 
-function judge(row: Scenario, snapshot: Snapshot): Result {
+function outcomeFor(row: Scenario, snapshot: Snapshot): Result {
   const policy = { ...POLICY, ...row.policy };
   const ids = judged(row);
   const evaluation = evaluate(

@@ -29,8 +29,8 @@ export const CHECK_IDS = [
   'ca-bundle-expiring',
   'client-certificate-expiring',
   'target-not-audited',
-  'blind-role',
-  'tls-terminated-upstream',
+  'insufficient-privileges',
+  'tls-terminated-by-proxy',
   'insecure-dsn-in-secret',
   'replica-not-covered',
 ] as const;
@@ -103,7 +103,7 @@ export interface Scenario {
   readonly fleet?: 'alone' | 'one-of-several';
   /**
    * The checks that the row judges: of them exactly `finds` is found, and exactly `unknown` is unknown. The verdict is
-   * theirs. `target-not-audited` and `blind-role` are always among them: no row is right by having seen nothing.
+   * theirs. `target-not-audited` and `insufficient-privileges` are always among them: no row is right by having seen nothing.
    */
   readonly judges: readonly CheckId[] | 'everything';
   readonly finds: readonly Expected[];

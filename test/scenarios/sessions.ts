@@ -273,7 +273,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
     sessions: [{ kind: 'plaintext' }, { kind: 'tlsv1.3' }],
     finds: [
       {
-        check: 'blind-role',
+        check: 'insufficient-privileges',
         severity: 'high',
         role: 'blind',
         remedy: /GRANT pg_monitor TO blind( WITH INHERIT TRUE)?;/,
@@ -288,7 +288,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
     login: 'blind',
     sessions: [{ kind: 'plaintext', role: 'blind' }, { kind: 'plaintext' }],
     finds: [
-      { check: 'blind-role', severity: 'high', role: 'blind' },
+      { check: 'insufficient-privileges', severity: 'high', role: 'blind' },
       { check: 'plaintext-session', severity: 'high', role: 'blind' },
     ],
     unknown: ['plaintext-session', 'deprecated-tls-session', 'weak-cipher-session', 'below-preferred-tls-session'],

@@ -97,7 +97,7 @@ export const SETTING_SCENARIOS: readonly Scenario[] = [
     judges: JUDGES,
     finds: [{ check: 'target-not-audited', severity: 'high', evidence: { cause: 'tls-not-offered' } }],
     // Whether the server or something before it has no TLS, nobody knows: tls-disabled leaves it to the failure.
-    unknown: ['blind-role', 'deprecated-tls-allowed', 'weak-ciphers-allowed'],
+    unknown: ['insufficient-privileges', 'deprecated-tls-allowed', 'weak-ciphers-allowed'],
     verdict: 'not-audited',
   },
   {
@@ -105,10 +105,10 @@ export const SETTING_SCENARIOS: readonly Scenario[] = [
     settings: { ssl: 'off' },
     hba: ['local all all trust', 'host all all 127.0.0.1/32 scram-sha-256'],
     via: 'tls-proxy',
-    judges: [...JUDGES, 'tls-terminated-upstream'],
+    judges: [...JUDGES, 'tls-terminated-by-proxy'],
     finds: [
       { check: 'tls-disabled', severity: 'critical' },
-      { check: 'tls-terminated-upstream', severity: 'medium' },
+      { check: 'tls-terminated-by-proxy', severity: 'medium' },
     ],
     verdict: 'findings',
   },

@@ -8,7 +8,7 @@ import { ConfigFileError } from '../../../lambda/config/file.ts';
 import { ConfigError } from '../../../lambda/config/index.ts';
 import type { Target } from '../../../lambda/model/target.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
-import type { Circumstances } from '../../../lambda/notify/notify.ts';
+import type { NotifyContext } from '../../../lambda/notify/notify.ts';
 import type { Run } from '../../../lambda/report/build-report.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
@@ -17,11 +17,11 @@ import { looseFiles } from '../targets/loose-files.ts';
 import { auditRequest } from '../targets/request.ts';
 import { servicesOfState, stateStoreFor } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from '../terminal/exit-code.ts';
-import { awaitInterruption } from '../terminal/interruption.ts';
+import { interruptSignal } from '../terminal/interruption.ts';
 import { startProgress } from '../terminal/progress.ts';
-import { note } from '../terminal/terminal.ts';
+import { logStderr } from '../terminal/terminal.ts';
 import { rendererFor } from './formats.ts';
-import { tellTerminal } from './print-report.ts';
+import { printReport } from './print-report.ts';
 
 /** @throws UsageError */
 export async function audit(options: AuditOptions): Promise<ExitCode> {
@@ -35,10 +35,10 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   });
   const render = await rendererFor(options, process.env);
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
-  for (const text of [...request.notes, ...looseFiles(request.targets)]) note(text);
-  using interruption = awaitInterruption();
+  for (const text of [...request.notes, ...looseFiles(request.targets)]) logStderr(text);
+  using interruption = interruptSignal();
   const run = await runAudit(request, options.target === undefined, interruption.signal);
-  const { report, stateUsed } = await tellTerminal(circumstancesOf(request, run), { store, render, interruption });
+  const { report, stateUsed } = await printReport(notifyContextOf(request, run), { store, render, interruption });
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
 
@@ -57,7 +57,7 @@ function readRequest(options: AuditOptions): AuditRequest {
   }
 }
 
-async function runAudit(request: AuditRequest, everyTarget: boolean, deadline: AbortSignal): Promise<Run> {
+async function runAudit(request: AuditRequest, coversAllTargets: boolean, deadline: AbortSignal): Promise<Run> {
   using progress = startProgress(request.targets.length, process.stderr);
   // Clients are made for secrets that targets name: where none does, nothing of AWS is touched.
   const secrets = createSecretStore(secretsManagerClients());
@@ -66,16 +66,16 @@ async function runAudit(request: AuditRequest, everyTarget: boolean, deadline: A
   return await auditTargets(request, {
     collector: { sources, trust: createTrustStore(sources), clock: systemClock },
     deadline,
-    everyTarget,
+    coversAllTargets,
     onTarget: progress.onTarget,
   });
 }
 
-function circumstancesOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): Circumstances {
+function notifyContextOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): NotifyContext {
   return {
     run,
     config: { alerts, mutes, targets: configured ?? targets },
-    isWhole: configured !== undefined,
+    coversAllTargets: configured !== undefined,
     now: systemClock().toISOString(),
   };
 }

@@ -3,6 +3,7 @@
 import type { Check } from '../../../lambda/checks/check.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
+import { RENAMED_CHECKS } from '../../../lambda/model/renamed.ts';
 import { closest } from '../grammar/closest.ts';
 import type { ChecksOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
@@ -19,7 +20,7 @@ function find(id: string): Check {
   const found = CHECKS.find((check) => check.id === wanted);
   if (found !== undefined) return found;
   const ids = CHECKS.map((check) => check.id);
-  const meant = closest(wanted, ids);
+  const meant = RENAMED_CHECKS.get(wanted) ?? closest(wanted, ids);
   const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
   throw new UsageError(`there is no check ${quoteName(id)}${hint}; there are:\n  ${ids.join('\n  ')}`);
 }

@@ -9,13 +9,13 @@ import { DAY_MS, systemClock } from '../../../lambda/model/time.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import type { HistoryOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { readMemory, servicesOfState } from '../targets/state.ts';
+import { readState, servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
-import type { BlindSpot, HistoryDocument } from '../terminal/history-document.ts';
+import type { CoverageGap, HistoryDocument } from '../terminal/history-document.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
 
 /** Open findings that say that sessions of a target could not be seen. */
-const BLINDING_CHECKS: readonly string[] = ['target-not-audited', 'blind-role'];
+const BLINDING_CHECKS: readonly string[] = ['target-not-audited', 'insufficient-privileges'];
 
 /** A message names this many targets at most. */
 const NAMES_SHOWN = 20;
@@ -27,7 +27,7 @@ export async function history(options: HistoryOptions): Promise<ExitCode> {
   if (spec === undefined) {
     throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw');
   }
-  const { name, state } = await readMemory(spec);
+  const { name, state } = await readState(spec);
   const document = historyDocument(name, narrowed(state, name, names), days, systemClock());
   await print(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : await asText(document));
   return EXIT_CODES.passed;
@@ -47,9 +47,9 @@ function narrowed(state: AuditState, store: string, names: readonly string[] | u
     );
   }
   if (names === undefined) return state;
-  const strangers = names.filter((name) => !state.targets.has(name));
-  if (strangers.length > 0) {
-    throw new UsageError(`${store} remembers no target named ${quoted(strangers)}; it remembers ${quoted(known)}`);
+  const unknownNames = names.filter((name) => !state.targets.has(name));
+  if (unknownNames.length > 0) {
+    throw new UsageError(`${store} remembers no target named ${quoted(unknownNames)}; it remembers ${quoted(known)}`);
   }
   const wanted = new Set(names);
   return {
@@ -100,7 +100,7 @@ function oldest({ findings, targets, mutes }: AuditState): string | undefined {
 }
 
 /** What is known to be missing: nobody may take it for "nobody". */
-function blinded({ findings }: AuditState): BlindSpot[] {
+function blinded({ findings }: AuditState): CoverageGap[] {
   return [...findings.values()]
     .filter(({ finding, status }) => status === 'open' && BLINDING_CHECKS.includes(finding.check))
     .map(({ finding, openedAt }) => ({
@@ -110,7 +110,7 @@ function blinded({ findings }: AuditState): BlindSpot[] {
     }));
 }
 
-function stale({ targets }: AuditState, since: string): BlindSpot[] {
+function stale({ targets }: AuditState, since: string): CoverageGap[] {
   return [...targets.values()]
     .filter(({ takenAt }) => Date.parse(takenAt) < Date.parse(since))
     .map(({ name, takenAt }) => ({

@@ -15,8 +15,8 @@ import { UsageError } from '../grammar/usage-error.ts';
 import { DEFAULT_CONFIG } from '../targets/configured-targets.ts';
 import { servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
-import { note, print } from '../terminal/terminal.ts';
-import { describeRemembered, findRemembered } from './muted-finding.ts';
+import { logStderr, print } from '../terminal/terminal.ts';
+import { describeRecord, findRecord } from './muted-finding.ts';
 
 /** As the configuration has it. */
 interface MuteEntry {
@@ -37,13 +37,13 @@ export async function mute(fingerprint: string, options: MuteOptions): Promise<E
   };
   const { expires, owner } = accepted(entry);
   const { where, targets } = destination(options.config, entry.fingerprint);
-  const remembered = options.state === undefined ? undefined : await findRemembered(options.state, entry.fingerprint);
+  const remembered = options.state === undefined ? undefined : await findRecord(options.state, entry.fingerprint);
   if (remembered !== undefined) refuseOtherTargets(remembered, targets, options.config);
   await print(`${JSON.stringify(entry, null, 2)}\n`);
-  if (remembered !== undefined) for (const line of describeRemembered(remembered)) note(line);
-  else note(`the fingerprint must come from a run with this configuration: ${OTHER_FINGERPRINT}`);
-  note(`it mutes until ${displayTime(expires)}, and ${displayText(owner, 200)} answers for it`);
-  note(where);
+  if (remembered !== undefined) for (const line of describeRecord(remembered)) logStderr(line);
+  else logStderr(`the fingerprint must come from a run with this configuration: ${OTHER_FINGERPRINT}`);
+  logStderr(`it mutes until ${displayTime(expires)}, and ${displayText(owner, 200)} answers for it`);
+  logStderr(where);
   return EXIT_CODES.passed;
 }
 

@@ -7,14 +7,14 @@ import { reportFinding } from '../../../lambda/report/report-findings.ts';
 import { displayProse, displayTime, howMany, PLAIN, title, who } from '../../../lambda/report/wording.ts';
 import { closest } from '../grammar/closest.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { readMemory } from '../targets/state.ts';
+import { readState } from '../targets/state.ts';
 
 /** A message names this many findings at most. */
 const SHOWN = 10;
 
 /** @throws UsageError that names the finding probably meant, and what there is; StateError */
-export async function findRemembered(spec: string, fingerprint: string): Promise<FindingRecord> {
-  const { name, state } = await readMemory(spec);
+export async function findRecord(spec: string, fingerprint: string): Promise<FindingRecord> {
+  const { name, state } = await readState(spec);
   const record = state.findings.get(fingerprint);
   if (record !== undefined) return record;
   const meant = closest(fingerprint, [...state.findings.keys()]);
@@ -45,7 +45,7 @@ function inShort({ finding }: FindingRecord): string {
 }
 
 /** What would be muted, and whether it is still there. */
-export function describeRemembered(record: FindingRecord): string[] {
+export function describeRecord(record: FindingRecord): string[] {
   const { status, lastSeen, resolved, mute } = record;
   const finding = reportFinding(record.finding, undefined);
   const facts = [

@@ -1,10 +1,10 @@
 // Prints a run's report, and remembers it where state is kept: print, then save, so that a crash repeats and never loses.
 
 import { StateError, type StateStore } from '../../../lambda/deliver/state/store.ts';
-import { type Circumstances, everyoneOf, inTurn, reportOnly } from '../../../lambda/notify/notify.ts';
+import { defaultReceiverOf, type NotifyContext, previewReport, withStateLease } from '../../../lambda/notify/notify.ts';
 import type { Report } from '../../../lambda/report/schema.ts';
 import type { Interruption } from '../terminal/interruption.ts';
-import { note, print } from '../terminal/terminal.ts';
+import { logStderr, print } from '../terminal/terminal.ts';
 import type { Render } from './formats.ts';
 
 /** Milliseconds to wait for other runs: the turn of one that died is free after a minute. */
@@ -12,14 +12,14 @@ const PATIENCE = 120_000;
 /** Milliseconds of waiting that are worth a word. */
 const WORTH_A_WORD = 2_000;
 
-export interface Told {
+export interface PrintResult {
   /** As it was printed. */
   readonly report: Report;
   /** Whether the state could be used as it was asked. */
   readonly stateUsed: boolean;
 }
 
-export interface TellOptions {
+export interface NotifyOptions {
   readonly store: StateStore | undefined;
   readonly render: Render;
   /** Of the audit, and of the wait for other runs. Disposed of before anything is printed. */
@@ -32,7 +32,7 @@ class NotReadError extends Error {
 }
 
 /** Prints whatever happens to the state: what was seen is worth more than what it is compared with. */
-export async function tellTerminal(circumstances: Circumstances, options: TellOptions): Promise<Told> {
+export async function printReport(context: NotifyContext, options: NotifyOptions): Promise<PrintResult> {
   const { store, render, interruption } = options;
   let printed: Report | undefined;
   const show = async (report: Report): Promise<boolean> => {
@@ -41,43 +41,43 @@ export async function tellTerminal(circumstances: Circumstances, options: TellOp
     printed = report;
     return await print(render(report));
   };
-  const tell = async (report: Report): Promise<void> => {
+  const notify = async (report: Report): Promise<void> => {
     if (!(await show(report)) && store !== undefined) throw new NotReadError();
   };
   try {
     const report = await (store !== undefined && interruption.signal.aborted
-      ? withoutSaving(circumstances, store, tell)
-      : withTurn(circumstances, store, interruption, tell));
+      ? withoutSaving(context, store, notify)
+      : withLease(context, store, interruption, notify));
     return { report, stateUsed: true };
   } catch (error) {
     if (error instanceof NotReadError && printed !== undefined) {
-      note(`the report was not read to its end: what ${store?.name} remembers was left as it was`);
+      logStderr(`the report was not read to its end: what ${store?.name} remembers was left as it was`);
       return { report: printed, stateUsed: true };
     }
     if (!(error instanceof StateError)) throw error;
-    const report = printed ?? (await reportOnly(circumstances, undefined));
+    const report = printed ?? (await previewReport(context, undefined));
     if (printed === undefined) await show(report);
-    note(`error: ${error.message}`);
+    logStderr(`error: ${error.message}`);
     return { report, stateUsed: false };
   }
 }
 
-async function withTurn(
-  circumstances: Circumstances,
+async function withLease(
+  context: NotifyContext,
   store: StateStore | undefined,
   { signal }: Interruption,
-  tell: (report: Report) => Promise<void>,
+  notify: (report: Report) => Promise<void>,
 ): Promise<Report> {
-  const waiting = setTimeout(() => note(`waiting for another run that decides with ${store?.name}`), WORTH_A_WORD);
+  const waiting = setTimeout(() => logStderr(`waiting for another run that decides with ${store?.name}`), WORTH_A_WORD);
   const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
   try {
-    return await inTurn(
-      everyoneOf(circumstances.config.alerts),
-      circumstances,
+    return await withStateLease(
+      defaultReceiverOf(context.config.alerts),
+      context,
       { store, signal: patience },
       async (_, report) => {
         clearTimeout(waiting);
-        await tell(report);
+        await notify(report);
         return report;
       },
     );
@@ -88,12 +88,12 @@ async function withTurn(
 
 /** A run that was interrupted has not looked at everything, and whoever interrupted it is not there to be told. */
 async function withoutSaving(
-  circumstances: Circumstances,
+  context: NotifyContext,
   store: StateStore,
-  tell: (report: Report) => Promise<void>,
+  notify: (report: Report) => Promise<void>,
 ): Promise<Report> {
-  const report = await reportOnly(circumstances, store);
-  note(`interrupted: what ${store.name} remembers was left as it was`);
-  await tell(report);
+  const report = await previewReport(context, store);
+  logStderr(`interrupted: what ${store.name} remembers was left as it was`);
+  await notify(report);
   return report;
 }

@@ -25,7 +25,7 @@ export function configuredTargets({ config: file = DEFAULT_CONFIG, target: names
   const targets = names === undefined ? config.targets : pick(config.targets, names, file);
   const { concurrency, policy, alerts, mutes } = config;
   return {
-    targets: targets.map((target) => besideConfiguration(target, dirname(file))),
+    targets: targets.map((target) => resolveRelativePaths(target, dirname(file))),
     concurrency,
     policy,
     alerts,
@@ -46,10 +46,10 @@ function exampleFile(): string {
 }
 
 function pick(targets: Config['targets'], names: readonly string[], file: string): Config['targets'] {
-  const strangers = names.filter((name) => !targets.some((target) => target.name === name));
-  if (strangers.length > 0) {
+  const unknownNames = names.filter((name) => !targets.some((target) => target.name === name));
+  if (unknownNames.length > 0) {
     const existing = targets.map(({ name }) => name);
-    throw new UsageError(`${showPath(file)} has no target named ${quoted(strangers)}; it has ${quoted(existing)}`);
+    throw new UsageError(`${showPath(file)} has no target named ${quoted(unknownNames)}; it has ${quoted(existing)}`);
   }
   return targets.filter(({ name }) => names.includes(name));
 }
@@ -60,7 +60,7 @@ function quoted(names: readonly string[]): string {
 }
 
 /** Files that a configuration names are found from where it is, wherever the command is typed. */
-function besideConfiguration(target: Target, folder: string): Target {
+function resolveRelativePaths(target: Target, folder: string): Target {
   const found = (file: string): string => (isAbsolute(file) ? file : join(folder, file));
   const credentials = (source: CredentialSource): CredentialSource =>
     'file' in source ? { file: found(source.file) } : source;

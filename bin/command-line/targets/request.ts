@@ -28,12 +28,12 @@ export function auditRequest(options: AuditOptions, environment: Environment): A
 }
 
 function fromConfiguration(options: AuditOptions): AuditRequest {
-  const strays = Object.entries(ONLY_WITH_URL)
+  const misplacedOptions = Object.entries(ONLY_WITH_URL)
     .filter(([key]) => options[key as keyof typeof ONLY_WITH_URL] !== undefined)
     .map(([, option]) => option);
-  if (strays.length > 0) {
+  if (misplacedOptions.length > 0) {
     throw new UsageError(
-      `${strays.join(', ')} can only be used with --url: in a configuration file each target has settings of its own for that`,
+      `${misplacedOptions.join(', ')} can only be used with --url: in a configuration file each target has settings of its own for that`,
     );
   }
   return configuredTargets(options);

@@ -7,7 +7,7 @@ import { displayText } from '../../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../../lambda/model/given-text.ts';
 import type { AuditState } from '../../../lambda/model/lifecycle.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
-import { EVERYONE } from '../../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE } from '../../../lambda/report/receiver.ts';
 import type { AwsService } from '../../../lambda/runtime/unsafe-environment.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 
@@ -20,7 +20,7 @@ const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
  * Whose memory it is in a table that the function shares: what somebody reads here has reached nobody's mail or chat, and
  * must not count as told there.
  */
-const COMMAND_LINE = `${EVERYONE}#command-line`;
+const COMMAND_LINE = `${DEFAULT_ROUTE}#command-line`;
 
 /** The service of AWS that keeps the state; none where a file does. */
 export function servicesOfState(spec: string | undefined): readonly AwsService[] {
@@ -44,9 +44,9 @@ export async function stateStoreFor(spec: string): Promise<StateStore> {
  *
  * @throws UsageError, StateError
  */
-export async function readMemory(spec: string): Promise<{ readonly name: string; readonly state: AuditState }> {
+export async function readState(spec: string): Promise<{ readonly name: string; readonly state: AuditState }> {
   const own = await stateStoreFor(spec);
-  const others = spec.startsWith(TABLE_PREFIX) ? await tableStore(spec, EVERYONE) : undefined;
+  const others = spec.startsWith(TABLE_PREFIX) ? await tableStore(spec, DEFAULT_ROUTE) : undefined;
   const [state, theirs] = await Promise.all([own.read(), others?.read()]);
   return { name: own.name, state: theirs === undefined ? state : mergeState(theirs, state) };
 }
@@ -59,10 +59,10 @@ function refused(spec: string): UsageError {
 const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
-async function tableStore(spec: string, audience: string): Promise<StateStore> {
+async function tableStore(spec: string, receiver: string): Promise<StateStore> {
   const tableName = spec.slice(TABLE_PREFIX.length);
   if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
   const { createDynamoDbState, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
-  return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, audience });
+  return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, receiver });
 }

@@ -16,10 +16,10 @@ export interface HistoryDocument {
   /** Worst first, of those the most recent first. */
   readonly clients: readonly HistoryRow[];
   /** What nobody knows: an empty list of clients says nothing of these. */
-  readonly notSeen: readonly BlindSpot[];
+  readonly notSeen: readonly CoverageGap[];
 }
 
-export interface BlindSpot {
+export interface CoverageGap {
   readonly target: string;
   readonly since: string;
   readonly reason: string;

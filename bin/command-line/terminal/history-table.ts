@@ -97,11 +97,11 @@ function facts({ checks, clients, firstSeen, status }: HistoryRow): string[] {
   ];
 }
 
-function notSeen({ notSeen: spots }: HistoryDocument, width: number, heading: Paint): string[] {
-  if (spots.length === 0) return [];
+function notSeen({ notSeen: gaps }: HistoryDocument, width: number, heading: Paint): string[] {
+  if (gaps.length === 0) return [];
   return [
     heading('NOT SEEN, so nobody knows:'),
-    ...spots.flatMap(({ target, since, reason }) =>
+    ...gaps.flatMap(({ target, since, reason }) =>
       wrap(`${PLAIN.target(target)}, since ${displayTime(since)}: ${PLAIN.prose(reason)}`, width, '  - ', '    '),
     ),
   ];
@@ -122,14 +122,14 @@ function lastLines(document: HistoryDocument, width: number, heading: Paint): st
   ];
 }
 
-function verdict({ clients, notSeen: spots }: HistoryDocument): string {
+function verdict({ clients, notSeen: gaps }: HistoryDocument): string {
   if (clients.length > 0) {
     const counts = Object.fromEntries(
       SEVERITIES.map((severity) => [severity, clients.filter((row) => row.severity === severity).length]),
     ) as Record<(typeof SEVERITIES)[number], number>;
     return `${plural(clients.length, 'client')} connected insecurely (${countsText(counts)}).`;
   }
-  return spots.length === 0
+  return gaps.length === 0
     ? 'Nobody was seen to connect insecurely.'
     : 'Nobody was seen to connect insecurely, as far as anybody looked.';
 }

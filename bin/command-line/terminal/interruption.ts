@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { AuditFailure } from '../../../lambda/model/failure.ts';
-import { note } from './terminal.ts';
+import { logStderr } from './terminal.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -12,7 +12,7 @@ export interface Interruption extends Disposable {
 }
 
 /** Until it is disposed of, signals no longer end the program at once. */
-export function awaitInterruption(host: Pick<NodeJS.Process, 'on' | 'off' | 'exit'> = process): Interruption {
+export function interruptSignal(host: Pick<NodeJS.Process, 'on' | 'off' | 'exit'> = process): Interruption {
   const controller = new AbortController();
   const onSignal = (name: (typeof SIGNALS)[number]): void => {
     if (controller.signal.aborted) {
@@ -20,7 +20,7 @@ export function awaitInterruption(host: Pick<NodeJS.Process, 'on' | 'off' | 'exi
     }
     // The terminal has shown ^C beside whatever stood there.
     const newLine = process.stderr.isTTY ? '\n' : '';
-    note(
+    logStderr(
       `${newLine}interrupted (${name}): what is not audited yet is reported as not audited; once more ends it at once`,
     );
     controller.abort(

@@ -1,12 +1,12 @@
 // What the terminal lists below the findings: what is open and was not seen, what is over, and what is muted.
 
-import { countBySeverity, type Notice } from '../../../lambda/report/digest.ts';
+import { countBySeverity, type DigestEntry } from '../../../lambda/report/digest.ts';
 import {
-  endLines,
+  historyLines,
   label,
-  lifeLines,
   muteAgreement,
   muteMatch,
+  resolutionLines,
   resolvedTitle,
 } from '../../../lambda/report/lifecycle-text.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
@@ -19,21 +19,21 @@ export function loud({ findings }: Report): ReportFinding[] {
 }
 
 /** As a message would tell it. */
-export function asNotice(finding: ReportFinding, seen: boolean): Notice {
-  return { reason: finding.lifecycle?.reason ?? 'observed', finding, seen };
+export function toDigestEntry(finding: ReportFinding, isObserved: boolean): DigestEntry {
+  return { reason: finding.lifecycle?.reason ?? 'observed', finding, isObserved };
 }
 
-export function stillOpen({ unseen = [] }: Report, width: number): string[] {
+export function stillOpen({ carriedOver = [] }: Report, width: number): string[] {
   return listed(
     'Still open, though this run did not see it:',
-    unseen.map((finding) => {
-      const notice = asNotice(finding, false);
+    carriedOver.map((finding) => {
+      const digestEntry = toDigestEntry(finding, false);
       return [
         finding,
-        label(notice),
+        label(digestEntry),
         `${title(finding, PLAIN)} (${finding.severity})`,
         who(finding, PLAIN),
-        ...lifeLines(notice, PLAIN),
+        ...historyLines(digestEntry, PLAIN),
         `fingerprint ${finding.fingerprint}`,
       ];
     }),
@@ -48,7 +48,7 @@ export function resolvedLines({ resolved = [] }: Report, width: number): string[
       finding,
       resolvedTitle(finding, PLAIN),
       who(finding, PLAIN),
-      ...endLines(finding, PLAIN),
+      ...resolutionLines(finding, PLAIN),
     ]),
     width,
   );

@@ -6,10 +6,10 @@ import { displayText } from '../../../lambda/model/display.ts';
 import type { Verdict } from '../../../lambda/model/finding.ts';
 import { type Severity, worse } from '../../../lambda/model/severity.ts';
 import { isOlderThan } from '../../../lambda/model/tls.ts';
-import { lookedAt } from '../../../lambda/report/coverage.ts';
-import { countBySeverity, type Notice, targetsByVerdict } from '../../../lambda/report/digest.ts';
-import { groupNotices, type NoticeGroup } from '../../../lambda/report/groups.ts';
-import { label, lifeLines } from '../../../lambda/report/lifecycle-text.ts';
+import { auditSummary } from '../../../lambda/report/coverage.ts';
+import { countBySeverity, type DigestEntry, targetsByVerdict } from '../../../lambda/report/digest.ts';
+import { type EntryGroup, groupEntries } from '../../../lambda/report/groups.ts';
+import { historyLines, label } from '../../../lambda/report/lifecycle-text.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import { compareFindings } from '../../../lambda/report/order.ts';
 import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
@@ -27,8 +27,8 @@ import {
   title,
   who,
 } from '../../../lambda/report/wording.ts';
-import { asNotice, loud, muteLines, resolvedLines, stillOpen } from './table-lists.ts';
-import { connectionLines, unseenLines } from './target-facts.ts';
+import { loud, muteLines, resolvedLines, stillOpen, toDigestEntry } from './table-lists.ts';
+import { connectionLines, coverageGapLines } from './target-facts.ts';
 
 /** What a value stands for that could not be observed: not the same as 0. */
 const NOT_KNOWN = '?';
@@ -77,20 +77,20 @@ export function renderTable(report: Report, options: { readonly columns: number;
   const width = Math.min(Math.max(options.columns, 40), WIDEST);
   const paint: Paint = (text, tone) =>
     options.colour ? styleText(TONES[tone], text, { validateStream: false }) : text;
-  const groups = groupNotices(
+  const groups = groupEntries(
     loud(report)
       .toSorted(compareFindings)
-      .map((finding) => asNotice(finding, true)),
+      .map((finding) => toDigestEntry(finding, true)),
   );
-  const note = loopbackNote(report.policy.loopback);
+  const logStderr = loopbackNote(report.policy.loopback);
   const blocks = [
     targetRows(report, width, paint),
     ...groups.map((group) => renderGroup(group, width, paint)),
     stillOpen(report, width),
     resolvedLines(report, width),
     muteLines(report, width),
-    ...(note === undefined ? [] : [wrap(note, width)]),
-    listed('NOT SEEN, so nobody knows:', unseenLines(report), width, paint),
+    ...(logStderr === undefined ? [] : [wrap(logStderr, width)]),
+    listed('NOT SEEN, so nobody knows:', coverageGapLines(report), width, paint),
     listed("The auditor's own connections:", connectionLines(report), width, paint),
     lastLines(report, width, paint),
   ];
@@ -239,22 +239,22 @@ function targetList(report: Report, width: number, paint: Paint): string[] {
   ]);
 }
 
-function renderGroup(group: NoticeGroup<Notice>, width: number, paint: Paint): string[] {
+function renderGroup(group: EntryGroup<DigestEntry>, width: number, paint: Paint): string[] {
   const heading = group.title === undefined ? '' : ` ${PLAIN.prose(group.title)}`;
   const [first = '', ...others] = wrap(`${group.severity.toUpperCase()}:${heading} (${group.check})`, width, '', '  ');
   const mark = `${group.severity.toUpperCase()}:`;
   return [
     paint(mark, group.severity) + first.slice(mark.length),
     ...others,
-    ...group.notices.flatMap((notice) => {
-      const { finding } = notice;
+    ...group.active.flatMap((digestEntry) => {
+      const { finding } = digestEntry;
       const facts = [
-        label(notice),
+        label(digestEntry),
         group.title === undefined ? title(finding, PLAIN) : undefined,
         who(finding, PLAIN),
         howMany(finding, PLAIN),
         ...evidenceLines(finding, PLAIN),
-        ...lifeLines(notice, PLAIN),
+        ...historyLines(digestEntry, PLAIN),
         `fingerprint ${finding.fingerprint}`,
       ].filter((fact) => fact !== undefined);
       return wrap(`${PLAIN.target(finding.target)}: ${facts.join('; ')}`, width, '  - ', '    ');
@@ -275,7 +275,7 @@ function lastLines(report: Report, width: number, paint: Paint): string[] {
   const [tone, words] = verdictInWords(report);
   const [first = '', ...others] = wrap(`Verdict: ${words}.`, width);
   return [
-    ...wrap(`Run of ${displayTime(report.startedAt)}. Looked at ${lookedAt(targets)}.`, width),
+    ...wrap(`Run of ${displayTime(report.startedAt)}. Looked at ${auditSummary(targets)}.`, width),
     first.replace('Verdict:', () => paint('Verdict:', tone)),
     ...others,
   ];

@@ -1,7 +1,7 @@
 // What the views do not show of a target, for a terminal: how our own connection came out, and what nobody could see.
 
 import { displayText } from '../../../lambda/model/display.ts';
-import { blindReasons } from '../../../lambda/report/coverage.ts';
+import { coverageGapReasons } from '../../../lambda/report/coverage.ts';
 import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
 import { displayTime, plural } from '../../../lambda/report/wording.ts';
 
@@ -31,8 +31,10 @@ function connectionLine(name: string, link: NonNullable<ReportTarget['link']>): 
 }
 
 /** What could not be seen of targets that were audited. */
-export function unseenLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
+export function coverageGapLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
   return targets
     .filter(({ verdict }) => verdict === 'unknown')
-    .flatMap((target) => blindReasons(target).map((reason) => `${displayText(target.name, LONGEST_NAME)}: ${reason}`));
+    .flatMap((target) =>
+      coverageGapReasons(target).map((reason) => `${displayText(target.name, LONGEST_NAME)}: ${reason}`),
+    );
 }

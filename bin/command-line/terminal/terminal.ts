@@ -35,6 +35,6 @@ export async function flushed(): Promise<void> {
 }
 
 /** Something worth knowing that is not part of the output. */
-export function note(text: string): void {
+export function logStderr(text: string): void {
   process.stderr.write(`${text}\n`);
 }

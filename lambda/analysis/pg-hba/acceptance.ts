@@ -5,13 +5,13 @@ import type { HbaFacts, HbaRule, HbaRuleType } from '../../model/hba.ts';
 import {
   type AddressBlock,
   addressIn,
+  type Budget,
+  ComplexityLimitError,
   cidr,
-  type Effort,
+  consume,
   EVERY_ADDRESS,
   intersections,
   parseBlock,
-  spend,
-  TooIntricate,
 } from './address-block.ts';
 import { type Classes, classesOf, type Pair } from './classes.ts';
 import { type Destination, namesInUse } from './names.ts';
@@ -36,12 +36,12 @@ export const NETWORK_AND_LOOPBACK: Origin = { blocks: EVERY_ADDRESS, except: NO_
 
 /** Whether connections from there come from one of the blocks. */
 export function intersectsOrigin(blocks: readonly AddressBlock[], { blocks: origins, except }: Origin): boolean {
-  const effort = { left: EFFORT };
-  return addressIn(intersections(blocks, origins), except, effort) !== undefined;
+  const budget = { left: BUDGET };
+  return addressIn(intersections(blocks, origins), except, budget) !== undefined;
 }
 
 /** A connection that a rule lets in. */
-export interface Admitted {
+export interface AcceptedConnection {
   readonly destination: Destination;
   readonly role: string;
   /** One of those that the rule decides about; undefined where which those are is not known. */
@@ -51,21 +51,21 @@ export interface Admitted {
 }
 
 /** A rule by which a connection gets as far as authentication; with `trust`, past it. */
-export interface Opening {
+export interface PermissiveRule {
   readonly rule: HbaRule;
   /** Why it may be that the rule lets nothing in; undefined where one of the examples is certain. */
   readonly doubt?: string | undefined;
   /** One to a database, one for physical replication, or either; what is certain comes first. */
-  readonly examples: readonly [Admitted, ...Admitted[]];
+  readonly examples: readonly [AcceptedConnection, ...AcceptedConnection[]];
 }
 
 export type Acceptance =
   | { readonly status: 'closed' }
-  | { readonly status: 'open'; readonly openings: readonly Opening[] }
+  | { readonly status: 'open'; readonly permissiveRules: readonly PermissiveRule[] }
   | { readonly status: 'unknown'; readonly reason: string };
 
 /** Bounds the time that a file made to be hard to judge can take to about a second. */
-const EFFORT = 20_000_000;
+const BUDGET = 20_000_000;
 
 /**
  * Whether connections so encrypted, from such addresses, are accepted for authentication for any role that may log in
@@ -77,14 +77,14 @@ export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin
   const unusable = whyUnknown(facts);
   if (unusable !== undefined) return { status: 'unknown', reason: unusable };
   try {
-    const effort = { left: EFFORT };
+    const budget = { left: BUDGET };
     const rules = facts.rules.filter(({ type }) => canMatch(type, encryption));
-    const kinds = connectionKinds(rules, facts, effort);
+    const kinds = connectionKinds(rules, facts, budget);
     const addressed = rules.map(withAddresses);
-    const openings = addressed.flatMap((rule) => findOpening(rule, addressed, kinds, from, effort) ?? []);
-    return openings.length === 0 ? { status: 'closed' } : { status: 'open', openings };
+    const permissiveRules = addressed.flatMap((rule) => findOpening(rule, addressed, kinds, from, budget) ?? []);
+    return permissiveRules.length === 0 ? { status: 'closed' } : { status: 'open', permissiveRules };
   } catch (error) {
-    if (error instanceof TooIntricate) return { status: 'unknown', reason: error.message };
+    if (error instanceof ComplexityLimitError) return { status: 'unknown', reason: error.message };
     throw error;
   }
 }
@@ -100,7 +100,7 @@ export function whyUnknown({ rules, faults: [fault] }: HbaFacts): string | undef
 }
 
 /** Sessions in databases, and physical replication. */
-function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, effort: Effort): readonly Classes[] {
+function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, budget: Budget): readonly Classes[] {
   const names = namesInUse(facts);
   const roles = facts.roles.filter(({ canLogin }) => canLogin);
   const replicators = roles.filter(({ superuser, replication }) => superuser || replication);
@@ -108,8 +108,8 @@ function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, effort: Eff
     .filter(({ allowConnections }) => allowConnections)
     .map(({ name }) => ({ database: name }));
   return [
-    classesOf(rules, databases, roles, names, effort),
-    classesOf(rules, ['physical-replication'], replicators, names, effort),
+    classesOf(rules, databases, roles, names, budget),
+    classesOf(rules, ['physical-replication'], replicators, names, budget),
   ];
 }
 
@@ -209,11 +209,11 @@ function findOpening(
   rules: readonly AddressedRule[],
   kinds: readonly Classes[],
   from: Origin,
-  effort: Effort,
-): Opening | undefined {
+  budget: Budget,
+): PermissiveRule | undefined {
   if (!candidate.accepts) return undefined;
   const earlier = rules.slice(0, candidate.index);
-  const found = kinds.flatMap((classes) => findAdmitted(candidate, earlier, classes, from, effort) ?? []);
+  const found = kinds.flatMap((classes) => findAdmitted(candidate, earlier, classes, from, budget) ?? []);
   const [first, ...others] = found.sort((a, b) => Number(a.doubt !== undefined) - Number(b.doubt !== undefined));
   if (first === undefined) return undefined;
   return { rule: candidate.rule, doubt: first.doubt, examples: [first, ...others] };
@@ -225,18 +225,18 @@ function findAdmitted(
   earlier: readonly AddressedRule[],
   classes: Classes,
   from: Origin,
-  effort: Effort,
-): Admitted | undefined {
+  budget: Budget,
+): AcceptedConnection | undefined {
   const reach = {
     blocks: intersections(candidate.blocks, from.blocks),
     certain: intersections(candidate.certain, from.blocks),
   };
   // Saves the look at every pair in files that settle most with a rule for everybody.
   const forAll = earlier.filter(({ index }) => classes.matchesAll[index]);
-  if (addressIn(reach.blocks, [...from.except, ...certainOf(forAll)], effort) === undefined) return undefined;
-  let doubtful: Admitted | undefined;
+  if (addressIn(reach.blocks, [...from.except, ...certainOf(forAll)], budget) === undefined) return undefined;
+  let doubtful: AcceptedConnection | undefined;
   for (const pair of classes.pairsOf(candidate.index)) {
-    const found = tryPair(pair, { ...candidate, ...reach }, earlier, from, effort);
+    const found = tryPair(pair, { ...candidate, ...reach }, earlier, from, budget);
     if (found !== undefined && found.doubt === undefined) return found;
     doubtful ??= found;
   }
@@ -249,18 +249,18 @@ function tryPair(
   candidate: AddressedRule,
   earlier: readonly AddressedRule[],
   from: Origin,
-  effort: Effort,
-): Admitted | undefined {
-  spend(effort, earlier.length);
-  const holes = [...from.except, ...certainOf(earlier.filter(({ index }) => matches(index) === 'yes'))];
-  const address = addressIn(candidate.blocks, holes, effort);
+  budget: Budget,
+): AcceptedConnection | undefined {
+  consume(budget, earlier.length);
+  const exclusions = [...from.except, ...certainOf(earlier.filter(({ index }) => matches(index) === 'yes'))];
+  const address = addressIn(candidate.blocks, exclusions, budget);
   if (address === undefined) return undefined;
   const isNamed = matches(candidate.index) === 'yes';
   // An earlier rule that may accept is no reason for doubt: if not by this one, the connection gets in by that one.
   const mayReject = earlier.filter(
     ({ accepts, index, doubt }) => !accepts && matches(index) !== 'no' && !(matches(index) === 'yes' && !doubt),
   );
-  const certain = isNamed ? addressIn(candidate.certain, [...holes, ...blocksOf(mayReject)], effort) : undefined;
+  const certain = isNamed ? addressIn(candidate.certain, [...exclusions, ...blocksOf(mayReject)], budget) : undefined;
   if (certain !== undefined) return { destination, role, address: certain };
   if (candidate.doubt !== undefined) return { destination, role, doubt: candidate.doubt };
   const [reject] = mayReject;

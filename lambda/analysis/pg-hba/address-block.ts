@@ -64,7 +64,7 @@ export function intersections(some: readonly AddressBlock[], others: readonly Ad
 }
 
 /** How much searching is still allowed. Masks that are no prefixes can be combined into puzzles without end. */
-export interface Effort {
+export interface Budget {
   left: number;
 }
 
@@ -72,14 +72,14 @@ export interface Effort {
 const STEPS_PER_HOLE = 5;
 
 /** Thrown when the effort is spent. */
-export class TooIntricate extends Error {
+export class ComplexityLimitError extends Error {
   override readonly name = 'TooIntricate';
 }
 
 /** @throws TooIntricate when there is less than that left */
-export function spend(effort: Effort, steps: number): void {
-  effort.left -= steps;
-  if (effort.left < 0) throw new TooIntricate('the rules are too many or too intricate to be judged');
+export function consume(budget: Budget, steps: number): void {
+  budget.left -= steps;
+  if (budget.left < 0) throw new ComplexityLimitError('the rules are too many or too intricate to be judged');
 }
 
 /**
@@ -90,38 +90,38 @@ export function spend(effort: Effort, steps: number): void {
  */
 export function addressIn(
   blocks: readonly AddressBlock[],
-  holes: readonly AddressBlock[],
-  effort: Effort,
+  exclusions: readonly AddressBlock[],
+  budget: Budget,
 ): string | undefined {
   for (const block of blocks) {
-    const found = search(block, holes, effort);
+    const found = search(block, exclusions, budget);
     if (found !== undefined) return formatAddress(block.family, found);
   }
   return undefined;
 }
 
-function search(block: AddressBlock, holes: readonly AddressBlock[], effort: Effort): bigint | undefined {
-  spend(effort, STEPS_PER_HOLE * (holes.length + 1));
-  const inside = holes.filter((hole) => intersection(block, hole) !== undefined);
-  const fine = readable(block).find((value) => !inside.some((hole) => includes(hole, value)));
+function search(block: AddressBlock, exclusions: readonly AddressBlock[], budget: Budget): bigint | undefined {
+  consume(budget, STEPS_PER_HOLE * (exclusions.length + 1));
+  const inside = exclusions.filter((exclusion) => intersection(block, exclusion) !== undefined);
+  const fine = readable(block).find((value) => !inside.some((exclusion) => includes(exclusion, value)));
   if (fine !== undefined) return fine;
   const [first] = inside;
   if (first === undefined) return block.bits;
-  if (inside.some((hole) => (hole.mask & ~block.mask) === 0n)) return undefined;
+  if (inside.some((exclusion) => (exclusion.mask & ~block.mask) === 0n)) return undefined;
   for (const rest of without(block, first)) {
-    const found = search(rest, inside, effort);
+    const found = search(rest, inside, budget);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
 /** What is left of a block without a hole in it, in disjoint blocks from the largest to the smallest. */
-function* without(block: AddressBlock, hole: AddressBlock): Generator<AddressBlock> {
+function* without(block: AddressBlock, exclusion: AddressBlock): Generator<AddressBlock> {
   let { bits, mask } = block;
   for (let bit = 1n << BigInt(WIDTH[block.family] - 1); bit > 0n; bit >>= 1n) {
-    if ((hole.mask & bit) === 0n || (block.mask & bit) !== 0n) continue;
-    yield { family: block.family, bits: bits | (~hole.bits & bit), mask: mask | bit };
-    bits |= hole.bits & bit;
+    if ((exclusion.mask & bit) === 0n || (block.mask & bit) !== 0n) continue;
+    yield { family: block.family, bits: bits | (~exclusion.bits & bit), mask: mask | bit };
+    bits |= exclusion.bits & bit;
     mask |= bit;
   }
 }

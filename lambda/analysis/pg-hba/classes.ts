@@ -1,19 +1,19 @@
 // All connections there can be, in as few as tell them apart: to one file, thousands of roles and databases are a handful.
 
 import type { HbaRole, HbaRule } from '../../model/hba.ts';
-import { type Effort, spend } from './address-block.ts';
+import { type Budget, consume } from './address-block.ts';
 import {
   both,
   type Destination,
   databasesOf,
-  dependsOnKinship,
+  dependsOnMembership,
   type HbaToken,
-  KINSHIPS,
-  type Kinship,
-  kinshipOf,
   type Match,
+  MEMBERSHIPS,
+  type Membership,
   matchDatabases,
   matchUsers,
+  membershipOf,
   type NamesInUse,
   usersOf,
 } from './names.ts';
@@ -34,7 +34,7 @@ export interface Classes {
 }
 
 /** Members that no rule tells apart. */
-interface Alike<Member> {
+interface EquivalenceClass<Member> {
   readonly members: readonly [Member, ...Member[]];
   /** By the rule's index; destinations have as many for each kinship, one kinship after the other. */
   readonly matches: readonly Match[];
@@ -46,37 +46,39 @@ export function classesOf(
   destinations: readonly Destination[],
   roles: readonly HbaRole[],
   names: NamesInUse,
-  effort: Effort,
+  budget: Budget,
 ): Classes {
   const userLists = new TokenLists(rules.map(usersOf));
   const databaseLists = new TokenLists(rules.map(databasesOf));
-  spend(effort, userLists.effort * roles.length + databaseLists.effort * destinations.length);
-  const kinships = rules.some(({ databases }) => dependsOnKinship(databases)) ? KINSHIPS : (['none'] as const);
+  consume(budget, userLists.budget * roles.length + databaseLists.budget * destinations.length);
+  const memberships = rules.some(({ databases }) => dependsOnMembership(databases)) ? MEMBERSHIPS : (['none'] as const);
   const byRole = group(roles, (role) => userLists.matches(role.name, (tokens) => matchUsers(tokens, role, names)));
   const byDestination = group(destinations, (destination) =>
-    kinships.flatMap((kinship) =>
-      databaseLists.matches(databaseOf(destination), (tokens) => matchDatabases(tokens, destination, kinship, names)),
+    memberships.flatMap((membership) =>
+      databaseLists.matches(databaseOf(destination), (tokens) =>
+        matchDatabases(tokens, destination, membership, names),
+      ),
     ),
   );
-  const members = new Members(byDestination, byRole, names, effort, kinships.length > 1);
-  const destinationMatch = ({ matches }: Alike<Destination>, kinship: number, rule: number): Match =>
-    matches[kinship * rules.length + rule] ?? 'no';
-  const roleMatch = ({ matches }: Alike<HbaRole>, rule: number): Match => matches[rule] ?? 'no';
+  const members = new Members(byDestination, byRole, names, budget, memberships.length > 1);
+  const destinationMatch = ({ matches }: EquivalenceClass<Destination>, membership: number, rule: number): Match =>
+    matches[membership * rules.length + rule] ?? 'no';
+  const roleMatch = ({ matches }: EquivalenceClass<HbaRole>, rule: number): Match => matches[rule] ?? 'no';
 
   return {
     matchesAll: rules.map(
       (_, rule) =>
         byRole.every((who) => roleMatch(who, rule) === 'yes') &&
-        byDestination.every((there) => kinships.every((_, index) => destinationMatch(there, index, rule) === 'yes')),
+        byDestination.every((there) => memberships.every((_, index) => destinationMatch(there, index, rule) === 'yes')),
     ),
     *pairsOf(rule) {
-      const whoever = byRole.filter((who) => roleMatch(who, rule) !== 'no');
+      const anyRole = byRole.filter((who) => roleMatch(who, rule) !== 'no');
       for (const there of byDestination) {
-        for (const [index, kinship] of kinships.entries()) {
+        for (const [index, membership] of memberships.entries()) {
           if (destinationMatch(there, index, rule) === 'no') continue;
-          for (const who of whoever) {
-            spend(effort, 1);
-            const pair = members.example(there, who, kinship);
+          for (const who of anyRole) {
+            consume(budget, 1);
+            const pair = members.example(there, who, membership);
             if (pair === undefined) continue;
             yield {
               ...pair,
@@ -112,7 +114,7 @@ class TokenLists {
   }
 
   /** How many tokens are compared with each name. */
-  get effort(): number {
+  get budget(): number {
     return this.#others.reduce((sum, tokens) => sum + 1 + tokens.length, 0);
   }
 
@@ -130,20 +132,23 @@ type Names = Pick<Pair, 'destination' | 'role'>;
 
 /** Finds a destination and a role of two classes that are related as asked. */
 class Members {
-  readonly #related = new Map<Alike<Destination>, Map<Alike<HbaRole>, Partial<Record<Kinship, Names>>>>();
-  readonly #effort: Effort;
-  readonly #kinshipMatters: boolean;
+  readonly #related = new Map<
+    EquivalenceClass<Destination>,
+    Map<EquivalenceClass<HbaRole>, Partial<Record<Membership, Names>>>
+  >();
+  readonly #budget: Budget;
+  readonly #membershipMatters: boolean;
 
   constructor(
-    byDestination: readonly Alike<Destination>[],
-    byRole: readonly Alike<HbaRole>[],
+    byDestination: readonly EquivalenceClass<Destination>[],
+    byRole: readonly EquivalenceClass<HbaRole>[],
     names: NamesInUse,
-    effort: Effort,
-    kinshipMatters: boolean,
+    budget: Budget,
+    membershipMatters: boolean,
   ) {
-    this.#effort = effort;
-    this.#kinshipMatters = kinshipMatters;
-    if (!kinshipMatters) return;
+    this.#budget = budget;
+    this.#membershipMatters = membershipMatters;
+    if (!membershipMatters) return;
     for (const there of byDestination) {
       // Most databases are named like no role, and have no relatives.
       const databases = there.members.filter((member) => names.roles.has(databaseOf(member) ?? ''));
@@ -152,31 +157,35 @@ class Members {
     }
   }
 
-  example(there: Alike<Destination>, who: Alike<HbaRole>, kinship: Kinship): Names | undefined {
-    if (!this.#kinshipMatters) return { destination: there.members[0], role: who.members[0].name };
-    if (kinship !== 'none') return this.#related.get(there)?.get(who)?.[kinship];
+  example(
+    there: EquivalenceClass<Destination>,
+    who: EquivalenceClass<HbaRole>,
+    membership: Membership,
+  ): Names | undefined {
+    if (!this.#membershipMatters) return { destination: there.members[0], role: who.members[0].name };
+    if (membership !== 'none') return this.#related.get(there)?.get(who)?.[membership];
     for (const destination of there.members) {
       for (const role of who.members) {
-        spend(this.#effort, 1);
-        if (kinshipTo(destination, role) === 'none') return { destination, role: role.name };
+        consume(this.#budget, 1);
+        if (membershipIn(destination, role) === 'none') return { destination, role: role.name };
       }
     }
     return undefined;
   }
 
-  #kin(databases: readonly Destination[], { members }: Alike<HbaRole>): Partial<Record<Kinship, Names>> {
-    const found: Partial<Record<Kinship, Names>> = {};
+  #kin(databases: readonly Destination[], { members }: EquivalenceClass<HbaRole>): Partial<Record<Membership, Names>> {
+    const found: Partial<Record<Membership, Names>> = {};
     for (const destination of databases) {
-      spend(this.#effort, members.length);
-      for (const role of members) found[kinshipTo(destination, role)] ??= { destination, role: role.name };
+      consume(this.#budget, members.length);
+      for (const role of members) found[membershipIn(destination, role)] ??= { destination, role: role.name };
     }
     return found;
   }
 }
 
-function kinshipTo(destination: Destination, role: HbaRole): Kinship {
+function membershipIn(destination: Destination, role: HbaRole): Membership {
   const database = databaseOf(destination);
-  return database === undefined ? 'none' : kinshipOf(role, database);
+  return database === undefined ? 'none' : membershipOf(role, database);
 }
 
 function databaseOf(destination: Destination): string | undefined {
@@ -186,14 +195,14 @@ function databaseOf(destination: Destination): string | undefined {
 function group<Member>(
   members: readonly Member[],
   matchesOf: (member: Member) => readonly Match[],
-): readonly Alike<Member>[] {
+): readonly EquivalenceClass<Member>[] {
   const groups = new Map<string, { readonly members: [Member, ...Member[]]; readonly matches: readonly Match[] }>();
   for (const member of members) {
     const matches = matchesOf(member);
     const key = matches.join();
-    const alike = groups.get(key);
-    if (alike === undefined) groups.set(key, { members: [member], matches });
-    else alike.members.push(member);
+    const equivalent = groups.get(key);
+    if (equivalent === undefined) groups.set(key, { members: [member], matches });
+    else equivalent.members.push(member);
   }
   return [...groups.values()];
 }

@@ -6,10 +6,10 @@ import { type AddressBlock, intersection, parseBlock } from './address-block.ts'
 import {
   both,
   databasesOf,
-  kinshipOf,
   type Match,
   matchDatabases,
   matchUsers,
+  membershipOf,
   type NamesInUse,
   namesInUse,
   usersOf,
@@ -89,7 +89,7 @@ function matchOf(
   names: NamesInUse,
 ): { readonly match: Match; readonly doubt?: string | undefined } {
   const byName = both(
-    matchDatabases(databasesOf(rule), { database }, kinshipOf(role, database), names),
+    matchDatabases(databasesOf(rule), { database }, membershipOf(role, database), names),
     matchUsers(usersOf(rule), role, names),
   );
   const { blocks, certain, doubt } = addressesOf(rule);

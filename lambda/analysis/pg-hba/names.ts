@@ -22,11 +22,11 @@ export function namesInUse(facts: HbaFacts): NamesInUse {
 export type Destination = { readonly database: string } | 'physical-replication';
 
 /** How the role of a connection is related to the role that has its database's name, if there is one. */
-export const KINSHIPS = ['none', 'member', 'same-name'] as const;
-export type Kinship = (typeof KINSHIPS)[number];
+export const MEMBERSHIPS = ['none', 'member', 'same-name'] as const;
+export type Membership = (typeof MEMBERSHIPS)[number];
 
 /** How a role is related to the role that is named like a database. */
-export function kinshipOf(role: HbaRole, database: string): Kinship {
+export function membershipOf(role: HbaRole, database: string): Membership {
   if (role.name === database) return 'same-name';
   return role.memberOf.has(database) ? 'member' : 'none';
 }
@@ -67,10 +67,10 @@ export function matchUser(token: string, quoted: boolean | undefined, role: HbaR
 export function matchDatabases(
   databases: readonly HbaToken[],
   destination: Destination,
-  kinship: Kinship,
+  membership: Membership,
   names: NamesInUse,
 ): Match {
-  return either(databases.map(({ text, quoted }) => matchDatabase(text, quoted, destination, kinship, names)));
+  return either(databases.map(({ text, quoted }) => matchDatabase(text, quoted, destination, membership, names)));
 }
 
 /** Whether one token of a rule's databases means the destination. */
@@ -78,7 +78,7 @@ export function matchDatabase(
   token: string,
   quoted: boolean | undefined,
   destination: Destination,
-  kinship: Kinship,
+  membership: Membership,
   names: NamesInUse,
 ): Match {
   if (destination === 'physical-replication') {
@@ -87,7 +87,7 @@ export function matchDatabase(
   }
   const asName = destination.database === token;
   const keyword = KEYWORDS.get(token);
-  if (keyword !== undefined) return read({ asKeyword: keyword(kinship), asName, quoted });
+  if (keyword !== undefined) return read({ asKeyword: keyword(membership), asName, quoted });
   const { database } = destination;
   return matchPattern(token, names, (pattern) => pattern.databases.has(database)) ?? certainly(asName);
 }
@@ -106,19 +106,19 @@ export function isKeyword(field: 'databases' | 'users', token: string): boolean 
   return field === 'databases' ? KEYWORDS.has(token) : token === 'all' || token.startsWith('+');
 }
 
-const isMember = (kinship: Kinship): boolean => kinship !== 'none';
+const isMember = (membership: Membership): boolean => membership !== 'none';
 
 /** What each keyword says of a connection to a database. */
-const KEYWORDS: ReadonlyMap<string, (kinship: Kinship) => boolean> = new Map([
+const KEYWORDS: ReadonlyMap<string, (membership: Membership) => boolean> = new Map([
   ['all', () => true],
-  ['sameuser', (kinship) => kinship === 'same-name'],
+  ['sameuser', (membership) => membership === 'same-name'],
   ['samerole', isMember],
   ['samegroup', isMember],
   ['replication', () => false],
 ]);
 
 /** Whether rules that name these databases judge roles by how they are related to a database. */
-export function dependsOnKinship(tokens: readonly string[]): boolean {
+export function dependsOnMembership(tokens: readonly string[]): boolean {
   return tokens.some((token) => token === 'sameuser' || token === 'samerole' || token === 'samegroup');
 }
 

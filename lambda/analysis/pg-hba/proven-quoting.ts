@@ -2,7 +2,7 @@
 
 import type { HbaFacts, HbaQuotes, HbaRole, HbaRule } from '../../model/hba.ts';
 import { candidatesFor, type KnownConnection } from './decision.ts';
-import { isKeyword, kinshipOf, type Match, matchDatabase, matchUser, namesInUse } from './names.ts';
+import { isKeyword, type Match, matchDatabase, matchUser, membershipOf, namesInUse } from './names.ts';
 
 /** A login whose end is known. */
 export interface SeenLogin extends KnownConnection {
@@ -33,10 +33,10 @@ function withSeenLogin(facts: HbaFacts, login: SeenLogin): HbaFacts {
 function quotesWhereMatched(rule: HbaRule, role: HbaRole, { database }: KnownConnection, facts: HbaFacts): HbaQuotes {
   const { databases, users, address, quotes } = rule;
   const names = namesInUse(facts);
-  const kinship = kinshipOf(role, database);
+  const membership = membershipOf(role, database);
   return {
     databases: provenIn(databases, quotes?.databases, 'databases', (token, quoted) =>
-      matchDatabase(token, quoted, { database }, kinship, names),
+      matchDatabase(token, quoted, { database }, membership, names),
     ),
     users: provenIn(users, quotes?.users, 'users', (token, quoted) => matchUser(token, quoted, role, names)),
     // As the name of a host, it would have to be the client's by the server's DNS.

@@ -18,10 +18,10 @@ export function rulesOf(snapshot: Snapshot, { probe = true }: { readonly probe?:
   return known(withSeenLogins(hba.value, probe ? [...own, ...probedLogin(snapshot)] : own));
 }
 
-function probedLogin({ probe, route }: Snapshot): readonly SeenLogin[] {
-  if (!probe?.known || !probe.value.plaintext.known || route?.endToEnd !== true) return [];
+function probedLogin({ probe, networkPath }: Snapshot): readonly SeenLogin[] {
+  if (!probe?.known || !probe.value.plaintext.known || networkPath?.isDirect !== true) return [];
   const { role, database, plaintext } = probe.value;
   // Nothing proves who answered in plaintext: that may make a judgement worse, and never better, as a refusal would.
-  if (route.seenFrom === undefined || !plaintext.value.accepted) return [];
-  return [{ encryption: 'plaintext', role, database, address: route.seenFrom, accepted: true }];
+  if (networkPath.clientAddressAtServer === undefined || !plaintext.value.accepted) return [];
+  return [{ encryption: 'plaintext', role, database, address: networkPath.clientAddressAtServer, accepted: true }];
 }

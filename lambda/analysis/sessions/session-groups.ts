@@ -17,13 +17,13 @@ export function groupSessions(sessions: Iterable<Session>): readonly SessionGrou
   const groups = new Map<string, Session[]>();
   const folded = new Map<string, string>();
   for (const session of sessions) {
-    const { role, database, application, kind, superuser, hop } = session;
+    const { role, database, application, kind, superuser, side } = session;
     let pattern = folded.get(application);
     if (pattern === undefined) {
       pattern = fold(application);
       folded.set(application, pattern);
     }
-    const key = JSON.stringify([role, database, pattern, kind, superuser, hop]);
+    const key = JSON.stringify([role, database, pattern, kind, superuser, side]);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [session]);
     else group.push(session);
@@ -37,7 +37,7 @@ export function describeGroup({
   first,
 }: SessionGroup): Pick<
   Problem,
-  'role' | 'database' | 'application' | 'subject' | 'hop' | 'clients' | 'count' | 'evidence'
+  'role' | 'database' | 'application' | 'subject' | 'side' | 'clients' | 'count' | 'evidence'
 > {
   const applications = new Set(sessions.map(({ application }) => application));
   const name = applications.size === 1 ? first.application : fold(first.application);
@@ -47,14 +47,14 @@ export function describeGroup({
     .map((application) => displayText(application));
   const [oldest = first.startedAt] = sessions.map(({ startedAt }) => startedAt).sort();
   const addresses = clientNetworks(sessions.flatMap(({ clientAddress }) => clientAddress ?? []));
-  const toServer = first.hop === 'server';
+  const toServer = first.side === 'server';
   const subject = [...(first.kind === 'replication' ? ['replication'] : []), ...(toServer ? ['pool-server'] : [])];
   return {
     role: show(first.role),
     database: show(first.database),
     application: toServer ? undefined : displayText(name),
     subject: subject.length === 0 ? undefined : subject.join(' '),
-    hop: first.hop,
+    side: first.side,
     clients: toServer ? undefined : addresses,
     count: sessions.length,
     evidence: {

@@ -2,14 +2,14 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Outcome, Problem } from '../../model/finding.ts';
-import type { PoolerSettings } from '../../model/pooler.ts';
+import type { PgBouncerSettings } from '../../model/pooler.ts';
 import {
   isEncryptedOnly,
   isLoopbackOnly,
   LOOPBACK_ONLY,
   RELOAD,
   readSetting,
-  type SettingsJudgement,
+  type SettingsEvaluation,
 } from './settings.ts';
 
 const NO_TLS = 'client_tls_sslmode is disable: tls-disabled tells it';
@@ -18,7 +18,7 @@ const SET_UP_TLS = `In pgbouncer.ini: client_tls_sslmode = require, client_tls_c
 Clients with sslmode=prefer or more then use TLS by themselves; give them sslmode=verify-full and the CA.`;
 
 /** `tls-disabled` */
-export const tlsDisabled: SettingsJudgement = (pooler, policy, snapshot) => {
+export const tlsDisabled: SettingsEvaluation = (pooler, policy, snapshot) => {
   const mode = readSetting(pooler, 'client_tls_sslmode');
   if (!mode.known) return { status: 'unknown', reason: mode.reason };
   if (isLoopbackOnly(pooler, policy, snapshot)) return LOOPBACK_ONLY;
@@ -41,7 +41,7 @@ export const tlsDisabled: SettingsJudgement = (pooler, policy, snapshot) => {
 };
 
 /** `plaintext-allowed` */
-export const plaintextAllowed: SettingsJudgement = (pooler, policy, snapshot) => {
+export const plaintextAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
   const mode = readSetting(pooler, 'client_tls_sslmode');
   if (!mode.known) return { status: 'unknown', reason: mode.reason };
   if (mode.value === 'disable') return { status: 'not-applicable', reason: NO_TLS };
@@ -82,15 +82,15 @@ function isWithoutAuthentication(method: string | undefined): boolean {
 }
 
 /** `weak-password-authentication` */
-export const weakPasswordAuthentication: SettingsJudgement = (pooler, policy, snapshot) => {
+export const weakPasswordAuthentication: SettingsEvaluation = (pooler, policy, snapshot) => {
   const method = readSetting(pooler, 'auth_type');
   if (!method.known) return { status: 'unknown', reason: method.reason };
   if (method.value === 'scram-sha-256' || method.value === 'cert') return { status: 'pass' };
   if (isLoopbackOnly(pooler, policy, snapshot)) return LOOPBACK_ONLY;
-  return judgeMethod(method.value, isEncryptedOnly(pooler.values.client_tls_sslmode ?? ''));
+  return evaluateMethod(method.value, isEncryptedOnly(pooler.values.client_tls_sslmode ?? ''));
 };
 
-function judgeMethod(method: string, encryptedOnly: boolean): Outcome {
+function evaluateMethod(method: string, encryptedOnly: boolean): Outcome {
   switch (method) {
     case 'any':
     case 'trust':
@@ -157,6 +157,6 @@ function fail(
 }
 
 /** Whether clients speak TLS to it at all; judgements of how they do have nothing to say where they don't. */
-export function clientTls({ values }: PoolerSettings): boolean {
+export function clientTls({ values }: PgBouncerSettings): boolean {
   return values.client_tls_sslmode !== 'disable' && values.client_tls_sslmode !== '';
 }

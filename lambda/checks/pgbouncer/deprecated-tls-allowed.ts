@@ -2,11 +2,11 @@
 
 import { displayText } from '../../model/display.ts';
 import { clientTls } from './client-side.ts';
-import { isLoopbackOnly, LOOPBACK_ONLY, RELOAD, readSetting, type SettingsJudgement } from './settings.ts';
+import { isLoopbackOnly, LOOPBACK_ONLY, RELOAD, readSetting, type SettingsEvaluation } from './settings.ts';
 import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
 
 /** `deprecated-tls-allowed` */
-export const deprecatedTlsAllowed: SettingsJudgement = (pooler, policy, snapshot) => {
+export const deprecatedTlsAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
   if (!clientTls(pooler)) return { status: 'not-applicable', reason: 'clients speak no TLS: tls-disabled tells it' };
   const setting = readSetting(pooler, 'client_tls_protocols');
   if (!setting.known) return { status: 'unknown', reason: setting.reason };

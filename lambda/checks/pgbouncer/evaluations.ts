@@ -6,12 +6,12 @@ import { plaintextAllowed, tlsDisabled, weakPasswordAuthentication } from './cli
 import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { insecureOutboundLink } from './insecure-outbound-link.ts';
 import { missingClientCertificate } from './missing-client-certificate.ts';
-import { ofSettings, type PoolerJudgement } from './settings.ts';
-import { tlsTerminatedUpstream } from './tls-terminated-by-proxy.ts';
+import { ofSettings, type PgBouncerEvaluation } from './settings.ts';
+import { tlsTerminatedByProxy } from './tls-terminated-by-proxy.ts';
 import { weakCiphersAllowed } from './weak-ciphers-allowed.ts';
 
 /** By the check's id. */
-export const POOLER_JUDGEMENTS: ReadonlyMap<string, PoolerJudgement> = new Map([
+export const PGBOUNCER_EVALUATIONS: ReadonlyMap<string, PgBouncerEvaluation> = new Map([
   ['tls-disabled', ofSettings(tlsDisabled)],
   ['plaintext-allowed', ofSettings(plaintextAllowed)],
   ['deprecated-tls-allowed', ofSettings(deprecatedTlsAllowed)],
@@ -19,12 +19,12 @@ export const POOLER_JUDGEMENTS: ReadonlyMap<string, PoolerJudgement> = new Map([
   ['weak-password-authentication', ofSettings(weakPasswordAuthentication)],
   ['insecure-outbound-link', ofSettings(insecureOutboundLink)],
   ['missing-client-certificate', missingClientCertificate],
-  ['tls-terminated-upstream', tlsTerminatedUpstream],
-  ['blind-role', blindRole],
+  ['tls-terminated-by-proxy', tlsTerminatedByProxy],
+  ['insufficient-privileges', insufficientPrivileges],
   ['replica-not-covered', (): Outcome => ({ status: 'not-applicable', reason: 'a PgBouncer has no standbys' })],
 ]);
 
-function blindRole({ visibility }: Parameters<PoolerJudgement>[0]): Outcome {
+function insufficientPrivileges({ visibility }: Parameters<PgBouncerEvaluation>[0]): Outcome {
   if (!visibility.known) return { status: 'unknown', reason: visibility.reason };
   return {
     status: 'not-applicable',

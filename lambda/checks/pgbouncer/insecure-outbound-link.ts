@@ -2,14 +2,14 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Policy } from '../../model/policy.ts';
-import type { PoolerSettings } from '../../model/pooler.ts';
-import { outcomeOf, type Part } from '../shared/outcome.ts';
+import type { PgBouncerSettings } from '../../model/pooler.ts';
+import { combineOutcomes, type PartialOutcome } from '../shared/outcome.ts';
 import { SSLMODE_SEVERITY } from '../shared/sslmode-severity.ts';
-import { RELOAD, REPLACE_OPEN, reachesNetwork, readSetting, type SettingsJudgement, SSL_MODES } from './settings.ts';
+import { RELOAD, REPLACE_OPEN, reachesNetwork, readSetting, type SettingsEvaluation, SSL_MODES } from './settings.ts';
 import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
 
 /** `insecure-outbound-link` */
-export const insecureOutboundLink: SettingsJudgement = (pooler, policy, snapshot) => {
+export const insecureOutboundLink: SettingsEvaluation = (pooler, policy, snapshot) => {
   const network = reachesNetwork(pooler, snapshot, policy);
   if (network.known && !network.value) {
     return {
@@ -17,19 +17,22 @@ export const insecureOutboundLink: SettingsJudgement = (pooler, policy, snapshot
       reason: 'every database that PgBouncer lists is reached by a Unix socket or over loopback',
     };
   }
-  const parts = [judgeMode(pooler), judgeProtocols(pooler, policy)];
+  const parts = [evaluateMode(pooler), evaluateProtocols(pooler, policy)];
   // Nothing is wrong with the settings, whatever they are used for; and where something is, it may concern nobody.
-  if (network.known || parts.every(({ problems, unseen }) => problems.length === 0 && unseen === undefined)) {
-    return outcomeOf(parts);
+  if (
+    network.known ||
+    parts.every(({ problems, unknownReason }) => problems.length === 0 && unknownReason === undefined)
+  ) {
+    return combineOutcomes(parts);
   }
   return { status: 'unknown', reason: `where PgBouncer connects to is not known: ${network.reason}` };
 };
 
-function judgeMode(pooler: PoolerSettings): Part {
+function evaluateMode(pooler: PgBouncerSettings): PartialOutcome {
   const mode = readSetting(pooler, 'server_tls_sslmode');
-  if (!mode.known) return { problems: [], unseen: mode.reason };
+  if (!mode.known) return { problems: [], unknownReason: mode.reason };
   if (!SSL_MODES.includes(mode.value)) {
-    return { problems: [], unseen: `server_tls_sslmode is ${displayText(mode.value)}, which is not known here` };
+    return { problems: [], unknownReason: `server_tls_sslmode is ${displayText(mode.value)}, which is not known here` };
   }
   const severity = SSLMODE_SEVERITY[mode.value];
   if (severity === undefined) return { problems: [] };
@@ -51,12 +54,12 @@ function judgeMode(pooler: PoolerSettings): Part {
 export const VERIFY_SERVERS = `In pgbouncer.ini: server_tls_sslmode = verify-full and server_tls_ca_file = <CA of the servers>, with each host in [databases] by a name that the server's certificate carries; ${RELOAD}.
 ${REPLACE_OPEN}`;
 
-function judgeProtocols(pooler: PoolerSettings, { minTlsVersion }: Policy): Part {
+function evaluateProtocols(pooler: PgBouncerSettings, { minTlsVersion }: Policy): PartialOutcome {
   if (pooler.values.server_tls_sslmode === 'disable') return { problems: [] };
   const setting = readSetting(pooler, 'server_tls_protocols');
-  if (!setting.known) return { problems: [], unseen: setting.reason };
+  if (!setting.known) return { problems: [], unknownReason: setting.reason };
   const versions = readProtocols(setting.value);
-  if (!versions.known) return { problems: [], unseen: `server_tls_protocols: ${versions.reason}` };
+  if (!versions.known) return { problems: [], unknownReason: `server_tls_protocols: ${versions.reason}` };
   const old = tooOld(versions.value, minTlsVersion);
   if (old.length === 0) return { problems: [] };
   return {

@@ -2,11 +2,11 @@
 
 import { displayText } from '../../model/display.ts';
 import { namePattern } from '../../model/name-pattern.ts';
-import { whatIsHidden } from '../shared/session-check.ts';
-import { type PoolerJudgement, RELOAD } from './settings.ts';
+import { hiddenSessionsReason } from '../shared/session-check.ts';
+import { type PgBouncerEvaluation, RELOAD } from './settings.ts';
 
 /** `missing-client-certificate` */
-export const missingClientCertificate: PoolerJudgement = (snapshot, { clientCertificateRoles }) => {
+export const missingClientCertificate: PgBouncerEvaluation = (snapshot, { clientCertificateRoles }) => {
   if (clientCertificateRoles.length === 0) {
     return { status: 'not-applicable', reason: 'policy.clientCertificateRoles names no role' };
   }
@@ -17,8 +17,8 @@ export const missingClientCertificate: PoolerJudgement = (snapshot, { clientCert
   if (mode === 'verify-ca' || mode === 'verify-full' || method === 'cert') return { status: 'pass' };
   const isWanted = namePattern(clientCertificateRoles);
   const roles = new Set(
-    sessions.value.visible.flatMap(({ hop, role, transport }) =>
-      hop === 'client' && transport === 'tls' && role !== undefined && isWanted(role) ? [displayText(role)] : [],
+    sessions.value.visible.flatMap(({ side, role, transport }) =>
+      side === 'client' && transport === 'tls' && role !== undefined && isWanted(role) ? [displayText(role)] : [],
     ),
   );
   if (roles.size > 0) {
@@ -27,6 +27,6 @@ export const missingClientCertificate: PoolerJudgement = (snapshot, { clientCert
       reason: `PgBouncer does not show whether clients of ${[...roles].slice(0, 5).join(', ')} showed a certificate, and does not verify it. client_tls_sslmode = verify-full with client_tls_ca_file = <CA of the clients> in pgbouncer.ini has every client show one; ${RELOAD}`,
     };
   }
-  const unseen = whatIsHidden(snapshot);
-  return unseen === undefined ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+  const unknownReason = hiddenSessionsReason(snapshot);
+  return unknownReason === undefined ? { status: 'pass' } : { status: 'unknown', reason: unknownReason };
 };

@@ -5,23 +5,23 @@ import { displayText } from '../../model/display.ts';
 import type { Outcome } from '../../model/finding.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { Policy } from '../../model/policy.ts';
-import type { PoolerSettingName, PoolerSettings } from '../../model/pooler.ts';
+import type { PgBouncerSettingName, PgBouncerSettings } from '../../model/pooler.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
 /** What a check says of a pooler in place of what it says of a PostgreSQL server. */
-export type PoolerJudgement = (snapshot: Snapshot, policy: Policy) => Outcome;
+export type PgBouncerEvaluation = (snapshot: Snapshot, policy: Policy) => Outcome;
 
 /** The same, where it takes the settings to judge. */
-export type SettingsJudgement = (pooler: PoolerSettings, policy: Policy, snapshot: Snapshot) => Outcome;
+export type SettingsEvaluation = (pooler: PgBouncerSettings, policy: Policy, snapshot: Snapshot) => Outcome;
 
 /** Unknown where the settings are. */
-export function ofSettings(judgement: SettingsJudgement): PoolerJudgement {
+export function ofSettings(evaluation: SettingsEvaluation): PgBouncerEvaluation {
   return (snapshot, policy) => {
     const { pooler } = snapshot;
     if (pooler?.known !== true) {
       return { status: 'unknown', reason: pooler?.reason ?? "the pooler's settings are not known" };
     }
-    return judgement(pooler.value, policy, snapshot);
+    return evaluation(pooler.value, policy, snapshot);
   };
 }
 
@@ -33,20 +33,20 @@ export const REPLACE_OPEN = `Then RECONNECT there too: it replaces each open con
 KILL <database> and then RESUME <database> replace those too that are held, and disconnect every client of that database.`;
 
 /** The value in effect. */
-export function readSetting({ values, version }: PoolerSettings, name: PoolerSettingName): Observed<string> {
+export function readSetting({ values, version }: PgBouncerSettings, name: PgBouncerSettingName): Observed<string> {
   const value = values[name];
   return value === undefined ? unknown(`PgBouncer ${displayText(version)} shows no setting ${name}`) : known(value);
 }
 
 /** Whether clients can't reach it over a network: then what it would accept of them matters to nobody. */
 export function isLoopbackOnly(
-  { values }: PoolerSettings,
+  { values }: PgBouncerSettings,
   { loopback }: Policy,
-  { route }: Pick<Snapshot, 'route'>,
+  { networkPath }: Pick<Snapshot, 'networkPath'>,
 ): boolean {
   const listens = (values.listen_addr ?? '').split(',').map((address) => address.trim());
   // systemd may hand it other sockets than it says: that we came by loopback too is the proof.
-  return loopback !== 'network' && listens.every(isLoopback) && isLoopback(route?.remoteAddress ?? '');
+  return loopback !== 'network' && listens.every(isLoopback) && isLoopback(networkPath?.remoteAddress ?? '');
 }
 
 export const LOOPBACK_ONLY: Outcome = {
@@ -72,12 +72,12 @@ export const SSL_MODES: readonly string[] = ['disable', 'allow', 'prefer', 'requ
  * the policy says so.
  */
 export function reachesNetwork(
-  { databases }: PoolerSettings,
+  { databases }: PgBouncerSettings,
   { sessions }: Snapshot,
   { loopback }: Policy,
 ): Observed<boolean> {
   const isLocal = (host: string): boolean => loopback !== 'network' && isLoopback(host);
-  const seen = sessions.known ? sessions.value.visible.filter(({ hop }) => hop === 'server') : [];
+  const seen = sessions.known ? sessions.value.visible.filter(({ side }) => side === 'server') : [];
   if (seen.some(({ transport, clientAddress }) => transport !== 'unix-socket' && !isLocal(clientAddress ?? ''))) {
     return known(true);
   }

@@ -3,23 +3,23 @@
 import { cipherProfile } from '../../model/cipher-profile.ts';
 import type { Problem } from '../../model/finding.ts';
 import type { Policy } from '../../model/policy.ts';
-import type { Hop } from '../../model/snapshot.ts';
+import type { Side } from '../../model/snapshot.ts';
 import { alterSystem } from '../remedies/remedy-commands.ts';
 import { VERIFY_SERVERS } from './insecure-outbound-link.ts';
 import { RELOAD, REPLACE_OPEN } from './settings.ts';
 import { protocolsFrom } from './tls-protocols.ts';
 
-const WHERE: Readonly<Record<Hop, string>> = {
+const WHERE: Readonly<Record<Side, string>> = {
   client: 'from a client to the pooler',
   server: 'from the pooler to its server',
 };
 
 /** The problem as it is told of that side. A check that is not known here keeps its own remedy. */
-export function onHop(check: string, problem: Problem, hop: Hop, policy: Policy): Problem {
-  const remedy = REMEDIES[check]?.(policy)[hop];
+export function onSide(check: string, problem: Problem, side: Side, policy: Policy): Problem {
+  const remedy = REMEDIES[check]?.(policy)[side];
   return {
     ...problem,
-    title: `${problem.title}, ${WHERE[hop]}`,
+    title: `${problem.title}, ${WHERE[side]}`,
     ...(remedy === undefined ? {} : { remedy }),
   };
 }
@@ -27,7 +27,7 @@ export function onHop(check: string, problem: Problem, hop: Hop, policy: Policy)
 const STAY = 'Sessions that are open stay as they are until they end';
 const UPGRADE = 'Client: upgrade the driver or its TLS library, and remove settings that pin an old version or suite.';
 
-type Remedies = (policy: Policy) => Readonly<Record<Hop, string>>;
+type Remedies = (policy: Policy) => Readonly<Record<Side, string>>;
 
 const REMEDIES: Readonly<Record<string, Remedies>> = {
   'plaintext-session': () => ({
@@ -63,7 +63,7 @@ ${REPLACE_OPEN}`,
   }),
 };
 
-function suites(hop: Hop, profile: Policy['cipherProfile']): string {
+function suites(side: Side, profile: Policy['cipherProfile']): string {
   const { sslCiphers } = cipherProfile(profile);
-  return sslCiphers === undefined ? `${hop}_tls_protocols = tlsv1.3` : `${hop}_tls_ciphers = ${sslCiphers}`;
+  return sslCiphers === undefined ? `${side}_tls_protocols = tlsv1.3` : `${side}_tls_ciphers = ${sslCiphers}`;
 }

@@ -1,10 +1,10 @@
 // Whether anything stands between the auditor and a pooler. The pooler itself is an end here: both its sides are seen.
 
 import { displayText } from '../../model/display.ts';
-import type { PoolerJudgement } from './settings.ts';
+import type { PgBouncerEvaluation } from './settings.ts';
 
-/** `tls-terminated-upstream` */
-export const tlsTerminatedUpstream: PoolerJudgement = ({ link, route }) => {
+/** `tls-terminated-by-proxy` */
+export const tlsTerminatedByProxy: PgBouncerEvaluation = ({ link, networkPath }) => {
   if (!link.known) return { status: 'unknown', reason: link.reason };
   const { serverView, tlsVersion, cipher } = link.value;
   const ours = show(tlsVersion, cipher);
@@ -27,7 +27,7 @@ export const tlsTerminatedUpstream: PoolerJudgement = ({ link, route }) => {
     }
   }
   // PgBouncer offers no channel binding: that it sees our very socket is the only proof there is.
-  if (route?.endToEnd === true) return { status: 'pass' };
+  if (networkPath?.isDirect === true) return { status: 'pass' };
   if (!serverView.known) return { status: 'unknown', reason: serverView.reason };
   return {
     status: 'unknown',

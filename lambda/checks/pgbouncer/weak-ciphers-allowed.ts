@@ -11,17 +11,17 @@ import {
 import { cipherProfile } from '../../model/cipher-profile.ts';
 import { displayText } from '../../model/display.ts';
 import type { Policy } from '../../model/policy.ts';
-import type { PoolerSettings } from '../../model/pooler.ts';
-import type { Hop, Snapshot } from '../../model/snapshot.ts';
+import type { PgBouncerSettings } from '../../model/pooler.ts';
+import type { Side, Snapshot } from '../../model/snapshot.ts';
 import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from '../probe/on-the-wire.ts';
-import { outcomeOf, type Part } from '../shared/outcome.ts';
+import { combineOutcomes, type PartialOutcome } from '../shared/outcome.ts';
 import { clientTls } from './client-side.ts';
-import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsJudgement } from './settings.ts';
+import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsEvaluation } from './settings.ts';
 import { readProtocols } from './tls-protocols.ts';
 
 /** `weak-ciphers-allowed` */
-export const weakCiphersAllowed: SettingsJudgement = (pooler, policy, snapshot) => {
-  const sides = (['client', 'server'] as const).filter((hop) => isInUse(hop, pooler, policy, snapshot));
+export const weakCiphersAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
+  const sides = (['client', 'server'] as const).filter((side) => isInUse(side, pooler, policy, snapshot));
   if (sides.length === 0) {
     return {
       status: 'not-applicable',
@@ -29,24 +29,24 @@ export const weakCiphersAllowed: SettingsJudgement = (pooler, policy, snapshot) 
     };
   }
   const wire = brokenSuiteOnTheWire(snapshot);
-  return outcomeOf(
-    sides.flatMap((hop) => [
-      hop === 'client' ? judgeClients(pooler, policy, wire) : judgeList(hop, pooler, policy),
-      judgeTls13(hop, pooler, policy),
+  return combineOutcomes(
+    sides.flatMap((side) => [
+      side === 'client' ? evaluateClients(pooler, policy, wire) : evaluateList(side, pooler, policy),
+      evaluateTls13(side, pooler, policy),
     ]),
   );
 };
 
 /** What was seen on the wire is so, whatever the setting says or does not show. */
-function judgeClients(pooler: PoolerSettings, policy: Policy, wire: WireSuites): Part {
-  const { problems, unseen } = judgeList('client', pooler, policy);
-  if (wire.note === undefined) return { problems, unseen };
+function evaluateClients(pooler: PgBouncerSettings, policy: Policy, wire: WireSuites): PartialOutcome {
+  const { problems, unknownReason } = evaluateList('client', pooler, policy);
+  if (wire.note === undefined) return { problems, unknownReason };
   const told = problems.map((problem) => ({
     ...problem,
     evidence: { ...problem.evidence, [ON_THE_WIRE]: wire.note ?? '' },
   }));
   if (wire.accepted === undefined || problems.some(({ severity }) => severity === 'high'))
-    return { problems: told, unseen };
+    return { problems: told, unknownReason };
   return {
     problems: [
       {
@@ -57,41 +57,41 @@ function judgeClients(pooler: PoolerSettings, policy: Policy, wire: WireSuites):
         remedy: remedyFor('client', policy.cipherProfile),
       },
     ],
-    unseen,
+    unknownReason,
   };
 }
 
-function isInUse(hop: Hop, pooler: PoolerSettings, policy: Policy, snapshot: Snapshot): boolean {
-  if (hop === 'client') return clientTls(pooler) && !isLoopbackOnly(pooler, policy, snapshot);
+function isInUse(side: Side, pooler: PgBouncerSettings, policy: Policy, snapshot: Snapshot): boolean {
+  if (side === 'client') return clientTls(pooler) && !isLoopbackOnly(pooler, policy, snapshot);
   const network = reachesNetwork(pooler, snapshot, policy);
   return pooler.values.server_tls_sslmode !== 'disable' && (!network.known || network.value);
 }
 
-const TITLES: Readonly<Record<Hop, string>> = {
+const TITLES: Readonly<Record<Side, string>> = {
   client: 'The pooler admits weak cipher suites from clients',
   server: 'The pooler offers weak cipher suites to servers',
 };
 
-function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }: Policy): Part {
-  const protocols = readProtocols(pooler.values[`${hop}_tls_protocols`] ?? '');
+function evaluateList(side: Side, pooler: PgBouncerSettings, { cipherProfile: profile }: Policy): PartialOutcome {
+  const protocols = readProtocols(pooler.values[`${side}_tls_protocols`] ?? '');
   // The list is about TLSv1.2 and older.
   if (protocols.known && protocols.value.every((version) => version === 'TLSv1.3')) return { problems: [] };
-  const name = `${hop}_tls_ciphers` as const;
+  const name = `${side}_tls_ciphers` as const;
   const setting = readSetting(pooler, name);
-  if (!setting.known) return { problems: [], unseen: setting.reason };
+  if (!setting.known) return { problems: [], unknownReason: setting.reason };
   const list = expand(setting.value, pooler.version);
   const { suites, effective, notUnderstood } = readCipherList(list);
   const items = notUnderstood.map(({ item }) => `"${displayText(item, 60)}"`).join(', ');
   const unclear = `what ${items} in ${name} means to PgBouncer's OpenSSL is not known here`;
   // An item that takes suites away might take away the weak ones.
-  if (notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unseen: unclear };
+  if (notUnderstood.some(({ mayRemove }) => mayRemove)) return { problems: [], unknownReason: unclear };
   const weak = suites.flatMap(({ name: suite, bits }) => {
     const why = weaknesses(suite, bits, profile);
     return why.length === 0 ? [] : [{ suite, why }];
   });
-  const unseen =
+  const unknownReason =
     notUnderstood.length > 0 ? unclear : suites.length === 0 ? `${name} admits no suite that is known here` : undefined;
-  if (weak.length === 0) return { problems: [], unseen };
+  if (weak.length === 0) return { problems: [], unknownReason };
   const { source } = cipherProfile(profile);
   // Of what a word stands for nobody chose RC4 and 3DES, and OpenSSL is built without them unless asked.
   const inEffect = weak.filter(({ suite }) => effective.some(({ name: each }) => each === suite));
@@ -101,7 +101,7 @@ function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }:
     problems: [
       {
         severity: ADMITTING[worst],
-        title: TITLES[hop],
+        title: TITLES[side],
         subject: name,
         evidence: {
           [name]: displayText(setting.value, 200),
@@ -110,10 +110,10 @@ function judgeList(hop: Hop, pooler: PoolerSettings, { cipherProfile: profile }:
           weakness: reasons(weak.flatMap(({ why }) => why)),
           profile: `${profile} (${source.document}, ${source.version})`,
         },
-        remedy: remedyFor(hop, profile),
+        remedy: remedyFor(side, profile),
       },
     ],
-    unseen,
+    unknownReason,
   };
 }
 
@@ -122,11 +122,11 @@ function chosenByWord(weak: readonly { readonly suite: string }[]): SuiteClass {
   return worst === 'broken' ? 'weak' : worst;
 }
 
-function remedyFor(hop: Hop, profile: Policy['cipherProfile']): string {
+function remedyFor(side: Side, profile: Policy['cipherProfile']): string {
   const { sslCiphers } = cipherProfile(profile);
   return sslCiphers === undefined
-    ? `The profile ${profile} has no suite of TLSv1.2. In pgbouncer.ini: ${hop}_tls_protocols = tlsv1.3; ${RELOAD}.`
-    : `In pgbouncer.ini: ${hop}_tls_ciphers = ${sslCiphers}; ${RELOAD}.`;
+    ? `The profile ${profile} has no suite of TLSv1.2. In pgbouncer.ini: ${side}_tls_protocols = tlsv1.3; ${RELOAD}.`
+    : `In pgbouncer.ini: ${side}_tls_ciphers = ${sslCiphers}; ${RELOAD}.`;
 }
 
 const MAX_EXAMPLES = 8;
@@ -183,8 +183,8 @@ function expand(setting: string, version: string): string {
 }
 
 /** PgBouncer 1.25 and newer. Empty leaves it to OpenSSL, whose defaults are all sound. */
-function judgeTls13(hop: Hop, { values }: PoolerSettings, { cipherProfile: profile }: Policy): Part {
-  const name = `${hop}_tls13_ciphers` as const;
+function evaluateTls13(side: Side, { values }: PgBouncerSettings, { cipherProfile: profile }: Policy): PartialOutcome {
+  const name = `${side}_tls13_ciphers` as const;
   const list = values[name] ?? '';
   const names = list.split(':').filter((suite) => suite !== '');
   // They are all of 128 bits or more.
@@ -195,7 +195,7 @@ function judgeTls13(hop: Hop, { values }: PoolerSettings, { cipherProfile: profi
     problems: [
       {
         severity: 'low',
-        title: `${TITLES[hop]}: TLSv1.3 suites that the profile does not list`,
+        title: `${TITLES[side]}: TLSv1.3 suites that the profile does not list`,
         subject: name,
         evidence: {
           [name]: displayText(list, 200),

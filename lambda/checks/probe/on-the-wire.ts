@@ -33,7 +33,7 @@ export function brokenSuiteOnTheWire(snapshot: Snapshot): WireSuites {
 }
 
 /** With what the wire answered, at the problem whose rule or setting would have let the probe's login in. */
-export function withPlaintextAnswer(snapshot: Snapshot, outcome: Outcome): Outcome {
+export function withProbeEvidence(snapshot: Snapshot, outcome: Outcome): Outcome {
   const probe = probeOf(snapshot);
   if (outcome.status !== 'fail' || !probe?.plaintext.known) return outcome;
   const { configured, disagreement, misread } = reconcilePlaintext(snapshot, probe, probe.plaintext.value);

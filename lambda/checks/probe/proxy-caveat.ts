@@ -3,8 +3,8 @@
 import type { Snapshot } from '../../model/snapshot.ts';
 
 /** A sentence on proxies and poolers, as far as the audit's own connection shows whether there is one. */
-export function standsBetween({ route, link }: Snapshot): string {
-  if (route?.endToEnd === true) {
+export function proxyCaveat({ networkPath, link }: Snapshot): string {
+  if (networkPath?.isDirect === true) {
     return 'The audit itself met the server without anything in between, but another connection may meet another server of a load balancer.';
   }
   if (link.known && link.value.channelBinding) {

@@ -7,11 +7,11 @@ import { rulesOf } from '../../analysis/pg-hba/rules-of.ts';
 import { isAmazonRds } from '../../analysis/provider/platform.ts';
 import { displayText } from '../../model/display.ts';
 import type { HbaRule } from '../../model/hba.ts';
-import type { PoolerSettings } from '../../model/pooler.ts';
+import type { PgBouncerSettings } from '../../model/pooler.ts';
 import type { PlaintextAnswer, WireProbe } from '../../model/probe.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { readSetting } from '../shared/setting.ts';
-import { standsBetween } from './proxy-caveat.ts';
+import { proxyCaveat } from './proxy-caveat.ts';
 
 /** What the configuration does with the login that the probe tried. */
 export type Configured =
@@ -41,7 +41,7 @@ export function reconcilePlaintext(
 }
 
 function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Configured {
-  const { route, pooler } = snapshot;
+  const { networkPath, pooler } = snapshot;
   // Without the answer itself, which is to be compared with the rules.
   const hba = rulesOf(snapshot, { probe: false });
   const withAnswer = rulesOf(snapshot);
@@ -55,7 +55,7 @@ function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Confi
     if (/^(0|off|false)$/.test(forced.value)) return { status: 'accepts', by };
     return { status: 'unknown', reason: `${by} is not known here` };
   }
-  const address = route?.seenFrom;
+  const address = networkPath?.clientAddressAtServer;
   if (address === undefined) {
     return { status: 'unknown', reason: 'the server did not show from which address it sees the auditor' };
   }
@@ -71,7 +71,7 @@ function configuredFor(snapshot: Snapshot, { role, database }: WireProbe): Confi
   return decision.status === 'accepted' ? { status: 'accepts', rule, by } : { status: 'refuses', by };
 }
 
-function configuredPooler({ values }: PoolerSettings): Configured {
+function configuredPooler({ values }: PgBouncerSettings): Configured {
   const mode = values.client_tls_sslmode;
   if (mode === undefined) return { status: 'unknown', reason: 'the pooler shows no client_tls_sslmode' };
   const by = `client_tls_sslmode = ${displayText(mode)}`;
@@ -124,7 +124,7 @@ function reasonsFor(snapshot: Snapshot, rule: HbaRule | undefined): string {
   const pending = settings.known ? (settings.value.pendingRestart ?? []) : [];
   const restart = pending.length === 0 ? '' : ` ${pending.join(', ')} waits for a restart of the server.`;
   const place = rule?.fileName === undefined ? 'pg_hba.conf' : displayText(rule.fileName, 300);
-  if (!hba.known) return `${standsBetween(snapshot)}${restart}`;
+  if (!hba.known) return `${proxyCaveat(snapshot)}${restart}`;
   if (hba.value.changedSinceLoad === true) {
     return `${place} was changed after the server last read it, and the audit reads the file: SELECT pg_reload_conf(); makes it count.${restart}`;
   }
@@ -132,5 +132,5 @@ function reasonsFor(snapshot: Snapshot, rule: HbaRule | undefined): string {
     hba.value.changedSinceLoad === false
       ? ''
       : ` Or ${place} was changed and not loaded yet, for the audit reads the file: SELECT pg_reload_conf(); makes it count.`;
-  return `${standsBetween(snapshot)}${reload}${restart}`;
+  return `${proxyCaveat(snapshot)}${reload}${restart}`;
 }

@@ -4,14 +4,14 @@ import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../../model
 import type { Snapshot } from '../../model/snapshot.ts';
 import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
 import { readSetting } from '../shared/setting.ts';
-import { standsBetween } from './proxy-caveat.ts';
+import { proxyCaveat } from './proxy-caveat.ts';
 
 /** Why a server may accept versions that `ssl_min_protocol_version` rules out; undefined where they agree or it is unknown. */
 export function acceptedBeyondSettings(snapshot: Snapshot, accepted: readonly ProbedVersion[]): string | undefined {
   const minimum = minimumOf(snapshot);
   const beyond = accepted.filter((version) => minimum !== undefined && isOlderThan(version, minimum));
   if (beyond.length === 0) return undefined;
-  return `The server accepts ${list(beyond)}, and ssl_min_protocol_version = ${minimum} rules that out. ${standsBetween(snapshot)} Or the server could not load its TLS settings and goes by those it had before: its log then says that the SSL configuration was not reloaded.`;
+  return `The server accepts ${list(beyond)}, and ssl_min_protocol_version = ${minimum} rules that out. ${proxyCaveat(snapshot)} Or the server could not load its TLS settings and goes by those it had before: its log then says that the SSL configuration was not reloaded.`;
 }
 
 /**

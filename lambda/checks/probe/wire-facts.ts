@@ -10,9 +10,9 @@ const OFF: Outcome = {
 };
 
 /** The outcome of a judgement on the probe's facts. */
-export function withProbe({ probe }: Snapshot, judge: (probe: WireProbe) => Outcome): Outcome {
+export function withProbe({ probe }: Snapshot, evaluate: (probe: WireProbe) => Outcome): Outcome {
   if (probe === undefined) return OFF;
-  return probe.known ? judge(probe.value) : { status: 'unknown', reason: probe.reason };
+  return probe.known ? evaluate(probe.value) : { status: 'unknown', reason: probe.reason };
 }
 
 /** The probe's facts for checks of what the configuration says; undefined where there are none. */

@@ -3,15 +3,16 @@
 import type { Outcome, Problem } from '../../model/finding.ts';
 
 /** What one source shows, and what of it could not be seen. */
-export interface Part {
+export interface PartialOutcome {
   readonly problems: readonly Problem[];
-  readonly unseen?: string | undefined;
+  readonly unknownReason?: string | undefined;
 }
 
-export function outcomeOf(parts: readonly Part[]): Outcome {
+export function combineOutcomes(parts: readonly PartialOutcome[]): Outcome {
   const problems = parts.flatMap((part) => part.problems);
   // Where nothing could be seen, every part says the same.
-  const unseen = [...new Set(parts.flatMap((part) => part.unseen ?? []))].join('; ');
-  if (problems.length > 0) return { status: 'fail', problems, ...(unseen === '' ? {} : { incomplete: unseen }) };
-  return unseen === '' ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+  const unknownReason = [...new Set(parts.flatMap((part) => part.unknownReason ?? []))].join('; ');
+  if (problems.length > 0)
+    return { status: 'fail', problems, ...(unknownReason === '' ? {} : { incomplete: unknownReason }) };
+  return unknownReason === '' ? { status: 'pass' } : { status: 'unknown', reason: unknownReason };
 }

@@ -5,10 +5,13 @@ import type { PlatformRemedy } from '../../model/remedy.ts';
 import { loginRole } from '../../model/role-setting.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
-import type { Part } from './outcome.ts';
+import type { PartialOutcome } from './outcome.ts';
 
 /** @param remedy for roles whose password is stored as an MD5 hash, where a platform has its own */
-export function judgeOwnLogin({ link, visibility }: Snapshot, remedy: Omit<PlatformRemedy, 'selfManaged'>): Part {
+export function evaluateOwnLogin(
+  { link, visibility }: Snapshot,
+  remedy: Omit<PlatformRemedy, 'selfManaged'>,
+): PartialOutcome {
   // Without a session nothing was asked for; why there is none is a finding of its own.
   if (!link.known || link.value.authentication !== 'md5') return { problems: [] };
   const role = visibility.known ? loginRole(visibility.value) : undefined;

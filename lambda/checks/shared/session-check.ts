@@ -12,22 +12,22 @@ import type { Session, Snapshot } from '../../model/snapshot.ts';
 export function checkSessions(
   snapshot: Snapshot,
   isWrong: (session: Session) => boolean,
-  problemOf: (group: SessionGroup) => Problem,
+  toProblem: (group: SessionGroup) => Problem,
 ): Outcome {
   const { sessions } = snapshot;
   if (!sessions.known) return { status: 'unknown', reason: sessions.reason };
   const problems = groupSessions(sessions.value.visible.filter(isWrong)).map((group) =>
-    ofProvider(problemOf(group), group.first.role, snapshot),
+    ofProvider(toProblem(group), group.first.role, snapshot),
   );
-  const unseen = whatIsHidden(snapshot);
+  const unknownReason = hiddenSessionsReason(snapshot);
   if (problems.length > 0) {
-    return { status: 'fail', problems, ...(unseen === undefined ? {} : { incomplete: unseen }) };
+    return { status: 'fail', problems, ...(unknownReason === undefined ? {} : { incomplete: unknownReason }) };
   }
-  return unseen === undefined ? { status: 'pass' } : { status: 'unknown', reason: unseen };
+  return unknownReason === undefined ? { status: 'pass' } : { status: 'unknown', reason: unknownReason };
 }
 
 /** Why the sessions that are visible may not be all; undefined when they are. */
-export function whatIsHidden({ sessions, visibility }: Snapshot): string | undefined {
+export function hiddenSessionsReason({ sessions, visibility }: Snapshot): string | undefined {
   const hidden = sessions.known ? sessions.value.hidden : 0;
   if (!visibility.known) return visibility.reason;
   if (!visibility.value.seesAllSessions) {

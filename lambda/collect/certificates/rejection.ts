@@ -102,8 +102,8 @@ const RULES: readonly Rule[] = [
     explain: (chain) => {
       const other = chain.find(isForOtherUse);
       // Of an issuer that is no CA OpenSSL says this too.
-      const stranger = issuers(chain).find(({ ca }) => !ca);
-      if (other === undefined && stranger !== undefined) return noAuthority(stranger);
+      const foreignAuthority = issuers(chain).find(({ ca }) => !ca);
+      if (other === undefined && foreignAuthority !== undefined) return noAuthority(foreignAuthority);
       return {
         what: `${named(other, 'a certificate of the chain')} is not for server authentication (extended key usage)`,
         remedy:

@@ -39,7 +39,7 @@ export async function diagnose(
   let chain: readonly CertificateFacts[] | undefined;
   let unseen = '';
   try {
-    presented = await secondLook(endpoint, signal);
+    presented = await handshakeWithoutVerification(endpoint, signal);
     chain = presented.map(certificateFacts);
   } catch (error) {
     unseen = `; a second look at its certificate failed: ${(error as Error).message}`;
@@ -58,7 +58,10 @@ export async function diagnose(
   return { failure: { cause, phase: 'tls', message: `${message}${unseen} (${refusal.code})`, remedy }, chain };
 }
 
-async function secondLook(endpoint: Endpoint, signal: AbortSignal): Promise<readonly X509Certificate[]> {
+async function handshakeWithoutVerification(
+  endpoint: Endpoint,
+  signal: AbortSignal,
+): Promise<readonly X509Certificate[]> {
   const socket = await openTcp(endpoint, signal);
   try {
     await requestTls(socket, endpoint, signal);

@@ -2,23 +2,23 @@
 
 import type { TLSSocket } from 'node:tls';
 import type { Endpoint } from '../../model/endpoint.ts';
-import type { Link, Snapshot } from '../../model/snapshot.ts';
+import type { AuditConnection, Snapshot } from '../../model/snapshot.ts';
 import type { DatabaseSession } from './session.ts';
 
 /** One end of a connection. */
-export interface End {
+export interface SocketAddress {
   readonly address: string | undefined;
   readonly port: number | undefined;
 }
 
 /** A session that is logged in. */
-export interface Asked {
+export interface QueryContext {
   readonly session: DatabaseSession;
   readonly socket: TLSSocket;
   readonly endpoint: Endpoint;
   readonly user: string;
   /** Our end, as our socket has it. */
-  readonly own: End;
+  readonly own: SocketAddress;
   /** Whether the wire probe follows, with whose answers those of the target are compared. */
   readonly probe: boolean;
   readonly signal: AbortSignal;
@@ -29,9 +29,9 @@ export interface Observations {
     Snapshot,
     'server' | 'visibility' | 'sessions' | 'settings' | 'outbound' | 'hba' | 'aurora' | 'pooler'
   >;
-  readonly serverView: Link['serverView'];
+  readonly serverView: AuditConnection['serverView'];
   /** Our end, as the target sees it. */
-  readonly ownEnd: End;
+  readonly localAddress: SocketAddress;
   /** Of the server's process behind our session; undefined where the target shows none. */
   readonly ownPid?: number | undefined;
   /** Messages, or bundles of them, sent and answered. */

@@ -1,7 +1,7 @@
 // What ended a session that the server broke, or that broke in our hands, as the failure of an audit.
 
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure, type Phase } from '../../model/failure.ts';
 import { breakOff } from '../../runtime/confinement.ts';
 import { remediesOf } from '../failures/refusal.ts';
@@ -12,7 +12,7 @@ export function protocolFailureOf(error: unknown, endpoint: Endpoint, phase: Pha
   if (error instanceof ProtocolError) {
     const { reason: cause, message, advice } = error;
     return new AuditFailure(
-      { cause, phase, message: `${placeOf(endpoint)} ${message}`, ...remediesOf(advice) },
+      { cause, phase, message: `${hostPort(endpoint)} ${message}`, ...remediesOf(advice) },
       { cause: error },
     );
   }
@@ -41,7 +41,7 @@ export function channelBindingFailure(error: unknown, endpoint: Endpoint): Audit
     {
       cause: 'channel-binding-failed',
       phase: 'login',
-      message: `${placeOf(endpoint)} saw the login come over another TLS connection than the auditor's: something in between relays it, with a certificate that the auditor trusts`,
+      message: `${hostPort(endpoint)} saw the login come over another TLS connection than the auditor's: something in between relays it, with a certificate that the auditor trusts`,
       remedy:
         'treat it as an attack until proven otherwise: find out which proxy or TLS inspection stands in between, and who holds the key of the certificate that it shows; if it is meant to be there, audit the server behind it',
     },

@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type pg from 'pg';
 import type { Endpoint } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
-import type { Link } from '../../model/snapshot.ts';
+import type { AuditConnection } from '../../model/snapshot.ts';
 import { loginFailure, missingPassword } from '../failures/failures.ts';
 import { type AuthenticationPolicy, MAX_SCRAM_ITERATIONS, notProved, scramError } from '../protocol/authentication.ts';
 import { Client } from '../protocol/driver.ts';
@@ -19,11 +19,11 @@ import { channelBindingFailure, isDriverDefect, protocolFailureOf } from './prot
 export const APPLICATION_NAME = 'pg-tls-auditor';
 
 /** Milliseconds. A server hangs up within one or two of its client's goodbye. */
-const GOODBYE = 500;
+const CLOSE_TIMEOUT_MS = 500;
 
 export interface DatabaseSession {
   readonly client: pg.Client;
-  readonly authentication: Link['authentication'];
+  readonly authentication: AuditConnection['authentication'];
   /** As the server announced it at login, e.g. `18.4`; poolers announce what they choose. */
   readonly announcedVersion: string | undefined;
   /** Of the server's process, by BackendKeyData; poolers announce what they choose. */
@@ -120,7 +120,7 @@ export async function login(
   const internals = client as unknown as ClientInternals;
   for (const name of STARTUP_PARAMETERS_FROM_ENVIRONMENT) internals.connectionParameters[name] = undefined;
 
-  let authentication: Link['authentication'] = 'none';
+  let authentication: AuditConnection['authentication'] = 'none';
   let announcedVersion: string | undefined;
   internals.connection.on('authenticationSASLContinue', () => {
     authentication = internals.saslSession?.mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
@@ -167,7 +167,7 @@ export async function login(
 export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
   if (signal.aborted || socket.destroyed) return;
   const { promise: longEnough, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, GOODBYE);
+  const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
   await Promise.race([client.end(), longEnough]);
   clearTimeout(timer);
 }

@@ -2,11 +2,11 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure, type Phase } from '../../model/failure.ts';
 import { UnusableAnswer } from '../answers/answer.ts';
 import { type DatabaseError, isDatabaseError } from './database-error.ts';
-import { describeError, describeStranger, errorFields } from './foreign-server.ts';
+import { describeError, describeForeignServer, errorFields } from './foreign-server.ts';
 import { handshakeFailure } from './handshake-failures.ts';
 import { refusalOf } from './login-refusals.ts';
 import { networkFailure } from './network-failures.ts';
@@ -28,7 +28,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
     return new AuditFailure({
       cause: 'tls-not-offered',
       phase,
-      message: `${placeOf(endpoint)} does not offer TLS: every session to it is in plaintext, and no credentials were sent`,
+      message: `${hostPort(endpoint)} does not offer TLS: every session to it is in plaintext, and no credentials were sent`,
       remedy: "give the server a certificate and key, then\nALTER SYSTEM SET ssl = 'on';\nSELECT pg_reload_conf();",
     });
   }
@@ -37,7 +37,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
       {
         cause: 'server-not-ready',
         phase,
-        message: `${placeOf(endpoint)} answered the request for TLS with ${describeError(errorFields(answer.subarray(5)).get('C'))}`,
+        message: `${hostPort(endpoint)} answered the request for TLS with ${describeError(errorFields(answer.subarray(5)).get('C'))}`,
         remedy:
           'look into the server log, where its words are (before TLS anybody on the path could have written them); the server may be out of processes or connections',
       },
@@ -48,14 +48,14 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
     return new AuditFailure({
       cause: 'tls-handshake-failed',
       phase,
-      message: `${placeOf(endpoint)} sent ${answer.length - 1} unencrypted bytes after agreeing to TLS: something in between may be injecting data`,
+      message: `${hostPort(endpoint)} sent ${answer.length - 1} unencrypted bytes after agreeing to TLS: something in between may be injecting data`,
       remedy: 'treat it as an attack until proven otherwise; find out what proxy stands in between (CVE-2021-23222)',
     });
   }
   return new AuditFailure({
     cause: 'not-postgresql',
     phase,
-    message: `${placeOf(endpoint)} does not speak the PostgreSQL protocol: it answered with ${describeStranger(answer)}`,
+    message: `${hostPort(endpoint)} does not speak the PostgreSQL protocol: it answered with ${describeForeignServer(answer)}`,
     remedy: 'check host and port; a server that accepts only direct TLS needs "sslNegotiation": "direct"',
   });
 }
@@ -69,7 +69,7 @@ function directTlsOnly(endpoint: Endpoint): AuditFailure {
   return new AuditFailure({
     cause: 'direct-tls-required',
     phase: 'tls',
-    message: `${placeOf(endpoint)} accepts only direct TLS: it answered the request for TLS with an alert of TLS itself`,
+    message: `${hostPort(endpoint)} accepts only direct TLS: it answered the request for TLS with an alert of TLS itself`,
     remedy: 'set "sslNegotiation": "direct" for the target',
   });
 }
@@ -93,7 +93,7 @@ export function missingPassword(error: unknown, endpoint: Endpoint, user: string
     {
       cause: 'password-rejected',
       phase: 'login',
-      message: `${placeOf(endpoint)} asks for a password of ${role}, and the ${displayText(source, 200)} holds none`,
+      message: `${hostPort(endpoint)} asks for a password of ${role}, and the ${displayText(source, 200)} holds none`,
       ...remediesOf({
         configured: `add the password of ${role} to the ${displayText(source, 200)}${otherwise}`,
         url: `set PGPASSWORD to the password of ${role}${otherwise}`,
@@ -174,7 +174,7 @@ function unusableAnswer(error: UnusableAnswer, endpoint: Endpoint): AuditFailure
     {
       cause: 'answer-unusable',
       phase: 'query',
-      message: `${placeOf(endpoint)} answers the audit queries, but ${error.message}`,
+      message: `${hostPort(endpoint)} answers the audit queries, but ${error.message}`,
       remedy:
         'find out what answers there: a proxy, a pooler or a database that only resembles PostgreSQL may change rows; the audit needs the server itself',
     },
@@ -195,5 +195,5 @@ export function queryFailure(error: unknown, endpoint: Endpoint, product?: Produ
   if (isDefect(error)) throw error;
   if (error instanceof UnusableAnswer) return unusableAnswer(error, endpoint);
   if (!isDatabaseError(error)) return networkFailure(error, endpoint, 'query');
-  return refused(error, unansweredQuery(error, placeOf(endpoint)), 'query');
+  return refused(error, unansweredQuery(error, hostPort(endpoint)), 'query');
 }

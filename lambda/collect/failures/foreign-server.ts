@@ -43,7 +43,7 @@ const BEGINNINGS: readonly (readonly [pattern: RegExp, what: string])[] = [
 ];
 
 /** e.g. `an SSH banner`, `17 bytes that are not PostgreSQL's`. */
-export function describeStranger(bytes: Buffer): string {
+export function describeForeignServer(bytes: Buffer): string {
   const start = bytes.subarray(0, 16).toString('latin1');
   const known = BEGINNINGS.find(([pattern]) => pattern.test(start))?.[1];
   if (known !== undefined) return known;

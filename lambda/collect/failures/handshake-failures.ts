@@ -2,7 +2,7 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure, type Phase } from '../../model/failure.ts';
 import { byCode, networkFailure } from './network-failures.ts';
 import { type Refusal, remediesOf } from './refusal.ts';
@@ -24,7 +24,7 @@ export function handshakeFailure(error: unknown, endpoint: Endpoint, phase: Phas
 
 /** Undefined where it is trouble of the network alone. */
 function brokenHandshake(code: string, said: string, endpoint: Endpoint, phase: Phase): Refusal | undefined {
-  const place = placeOf(endpoint);
+  const place = hostPort(endpoint);
   // Before the handshake is up Node reports some of OpenSSL's errors as EPROTO, and names them in the message only.
   const has = (codes: RegExp, words?: RegExp): boolean => codes.test(code) || (words?.test(said) ?? false);
   if (has(/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW/, /unsupported protocol|protocol version/)) {

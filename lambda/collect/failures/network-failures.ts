@@ -2,7 +2,7 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure, type Phase } from '../../model/failure.ts';
 import { type Refusal, remediesOf } from './refusal.ts';
 import { codeOf, fieldsOf } from './system-error.ts';
@@ -36,7 +36,7 @@ function telling(error: unknown): { readonly code: string | undefined; readonly 
 
 /** What a code means. */
 export function byCode(code: string | undefined, endpoint: Endpoint, phase: Phase): Refusal {
-  const place = placeOf(endpoint);
+  const place = hostPort(endpoint);
   switch (code) {
     case 'ENOTFOUND':
     case 'ENODATA':
@@ -116,7 +116,7 @@ export function byCode(code: string | undefined, endpoint: Endpoint, phase: Phas
 
 /** The connection ended. Before TLS that is also how a server answers that knows direct TLS only. */
 function closed(endpoint: Endpoint, phase: Phase): Refusal {
-  const place = placeOf(endpoint);
+  const place = hostPort(endpoint);
   const advice = 'look into the server log at that moment; a proxy or firewall in between may have cut it';
   return {
     cause: 'connection-reset',
@@ -153,7 +153,7 @@ export function timedOut(endpoint: Pick<Endpoint, 'host' | 'port'>, phase: Phase
   return new AuditFailure({
     cause: 'timed-out',
     phase,
-    message: `${placeOf(endpoint)} gave no answer in time ${WHILE[phase]}`,
+    message: `${hostPort(endpoint)} gave no answer in time ${WHILE[phase]}`,
     remedy: SILENCE[phase] ?? SLOW,
   });
 }

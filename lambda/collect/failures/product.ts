@@ -2,7 +2,7 @@
 
 import type pg from 'pg';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 
 export interface Product {
@@ -102,7 +102,7 @@ export function unsupportedProduct({ name, instead }: Product, endpoint: Endpoin
   return new AuditFailure({
     cause: 'product-unsupported',
     phase: 'query',
-    message: `${placeOf(endpoint)} is ${name}, which the auditor cannot see into`,
+    message: `${hostPort(endpoint)} is ${name}, which the auditor cannot see into`,
     remedy: instead,
   });
 }
@@ -111,7 +111,7 @@ export function unsupportedProduct({ name, instead }: Product, endpoint: Endpoin
 const PATIENCE = 1_000;
 
 /** One message each: what refuses the first may answer the second. Consoles of poolers know the last. */
-const QUESTIONS = ['ROLLBACK', 'SELECT version()', 'SHOW VERSION'] as const;
+const VIEW_QUERIES = ['ROLLBACK', 'SELECT version()', 'SHOW VERSION'] as const;
 
 /** Asks a server that gave no whole answer what it is. Never throws, and soon gives up: this only explains. */
 export async function askProduct(client: pg.Client): Promise<Product | undefined> {
@@ -125,7 +125,7 @@ export async function askProduct(client: pg.Client): Promise<Product | undefined
 }
 
 async function askEach(client: pg.Client): Promise<Product | undefined> {
-  for (const question of QUESTIONS) {
+  for (const question of VIEW_QUERIES) {
     const product = (await textsOf(client, question)).flatMap((text) => productOf(text) ?? [])[0];
     if (product !== undefined) return product;
   }

@@ -1,7 +1,7 @@
 // From what a server answers to the audit queries, other than what they ask for, to its cause.
 
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import type { DatabaseError } from './database-error.ts';
 import type { Refusal } from './refusal.ts';
@@ -25,7 +25,7 @@ export function incompleteAnswer({ answered, asked }: IncompleteAnswer, endpoint
   return new AuditFailure({
     cause: 'answer-incomplete',
     phase: 'query',
-    message: `${placeOf(endpoint)} answered ${answered} of the ${asked} queries of the audit`,
+    message: `${hostPort(endpoint)} answered ${answered} of the ${asked} queries of the audit`,
     remedy:
       'give the host and port of the PostgreSQL server itself: a pooler or proxy that answers only some of the statements in a message cannot be audited through',
   });

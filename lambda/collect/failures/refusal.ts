@@ -2,7 +2,7 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import type { FailureCause } from '../../model/failure.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
 
@@ -33,7 +33,7 @@ export interface Attempt {
 export function attemptOf(endpoint: Endpoint, user: string, database: string): Attempt {
   return {
     endpoint,
-    place: placeOf(endpoint),
+    place: hostPort(endpoint),
     role: displayText(user),
     database: displayText(database),
     sqlRole: quoteIdentifier(user),

@@ -2,7 +2,7 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure, type Failure, type FailureCause } from '../../model/failure.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import { type Advice, followedBy, remediesOf, storePassword } from '../failures/refusal.ts';
@@ -29,7 +29,7 @@ const REMEDIES: Partial<Readonly<Record<FailureCause, Advice>>> = {
 };
 
 /** The same failure for a target that is a PgBouncer. Anything else than an AuditFailure is returned as it is. */
-export function inConsoleTerms(error: unknown, endpoint: Endpoint, { user }: Pick<Credentials, 'user'>): unknown {
+export function toConsoleFailure(error: unknown, endpoint: Endpoint, { user }: Pick<Credentials, 'user'>): unknown {
   if (!(error instanceof AuditFailure)) return error;
   const { failure, transient } = error;
   const told = failure.phase === 'login' ? loginFailure(error, endpoint, user) : undefined;
@@ -47,7 +47,7 @@ function loginFailure(error: AuditFailure, endpoint: Endpoint, user: string): Fa
   const { message, code } = cause;
   const role = displayText(user);
   const said = `${displayText(message, 200)} (SQLSTATE ${code})`;
-  const place = placeOf(endpoint);
+  const place = hostPort(endpoint);
   if (code === '3D000') return wrongKind(endpoint, 'a PostgreSQL server', `it has no admin console: ${said}`);
   if (/^not allowed$/.test(message)) {
     return {
@@ -79,7 +79,7 @@ export function wrongKind(endpoint: Endpoint, what: string, why: string): Failur
   return {
     cause: 'wrong-kind',
     phase: 'login',
-    message: `${placeOf(endpoint)} is ${what}, and the target is of the kind "pgbouncer": ${why}`,
+    message: `${hostPort(endpoint)} is ${what}, and the target is of the kind "pgbouncer": ${why}`,
     ...remediesOf({
       configured:
         'give the host and port of the PgBouncer (6432 by default), or for a PostgreSQL server leave "kind" of the target out',
@@ -93,7 +93,7 @@ export function unexpectedConsole(endpoint: Endpoint, version: string): AuditFai
   return new AuditFailure({
     cause: 'wrong-kind',
     phase: 'login',
-    message: `${placeOf(endpoint)} answers with the admin console of PgBouncer ${displayText(version)}, which is no PostgreSQL database`,
+    message: `${hostPort(endpoint)} answers with the admin console of PgBouncer ${displayText(version)}, which is no PostgreSQL database`,
     remedy:
       'set "kind": "pgbouncer" of the target to audit the PgBouncer itself; to audit the server behind it, give that server\'s own host and port, and one of its databases',
   });

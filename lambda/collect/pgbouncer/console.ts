@@ -4,9 +4,9 @@ import type { TLSSocket } from 'node:tls';
 import type pg from 'pg';
 import { displayText } from '../../model/display.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
-import type { PoolerSettings } from '../../model/pooler.ts';
-import type { Link, Sessions } from '../../model/snapshot.ts';
-import type { End } from '../connect/observations.ts';
+import type { PgBouncerSettings } from '../../model/pooler.ts';
+import type { AuditConnection, Sessions } from '../../model/snapshot.ts';
+import type { SocketAddress } from '../connect/observations.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import {
   type ConsoleRow,
@@ -21,10 +21,10 @@ import {
 /** What the console showed. */
 export interface ConsoleAnswers {
   readonly sessions: Observed<Sessions>;
-  readonly pooler: Observed<PoolerSettings>;
-  readonly serverView: Link['serverView'];
+  readonly pooler: Observed<PgBouncerSettings>;
+  readonly serverView: AuditConnection['serverView'];
   /** Our end, as its row shows it. */
-  readonly ownEnd: End;
+  readonly localAddress: SocketAddress;
   readonly roundTrips: number;
 }
 
@@ -52,9 +52,9 @@ export async function askConsole(
   { version, own }: { readonly version: string; readonly own: OwnSession },
 ): Promise<ConsoleAnswers> {
   socket.cork();
-  const asked = COMMANDS.map((command) => show(client, command));
+  const context = COMMANDS.map((command) => show(client, command));
   socket.uncork();
-  const [clients, servers, config, databases] = (await Promise.all(asked)) as [Answer, Answer, Answer, Answer];
+  const [clients, servers, config, databases] = (await Promise.all(context)) as [Answer, Answer, Answer, Answer];
 
   const found = clients.known ? findOwn(clients.value, own) : undefined;
   const settings = config.known ? readSettings(config.value) : config;
@@ -72,7 +72,7 @@ export async function askConsole(
         })
       : settings,
     serverView: viewOf(found?.row),
-    ownEnd: found?.end ?? { address: undefined, port: undefined },
+    localAddress: found?.end ?? { address: undefined, port: undefined },
     roundTrips: 1,
   };
 }
@@ -92,7 +92,7 @@ async function show(client: pg.Client, command: string): Promise<Answer> {
 }
 
 /** How PgBouncer sees the auditor's own session. */
-function viewOf(row: ConsoleRow | undefined): Link['serverView'] {
+function viewOf(row: ConsoleRow | undefined): AuditConnection['serverView'] {
   if (row === undefined) return unknown("PgBouncer showed nothing that is certain to be the auditor's session");
   if (row.tls === '') return known('not-tls');
   const tls = readTls(row.tls);

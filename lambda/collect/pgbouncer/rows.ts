@@ -2,15 +2,15 @@
 
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import {
-  POOLER_SETTING_NAMES,
-  type PoolerDatabase,
-  type PoolerSettingName,
-  type PoolerSettings,
+  PGBOUNCER_SETTING_NAMES,
+  type PgBouncerDatabase,
+  type PgBouncerSettingName,
+  type PgBouncerSettings,
 } from '../../model/pooler.ts';
-import type { Hop, Session, Sessions, SessionTls, Transport } from '../../model/snapshot.ts';
+import type { Session, Sessions, SessionTls, Side, Transport } from '../../model/snapshot.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import { shownAddress } from '../answers/client-address.ts';
-import type { End } from '../connect/observations.ts';
+import type { SocketAddress } from '../connect/observations.ts';
 import { isLoopback } from '../connect/transport.ts';
 import { ConsoleClock } from './time.ts';
 
@@ -18,7 +18,7 @@ import { ConsoleClock } from './time.ts';
 export type ConsoleRow = Readonly<Record<string, string | null | undefined>>;
 
 /** By what the auditor knows its own session in a list of clients. */
-export interface OwnSession extends End {
+export interface OwnSession extends SocketAddress {
   readonly user: string;
   readonly application: string;
   /** When it logged in, in milliseconds since 1970. */
@@ -37,7 +37,7 @@ const CONSOLE = 'pgbouncer';
 export function findOwn(
   clients: readonly ConsoleRow[],
   { user, application, address, port }: OwnSession,
-): { readonly row: ConsoleRow; readonly end: End } | undefined {
+): { readonly row: ConsoleRow; readonly end: SocketAddress } | undefined {
   const candidates = clients.filter(
     (row) =>
       row.database === CONSOLE &&
@@ -92,18 +92,18 @@ function isSession({ state }: ConsoleRow): boolean {
 }
 
 /** Undefined where the row does not show how the session travels. */
-function readSession(row: ConsoleRow, hop: Hop, clock: ConsoleClock): Session | undefined {
+function readSession(row: ConsoleRow, side: Side, clock: ConsoleClock): Session | undefined {
   const tls = readTls(row.tls);
   const transport = transportOf(row, tls);
   if (transport === undefined) return undefined;
   const pid = Number(row.remote_pid);
   return {
     pid: Number.isInteger(pid) && pid > 0 ? pid : undefined,
-    hop,
+    side,
     role: shortName(row.user),
     database: shortName(row.database),
     // Its connections to servers bear the name of whichever client used them last.
-    application: hop === 'client' ? (shortName(row.application_name) ?? '') : '',
+    application: side === 'client' ? (shortName(row.application_name) ?? '') : '',
     kind: row.replication === 'physical' || row.replication === 'logical' ? 'replication' : 'client',
     superuser: undefined,
     transport,
@@ -138,14 +138,14 @@ export function readTls(shown: string | null | undefined): SessionTls | undefine
 }
 
 /** The settings that an audit reads. Others may hold secrets (`auth_ldap_options`) and are left where they are. */
-export function readSettings(rows: readonly ConsoleRow[]): Observed<PoolerSettings['values']> {
+export function readSettings(rows: readonly ConsoleRow[]): Observed<PgBouncerSettings['values']> {
   if (rows.length === 0 || rows.some(({ key, value }) => typeof key !== 'string' || value === undefined)) {
     return unknown('PgBouncer does not show the columns "key" and "value" of its settings: SHOW CONFIG has no others');
   }
-  const wanted: readonly string[] = POOLER_SETTING_NAMES;
+  const wanted: readonly string[] = PGBOUNCER_SETTING_NAMES;
   const values = rows
     .filter(({ key }) => wanted.includes(key ?? ''))
-    .map(({ key, value }): [PoolerSettingName, string] => [key as PoolerSettingName, value ?? '']);
+    .map(({ key, value }): [PgBouncerSettingName, string] => [key as PgBouncerSettingName, value ?? '']);
   const [long] = values.flatMap(([name, value]) => tooLong(`the value of ${name}`, value, LONGEST.setting) ?? []);
   if (long !== undefined) return unknown(long);
   if (new Set(values.map(([name]) => name)).size < values.length) {
@@ -155,13 +155,15 @@ export function readSettings(rows: readonly ConsoleRow[]): Observed<PoolerSettin
 }
 
 /** Where the databases are that clients may name, without the console. */
-export function readDatabases(rows: readonly ConsoleRow[]): PoolerSettings['databases'] {
+export function readDatabases(rows: readonly ConsoleRow[]): PgBouncerSettings['databases'] {
   if (rows.some(({ name, host }) => typeof name !== 'string' || host === undefined)) {
     return unknown('PgBouncer does not show the columns "name" and "host" of its databases');
   }
   return known(
     rows
       .filter(({ name }) => name !== CONSOLE)
-      .map(({ name, host }): PoolerDatabase => ({ name: shortName(name) ?? '', host: shortName(host) || undefined })),
+      .map(
+        ({ name, host }): PgBouncerDatabase => ({ name: shortName(name) ?? '', host: shortName(host) || undefined }),
+      ),
   );
 }

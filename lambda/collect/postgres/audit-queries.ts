@@ -7,38 +7,38 @@ import type { HbaFacts } from '../../model/hba.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { Outbound, Settings } from '../../model/posture.ts';
 import { loginRole, resetRole } from '../../model/role-setting.ts';
-import type { AuroraCluster, Link, Server, Sessions, Visibility } from '../../model/snapshot.ts';
+import type { AuditConnection, AuroraCluster, Server, Sessions, Visibility } from '../../model/snapshot.ts';
 import { asObserved } from '../answers/answer.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import { IncompleteAnswer } from '../failures/query-refusals.ts';
-import { auroraQuestion } from './aurora-query.ts';
-import { catalogueQuestion } from './catalogue-query.ts';
+import { auroraQuery } from './aurora-query.ts';
+import { catalogueQuery } from './catalogue-query.ts';
 import { withQuotes } from './hba-file.ts';
 import {
   type FileReading,
   type HbaLines,
   hbaFacts,
-  hbaFileQuestion,
+  hbaFileQuery,
   hbaGrant,
-  hbaQuestion,
-  plainHbaQuestion,
+  hbaQuery,
+  plainHbaQuery,
 } from './hba-queries.ts';
-import { linkQuestion, outboundQuestion, withRefusal } from './outbound-query.ts';
-import type { Question } from './query.ts';
-import { exchange } from './query.ts';
-import { type Reload, reloadQuestion } from './reload-query.ts';
-import { type ServerAnswers, serverQuestion } from './server-query.ts';
-import { type OwnEnd, sessionQuestion } from './session-query.ts';
+import { linkQuery, outboundQuery, withRefusal } from './outbound-query.ts';
+import type { AuditQuery } from './query.ts';
+import { simpleQuery } from './query.ts';
+import { type Reload, reloadQuery } from './reload-query.ts';
+import { type ServerAnswers, serverQuery } from './server-query.ts';
+import { type LocalAddress, sessionQuery } from './session-query.ts';
 
 /** The oldest major whose views hold what an audit needs (`backend_type`, predefined roles). */
 export const OLDEST_MAJOR = 10;
 
 /** What the queries found out. */
-export interface Answers {
+export interface AuditResults {
   readonly server: Server;
   readonly visibility: Visibility;
-  readonly serverView: Link['serverView'];
-  readonly ownEnd: OwnEnd;
+  readonly serverView: AuditConnection['serverView'];
+  readonly localAddress: LocalAddress;
   readonly ownPid: number | undefined;
   readonly sessions: Sessions;
   readonly settings: Settings;
@@ -65,34 +65,34 @@ export async function runAuditQueries(
   client: pg.Client,
   major: number,
   { reload: asksReload = false }: { readonly reload?: boolean } = {},
-): Promise<Answers> {
-  const first = await ask(client, major, FIRST, observing(hbaQuestion));
+): Promise<AuditResults> {
+  const first = await ask(client, major, FIRST, observing(hbaQuery));
   const [server, activity, catalogue, outbound] = first.answers;
-  const { may, ...facts } = server;
+  const { privileges, ...facts } = server;
   const answers = { ...facts, ...activity, sessions: activity.sessions(catalogue) };
   const hbaOf = (lines: Observed<HbaLines> | undefined): Observed<HbaFacts> => {
     if (lines === undefined) return notReadable(server);
     return lines.known ? asObserved(() => hbaFacts(lines.value, { major, catalogue })) : lines;
   };
-  const links = linkQuestion(outbound, may);
+  const links = linkQuery(outbound, privileges);
   const refused = first.refusal !== undefined;
   // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
-  const reloads = asksReload || (may.readHba && may.readFiles);
-  const fileReading = first.last === undefined ? undefined : may.readHbaFile;
-  if (!refused && !may.readAurora && links === undefined && !reloads && fileReading === undefined) {
+  const reloads = asksReload || (privileges.readHba && privileges.readFiles);
+  const fileReading = first.last === undefined ? undefined : privileges.readHbaFile;
+  if (!refused && !privileges.readAurora && links === undefined && !reloads && fileReading === undefined) {
     return { ...answers, outbound, hba: hbaOf(first.last), roundTrips: 1 };
   }
-  const readHba = may.readHba && !refused;
+  const readHba = privileges.readHba && !refused;
   try {
     const second = await ask(
       client,
       major,
       [
         links ?? NOTHING,
-        may.readAurora ? observing(auroraQuestion) : NOTHING,
-        reloads ? reloadQuestion(readHba && may.readFiles) : NOTHING,
+        privileges.readAurora ? observing(auroraQuery) : NOTHING,
+        reloads ? reloadQuery(readHba && privileges.readFiles) : NOTHING,
       ],
-      lastQuestion(refused && may.readHba, fileReading),
+      lastQuery(refused && privileges.readHba, fileReading),
       { afterError: refused },
     );
     const [linked, aurora, reload] = second.answers;
@@ -109,9 +109,12 @@ export async function runAuditQueries(
   } catch (error) {
     // What this message holds must not cost what the first has seen.
     if (!isRefusal(error)) throw error;
-    const aurora = may.readAurora ? { aurora: unknown('the server did not list the instances of its cluster') } : {};
-    const unanswered = links === undefined ? outbound : withRefusal(outbound, may, displayText(error.message, 200));
-    const hba = refused && may.readHba ? hbaRefused(error) : hbaOf(first.last);
+    const aurora = privileges.readAurora
+      ? { aurora: unknown('the server did not list the instances of its cluster') }
+      : {};
+    const unanswered =
+      links === undefined ? outbound : withRefusal(outbound, privileges, displayText(error.message, 200));
+    const hba = refused && privileges.readHba ? hbaRefused(error) : hbaOf(first.last);
     return { ...answers, outbound: unanswered, hba, ...aurora, roundTrips: 2 };
   }
 }
@@ -122,13 +125,13 @@ type LastAnswer =
   | { readonly files: ReadonlyMap<string, string> }
   | undefined;
 
-function lastQuestion(asksRules: boolean, fileReading: FileReading | undefined): Question<LastAnswer> {
+function lastQuery(asksRules: boolean, fileReading: FileReading | undefined): AuditQuery<LastAnswer> {
   if (asksRules) {
-    const { selects, read } = observing(plainHbaQuestion);
+    const { selects, read } = observing(plainHbaQuery);
     return { selects, read: (results) => ({ rules: read(results) }) };
   }
   if (fileReading === undefined) return NOTHING;
-  const files = hbaFileQuestion(fileReading);
+  const files = hbaFileQuery(fileReading);
   return { ...files, read: (results) => ({ files: files.read(results) }) };
 }
 
@@ -151,7 +154,7 @@ function readHbaOf(
 }
 
 /** What every login may ask. Roles and databases come after the sessions, of which they tell the names. */
-const FIRST = [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion] as const;
+const FIRST = [serverQuery, sessionQuery, catalogueQuery, outboundQuery] as const;
 
 /** SQLSTATEs after which the whole audit is tried again. */
 const SHUTDOWN = /^57P/;
@@ -164,7 +167,10 @@ function isRefusal(error: unknown): error is Refusal {
 }
 
 /** The same question, of which an answer that can't be used costs the others nothing. Undefined stays undefined. */
-function observing<T extends object>({ selects, read }: Question<T | undefined>): Question<Observed<T> | undefined> {
+function observing<T extends object>({
+  selects,
+  read,
+}: AuditQuery<T | undefined>): AuditQuery<Observed<T> | undefined> {
   return {
     selects,
     read: (results) => {
@@ -175,7 +181,7 @@ function observing<T extends object>({ selects, read }: Question<T | undefined>)
   };
 }
 
-const NOTHING: Question<undefined> = { selects: () => [], read: () => undefined };
+const NOTHING: AuditQuery<undefined> = { selects: () => [], read: () => undefined };
 
 function hbaRefused(error: Refusal): Observed<HbaFacts> {
   return unknown(`the server could not read pg_hba.conf: ${displayText(error.message, 200)}`);
@@ -192,12 +198,12 @@ function notReadable({ visibility }: Pick<ServerAnswers, 'visibility'>): Observe
   return unknown(`the login may not read pg_hba.conf: ${reset === undefined ? grant : `${reset} ${grant}`}`);
 }
 
-type AnswersOf<Questions extends readonly Question<unknown>[]> = {
-  -readonly [Index in keyof Questions]: Questions[Index] extends Question<infer T> ? T : never;
+type ResultsOf<AuditQueries extends readonly AuditQuery<unknown>[]> = {
+  -readonly [Index in keyof AuditQueries]: AuditQueries[Index] extends AuditQuery<infer T> ? T : never;
 };
 
-interface Told<Questions extends readonly Question<unknown>[], Last> {
-  readonly answers: AnswersOf<Questions>;
+interface QueryResults<AuditQueries extends readonly AuditQuery<unknown>[], Last> {
+  readonly answers: ResultsOf<AuditQueries>;
   /** Undefined where it was refused. */
   readonly last: Last | undefined;
   /** Why the last question was not answered: the transaction is open, and waits to be ended. */
@@ -209,15 +215,15 @@ interface Told<Questions extends readonly Question<unknown>[], Last> {
  *
  * @param last a question that the server may refuse, which costs none of the others
  */
-async function ask<const Questions extends readonly Question<unknown>[], Last>(
+async function ask<const AuditQueries extends readonly AuditQuery<unknown>[], Last>(
   client: pg.Client,
   major: number,
-  questions: Questions,
-  last: Question<Last>,
+  questions: AuditQueries,
+  last: AuditQuery<Last>,
   { afterError = false }: { readonly afterError?: boolean } = {},
-): Promise<Told<Questions, Last>> {
+): Promise<QueryResults<AuditQueries, Last>> {
   const text = message(major, [...questions, last]);
-  const { selects, error } = await exchange(client, afterError ? `ROLLBACK;${text}` : text);
+  const { selects, error } = await simpleQuery(client, afterError ? `ROLLBACK;${text}` : text);
   const count = questions.reduce((sum, question) => sum + question.selects(major).length, 0);
   const lastCount = last.selects(major).length;
   const refused = error !== undefined && isRefusal(error) && selects.length === count && lastCount > 0;
@@ -231,7 +237,7 @@ async function ask<const Questions extends readonly Question<unknown>[], Last>(
     const own = selects.slice(next, next + question.selects(major).length);
     next += own.length;
     return question.read(own);
-  }) as AnswersOf<Questions>;
+  }) as ResultsOf<AuditQueries>;
   return refused ? { answers, last: undefined, refusal: error } : { answers, last: last.read(selects.slice(next)) };
 }
 
@@ -242,7 +248,7 @@ async function ask<const Questions extends readonly Question<unknown>[], Last>(
  * change what is read. The isolation level too: a role or database may default to one that waits for others'
  * transactions, or that a standby refuses.
  */
-export function message(major: number, questions: readonly Question<unknown>[]): string {
+export function message(major: number, questions: readonly AuditQuery<unknown>[]): string {
   const selects = questions.flatMap((question) => question.selects(major));
   return `
 BEGIN READ ONLY;

@@ -4,17 +4,17 @@ import type { AuroraCluster } from '../../model/snapshot.ts';
 import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 const FUNCTIONS = ['aurora_replica_status()', 'aurora_db_instance_identifier()'];
 
 /** SQL that is true where the server is Aurora, and its functions are there for the login to call. */
-export const MAY_READ_AURORA = FUNCTIONS.map(
+export const CAN_READ_AURORA = FUNCTIONS.map(
   (name) => `coalesce(has_function_privilege(to_regprocedure('pg_catalog.${name}')::oid, 'EXECUTE'), false)`,
 ).join(' AND ');
 
 /** Columns and `MASTER_SESSION_ID`, the writer's mark, are those of the Aurora user guide. */
-export const auroraQuestion: Question<AuroraCluster> = {
+export const auroraQuery: AuditQuery<AuroraCluster> = {
   selects: () => [
     `SELECT s.server_id, s.session_id = 'MASTER_SESSION_ID', s.server_id = aurora_db_instance_identifier()
   FROM aurora_replica_status() s`,

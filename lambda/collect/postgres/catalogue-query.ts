@@ -5,7 +5,7 @@ import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 import { Memberships } from './memberships.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 export interface CatalogueRole {
   readonly name: string;
@@ -35,7 +35,7 @@ const INVALID_DATABASE = '-2';
 
 const read = answerAbout('roles and databases');
 
-export const catalogueQuestion: Question<Catalogue> = {
+export const catalogueQuery: AuditQuery<Catalogue> = {
   selects: () => [
     'SELECT r.oid, r.rolname, r.rolcanlogin, r.rolsuper, r.rolreplication FROM pg_roles r',
     'SELECT m.member, m.roleid FROM pg_auth_members m',

@@ -17,13 +17,13 @@ import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 /**
  * SQL that is true where the login may read the rules. The queries call the function: the view of the same name would
  * want SELECT on the view besides EXECUTE on the function, which PostgreSQL checks against whoever asks.
  */
-export const MAY_READ_HBA = "has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')";
+export const CAN_READ_HBA = "has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')";
 
 /** What lets a role read the rules: in every database that an audit connects to, for functions belong to databases. */
 export function hbaGrant(role: string): string {
@@ -94,9 +94,9 @@ const MATCHES_WHERE_ANY = `CASE WHEN strpos(h.database::text || h.user_name::tex
  *
  * What is read is the file as it stands. Until a reload the server goes by the rules it read before.
  */
-export const hbaQuestion: Question<HbaLines | undefined> = {
+export const hbaQuery: AuditQuery<HbaLines | undefined> = {
   selects: (major) => [
-    `SELECT CASE WHEN ${MAY_READ_HBA} THEN ${whenReached(text(lines(major, MATCHES_WHERE_ANY)))} END`,
+    `SELECT CASE WHEN ${CAN_READ_HBA} THEN ${whenReached(text(lines(major, MATCHES_WHERE_ANY)))} END`,
   ],
   read: ([rows]) => {
     const [xml] = read.oneRow(rows, 1);
@@ -105,7 +105,7 @@ export const hbaQuestion: Question<HbaLines | undefined> = {
 };
 
 /** The same for a server that refused it that way. Fails where the login may not read them, and where the file can't be opened. */
-export const plainHbaQuestion: Question<HbaLines> = {
+export const plainHbaQuery: AuditQuery<HbaLines> = {
   selects: (major) => [lines(major, `(${matches('h.database || h.user_name')})`)],
   read: ([rows]) => readLines(read.oneRow(rows, 1)[0] ?? undefined),
 };
@@ -169,12 +169,12 @@ const SERVER_FILES_SINCE = 11;
  */
 export function hbaFileReading(major: number, privilege: 'USAGE' | 'MEMBER', seesSettings: string): string {
   if (major < SERVER_FILES_SINCE) return 'NULL::text';
-  const may = (parameters: string): string =>
+  const privileges = (parameters: string): string =>
     `has_function_privilege('pg_catalog.pg_read_file(${parameters})', 'EXECUTE')`;
   return `CASE WHEN ${seesSettings} THEN
          CASE WHEN pg_has_role('pg_read_server_files', '${privilege}')
                 OR strpos(current_setting('hba_file'), current_setting('data_directory') || '/') = 1
-              THEN CASE WHEN ${may('text, bigint, bigint, boolean')} THEN 'part' WHEN ${may('text')} THEN 'whole' END END END`;
+              THEN CASE WHEN ${privileges('text, bigint, bigint, boolean')} THEN 'part' WHEN ${privileges('text')} THEN 'whole' END END END`;
 }
 
 /** Bytes of a file that are read, and how many files: far more than people write, and too little to do harm. */
@@ -194,7 +194,7 @@ const SECRET_OVER_LINES = text(String.raw`(ldapbindpasswd|radiussecrets)[^\n]*\\
  * The texts of the files of rules by their paths, without values of options and comments: no secret leaves the server.
  * Fails where a file can't be read.
  */
-export function hbaFileQuestion(reading: FileReading): Question<ReadonlyMap<string, string>> {
+export function hbaFileQuery(reading: FileReading): AuditQuery<ReadonlyMap<string, string>> {
   const content =
     reading === 'part'
       ? `pg_read_file(f.path, 0, ${LONGEST_FILE}, true)`

@@ -2,22 +2,22 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
-import { placeOf } from '../../model/endpoint.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import type { HbaFacts } from '../../model/hba.ts';
 import { known, type Observed } from '../../model/observed.ts';
-import type { Asked, Observations } from '../connect/observations.ts';
+import type { Observations, QueryContext } from '../connect/observations.ts';
 import { isDatabaseError } from '../failures/database-error.ts';
 import { queryFailure } from '../failures/failures.ts';
 import { askProduct, type Product, productOf, unsupportedProduct } from '../failures/product.ts';
 import { IncompleteAnswer } from '../failures/query-refusals.ts';
 import { consoleVersion } from '../pgbouncer/console.ts';
 import { unexpectedConsole } from '../pgbouncer/console-failures.ts';
-import { type Answers, OLDEST_MAJOR, runAuditQueries } from './audit-queries.ts';
+import { type AuditResults, OLDEST_MAJOR, runAuditQueries } from './audit-queries.ts';
 
 /** @throws AuditFailure in the phases `login` and `query` */
-export async function observeServer(asked: Asked): Promise<Observations> {
-  const { server, visibility, sessions, settings, outbound, hba, aurora, ...ours } = await ask(asked);
+export async function observeServer(context: QueryContext): Promise<Observations> {
+  const { server, visibility, sessions, settings, outbound, hba, aurora, ...ours } = await ask(context);
   return {
     facts: {
       server: known(server),
@@ -25,7 +25,7 @@ export async function observeServer(asked: Asked): Promise<Observations> {
       sessions: known(sessions),
       settings: known(settings),
       outbound: known(outbound),
-      hba: withLogin(hba, asked, ours),
+      hba: withLogin(hba, context, ours),
       aurora,
     },
     ...ours,
@@ -38,18 +38,18 @@ export async function observeServer(asked: Asked): Promise<Observations> {
  */
 function withLogin(
   hba: Observed<HbaFacts>,
-  { session: { client }, user, own }: Asked,
-  { serverView, ownEnd }: Pick<Observations, 'serverView' | 'ownEnd'>,
+  { session: { client }, user, own }: QueryContext,
+  { serverView, localAddress }: Pick<Observations, 'serverView' | 'localAddress'>,
 ): Observed<HbaFacts> {
-  const { address, port } = ownEnd;
+  const { address, port } = localAddress;
   const isOurs = address !== undefined && address === own.address && port === own.port;
   if (!hba.known || !serverView.known || !isOurs || client.database === undefined) return hba;
   const encryption = serverView.value === 'not-tls' ? 'plaintext' : 'tls';
   return known({ ...hba.value, login: { encryption, role: user, database: client.database, address } });
 }
 
-async function ask(asked: Asked): Promise<Answers> {
-  const { session, endpoint, probe, signal } = asked;
+async function ask(context: QueryContext): Promise<AuditResults> {
+  const { session, endpoint, probe, signal } = context;
   const announced = session.announcedVersion ?? '';
   const pooler = consoleVersion(announced);
   if (pooler !== undefined) throw unexpectedConsole(endpoint, pooler);
@@ -63,7 +63,7 @@ async function ask(asked: Asked): Promise<Answers> {
     return await runAuditQueries(session.client, major, { reload: probe });
   } catch (error) {
     signal.throwIfAborted();
-    const product = await productBehind(error, asked);
+    const product = await productBehind(error, context);
     signal.throwIfAborted();
     throw queryFailure(error, endpoint, product);
   }
@@ -87,7 +87,7 @@ function otherVersion(announced: string, major: number | undefined, endpoint: En
     return new AuditFailure({
       cause: 'version-unsupported',
       phase: 'query',
-      message: `${placeOf(endpoint)} is PostgreSQL ${version}, whose views do not tell sessions apart`,
+      message: `${hostPort(endpoint)} is PostgreSQL ${version}, whose views do not tell sessions apart`,
       remedy: `upgrade the server: the oldest version that can be audited is ${OLDEST_MAJOR}`,
     });
   }
@@ -96,8 +96,8 @@ function otherVersion(announced: string, major: number | undefined, endpoint: En
     phase: 'query',
     message:
       announced === ''
-        ? `${placeOf(endpoint)} announces no version of PostgreSQL`
-        : `${placeOf(endpoint)} announces the version ${version}, which no PostgreSQL has`,
+        ? `${hostPort(endpoint)} announces no version of PostgreSQL`
+        : `${hostPort(endpoint)} announces the version ${version}, which no PostgreSQL has`,
     remedy:
       'give the host and port of the PostgreSQL server itself: a pooler, a console or another product answers there, or a server that says what is not so',
   });
@@ -107,7 +107,7 @@ function otherVersion(announced: string, major: number | undefined, endpoint: En
 const UNKNOWN_TO_IT = /^(0A|08|22|25|26|34|42|XX)/;
 
 /** What it is that gave no whole answer; undefined where that is PostgreSQL, or does not matter. */
-async function productBehind(error: unknown, { session }: Asked): Promise<Product | undefined> {
+async function productBehind(error: unknown, { session }: QueryContext): Promise<Product | undefined> {
   const announced = productOf(session.announcedVersion ?? '');
   const refused = isDatabaseError(error) && error.severity !== 'FATAL' && UNKNOWN_TO_IT.test(error.code);
   if (!refused && !(error instanceof IncompleteAnswer)) return undefined;

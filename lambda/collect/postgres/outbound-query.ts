@@ -6,10 +6,10 @@ import type { Outbound, OutboundLink, UnreadableLinks } from '../../model/postur
 import type { Row } from '../answers/answer.ts';
 import { answerAbout, asObserved } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 /** SQL that is true where the login may read the connection strings of subscriptions. */
-export const MAY_READ_SUBSCRIPTIONS = "has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')";
+export const CAN_READ_SUBSCRIPTIONS = "has_column_privilege('pg_catalog.pg_subscription', 'subconninfo', 'SELECT')";
 
 /** A string that means the same whatever `standard_conforming_strings` is: it is lexed before we can set anything. */
 const text = (raw: string): string => `E'${raw.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
@@ -84,7 +84,7 @@ const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresq
 const read = answerAbout('outbound links');
 
 /** Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs. */
-export const outboundQuestion: Question<Outbound> = {
+export const outboundQuery: AuditQuery<Outbound> = {
   selects: () => [
     'SELECT s.oid FROM pg_foreign_server s',
     'SELECT s.subenabled FROM pg_subscription s',
@@ -108,11 +108,13 @@ export const outboundQuestion: Question<Outbound> = {
  * How the links connect that there are: foreign servers of the database one is connected to, the primary of a standby,
  * and subscriptions that are switched on, where the login may read those. Undefined where there is nothing to ask.
  */
-export function linkQuestion(
+export function linkQuery(
   { unreadable }: Outbound,
-  may: { readonly readSubscriptions: boolean },
-): Question<Outbound> | undefined {
-  const kinds = unreadable.map(({ kind }) => kind).filter((kind) => kind !== 'subscription' || may.readSubscriptions);
+  privileges: { readonly readSubscriptions: boolean },
+): AuditQuery<Outbound> | undefined {
+  const kinds = unreadable
+    .map(({ kind }) => kind)
+    .filter((kind) => kind !== 'subscription' || privileges.readSubscriptions);
   if (kinds.length === 0) return undefined;
   return {
     selects: (major) => kinds.map((kind) => LINKS[kind](major)),
@@ -148,10 +150,10 @@ function readLinks(kind: OutboundLink['kind'], given: readonly Row[] | undefined
 /** The same links, where the server did not answer for those that the login may read. */
 export function withRefusal(
   { links, unreadable }: Outbound,
-  may: { readonly readSubscriptions: boolean },
+  privileges: { readonly readSubscriptions: boolean },
   refusal: string,
 ): Outbound {
-  const isAllowed = ({ kind }: UnreadableLinks): boolean => kind !== 'subscription' || may.readSubscriptions;
+  const isAllowed = ({ kind }: UnreadableLinks): boolean => kind !== 'subscription' || privileges.readSubscriptions;
   return { links, unreadable: unreadable.map((kind) => (isAllowed(kind) ? { ...kind, refusal } : kind)) };
 }
 

@@ -3,7 +3,7 @@
 import type { SettingOverride } from '../../model/posture.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 /** The settings that sessions may have a value of their own of. All others hold for the whole server. */
 const SETTING = 'password_encryption';
@@ -16,7 +16,7 @@ const read = answerAbout('settings of databases and roles');
  *
  * The role that counts is the one that logged in, whatever role it has become since.
  */
-export const overrideQuestion: Question<readonly SettingOverride[]> = {
+export const overrideQuery: AuditQuery<readonly SettingOverride[]> = {
   selects: () => [
     `SELECT d.datname, r.rolname, substr(c.entry, ${SETTING.length + 2}),
        (s.setdatabase = 0 OR d.datname = current_database()) AND (s.setrole = 0 OR r.rolname = session_user)

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import type { Row } from '../answers/answer.ts';
 import { Query } from '../protocol/driver.ts';
 
-export interface Answer {
+export interface QueryResult {
   /** The rows of each SELECT that was answered to its end, in their order. */
   readonly selects: readonly (readonly Row[])[];
   /** What ended the message; undefined where nothing did. */
@@ -26,9 +26,9 @@ interface QueryInternals {
  * Sends statements in one message. Never rejects: a promise of pg's would drop what was answered before an error, and the
  * whole of it would have to be asked again.
  */
-export function exchange(client: pg.Client, text: string): Promise<Answer> {
+export function simpleQuery(client: pg.Client, text: string): Promise<QueryResult> {
   const query = new Query({ text, rowMode: 'array' } as pg.QueryConfig);
-  const answer = (error?: unknown): Answer => {
+  const answer = (error?: unknown): QueryResult => {
     const results = [(query as unknown as QueryInternals)._results].flat();
     return { selects: results.filter(({ command }) => command === 'SELECT').map(({ rows }) => rows), error };
   };
@@ -38,7 +38,7 @@ export function exchange(client: pg.Client, text: string): Promise<Answer> {
     client.query(query);
   });
 }
-export interface Question<T> {
+export interface AuditQuery<T> {
   /** For a session whose search path is `pg_catalog`, without semicolons; for the major version that was announced. */
   readonly selects: (major: number) => readonly string[];
   /** The rows of each SELECT, in their order. */

@@ -3,7 +3,7 @@
 
 import { SETTING_NAMES, type SettingName } from '../../model/posture.ts';
 import { answerAbout } from '../answers/answer.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 export interface Reload {
   /** Undefined where none waits. */
@@ -23,7 +23,7 @@ const INCLUDES_SINCE = 16;
  *
  * @param privilege what membership in a predefined role takes in that version
  */
-export function mayReadFiles(major: number, privilege: 'USAGE' | 'MEMBER'): string {
+export function canReadFiles(major: number, privilege: 'USAGE' | 'MEMBER'): string {
   if (major < SERVER_FILES_SINCE) return 'false';
   return `has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')
          AND pg_has_role('pg_read_server_files', '${privilege}')`;
@@ -46,7 +46,7 @@ function changedSinceLoad(major: number): string {
 const read = answerAbout('what waits for a reload');
 
 /** @param files whether the login may read pg_hba.conf and look at files: asked without that, the whole message fails */
-export function reloadQuestion(files: boolean): Question<Reload> {
+export function reloadQuery(files: boolean): AuditQuery<Reload> {
   return {
     selects: (major) => [`SELECT (${PENDING}), (${files ? changedSinceLoad(major) : 'NULL'})`],
     read: ([rows]) => {

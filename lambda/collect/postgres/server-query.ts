@@ -5,19 +5,19 @@ import type { AssumedRole, Server, Visibility } from '../../model/snapshot.ts';
 import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
-import { MAY_READ_AURORA } from './aurora-query.ts';
-import { type FileReading, hbaFileReading, MAY_READ_HBA } from './hba-queries.ts';
-import { MAY_READ_SUBSCRIPTIONS } from './outbound-query.ts';
-import { overrideQuestion } from './override-query.ts';
-import type { Question } from './query.ts';
-import { mayReadFiles } from './reload-query.ts';
+import { CAN_READ_AURORA } from './aurora-query.ts';
+import { CAN_READ_HBA, type FileReading, hbaFileReading } from './hba-queries.ts';
+import { CAN_READ_SUBSCRIPTIONS } from './outbound-query.ts';
+import { overrideQuery } from './override-query.ts';
+import type { AuditQuery } from './query.ts';
+import { canReadFiles } from './reload-query.ts';
 
 export interface ServerAnswers {
   readonly server: Server;
   readonly visibility: Visibility;
   readonly settings: Settings;
   /** What further questions the login may ask: those it may not would end the whole message. */
-  readonly may: {
+  readonly privileges: {
     readonly readHba: boolean;
     readonly readSubscriptions: boolean;
     readonly readAurora: boolean;
@@ -84,7 +84,7 @@ const read = answerAbout('the server');
  * they are: names of roles and databases are of whatever database they were made in, and asked for UTF-8 it would refuse all
  * rows for one that it can't convert.
  */
-export const serverQuestion: Question<ServerAnswers> = {
+export const serverQuery: AuditQuery<ServerAnswers> = {
   selects: (major) => {
     // 10 to 14 grant what is granted to a predefined role to all its members, later ones to those that inherit it.
     const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
@@ -98,25 +98,25 @@ export const serverQuestion: Question<ServerAnswers> = {
        pg_is_in_recovery(),
        current_user,
        pg_has_role('pg_read_all_stats', '${privilege}'),
-       ${MAY_READ_HBA},
-       ${MAY_READ_SUBSCRIPTIONS},
+       ${CAN_READ_HBA},
+       ${CAN_READ_SUBSCRIPTIONS},
        ${seesSettings},
        ${SETTING_NAMES.map(value).join(',\n       ')},
        set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true),
-       ${MAY_READ_AURORA},
-       ${mayReadFiles(major, privilege)} AND ${seesSettings},
+       ${CAN_READ_AURORA},
+       ${canReadFiles(major, privilege)} AND ${seesSettings},
        (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = session_user),
        CASE WHEN current_user <> session_user THEN session_user END,
        CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END,
        ${hbaFileReading(major, privilege, seesSettings)}`,
-      ...overrideQuestion.selects(major),
+      ...overrideQuery.selects(major),
     ];
   },
   read: ([rows, ...others]) => {
     const row = read.oneRow(rows, COLUMNS);
     const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
     // Where a privilege can't be told, the login does not have it.
-    const may = (cell: Row[number] | undefined, what: string): boolean =>
+    const privileges = (cell: Row[number] | undefined, what: string): boolean =>
       read.flagOrNull(cell, `whether the login may ${what}`) ?? false;
     return {
       server: {
@@ -126,18 +126,18 @@ export const serverQuestion: Question<ServerAnswers> = {
       visibility: {
         role: boundedText(read.text(role, "the login's role"), LONGEST.name),
         assumed: readAssumed(row[LOGIN], row[LOGIN_SETTING]),
-        seesAllSessions: may(seesAll, 'see all sessions'),
+        seesAllSessions: privileges(seesAll, 'see all sessions'),
         inherits: read.flagOrNull(row[INHERITS], 'whether the role inherits'),
       },
       settings: readSettings(settings, {
-        seesAll: may(seesSettings, 'see all settings'),
-        overrides: overrideQuestion.read(others),
+        seesAll: privileges(seesSettings, 'see all settings'),
+        overrides: overrideQuery.read(others),
       }),
-      may: {
-        readHba: may(readHba, 'read pg_hba.conf'),
-        readSubscriptions: may(readSubscriptions, 'read subscriptions'),
-        readAurora: may(row[READ_AURORA], 'ask for the instances of an Aurora cluster'),
-        readFiles: may(row[READ_FILES], 'look at files'),
+      privileges: {
+        readHba: privileges(readHba, 'read pg_hba.conf'),
+        readSubscriptions: privileges(readSubscriptions, 'read subscriptions'),
+        readAurora: privileges(row[READ_AURORA], 'ask for the instances of an Aurora cluster'),
+        readFiles: privileges(row[READ_FILES], 'look at files'),
         readHbaFile: readFileReading(row[READ_HBA_FILE]),
       },
     };

@@ -1,14 +1,14 @@
 // Reads every session and how it travels, the auditor's own included.
 
 import { known, unknown } from '../../model/observed.ts';
-import type { Link, Session, Sessions } from '../../model/snapshot.ts';
+import type { AuditConnection, Session, Sessions } from '../../model/snapshot.ts';
 import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 import { shownAddress } from '../answers/client-address.ts';
 import { transportOf } from '../connect/transport.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import type { Question } from './query.ts';
+import type { AuditQuery } from './query.ts';
 
 /** Providers give these roles most of what a superuser may, in place of the attribute. */
 const PROVIDER_ADMIN_ROLES: ReadonlySet<string> = new Set([
@@ -36,7 +36,7 @@ const LATEST = 253_402_300_799;
 const read = answerAbout('sessions');
 
 /** The client's end of the auditor's session, as the server's row gives it. */
-export interface OwnEnd {
+export interface LocalAddress {
   readonly address: string | undefined;
   readonly port: number | undefined;
 }
@@ -44,8 +44,8 @@ export interface OwnEnd {
 interface SessionAnswers {
   /** The sessions of others. */
   readonly sessions: (catalogue: Catalogue) => Sessions;
-  readonly serverView: Link['serverView'];
-  readonly ownEnd: OwnEnd;
+  readonly serverView: AuditConnection['serverView'];
+  readonly localAddress: LocalAddress;
   /** Of the server's process behind the auditor's session. */
   readonly ownPid: number | undefined;
 }
@@ -56,7 +56,7 @@ interface SessionAnswers {
  * For the same reason roles and databases come as oids, what is not a client is sorted out here, and addresses are left as
  * they are: `inet` shows those of a single host without a mask.
  */
-export const sessionQuestion: Question<SessionAnswers> = {
+export const sessionQuery: AuditQuery<SessionAnswers> = {
   selects: (major) => {
     const gss = major >= 12;
     return [
@@ -76,14 +76,14 @@ export const sessionQuestion: Question<SessionAnswers> = {
     return {
       sessions: (catalogue) => readSessions(rows, catalogue),
       serverView: readServerView(own),
-      ownEnd: readOwnEnd(own),
+      localAddress: readOwnEnd(own),
       ownPid: own?.[0] ? Number(own[0]) : undefined,
     };
   },
 };
 
 /** How the server sees the auditor's own session. */
-function readServerView(own: Row | undefined): Link['serverView'] {
+function readServerView(own: Row | undefined): AuditConnection['serverView'] {
   const [, , , , , , , ssl, tlsVersion, cipher] = own ?? [];
   if (ssl === 't' && tlsVersion && cipher) {
     return known({ tlsVersion: boundedText(tlsVersion, LONGEST.name), cipher: boundedText(cipher, LONGEST.name) });
@@ -94,7 +94,7 @@ function readServerView(own: Row | undefined): Link['serverView'] {
 }
 
 /** Where the server sees the auditor's own session come from. */
-function readOwnEnd(own: Row | undefined): OwnEnd {
+function readOwnEnd(own: Row | undefined): LocalAddress {
   const [address, port] = own?.slice(5, 7) ?? [];
   return { address: shownAddress(address), port: read.wholeOrNull(port, "the port of the auditor's session", PORTS) };
 }

@@ -8,7 +8,7 @@ import type { Endpoint } from '../../model/endpoint.ts';
 import type { ProbedVersion } from '../../model/probe.ts';
 import { handshakeOptions } from '../connect/tls.ts';
 import type { Trust } from '../connect/trust.ts';
-import { WireTap } from './recording-socket.ts';
+import { RecordingSocket } from './recording-socket.ts';
 import { readServerFlight, type ServerFlight } from './server-flight.ts';
 
 /** What a handshake offers. */
@@ -39,7 +39,7 @@ const EVERY_CIPHER =
   'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ALL:!aNULL:@SECLEVEL=0';
 
 /** Milliseconds for the server to hang up after our goodbye. */
-const GOODBYE = 500;
+const CLOSE_TIMEOUT_MS = 500;
 
 const contexts = new WeakMap<Trust, Map<string, SecureContext>>();
 
@@ -80,16 +80,16 @@ export async function tryHandshake(
   } catch (error) {
     return { flight: NOTHING, failed: messageOf(error), sent: false };
   }
-  const tap = new WireTap(socket);
-  const tls = connect({ ...handshakeOptions(tap, endpoint), secureContext, rejectUnauthorized: true });
+  const recorder = new RecordingSocket(socket);
+  const tls = connect({ ...handshakeOptions(recorder, endpoint), secureContext, rejectUnauthorized: true });
   try {
     const end = await outcome(tls, signal);
-    const flight = readServerFlight(tap.received);
-    if (end.completed !== undefined) await goodbye(tls, signal);
-    return { flight, ...end, sent: tap.sent > 0 };
+    const flight = readServerFlight(recorder.received);
+    if (end.completed !== undefined) await closeTimer(tls, signal);
+    return { flight, ...end, sent: recorder.sent > 0 };
   } finally {
     tls.destroy();
-    tap.destroy();
+    recorder.destroy();
   }
 }
 
@@ -113,11 +113,11 @@ function outcome(tls: TLSSocket, signal: AbortSignal): Promise<Pick<HandshakeRes
 }
 
 /** Orderly, where the certificate passed: a connection that is cut leaves an error in the server's log. */
-async function goodbye(tls: TLSSocket, signal: AbortSignal): Promise<void> {
+async function closeTimer(tls: TLSSocket, signal: AbortSignal): Promise<void> {
   if (tls.destroyed || signal.aborted) return;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   tls.on('error', () => {}).once('close', () => resolve());
-  const timer = setTimeout(resolve, GOODBYE);
+  const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
   tls.resume().end();
   await closed;
   clearTimeout(timer);

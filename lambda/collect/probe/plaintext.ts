@@ -7,7 +7,7 @@ import { socketEvent } from '../connect/network.ts';
 import { LONGEST_ANSWER, readStartupAnswer, TERMINATE } from './startup.ts';
 
 /** Milliseconds for a server that let us in to hang up. */
-const GOODBYE = 500;
+const CLOSE_TIMEOUT_MS = 500;
 
 /** Reads up to the end of the first message, and not a byte more than an answer may have. */
 export async function firstAnswer(socket: Socket, signal: AbortSignal): Promise<Observed<PlaintextAnswer>> {
@@ -28,7 +28,7 @@ export async function firstAnswer(socket: Socket, signal: AbortSignal): Promise<
 /** We were let in: says goodbye, so that the session ends as sessions do. */
 async function leave(socket: Socket, signal: AbortSignal): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, GOODBYE);
+  const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
   signal.addEventListener('abort', () => resolve(), { once: true });
   socket.once('close', () => resolve());
   socket.resume().end(TERMINATE);

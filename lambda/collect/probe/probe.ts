@@ -131,20 +131,20 @@ class Probe {
 
   async directTls(): Promise<void> {
     const endpoint: Endpoint = { ...this.#subject.endpoint, sslNegotiation: 'direct' };
-    const shaken = await this.#shakeHands(endpoint, { oldest: 'TLSv1.2', newest: 'TLSv1.3', hybridsFirst: true });
-    if (!shaken.known) {
-      this.#directTls = shaken;
+    const handshake = await this.#shakeHands(endpoint, { oldest: 'TLSv1.2', newest: 'TLSv1.3', hybridsFirst: true });
+    if (!handshake.known) {
+      this.#directTls = handshake;
       return;
     }
-    const { completed, alpn } = shaken.value;
+    const { completed, alpn } = handshake.value;
     if (completed === undefined) {
-      this.#directTls = refusalOfDirect(shaken.value);
+      this.#directTls = refusalOfDirect(handshake.value);
     } else if (alpn === undefined) {
       // Something that speaks TLS and is not PostgreSQL's: what it accepts says nothing of PostgreSQL.
       this.#directTls = known({ accepted: false, said: 'TLS without the protocol "postgresql"' });
     } else {
       this.#directTls = known({ accepted: true });
-      if (completed === 'TLSv1.2' || completed === 'TLSv1.3') this.#accepted(completed, shaken.value);
+      if (completed === 'TLSv1.2' || completed === 'TLSv1.3') this.#accepted(completed, handshake.value);
     }
   }
 
@@ -183,17 +183,17 @@ class Probe {
   }
 
   async #tryVersion(offer: Offer): Promise<Observed<WireAnswer>> {
-    let shaken = await this.#shakeHands(this.#endpoint, offer);
-    if (!shaken.known && this.#takesOnlyDirect()) {
+    let handshake = await this.#shakeHands(this.#endpoint, offer);
+    if (!handshake.known && this.#takesOnlyDirect()) {
       this.#endpoint = { ...this.#endpoint, sslNegotiation: 'direct' };
-      shaken = await this.#shakeHands(this.#endpoint, offer);
+      handshake = await this.#shakeHands(this.#endpoint, offer);
     }
-    if (!shaken.known) {
+    if (!handshake.known) {
       const noTls = this.#offersTls.known && !this.#offersTls.value;
-      return noTls ? known({ accepted: false, said: NO_TLS }) : shaken;
+      return noTls ? known({ accepted: false, said: NO_TLS }) : handshake;
     }
-    const answer = versionAnswer(offer.newest, shaken.value);
-    if (answer.known && answer.value.accepted) this.#accepted(offer.newest, shaken.value);
+    const answer = versionAnswer(offer.newest, handshake.value);
+    if (answer.known && answer.value.accepted) this.#accepted(offer.newest, handshake.value);
     return answer;
   }
 

@@ -6,7 +6,7 @@ import { Duplex } from 'node:stream';
 /** More than any server's first flight: a chain of ten certificates of 4 KB, and their OCSP response. */
 const MOST_KEPT = 64 * 1024;
 
-export class WireTap extends Duplex {
+export class RecordingSocket extends Duplex {
   readonly #socket: Socket;
   readonly #kept: Buffer[] = [];
   #length = 0;

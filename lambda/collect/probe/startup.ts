@@ -4,7 +4,7 @@
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { PlaintextAnswer, PlaintextAuthentication } from '../../model/probe.ts';
 import { APPLICATION_NAME } from '../connect/session.ts';
-import { describeError, describeStranger, errorFields } from '../failures/foreign-server.ts';
+import { describeError, describeForeignServer, errorFields } from '../failures/foreign-server.ts';
 
 /** Version 3.0 of the protocol (protocol documentation, "Message Formats"). */
 const PROTOCOL = 0x0003_0000;
@@ -92,5 +92,5 @@ function readError(body: Buffer): Observed<PlaintextAnswer> {
 }
 
 function notPostgres(bytes: Buffer): Observed<PlaintextAnswer> {
-  return unknown(`the answer to a plaintext login is not of the PostgreSQL protocol: ${describeStranger(bytes)}`);
+  return unknown(`the answer to a plaintext login is not of the PostgreSQL protocol: ${describeForeignServer(bytes)}`);
 }

@@ -88,11 +88,11 @@ export class GuardedStream extends EventEmitter {
     this.#options = options;
     this.#dialogue = new ServerDialogue(options.policy);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('error', (error) => this.#tell('error', error));
-    socket.on('end', () => this.#tell('end'));
+    socket.on('error', (error) => this.#notify('error', error));
+    socket.on('end', () => this.#notify('end'));
     socket.on('close', () => {
       this.#release();
-      this.#tell('close');
+      this.#notify('close');
     });
   }
 
@@ -107,7 +107,7 @@ export class GuardedStream extends EventEmitter {
 
   /** The driver calls it on what it is given; this is connected, and says so when the driver listens. */
   connect(): this {
-    process.nextTick(() => this.#tell('connect'));
+    process.nextTick(() => this.#notify('connect'));
     return this;
   }
 
@@ -246,12 +246,12 @@ export class GuardedStream extends EventEmitter {
     if (this.#failure !== undefined) return;
     this.#failure = this.#options.failureOf(error);
     this.#release();
-    this.#tell('error', this.#failure);
+    this.#notify('error', this.#failure);
     this.#socket.destroy();
   }
 
   /** What listeners throw stays here: the session is over for them, and for this one target. */
-  #tell(event: string, ...values: unknown[]): void {
+  #notify(event: string, ...values: unknown[]): void {
     try {
       if (event !== 'error' || this.listenerCount('error') > 0) this.emit(event, ...values);
     } catch (error) {

@@ -205,19 +205,19 @@ const FOLD = Uint8Array.from({ length: 256 }, (_, byte) => {
 interface Layer {
   readonly bytes: Buffer;
   /** Where a byte of it stood in the text that was given. */
-  readonly placeOf: (at: number) => number;
+  readonly hostPort: (at: number) => number;
 }
 
 /** A text without its outermost escapes, without those below them, and so on. Nothing where it holds none. */
 function* layersOf(text: Buffer): Iterable<Layer> {
   if (!mayHoldEscapes(text)) return;
   for (const escapes of ['all', 'references'] as const) {
-    let layer: Layer = { bytes: text, placeOf: (at) => at };
+    let layer: Layer = { bytes: text, hostPort: (at) => at };
     for (let depth = 0; depth < LAYERS; depth += 1) {
       const unescaped = unescapeText(layer.bytes, escapes);
       if (unescaped === undefined) break;
-      const { placeOf } = layer;
-      layer = { bytes: unescaped.bytes, placeOf: (at) => placeOf(unescaped.offsets[at] ?? 0) };
+      const { hostPort } = layer;
+      layer = { bytes: unescaped.bytes, hostPort: (at) => hostPort(unescaped.offsets[at] ?? 0) };
       yield layer;
     }
   }
@@ -254,8 +254,8 @@ class Finder {
   find(bytes: Buffer): readonly Range[] {
     const found: Range[] = [];
     this.#search(bytes, (start, end) => add(found, start, end));
-    for (const { bytes: layer, placeOf } of layersOf(bytes)) {
-      this.#search(layer, (start, end) => add(found, placeOf(start), placeOf(end)));
+    for (const { bytes: layer, hostPort } of layersOf(bytes)) {
+      this.#search(layer, (start, end) => add(found, hostPort(start), hostPort(end)));
     }
     const inOrder: Range[] = [];
     for (const [start, end] of found.sort((a, b) => a[0] - b[0])) add(inOrder, start, end);

@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { describeIssue } from './issue.ts';
-import { type Entry, KINDS, parseEntry, STATE_SCHEMA_VERSION } from './records.ts';
+import { KINDS, parseRecord, STATE_SCHEMA_VERSION, type StateRecord } from './records.ts';
 import { StateError } from './store.ts';
 
 const headSchema = z.object({ schemaVersion: z.int().positive() });
@@ -16,7 +16,7 @@ const documentSchema = z.object({
  * @param path - For people: where the text stands.
  * @throws StateError which quotes nothing of the text: it may be somebody else's
  */
-export function parseDocument(path: string, text: string): Entry[] {
+export function parseDocument(path: string, text: string): StateRecord[] {
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -37,7 +37,7 @@ export function parseDocument(path: string, text: string): Entry[] {
   return KINDS.flatMap((kind) =>
     lists.data[`${kind}s`].map((record, index) => {
       try {
-        return parseEntry(kind, record);
+        return parseRecord(kind, record);
       } catch (error) {
         if (error instanceof z.ZodError) throw foreign(path, describeIssue(error, [`${kind}s`, index]));
         throw error;
@@ -46,8 +46,8 @@ export function parseDocument(path: string, text: string): Entry[] {
   );
 }
 
-export function printDocument(entries: readonly Entry[]): string {
-  const records = (wanted: Entry['kind']): readonly unknown[] =>
+export function printDocument(entries: readonly StateRecord[]): string {
+  const records = (wanted: StateRecord['kind']): readonly unknown[] =>
     entries.flatMap(({ kind, record }) => (kind === wanted ? [record] : []));
   const lists = Object.fromEntries(KINDS.map((kind) => [`${kind}s`, records(kind)]));
   return `${JSON.stringify({ schemaVersion: STATE_SCHEMA_VERSION, ...lists }, null, 2)}\n`;

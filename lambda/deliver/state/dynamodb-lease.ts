@@ -6,12 +6,12 @@ import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } fr
 import * as z from 'zod';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
 import { EXPIRY_ATTRIBUTE, PARTITION_KEY, partition, SORT_KEY } from './dynamodb-table.ts';
-import { awaitNextLook, LEASE_MS, LEASE_SKEW_MS, RENEWAL, turnDidNotCome } from './lease-wait.ts';
+import { LEASE_MS, LEASE_SKEW_MS, leaseTimeout, pollDelay, RENEWAL } from './lease-wait.ts';
 
-export interface DynamoDbTurnOptions {
+export interface DynamoDbLeaseOptions {
   readonly tableName: string;
   /** Whose turns: those of others are taken at the same time. */
-  readonly audience: string;
+  readonly receiver: string;
   /** Names the run for people. */
   readonly owner: string;
   /** Milliseconds of real time. */
@@ -23,32 +23,32 @@ const RELEASE_MS = 10_000;
 /** The same after a turn that did not come: who waited for a table that does not answer has other things left to do. */
 const GIVE_UP_MS = 1_000;
 
-const FORGET_SECONDS = 86_400;
+const TTL_GRACE_SECONDS = 86_400;
 
 const NAMES = { '#token': 'token' };
 
-const turnSchema = z.object({ owner: z.string(), since: z.string(), until: z.number() });
-type Turn = z.output<typeof turnSchema>;
+const leaseSchema = z.object({ owner: z.string(), since: z.string(), until: z.number() });
+type Lease = z.output<typeof leaseSchema>;
 
 /**
  * Waits for the turn and keeps it until it is disposed of.
  *
  * @throws StateError
  */
-export async function takeDynamoDbTurn(
+export async function acquireDynamoDbLease(
   client: DynamoDBDocumentClient,
-  { tableName, audience, owner, leaseMs }: DynamoDbTurnOptions,
+  { tableName, receiver, owner, leaseMs }: DynamoDbLeaseOptions,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
   // Two runs of one owner exclude each other too: an invocation may be delivered twice.
   const token = randomUUID();
-  const key = { [PARTITION_KEY]: partition(audience, 'run'), [SORT_KEY]: 'turn' };
+  const key = { [PARTITION_KEY]: partition(receiver, 'run'), [SORT_KEY]: 'turn' };
   const mine = {
     ConditionExpression: '#token = :me',
     ExpressionAttributeNames: NAMES,
     ExpressionAttributeValues: { ':me': token },
   };
-  let holder: Turn | undefined;
+  let holder: Lease | undefined;
 
   const release = async (patienceMs: number): Promise<void> => {
     try {
@@ -59,14 +59,14 @@ export async function takeDynamoDbTurn(
     }
   };
 
-  const turn = (since: number, until: number): Record<string, unknown> => ({
+  const lease = (since: number, until: number): Record<string, unknown> => ({
     ...key,
     token,
     owner,
     since: new Date(since).toISOString(),
     until,
     // Of a run that died when no other came after it.
-    [EXPIRY_ATTRIBUTE]: Math.ceil(until / 1000) + FORGET_SECONDS,
+    [EXPIRY_ATTRIBUTE]: Math.ceil(until / 1000) + TTL_GRACE_SECONDS,
   });
 
   /** The latest end of a lease that a right clock gave it: tests wait with shorter leases than those that hold one. */
@@ -76,7 +76,7 @@ export async function takeDynamoDbTurn(
     const now = Date.now();
     const command = new PutCommand({
       TableName: tableName,
-      Item: turn(now, now + leaseMs),
+      Item: lease(now, now + leaseMs),
       // The last part: an earlier attempt of this very request was done, and its answer lost.
       ConditionExpression: 'attribute_not_exists(#pk) OR #until < :now OR #until > :latest OR #token = :me',
       ExpressionAttributeNames: { ...NAMES, '#pk': PARTITION_KEY, '#until': 'until' },
@@ -91,10 +91,10 @@ export async function takeDynamoDbTurn(
     }
   };
 
-  const look = async (): Promise<Turn | undefined> => {
+  const look = async (): Promise<Lease | undefined> => {
     const command = new GetCommand({ TableName: tableName, Key: key, ConsistentRead: true });
     const { Item } = await client.send(command, { abortSignal: signal });
-    return turnSchema.safeParse(Item).data;
+    return leaseSchema.safeParse(Item).data;
   };
 
   let hasTried = false;
@@ -105,14 +105,14 @@ export async function takeDynamoDbTurn(
       // Looking costs less than trying.
       do {
         holder = await look();
-        await awaitNextLook(signal);
+        await pollDelay(signal);
       } while (holder !== undefined && holder.until >= Date.now() && holder.until <= latest(Date.now()));
     }
   } catch (error) {
     // The request that was given up may have been done.
     if (hasTried) await release(GIVE_UP_MS);
     throw signal.aborted
-      ? turnDidNotCome(`DynamoDB table ${tableName}`, holder, error)
+      ? leaseTimeout(`DynamoDB table ${tableName}`, holder, error)
       : tableFailure(tableName, 'read', error);
   }
 
@@ -120,7 +120,7 @@ export async function takeDynamoDbTurn(
   const ended = new AbortController();
   const renew = async (): Promise<void> => {
     for await (const _ of setInterval(leaseMs * RENEWAL, undefined, { signal: ended.signal, ref: false })) {
-      const command = new PutCommand({ TableName: tableName, Item: turn(taken, Date.now() + leaseMs), ...mine });
+      const command = new PutCommand({ TableName: tableName, Item: lease(taken, Date.now() + leaseMs), ...mine });
       try {
         await client.send(command, { abortSignal: ended.signal });
       } catch (error) {

@@ -11,7 +11,7 @@ import {
 import * as z from 'zod';
 import { displayText } from '../../model/display.ts';
 import { describeIssue } from './issue.ts';
-import { type Entry, expiresAt, KINDS, parseEntry, STATE_SCHEMA_VERSION } from './records.ts';
+import { expiresAt, KINDS, parseRecord, STATE_SCHEMA_VERSION, type StateRecord } from './records.ts';
 import { StateError } from './store.ts';
 
 /** The table's keys, both strings. */
@@ -25,35 +25,35 @@ const SORT_KEY_BYTES = 1024;
 
 /** A record as the table holds it. Each time it is written its version grows by one. */
 export interface StoredEntry {
-  readonly entry: Entry;
+  readonly entry: StateRecord;
   readonly version: number;
 }
 
 export interface StateTable {
   /** All records, those included that have expired and were not deleted yet. */
   load(signal?: AbortSignal): Promise<StoredEntry[]>;
-  get(entry: Entry): Promise<StoredEntry | undefined>;
+  get(entry: StateRecord): Promise<StoredEntry | undefined>;
   /** Writes it where the table holds that version of it; where `version` is undefined, where it holds none. */
-  put(entry: Entry, version: number | undefined): Promise<void>;
+  put(entry: StateRecord, version: number | undefined): Promise<void>;
   delete(stored: StoredEntry): Promise<void>;
 }
 
 /** The partition of a table that holds one kind of records of one audience. */
-export function partition(audience: string, kind: Entry['kind'] | 'run'): string {
-  return `${audience}#${kind}`;
+export function partition(receiver: string, kind: StateRecord['kind'] | 'run'): string {
+  return `${receiver}#${kind}`;
 }
 
 /**
  * Every method throws what the SDK throws, or a StateError where an item is none of ours.
  *
- * @param audience whose memory it is: nothing of others' is read or written
+ * @param receiver whose memory it is: nothing of others' is read or written
  */
-export function stateTable(client: DynamoDBDocumentClient, tableName: string, audience: string): StateTable {
-  const keyOf = ({ kind, key }: Entry): Record<string, string> => ({
-    [PARTITION_KEY]: partition(audience, kind),
+export function stateTable(client: DynamoDBDocumentClient, tableName: string, receiver: string): StateTable {
+  const keyOf = ({ kind, key }: StateRecord): Record<string, string> => ({
+    [PARTITION_KEY]: partition(receiver, kind),
     [SORT_KEY]: sortKey(key),
   });
-  const loadKind = async (kind: Entry['kind'], signal: AbortSignal | undefined): Promise<StoredEntry[]> => {
+  const loadKind = async (kind: StateRecord['kind'], signal: AbortSignal | undefined): Promise<StoredEntry[]> => {
     const pages = paginateQuery(
       { client },
       {
@@ -61,7 +61,7 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, au
         ConsistentRead: true,
         KeyConditionExpression: '#pk = :kind',
         ExpressionAttributeNames: { '#pk': PARTITION_KEY },
-        ExpressionAttributeValues: { ':kind': partition(audience, kind) },
+        ExpressionAttributeValues: { ':kind': partition(receiver, kind) },
       },
       signal === undefined ? {} : { abortSignal: signal },
     );
@@ -109,7 +109,7 @@ function sortKey(key: string): string {
   return `sha256:${createHash('sha256').update(JSON.stringify(key)).digest('hex')}`;
 }
 
-function writeItem(entry: Entry, version: number): Record<string, unknown> {
+function writeItem(entry: StateRecord, version: number): Record<string, unknown> {
   const expiry = expiresAt(entry);
   return {
     schemaVersion: STATE_SCHEMA_VERSION,
@@ -121,7 +121,7 @@ function writeItem(entry: Entry, version: number): Record<string, unknown> {
 
 const itemSchema = z.object({ schemaVersion: z.int().positive(), version: z.int().positive(), record: z.unknown() });
 
-function readItem(tableName: string, kind: Entry['kind'], item: Record<string, unknown>): StoredEntry {
+function readItem(tableName: string, kind: StateRecord['kind'], item: Record<string, unknown>): StoredEntry {
   const place = `The item ${kind} / ${displayText(String(item[SORT_KEY]), 200)} in DynamoDB table ${tableName}`;
   const read = itemSchema.safeParse(item);
   if (!read.success) throw unusable(place, read.error);
@@ -133,7 +133,7 @@ function readItem(tableName: string, kind: Entry['kind'], item: Record<string, u
     );
   }
   try {
-    return { entry: parseEntry(kind, record), version };
+    return { entry: parseRecord(kind, record), version };
   } catch (error) {
     if (error instanceof z.ZodError) throw unusable(place, error);
     throw error;

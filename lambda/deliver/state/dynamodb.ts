@@ -7,10 +7,10 @@ import { displayText } from '../../model/display.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
 import type { Clock } from '../../model/time.ts';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
-import { takeDynamoDbTurn } from './dynamodb-lease.ts';
+import { acquireDynamoDbLease } from './dynamodb-lease.ts';
 import { type StateTable, type StoredEntry, stateTable } from './dynamodb-table.ts';
-import { LEASE_MS, turnDidNotCome } from './lease-wait.ts';
-import { type Entry, entriesOf, idOf, isExpired, isSame, mergeEntries, stateOf } from './records.ts';
+import { LEASE_MS, leaseTimeout } from './lease-wait.ts';
+import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
 export interface DynamoDbStateOptions {
@@ -19,7 +19,7 @@ export interface DynamoDbStateOptions {
   /** Names this run to those that wait for it, e.g. the id of its invocation. */
   readonly owner: string;
   /** Whose memory it is: each audience is told, and remembered to have been told, apart from the others. */
-  readonly audience: string;
+  readonly receiver: string;
   /** Milliseconds after which the turn of a run that died is free. @default 60000 */
   readonly leaseMs?: number;
 }
@@ -44,17 +44,17 @@ export function dynamoDbClient(): DynamoDBClient {
 export function createDynamoDbState(
   client: DynamoDBClient,
   tableName: string,
-  { clock, owner, audience, leaseMs = LEASE_MS }: DynamoDbStateOptions,
+  { clock, owner, receiver, leaseMs = LEASE_MS }: DynamoDbStateOptions,
 ): StateStore {
   // Without it, the client takes an object with a property called `constructor` for none that it knows.
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { convertClassInstanceToMap: true } });
-  const table = stateTable(documents, tableName, audience);
+  const table = stateTable(documents, tableName, receiver);
   const name = `DynamoDB table ${tableName}`;
   const load = async (signal?: AbortSignal): Promise<readonly StoredEntry[]> => {
     try {
       return await table.load(signal);
     } catch (error) {
-      throw signal?.aborted ? turnDidNotCome(name, undefined, error) : tableFailure(tableName, 'read', error);
+      throw signal?.aborted ? leaseTimeout(name, undefined, error) : tableFailure(tableName, 'read', error);
     }
   };
   return {
@@ -62,9 +62,9 @@ export function createDynamoDbState(
     async read() {
       return toState(await load(), clock());
     },
-    async takeTurn(signal) {
+    async acquire(signal) {
       await using cleanup = new AsyncDisposableStack();
-      cleanup.use(await takeDynamoDbTurn(documents, { tableName, audience, owner, leaseMs }, signal));
+      cleanup.use(await acquireDynamoDbLease(documents, { tableName, receiver, owner, leaseMs }, signal));
       const now = clock();
       const stored = await load(signal);
       const changes = changesSince(tableName, table, stored, now);
@@ -92,7 +92,7 @@ interface Known {
   /** As the table holds it. */
   readonly stored: StoredEntry;
   /** As the run last knew or wanted it: something else where another run's was merged into it. Undefined: expired. */
-  readonly wanted: Entry | undefined;
+  readonly wanted: StateRecord | undefined;
 }
 
 /** Finds what is to be written, for one turn. What has been written is known, and not written again. */
@@ -104,20 +104,20 @@ function changesSince(
 ): (next: AuditState) => readonly Change[] {
   const known = new Map<string, Known>(
     loaded.map((stored) => [
-      idOf(stored.entry),
+      recordId(stored.entry),
       { stored, wanted: isExpired(stored.entry, now) ? undefined : stored.entry },
     ]),
   );
 
-  const write = async (wanted: Entry): Promise<void> => {
-    const before = known.get(idOf(wanted));
+  const write = async (wanted: StateRecord): Promise<void> => {
+    const before = known.get(recordId(wanted));
     const mergedBefore = before?.wanted !== undefined && !isSame(before.stored.entry, before.wanted);
-    let entry = mergedBefore ? mergeEntries(wanted, before.stored.entry) : wanted;
+    let entry = mergedBefore ? mergeStateRecords(wanted, before.stored.entry) : wanted;
     let version = before?.stored.version;
     for (let attempt = 1; attempt <= MERGE_ATTEMPTS; attempt += 1) {
       try {
         await table.put(entry, version);
-        known.set(idOf(wanted), { stored: { entry, version: (version ?? 0) + 1 }, wanted });
+        known.set(recordId(wanted), { stored: { entry, version: (version ?? 0) + 1 }, wanted });
         return;
       } catch (error) {
         if (!isConditionFailure(error)) throw error;
@@ -128,10 +128,10 @@ function changesSince(
         entry = wanted;
         continue;
       }
-      entry = mergeEntries(wanted, current.entry);
+      entry = mergeStateRecords(wanted, current.entry);
       // Also when it was we who wrote it, and the answer was lost.
       if (isSame(entry, current.entry)) {
-        known.set(idOf(wanted), { stored: current, wanted });
+        known.set(recordId(wanted), { stored: current, wanted });
         return;
       }
     }
@@ -147,11 +147,11 @@ function changesSince(
       // Another run has written or deleted it: theirs is newer.
       if (!isConditionFailure(error)) throw error;
     }
-    known.delete(idOf(stored.entry));
+    known.delete(recordId(stored.entry));
   };
 
   return (next) => {
-    const wanted = new Map(entriesOf(next).map((entry) => [idOf(entry), entry]));
+    const wanted = new Map(recordsOf(next).map((entry) => [recordId(entry), entry]));
     const changed = [...wanted].filter(([id, entry]) => !isSame(known.get(id)?.wanted, entry));
     const gone = [...known].filter(([id, { wanted: before }]) => before !== undefined && !wanted.has(id));
     return [

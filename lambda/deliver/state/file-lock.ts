@@ -5,10 +5,10 @@ import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setInterval } from 'node:timers/promises';
 import * as z from 'zod';
-import { awaitNextLook, LEASE_SKEW_MS, RENEWAL, turnDidNotCome } from './lease-wait.ts';
+import { LEASE_SKEW_MS, leaseTimeout, pollDelay, RENEWAL } from './lease-wait.ts';
 import { StateError } from './store.ts';
 
-export interface FileTurnOptions {
+export interface FileLockOptions {
   /** For people: whose state it is. */
   readonly store: string;
   /** Milliseconds of real time. */
@@ -31,9 +31,9 @@ type Lock = z.output<typeof lockSchema>;
  *
  * @throws StateError
  */
-export async function takeFileTurn(
+export async function acquireFileLock(
   path: string,
-  { store, leaseMs }: FileTurnOptions,
+  { store, leaseMs }: FileLockOptions,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
   const token = randomUUID();
@@ -43,11 +43,11 @@ export async function takeFileTurn(
     while (!(await create(path, token))) {
       holder = await readLock(path);
       const free = await isFree(path, holder, leaseMs);
-      if (!free || !(await takeAway(path, leaseMs))) await awaitNextLook(signal);
+      if (!free || !(await stealStaleLock(path, leaseMs))) await pollDelay(signal);
     }
   } catch (error) {
     if (error instanceof StateError) throw error;
-    if (signal.aborted) throw turnDidNotCome(store, holder && { ...holder, owner: ownerOf(holder) }, error);
+    if (signal.aborted) throw leaseTimeout(store, holder && { ...holder, owner: ownerOf(holder) }, error);
     throw unusable(path, error);
   }
   await removeDeadGuard(`${path}${GUARD}`, leaseMs).catch(() => undefined);
@@ -133,7 +133,7 @@ export function isAlive(pid: number): boolean {
  *
  * @returns false when another is about it
  */
-async function takeAway(path: string, leaseMs: number): Promise<boolean> {
+async function stealStaleLock(path: string, leaseMs: number): Promise<boolean> {
   const guard = `${path}${GUARD}`;
   if (!(await create(guard, randomUUID()))) {
     await removeDeadGuard(guard, leaseMs);

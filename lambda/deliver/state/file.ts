@@ -9,9 +9,9 @@ import type { AuditState } from '../../model/lifecycle.ts';
 import type { Clock } from '../../model/time.ts';
 import { readBoundedFile } from '../../runtime/bounded-file.ts';
 import { parseDocument, printDocument } from './document.ts';
-import { isAlive, takeFileTurn } from './file-lock.ts';
+import { acquireFileLock, isAlive } from './file-lock.ts';
 import { LEASE_MS } from './lease-wait.ts';
-import { type Entry, entriesOf, idOf, isSame, mergeEntries, stateOf } from './records.ts';
+import { isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
 export interface FileStateOptions {
@@ -39,20 +39,23 @@ export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: Fil
     async read() {
       return stateOf(await load(path, await fileBehind(path)), clock());
     },
-    async takeTurn(signal) {
+    async acquire(signal) {
       await using cleanup = new AsyncDisposableStack();
       const file = await fileBehind(path);
-      cleanup.use(await takeFileTurn(`${file}.lock`, { store: name, leaseMs }, signal));
+      cleanup.use(await acquireFileLock(`${file}.lock`, { store: name, leaseMs }, signal));
       await removeLeftovers(file, leaseMs);
       const now = clock();
       const state = stateOf(await load(path, file), now);
-      let before = byId(entriesOf(state));
+      let before = byId(recordsOf(state));
       const save = async (next: AuditState): Promise<void> => {
-        const wanted = byId(entriesOf(next));
+        const wanted = byId(recordsOf(next));
         const stored = await load(path, file);
-        const current = byId(entriesOf(stateOf(stored, now)));
+        const current = byId(recordsOf(stateOf(stored, now)));
         const entries = merged(before, wanted, current);
-        if (entries.length !== stored.length || !entries.every((entry) => isSame(entry, current.get(idOf(entry))))) {
+        if (
+          entries.length !== stored.length ||
+          !entries.every((entry) => isSame(entry, current.get(recordId(entry))))
+        ) {
           await replace(path, file, entries);
         }
         before = wanted;
@@ -63,22 +66,22 @@ export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: Fil
   };
 }
 
-type Entries = ReadonlyMap<string, Entry>;
+type StateRecords = ReadonlyMap<string, StateRecord>;
 
-function byId(entries: readonly Entry[]): Entries {
-  return new Map(entries.map((entry) => [idOf(entry), entry]));
+function byId(entries: readonly StateRecord[]): StateRecords {
+  return new Map(entries.map((entry) => [recordId(entry), entry]));
 }
 
 /** What this run changed, on top of what the file holds now: more than `before` where this run's turn ran out. */
-function merged(before: Entries, wanted: Entries, current: Entries): Entry[] {
-  const entries: Entry[] = [];
+function merged(before: StateRecords, wanted: StateRecords, current: StateRecords): StateRecord[] {
+  const entries: StateRecord[] = [];
   for (const id of new Set([...current.keys(), ...wanted.keys()])) {
     const [was, mine, theirs] = [before.get(id), wanted.get(id), current.get(id)];
     const theyChanged = !isSame(theirs, was);
     const iChanged = !isSame(mine, was);
     let entry = iChanged ? mine : theirs;
     if (iChanged && theyChanged) {
-      entry = mine !== undefined && theirs !== undefined ? mergeEntries(mine, theirs) : (mine ?? theirs);
+      entry = mine !== undefined && theirs !== undefined ? mergeStateRecords(mine, theirs) : (mine ?? theirs);
     }
     if (entry !== undefined) entries.push(entry);
   }
@@ -103,7 +106,7 @@ function absolute(path: string): string {
   }
 }
 
-async function load(path: string, file: string): Promise<Entry[]> {
+async function load(path: string, file: string): Promise<StateRecord[]> {
   let text: string;
   try {
     text = (await readBoundedFile(file, { maxBytes: MAX_BYTES })).toString('utf8');
@@ -115,7 +118,7 @@ async function load(path: string, file: string): Promise<Entry[]> {
 }
 
 /** Written beside it and moved into its place: whoever reads, and whatever stops us, finds the old one or the new one. */
-async function replace(path: string, file: string, entries: readonly Entry[]): Promise<void> {
+async function replace(path: string, file: string, entries: readonly StateRecord[]): Promise<void> {
   const temporary = `${file}.${HOST}-${process.pid}-${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, 'wx', MODE);

@@ -17,7 +17,7 @@ export const RENEWAL = 1 / 3;
 export const LEASE_SKEW_MS = 60_000;
 
 /** Who has the turn. */
-export interface TurnHolder {
+export interface LeaseHolder {
   /** For people: what names the run in its log, or the process. */
   readonly owner: string;
   /** ISO 8601, UTC. */
@@ -25,12 +25,12 @@ export interface TurnHolder {
 }
 
 /** Waits a moment: not the same one for all that wait. @throws an AbortError once the signal ends */
-export async function awaitNextLook(signal: AbortSignal): Promise<void> {
+export async function pollDelay(signal: AbortSignal): Promise<void> {
   await sleep(150 + Math.random() * 350, undefined, { signal });
 }
 
 /** The error of a run whose turn did not come. */
-export function turnDidNotCome(store: string, holder: TurnHolder | undefined, cause: unknown): StateError {
+export function leaseTimeout(store: string, holder: LeaseHolder | undefined, cause: unknown): StateError {
   const who =
     holder === undefined
       ? 'the time for it ended before the state could be read'

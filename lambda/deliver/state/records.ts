@@ -19,12 +19,12 @@ import { boundedRecord } from './bounds.ts';
 export const STATE_SCHEMA_VERSION = 1;
 
 /** One record, with the key that tells it from others of its kind. */
-export type Entry =
+export type StateRecord =
   | { readonly kind: 'finding'; readonly key: string; readonly record: FindingRecord }
   | { readonly kind: 'target'; readonly key: string; readonly record: TargetRecord }
   | { readonly kind: 'mute'; readonly key: string; readonly record: MuteRecord };
 
-export const KINDS = ['finding', 'target', 'mute'] as const satisfies readonly Entry['kind'][];
+export const KINDS = ['finding', 'target', 'mute'] as const satisfies readonly StateRecord['kind'][];
 
 /** Days for which a resolved finding is remembered, for `firstSeen` and the history. */
 const RESOLVED_DAYS = 90;
@@ -73,7 +73,7 @@ const RECORD_SCHEMAS = {
     firstSeen: time,
     openedAt: time,
     lastSeen: time,
-    told: z.object({ at: time, severity, reason: z.enum(REASONS) }).optional(),
+    lastNotified: z.object({ at: time, severity, reason: z.enum(REASONS) }).optional(),
     mute: mute.optional(),
     resolved: z.object({ at: time, resolution: z.enum(RESOLUTIONS), detail: text }).optional(),
   }) satisfies z.ZodType<FindingRecord>,
@@ -82,12 +82,12 @@ const RECORD_SCHEMAS = {
     key: z.string().min(1),
     firstSeen: time,
     lastMatched: time.optional(),
-    toldUnused: time.optional(),
+    unusedNotifiedAt: time.optional(),
   }) satisfies z.ZodType<MuteRecord>,
 } as const;
 
 /** @throws z.ZodError */
-export function parseEntry(kind: Entry['kind'], record: unknown): Entry {
+export function parseRecord(kind: StateRecord['kind'], record: unknown): StateRecord {
   switch (kind) {
     case 'finding':
       return findingEntry(RECORD_SCHEMAS.finding.parse(record));
@@ -98,22 +98,26 @@ export function parseEntry(kind: Entry['kind'], record: unknown): Entry {
   }
 }
 
-const findingEntry = (record: FindingRecord): Entry => ({ kind: 'finding', key: record.finding.fingerprint, record });
-const targetEntry = (record: TargetRecord): Entry => ({ kind: 'target', key: record.name, record });
-const muteEntry = (record: MuteRecord): Entry => ({ kind: 'mute', key: record.key, record });
+const findingEntry = (record: FindingRecord): StateRecord => ({
+  kind: 'finding',
+  key: record.finding.fingerprint,
+  record,
+});
+const targetEntry = (record: TargetRecord): StateRecord => ({ kind: 'target', key: record.name, record });
+const muteEntry = (record: MuteRecord): StateRecord => ({ kind: 'mute', key: record.key, record });
 
 /** A state's records as they are stored: each of a bounded size, without properties that are undefined. */
-export function entriesOf({ findings, targets, mutes }: AuditState): Entry[] {
+export function recordsOf({ findings, targets, mutes }: AuditState): StateRecord[] {
   const entries = [
     ...[...findings.values()].map((record) => findingEntry(boundedRecord(record))),
     ...[...targets.values()].map(targetEntry),
     ...[...mutes.values()].map(muteEntry),
   ];
-  return entries.map((entry) => withoutUndefined(entry) as Entry);
+  return entries.map((entry) => withoutUndefined(entry) as StateRecord);
 }
 
 /** The state that some records make, those left out that may be forgotten. */
-export function stateOf(entries: Iterable<Entry>, now: Date): AuditState {
+export function stateOf(entries: Iterable<StateRecord>, now: Date): AuditState {
   const findings = new Map<string, FindingRecord>();
   const targets = new Map<string, TargetRecord>();
   const mutes = new Map<string, MuteRecord>();
@@ -127,27 +131,27 @@ export function stateOf(entries: Iterable<Entry>, now: Date): AuditState {
 }
 
 /** Tells a record from those of every kind. */
-export function idOf({ kind, key }: Pick<Entry, 'kind' | 'key'>): string {
+export function recordId({ kind, key }: Pick<StateRecord, 'kind' | 'key'>): string {
   return `${kind} ${key}`;
 }
 
-/** Of two records as `entriesOf` or `parseEntry` gives them. */
-export function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
+/** Of two records as `recordsOf` or `parseRecord` gives them. */
+export function isSame(a: StateRecord | undefined, b: StateRecord | undefined): boolean {
   return isDeepStrictEqual(a, b);
 }
 
 /** When a record may be forgotten, in seconds since 1970, as DynamoDB's time to live wants it; an open finding never. */
-export function expiresAt(entry: Entry): number | undefined {
+export function expiresAt(entry: StateRecord): number | undefined {
   if (entry.kind === 'finding') {
     const { status, resolved, lastSeen } = entry.record;
     return status === 'open' ? undefined : after(resolved?.at ?? lastSeen, RESOLVED_DAYS);
   }
   if (entry.kind === 'target') return after(entry.record.takenAt, UNSEEN_DAYS);
-  const { firstSeen, lastMatched = firstSeen, toldUnused = firstSeen } = entry.record;
-  return Math.max(...[firstSeen, lastMatched, toldUnused].map((at) => after(at, UNSEEN_DAYS)));
+  const { firstSeen, lastMatched = firstSeen, unusedNotifiedAt = firstSeen } = entry.record;
+  return Math.max(...[firstSeen, lastMatched, unusedNotifiedAt].map((at) => after(at, UNSEEN_DAYS)));
 }
 
-export function isExpired(entry: Entry, now: Date): boolean {
+export function isExpired(entry: StateRecord, now: Date): boolean {
   const at = expiresAt(entry);
   return at !== undefined && at * 1000 <= now.getTime();
 }
@@ -167,7 +171,7 @@ function withoutUndefined(value: unknown): unknown {
 }
 
 /** Makes one of two records of the same thing, which two runs saved without knowing of each other. Both must be of one kind and key. */
-export function mergeEntries(mine: Entry, theirs: Entry): Entry {
+export function mergeStateRecords(mine: StateRecord, theirs: StateRecord): StateRecord {
   if (mine.kind === 'finding' && theirs.kind === 'finding') {
     return { ...mine, record: mergeRecords(mine.record, theirs.record) };
   }

@@ -30,11 +30,11 @@ export interface StateStore {
    *
    * @throws StateError when the turn does not come before the signal ends
    */
-  takeTurn(signal: AbortSignal): Promise<StateTurn>;
+  acquire(signal: AbortSignal): Promise<StateLease>;
 }
 
 /** One run's turn. Disposing of it lets the next one have theirs; a run that dies loses it after a minute. */
-export interface StateTurn extends AsyncDisposable {
+export interface StateLease extends AsyncDisposable {
   readonly state: AuditState;
   /**
    * Saves what changed against `state`, whole: a record that `next` no longer holds is deleted. Safe to repeat. Where another run has changed the same record meanwhile, because

@@ -2,7 +2,7 @@
 
 import type { CheckInfo } from '../../model/check-info.ts';
 import type { Reason, Resolution } from '../../model/lifecycle.ts';
-import { endLines, label, lifeLines } from '../lifecycle-text.ts';
+import { historyLines, label, resolutionLines } from '../lifecycle-text.ts';
 import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from '../schema.ts';
 import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../wording.ts';
 
@@ -23,7 +23,7 @@ export interface Entry {
   readonly finding: ReportFinding | ResolvedFinding;
   readonly standing: 'open' | 'muted' | 'resolved';
   /** Whether this run saw it. */
-  readonly seen: boolean;
+  readonly isObserved: boolean;
   readonly reason: Reason;
   readonly firstSeen: string;
   readonly openedAt: string;
@@ -48,7 +48,7 @@ export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[]
   };
   const entries = [
     ...report.findings.map((finding) => openEntry(finding, known(finding), true)),
-    ...(report.unseen ?? []).map((finding) => openEntry(finding, known(finding), false)),
+    ...(report.carriedOver ?? []).map((finding) => openEntry(finding, known(finding), false)),
     ...(report.resolved ?? []).map((finding) => resolvedEntry(finding, known(finding))),
   ];
   const first = new Map<string, Entry>();
@@ -61,14 +61,14 @@ export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[]
 
 type Known = Pick<Entry, 'finding' | 'target' | 'check'> & { readonly looked: string };
 
-function openEntry({ lifecycle }: ReportFinding, { looked, ...known }: Known, seen: boolean): Entry {
+function openEntry({ lifecycle }: ReportFinding, { looked, ...known }: Known, isObserved: boolean): Entry {
   const { reason = 'observed', mute } = lifecycle ?? {};
   const muted = reason === 'muted';
   return {
     ...known,
     ...times(lifecycle, looked),
     standing: muted ? 'muted' : 'open',
-    seen,
+    isObserved,
     reason,
     ...(muted && mute !== undefined ? { mute } : {}),
   };
@@ -76,7 +76,14 @@ function openEntry({ lifecycle }: ReportFinding, { looked, ...known }: Known, se
 
 function resolvedEntry(finding: ResolvedFinding, { looked, ...known }: Known): Entry {
   const { resolution } = finding;
-  return { ...known, ...times(finding, looked), standing: 'resolved', seen: false, reason: 'resolved', resolution };
+  return {
+    ...known,
+    ...times(finding, looked),
+    standing: 'resolved',
+    isObserved: false,
+    reason: 'resolved',
+    resolution,
+  };
 }
 
 /** Where nothing is remembered, all that is known is that it was there when it was looked at. */
@@ -96,17 +103,17 @@ export function factLines(entry: Entry, style: Style = PLAIN): string[] {
     who(finding, style),
     howMany(finding, style),
     ...evidenceLines(finding, style),
-    ...lifeTexts(entry, style),
+    ...historyTexts(entry, style),
   ];
   return lines.filter((line) => line !== undefined);
 }
 
 /** Why it is muted, since when it is there, how it ended: what its title and evidence do not say. */
-export function lifeTexts({ finding, reason, seen, mute }: Entry, style: Style = PLAIN): string[] {
-  if (reason === 'resolved') return 'resolution' in finding ? endLines(finding, style) : [];
-  const notice = { reason, finding, seen };
-  const standing = mute === undefined ? label(notice) : muteLine(mute, style);
-  return [...(standing === undefined ? [] : [standing]), ...lifeLines(notice, style)];
+export function historyTexts({ finding, reason, isObserved, mute }: Entry, style: Style = PLAIN): string[] {
+  if (reason === 'resolved') return 'resolution' in finding ? resolutionLines(finding, style) : [];
+  const digestEntry = { reason, finding, isObserved };
+  const standing = mute === undefined ? label(digestEntry) : muteLine(mute, style);
+  return [...(standing === undefined ? [] : [standing]), ...historyLines(digestEntry, style)];
 }
 
 /** `muted until 2026-12-31 00:00 UTC by payments: the driver is replaced in December` */

@@ -55,7 +55,7 @@ interface TestSuite {
  */
 export function renderJunit(report: Report, context: JunitContext): string {
   const byTarget = Map.groupBy(
-    entriesOf(report, context).filter(({ seen }) => seen),
+    entriesOf(report, context).filter(({ isObserved }) => isObserved),
     ({ finding }) => finding.target,
   );
   const suites = report.targets.map((target) => {
@@ -104,7 +104,7 @@ function testCase(
 ): TestCase {
   const why = reason === undefined ? 'no reason is known' : PLAIN.prose(reason);
   if (status === 'unknown' || status === 'error') {
-    return { name, error: { message: why, type: status, text: blindText(why, error) } };
+    return { name, error: { message: why, type: status, text: gapText(why, error) } };
   }
   if (status === 'not-applicable') return { name, skipped: why };
   if (status === 'pass') return { name };
@@ -126,11 +126,11 @@ function testCase(
 
 function notAudited(error: ReportTarget['error'], found: readonly Entry[] = []): Problem {
   const message = error === undefined ? 'not everything of the target was audited' : PLAIN.prose(error.message);
-  const texts = found.length > 0 ? found.map(findingText) : [blindText(message, error)];
+  const texts = found.length > 0 ? found.map(findingText) : [gapText(message, error)];
   return { message, type: error?.cause ?? 'not-audited', text: texts.join('\n\n') };
 }
 
-function blindText(why: string, error: ReportTarget['error']): string {
+function gapText(why: string, error: ReportTarget['error']): string {
   return error === undefined ? why : `${why}\nHow to fix:\n${remedyText(error.remedy)}`;
 }
 

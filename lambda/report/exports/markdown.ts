@@ -1,9 +1,9 @@
 // The report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
 
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
-import { blindSpotsOf, lookedAt } from '../coverage.ts';
+import { auditSummary, coverageGapsOf } from '../coverage.ts';
 import { countBySeverity, targetsByVerdict } from '../digest.ts';
-import { groupNotices, type NoticeGroup } from '../groups.ts';
+import { type EntryGroup, groupEntries } from '../groups.ts';
 import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
@@ -18,7 +18,7 @@ const NOT_KNOWN = '?';
 export function renderMarkdown(report: Report, context: ExportContext): string {
   const entries = entriesOf(report, context);
   const open = entries
-    .filter(({ standing, seen }) => standing === 'open' && seen)
+    .filter(({ standing, isObserved }) => standing === 'open' && isObserved)
     .sort((a, b) => compareFindings(a.finding, b.finding));
   const blocks = [
     '# PostgreSQL TLS audit',
@@ -29,7 +29,7 @@ export function renderMarkdown(report: Report, context: ExportContext): string {
     ...listed(
       'Still open, though this run did not see it',
       entries,
-      (entry) => entry.standing === 'open' && !entry.seen,
+      (entry) => entry.standing === 'open' && !entry.isObserved,
     ),
     ...listed('Resolved', entries, ({ standing }) => standing === 'resolved'),
     ...listed('Muted', entries, ({ standing }) => standing === 'muted'),
@@ -39,7 +39,7 @@ export function renderMarkdown(report: Report, context: ExportContext): string {
 }
 
 function summary(report: Report, open: readonly Entry[]): string {
-  const looked = `Looked at ${lookedAt(targetsByVerdict(report))}.`;
+  const looked = `Looked at ${auditSummary(targetsByVerdict(report))}.`;
   const found =
     open.length === 0
       ? 'No finding.'
@@ -100,11 +100,11 @@ function notSeen(report: Report): string[] {
         ...(error === undefined ? [] : [indented(codeBlock(remedyText(error.remedy)))]),
       ].join('\n\n'),
     );
-  const spots = Map.groupBy(
-    blindSpotsOf(report).filter(({ target }) => target.verdict !== 'not-audited'),
+  const gaps = Map.groupBy(
+    coverageGapsOf(report).filter(({ target }) => target.verdict !== 'not-audited'),
     ({ target, reason }) => JSON.stringify([target.name, reason]),
   );
-  const partly = [...spots.values()].map((group) => {
+  const partly = [...gaps.values()].map((group) => {
     const [first] = group;
     const checks = group.map(({ check }) => codeSpan(check)).join(', ');
     return first === undefined ? '' : `- ${codeSpan(first.target.name)}: ${checks}: ${markdownText(first.reason)}`;
@@ -114,7 +114,7 @@ function notSeen(report: Report): string[] {
 }
 
 function findings(open: readonly Entry[], { catalogue }: ExportContext): string[] {
-  const groups = groupNotices(open);
+  const groups = groupEntries(open);
   const references = new Map(catalogue.map((check) => [check.id, check.references]));
   return SEVERITIES.toReversed().flatMap((severity) => {
     const some = groups.filter((group) => group.severity === severity);
@@ -125,16 +125,16 @@ function findings(open: readonly Entry[], { catalogue }: ExportContext): string[
 }
 
 function renderGroup(
-  { check, remedy, toldAbove, title: shared, notices }: NoticeGroup<Entry>,
+  { check, remedy, statedAbove, title: shared, active }: EntryGroup<Entry>,
   references: readonly string[],
 ): string[] {
   const name = codeSpan(check);
-  const items = notices.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
+  const items = active.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
   return [
     `### ${shared === undefined ? name : `${MARKDOWN.prose(shared)} (${name})`}`,
     items.join('\n'),
-    ...(toldAbove ? [`How to fix: ${MARKDOWN.prose(remedy)}`] : ['How to fix:', codeBlock(remedyText(remedy))]),
-    ...(toldAbove || references.length === 0 ? [] : [`See ${references.map(link).join(', ')}.`]),
+    ...(statedAbove ? [`How to fix: ${MARKDOWN.prose(remedy)}`] : ['How to fix:', codeBlock(remedyText(remedy))]),
+    ...(statedAbove || references.length === 0 ? [] : [`See ${references.map(link).join(', ')}.`]),
   ];
 }
 

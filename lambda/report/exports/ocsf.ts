@@ -12,8 +12,8 @@ import {
   type ExportContext,
   entriesOf,
   factLines,
+  historyTexts,
   labelsText,
-  lifeTexts,
   remedyText,
   TOOL,
 } from './entries.ts';
@@ -58,8 +58,8 @@ function* eachEvent(report: Report, context: ExportContext): Generator<OcsfEvent
 }
 
 function findingEvent(entry: Entry, report: Report, context: ExportContext): OcsfEvent {
-  const { finding, check, target, seen } = entry;
-  const time = seen && target !== undefined ? target.takenAt : report.finishedAt;
+  const { finding, check, target, isObserved } = entry;
+  const time = isObserved && target !== undefined ? target.takenAt : report.finishedAt;
   const what = title(finding, PLAIN);
   const references = check?.references ?? [];
   return {
@@ -83,7 +83,7 @@ function findingEvent(entry: Entry, report: Report, context: ExportContext): Ocs
     compliance: {
       ...control(finding.check, check),
       ...status(complianceOf(entry)),
-      status_details: [what, ...lifeTexts(entry)],
+      status_details: [what, ...historyTexts(entry)],
     },
     resources: [resource(finding.target, target)],
     remediation: {
@@ -95,9 +95,9 @@ function findingEvent(entry: Entry, report: Report, context: ExportContext): Ocs
 }
 
 /** Without state each run stands alone, and its findings are all first ones. */
-function activityOf({ standing, reason, openedAt, lastSeen, seen }: Entry, { state }: Report): Enumerated {
+function activityOf({ standing, reason, openedAt, lastSeen, isObserved }: Entry, { state }: Report): Enumerated {
   if (standing === 'resolved') return ACTIVITIES.close;
-  const isFirst = reason === 'new' || reason === 'observed' || (seen && openedAt === lastSeen);
+  const isFirst = reason === 'new' || reason === 'observed' || (isObserved && openedAt === lastSeen);
   return isFirst || state !== 'kept' ? ACTIVITIES.create : ACTIVITIES.update;
 }
 

@@ -13,7 +13,7 @@ import type {
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
-import { type BlindSpot, blindSpotsOf } from '../coverage.ts';
+import { type CoverageGap, coverageGapsOf } from '../coverage.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../wording.ts';
 import {
@@ -170,9 +170,9 @@ function withoutLinks(text: string): string {
   return text.replaceAll('](', '] (');
 }
 
-function baselineOf({ standing, reason, seen, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
+function baselineOf({ standing, reason, isObserved, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
   if (standing === 'resolved') return 'absent';
-  if (reason === 'new' || (seen && openedAt === lastSeen)) return 'new';
+  if (reason === 'new' || (isObserved && openedAt === lastSeen)) return 'new';
   return reason === 'escalated' ? 'updated' : 'unchanged';
 }
 
@@ -213,8 +213,8 @@ const NOT_SEEN = 'not-seen';
 /** @param leftOut how many results there are beyond those that the format's readers take */
 function invocation(report: Report, indexes: ReadonlyMap<string, number>, leftOut: number): Invocation {
   const { targets, startedAt, finishedAt } = report;
-  const spots = blindSpotsOf(report);
-  const crashed = spots.some(({ status }) => status === 'error');
+  const gaps = coverageGapsOf(report);
+  const crashed = gaps.some(({ status }) => status === 'error');
   const audited = targets.length > 0 && targets.every(({ verdict }) => verdict !== 'not-audited');
   return {
     executionSuccessful: audited && !crashed,
@@ -229,7 +229,7 @@ function invocation(report: Report, indexes: ReadonlyMap<string, number>, leftOu
           const remedy = error === undefined ? '' : `\nHow to fix:\n${remedyText(error.remedy)}`;
           return notification(NOT_AUDITED, 'error', `${PLAIN.target(name)} was not audited: ${why}.${remedy}`, name);
         }),
-      ...spots.map((spot) => blindSpotNotification(spot, indexes)),
+      ...gaps.map((gap) => coverageGapNotification(gap, indexes)),
       ...(leftOut > 0
         ? [notification(NOT_SEEN, 'warning', `${leftOut} more findings left out: a run holds ${MOST_RESULTS} results.`)]
         : []),
@@ -237,8 +237,8 @@ function invocation(report: Report, indexes: ReadonlyMap<string, number>, leftOu
   };
 }
 
-function blindSpotNotification(
-  { target, check, status, reason }: BlindSpot<ReportTarget>,
+function coverageGapNotification(
+  { target, check, status, reason }: CoverageGap<ReportTarget>,
   indexes: ReadonlyMap<string, number>,
 ): Notification {
   const index = indexes.get(check);

@@ -58,12 +58,9 @@ export function renderChatCard(digest: Digest, service: string): ChatCard {
 }
 
 function card(digest: Digest, thread: string): ChatCard {
-  const { audience, severity, notices, startedAt } = digest;
-  const checks = [...notices.map(({ finding }) => finding.check), ...digest.resolved.map(({ check }) => check)];
-  const reasons = [
-    ...new Set(notices.map(({ reason }) => reason)),
-    ...(digest.resolved.length > 0 ? ['resolved'] : []),
-  ];
+  const { receiver, severity, active, startedAt } = digest;
+  const checks = [...active.map(({ finding }) => finding.check), ...digest.resolved.map(({ check }) => check)];
+  const reasons = [...new Set(active.map(({ reason }) => reason)), ...(digest.resolved.length > 0 ? ['resolved'] : [])];
   return {
     version: '1.0',
     source: 'custom',
@@ -73,14 +70,14 @@ function card(digest: Digest, thread: string): ChatCard {
       description: cardDescription(digest, CARD_LIMITS.description),
       nextSteps: nextSteps(digest),
       // A word for bad news would be one over good news.
-      keywords: [...new Set([notices.length > 0 ? severity : 'resolved', ...checks])].slice(0, MOST_KEYWORDS),
+      keywords: [...new Set([active.length > 0 ? severity : 'resolved', ...checks])].slice(0, MOST_KEYWORDS),
     },
     metadata: {
       threadId: thread,
       summary: `pg-tls-auditor: ${headline(digest, CARD_LIMITS.title - 16, titleName)}`,
-      eventType: notices.length > 0 ? 'pg-tls-auditor-findings' : 'pg-tls-auditor-resolved',
+      eventType: active.length > 0 ? 'pg-tls-auditor-findings' : 'pg-tls-auditor-resolved',
       relatedResources: digest.targets.slice(0, MOST_RESOURCES).map(titleName),
-      additionalContext: { severity, reasons: reasons.join(' '), route: audience.route, startedAt },
+      additionalContext: { severity, reasons: reasons.join(' '), route: receiver.route, startedAt },
     },
   };
 }
@@ -103,11 +100,11 @@ function onlyMutes(digest: Digest): Digest {
   return {
     ...digest,
     severity: 'info',
-    notices: [],
+    active: [],
     resolved: [],
     targets: [],
     countBySeverity: none,
-    untold: new Map(),
+    suppressed: new Map(),
   };
 }
 
@@ -140,11 +137,11 @@ export function renderTestCard(targets: readonly string[], at: string): ChatCard
  * What is told of some targets stands in one thread. Where runs are not compared, what is told of some findings: repeats
  * gather while nothing changes, and whatever is new starts a card of its own, where people see it.
  */
-function threadOf({ targets, notices, state }: Digest, service: string): string {
+function threadOf({ targets, active, state }: Digest, service: string): string {
   if (state === 'kept') return threadId(service, targets);
   return threadId(
     service,
-    notices.map(({ finding }) => finding.fingerprint),
+    active.map(({ finding }) => finding.fingerprint),
   );
 }
 
@@ -155,13 +152,13 @@ function threadId(service: string, about: readonly string[]): string {
     .slice(0, 16)}`;
 }
 
-function symbol({ notices, resolved, severity }: Digest): string {
-  if (notices.length > 0) return SYMBOLS[severity];
+function symbol({ active, resolved, severity }: Digest): string {
+  if (active.length > 0) return SYMBOLS[severity];
   return resolved.length > 0 ? '✅' : '🔕';
 }
 
 function nextSteps(digest: Digest): string[] {
-  if (digest.notices.length === 0) return [nothingToDo(digest)];
+  if (digest.active.length === 0) return [nothingToDo(digest)];
   return [
     'Fix from the top: each group says how.',
     'Check at once with `pg-tls-auditor audit --target NAME`, or wait for the next run.',

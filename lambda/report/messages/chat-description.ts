@@ -1,15 +1,15 @@
 // The text of a chat card: what is told, as much of it as people read in a chat.
 
-import { blindSpots, lookedAt } from '../coverage.ts';
-import type { Digest, Notice } from '../digest.ts';
-import { firstOf, groupNotices, type NoticeGroup } from '../groups.ts';
+import { auditSummary, coverageSentences } from '../coverage.ts';
+import type { Digest, DigestEntry } from '../digest.ts';
+import { type EntryGroup, firstOf, groupEntries } from '../groups.ts';
 import {
-  endLines,
+  historyLines,
   label,
-  lifeLines,
   muteAgreement,
   muteMatch,
   notListed,
+  resolutionLines,
   resolvedTitle,
   routeLine,
   stateLines,
@@ -30,7 +30,7 @@ const MOST_MUTES = 5;
  * @param maxLength - UTF-16 code units, at most: what the service accepts.
  */
 export function cardDescription(digest: Digest, maxLength: number): string {
-  const all = digest.notices.length + digest.resolved.length;
+  const all = digest.active.length + digest.resolved.length;
   for (let findings = Math.min(all, MOST_FINDINGS); findings > 0; findings -= 1) {
     const text = description(digest, findings);
     // One finding with a long story is still worth its length.
@@ -43,8 +43,8 @@ function description(digest: Digest, findings: number): string {
   const shown = firstOf(digest, findings);
   const paragraphs = [
     ...digest.warnings.map((warning) => `⚠️ ${chatProse(warning)}`),
-    ...blindSpots(digest.targetsByVerdict, CHAT).map((sentence) => `⚠️ ${sentence}`),
-    ...groupNotices(shown.notices).map(renderGroup),
+    ...coverageSentences(digest.targetsByVerdict, CHAT).map((sentence) => `⚠️ ${sentence}`),
+    ...groupEntries(shown.active).map(renderGroup),
     ...(shown.resolved.length > 0 ? [['✅ *RESOLVED*', ...shown.resolved.map(renderResolved)].join('\n')] : []),
     ...(shown.leftOut === undefined ? [] : [`*${shown.leftOut}.* The email lists more.`]),
     ...unusedMutes(digest),
@@ -53,27 +53,27 @@ function description(digest: Digest, findings: number): string {
   return paragraphs.join('\n\n');
 }
 
-function renderGroup(group: NoticeGroup<Notice>): string {
+function renderGroup(group: EntryGroup<DigestEntry>): string {
   const heading = group.title === undefined ? group.check : CHAT.prose(group.title);
-  const many = group.notices.length > 1 ? `, ${plural(group.notices.length, 'finding')}` : '';
+  const many = group.active.length > 1 ? `, ${plural(group.active.length, 'finding')}` : '';
   return [
     `${SYMBOLS[group.severity]} *${group.severity.toUpperCase()}: ${heading}* (${code(group.check)}${many})`,
-    ...group.notices.map((notice) => renderNotice(notice, group.title === undefined)),
+    ...group.active.map((digestEntry) => renderEntry(digestEntry, group.title === undefined)),
     `*How to fix:* ${remedyLines(group.remedy).map(chatProse).join('\n')}`,
   ].join('\n');
 }
 
-function renderNotice(notice: Notice, withTitle: boolean): string {
-  const { finding } = notice;
+function renderEntry(digestEntry: DigestEntry, withTitle: boolean): string {
+  const { finding } = digestEntry;
   const facts = [
     withTitle ? title(finding, CHAT) : undefined,
     who(finding, CHAT),
     howMany(finding, CHAT),
     ...evidenceLines(finding, CHAT),
-    ...lifeLines(notice, CHAT),
+    ...historyLines(digestEntry, CHAT),
     `fingerprint ${code(finding.fingerprint)}`,
   ];
-  const reason = label(notice);
+  const reason = label(digestEntry);
   return bullet((reason === undefined ? '' : `*${reason}* `) + CHAT.target(finding.target), facts);
 }
 
@@ -81,7 +81,7 @@ function renderResolved(finding: ResolvedFinding): string {
   return bullet(CHAT.target(finding.target), [
     resolvedTitle(finding, CHAT),
     who(finding, CHAT),
-    ...endLines(finding, CHAT),
+    ...resolutionLines(finding, CHAT),
   ]);
 }
 
@@ -103,7 +103,7 @@ function unusedMutes({ unusedMutes: mutes }: Digest): string[] {
 function aboutTheRun(digest: Digest): string {
   const ours = [routeLine(digest), notListed(digest), loopbackNote(digest.loopback)];
   return [
-    `Looked at ${lookedAt(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
+    `Looked at ${auditSummary(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
     ...ours.filter((line) => line !== undefined).map(chatProse),
     ...(digest.state === 'none' ? [STANDS_ALONE] : stateLines(digest)),
   ].join('\n');

@@ -1,17 +1,17 @@
 // The email: plain text for someone who reads it on a phone at night.
 
-import { blindSpots, lookedAt } from '../coverage.ts';
-import type { Digest, Notice } from '../digest.ts';
-import { firstOf, groupNotices, type NoticeGroup } from '../groups.ts';
+import { auditSummary, coverageSentences } from '../coverage.ts';
+import type { Digest, DigestEntry } from '../digest.ts';
+import { type EntryGroup, firstOf, groupEntries } from '../groups.ts';
 import { reasonsText } from '../headline.ts';
 import {
-  endLines,
+  historyLines,
   label,
-  lifeLines,
   muteAgreement,
   muteMatch,
   nothingToDo,
   notListed,
+  resolutionLines,
   resolvedTitle,
   routeLine,
   stateLines,
@@ -48,26 +48,26 @@ export function renderEmail(digest: Digest, maxFindings: number = findingsOf(dig
 }
 
 /** How many findings an email of the digest has when none is left out. */
-export function findingsOf({ notices, resolved }: Digest): number {
-  return notices.length + resolved.length;
+export function findingsOf({ active, resolved }: Digest): number {
+  return active.length + resolved.length;
 }
 
 /** The same for whoever tries how many findings fit: what is told of each is put into words once. */
 export function emailRenderer(digest: Digest): (maxFindings: number) => string {
-  const known = new Map<Notice | ResolvedFinding, readonly string[]>();
-  const once = <One extends Notice | ResolvedFinding>(tell: (one: One) => readonly string[]) => {
+  const known = new Map<DigestEntry | ResolvedFinding, readonly string[]>();
+  const once = <One extends DigestEntry | ResolvedFinding>(notify: (one: One) => readonly string[]) => {
     return (one: One): readonly string[] => {
-      const words = known.get(one) ?? tell(one);
+      const words = known.get(one) ?? notify(one);
       known.set(one, words);
       return words;
     };
   };
-  const telling: Telling = { notice: once(facts), resolved: once(resolvedLines) };
+  const telling: Telling = { digestEntry: once(facts), resolved: once(resolvedLines) };
   return (maxFindings) => render(digest, maxFindings, telling);
 }
 
 interface Telling {
-  readonly notice: (notice: Notice) => readonly string[];
+  readonly digestEntry: (digestEntry: DigestEntry) => readonly string[];
   readonly resolved: (finding: ResolvedFinding) => readonly string[];
 }
 
@@ -76,8 +76,8 @@ function render(digest: Digest, maxFindings: number, telling: Telling): string {
   const paragraphs = [
     wrap(openingLine(digest), WIDTH),
     ...digest.warnings.map((warning) => wrap(warning, WIDTH)),
-    ...blindSpots(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
-    ...groupNotices(shown.notices).flatMap((group) => renderGroup(group, telling)),
+    ...coverageSentences(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
+    ...groupEntries(shown.active).flatMap((group) => renderGroup(group, telling)),
     ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(telling.resolved)] : []),
     ...(shown.leftOut === undefined
       ? []
@@ -89,14 +89,14 @@ function render(digest: Digest, maxFindings: number, telling: Telling): string {
 }
 
 /** `4 findings (1 critical, 3 high; 3 new, 1 worse) on orders and crm. 1 resolved on billing.` */
-function openingLine({ notices, resolved, unusedMutes: mutes, countBySeverity }: Digest): string {
+function openingLine({ active, resolved, unusedMutes: mutes, countBySeverity }: Digest): string {
   const on = (names: readonly string[]): string => `on ${list([...new Set(names)].map(PLAIN.target))}`;
-  const reasons = reasonsText(notices);
+  const reasons = reasonsText(active);
   const counts = countsText(countBySeverity) + (reasons === '' ? '' : `; ${reasons}`);
-  const targets = notices.map(({ finding }) => finding.target);
+  const targets = active.map(({ finding }) => finding.target);
   const over = on(resolved.map(({ target }) => target));
   const sentences = [
-    ...(notices.length > 0 ? [`${plural(notices.length, 'finding')} (${counts}) ${on(targets)}.`] : ['Nothing new.']),
+    ...(active.length > 0 ? [`${plural(active.length, 'finding')} (${counts}) ${on(targets)}.`] : ['Nothing new.']),
     ...(resolved.length > 0 ? [`${resolved.length} resolved ${over}.`] : []),
     ...(mutes.length > 0
       ? [`${plural(mutes.length, 'mute')} ${mutes.length === 1 ? 'matches' : 'match'} nothing.`]
@@ -105,33 +105,38 @@ function openingLine({ notices, resolved, unusedMutes: mutes, countBySeverity }:
   return sentences.join(' ');
 }
 
-function renderGroup(group: NoticeGroup<Notice>, telling: Telling): string[][] {
-  const many = group.notices.length > 1 ? `, ${plural(group.notices.length, 'finding')}` : '';
+function renderGroup(group: EntryGroup<DigestEntry>, telling: Telling): string[][] {
+  const many = group.active.length > 1 ? `, ${plural(group.active.length, 'finding')}` : '';
   const heading = group.title === undefined ? group.check : PLAIN.prose(group.title);
   return [
     [RULE, ...wrap(`${group.severity.toUpperCase()}: ${heading}`, WIDTH), ...wrap(`(${group.check}${many})`, WIDTH)],
-    ...group.notices.map((notice) => [
-      ...noticeHeading(notice),
-      ...(group.title === undefined ? wrapDetail(title(notice.finding, PLAIN)) : []),
-      ...telling.notice(notice),
+    ...group.active.map((digestEntry) => [
+      ...entryHeading(digestEntry),
+      ...(group.title === undefined ? wrapDetail(title(digestEntry.finding, PLAIN)) : []),
+      ...telling.digestEntry(digestEntry),
     ]),
     ['How to fix:', ...remedyLines(group.remedy).flatMap((line) => wrap(line, WIDTH, '  '))],
   ];
 }
 
 /** `- orders: NEW` */
-function noticeHeading(notice: Notice): string[] {
-  const reason = label(notice);
-  return wrap(`${PLAIN.target(notice.finding.target)}${reason === undefined ? '' : `: ${reason}`}`, WIDTH, '- ', '  ');
+function entryHeading(digestEntry: DigestEntry): string[] {
+  const reason = label(digestEntry);
+  return wrap(
+    `${PLAIN.target(digestEntry.finding.target)}${reason === undefined ? '' : `: ${reason}`}`,
+    WIDTH,
+    '- ',
+    '  ',
+  );
 }
 
-function facts(notice: Notice): string[] {
-  const { finding } = notice;
+function facts(digestEntry: DigestEntry): string[] {
+  const { finding } = digestEntry;
   return [
     who(finding, PLAIN),
     howMany(finding, PLAIN),
     ...evidenceLines(finding, PLAIN),
-    ...lifeLines(notice, PLAIN),
+    ...historyLines(digestEntry, PLAIN),
     `fingerprint: ${finding.fingerprint}`,
   ]
     .filter((line) => line !== undefined)
@@ -141,7 +146,9 @@ function facts(notice: Notice): string[] {
 function resolvedLines(finding: ResolvedFinding): string[] {
   return [
     ...wrap(`${PLAIN.target(finding.target)}: ${resolvedTitle(finding, PLAIN)}`, WIDTH, '- ', '  '),
-    ...[who(finding, PLAIN), ...endLines(finding, PLAIN)].filter((line) => line !== undefined).flatMap(wrapDetail),
+    ...[who(finding, PLAIN), ...resolutionLines(finding, PLAIN)]
+      .filter((line) => line !== undefined)
+      .flatMap(wrapDetail),
   ];
 }
 
@@ -176,7 +183,7 @@ function aboutTheRun(digest: Digest): string[][] {
     [
       `Run of ${displayTime(digest.startedAt)} (${digest.startedAt})`,
       route,
-      `Looked at ${lookedAt(digest.targetsByVerdict)}.`,
+      `Looked at ${auditSummary(digest.targetsByVerdict)}.`,
       notListed(digest),
       note,
     ]
@@ -188,7 +195,7 @@ function aboutTheRun(digest: Digest): string[][] {
 }
 
 function whatToDo(digest: Digest): string[] {
-  if (digest.notices.length === 0) return wrap(nothingToDo(digest), WIDTH);
+  if (digest.active.length === 0) return wrap(nothingToDo(digest), WIDTH);
   const steps = [
     'Fix from the top; each group says how.',
     'Check at once with "pg-tls-auditor audit --target NAME", or wait for the next run.',

@@ -35,12 +35,12 @@ const OTHERS = '*';
  * @see https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
  */
 export function alertAttributes(digest: Digest): Attributes {
-  const { audience, severity, notices, resolved, unusedMutes, targets } = digest;
-  const given = new Set<string>([...notices.map(({ reason }) => reason), ...resolved.map(() => 'resolved')]);
-  const checks = new Set([...notices.map(({ finding }) => finding.check), ...resolved.map(({ check }) => check)]);
+  const { receiver, severity, active, resolved, unusedMutes, targets } = digest;
+  const given = new Set<string>([...active.map(({ reason }) => reason), ...resolved.map(() => 'resolved')]);
+  const checks = new Set([...active.map(({ finding }) => finding.check), ...resolved.map(({ check }) => check)]);
   const labels = labelsOf(digest);
   return {
-    route: { DataType: 'String', StringValue: attributeText(audience.route) },
+    route: { DataType: 'String', StringValue: attributeText(receiver.route) },
     severity: { DataType: 'String', StringValue: severity },
     ...targetAttributes(targets),
     ...(labels.length === 0 ? {} : boundedList('labels', labels)),

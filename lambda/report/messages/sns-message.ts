@@ -64,7 +64,7 @@ export function renderAlert(digest: Digest, report: Report, service: string): Re
     attributeBytes(attributes) -
     utf8Bytes(JSON.stringify({ ...small, email: '', sqs: '', lambda: '' }));
   const email = fittingEmail(digest, Math.min(EMAIL_BYTES, room / 3));
-  const own = reportFor(report, digest.audience);
+  const own = reportFor(report, digest.receiver);
   const json = JSON.stringify(fitReport(own, (room - nestedBytes(email)) / 2, nestedBytes));
   return {
     subject,
@@ -95,7 +95,7 @@ export function renderChatMessages(digest: Digest, service: string): RenderedAle
 }
 
 /** Who is told that alerts reach them. */
-export interface TestAudience {
+export interface TestReceiver {
   /** `all`, or the name of a route. */
   readonly route: string;
   /** The names of the targets that they hear of. */
@@ -111,7 +111,7 @@ const TEST_SUBJECT = `[pg-tls-auditor] ${TEST}`;
  * A message that shows that every subscription of an audience works, and says so first. It matches every filter policy
  * on severity, on any of `targets`, and on `route`.
  */
-export function renderTestAlert({ route, targets, at }: TestAudience): RenderedAlert {
+export function renderTestAlert({ route, targets, at }: TestReceiver): RenderedAlert {
   const told = `Someone asked pg-tls-auditor for a test message at ${displayTime(at)} (${at}).`;
   const email = [
     [TEST],
@@ -135,7 +135,7 @@ export function renderTestAlert({ route, targets, at }: TestAudience): RenderedA
 }
 
 /** The same for a chat topic. */
-export function renderTestChatMessage({ route, targets, at }: TestAudience): RenderedAlert {
+export function renderTestChatMessage({ route, targets, at }: TestReceiver): RenderedAlert {
   return {
     subject: TEST_SUBJECT,
     message: JSON.stringify({

@@ -8,8 +8,8 @@ import {
   acceptance,
   type Encryption,
   NETWORK_AND_LOOPBACK,
-  type Opening,
   type Origin,
+  type PermissiveRule,
 } from '../../../lambda/analysis/pg-hba/acceptance.ts';
 import { withQuotes } from '../../../lambda/collect/postgres/hba-file.ts';
 import {
@@ -349,7 +349,7 @@ describe('plaintext from the network', () => {
 
 describe('an opening', () => {
   test('shows a connection that gets in, from an address that no earlier rule decides about', () => {
-    const [opening] = openings(['host all app 203.0.113.0/24 reject', 'host all app 203.0.112.0/23 md5']);
+    const [opening] = permissiveRules(['host all app 203.0.113.0/24 reject', 'host all app 203.0.112.0/23 md5']);
     expect(opening?.examples).toEqual([{ destination: { database: 'shop' }, role: 'app', address: '203.0.112.1' }]);
   });
 
@@ -360,12 +360,12 @@ describe('an opening', () => {
     ['10.1.2.3/32', '10.1.2.3'],
     ['fd00::/8', 'fd00::1'],
   ])('shows a readable address for %s', (address, example) => {
-    const [opening] = openings([`host all all ${address} md5`]);
+    const [opening] = permissiveRules([`host all all ${address} md5`]);
     expect(opening?.examples[0].address).toBe(example);
   });
 
   test('shows both a connection to a database and physical replication', () => {
-    const [opening] = openings(['host all,replication courier all md5']);
+    const [opening] = permissiveRules(['host all,replication courier all md5']);
     expect(opening?.examples).toEqual([
       { destination: { database: 'shop' }, role: 'courier', address: '203.0.113.1' },
       { destination: 'physical-replication', role: 'courier', address: '203.0.113.1' },
@@ -376,7 +376,7 @@ describe('an opening', () => {
     // The second reads like physical replication, and is a database in quotes.
     const lines = ['host shop,replication courier 10.0.0.0/8 md5'];
     const judged = acceptance(facts({ lines, quotes: 'lost', databases: ['replication', 'shop'] }), 'plaintext');
-    const examples = judged.status === 'open' ? judged.openings.flatMap((opening) => opening.examples) : [];
+    const examples = judged.status === 'open' ? judged.permissiveRules.flatMap((opening) => opening.examples) : [];
     expect(examples.map(({ destination, doubt }) => [destination, doubt])).toEqual([
       [{ database: 'shop' }, undefined],
       ['physical-replication', expect.stringContaining('is quoted')],
@@ -384,19 +384,19 @@ describe('an opening', () => {
   });
 
   test('shows no address where the rule does not tell, and says why it is in doubt', () => {
-    const [opening] = openings(['host all all .example.com md5']);
+    const [opening] = permissiveRules(['host all all .example.com md5']);
     expect(opening?.examples[0].address).toBeUndefined();
     expect(opening?.doubt).toBe('the addresses of .example.com are not known here');
   });
 
   test('names the reject that may come before it', () => {
-    const [opening] = openings(['host all all samenet reject', 'host all all 10.0.0.0/8 md5']);
+    const [opening] = permissiveRules(['host all all samenet reject', 'host all all 10.0.0.0/8 md5']);
     expect(opening?.doubt).toMatch(/^line 1 may reject it before: the networks of the server's interfaces/);
     expect(opening?.examples[0]).toMatchObject({ address: '10.0.0.1' });
   });
 
   test('is certain by the part of it that is', () => {
-    const [opening] = openings(['host shop all .example.com reject', 'host all all all md5']);
+    const [opening] = permissiveRules(['host shop all .example.com reject', 'host all all all md5']);
     expect(opening?.doubt).toBeUndefined();
     expect(opening?.examples[0].destination).toEqual({ database: 'orders' });
   });
@@ -556,13 +556,15 @@ function addressAndMask([text, mask]: readonly string[]): Pick<HbaRule, 'address
   return { address: address.toString(), netmask: family.subnetMaskFromPrefixLength(length).toString() };
 }
 
-function openings(lines: readonly string[]): readonly Opening[] {
+function permissiveRules(lines: readonly string[]): readonly PermissiveRule[] {
   const judged = acceptance(facts({ lines }), 'plaintext');
-  return judged.status === 'open' ? judged.openings : [];
+  return judged.status === 'open' ? judged.permissiveRules : [];
 }
 
 function linesOf(judged: Acceptance): readonly (number | string)[] {
   if (judged.status === 'unknown') throw new Error(judged.reason);
   if (judged.status === 'closed') return [];
-  return judged.openings.map(({ rule, doubt }) => (doubt === undefined ? rule.lineNumber : `${rule.lineNumber}?`));
+  return judged.permissiveRules.map(({ rule, doubt }) =>
+    doubt === undefined ? rule.lineNumber : `${rule.lineNumber}?`,
+  );
 }

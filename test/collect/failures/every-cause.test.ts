@@ -16,7 +16,7 @@ import {
 } from '../../../lambda/collect/failures/failures.ts';
 import { productOf } from '../../../lambda/collect/failures/product.ts';
 import { IncompleteAnswer } from '../../../lambda/collect/failures/query-refusals.ts';
-import { inConsoleTerms, unexpectedConsole, wrongKind } from '../../../lambda/collect/pgbouncer/console-failures.ts';
+import { toConsoleFailure, unexpectedConsole, wrongKind } from '../../../lambda/collect/pgbouncer/console-failures.ts';
 import { parseCaBundle, parseClientCertificate } from '../../../lambda/collect/secrets/pem.ts';
 import type { Endpoint } from '../../../lambda/model/endpoint.ts';
 import { AuditFailure, FAILURE_CAUSES, type Failure, type FailureCause } from '../../../lambda/model/failure.ts';
@@ -241,7 +241,7 @@ function said(words: string): Make {
 }
 
 function inPooler(error: AuditFailure, { endpoint, user }: Names): Failure {
-  const told = inConsoleTerms(error, endpoint, { user });
+  const told = toConsoleFailure(error, endpoint, { user });
   if (!(told instanceof AuditFailure)) throw new Error('no failure');
   return told.failure;
 }

@@ -35,7 +35,7 @@ describe('a console', () => {
       sessions: { known: true, value: { hidden: 0, visible: [{ role: 'app', transport: 'plaintext' }] } },
       pooler: { known: true, value: { databases: { known: true } } },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'X' } },
-      ownEnd: { address: '10.0.0.9', port: 50_001 },
+      localAddress: { address: '10.0.0.9', port: 50_001 },
     });
   });
 
@@ -52,7 +52,7 @@ describe('a console', () => {
   test('that refuses SHOW CLIENTS says nothing of our own session', async () => {
     expect(await ask('SHOW CLIENTS')).toMatchObject({
       serverView: { known: false },
-      ownEnd: { address: undefined, port: undefined },
+      localAddress: { address: undefined, port: undefined },
     });
   });
 

@@ -61,7 +61,7 @@ describe('a session', () => {
   test('of a client has the names that the client chose', () => {
     expect(only([row()])).toEqual({
       pid: undefined,
-      hop: 'client',
+      side: 'client',
       role: 'app',
       database: 'shop',
       application: 'checkout',
@@ -76,7 +76,7 @@ describe('a session', () => {
 
   test('with a server has its address and process, and not the name of whichever client used it last', () => {
     expect(only([], [row({ type: 'S', state: 'idle', addr: '10.0.2.5', remote_pid: '4711' })])).toMatchObject({
-      hop: 'server',
+      side: 'server',
       application: '',
       clientAddress: '10.0.2.5',
       pid: 4711,

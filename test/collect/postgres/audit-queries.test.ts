@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { message, OLDEST_MAJOR, runAuditQueries } from '../../../lambda/collect/postgres/audit-queries.ts';
-import { catalogueQuestion } from '../../../lambda/collect/postgres/catalogue-query.ts';
-import { hbaQuestion } from '../../../lambda/collect/postgres/hba-queries.ts';
-import { outboundQuestion } from '../../../lambda/collect/postgres/outbound-query.ts';
-import { serverQuestion } from '../../../lambda/collect/postgres/server-query.ts';
-import { readSessions, sessionQuestion } from '../../../lambda/collect/postgres/session-query.ts';
+import { catalogueQuery } from '../../../lambda/collect/postgres/catalogue-query.ts';
+import { hbaQuery } from '../../../lambda/collect/postgres/hba-queries.ts';
+import { outboundQuery } from '../../../lambda/collect/postgres/outbound-query.ts';
+import { serverQuery } from '../../../lambda/collect/postgres/server-query.ts';
+import { readSessions, sessionQuery } from '../../../lambda/collect/postgres/session-query.ts';
 import type { Session } from '../../../lambda/model/snapshot.ts';
 
 /** The columns of the second SELECT, in its order, as PostgreSQL's text. */
@@ -90,7 +90,7 @@ const DATABASES: readonly Row[] = [
   ['16400', 'orders', 't', '-1', 'f'],
   ['16401', '\u001b[31m<!channel>\n', 't', '-1', 'f'],
 ];
-const CATALOGUE = catalogueQuestion.read([ROLES, MEMBERS, DATABASES]);
+const CATALOGUE = catalogueQuery.read([ROLES, MEMBERS, DATABASES]);
 
 function only(changed: Partial<SessionRow> = {}): Session {
   const { visible, hidden } = readSessions([row(changed)], CATALOGUE);
@@ -215,7 +215,7 @@ describe('rows that do not show how they travel', () => {
   });
 });
 
-const QUESTIONS = [serverQuestion, sessionQuestion, catalogueQuestion, outboundQuestion, hbaQuestion];
+const QUESTIONS = [serverQuery, sessionQuery, catalogueQuery, outboundQuery, hbaQuery];
 const MAJORS = [10, 11, 12, 13, 14, 15, 16, 17, 18, Number.POSITIVE_INFINITY];
 
 describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
@@ -250,14 +250,14 @@ describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
   });
 
   test('leaves no row out that hides its kind, or whose role or database is gone', () => {
-    const sessions = sessionQuestion.selects(major)[0] ?? '';
+    const sessions = sessionQuery.selects(major)[0] ?? '';
     // The kind is looked at here, and a join could lose rows.
     expect(/WHERE.*$/s.exec(sessions)?.[0]).toBe('WHERE a.usesysid IS NOT NULL');
     expect(sessions).not.toMatch(/\bJOIN\b/);
   });
 
   test('asks for as many columns as a row is read from', () => {
-    const columns = /^SELECT(.*?)FROM/s.exec(withoutParentheses(sessionQuestion.selects(major)[0] ?? ''))?.[1] ?? '';
+    const columns = /^SELECT(.*?)FROM/s.exec(withoutParentheses(sessionQuery.selects(major)[0] ?? ''))?.[1] ?? '';
     expect(columns.split(',')).toHaveLength(row().length);
   });
 });
@@ -325,7 +325,7 @@ describe('the answer', () => {
       server: { version: '18.4', inRecovery: false },
       visibility: { role: 'tls_auditor', seesAllSessions: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
-      ownEnd: { address: '10.0.0.1', port: 50000 },
+      localAddress: { address: '10.0.0.1', port: 50000 },
       ownPid: expect.any(Number),
       sessions: readSessions(SESSIONS.rows, CATALOGUE),
       settings: { values: { ssl: 'on', ssl_min_protocol_version: 'TLSv1.2' }, seesAll: true, overrides: [] },

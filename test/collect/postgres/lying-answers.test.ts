@@ -11,14 +11,14 @@ import { boundedText, LONGEST } from '../../../lambda/collect/answers/bounded-te
 import { queryFailure } from '../../../lambda/collect/failures/failures.ts';
 import { findOwn, readDatabases, readSessions, readSettings } from '../../../lambda/collect/pgbouncer/rows.ts';
 import { runAuditQueries } from '../../../lambda/collect/postgres/audit-queries.ts';
-import { auroraQuestion } from '../../../lambda/collect/postgres/aurora-query.ts';
-import { catalogueQuestion } from '../../../lambda/collect/postgres/catalogue-query.ts';
-import { hbaQuestion, plainHbaQuestion } from '../../../lambda/collect/postgres/hba-queries.ts';
-import { linkQuestion, outboundQuestion } from '../../../lambda/collect/postgres/outbound-query.ts';
-import type { Question } from '../../../lambda/collect/postgres/query.ts';
-import { reloadQuestion } from '../../../lambda/collect/postgres/reload-query.ts';
-import { serverQuestion } from '../../../lambda/collect/postgres/server-query.ts';
-import { sessionQuestion } from '../../../lambda/collect/postgres/session-query.ts';
+import { auroraQuery } from '../../../lambda/collect/postgres/aurora-query.ts';
+import { catalogueQuery } from '../../../lambda/collect/postgres/catalogue-query.ts';
+import { hbaQuery, plainHbaQuery } from '../../../lambda/collect/postgres/hba-queries.ts';
+import { linkQuery, outboundQuery } from '../../../lambda/collect/postgres/outbound-query.ts';
+import type { AuditQuery } from '../../../lambda/collect/postgres/query.ts';
+import { reloadQuery } from '../../../lambda/collect/postgres/reload-query.ts';
+import { serverQuery } from '../../../lambda/collect/postgres/server-query.ts';
+import { sessionQuery } from '../../../lambda/collect/postgres/session-query.ts';
 import { known } from '../../../lambda/model/observed.ts';
 import { SETTING_NAMES } from '../../../lambda/model/posture.ts';
 import type { Session, Snapshot } from '../../../lambda/model/snapshot.ts';
@@ -223,7 +223,7 @@ describe('a lying server', () => {
 describe('random rows', () => {
   const cell = fc.oneof(fc.constantFrom(...NONSENSE), fc.string(), fc.constantFrom('t', 'f', '1', '10'));
   const rows = fc.array(fc.array(cell, { maxLength: 20 }), { maxLength: 4 });
-  const links = linkQuestion(
+  const links = linkQuery(
     {
       links: [],
       unreadable: [
@@ -233,16 +233,16 @@ describe('random rows', () => {
     },
     { readSubscriptions: true },
   );
-  const questions: readonly (readonly [string, Question<unknown>])[] = [
-    ['server', serverQuestion],
-    ['sessions', sessionQuestion],
-    ['catalogue', catalogueQuestion],
-    ['outbound', outboundQuestion],
-    ['links', links ?? outboundQuestion],
-    ['hba', hbaQuestion],
-    ['plain hba', plainHbaQuestion],
-    ['aurora', auroraQuestion],
-    ['reload', reloadQuestion(true)],
+  const questions: readonly (readonly [string, AuditQuery<unknown>])[] = [
+    ['server', serverQuery],
+    ['sessions', sessionQuery],
+    ['catalogue', catalogueQuery],
+    ['outbound', outboundQuery],
+    ['links', links ?? outboundQuery],
+    ['hba', hbaQuery],
+    ['plain hba', plainHbaQuery],
+    ['aurora', auroraQuery],
+    ['reload', reloadQuery(true)],
   ];
 
   test.each(questions)('are read or refused: %s', (_what, question) => {
@@ -261,13 +261,13 @@ describe('random rows', () => {
   });
 
   test('of sessions are read or refused, and every time is one', () => {
-    const catalogue = catalogueQuestion.read(honest().slice(3, 6));
+    const catalogue = catalogueQuery.read(honest().slice(3, 6));
     const [, , sessions = []] = honest();
     const [, truth = []] = sessions;
     fc.assert(
       fc.property(fc.nat(truth.length - 1), cell, (column, value) => {
         try {
-          const read = sessionQuestion.read([[truth.map((given, at) => (at === column ? value : given))]]);
+          const read = sessionQuery.read([[truth.map((given, at) => (at === column ? value : given))]]);
           for (const session of read.sessions(catalogue).visible) {
             expect(session.startedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
             expect(session.application.length).toBeLessThanOrEqual(LONGEST.name);

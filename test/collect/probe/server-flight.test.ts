@@ -6,7 +6,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, type IssuedCertificate } from '../../../lab/certificates.ts';
-import { WireTap } from '../../../lambda/collect/probe/recording-socket.ts';
+import { RecordingSocket } from '../../../lambda/collect/probe/recording-socket.ts';
 import { alertName, groupName, isPostQuantum, readServerFlight } from '../../../lambda/collect/probe/server-flight.ts';
 
 const EVERY_CIPHER = 'TLS_AES_256_GCM_SHA384:ALL:@SECLEVEL=0';
@@ -24,7 +24,7 @@ async function flightOf(server: tls.TlsOptions, client: tls.SecureContextOptions
   await once(listener, 'listening');
   const socket = net.connect((listener.address() as net.AddressInfo).port, '127.0.0.1');
   await once(socket, 'connect');
-  const tap = new WireTap(socket);
+  const tap = new RecordingSocket(socket);
   const secure = tls.connect({ socket: tap, secureContext: tls.createSecureContext(client), host: 'localhost' });
   secure.on('error', () => {}).once('secure', () => secure.destroy());
   // Not events.once(): the certificate does not pass, which is no matter here.

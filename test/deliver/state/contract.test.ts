@@ -20,8 +20,8 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
   test('is empty at first', async () => {
     await using place = await open();
     expect(await place.store().read()).toEqual(EMPTY_STATE);
-    await using turn = await place.store().takeTurn(patience());
-    expect(turn.state).toEqual(EMPTY_STATE);
+    await using lease = await place.store().acquire(patience());
+    expect(lease.state).toEqual(EMPTY_STATE);
   });
 
   test('comes back as it was saved, every kind of record and every part of it', async () => {
@@ -33,7 +33,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
           ...resolvedFinding(2, daysBefore(1)),
           resolved: { at: daysBefore(1), resolution: 'not-applicable', detail: 'no certificate is asked for' },
         },
-        openFinding(3, { clients: [], count: 0, evidence: {}, title: '', remedy: '' }, { told: undefined }),
+        openFinding(3, { clients: [], count: 0, evidence: {}, title: '', remedy: '' }, { lastNotified: undefined }),
       ],
       targets: [{ name: 'orders', takenAt: daysBefore(0) }],
       mutes: [
@@ -41,15 +41,15 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
           key: '{"check":"plaintext-*"}',
           firstSeen: daysBefore(40),
           lastMatched: daysBefore(35),
-          toldUnused: daysBefore(2),
+          unusedNotifiedAt: daysBefore(2),
         },
         { key: 'x'.repeat(1500), firstSeen: daysBefore(1) },
         { key: `${'x'.repeat(1500)}y`, firstSeen: daysBefore(2) },
       ],
     });
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(saved);
+      await using lease = await place.store().acquire(patience());
+      await lease.save(saved);
     }
     expect(await place.store().read()).toEqual(saved);
   });
@@ -72,8 +72,8 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
         firstSeen: daysBefore(1),
       })),
     });
-    await using turn = await place.store().takeTurn(patience());
-    await turn.save(saved);
+    await using lease = await place.store().acquire(patience());
+    await lease.save(saved);
     expect(await place.store().read()).toEqual(saved);
   });
 
@@ -85,13 +85,13 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     });
     const second = stateWith({ findings: [resolvedFinding(1, daysBefore(0)), openFinding(2), openFinding(3)] });
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(first);
+      await using lease = await place.store().acquire(patience());
+      await lease.save(first);
     }
     {
-      await using turn = await place.store().takeTurn(patience());
-      expect(turn.state).toEqual(first);
-      await turn.save(second);
+      await using lease = await place.store().acquire(patience());
+      expect(lease.state).toEqual(first);
+      await lease.save(second);
     }
     expect(await place.store().read(), 'what the second run forgot is gone').toEqual(second);
   });
@@ -100,19 +100,19 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     await using place = await open();
     const saved = stateWith({ findings: [openFinding(1)] });
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(saved);
+      await using lease = await place.store().acquire(patience());
+      await lease.save(saved);
     }
     {
-      await using _ = await place.store().takeTurn(patience());
+      await using _ = await place.store().acquire(patience());
     }
-    await using turn = await place.store().takeTurn(patience());
-    expect(turn.state).toEqual(saved);
+    await using lease = await place.store().acquire(patience());
+    expect(lease.state).toEqual(saved);
   });
 
   test('is the last one that a turn saved, however often', async () => {
     await using place = await open();
-    await using turn = await place.store().takeTurn(patience());
+    await using lease = await place.store().acquire(patience());
     for (const findings of [
       [openFinding(1)],
       [openFinding(1), openFinding(2)],
@@ -120,7 +120,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
       [openFinding(2)],
       [openFinding(2)],
     ]) {
-      await turn.save(stateWith({ findings }));
+      await lease.save(stateWith({ findings }));
       expect(await place.store().read()).toEqual(stateWith({ findings }));
     }
   });
@@ -136,18 +136,20 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     const old = stateWith({
       findings: [resolvedFinding(3, daysBefore(90))],
       targets: [{ name: 'gone', takenAt: daysBefore(400) }],
-      mutes: [{ key: 'gone', firstSeen: daysBefore(2000), lastMatched: daysBefore(401), toldUnused: daysBefore(400) }],
+      mutes: [
+        { key: 'gone', firstSeen: daysBefore(2000), lastMatched: daysBefore(401), unusedNotifiedAt: daysBefore(400) },
+      ],
     });
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(mergeState(kept, old));
+      await using lease = await place.store().acquire(patience());
+      await lease.save(mergeState(kept, old));
     }
     expect(await place.store().read()).toEqual(kept);
     {
       // What is there but expired is no obstacle to the same thing happening anew, nor merged with it.
-      await using turn = await place.store().takeTurn(patience());
-      expect(turn.state).toEqual(kept);
-      await turn.save(stateWith({ findings: [openFinding(3)], targets: [{ name: 'gone', takenAt: daysBefore(0) }] }));
+      await using lease = await place.store().acquire(patience());
+      expect(lease.state).toEqual(kept);
+      await lease.save(stateWith({ findings: [openFinding(3)], targets: [{ name: 'gone', takenAt: daysBefore(0) }] }));
     }
     expect(await place.store().read()).toEqual(
       stateWith({ findings: [openFinding(3)], targets: [{ name: 'gone', takenAt: daysBefore(0) }] }),
@@ -159,8 +161,8 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     await using place = await open();
     const findings = Array.from({ length: 1_500 }, (_, index) => openFinding(index));
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(stateWith({ findings }));
+      await using lease = await place.store().acquire(patience());
+      await lease.save(stateWith({ findings }));
     }
     expect(await place.store().read()).toEqual(stateWith({ findings }));
   }, 120_000);
@@ -178,8 +180,8 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
       evidence: { big: '🔒'.repeat(100_000), far: 1e300, ...Object.fromEntries(lists) },
     });
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(stateWith({ findings: [huge, openFinding(2)] }));
+      await using lease = await place.store().acquire(patience());
+      await lease.save(stateWith({ findings: [huge, openFinding(2)] }));
     }
     const { findings } = await place.store().read();
     expect(findings.get(fingerprint(2))).toEqual(openFinding(2));
@@ -198,10 +200,10 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
     await using place = await open();
     let inside = 0;
     const run = async (number: number): Promise<void> => {
-      await using turn = await place.store().takeTurn(patience());
+      await using lease = await place.store().acquire(patience());
       inside += 1;
       expect(inside).toBe(1);
-      await turn.save(mergeState(turn.state, stateWith({ findings: [openFinding(number)] })));
+      await lease.save(mergeState(lease.state, stateWith({ findings: [openFinding(number)] })));
       expect(inside).toBe(1);
       inside -= 1;
     };
@@ -212,47 +214,47 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
 
   test('does not keep anyone from reading', async () => {
     await using place = await open();
-    await using turn = await place.store().takeTurn(patience());
-    await turn.save(stateWith({ findings: [openFinding(1)] }));
+    await using lease = await place.store().acquire(patience());
+    await lease.save(stateWith({ findings: [openFinding(1)] }));
     expect(await place.store().read()).toEqual(stateWith({ findings: [openFinding(1)] }));
   });
 
   test('that does not come is an error that says who has it, since when, and what to do', async () => {
     await using place = await open();
     const store = place.store();
-    await using _ = await store.takeTurn(patience());
-    const waiting = store.takeTurn(AbortSignal.timeout(800));
+    await using _ = await store.acquire(patience());
+    const waiting = store.acquire(AbortSignal.timeout(800));
     await expect(waiting).rejects.toThrow(StateError);
     await expect(waiting).rejects.toThrow(
       /^The turn to decide with the state in .+ did not come in time: (run of a test|process \d+ on .+) has held it since 2\d{3}-\d\d-\d\dT.+Z\. Nothing was decided, told or saved\. .*start runs less often/,
     );
-    await expect(store.takeTurn(AbortSignal.abort())).rejects.toThrow(StateError);
+    await expect(store.acquire(AbortSignal.abort())).rejects.toThrow(StateError);
     expect(await place.isHeld(), 'whoever waited in vain leaves the turn to its holder').toBe(true);
   });
 
   test('is kept for longer than its lease by a run that lives', async () => {
     await using place = await open();
     const leaseMs = 900;
-    const turn = await place.store({ leaseMs }).takeTurn(patience());
-    await expect(place.store({ leaseMs }).takeTurn(AbortSignal.timeout(3 * leaseMs))).rejects.toThrow(StateError);
-    await turn[Symbol.asyncDispose]();
-    await using _ = await place.store({ leaseMs }).takeTurn(patience());
+    const lease = await place.store({ leaseMs }).acquire(patience());
+    await expect(place.store({ leaseMs }).acquire(AbortSignal.timeout(3 * leaseMs))).rejects.toThrow(StateError);
+    await lease[Symbol.asyncDispose]();
+    await using _ = await place.store({ leaseMs }).acquire(patience());
   });
 
   test('that was lost is not given back in place of the one who has it now', async () => {
     await using place = await open();
-    const first = await place.store().takeTurn(patience());
-    await place.endTurn();
-    await using _ = await place.store().takeTurn(patience());
+    const first = await place.store().acquire(patience());
+    await place.releaseLease();
+    await using _ = await place.store().acquire(patience());
     await first[Symbol.asyncDispose]();
     expect(await place.isHeld()).toBe(true);
   });
 
   test('goes by the time of the machine, whatever clock the run is given', async () => {
     await using place = await open();
-    await using _ = await place.store({ now: new Date('2020-01-01T00:00:00Z') }).takeTurn(patience());
+    await using _ = await place.store({ now: new Date('2020-01-01T00:00:00Z') }).acquire(patience());
     const later = place.store({ now: new Date('2040-01-01T00:00:00Z') });
-    await expect(later.takeTurn(AbortSignal.timeout(800))).rejects.toThrow(StateError);
+    await expect(later.acquire(AbortSignal.timeout(800))).rejects.toThrow(StateError);
   });
 
   const before = stateWith({
@@ -276,7 +278,11 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
       openFinding(2, { count: 9 }),
       openFinding(3),
       openFinding(4),
-      openFinding(5, { severity: 'critical' }, { told: { at: daysBefore(-1), severity: 'critical', reason: 'new' } }),
+      openFinding(
+        5,
+        { severity: 'critical' },
+        { lastNotified: { at: daysBefore(-1), severity: 'critical', reason: 'new' } },
+      ),
     ],
     targets: [{ name: 'orders', takenAt: daysBefore(0) }],
     mutes: [
@@ -291,15 +297,15 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
   ])('that ran out loses nothing of either run: %s', async (_, lateFirst) => {
     await using place = await open();
     {
-      await using turn = await place.store().takeTurn(patience());
-      await turn.save(before);
+      await using lease = await place.store().acquire(patience());
+      await lease.save(before);
     }
-    await using late = await place.store().takeTurn(patience());
-    await place.endTurn();
-    await using next = await place.store().takeTurn(patience());
+    await using late = await place.store().acquire(patience());
+    await place.releaseLease();
+    await using next = await place.store().acquire(patience());
     expect(next.state).toEqual(before);
 
-    for (const turn of lateFirst ? [late, next] : [next, late]) await turn.save(turn === late ? one : other);
+    for (const lease of lateFirst ? [late, next] : [next, late]) await lease.save(lease === late ? one : other);
     const merged = await place.store().read();
     expect(merged.findings).toEqual(
       new Map(mergeState(one, other).findings).set(fingerprint(2), openFinding(2, { count: 9 })),
@@ -309,21 +315,23 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
     expect(merged.mutes.get('a')).toEqual(other.mutes.get('a'));
 
     // And again: what was merged is not undone by who does not know it.
-    for (const turn of [late, next, late]) await turn.save(turn === late ? one : other);
+    for (const lease of [late, next, late]) await lease.save(lease === late ? one : other);
     expect(await place.store().read()).toEqual(merged);
   });
 
   test('that ran out and goes on builds on what was merged', async () => {
     await using place = await open();
-    const told = { at: daysBefore(0), severity: 'critical', reason: 'new' } as const;
-    await using late = await place.store().takeTurn(patience());
-    await place.endTurn();
-    await using next = await place.store().takeTurn(patience());
-    await next.save(stateWith({ findings: [openFinding(1, {}, { told })] }));
-    const mine = openFinding(1, {}, { told: undefined });
+    const lastNotified = { at: daysBefore(0), severity: 'critical', reason: 'new' } as const;
+    await using late = await place.store().acquire(patience());
+    await place.releaseLease();
+    await using next = await place.store().acquire(patience());
+    await next.save(stateWith({ findings: [openFinding(1, {}, { lastNotified })] }));
+    const mine = openFinding(1, {}, { lastNotified: undefined });
     await late.save(stateWith({ findings: [mine] }));
     const lastSeen = daysBefore(-1);
     await late.save(stateWith({ findings: [{ ...mine, lastSeen }] }));
-    expect((await place.store().read()).findings.get(fingerprint(1))).toEqual(openFinding(1, {}, { told, lastSeen }));
+    expect((await place.store().read()).findings.get(fingerprint(1))).toEqual(
+      openFinding(1, {}, { lastNotified, lastSeen }),
+    );
   });
 });

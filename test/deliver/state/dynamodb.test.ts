@@ -11,7 +11,7 @@ import { daysBefore, fingerprint, NOW, openFinding, patience, resolvedFinding, s
 afterEach(() => vi.unstubAllEnvs());
 
 function storeOf(dynamodb: DynamoDbEndpoint, client: DynamoDBClient = dynamodb.client): StateStore {
-  return createDynamoDbState(client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', audience: 'all' });
+  return createDynamoDbState(client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', receiver: 'all' });
 }
 
 /** The client that is deployed. */
@@ -36,9 +36,9 @@ const FINDINGS = Array.from({ length: 60 }, (_, index) => openFinding(index));
 describe('what is written to the table', () => {
   test('lies where people find it, with a version, and a time to live unless the finding is open', async () => {
     await using dynamodb = await startDynamoDb();
-    await using turn = await storeOf(dynamodb).takeTurn(patience());
+    await using lease = await storeOf(dynamodb).acquire(patience());
     const longKey = 'x'.repeat(1025);
-    await turn.save(
+    await lease.save(
       stateWith({
         findings: [openFinding(1), resolvedFinding(2, '2024-02-28T00:00:00.900Z')],
         targets: [{ name: 'orders', takenAt: '2024-02-29T00:00:00.000Z' }],
@@ -48,7 +48,7 @@ describe('what is written to the table', () => {
         ],
       }),
     );
-    await turn[Symbol.asyncDispose]();
+    await lease[Symbol.asyncDispose]();
     const items = await dynamodb.items();
     const rows = items.map(({ pk, sk, expiresAt, version, schemaVersion }) => [
       pk,
@@ -70,16 +70,16 @@ describe('what is written to the table', () => {
   test('is only what changed', async () => {
     await using dynamodb = await startDynamoDb();
     {
-      await using turn = await storeOf(dynamodb).takeTurn(patience());
-      await turn.save(stateWith({ findings: FINDINGS }));
+      await using lease = await storeOf(dynamodb).acquire(patience());
+      await lease.save(stateWith({ findings: FINDINGS }));
     }
-    await using turn = await storeOf(dynamodb).takeTurn(patience());
+    await using lease = await storeOf(dynamodb).acquire(patience());
     const puts = dynamodb.count('PutItem');
-    await turn.save(turn.state);
-    await turn.save(stateWith({ findings: FINDINGS.map((record) => ({ ...record, mute: undefined })) }));
+    await lease.save(lease.state);
+    await lease.save(stateWith({ findings: FINDINGS.map((record) => ({ ...record, mute: undefined })) }));
     expect(dynamodb.count('PutItem') - puts, 'nothing changed').toBe(0);
     const changed = [openFinding(0, { count: 99 }), ...FINDINGS.slice(1, 59), openFinding(100)];
-    for (const _ of ['once', 'again']) await turn.save(stateWith({ findings: changed }));
+    for (const _ of ['once', 'again']) await lease.save(stateWith({ findings: changed }));
     expect(dynamodb.count('PutItem') - puts, 'one changed, one new').toBe(2);
     expect(dynamodb.count('DeleteItem'), 'the turn of the first run, and the finding that was left out').toBe(2);
     expect((await dynamodb.items()).find(({ sk }) => sk === fingerprint(0))).toMatchObject({ version: 2 });
@@ -88,8 +88,8 @@ describe('what is written to the table', () => {
   test('no longer has a time to live when what was resolved is open again', async () => {
     await using dynamodb = await startDynamoDb();
     for (const record of [resolvedFinding(1, daysBefore(1)), openFinding(1)]) {
-      await using turn = await storeOf(dynamodb).takeTurn(patience());
-      await turn.save(stateWith({ findings: [record] }));
+      await using lease = await storeOf(dynamodb).acquire(patience());
+      await lease.save(stateWith({ findings: [record] }));
     }
     const [item] = await dynamodb.items();
     expect(item).toMatchObject({ version: 2, record: { status: 'open' } });
@@ -99,12 +99,12 @@ describe('what is written to the table', () => {
   test('of a turn is its holder, and nothing once it is over', async () => {
     await using dynamodb = await startDynamoDb();
     const earliest = Date.now();
-    const turn = await storeOf(dynamodb).takeTurn(patience());
+    const lease = await storeOf(dynamodb).acquire(patience());
     const [item] = await dynamodb.items();
     expect(item).toMatchObject({ pk: 'all#run', sk: 'turn', owner: 'run 1' });
     expect(item?.until).toBeGreaterThanOrEqual(earliest + 60_000);
     expect(item?.until).toBeLessThanOrEqual(Date.now() + 60_000);
-    await turn[Symbol.asyncDispose]();
+    await lease[Symbol.asyncDispose]();
     expect(await dynamodb.items()).toEqual([]);
   });
 });
@@ -114,9 +114,9 @@ describe('a turn that a run left behind when it died', () => {
     await using dynamodb = await startDynamoDb();
     const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'dead\u001b[2J', since: daysBefore(0) };
     await dynamodb.put({ ...died, until: Date.now() + 60_000 });
-    await expect(storeOf(dynamodb).takeTurn(AbortSignal.timeout(700))).rejects.toThrow(/dead\\u\{1b\}\[2J has held it/);
+    await expect(storeOf(dynamodb).acquire(AbortSignal.timeout(700))).rejects.toThrow(/dead\\u\{1b\}\[2J has held it/);
     await dynamodb.put({ ...died, until: Date.now() - 1 });
-    await using _ = await storeOf(dynamodb).takeTurn(patience());
+    await using _ = await storeOf(dynamodb).acquire(patience());
     expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
   });
 
@@ -127,7 +127,7 @@ describe('a turn that a run left behind when it died', () => {
       const until = Date.now() + minutes * 60_000;
       const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'ahead', since: daysBefore(0), until };
       await dynamodb.put(died);
-      await using _ = await storeOf(dynamodb).takeTurn(AbortSignal.timeout(5_000));
+      await using _ = await storeOf(dynamodb).acquire(AbortSignal.timeout(5_000));
       expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
     },
   );
@@ -147,12 +147,12 @@ describe('faults between us and the table', () => {
     const client = deployedClient(dynamodb);
     for (const operation of ['Query', 'PutItem', 'GetItem', 'DeleteItem'] as const) dynamodb.failNext(operation, fault);
     {
-      await using turn = await storeOf(dynamodb, client).takeTurn(patience());
+      await using lease = await storeOf(dynamodb, client).acquire(patience());
       dynamodb.failNext('PutItem', fault);
-      await turn.save(stateWith({ findings: FINDINGS }));
+      await lease.save(stateWith({ findings: FINDINGS }));
       dynamodb.failNext('DeleteItem', fault);
       dynamodb.failNext('PutItem', fault);
-      await turn.save(stateWith({ findings: [...FINDINGS.slice(1, 50), openFinding(50, { count: 99 })] }));
+      await lease.save(stateWith({ findings: [...FINDINGS.slice(1, 50), openFinding(50, { count: 99 })] }));
       dynamodb.clearFaults();
       dynamodb.failNext('DeleteItem', { ...fault, times: 1 });
     }
@@ -183,10 +183,10 @@ describe('faults between us and the table', () => {
     async (_, fault, name, remedy) => {
       await using dynamodb = await startDynamoDb();
       const client = impatientClient(dynamodb);
-      await using turn = await storeOf(dynamodb, client).takeTurn(patience());
+      await using lease = await storeOf(dynamodb, client).acquire(patience());
       dynamodb.failNext('PutItem', { ...fault, after: 30, times: 40 });
       const next = stateWith({ findings: FINDINGS });
-      const failure = await turn.save(next).catch((error: unknown) => error);
+      const failure = await lease.save(next).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(StateError);
       const { message, cause } = failure as StateError;
       expect(message).toMatch(
@@ -205,7 +205,7 @@ describe('faults between us and the table', () => {
       // The faults that are left are met, and the rest is written.
       for (let attempt = 1; attempt <= 60; attempt += 1) {
         try {
-          await turn.save(next);
+          await lease.save(next);
           break;
         } catch (error) {
           expect(error).toBeInstanceOf(StateError);
@@ -220,12 +220,12 @@ describe('faults between us and the table', () => {
     await using dynamodb = await startDynamoDb();
     const client = impatientClient(dynamodb);
     {
-      await using turn = await storeOf(dynamodb).takeTurn(patience());
-      await turn.save(stateWith({ findings: FINDINGS, targets: [{ name: 'orders', takenAt: daysBefore(0) }] }));
+      await using lease = await storeOf(dynamodb).acquire(patience());
+      await lease.save(stateWith({ findings: FINDINGS, targets: [{ name: 'orders', takenAt: daysBefore(0) }] }));
     }
     for (const after of [0, 1, 2]) {
       dynamodb.failNext('Query', { code: 'InternalServerError', status: 500, after, times: 8 });
-      await expect(storeOf(dynamodb, client).takeTurn(patience())).rejects.toThrow(StateError);
+      await expect(storeOf(dynamodb, client).acquire(patience())).rejects.toThrow(StateError);
       expect((await dynamodb.items()).filter(({ pk }) => pk === 'all#run')).toEqual([]);
       dynamodb.clearFaults();
     }
@@ -235,7 +235,7 @@ describe('faults between us and the table', () => {
   test('that leave no time to read the state are an error of the turn, which is given back', async () => {
     await using dynamodb = await startDynamoDb();
     dynamodb.failNext('Query', { network: 'hang', times: 9 });
-    await expect(storeOf(dynamodb).takeTurn(AbortSignal.timeout(400))).rejects.toThrow(
+    await expect(storeOf(dynamodb).acquire(AbortSignal.timeout(400))).rejects.toThrow(
       /did not come in time: the time for it ended before the state could be read/,
     );
     expect(await dynamodb.items()).toEqual([]);
@@ -247,13 +247,13 @@ describe('faults between us and the table', () => {
       createDynamoDbState(dynamodb.client, dynamodb.tableName, {
         clock: () => NOW,
         owner: 'run 1',
-        audience: 'all',
+        receiver: 'all',
         leaseMs: 2_000,
       });
-    await using _ = await store().takeTurn(patience());
+    await using _ = await store().acquire(patience());
     // The first is of the one who tries to take the turn, the second the renewal.
     dynamodb.failNext('PutItem', { code: 'ValidationException', after: 1 });
-    await expect(store().takeTurn(AbortSignal.timeout(4_000))).rejects.toThrow(/did not come in time/);
+    await expect(store().acquire(AbortSignal.timeout(4_000))).rejects.toThrow(/did not come in time/);
     expect(dynamodb.count('PutItem'), 'the turn was renewed').toBeGreaterThanOrEqual(4);
   });
 });
@@ -264,12 +264,12 @@ describe('a table that can not be used', () => {
     const store = createDynamoDbState(dynamodb.client, 'no-such-table', {
       clock: () => NOW,
       owner: 'run 1',
-      audience: 'all',
+      receiver: 'all',
     });
     const message =
       'The state in DynamoDB table no-such-table could not be read (ResourceNotFoundException). There is no such table in this account and region: deploy again, or correct its name or AWS_REGION.';
     await expect(store.read()).rejects.toThrow(new StateError(message));
-    await expect(store.takeTurn(patience())).rejects.toThrow(new StateError(message));
+    await expect(store.acquire(patience())).rejects.toThrow(new StateError(message));
   });
 
   test.each([
@@ -289,7 +289,7 @@ describe('a table that can not be used', () => {
     ],
   ] as const)('because its keys have %s is named, with the keys it must have', async (_, keys) => {
     await using dynamodb = await startDynamoDb({ keys });
-    await expect(storeOf(dynamodb).takeTurn(patience())).rejects.toThrow(
+    await expect(storeOf(dynamodb).acquire(patience())).rejects.toThrow(
       /^The state in DynamoDB table pg-tls-auditor-state could not be read \(ValidationException\)\. .*partition key pk and the sort key sk, both strings/,
     );
   });
@@ -297,15 +297,15 @@ describe('a table that can not be used', () => {
   test('because we may not is named, with the permissions to give', async () => {
     await using dynamodb = await startDynamoDb();
     dynamodb.failNext('PutItem', { code: 'AccessDeniedException' });
-    await expect(storeOf(dynamodb).takeTurn(patience())).rejects.toThrow(
+    await expect(storeOf(dynamodb).acquire(patience())).rejects.toThrow(
       /\(AccessDeniedException\)\. Allow dynamodb:Query, dynamodb:GetItem, dynamodb:PutItem and dynamodb:DeleteItem on the table/,
     );
   });
 
   test('because nothing answers is named, with where to look, and no credentials', async () => {
     const client = impatientClient({ url: `http://127.0.0.1:${await freePort()}` });
-    const store = createDynamoDbState(client, 'state', { clock: () => NOW, owner: 'run 1', audience: 'all' });
-    const failure = (await store.takeTurn(patience()).catch((error: unknown) => error)) as StateError;
+    const store = createDynamoDbState(client, 'state', { clock: () => NOW, owner: 'run 1', receiver: 'all' });
+    const failure = (await store.acquire(patience()).catch((error: unknown) => error)) as StateError;
     expect(failure).toBeInstanceOf(StateError);
     expect(failure.message).toMatch(/table state could not be read \(ECONNREFUSED\)\. Check the route to DynamoDB/);
     expect(failure.message).not.toMatch(/AKIA|kept-to-itself/);
@@ -333,7 +333,7 @@ describe('a table that can not be used', () => {
     const foreign = { pk: 'all#target', sk: 'orders', ...item };
     await dynamodb.put(foreign);
     await expect(storeOf(dynamodb).read()).rejects.toThrow(StateError);
-    await expect(storeOf(dynamodb).takeTurn(patience())).rejects.toThrow(message);
+    await expect(storeOf(dynamodb).acquire(patience())).rejects.toThrow(message);
     await expect(storeOf(dynamodb).read()).rejects.toThrow(/^The item target \/ orders in DynamoDB table /);
     expect(await dynamodb.items()).toEqual([foreign]);
   });
@@ -341,10 +341,10 @@ describe('a table that can not be used', () => {
 
 test('audiences have memories of their own: what one was told, another was not, and neither waits for the other', async () => {
   await using dynamodb = await startDynamoDb();
-  const of = (audience: string) =>
-    createDynamoDbState(dynamodb.client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', audience });
-  await using everyone = await of('all').takeTurn(patience());
-  await using team = await of('payments').takeTurn(patience());
+  const of = (receiver: string) =>
+    createDynamoDbState(dynamodb.client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', receiver });
+  await using everyone = await of('all').acquire(patience());
+  await using team = await of('payments').acquire(patience());
   await everyone.save(stateWith({ findings: [openFinding(1)] }));
   expect((await of('payments').read()).findings.size).toBe(0);
   await team.save(stateWith({ findings: [openFinding(2)] }));

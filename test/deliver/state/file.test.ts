@@ -37,8 +37,8 @@ function makeFolder() {
 const storeAt = (path: string) => createFileState(path, { clock: () => NOW });
 
 async function save(path: string, state = SAVED): Promise<void> {
-  await using turn = await storeAt(path).takeTurn(patience());
-  await turn.save(state);
+  await using lease = await storeAt(path).acquire(patience());
+  await lease.save(state);
 }
 
 describe('the file', () => {
@@ -111,7 +111,7 @@ describe('the file', () => {
     writeFileSync(place.path, text);
     await expect(storeAt(place.path).read()).rejects.toThrow(StateError);
     const failure = (await storeAt(place.path)
-      .takeTurn(patience())
+      .acquire(patience())
       .catch((error: unknown) => error)) as StateError;
     expect(failure).toBeInstanceOf(StateError);
     expect(failure.message).toMatch(message);
@@ -122,9 +122,9 @@ describe('the file', () => {
 
   test('that was spoilt during a turn is not overwritten', async () => {
     using place = makeFolder();
-    await using turn = await storeAt(place.path).takeTurn(patience());
+    await using lease = await storeAt(place.path).acquire(patience());
     writeFileSync(place.path, 'somebody was here');
-    await expect(turn.save(SAVED)).rejects.toThrow(/it is not JSON/);
+    await expect(lease.save(SAVED)).rejects.toThrow(/it is not JSON/);
     expect(readFileSync(place.path, 'utf8')).toBe('somebody was here');
   });
 
@@ -132,10 +132,10 @@ describe('the file', () => {
     using place = makeFolder();
     const isFolder = storeAt(place.folder);
     await expect(isFolder.read()).rejects.toThrow(/could not be read \(EISDIR\)\. It is a folder: name a file/);
-    await expect(isFolder.takeTurn(patience())).rejects.toThrow(StateError);
+    await expect(isFolder.acquire(patience())).rejects.toThrow(StateError);
     const nowhere = storeAt(join(place.folder, 'missing', 'state.json'));
     expect(await nowhere.read()).toEqual(EMPTY_STATE);
-    await expect(nowhere.takeTurn(patience())).rejects.toThrow(
+    await expect(nowhere.acquire(patience())).rejects.toThrow(
       /state\.json\.lock could not be made \(ENOENT\)\. Its folder does not exist/,
     );
     writeFileSync(place.path, '');
@@ -148,10 +148,10 @@ describe('the file', () => {
   test('that can not be replaced stays as it was, and is an error', async () => {
     using place = makeFolder();
     await save(place.path);
-    await using turn = await storeAt(place.path).takeTurn(patience());
+    await using lease = await storeAt(place.path).acquire(patience());
     rmSync(place.path);
     mkdirSync(place.path);
-    await expect(turn.save(EMPTY_STATE)).rejects.toThrow(StateError);
+    await expect(lease.save(EMPTY_STATE)).rejects.toThrow(StateError);
     expect(readdirSync(place.folder).toSorted()).toEqual(['state.json', 'state.json.lock']);
   });
 
@@ -162,7 +162,7 @@ describe('the file', () => {
     chmodSync(place.path, 0o000);
     await expect(storeAt(place.path).read()).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor must be allowed/);
     chmodSync(place.folder, 0o500);
-    await expect(storeAt(place.path).takeTurn(patience())).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor/);
+    await expect(storeAt(place.path).acquire(patience())).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor/);
     chmodSync(place.folder, 0o700);
   });
 });
@@ -180,13 +180,13 @@ describe('the lock of a run that died', () => {
       '--input-type=module',
       '--eval',
       `const { createFileState } = await import(${JSON.stringify(module)});
-       await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).takeTurn(AbortSignal.timeout(30_000));
+       await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).acquire(AbortSignal.timeout(30_000));
        process.kill(process.pid, 'SIGKILL');`,
     ]);
     expect(signal).toBe('SIGKILL');
     expect(existsSync(place.lock)).toBe(true);
-    await using turn = await storeAt(place.path).takeTurn(patience());
-    expect(turn.state).toEqual(SAVED);
+    await using lease = await storeAt(place.path).acquire(patience());
+    expect(lease.state).toEqual(SAVED);
   });
 
   test.each([
@@ -196,10 +196,10 @@ describe('the lock of a run that died', () => {
   ])('%s is taken over a minute after it was last renewed, and not before', async (_, text) => {
     using place = makeFolder();
     writeFileSync(place.lock, text);
-    await expect(storeAt(place.path).takeTurn(AbortSignal.timeout(600))).rejects.toThrow(StateError);
+    await expect(storeAt(place.path).acquire(AbortSignal.timeout(600))).rejects.toThrow(StateError);
     expect(readFileSync(place.lock, 'utf8')).toBe(text);
     utimesSync(place.lock, hoursAgo(1), hoursAgo(1));
-    await using _turn = await storeAt(place.path).takeTurn(patience());
+    await using _lease = await storeAt(place.path).acquire(patience());
   });
 
   test.each([0.1, 24, 24 * 365])(
@@ -208,7 +208,7 @@ describe('the lock of a run that died', () => {
       using place = makeFolder();
       writeFileSync(place.lock, lockOf(1, 'elsewhere'));
       utimesSync(place.lock, hoursAgo(-hours), hoursAgo(-hours));
-      await using _turn = await storeAt(place.path).takeTurn(AbortSignal.timeout(5_000));
+      await using _lease = await storeAt(place.path).acquire(AbortSignal.timeout(5_000));
     },
   );
 
@@ -219,7 +219,7 @@ describe('the lock of a run that died', () => {
     for (const file of [place.lock, `${place.lock}.takeover`]) utimesSync(file, hoursAgo(1), hoursAgo(1));
     let inside = 0;
     const run = async (): Promise<void> => {
-      await using _ = await storeAt(place.path).takeTurn(patience());
+      await using _ = await storeAt(place.path).acquire(patience());
       inside += 1;
       expect(inside).toBe(1);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -242,8 +242,8 @@ describe('what a run left behind that was killed while it saved', () => {
        promises.rename = () => process.kill(process.pid, 'SIGKILL');
        (await import('node:module')).syncBuiltinESMExports();
        const { createFileState } = await import(${JSON.stringify(module)});
-       const turn = await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).takeTurn(AbortSignal.timeout(30_000));
-       await turn.save({ findings: new Map(), targets: new Map(), mutes: new Map() });`,
+       const lease = await createFileState(${JSON.stringify(place.path)}, { clock: () => new Date() }).acquire(AbortSignal.timeout(30_000));
+       await lease.save({ findings: new Map(), targets: new Map(), mutes: new Map() });`,
     ]);
     expect(signal).toBe('SIGKILL');
     expect(readdirSync(place.folder).toSorted()).toEqual([

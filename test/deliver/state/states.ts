@@ -33,7 +33,7 @@ export function openFinding(number: number, finding: Partial<Finding> = {}, reco
     firstSeen: daysBefore(3),
     openedAt: daysBefore(3),
     lastSeen: daysBefore(0),
-    told: { at: daysBefore(3), severity: 'high', reason: 'new' },
+    lastNotified: { at: daysBefore(3), severity: 'high', reason: 'new' },
     ...record,
   } satisfies FindingRecord as FindingRecord;
 }

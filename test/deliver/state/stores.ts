@@ -13,7 +13,7 @@ export interface StorePlace extends AsyncDisposable {
   /** A store as one run makes it; all of them keep the same state. */
   store(options?: { readonly now?: Date; readonly leaseMs?: number }): StateStore;
   /** Takes the turn away from whoever has it, as happens to a run that stood still for longer than its lease. */
-  endTurn(): Promise<void>;
+  releaseLease(): Promise<void>;
   /** Whether somebody has the turn. */
   isHeld(): Promise<boolean>;
 }
@@ -30,10 +30,10 @@ async function openTable(): Promise<StorePlace> {
       createDynamoDbState(dynamodb.client, dynamodb.tableName, {
         clock: () => now,
         owner: 'run of a test',
-        audience: 'all',
+        receiver: 'all',
         ...(leaseMs === undefined ? {} : { leaseMs }),
       }),
-    endTurn: () => dynamodb.delete('all#run', 'turn'),
+    releaseLease: () => dynamodb.delete('all#run', 'turn'),
     isHeld: async () => (await dynamodb.items()).some(({ pk }) => pk === 'all#run'),
     [Symbol.asyncDispose]: () => dynamodb[Symbol.asyncDispose](),
   };
@@ -45,7 +45,7 @@ async function openFile(): Promise<StorePlace> {
   return {
     store: ({ now = NOW, leaseMs } = {}) =>
       createFileState(path, { clock: () => now, ...(leaseMs === undefined ? {} : { leaseMs }) }),
-    endTurn: async () => rmSync(`${path}.lock`),
+    releaseLease: async () => rmSync(`${path}.lock`),
     isHeld: async () => existsSync(`${path}.lock`),
     [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true }),
   };

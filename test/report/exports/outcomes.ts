@@ -71,7 +71,7 @@ export function eventfulReport(): Report {
         severity: 'critical',
         role: 'worse',
         target: 'crm',
-        lifecycle: { reason: 'escalated', toldSeverity: 'medium', ...life },
+        lifecycle: { reason: 'escalated', lastNotifiedSeverity: 'medium', ...life },
       }),
       finding({
         fingerprint: '0000000000000a04',
@@ -85,7 +85,7 @@ export function eventfulReport(): Report {
         },
       }),
     ],
-    unseen: [
+    carriedOver: [
       finding({
         fingerprint: '0000000000000a05',
         role: 'nightly',

@@ -17,7 +17,7 @@ describe('renderChatCard', () => {
             "critical",
             "target-not-audited",
             "plaintext-session",
-            "blind-role",
+            "insufficient-privileges",
             "deprecated-tls-session",
           ],
           "nextSteps": [
@@ -67,7 +67,7 @@ describe('renderChatCard', () => {
       • \`orders\`: role \`postgres\`, database \`shop\`, application \`psql\`; 1 session from 203.0.113.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`00000000000000a1\`
       *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-      🟠 *HIGH: The auditor's login cannot see other roles' sessions* (\`blind-role\`)
+      🟠 *HIGH: The auditor's login cannot see other roles' sessions* (\`insufficient-privileges\`)
       • \`crm\`: role \`tls_auditor\`; hidden sessions: 17; fingerprint \`00000000000000fe\`
       *How to fix:* GRANT pg_monitor TO tls_auditor;
 

@@ -44,7 +44,7 @@ describe('renderEmail', () => {
 
       ========================
       HIGH: The auditor's login cannot see other roles' sessions
-      (blind-role)
+      (insufficient-privileges)
 
       - crm
         role "tls_auditor"

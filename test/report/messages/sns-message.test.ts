@@ -61,7 +61,7 @@ describe('renderAlert', () => {
       {
         "checks": {
           "DataType": "String.Array",
-          "StringValue": "["target-not-audited","plaintext-session","blind-role","deprecated-tls-session","below-preferred-tls-session"]",
+          "StringValue": "["target-not-audited","plaintext-session","insufficient-privileges","deprecated-tls-session","below-preferred-tls-session"]",
         },
         "reasons": {
           "DataType": "String.Array",
