@@ -28,8 +28,8 @@ describe('a configuration', () => {
         "alerts": {
           "email": [],
           "minSeverity": "medium",
-          "resolveAfterHours": 24,
           "repeatIntervalHours": 24,
+          "resolveAfterHours": 24,
           "routes": [],
           "slack": [],
         },
