@@ -5,14 +5,16 @@ import { displayText } from '../model/display.ts';
 import { isIdentityFailure } from '../model/failure.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
+import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot, TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
 import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
-export const caBundleExpiring: Check = {
+export const caBundleExpiring: ServerCheck = {
   id: 'ca-bundle-expiring',
   title: 'The root that vouches for the server is about to expire: verify-full will not survive it',
+  subject: 'certificate',
   severity: 'medium',
   severityNote: `${EXPIRY_SEVERITY_NOTE}; info for other certificates of the bundle`,
   rationale:
@@ -30,6 +32,8 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     pgbouncer:
       "PgBouncer's new certificate goes into client_tls_cert_file and client_tls_key_file, then RELOAD; in its console (before 1.16: restart it).",
   },
+  requirements: [...IN_TRANSIT, ...CERTIFICATES],
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',

@@ -3,16 +3,19 @@
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';
 import { namePattern } from '../model/name-pattern.ts';
-import type { Check } from './check.ts';
+import { AUTHENTICATION, IN_TRANSIT } from '../model/requirement.ts';
+import type { SessionCheck } from './check.ts';
+import { evaluateClientCertificates } from './pgbouncer/missing-client-certificate.ts';
 import { RELOAD } from './remedies/remedy-commands.ts';
 import { checkSessions } from './shared/session-check.ts';
 
 const NOT_ASKED_FOR =
   'The service cannot ask clients for certificates: leave the roles of such servers out of policy.clientCertificateRoles.';
 
-export const missingClientCertificate: Check = {
+export const missingClientCertificate: SessionCheck = {
   id: 'missing-client-certificate',
   title: 'TLS session without the client certificate that the policy wants',
+  subject: 'session',
   severity: 'medium',
   severityNote: "info for the provider's own roles",
   transient: true,
@@ -31,6 +34,10 @@ Then ${RELOAD}`,
 gcloud sql instances patch <instance> --ssl-mode=TRUSTED_CLIENT_CERTIFICATE_REQUIRED`,
     azure: NOT_ASKED_FOR,
   },
+  requirements: [...IN_TRANSIT, ...AUTHENTICATION],
+  findsInsecureClients: true,
+  remedyBySide: undefined,
+  pgbouncer: evaluateClientCertificates,
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',
     'https://www.postgresql.org/docs/current/auth-cert.html',

@@ -8,18 +8,20 @@ import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
 import { ON_THE_WIRE } from './probe/on-the-wire.ts';
 import { type Configured, type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
 import { withProbe } from './probe/wire-facts.ts';
 import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './remedies/remedy-commands.ts';
 
-export const plaintextAccepted: Check = {
+export const plaintextAccepted: ServerCheck = {
   id: 'plaintext-accepted',
   title: "The server accepts the auditor's role in plaintext",
+  subject: 'server',
   severity: 'medium',
   severityNote:
     'critical where it asks for no password; over loopback as policy.loopback says; info where it refuses what its configuration accepts',
@@ -31,6 +33,8 @@ export const plaintextAccepted: Check = {
 Then ${RELOAD}`,
     pgbouncer: pgbouncerSettings('client_tls_sslmode = require'),
   },
+  requirements: IN_TRANSIT,
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL',

@@ -17,17 +17,21 @@ import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateClientPlaintext } from './pgbouncer/client-side.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import { withProbeEvidence } from './probe/on-the-wire.ts';
 import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */
-export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
+export const PLAINTEXT_ALLOWED: Omit<ServerCheck, 'evaluate'> = {
   id: 'plaintext-allowed',
   title: 'pg_hba.conf accepts unencrypted connections from the network',
+  subject: 'server',
   severity: 'medium',
   severityNote: "critical where it asks for no password, low where only the server's own addresses can be meant",
   rationale:
@@ -36,6 +40,8 @@ export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
     selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
   },
+  requirements: IN_TRANSIT,
+  pgbouncer: ofSettings(evaluateClientPlaintext),
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/view-pg-hba-file-rules.html',
@@ -43,7 +49,7 @@ export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
   ],
 };
 
-export const plaintextAllowed: Check = {
+export const plaintextAllowed: ServerCheck = {
   ...PLAINTEXT_ALLOWED,
   evaluate: (snapshot, policy) => withProbeEvidence(snapshot, evaluate(snapshot, policy)),
 };

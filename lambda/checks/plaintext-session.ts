@@ -5,15 +5,20 @@ import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';
 import type { Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { SessionCheck } from './check.ts';
+import { VERIFY_SERVERS } from './pgbouncer/insecure-outbound-link.ts';
+import { RELOAD } from './pgbouncer/settings.ts';
+import { OPEN_SESSIONS_STAY } from './pgbouncer/side-remedies.ts';
 import { probeOf } from './probe/wire-facts.ts';
 import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 import { checkSessions } from './shared/session-check.ts';
 
-export const plaintextSession: Check = {
+export const plaintextSession: SessionCheck = {
   id: 'plaintext-session',
   title: 'Unencrypted session over the network',
+  subject: 'session',
   severity: 'high',
   severityNote: "critical for superusers and replication, info for the provider's own roles",
   transient: true,
@@ -30,6 +35,14 @@ Then refuse plaintext on the server, and have the clients connect anew: sessions
       'server_tls_ca_file = <CA file> (for servers)',
     ),
   },
+  requirements: IN_TRANSIT,
+  findsInsecureClients: true,
+  remedyBySide: () => ({
+    client: `Client: connect with sslmode=verify-full and sslrootcert=<CA file>.
+Then refuse plaintext in pgbouncer.ini: client_tls_sslmode = require; ${RELOAD}. ${OPEN_SESSIONS_STAY}.`,
+    server: VERIFY_SERVERS,
+  }),
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html',
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',

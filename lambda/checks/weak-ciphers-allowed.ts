@@ -12,18 +12,22 @@ import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import type { CipherProfileName } from '../model/policy.ts';
+import { CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan } from '../model/tls.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
+import { evaluateTlsCiphers } from './pgbouncer/weak-ciphers-allowed.ts';
 import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from './probe/on-the-wire.ts';
 import { cipherRemedy } from './remedies/cipher-remedy.ts';
 import { NEON_PROXY, RELOAD } from './remedies/remedy-commands.ts';
 import { combineOutcomes, type PartialOutcome } from './shared/outcome.ts';
 import { readSetting } from './shared/setting.ts';
 
-export const weakCiphersAllowed: Check = {
+export const weakCiphersAllowed: ServerCheck = {
   id: 'weak-ciphers-allowed',
   title: 'Server admits weak cipher suites',
+  subject: 'server',
   severity: 'low',
   severityNote:
     'high for suites without encryption, without authentication or of export grade, medium for RC4, RC2, DES and 3DES where the list is not the default',
@@ -33,6 +37,8 @@ export const weakCiphersAllowed: Check = {
     everywhere: 'Once no client needs TLSv1.2 any more, ssl_min_protocol_version = TLSv1.3 does it too. Until then:',
     ...cipherRemedy('mozilla-intermediate'),
   },
+  requirements: [...IN_TRANSIT, ...CRYPTOGRAPHY],
+  pgbouncer: ofSettings(evaluateTlsCiphers),
   references: [
     'https://wiki.mozilla.org/Security/Server_Side_TLS',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',

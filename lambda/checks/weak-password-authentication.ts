@@ -18,9 +18,12 @@ import type { Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
+import { AUTHENTICATION, IN_TRANSIT } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateAuthType } from './pgbouncer/client-side.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import {
   alterSystem,
   azureParameter,
@@ -57,9 +60,10 @@ Then have each role set its password anew, e.g. with \\password, that this shows
 When none is left: az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name azure.accepted_password_auth_method --value scram-sha-256`,
 };
 
-export const weakPasswordAuthentication: Check = {
+export const weakPasswordAuthentication: ServerCheck = {
   id: 'weak-password-authentication',
   title: 'Weak password authentication',
+  subject: 'server',
   severity: 'medium',
   severityNote:
     "critical where the network gets in without authentication, high where only the client's word or any certificate is asked for",
@@ -72,6 +76,8 @@ ${SET_ANEW}.
 In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then ${RELOAD}`,
     ...BY_SCRAM,
   },
+  requirements: [...IN_TRANSIT, ...AUTHENTICATION],
+  pgbouncer: ofSettings(evaluateAuthType),
   references: [
     'https://www.postgresql.org/docs/current/auth-password.html',
     'https://www.postgresql.org/docs/current/auth-trust.html',

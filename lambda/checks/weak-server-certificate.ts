@@ -3,7 +3,8 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import { type Failure, isIdentityFailure } from '../model/failure.ts';
-import type { Check } from './check.ts';
+import { CERTIFICATES, CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
+import type { ServerCheck } from './check.ts';
 import {
   CLOUD_SQL_ROTATION,
   changeRdsCa,
@@ -15,9 +16,10 @@ import {
 const NEW_CERTIFICATE =
   'Issue a new one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=<host> -addext subjectAltName=DNS:<host>, and have it signed with SHA-256 by a CA that clients trust.';
 
-export const weakServerCertificate: Check = {
+export const weakServerCertificate: ServerCheck = {
   id: 'weak-server-certificate',
   title: 'Weak server certificate',
+  subject: 'certificate',
   severity: 'medium',
   rationale:
     'Keys under 112 bits of strength (RSA 2048, EC 256) and SHA-1 or MD5 signatures can be forged by those who can pay for it: then verify-full vouches for an impostor. Without subjectAltName, Go, Rust and newer Python clients refuse the server, and its operators turn verification off.',
@@ -33,6 +35,8 @@ ${changeRdsCa('rds-ca-ecc384-g1')}`,
 ${PGBOUNCER_CERTIFICATE}
 A weak intermediate is its CA's to renew, and goes into client_tls_cert_file after the pooler's own.`,
   },
+  requirements: [...IN_TRANSIT, ...CERTIFICATES, ...CRYPTOGRAPHY],
+  pgbouncer: 'same',
   references: [
     'https://doi.org/10.6028/NIST.SP.800-131Ar2',
     'https://www.rfc-editor.org/rfc/rfc9525#section-6',

@@ -20,7 +20,7 @@ import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsEvalu
 import { readProtocols } from './tls-protocols.ts';
 
 /** `weak-ciphers-allowed` */
-export const weakCiphersAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
+export const evaluateTlsCiphers: SettingsEvaluation = (pooler, policy, snapshot) => {
   const sides = (['client', 'server'] as const).filter((side) => isInUse(side, pooler, policy, snapshot));
   if (sides.length === 0) {
     return {
