@@ -45,7 +45,7 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
       return { status: 'not-applicable', reason: systemOnly(trust.value) };
     }
     if (snapshot.failure?.cause === 'certificate-expired') {
-      return { status: 'not-applicable', reason: 'a certificate has expired: target-not-audited tells it' };
+      return { status: 'not-applicable', reason: 'a certificate has expired; reported by target-not-audited' };
     }
     const unusable = (trust.value.unusable ?? []).map(unusableProblem);
     const found = rootOf(snapshot, trust.value);

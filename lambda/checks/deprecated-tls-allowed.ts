@@ -40,7 +40,7 @@ export const deprecatedTlsAllowed: ServerCheck = {
 function evaluate(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
   const { settings } = snapshot;
   if (settings.known && settings.value.values.ssl === 'off') {
-    return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
+    return { status: 'not-applicable', reason: 'ssl is off; reported by tls-disabled' };
   }
   const major = majorOf(snapshot);
   // That there is nothing by which to refuse them is a fact about the server, not one that could not be seen.

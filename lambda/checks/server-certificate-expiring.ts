@@ -39,7 +39,7 @@ If it is an intermediate CA: append its renewed certificate to client_tls_cert_f
   ],
   evaluate: ({ serverChain, takenAt, failure }, { certificateExpiryDays }) => {
     if (failure?.cause === 'certificate-expired') {
-      return { status: 'not-applicable', reason: 'it has expired: target-not-audited tells it' };
+      return { status: 'not-applicable', reason: 'the certificate has expired; reported by target-not-audited' };
     }
     if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
     const problems = serverChain.value

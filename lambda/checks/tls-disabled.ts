@@ -39,8 +39,7 @@ az postgres flexible-server parameter set --resource-group <group> --server-name
     if (snapshot.failure?.cause === 'tls-not-offered') {
       return {
         status: 'not-applicable',
-        reason:
-          'whoever answers there said itself that it has no TLS: target-not-audited tells it, with the cause tls-not-offered',
+        reason: 'the server does not offer TLS; reported by target-not-audited, with the cause tls-not-offered',
       };
     }
     const ssl = readSetting(snapshot, 'ssl');

@@ -47,7 +47,7 @@ export const weakCiphersAllowed: ServerCheck = {
   evaluate: (snapshot, { cipherProfile: profile }) => {
     const { settings } = snapshot;
     if (settings.known && settings.value.values.ssl === 'off') {
-      return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
+      return { status: 'not-applicable', reason: 'ssl is off; reported by tls-disabled' };
     }
     const wire = brokenSuiteOnTheWire(snapshot);
     const parts = [evaluateList(snapshot, profile, wire), evaluateTls13(snapshot, profile)];

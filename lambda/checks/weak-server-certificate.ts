@@ -72,7 +72,7 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
       return { status: 'fail', problems, ...(incomplete === undefined ? {} : { incomplete }) };
     }
     if (judged.some(({ told }) => told)) {
-      return { status: 'not-applicable', reason: 'it was refused for that: target-not-audited tells it' };
+      return { status: 'not-applicable', reason: 'the certificate was refused; reported by target-not-audited' };
     }
     return incomplete === undefined ? { status: 'pass' } : { status: 'unknown', reason: incomplete };
   },

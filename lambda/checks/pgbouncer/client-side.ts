@@ -12,7 +12,7 @@ import {
   type SettingsEvaluation,
 } from './settings.ts';
 
-const NO_TLS = 'client_tls_sslmode is disable: tls-disabled tells it';
+const NO_TLS = 'client_tls_sslmode is disable; reported by tls-disabled';
 
 const SET_UP_TLS = `In pgbouncer.ini: client_tls_sslmode = require, client_tls_cert_file = <certificate>, client_tls_key_file = <key>; ${RELOAD}.
 Clients with sslmode=prefer or more then use TLS by themselves; give them sslmode=verify-full and the CA.`;
