@@ -19,7 +19,7 @@ export const belowPreferredTlsSession: SessionCheck = {
   severity: 'info',
   transient: true,
   rationale:
-    'TLS 1.3 takes a round trip less, encrypts certificates, and has no weak suites to choose. TLS 1.2 is not unsafe: this tells how far a migration has come.',
+    'TLS 1.3 takes a round trip less, encrypts certificates, and has no weak suites to choose. TLS 1.2 is not unsafe: this finding shows how far a migration has come.',
   remedy: remedyOf('TLSv1.3'),
   requirements: [...IN_TRANSIT, ...CRYPTOGRAPHY],
   findsInsecureClients: false,

@@ -18,7 +18,7 @@ export const caBundleExpiring: ServerCheck = {
   severity: 'medium',
   severityNote: `${EXPIRY_SEVERITY_NOTE}; info for other certificates of the bundle`,
   rationale:
-    'Will verify-full survive the next rotation? Once the root has expired, every client that verifies with this bundle is refused, whatever certificate the server has. Other old roots do no harm by themselves, but tell that nobody has renewed the bundle for long: it may lack the next one too.',
+    'Will verify-full survive the next rotation? Once the root has expired, every client that verifies with this bundle is refused, whatever certificate the server has. Other old roots do no harm by themselves, but show that the bundle has not been renewed for long: it may lack the next one too.',
   remedy: {
     everywhere: `Add the CA's new root to the bundle, beside the old one, for the auditor and for every client; only then move the server to a certificate of the new root, and take the old one out last.
 The auditor's bundle is where the target's "ca" points: aws secretsmanager put-secret-value --secret-id <CA secret> --secret-string file://<bundle>.pem, or the file that --ca names.`,

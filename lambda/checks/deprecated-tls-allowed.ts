@@ -26,7 +26,7 @@ export const deprecatedTlsAllowed: ServerCheck = {
   subject: 'server',
   severity: 'medium',
   rationale:
-    'TLS 1.0 and 1.1 rest on MD5 and SHA-1 and were withdrawn in 2021 (RFC 8996). While the server accepts them, an old client can use them any day without anybody noticing.',
+    'TLS 1.0 and 1.1 rest on MD5 and SHA-1 and were withdrawn in 2021 (RFC 8996). While the server accepts them, an old client can use them at any time, unnoticed.',
   remedy: withSetting('TLSv1.2'),
   requirements: [...IN_TRANSIT, ...CRYPTOGRAPHY],
   pgbouncer: ofSettings(evaluateClientProtocols),
@@ -34,10 +34,11 @@ export const deprecatedTlsAllowed: ServerCheck = {
     'https://www.rfc-editor.org/rfc/rfc8996',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-MIN-PROTOCOL-VERSION',
   ],
-  evaluate: (snapshot, { minTlsVersion }) => withTlsAnswers(snapshot, evaluate(snapshot, minTlsVersion), minTlsVersion),
+  evaluate: (snapshot, { minTlsVersion }) =>
+    withTlsAnswers(snapshot, evaluateMinimum(snapshot, minTlsVersion), minTlsVersion),
 };
 
-function evaluate(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
+function evaluateMinimum(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
   const { settings } = snapshot;
   if (settings.known && settings.value.values.ssl === 'off') {
     return { status: 'not-applicable', reason: 'ssl is off; reported by tls-disabled' };

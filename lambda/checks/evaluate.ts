@@ -1,4 +1,4 @@
-// One snapshot through every check: outcomes, findings, and the verdict on the target.
+// Evaluates every check on one snapshot: outcomes, findings, and the verdict on the target.
 
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem, Verdict } from '../model/finding.ts';

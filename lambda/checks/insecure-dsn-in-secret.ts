@@ -1,4 +1,4 @@
-// Stored connection strings that leave whoever uses them as they are unprotected.
+// Finds stored connection strings that leave the clients which use them unprotected.
 
 import { displayText } from '../model/display.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
@@ -15,7 +15,7 @@ export const insecureDsnInSecret: AuditCheck = {
   severity: 'medium',
   severityNote: 'low where it does not mention sslmode at all',
   rationale:
-    'The auditor ignores its SSL parameters and verifies in full; applications that use the same string do not. Without sslmode libpq falls back to plaintext when the server, or somebody in between, says so.',
+    'The auditor ignores its SSL parameters and verifies in full; applications that use the same string do not. Without sslmode libpq falls back to plaintext when the server, or an attacker in between, says that there is no TLS.',
   remedy: {
     everywhere: 'Store the connection string with verify-full, and give the CA file to the applications that use it:',
     selfManaged: `?sslmode=verify-full&sslrootcert=<CA file>; where a public CA issued the certificate, ${SYSTEM_ROOTS}.`,

@@ -34,7 +34,7 @@ export const insecureOutboundLink: ServerCheck = {
   severity: 'high',
   severityNote: 'medium for require and verify-ca, which encrypt always',
   rationale:
-    'Replication, subscriptions and foreign tables carry whole tables and a password. With disable, allow, prefer or no sslmode they may go in plaintext; with require anybody may answer in the place of the other server, with verify-ca anybody with a certificate of that CA. Of foreign servers, those of the audited database are seen.',
+    'Replication, subscriptions and foreign tables carry whole tables and a password. With disable, allow, prefer or no sslmode they may go in plaintext; with require, any host may answer in place of the other server; with verify-ca, any host with a certificate of that CA. Of foreign servers, those of the audited database are seen.',
   remedy: {
     everywhere: `Subscription: ALTER SUBSCRIPTION <name> CONNECTION '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
 Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>'); with SET in place of ADD for what it has already.`,
@@ -58,7 +58,7 @@ ${RELOAD}`,
     const links = outbound.value.links
       .filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'))
       .map((link) => (link.loopback === true && loopback === 'network' ? { ...link, local: false } : link));
-    const problems = links.flatMap(toProblem);
+    const problems = links.flatMap(linkProblem);
     const unknownReason = whatIsUnseen({ ...outbound.value, links }, snapshot);
     if (problems.length > 0) {
       return { status: 'fail', problems, ...(unknownReason === undefined ? {} : { incomplete: unknownReason }) };
@@ -79,7 +79,7 @@ const SUBJECTS = {
   primary: 'The replication from the primary',
 } as const;
 
-function toProblem(link: OutboundLink): Problem[] {
+function linkProblem(link: OutboundLink): Problem[] {
   const { kind, name, database, sslmode, local, gssEncrypted } = link;
   if (local || gssEncrypted || isHidden(link)) return [];
   const isKnownMode = sslmode !== undefined && Object.hasOwn(SSLMODE_SEVERITY, sslmode);

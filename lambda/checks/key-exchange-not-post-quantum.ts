@@ -12,7 +12,7 @@ export const keyExchangeNotPostQuantum: ServerCheck = {
   subject: 'server',
   severity: 'info',
   rationale:
-    'Offered a hybrid of a classical group and ML-KEM first, the server chose a classical group alone, or does not speak TLSv1.3. Whoever records sessions now can read them once a quantum computer breaks that group: it matters for data that must stay secret for decades.',
+    'Offered a hybrid of a classical group and ML-KEM first, the server chose a classical group alone, or does not speak TLSv1.3. An attacker who records sessions now can read them once a quantum computer breaks that group: it matters for data that must stay secret for decades.',
   remedy: {
     selfManaged: `The server needs OpenSSL 3.5 or newer. PostgreSQL 18 and newer, in postgresql.conf:
 ssl_groups = 'X25519MLKEM768:X25519:prime256v1'
@@ -31,10 +31,10 @@ Then SELECT pg_reload_conf(); PostgreSQL 17 and older offer one classical curve 
     'https://datatracker.ietf.org/doc/draft-ietf-tls-ecdhe-mlkem/',
     'https://csrc.nist.gov/pubs/fips/203/final',
   ],
-  evaluate: (snapshot) => withProbe(snapshot, evaluate),
+  evaluate: (snapshot) => withProbe(snapshot, evaluateKeyExchange),
 };
 
-function evaluate({ offersTls, keyExchange }: WireProbe): Outcome {
+function evaluateKeyExchange({ offersTls, keyExchange }: WireProbe): Outcome {
   if (offersTls.known && !offersTls.value) {
     return { status: 'not-applicable', reason: 'the server offers no TLS on the wire' };
   }

@@ -20,7 +20,7 @@ export const missingClientCertificate: SessionCheck = {
   severityNote: "info for the provider's own roles",
   transient: true,
   rationale:
-    'Without a client certificate the password alone opens these roles, from wherever it has leaked to. Only TLS sessions are judged: a Unix socket or GSSAPI can carry no certificate and tells the server by its own means who connects, and plaintext is told by checks of its own.',
+    'Without a client certificate the password alone opens these roles, from wherever it has leaked to. Only TLS sessions are evaluated: a Unix socket or GSSAPI carries no certificate and identifies the client by its own means, and plaintext has checks of its own.',
   remedy: {
     everywhere:
       "Client: sslcert=<certificate> sslkey=<key> (libpq, psql, JDBC), ssl: { ca, cert, key } (node-postgres); the certificate's CN is the role's name.",

@@ -26,7 +26,7 @@ export const plaintextAccepted: ServerCheck = {
   severityNote:
     'critical where it asks for no password; over loopback as policy.loopback says; info where it refuses what its configuration accepts',
   rationale:
-    'It was tried, on a connection of its own and without a password: the server went on with a login that nothing encrypts. A client that does not insist on TLS sends its password and data in the open, and so does one that somebody on the path told that there is no TLS.',
+    'It was tried, on a connection of its own and without a password: the server went on with a login that nothing encrypts. A client that does not insist on TLS sends its password and data in the open, and so does one to which an attacker on the path has said that there is no TLS.',
   remedy: {
     ...REFUSE_PLAINTEXT,
     selfManaged: `In pg_hba.conf, in the rule that lets the role in: change the first word from host to hostssl, and leave the rest of the line as it is; where it begins with hostnossl, change the method to reject.
@@ -39,10 +39,10 @@ Then ${RELOAD}`,
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL',
   ],
-  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => evaluate(snapshot, probe, policy)),
+  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => evaluatePlaintextLogin(snapshot, probe, policy)),
 };
 
-function evaluate(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
+function evaluatePlaintextLogin(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
   const { plaintext, loopback } = probe;
   if (loopback && policy.loopback === 'ignore') {
     return { status: 'not-applicable', reason: 'the server is reached over loopback, and policy.loopback is "ignore"' };

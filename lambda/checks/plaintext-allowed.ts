@@ -35,7 +35,7 @@ export const PLAINTEXT_ALLOWED: Omit<ServerCheck, 'evaluate'> = {
   severity: 'medium',
   severityNote: "critical where it asks for no password, low where only the server's own addresses can be meant",
   rationale:
-    'As long as the server accepts plaintext, one client with sslmode=prefer, or somebody on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That nobody does it today is luck.',
+    'As long as the server accepts plaintext, one client with sslmode=prefer, or an attacker on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That no client does so today is luck.',
   remedy: {
     selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
@@ -51,10 +51,10 @@ export const PLAINTEXT_ALLOWED: Omit<ServerCheck, 'evaluate'> = {
 
 export const plaintextAllowed: ServerCheck = {
   ...PLAINTEXT_ALLOWED,
-  evaluate: (snapshot, policy) => withProbeEvidence(snapshot, evaluate(snapshot, policy)),
+  evaluate: (snapshot, policy) => withProbeEvidence(snapshot, evaluateHbaOrForceSsl(snapshot, policy)),
 };
 
-function evaluate(snapshot: Snapshot, { loopback }: Policy): Outcome {
+function evaluateHbaOrForceSsl(snapshot: Snapshot, { loopback }: Policy): Outcome {
   const { settings } = snapshot;
   const hba = rulesOf(snapshot);
   const forced = readSetting(snapshot, 'rds.force_ssl');
@@ -104,7 +104,7 @@ export function evaluatePlaintextRules(
   return {
     status: 'fail',
     problems: found.permissiveRules.map((permissiveRule) =>
-      toProblem(
+      permissiveRuleProblem(
         permissiveRule,
         [...advise(permissiveRule.rule, hba.value, { tlsOn, from }), `Then ${RELOAD}`].join('\n'),
       ),
@@ -112,7 +112,7 @@ export function evaluatePlaintextRules(
   };
 }
 
-function toProblem(permissiveRule: PermissiveRule, selfManaged: string): Problem {
+function permissiveRuleProblem(permissiveRule: PermissiveRule, selfManaged: string): Problem {
   const { rule, doubt, examples } = permissiveRule;
   const line = displayText(hbaLine(rule), 300);
   return {

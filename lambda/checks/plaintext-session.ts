@@ -23,7 +23,7 @@ export const plaintextSession: SessionCheck = {
   severityNote: "critical for superusers and replication, info for the provider's own roles",
   transient: true,
   rationale:
-    'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
+    'An attacker on the path can read and change everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
     everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); where a public CA issued the server's certificate, ${SYSTEM_ROOTS}.
 Then refuse plaintext on the server, and have the clients connect anew: sessions that are open stay as they are until they end.`,
@@ -58,7 +58,7 @@ Then refuse plaintext in pgbouncer.ini: client_tls_sslmode = require; ${RELOAD}.
         const refusal = refuses(group);
         return {
           ...described,
-          ...evaluate(group),
+          ...severityAndTitle(group),
           ...(refusal === undefined
             ? {}
             : {
@@ -71,7 +71,7 @@ Then refuse plaintext in pgbouncer.ini: client_tls_sslmode = require; ${RELOAD}.
   },
 };
 
-function evaluate({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+function severityAndTitle({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
   if (superuser) return { severity: 'critical', title: 'Unencrypted session of a superuser over the network' };
   if (kind === 'replication') return { severity: 'critical', title: 'Unencrypted replication over the network' };
   return { severity: 'high', title: plaintextSession.title };

@@ -12,7 +12,7 @@ export const targetNotAudited: AuditCheck = {
   severity: 'high',
   severityNote: "critical where the server's certificate failed verification, or the login showed signs of an impostor",
   rationale:
-    'Nothing is known of its sessions: silence would read as all clear. Where the certificate failed, an impostor may stand between the auditor and the server; no credential was sent.',
+    'Nothing is known about its sessions, and silence would read as all clear. Where the certificate failed, an impostor may stand between the auditor and the server; no credential was sent.',
   remedy: 'Each cause comes with its own: see the finding, and the troubleshooting section of the README.',
   requirements: IN_TRANSIT,
   hidesSessions: true,

@@ -14,7 +14,7 @@ export const tlsDisabled: ServerCheck = {
   subject: 'server',
   severity: 'critical',
   rationale:
-    'With ssl = off the server accepts plaintext only. If this audit reached it over TLS all the same, a pooler or proxy in front ends the TLS, and everything travels in the open from there on, as it does for whoever reaches the server directly.',
+    'With ssl = off the server accepts plaintext only. If this audit reached it over TLS all the same, a pooler or proxy in front ends the TLS, and everything travels in the open from there on, as it does for every client that reaches the server directly.',
   remedy: {
     selfManaged: `Install a certificate (ssl_cert_file, ssl_key_file), then:
 ${alterSystem('ssl', 'on')}

@@ -33,7 +33,7 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-security.html',
   ],
   evaluate: ({ link, networkPath }) =>
-    link.known ? evaluate(link.value, networkPath?.isDirect ?? false) : { status: 'unknown', reason: link.reason },
+    link.known ? compareViews(link.value, networkPath?.isDirect ?? false) : { status: 'unknown', reason: link.reason },
 };
 
 /**
@@ -47,7 +47,7 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
  * proxy's sessions, and to call that clean would be a guess. SCRAM without channel binding is no proof of a proxy: services
  * leave it out of their servers too.
  */
-function evaluate(link: AuditConnection, isDirect: boolean): Outcome {
+function compareViews(link: AuditConnection, isDirect: boolean): Outcome {
   const { serverView, channelBinding, tlsVersion, cipher, backendPid } = link;
   if (serverView.known && !isSame(link, serverView.value)) {
     return {

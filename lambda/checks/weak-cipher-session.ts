@@ -57,7 +57,7 @@ ${REPLACE_OPEN}`,
         const worst = worstClass(group.sessions.map(({ tls }) => tls?.cipher ?? ''));
         return {
           ...who,
-          ...evaluate(worst, group),
+          ...severityAndTitle(worst, group),
           remedy: remedyOf(cipherProfile),
           evidence: {
             cipher: cipherSuites(group),
@@ -75,7 +75,10 @@ function isUnprotected(of: SuiteClass): boolean {
 }
 
 /** Without encryption it is what plaintext is, and seems to be more. */
-function evaluate(of: SuiteClass, { first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+function severityAndTitle(
+  of: SuiteClass,
+  { first: { superuser, kind } }: SessionGroup,
+): Pick<Problem, 'severity' | 'title'> {
   switch (of) {
     case 'unencrypted':
       return {

@@ -79,10 +79,10 @@ function evaluateSetting(snapshot: Snapshot, profile: CipherProfileName, wire: W
   const weak = meaning.suites.flatMap(({ name, bits }) => {
     const why = weaknesses(name, bits, profile);
     // What the bits add is in the name of the cipher: 112 are 3DES, 56 are DES.
-    const told = why.filter((reason) => !/^\d+ bits$/.test(reason));
-    return why.length === 0 ? [] : [{ name, why: told, isEffective: effective.has(name) }];
+    const shownReasons = why.filter((reason) => !/^\d+ bits$/.test(reason));
+    return why.length === 0 ? [] : [{ name, why: shownReasons, isEffective: effective.has(name) }];
   });
-  return { problems: weak.length === 0 ? [] : [toProblem(list.value, weak, profile, wire)], unknownReason };
+  return { problems: weak.length === 0 ? [] : [weakListProblem(list.value, weak, profile, wire)], unknownReason };
 }
 
 function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeaning): string | undefined {
@@ -107,7 +107,7 @@ interface WeakSuite {
 /** Of every major so far. Nobody chose it, and of what is in it OpenSSL is built without RC4 and 3DES unless asked. */
 const DEFAULT_LIST = 'HIGH:MEDIUM:+3DES:!aNULL';
 
-function toProblem(
+function weakListProblem(
   list: string,
   weak: readonly WeakSuite[],
   profile: CipherProfileName,

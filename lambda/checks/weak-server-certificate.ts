@@ -45,15 +45,15 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
   evaluate: ({ serverChain, failure }) => {
     if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
     // A root above the leaf is trusted for what it is: nobody looks at its signature, and its owner chose its key.
-    const judged = serverChain.value
+    const evaluated = serverChain.value
       .filter(({ selfSigned }, index) => index === 0 || !selfSigned)
-      .map((certificate, index) => ({ certificate, ...evaluate(certificate, index === 0, failure) }));
-    if (judged.length === 0) return { status: 'unknown', reason: 'the server presented no certificate' };
+      .map((certificate, index) => ({ certificate, ...weaknessesOf(certificate, index === 0, failure) }));
+    if (evaluated.length === 0) return { status: 'unknown', reason: 'the server presented no certificate' };
 
-    const unsure = judged.flatMap(({ certificate, unknown }) =>
+    const unsure = evaluated.flatMap(({ certificate, unknown }) =>
       unknown.map((what) => `${what} of ${show(certificate)}`),
     );
-    const problems = judged
+    const problems = evaluated
       .filter(({ weak }) => weak.length > 0)
       .map(({ certificate, weak }) => ({
         severity: weakServerCertificate.severity,
@@ -71,7 +71,7 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
     if (problems.length > 0) {
       return { status: 'fail', problems, ...(incomplete === undefined ? {} : { incomplete }) };
     }
-    if (judged.some(({ told }) => told)) {
+    if (evaluated.some(({ isReported }) => isReported)) {
       return { status: 'not-applicable', reason: 'the certificate was refused; reported by target-not-audited' };
     }
     return incomplete === undefined ? { status: 'pass' } : { status: 'unknown', reason: incomplete };
@@ -80,13 +80,13 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
 
 interface Evaluation {
   readonly weak: readonly string[];
-  /** What about it can't be judged. */
+  /** What about it can't be evaluated. */
   readonly unknown: readonly string[];
   /** Whether something else is weak that the failure of the audit tells already. */
-  readonly told: boolean;
+  readonly isReported: boolean;
 }
 
-function evaluate(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Evaluation {
+function weaknessesOf(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Evaluation {
   const isVerified = failure === undefined || !isIdentityFailure(failure.cause);
   const proof = [keyStrength(certificate), signatureStrength(certificate, isVerified)];
   const weakProof = proof.flatMap((strength) => (strength.is === 'weak' ? strength.what : []));
@@ -95,12 +95,12 @@ function evaluate(certificate: CertificateFacts, isLeaf: boolean, failure: Failu
     isLeaf && certificate.subjectAltNames.length === 0
       ? ['no subjectAltName, should name every host it is reached by']
       : [];
-  const proofTold = failure?.cause === 'certificate-rejected';
-  const namesTold = failure?.cause === 'certificate-wrong-host';
+  const proofReported = failure?.cause === 'certificate-rejected';
+  const namesReported = failure?.cause === 'certificate-wrong-host';
   return {
-    weak: [...(proofTold ? [] : weakProof), ...(namesTold ? [] : weakNames)],
+    weak: [...(proofReported ? [] : weakProof), ...(namesReported ? [] : weakNames)],
     unknown,
-    told: (proofTold && weakProof.length > 0) || (namesTold && weakNames.length > 0),
+    isReported: (proofReported && weakProof.length > 0) || (namesReported && weakNames.length > 0),
   };
 }
 

@@ -41,12 +41,12 @@ export const evaluateTlsCiphers: SettingsEvaluation = (pooler, policy, snapshot)
 function evaluateClients(pooler: PgBouncerSettings, policy: Policy, wire: WireSuites): PartialOutcome {
   const { problems, unknownReason } = evaluateList('client', pooler, policy);
   if (wire.note === undefined) return { problems, unknownReason };
-  const told = problems.map((problem) => ({
+  const withNote = problems.map((problem) => ({
     ...problem,
     evidence: { ...problem.evidence, [ON_THE_WIRE]: wire.note ?? '' },
   }));
   if (wire.accepted === undefined || problems.some(({ severity }) => severity === 'high'))
-    return { problems: told, unknownReason };
+    return { problems: withNote, unknownReason };
   return {
     problems: [
       {
