@@ -5,18 +5,20 @@ import { displayText } from '../model/display.ts';
 import { isIdentityFailure } from '../model/failure.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
+import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot, TrustFacts, UnusableCertificate } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
 import { CLOUD_SQL_ROTATION, changeRdsCa, RELOAD, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
-export const caBundleExpiring: Check = {
+export const caBundleExpiring: ServerCheck = {
   id: 'ca-bundle-expiring',
   title: 'The root that vouches for the server is about to expire: verify-full will not survive it',
+  subject: 'certificate',
   severity: 'medium',
   severityNote: `${EXPIRY_SEVERITY_NOTE}; info for other certificates of the bundle`,
   rationale:
-    'Will verify-full survive the next rotation? Once the root has expired, every client that verifies with this bundle is refused, whatever certificate the server has. Other old roots do no harm by themselves, but tell that nobody has renewed the bundle for long: it may lack the next one too.',
+    'Will verify-full survive the next rotation? Once the root has expired, every client that verifies with this bundle is refused, whatever certificate the server has. Other old roots do no harm by themselves, but show that the bundle has not been renewed for long: it may lack the next one too.',
   remedy: {
     everywhere: `Add the CA's new root to the bundle, beside the old one, for the auditor and for every client; only then move the server to a certificate of the new root, and take the old one out last.
 The auditor's bundle is where the target's "ca" points: aws secretsmanager put-secret-value --secret-id <CA secret> --secret-string file://<bundle>.pem, or the file that --ca names.`,
@@ -30,6 +32,8 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     pgbouncer:
       "PgBouncer's new certificate goes into client_tls_cert_file and client_tls_key_file, then RELOAD; in its console (before 1.16: restart it).",
   },
+  requirements: [...IN_TRANSIT, ...CERTIFICATES],
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',
@@ -41,7 +45,7 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
       return { status: 'not-applicable', reason: systemOnly(trust.value) };
     }
     if (snapshot.failure?.cause === 'certificate-expired') {
-      return { status: 'not-applicable', reason: 'a certificate has expired: target-not-audited tells it' };
+      return { status: 'not-applicable', reason: 'a certificate has expired; reported by target-not-audited' };
     }
     const unusable = (trust.value.unusable ?? []).map(unusableProblem);
     const found = rootOf(snapshot, trust.value);

@@ -1,17 +1,21 @@
-// The type of a check: a pure function of a snapshot and the policy, with the data that explains it.
+// Defines what a check is: a pure function of a snapshot and the policy, and all that the auditor says about it.
 
+import type { CheckSubject } from '../model/check-info.ts';
 import type { Outcome } from '../model/finding.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Remedy } from '../model/remedy.ts';
+import type { Requirement } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Side, Snapshot } from '../model/snapshot.ts';
 import type { Fleet } from './fleet.ts';
 
-export interface Check {
+interface CheckBase {
   /** Kebab-case; the name of the check's file. Stable: mutes and dashboards are written against it. */
   readonly id: string;
   /** What a finding of this check says, in a few words. */
   readonly title: string;
+  /** What the check is about. */
+  readonly subject: CheckSubject;
   /** The severity of most of its findings; `severityNote` says when it is another. */
   readonly severity: Severity;
   readonly severityNote?: string;
@@ -23,12 +27,14 @@ export interface Check {
    */
   readonly remedy: Remedy;
   /**
-   * Whether what it finds comes and goes by itself, as sessions do: gone only after a quiet time (alerts.resolveAfterHours).
+   * Whether its findings come and go by themselves, as sessions do: they are resolved only after alerts.resolveAfterHours.
    *
    * @default false
    */
   readonly transient?: boolean;
-  /** Where the rule comes from. */
+  /** What its findings are evidence for: `IN_TRANSIT`, and what the check adds to it. */
+  readonly requirements: readonly Requirement[];
+  /** URLs of the sources of the rule. */
   readonly references: readonly string[];
   /**
    * Touches no clock, network, environment, file or log: time is `snapshot.takenAt`.
@@ -36,4 +42,32 @@ export interface Check {
    * @param fleet undefined where the run has not looked at every target there is
    */
   readonly evaluate: (snapshot: Snapshot, policy: Policy, fleet?: Fleet) => Outcome;
+  /**
+   * How it evaluates a target that is a PgBouncer: `same` where both have the facts (sessions, certificates, the wire probe),
+   * else a function of its own.
+   */
+  readonly pgbouncer: 'same' | ((snapshot: Snapshot, policy: Policy) => Outcome);
 }
+
+/** About sessions: built on `checkSessions`. */
+export interface SessionCheck extends CheckBase {
+  readonly subject: 'session';
+  readonly transient: true;
+  /** Whether it finds clients that must change something before TLS is enforced: `history` lists them. */
+  readonly findsInsecureClients: boolean;
+  /** The remedy for a session on one side of a PgBouncer; undefined where its evaluation there gives one. */
+  readonly remedyBySide: ((policy: Policy) => Readonly<Record<Side, string>>) | undefined;
+}
+
+/** About whether the audit itself can be relied on: login, credentials, the way to the server, targets left out. */
+export interface AuditCheck extends CheckBase {
+  readonly subject: 'audit';
+  /** Whether a finding means that sessions of the target were not seen: `history` then does not call it clean. */
+  readonly hidesSessions: boolean;
+}
+
+export interface ServerCheck extends CheckBase {
+  readonly subject: 'server' | 'certificate';
+}
+
+export type Check = SessionCheck | AuditCheck | ServerCheck;

@@ -1,11 +1,13 @@
 // The certificate that the auditor itself shows to a target, when it ends soon.
 
-import type { Check } from './check.ts';
+import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
+import type { ServerCheck } from './check.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
-export const clientCertificateExpiring: Check = {
+export const clientCertificateExpiring: ServerCheck = {
   id: 'client-certificate-expiring',
   title: "The auditor's client certificate is about to expire",
+  subject: 'certificate',
   severity: 'medium',
   severityNote: EXPIRY_SEVERITY_NOTE,
   rationale:
@@ -21,6 +23,8 @@ gcloud sql ssl client-certs create <name> client-key.pem --instance=<instance>
 gcloud sql ssl client-certs describe <name> --instance=<instance> --format="value(cert)" > client-cert.pem`,
     azure: noneAskedFor('Azure'),
   },
+  requirements: [...IN_TRANSIT, ...CERTIFICATES],
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT',
     'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',

@@ -3,25 +3,34 @@
 import type { Outcome, Problem } from '../model/finding.ts';
 import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../model/probe.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
 import { acceptedBeyondSettings } from './probe/reconcile-tls.ts';
 import { withProbe } from './probe/wire-facts.ts';
 import { pgbouncerProtocols, RELOAD, settingRemedy } from './remedies/remedy-commands.ts';
 
-export const deprecatedTlsAccepted: Check = {
+export const deprecatedTlsAccepted: ServerCheck = {
   id: 'deprecated-tls-accepted',
   title: 'The server completes handshakes of deprecated TLS versions',
+  subject: 'server',
   severity: 'medium',
   rationale:
-    'It was tried, one handshake for each version. What the settings say is the intent; what the server accepts on the wire, with its OpenSSL and whatever stands before it, is what an old client, or somebody who forces a newer one down, can use.',
+    'The auditor tried one handshake for each version. The settings say what is intended; what the server accepts on the wire, with its OpenSSL and any proxy before it, is what an old client, or an attacker who forces a newer one down, can use.',
   remedy: remedyTo('TLSv1.2'),
+  requirements: IN_TRANSIT,
+  pgbouncer: 'same',
   references: ['https://www.rfc-editor.org/rfc/rfc8996', 'https://www.rfc-editor.org/rfc/rfc9325#section-3.1.1'],
-  evaluate: (snapshot, { minTlsVersion }) => withProbe(snapshot, (probe) => evaluate(snapshot, probe, minTlsVersion)),
+  evaluate: (snapshot, { minTlsVersion }) =>
+    withProbe(snapshot, (probe) => evaluateHandshakes(snapshot, probe, minTlsVersion)),
 };
 
-function evaluate(snapshot: Snapshot, { offersTls, tlsVersions }: WireProbe, minTlsVersion: TlsVersion): Outcome {
+function evaluateHandshakes(
+  snapshot: Snapshot,
+  { offersTls, tlsVersions }: WireProbe,
+  minTlsVersion: TlsVersion,
+): Outcome {
   if (offersTls.known && !offersTls.value) {
     return { status: 'not-applicable', reason: 'the server offers no TLS on the wire' };
   }
@@ -38,12 +47,12 @@ function evaluate(snapshot: Snapshot, { offersTls, tlsVersions }: WireProbe, min
   if (accepted.length === 0) return unknown.length === 0 ? { status: 'pass' } : { status: 'unknown', reason };
   return {
     status: 'fail',
-    problems: [toProblem(snapshot, accepted, minTlsVersion)],
+    problems: [acceptedProblem(snapshot, accepted, minTlsVersion)],
     ...(unknown.length === 0 ? {} : { incomplete: reason }),
   };
 }
 
-function toProblem(snapshot: Snapshot, accepted: readonly ProbedVersion[], minTlsVersion: TlsVersion): Problem {
+function acceptedProblem(snapshot: Snapshot, accepted: readonly ProbedVersion[], minTlsVersion: TlsVersion): Problem {
   const disagreement = acceptedBeyondSettings(snapshot, accepted);
   return {
     severity: deprecatedTlsAccepted.severity,

@@ -4,9 +4,12 @@ import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import { majorOf } from '../model/postgres-version.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
+import { CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan, type TlsVersion } from '../model/tls.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateClientProtocols } from './pgbouncer/deprecated-tls-allowed.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import { withTlsAnswers } from './probe/on-the-wire.ts';
 import { settingRemedy } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
@@ -17,24 +20,28 @@ const SETTING_SINCE = 12;
 /** What PostgreSQL 10 and 11 never go below. */
 const OLDEST_WITHOUT_SETTING = 'TLSv1';
 
-export const deprecatedTlsAllowed: Check = {
+export const deprecatedTlsAllowed: ServerCheck = {
   id: 'deprecated-tls-allowed',
   title: 'Server accepts deprecated TLS versions',
+  subject: 'server',
   severity: 'medium',
   rationale:
-    'TLS 1.0 and 1.1 rest on MD5 and SHA-1 and were withdrawn in 2021 (RFC 8996). While the server accepts them, an old client can use them any day without anybody noticing.',
+    'TLS 1.0 and 1.1 rest on MD5 and SHA-1 and were withdrawn in 2021 (RFC 8996). While the server accepts them, an old client can use them at any time, unnoticed.',
   remedy: withSetting('TLSv1.2'),
+  requirements: [...IN_TRANSIT, ...CRYPTOGRAPHY],
+  pgbouncer: ofSettings(evaluateClientProtocols),
   references: [
     'https://www.rfc-editor.org/rfc/rfc8996',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-MIN-PROTOCOL-VERSION',
   ],
-  evaluate: (snapshot, { minTlsVersion }) => withTlsAnswers(snapshot, evaluate(snapshot, minTlsVersion), minTlsVersion),
+  evaluate: (snapshot, { minTlsVersion }) =>
+    withTlsAnswers(snapshot, evaluateMinimum(snapshot, minTlsVersion), minTlsVersion),
 };
 
-function evaluate(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
+function evaluateMinimum(snapshot: Snapshot, minTlsVersion: TlsVersion): Outcome {
   const { settings } = snapshot;
   if (settings.known && settings.value.values.ssl === 'off') {
-    return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
+    return { status: 'not-applicable', reason: 'ssl is off; reported by tls-disabled' };
   }
   const major = majorOf(snapshot);
   // That there is nothing by which to refuse them is a fact about the server, not one that could not be seen.

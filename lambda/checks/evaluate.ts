@@ -1,4 +1,4 @@
-// One snapshot through every check: outcomes, findings, and the verdict on the target.
+// Evaluates every check on one snapshot: outcomes, findings, and the verdict on the target.
 
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem, Verdict } from '../model/finding.ts';
@@ -8,7 +8,6 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Check } from './check.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Fleet } from './fleet.ts';
-import { PGBOUNCER_EVALUATIONS } from './pgbouncer/evaluations.ts';
 import { onSide } from './pgbouncer/side-remedies.ts';
 import { CHECKS } from './registry.ts';
 import { remedyText } from './remedies/remedy-text.ts';
@@ -34,7 +33,7 @@ export function evaluate(
   const results = checks.map((check) => ({ check, outcome: run(check, snapshot, policy, fleet) }));
   const findings = results.flatMap(({ check, outcome }) =>
     outcome.status === 'fail'
-      ? outcome.problems.map((problem) => finding(check, snapshot, told(check, problem, policy)))
+      ? outcome.problems.map((problem) => finding(check, snapshot, wordedForSide(check, problem, policy)))
       : [],
   );
   const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome: worded(outcome, snapshot) }));
@@ -44,8 +43,10 @@ export function evaluate(
 
 function run(check: Check, snapshot: Snapshot, policy: Policy, fleet: Fleet | undefined): Outcome {
   try {
-    const evaluation = snapshot.pooler === undefined ? undefined : PGBOUNCER_EVALUATIONS.get(check.id);
-    return evaluation === undefined ? check.evaluate(snapshot, policy, fleet) : evaluation(snapshot, policy);
+    const { evaluate, pgbouncer } = check;
+    return snapshot.pooler === undefined || pgbouncer === 'same'
+      ? evaluate(snapshot, policy, fleet)
+      : pgbouncer(snapshot, policy);
   } catch (error) {
     const what = error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
     return { status: 'error', reason: `the check crashed (${displayText(what, 200)}): a defect of pg-tls-auditor` };
@@ -66,9 +67,12 @@ function verdictOf({ failure, link }: Snapshot, findings: readonly Finding[], sa
   return findings.length > 0 ? 'findings' : 'clean';
 }
 
-/** Sessions on the two sides of a pooler are mended in different places. */
-function told(check: Check, problem: Problem, policy: Policy): Problem {
-  return problem.side === undefined ? problem : onSide(check.id, problem, problem.side, policy);
+/** Sessions on the two sides of a pooler are fixed in different places. */
+function wordedForSide(check: Check, problem: Problem, policy: Policy): Problem {
+  const { side } = problem;
+  if (side === undefined) return problem;
+  const remedies = check.subject === 'session' ? check.remedyBySide?.(policy) : undefined;
+  return onSide(problem, side, remedies?.[side]);
 }
 
 function finding(check: Check, snapshot: Snapshot, problem: Problem): Finding {

@@ -1,19 +1,21 @@
-// Stored connection strings that leave whoever uses them as they are unprotected.
+// Finds stored connection strings that leave the clients which use them unprotected.
 
 import { displayText } from '../model/display.ts';
-import type { Check } from './check.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
+import type { AuditCheck } from './check.ts';
 import { SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 
 /** libpq's and drivers' values. Any other text in a secret is not shown: it may be in the wrong place. */
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'no-verify', 'verify-ca', 'verify-full'];
 
-export const insecureDsnInSecret: Check = {
+export const insecureDsnInSecret: AuditCheck = {
   id: 'insecure-dsn-in-secret',
   title: 'The stored connection string asks for less than verify-full',
+  subject: 'audit',
   severity: 'medium',
   severityNote: 'low where it does not mention sslmode at all',
   rationale:
-    'The auditor ignores its SSL parameters and verifies in full; applications that use the same string do not. Without sslmode libpq falls back to plaintext when the server, or somebody in between, says so.',
+    'The auditor ignores its SSL parameters and verifies in full; applications that use the same string do not. Without sslmode libpq falls back to plaintext when the server, or an attacker in between, says that there is no TLS.',
   remedy: {
     everywhere: 'Store the connection string with verify-full, and give the CA file to the applications that use it:',
     selfManaged: `?sslmode=verify-full&sslrootcert=<CA file>; where a public CA issued the certificate, ${SYSTEM_ROOTS}.`,
@@ -24,6 +26,9 @@ curl -O https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem`,
 gcloud sql ssl server-ca-certs list --instance=<instance> --format="value(cert)" > server-ca.pem`,
     azure: `?sslmode=verify-full&${SYSTEM_ROOTS}.`,
   },
+  requirements: IN_TRANSIT,
+  hidesSessions: false,
+  pgbouncer: 'same',
   references: ['https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION'],
   evaluate: ({ credentials }) => {
     if (!credentials.known) return { status: 'unknown', reason: credentials.reason };

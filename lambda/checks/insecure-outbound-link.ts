@@ -5,9 +5,12 @@ import type { Problem } from '../model/finding.ts';
 import { majorOf } from '../model/postgres-version.ts';
 import type { Outbound, OutboundLink, UnreadableLinks } from '../model/posture.ts';
 import type { Platform, PlatformRemedy, Remedy } from '../model/remedy.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { quoteIdentifier } from '../model/sql-identifier.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateServerConnections } from './pgbouncer/insecure-outbound-link.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import { grantRole, loginOf, whereToGrant } from './remedies/grant.ts';
 import { RELOAD } from './remedies/remedy-commands.ts';
 import { SSLMODE_SEVERITY } from './shared/sslmode-severity.ts';
@@ -24,13 +27,14 @@ const CA_FILES: Readonly<Record<Platform, string>> = {
     "No file of yours gets onto the server: sslrootcert=system (PostgreSQL 16 and newer) where a public CA issued the other's certificate, else sslmode=require and a mute; replication between servers is Azure's own.",
 };
 
-export const insecureOutboundLink: Check = {
+export const insecureOutboundLink: ServerCheck = {
   id: 'insecure-outbound-link',
   title: 'The server connects to another one without verifying it',
+  subject: 'server',
   severity: 'high',
   severityNote: 'medium for require and verify-ca, which encrypt always',
   rationale:
-    'Replication, subscriptions and foreign tables carry whole tables and a password. With disable, allow, prefer or no sslmode they may go in plaintext; with require anybody may answer in the place of the other server, with verify-ca anybody with a certificate of that CA. Of foreign servers, those of the audited database are seen.',
+    'Replication, subscriptions and foreign tables carry whole tables and a password. With disable, allow, prefer or no sslmode they may go in plaintext; with require, any host may answer in place of the other server; with verify-ca, any host with a certificate of that CA. Of foreign servers, those of the audited database are seen.',
   remedy: {
     everywhere: `Subscription: ALTER SUBSCRIPTION <name> CONNECTION '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
 Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslrootcert '<CA file on this server>'); with SET in place of ADD for what it has already.`,
@@ -39,6 +43,8 @@ Foreign server: ALTER SERVER <name> OPTIONS (ADD sslmode 'verify-full', ADD sslr
 Standby: ALTER SYSTEM SET primary_conninfo = '<as it is> sslmode=verify-full sslrootcert=<CA file on this server>';
 ${RELOAD}`,
   },
+  requirements: IN_TRANSIT,
+  pgbouncer: ofSettings(evaluateServerConnections),
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION',
     'https://www.postgresql.org/docs/current/sql-altersubscription.html',
@@ -52,7 +58,7 @@ ${RELOAD}`,
     const links = outbound.value.links
       .filter(({ sslrootcert }) => !(systemVerifies && sslrootcert === 'system'))
       .map((link) => (link.loopback === true && loopback === 'network' ? { ...link, local: false } : link));
-    const problems = links.flatMap(toProblem);
+    const problems = links.flatMap(linkProblem);
     const unknownReason = whatIsUnseen({ ...outbound.value, links }, snapshot);
     if (problems.length > 0) {
       return { status: 'fail', problems, ...(unknownReason === undefined ? {} : { incomplete: unknownReason }) };
@@ -73,7 +79,7 @@ const SUBJECTS = {
   primary: 'The replication from the primary',
 } as const;
 
-function toProblem(link: OutboundLink): Problem[] {
+function linkProblem(link: OutboundLink): Problem[] {
   const { kind, name, database, sslmode, local, gssEncrypted } = link;
   if (local || gssEncrypted || isHidden(link)) return [];
   const isKnownMode = sslmode !== undefined && Object.hasOwn(SSLMODE_SEVERITY, sslmode);

@@ -1,9 +1,11 @@
 // Logins that may not see what they are to audit.
 
 import { displayText } from '../model/display.ts';
+import type { Outcome } from '../model/finding.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import { loginRole, resetRole } from '../model/role-setting.ts';
 import type { Snapshot, Visibility } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { AuditCheck } from './check.ts';
 import { grantStatements, whereToGrant } from './remedies/grant.ts';
 import { hiddenSessionsReason } from './shared/session-check.ts';
 
@@ -11,13 +13,17 @@ import { hiddenSessionsReason } from './shared/session-check.ts';
 const AS_ADMIN =
   "As a superuser, or the provider's administrator (rds_superuser, neon_superuser, cloudsqlsuperuser, azure_pg_admin)";
 
-export const insufficientPrivileges: Check = {
+export const insufficientPrivileges: AuditCheck = {
   id: 'insufficient-privileges',
   title: "The auditor's login cannot see every session",
+  subject: 'audit',
   severity: 'high',
   rationale:
     'To a role without pg_read_all_stats, pg_stat_ssl shows only its own session: plaintext sessions of others count as none. Such a target is never called clean.',
   remedy: `${AS_ADMIN}: GRANT pg_monitor TO <role>; (pg_read_all_stats is enough for sessions).`,
+  requirements: IN_TRANSIT,
+  hidesSessions: true,
+  pgbouncer: evaluatePgBouncer,
   references: [
     'https://www.postgresql.org/docs/current/predefined-roles.html',
     'https://www.postgresql.org/docs/current/monitoring-stats.html',
@@ -48,6 +54,14 @@ export const insufficientPrivileges: Check = {
     };
   },
 };
+
+function evaluatePgBouncer({ visibility }: Snapshot): Outcome {
+  if (!visibility.known) return { status: 'unknown', reason: visibility.reason };
+  return {
+    status: 'not-applicable',
+    reason: "every login to PgBouncer's console sees every session of its process",
+  };
+}
 
 /** One statement a line: each can be pasted into psql -c. */
 function grantTo(visibility: Visibility, snapshot: Snapshot): string {

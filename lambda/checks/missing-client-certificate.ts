@@ -3,21 +3,24 @@
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';
 import { namePattern } from '../model/name-pattern.ts';
-import type { Check } from './check.ts';
+import { AUTHENTICATION, IN_TRANSIT } from '../model/requirement.ts';
+import type { SessionCheck } from './check.ts';
+import { evaluateClientCertificates } from './pgbouncer/missing-client-certificate.ts';
 import { RELOAD } from './remedies/remedy-commands.ts';
 import { checkSessions } from './shared/session-check.ts';
 
 const NOT_ASKED_FOR =
   'The service cannot ask clients for certificates: leave the roles of such servers out of policy.clientCertificateRoles.';
 
-export const missingClientCertificate: Check = {
+export const missingClientCertificate: SessionCheck = {
   id: 'missing-client-certificate',
   title: 'TLS session without the client certificate that the policy wants',
+  subject: 'session',
   severity: 'medium',
   severityNote: "info for the provider's own roles",
   transient: true,
   rationale:
-    'Without a client certificate the password alone opens these roles, from wherever it has leaked to. Only TLS sessions are judged: a Unix socket or GSSAPI can carry no certificate and tells the server by its own means who connects, and plaintext is told by checks of its own.',
+    'Without a client certificate the password alone opens these roles, from wherever it has leaked to. Only TLS sessions are evaluated: a Unix socket or GSSAPI carries no certificate and identifies the client by its own means, and plaintext has checks of its own.',
   remedy: {
     everywhere:
       "Client: sslcert=<certificate> sslkey=<key> (libpq, psql, JDBC), ssl: { ca, cert, key } (node-postgres); the certificate's CN is the role's name.",
@@ -31,6 +34,10 @@ Then ${RELOAD}`,
 gcloud sql instances patch <instance> --ssl-mode=TRUSTED_CLIENT_CERTIFICATE_REQUIRED`,
     azure: NOT_ASKED_FOR,
   },
+  requirements: [...IN_TRANSIT, ...AUTHENTICATION],
+  findsInsecureClients: true,
+  remedyBySide: undefined,
+  pgbouncer: evaluateClientCertificates,
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CLIENT-CERTIFICATES',
     'https://www.postgresql.org/docs/current/auth-cert.html',

@@ -8,37 +8,41 @@ import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlaintextAuthentication, WireProbe } from '../model/probe.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
 import { ON_THE_WIRE } from './probe/on-the-wire.ts';
 import { type Configured, type PlaintextReconciliation, reconcilePlaintext } from './probe/reconcile-plaintext.ts';
 import { withProbe } from './probe/wire-facts.ts';
 import { pgbouncerSettings, REFUSE_PLAINTEXT, RELOAD } from './remedies/remedy-commands.ts';
 
-export const plaintextAccepted: Check = {
+export const plaintextAccepted: ServerCheck = {
   id: 'plaintext-accepted',
   title: "The server accepts the auditor's role in plaintext",
+  subject: 'server',
   severity: 'medium',
   severityNote:
     'critical where it asks for no password; over loopback as policy.loopback says; info where it refuses what its configuration accepts',
   rationale:
-    'It was tried, on a connection of its own and without a password: the server went on with a login that nothing encrypts. A client that does not insist on TLS sends its password and data in the open, and so does one that somebody on the path told that there is no TLS.',
+    'It was tried, on a connection of its own and without a password: the server went on with a login that nothing encrypts. A client that does not insist on TLS sends its password and data in the open, and so does one to which an attacker on the path has said that there is no TLS.',
   remedy: {
     ...REFUSE_PLAINTEXT,
     selfManaged: `In pg_hba.conf, in the rule that lets the role in: change the first word from host to hostssl, and leave the rest of the line as it is; where it begins with hostnossl, change the method to reject.
 Then ${RELOAD}`,
     pgbouncer: pgbouncerSettings('client_tls_sslmode = require'),
   },
+  requirements: IN_TRANSIT,
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL',
   ],
-  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => evaluate(snapshot, probe, policy)),
+  evaluate: (snapshot, policy) => withProbe(snapshot, (probe) => evaluatePlaintextLogin(snapshot, probe, policy)),
 };
 
-function evaluate(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
+function evaluatePlaintextLogin(snapshot: Snapshot, probe: WireProbe, policy: Policy): Outcome {
   const { plaintext, loopback } = probe;
   if (loopback && policy.loopback === 'ignore') {
     return { status: 'not-applicable', reason: 'the server is reached over loopback, and policy.loopback is "ignore"' };

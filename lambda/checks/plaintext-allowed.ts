@@ -17,25 +17,31 @@ import type { Evidence, Outcome, Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateClientPlaintext } from './pgbouncer/client-side.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import { withProbeEvidence } from './probe/on-the-wire.ts';
 import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */
-export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
+export const PLAINTEXT_ALLOWED: Omit<ServerCheck, 'evaluate'> = {
   id: 'plaintext-allowed',
   title: 'pg_hba.conf accepts unencrypted connections from the network',
+  subject: 'server',
   severity: 'medium',
   severityNote: "critical where it asks for no password, low where only the server's own addresses can be meant",
   rationale:
-    'As long as the server accepts plaintext, one client with sslmode=prefer, or somebody on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That nobody does it today is luck.',
+    'As long as the server accepts plaintext, one client with sslmode=prefer, or an attacker on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That no client does so today is luck.',
   remedy: {
     selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
   },
+  requirements: IN_TRANSIT,
+  pgbouncer: ofSettings(evaluateClientPlaintext),
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/view-pg-hba-file-rules.html',
@@ -43,12 +49,12 @@ export const PLAINTEXT_ALLOWED: Omit<Check, 'evaluate'> = {
   ],
 };
 
-export const plaintextAllowed: Check = {
+export const plaintextAllowed: ServerCheck = {
   ...PLAINTEXT_ALLOWED,
-  evaluate: (snapshot, policy) => withProbeEvidence(snapshot, evaluate(snapshot, policy)),
+  evaluate: (snapshot, policy) => withProbeEvidence(snapshot, evaluateHbaOrForceSsl(snapshot, policy)),
 };
 
-function evaluate(snapshot: Snapshot, { loopback }: Policy): Outcome {
+function evaluateHbaOrForceSsl(snapshot: Snapshot, { loopback }: Policy): Outcome {
   const { settings } = snapshot;
   const hba = rulesOf(snapshot);
   const forced = readSetting(snapshot, 'rds.force_ssl');
@@ -98,7 +104,7 @@ export function evaluatePlaintextRules(
   return {
     status: 'fail',
     problems: found.permissiveRules.map((permissiveRule) =>
-      toProblem(
+      permissiveRuleProblem(
         permissiveRule,
         [...advise(permissiveRule.rule, hba.value, { tlsOn, from }), `Then ${RELOAD}`].join('\n'),
       ),
@@ -106,7 +112,7 @@ export function evaluatePlaintextRules(
   };
 }
 
-function toProblem(permissiveRule: PermissiveRule, selfManaged: string): Problem {
+function permissiveRuleProblem(permissiveRule: PermissiveRule, selfManaged: string): Problem {
   const { rule, doubt, examples } = permissiveRule;
   const line = displayText(hbaLine(rule), 300);
   return {

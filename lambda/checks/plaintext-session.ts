@@ -5,20 +5,25 @@ import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';
 import type { Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { SessionCheck } from './check.ts';
+import { VERIFY_SERVERS } from './pgbouncer/insecure-outbound-link.ts';
+import { RELOAD } from './pgbouncer/settings.ts';
+import { OPEN_SESSIONS_STAY } from './pgbouncer/side-remedies.ts';
 import { probeOf } from './probe/wire-facts.ts';
 import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 import { checkSessions } from './shared/session-check.ts';
 
-export const plaintextSession: Check = {
+export const plaintextSession: SessionCheck = {
   id: 'plaintext-session',
   title: 'Unencrypted session over the network',
+  subject: 'session',
   severity: 'high',
   severityNote: "critical for superusers and replication, info for the provider's own roles",
   transient: true,
   rationale:
-    'Whoever is on the path reads and changes everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
+    'An attacker on the path can read and change everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
     everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); where a public CA issued the server's certificate, ${SYSTEM_ROOTS}.
 Then refuse plaintext on the server, and have the clients connect anew: sessions that are open stay as they are until they end.`,
@@ -30,6 +35,14 @@ Then refuse plaintext on the server, and have the clients connect anew: sessions
       'server_tls_ca_file = <CA file> (for servers)',
     ),
   },
+  requirements: IN_TRANSIT,
+  findsInsecureClients: true,
+  remedyBySide: () => ({
+    client: `Client: connect with sslmode=verify-full and sslrootcert=<CA file>.
+Then refuse plaintext in pgbouncer.ini: client_tls_sslmode = require; ${RELOAD}. ${OPEN_SESSIONS_STAY}.`,
+    server: VERIFY_SERVERS,
+  }),
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/libpq-ssl.html',
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
@@ -45,7 +58,7 @@ Then refuse plaintext on the server, and have the clients connect anew: sessions
         const refusal = refuses(group);
         return {
           ...described,
-          ...evaluate(group),
+          ...severityAndTitle(group),
           ...(refusal === undefined
             ? {}
             : {
@@ -58,7 +71,7 @@ Then refuse plaintext on the server, and have the clients connect anew: sessions
   },
 };
 
-function evaluate({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+function severityAndTitle({ first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
   if (superuser) return { severity: 'critical', title: 'Unencrypted session of a superuser over the network' };
   if (kind === 'replication') return { severity: 'critical', title: 'Unencrypted replication over the network' };
   return { severity: 'high', title: plaintextSession.title };

@@ -1,4 +1,4 @@
-// Every check there is, in the order in which people read about them.
+// Lists every check, in the order in which people read about them.
 
 import { belowPreferredTlsSession } from './below-preferred-tls-session.ts';
 import { caBundleExpiring } from './ca-bundle-expiring.ts';

@@ -4,14 +4,16 @@ import ipaddr from 'ipaddr.js';
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { AuditCheck } from './check.ts';
 import type { Fleet, FleetMember } from './fleet.ts';
 import { checkSessions } from './shared/session-check.ts';
 
-export const replicaNotCovered: Check = {
+export const replicaNotCovered: AuditCheck = {
   id: 'replica-not-covered',
   title: 'A standby that no target audits',
+  subject: 'audit',
   severity: 'low',
   transient: true,
   rationale:
@@ -28,6 +30,9 @@ gcloud sql instances list --filter="masterInstanceName:<instance>"`,
     azure: `Each read replica is a server with a name of its own.
 az postgres flexible-server replica list --resource-group <group> --name <server> --output table`,
   },
+  requirements: IN_TRANSIT,
+  hidesSessions: false,
+  pgbouncer: () => ({ status: 'not-applicable', reason: 'a PgBouncer has no standbys' }),
   references: [
     'https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-REPLICATION-VIEW',
     'https://www.postgresql.org/docs/current/hot-standby.html',

@@ -1,7 +1,8 @@
 // Certificates of the chain the server presents that end soon.
 
 import type { CertificateFacts } from '../model/certificate.ts';
-import type { Check } from './check.ts';
+import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
+import type { ServerCheck } from './check.ts';
 import {
   CLOUD_SQL_ROTATION,
   changeRdsCa,
@@ -11,9 +12,10 @@ import {
 } from './remedies/remedy-commands.ts';
 import { describeExpiry, EXPIRY_SEVERITY_NOTE, expiryOf } from './shared/certificate-expiry.ts';
 
-export const serverCertificateExpiring: Check = {
+export const serverCertificateExpiring: ServerCheck = {
   id: 'server-certificate-expiring',
   title: 'Server certificate about to expire',
+  subject: 'certificate',
   severity: 'medium',
   severityNote: EXPIRY_SEVERITY_NOTE,
   rationale:
@@ -29,13 +31,15 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     pgbouncer: `${PGBOUNCER_CERTIFICATE}
 If it is an intermediate CA: append its renewed certificate to client_tls_cert_file.`,
   },
+  requirements: [...IN_TRANSIT, ...CERTIFICATES],
+  pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',
   ],
   evaluate: ({ serverChain, takenAt, failure }, { certificateExpiryDays }) => {
     if (failure?.cause === 'certificate-expired') {
-      return { status: 'not-applicable', reason: 'it has expired: target-not-audited tells it' };
+      return { status: 'not-applicable', reason: 'the certificate has expired; reported by target-not-audited' };
     }
     if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
     const problems = serverChain.value

@@ -2,16 +2,21 @@
 
 import { mayBeImpostor } from '../model/failure.ts';
 import type { Problem } from '../model/finding.ts';
-import type { Check } from './check.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
+import type { AuditCheck } from './check.ts';
 
-export const targetNotAudited: Check = {
+export const targetNotAudited: AuditCheck = {
   id: 'target-not-audited',
   title: 'The database could not be audited',
+  subject: 'audit',
   severity: 'high',
   severityNote: "critical where the server's certificate failed verification, or the login showed signs of an impostor",
   rationale:
-    'Nothing is known of its sessions: silence would read as all clear. Where the certificate failed, an impostor may stand between the auditor and the server; no credential was sent.',
+    'Nothing is known about its sessions, and silence would read as all clear. Where the certificate failed, an impostor may stand between the auditor and the server; no credential was sent.',
   remedy: 'Each cause comes with its own: see the finding, and the troubleshooting section of the README.',
+  requirements: IN_TRANSIT,
+  hidesSessions: true,
+  pgbouncer: 'same',
   references: ['https://www.postgresql.org/docs/current/libpq-ssl.html#LIBQ-SSL-CERTIFICATES'],
   evaluate: ({ failure, link }) => {
     if (failure === undefined) {

@@ -1,16 +1,20 @@
 // Servers that don't speak TLS themselves.
 
 import { displayText } from '../model/display.ts';
-import type { Check } from './check.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateClientTls } from './pgbouncer/client-side.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import { alterSystem, rdsCommands } from './remedies/remedy-commands.ts';
 import { readSetting } from './shared/setting.ts';
 
-export const tlsDisabled: Check = {
+export const tlsDisabled: ServerCheck = {
   id: 'tls-disabled',
   title: 'TLS is switched off on the server',
+  subject: 'server',
   severity: 'critical',
   rationale:
-    'With ssl = off the server accepts plaintext only. If this audit reached it over TLS all the same, a pooler or proxy in front ends the TLS, and everything travels in the open from there on, as it does for whoever reaches the server directly.',
+    'With ssl = off the server accepts plaintext only. If this audit reached it over TLS all the same, a pooler or proxy in front ends the TLS, and everything travels in the open from there on, as it does for every client that reaches the server directly.',
   remedy: {
     selfManaged: `Install a certificate (ssl_cert_file, ssl_key_file), then:
 ${alterSystem('ssl', 'on')}
@@ -23,6 +27,8 @@ gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY`,
     azure: `TLS is always on there, so ask Azure's support what answers; meanwhile refuse plaintext.
 az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name require_secure_transport --value on`,
   },
+  requirements: IN_TRANSIT,
+  pgbouncer: ofSettings(evaluateClientTls),
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL',
@@ -33,8 +39,7 @@ az postgres flexible-server parameter set --resource-group <group> --server-name
     if (snapshot.failure?.cause === 'tls-not-offered') {
       return {
         status: 'not-applicable',
-        reason:
-          'whoever answers there said itself that it has no TLS: target-not-audited tells it, with the cause tls-not-offered',
+        reason: 'the server does not offer TLS; reported by target-not-audited, with the cause tls-not-offered',
       };
     }
     const ssl = readSetting(snapshot, 'ssl');

@@ -2,12 +2,15 @@
 
 import { displayText } from '../model/display.ts';
 import type { Outcome } from '../model/finding.ts';
+import { IN_TRANSIT } from '../model/requirement.ts';
 import type { AuditConnection } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { AuditCheck } from './check.ts';
+import { evaluateProxyBeforePooler } from './pgbouncer/tls-terminated-by-proxy.ts';
 
-export const tlsTerminatedByProxy: Check = {
+export const tlsTerminatedByProxy: AuditCheck = {
   id: 'tls-terminated-by-proxy',
   title: 'TLS ends before the server',
+  subject: 'audit',
   severity: 'medium',
   rationale:
     "A pooler or proxy answers in the server's place, and pg_stat_ssl shows its connections, not those of the clients behind it: how they travel cannot be seen here, and from the proxy to the server data may go unencrypted.",
@@ -21,13 +24,16 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
     cloudSql: "Target the instance's own address rather than the Cloud SQL Auth Proxy or the pooler.",
     azure: 'Target port 5432: the built-in PgBouncer is at 6432.',
   },
+  requirements: IN_TRANSIT,
+  hidesSessions: false,
+  pgbouncer: evaluateProxyBeforePooler,
   references: [
     'https://www.pgbouncer.org/config.html#tls-settings',
     'https://www.postgresql.org/docs/current/sasl-authentication.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-security.html',
   ],
   evaluate: ({ link, networkPath }) =>
-    link.known ? evaluate(link.value, networkPath?.isDirect ?? false) : { status: 'unknown', reason: link.reason },
+    link.known ? compareViews(link.value, networkPath?.isDirect ?? false) : { status: 'unknown', reason: link.reason },
 };
 
 /**
@@ -41,7 +47,7 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
  * proxy's sessions, and to call that clean would be a guess. SCRAM without channel binding is no proof of a proxy: services
  * leave it out of their servers too.
  */
-function evaluate(link: AuditConnection, isDirect: boolean): Outcome {
+function compareViews(link: AuditConnection, isDirect: boolean): Outcome {
   const { serverView, channelBinding, tlsVersion, cipher, backendPid } = link;
   if (serverView.known && !isSame(link, serverView.value)) {
     return {

@@ -6,14 +6,18 @@ import { cipherSuites, tlsOf, tlsVersions } from '../analysis/sessions/session-t
 import type { Problem } from '../model/finding.ts';
 import type { CipherProfileName } from '../model/policy.ts';
 import type { Remedy } from '../model/remedy.ts';
+import { CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
 import { isOlderThan } from '../model/tls.ts';
-import type { Check } from './check.ts';
+import type { SessionCheck } from './check.ts';
+import { RELOAD, REPLACE_OPEN } from './pgbouncer/settings.ts';
+import { OPEN_SESSIONS_STAY, suitesSetting, UPGRADE_CLIENT } from './pgbouncer/side-remedies.ts';
 import { cipherRemedy, pgbouncerCiphers } from './remedies/cipher-remedy.ts';
 import { checkSessions } from './shared/session-check.ts';
 
-export const weakCipherSession: Check = {
+export const weakCipherSession: SessionCheck = {
   id: 'weak-cipher-session',
   title: 'Session with a weak cipher suite',
+  subject: 'session',
   severity: 'medium',
   severityNote:
     "high where nothing is encrypted, nobody proves who the server is, or the suite is of export grade; critical for superusers and replication where nothing is encrypted; info for the provider's own roles",
@@ -21,6 +25,15 @@ export const weakCipherSession: Check = {
   rationale:
     'Without forward secrecy, a server key that leaks later opens every session recorded before. CBC, RC4, 3DES, NULL, export and anonymous suites have known attacks; fewer than 128 bits can be searched.',
   remedy: remedyOf('mozilla-intermediate'),
+  requirements: [...IN_TRANSIT, ...CRYPTOGRAPHY],
+  findsInsecureClients: true,
+  remedyBySide: ({ cipherProfile: profile }) => ({
+    client: `${UPGRADE_CLIENT}
+Then admit strong suites only, in pgbouncer.ini: ${suitesSetting('client', profile)}; ${RELOAD}. ${OPEN_SESSIONS_STAY}.`,
+    server: `In pgbouncer.ini: ${suitesSetting('server', profile)}; ${RELOAD}.
+${REPLACE_OPEN}`,
+  }),
+  pgbouncer: 'same',
   references: [
     'https://wiki.mozilla.org/Security/Server_Side_TLS',
     'https://doi.org/10.6028/NIST.SP.800-52r2',
@@ -44,7 +57,7 @@ export const weakCipherSession: Check = {
         const worst = worstClass(group.sessions.map(({ tls }) => tls?.cipher ?? ''));
         return {
           ...who,
-          ...evaluate(worst, group),
+          ...severityAndTitle(worst, group),
           remedy: remedyOf(cipherProfile),
           evidence: {
             cipher: cipherSuites(group),
@@ -62,7 +75,10 @@ function isUnprotected(of: SuiteClass): boolean {
 }
 
 /** Without encryption it is what plaintext is, and seems to be more. */
-function evaluate(of: SuiteClass, { first: { superuser, kind } }: SessionGroup): Pick<Problem, 'severity' | 'title'> {
+function severityAndTitle(
+  of: SuiteClass,
+  { first: { superuser, kind } }: SessionGroup,
+): Pick<Problem, 'severity' | 'title'> {
   switch (of) {
     case 'unencrypted':
       return {

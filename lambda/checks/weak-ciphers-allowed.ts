@@ -12,18 +12,22 @@ import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import type { CipherProfileName } from '../model/policy.ts';
+import { CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { isOlderThan } from '../model/tls.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
+import { evaluateTlsCiphers } from './pgbouncer/weak-ciphers-allowed.ts';
 import { brokenSuiteOnTheWire, ON_THE_WIRE, type WireSuites } from './probe/on-the-wire.ts';
 import { cipherRemedy } from './remedies/cipher-remedy.ts';
 import { NEON_PROXY, RELOAD } from './remedies/remedy-commands.ts';
 import { combineOutcomes, type PartialOutcome } from './shared/outcome.ts';
 import { readSetting } from './shared/setting.ts';
 
-export const weakCiphersAllowed: Check = {
+export const weakCiphersAllowed: ServerCheck = {
   id: 'weak-ciphers-allowed',
   title: 'Server admits weak cipher suites',
+  subject: 'server',
   severity: 'low',
   severityNote:
     'high for suites without encryption, without authentication or of export grade, medium for RC4, RC2, DES and 3DES where the list is not the default',
@@ -33,6 +37,8 @@ export const weakCiphersAllowed: Check = {
     everywhere: 'Once no client needs TLSv1.2 any more, ssl_min_protocol_version = TLSv1.3 does it too. Until then:',
     ...cipherRemedy('mozilla-intermediate'),
   },
+  requirements: [...IN_TRANSIT, ...CRYPTOGRAPHY],
+  pgbouncer: ofSettings(evaluateTlsCiphers),
   references: [
     'https://wiki.mozilla.org/Security/Server_Side_TLS',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',
@@ -41,7 +47,7 @@ export const weakCiphersAllowed: Check = {
   evaluate: (snapshot, { cipherProfile: profile }) => {
     const { settings } = snapshot;
     if (settings.known && settings.value.values.ssl === 'off') {
-      return { status: 'not-applicable', reason: 'ssl is off: tls-disabled tells it' };
+      return { status: 'not-applicable', reason: 'ssl is off; reported by tls-disabled' };
     }
     const wire = brokenSuiteOnTheWire(snapshot);
     const parts = [evaluateList(snapshot, profile, wire), evaluateTls13(snapshot, profile)];
@@ -73,10 +79,10 @@ function evaluateSetting(snapshot: Snapshot, profile: CipherProfileName, wire: W
   const weak = meaning.suites.flatMap(({ name, bits }) => {
     const why = weaknesses(name, bits, profile);
     // What the bits add is in the name of the cipher: 112 are 3DES, 56 are DES.
-    const told = why.filter((reason) => !/^\d+ bits$/.test(reason));
-    return why.length === 0 ? [] : [{ name, why: told, isEffective: effective.has(name) }];
+    const shownReasons = why.filter((reason) => !/^\d+ bits$/.test(reason));
+    return why.length === 0 ? [] : [{ name, why: shownReasons, isEffective: effective.has(name) }];
   });
-  return { problems: weak.length === 0 ? [] : [toProblem(list.value, weak, profile, wire)], unknownReason };
+  return { problems: weak.length === 0 ? [] : [weakListProblem(list.value, weak, profile, wire)], unknownReason };
 }
 
 function whatIsUnclear(list: string, { suites, notUnderstood }: CipherListMeaning): string | undefined {
@@ -101,7 +107,7 @@ interface WeakSuite {
 /** Of every major so far. Nobody chose it, and of what is in it OpenSSL is built without RC4 and 3DES unless asked. */
 const DEFAULT_LIST = 'HIGH:MEDIUM:+3DES:!aNULL';
 
-function toProblem(
+function weakListProblem(
   list: string,
   weak: readonly WeakSuite[],
   profile: CipherProfileName,

@@ -18,9 +18,12 @@ import type { Problem } from '../model/finding.ts';
 import type { HbaFacts, HbaRule } from '../model/hba.ts';
 import type { Policy } from '../model/policy.ts';
 import type { PlatformRemedy } from '../model/remedy.ts';
+import { AUTHENTICATION, IN_TRANSIT } from '../model/requirement.ts';
 import type { Severity } from '../model/severity.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Check } from './check.ts';
+import type { ServerCheck } from './check.ts';
+import { evaluateAuthType } from './pgbouncer/client-side.ts';
+import { ofSettings } from './pgbouncer/settings.ts';
 import {
   alterSystem,
   azureParameter,
@@ -57,14 +60,15 @@ Then have each role set its password anew, e.g. with \\password, that this shows
 When none is left: az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name azure.accepted_password_auth_method --value scram-sha-256`,
 };
 
-export const weakPasswordAuthentication: Check = {
+export const weakPasswordAuthentication: ServerCheck = {
   id: 'weak-password-authentication',
   title: 'Weak password authentication',
+  subject: 'server',
   severity: 'medium',
   severityNote:
     "critical where the network gets in without authentication, high where only the client's word or any certificate is asked for",
   rationale:
-    'Whoever reads an MD5 hash (a backup, a dump of roles) can log in with it, and it is fast to search; a password in clear is known to whoever plays the server. SCRAM-SHA-256 has neither flaw, and lets the client notice that somebody stands in between (channel binding).',
+    'Anyone who reads an MD5 hash (a backup, a dump of roles) can log in with it, and it is fast to search; a password in clear is known to anyone who poses as the server. SCRAM-SHA-256 has neither flaw, and lets the client notice an attacker in between (channel binding).',
   remedy: {
     everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
     selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
@@ -72,6 +76,8 @@ ${SET_ANEW}.
 In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then ${RELOAD}`,
     ...BY_SCRAM,
   },
+  requirements: [...IN_TRANSIT, ...AUTHENTICATION],
+  pgbouncer: ofSettings(evaluateAuthType),
   references: [
     'https://www.postgresql.org/docs/current/auth-password.html',
     'https://www.postgresql.org/docs/current/auth-trust.html',
@@ -139,7 +145,7 @@ function evaluateRules(snapshot: Snapshot, { loopback }: Policy): PartialOutcome
   // By their place in the file, whichever encryption they were found by.
   const problems = hba.value.rules.flatMap((rule) => {
     const way = rule.warning === undefined ? ways.get(rule) : undefined;
-    return way === undefined ? [] : (toProblem(way, hba.value, { tlsOn, from }) ?? []);
+    return way === undefined ? [] : (weakRuleProblem(way, hba.value, { tlsOn, from }) ?? []);
   });
   return { problems };
 }
@@ -182,13 +188,13 @@ interface Evaluation {
 }
 
 /** @param tlsOn without it, a `hostssl` rule lets nobody in */
-function toProblem(
+function weakRuleProblem(
   { permissiveRule, encryptions }: Way,
   facts: HbaFacts,
   { tlsOn, from }: { readonly tlsOn: boolean; readonly from: Origin },
 ): Problem | undefined {
   const { rule, doubt, examples } = permissiveRule;
-  const evaluation = evaluate(rule, !encryptions.includes('plaintext'));
+  const evaluation = evaluateMethod(rule, !encryptions.includes('plaintext'));
   if (evaluation === undefined) return undefined;
   const { does, why } = evaluation;
   const line = displayText(hbaLine(rule), 300);
@@ -219,8 +225,8 @@ function toProblem(
 
 /** Each once; of several those that are certain, unless none is. */
 function rolesIn(examples: PermissiveRule['examples'], doubt: string | undefined): readonly string[] {
-  const told = examples.filter((example) => doubt !== undefined || example.doubt === undefined);
-  return [...new Set(told.map(({ role }) => `role ${displayText(role)}`))];
+  const shown = examples.filter((example) => doubt !== undefined || example.doubt === undefined);
+  return [...new Set(shown.map(({ role }) => `role ${displayText(role)}`))];
 }
 
 /**
@@ -232,7 +238,7 @@ function severityOf({ severity }: Evaluation, { rule: { address, quotes }, doubt
   return severity === 'critical' || severity === 'high' ? 'medium' : 'low';
 }
 
-function evaluate({ method, options }: HbaRule, encryptedOnly: boolean): Evaluation | undefined {
+function evaluateMethod({ method, options }: HbaRule, encryptedOnly: boolean): Evaluation | undefined {
   // The certificate proves who the role is, whatever is asked for besides.
   if (options.includes('clientcert=verify-full')) return undefined;
   const anyCertificate = options.some((option) => /^clientcert=(verify-ca|true|1|on|yes)$/.test(option));

@@ -3,7 +3,8 @@
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
 import { type Failure, isIdentityFailure } from '../model/failure.ts';
-import type { Check } from './check.ts';
+import { CERTIFICATES, CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
+import type { ServerCheck } from './check.ts';
 import {
   CLOUD_SQL_ROTATION,
   changeRdsCa,
@@ -15,9 +16,10 @@ import {
 const NEW_CERTIFICATE =
   'Issue a new one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=<host> -addext subjectAltName=DNS:<host>, and have it signed with SHA-256 by a CA that clients trust.';
 
-export const weakServerCertificate: Check = {
+export const weakServerCertificate: ServerCheck = {
   id: 'weak-server-certificate',
   title: 'Weak server certificate',
+  subject: 'certificate',
   severity: 'medium',
   rationale:
     'Keys under 112 bits of strength (RSA 2048, EC 256) and SHA-1 or MD5 signatures can be forged by those who can pay for it: then verify-full vouches for an impostor. Without subjectAltName, Go, Rust and newer Python clients refuse the server, and its operators turn verification off.',
@@ -33,6 +35,8 @@ ${changeRdsCa('rds-ca-ecc384-g1')}`,
 ${PGBOUNCER_CERTIFICATE}
 A weak intermediate is its CA's to renew, and goes into client_tls_cert_file after the pooler's own.`,
   },
+  requirements: [...IN_TRANSIT, ...CERTIFICATES, ...CRYPTOGRAPHY],
+  pgbouncer: 'same',
   references: [
     'https://doi.org/10.6028/NIST.SP.800-131Ar2',
     'https://www.rfc-editor.org/rfc/rfc9525#section-6',
@@ -41,15 +45,15 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
   evaluate: ({ serverChain, failure }) => {
     if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
     // A root above the leaf is trusted for what it is: nobody looks at its signature, and its owner chose its key.
-    const judged = serverChain.value
+    const evaluated = serverChain.value
       .filter(({ selfSigned }, index) => index === 0 || !selfSigned)
-      .map((certificate, index) => ({ certificate, ...evaluate(certificate, index === 0, failure) }));
-    if (judged.length === 0) return { status: 'unknown', reason: 'the server presented no certificate' };
+      .map((certificate, index) => ({ certificate, ...weaknessesOf(certificate, index === 0, failure) }));
+    if (evaluated.length === 0) return { status: 'unknown', reason: 'the server presented no certificate' };
 
-    const unsure = judged.flatMap(({ certificate, unknown }) =>
+    const unsure = evaluated.flatMap(({ certificate, unknown }) =>
       unknown.map((what) => `${what} of ${show(certificate)}`),
     );
-    const problems = judged
+    const problems = evaluated
       .filter(({ weak }) => weak.length > 0)
       .map(({ certificate, weak }) => ({
         severity: weakServerCertificate.severity,
@@ -67,8 +71,8 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
     if (problems.length > 0) {
       return { status: 'fail', problems, ...(incomplete === undefined ? {} : { incomplete }) };
     }
-    if (judged.some(({ told }) => told)) {
-      return { status: 'not-applicable', reason: 'it was refused for that: target-not-audited tells it' };
+    if (evaluated.some(({ isReported }) => isReported)) {
+      return { status: 'not-applicable', reason: 'the certificate was refused; reported by target-not-audited' };
     }
     return incomplete === undefined ? { status: 'pass' } : { status: 'unknown', reason: incomplete };
   },
@@ -76,13 +80,13 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
 
 interface Evaluation {
   readonly weak: readonly string[];
-  /** What about it can't be judged. */
+  /** What about it can't be evaluated. */
   readonly unknown: readonly string[];
   /** Whether something else is weak that the failure of the audit tells already. */
-  readonly told: boolean;
+  readonly isReported: boolean;
 }
 
-function evaluate(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Evaluation {
+function weaknessesOf(certificate: CertificateFacts, isLeaf: boolean, failure: Failure | undefined): Evaluation {
   const isVerified = failure === undefined || !isIdentityFailure(failure.cause);
   const proof = [keyStrength(certificate), signatureStrength(certificate, isVerified)];
   const weakProof = proof.flatMap((strength) => (strength.is === 'weak' ? strength.what : []));
@@ -91,12 +95,12 @@ function evaluate(certificate: CertificateFacts, isLeaf: boolean, failure: Failu
     isLeaf && certificate.subjectAltNames.length === 0
       ? ['no subjectAltName, should name every host it is reached by']
       : [];
-  const proofTold = failure?.cause === 'certificate-rejected';
-  const namesTold = failure?.cause === 'certificate-wrong-host';
+  const proofReported = failure?.cause === 'certificate-rejected';
+  const namesReported = failure?.cause === 'certificate-wrong-host';
   return {
-    weak: [...(proofTold ? [] : weakProof), ...(namesTold ? [] : weakNames)],
+    weak: [...(proofReported ? [] : weakProof), ...(namesReported ? [] : weakNames)],
     unknown,
-    told: (proofTold && weakProof.length > 0) || (namesTold && weakNames.length > 0),
+    isReported: (proofReported && weakProof.length > 0) || (namesReported && weakNames.length > 0),
   };
 }
 

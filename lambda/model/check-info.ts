@@ -1,14 +1,20 @@
-// A check as those know it who only tell of it: without how it judges.
+// Check metadata for renderers and exports, without the evaluation function.
 
+import type { Requirement } from './requirement.ts';
 import type { Severity } from './severity.ts';
 
-/** What the catalogue says of a check. */
+/** What a check is about. */
+export type CheckSubject = 'session' | 'server' | 'certificate' | 'audit';
+
 export interface CheckInfo {
   readonly id: string;
-  /** What a finding of it says, in a few words. */
+  /** What a finding of this check says, in a few words. */
   readonly title: string;
-  /** Of most of its findings. */
+  /** The severity of most of its findings. */
   readonly severity: Severity;
+  readonly subject: CheckSubject;
+  /** What its findings are evidence for, in the order in which exports list them. */
+  readonly requirements: readonly Requirement[];
   readonly rationale: string;
   /** Lines of text; indented ones are to be copied. */
   readonly remedy: string;

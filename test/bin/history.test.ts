@@ -10,7 +10,7 @@ import { startDynamoDb } from '../../lab/dynamodb.ts';
 import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { startPostgres } from '../../lab/postgres.ts';
 import { openSession } from '../../lab/sessions.ts';
-import { INSECURE_CLIENT_CHECKS } from '../../lambda/checks/insecure-clients.ts';
+import { insecureClientChecks } from '../../lambda/checks/catalogue.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { createDynamoDbState } from '../../lambda/deliver/state/dynamodb.ts';
 import { createFileState } from '../../lambda/deliver/state/file.ts';
@@ -245,5 +245,5 @@ test('every check of sessions is among those asked for, but those that say nothi
       'checkSessions(',
     ),
   );
-  expect([...INSECURE_CLIENT_CHECKS, ...NOT_INSECURE].sort()).toEqual(ofSessions.sort());
+  expect([...insecureClientChecks(), ...NOT_INSECURE].sort()).toEqual(ofSessions.sort());
 });

@@ -407,7 +407,7 @@ describe('weak-server-certificate', () => {
     const snapshot = failedWith(cause, { serverChain: known([make.certificate(overrides)]) });
     expect(weakServerCertificate.evaluate(snapshot, make.POLICY)).toEqual({
       status: 'not-applicable',
-      reason: 'it was refused for that: target-not-audited tells it',
+      reason: 'the certificate was refused; reported by target-not-audited',
     });
   });
 

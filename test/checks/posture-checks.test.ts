@@ -102,7 +102,7 @@ describe('tls-disabled', () => {
     const snapshot = failedSnapshot({ cause: 'tls-not-offered', phase: 'tls' });
     expect(run(tlsDisabled, snapshot)).toMatchObject({
       status: 'not-applicable',
-      reason: expect.stringMatching(/said itself that it has no TLS: target-not-audited .* tls-not-offered/),
+      reason: expect.stringMatching(/does not offer TLS; reported by target-not-audited, .* tls-not-offered/),
     });
   });
 

@@ -31,7 +31,8 @@ export async function printChecks(catalogue: readonly Check[], format: Format): 
 }
 
 function catalogueDocument(catalogue: readonly Check[]): string {
-  const entries = catalogue.map(({ evaluate: _, remedy, ...entry }) => ({
+  const entries = catalogue.map(({ evaluate: _, pgbouncer: __, remedy, ...entry }) => ({
+    // JSON leaves out the functions that are left.
     ...entry,
     // One shape for programs, whether platforms differ or not.
     remedy: typeof remedy === 'string' ? { everywhere: remedy } : remedy,

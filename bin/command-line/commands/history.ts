@@ -1,6 +1,6 @@
 // The command `history`: who has connected insecurely over the last days, as the state remembers it.
 
-import { INSECURE_CLIENT_CHECKS } from '../../../lambda/checks/insecure-clients.ts';
+import { insecureClientChecks, sessionHidingChecks } from '../../../lambda/checks/catalogue.ts';
 import { history as rowsOf } from '../../../lambda/lifecycle/history.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
@@ -13,9 +13,6 @@ import { readState, servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import type { CoverageGap, HistoryDocument } from '../terminal/history-document.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
-
-/** Open findings that say that sessions of a target could not be seen. */
-const BLINDING_CHECKS: readonly string[] = ['target-not-audited', 'insufficient-privileges'];
 
 /** A message names this many targets at most. */
 const NAMES_SHOWN = 20;
@@ -66,7 +63,7 @@ function quoted(names: readonly string[]): string {
 
 function historyDocument(store: string, state: AuditState, days: number, now: Date): HistoryDocument {
   const since = new Date(now.getTime() - days * DAY_MS).toISOString();
-  const rows = rowsOf(state, { since, now: now.toISOString(), checks: INSECURE_CLIENT_CHECKS });
+  const rows = rowsOf(state, { since, now: now.toISOString(), checks: insecureClientChecks() });
   return {
     schemaVersion: 1,
     state: store,
@@ -101,8 +98,9 @@ function oldest({ findings, targets, mutes }: AuditState): string | undefined {
 
 /** What is known to be missing: nobody may take it for "nobody". */
 function blinded({ findings }: AuditState): CoverageGap[] {
+  const hiding = sessionHidingChecks();
   return [...findings.values()]
-    .filter(({ finding, status }) => status === 'open' && BLINDING_CHECKS.includes(finding.check))
+    .filter(({ finding, status }) => status === 'open' && hiding.includes(finding.check))
     .map(({ finding, openedAt }) => ({
       target: displayText(finding.target),
       since: openedAt,

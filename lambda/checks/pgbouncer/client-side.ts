@@ -12,13 +12,13 @@ import {
   type SettingsEvaluation,
 } from './settings.ts';
 
-const NO_TLS = 'client_tls_sslmode is disable: tls-disabled tells it';
+const NO_TLS = 'client_tls_sslmode is disable; reported by tls-disabled';
 
 const SET_UP_TLS = `In pgbouncer.ini: client_tls_sslmode = require, client_tls_cert_file = <certificate>, client_tls_key_file = <key>; ${RELOAD}.
 Clients with sslmode=prefer or more then use TLS by themselves; give them sslmode=verify-full and the CA.`;
 
 /** `tls-disabled` */
-export const tlsDisabled: SettingsEvaluation = (pooler, policy, snapshot) => {
+export const evaluateClientTls: SettingsEvaluation = (pooler, policy, snapshot) => {
   const mode = readSetting(pooler, 'client_tls_sslmode');
   if (!mode.known) return { status: 'unknown', reason: mode.reason };
   if (isLoopbackOnly(pooler, policy, snapshot)) return LOOPBACK_ONLY;
@@ -41,7 +41,7 @@ export const tlsDisabled: SettingsEvaluation = (pooler, policy, snapshot) => {
 };
 
 /** `plaintext-allowed` */
-export const plaintextAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
+export const evaluateClientPlaintext: SettingsEvaluation = (pooler, policy, snapshot) => {
   const mode = readSetting(pooler, 'client_tls_sslmode');
   if (!mode.known) return { status: 'unknown', reason: mode.reason };
   if (mode.value === 'disable') return { status: 'not-applicable', reason: NO_TLS };
@@ -82,7 +82,7 @@ function isWithoutAuthentication(method: string | undefined): boolean {
 }
 
 /** `weak-password-authentication` */
-export const weakPasswordAuthentication: SettingsEvaluation = (pooler, policy, snapshot) => {
+export const evaluateAuthType: SettingsEvaluation = (pooler, policy, snapshot) => {
   const method = readSetting(pooler, 'auth_type');
   if (!method.known) return { status: 'unknown', reason: method.reason };
   if (method.value === 'scram-sha-256' || method.value === 'cert') return { status: 'pass' };

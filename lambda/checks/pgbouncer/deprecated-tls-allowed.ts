@@ -6,8 +6,8 @@ import { isLoopbackOnly, LOOPBACK_ONLY, RELOAD, readSetting, type SettingsEvalua
 import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
 
 /** `deprecated-tls-allowed` */
-export const deprecatedTlsAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
-  if (!clientTls(pooler)) return { status: 'not-applicable', reason: 'clients speak no TLS: tls-disabled tells it' };
+export const evaluateClientProtocols: SettingsEvaluation = (pooler, policy, snapshot) => {
+  if (!clientTls(pooler)) return { status: 'not-applicable', reason: 'clients speak no TLS; reported by tls-disabled' };
   const setting = readSetting(pooler, 'client_tls_protocols');
   if (!setting.known) return { status: 'unknown', reason: setting.reason };
   const versions = readProtocols(setting.value);

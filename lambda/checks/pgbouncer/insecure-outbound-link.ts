@@ -9,7 +9,7 @@ import { RELOAD, REPLACE_OPEN, reachesNetwork, readSetting, type SettingsEvaluat
 import { protocolsFrom, readProtocols, tooOld } from './tls-protocols.ts';
 
 /** `insecure-outbound-link` */
-export const insecureOutboundLink: SettingsEvaluation = (pooler, policy, snapshot) => {
+export const evaluateServerConnections: SettingsEvaluation = (pooler, policy, snapshot) => {
   const network = reachesNetwork(pooler, snapshot, policy);
   if (network.known && !network.value) {
     return {

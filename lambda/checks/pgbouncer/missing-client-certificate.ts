@@ -6,7 +6,7 @@ import { hiddenSessionsReason } from '../shared/session-check.ts';
 import { type PgBouncerEvaluation, RELOAD } from './settings.ts';
 
 /** `missing-client-certificate` */
-export const missingClientCertificate: PgBouncerEvaluation = (snapshot, { clientCertificateRoles }) => {
+export const evaluateClientCertificates: PgBouncerEvaluation = (snapshot, { clientCertificateRoles }) => {
   if (clientCertificateRoles.length === 0) {
     return { status: 'not-applicable', reason: 'policy.clientCertificateRoles names no role' };
   }

@@ -1,4 +1,4 @@
-// What the judgements of a pooler have in common: their form, and what they ask of its settings.
+// Reads the settings of a PgBouncer for the checks that evaluate it.
 
 import ipaddr from 'ipaddr.js';
 import { displayText } from '../../model/display.ts';

@@ -4,7 +4,7 @@ import { displayText } from '../../model/display.ts';
 import type { PgBouncerEvaluation } from './settings.ts';
 
 /** `tls-terminated-by-proxy` */
-export const tlsTerminatedByProxy: PgBouncerEvaluation = ({ link, networkPath }) => {
+export const evaluateProxyBeforePooler: PgBouncerEvaluation = ({ link, networkPath }) => {
   if (!link.known) return { status: 'unknown', reason: link.reason };
   const { serverView, tlsVersion, cipher } = link.value;
   const ours = show(tlsVersion, cipher);

@@ -20,7 +20,7 @@ import { isLoopbackOnly, RELOAD, reachesNetwork, readSetting, type SettingsEvalu
 import { readProtocols } from './tls-protocols.ts';
 
 /** `weak-ciphers-allowed` */
-export const weakCiphersAllowed: SettingsEvaluation = (pooler, policy, snapshot) => {
+export const evaluateTlsCiphers: SettingsEvaluation = (pooler, policy, snapshot) => {
   const sides = (['client', 'server'] as const).filter((side) => isInUse(side, pooler, policy, snapshot));
   if (sides.length === 0) {
     return {
@@ -41,12 +41,12 @@ export const weakCiphersAllowed: SettingsEvaluation = (pooler, policy, snapshot)
 function evaluateClients(pooler: PgBouncerSettings, policy: Policy, wire: WireSuites): PartialOutcome {
   const { problems, unknownReason } = evaluateList('client', pooler, policy);
   if (wire.note === undefined) return { problems, unknownReason };
-  const told = problems.map((problem) => ({
+  const withNote = problems.map((problem) => ({
     ...problem,
     evidence: { ...problem.evidence, [ON_THE_WIRE]: wire.note ?? '' },
   }));
   if (wire.accepted === undefined || problems.some(({ severity }) => severity === 'high'))
-    return { problems: told, unknownReason };
+    return { problems: withNote, unknownReason };
   return {
     problems: [
       {

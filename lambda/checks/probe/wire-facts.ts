@@ -1,4 +1,4 @@
-// What the checks of the wire probe have in common: the probe, or why there is none.
+// Gives checks the facts of the wire probe, or the reason why there are none.
 
 import type { Outcome } from '../../model/finding.ts';
 import type { WireProbe } from '../../model/probe.ts';

@@ -1,4 +1,4 @@
-// How a server is kept to the suites of a profile, so that whoever follows the advice is rid of the finding.
+// Builds the remedy that limits a server to the suites of a cipher profile, which resolves the finding.
 
 import { cipherProfile } from '../../model/cipher-profile.ts';
 import type { CipherProfileName } from '../../model/policy.ts';

@@ -1,4 +1,4 @@
-// What of a remedy a finding shows: what its target's platform needs, and nothing of the others.
+// Selects the part of a remedy that the target's platform needs.
 
 import { providerOfName } from '../../model/hosting.ts';
 import { PLATFORM_NAMES, PLATFORMS, type Platform, type PlatformRemedy, type Remedy } from '../../model/remedy.ts';

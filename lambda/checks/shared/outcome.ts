@@ -1,4 +1,4 @@
-// Checks that judge several things on their own: one outcome, and all that any of them could not see.
+// Combines the outcomes of several facts into one, with every reason why a fact could not be seen.
 
 import type { Outcome, Problem } from '../../model/finding.ts';
 

@@ -1,4 +1,4 @@
-// What every check of sessions does alike: sessions in, outcome out, and never a pass over what could not be seen.
+// Evaluates sessions for a check, and never passes where sessions could not be seen.
 
 import { ofProvider } from '../../analysis/provider/provider-roles.ts';
 import { groupSessions, type SessionGroup } from '../../analysis/sessions/session-groups.ts';

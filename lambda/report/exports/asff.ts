@@ -174,7 +174,7 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
       [`${TOOL}/mutedUntil`]: entry.mute?.expires,
     }),
     Resources: [resource(entry, aws)],
-    Compliance: { Status: complianceOf(entry), RelatedRequirements: requirementTexts(finding.check) },
+    Compliance: { Status: complianceOf(entry), RelatedRequirements: requirementTexts(entry.check) },
     ...(Status === undefined ? {} : { Workflow: { Status } }),
     RecordState: standing === 'resolved' ? 'ARCHIVED' : 'ACTIVE',
   };

@@ -218,8 +218,8 @@ function control(id: string, check: CheckInfo | undefined) {
   return {
     control: id,
     ...(check === undefined ? {} : { desc: check.rationale }),
-    standards: standardsOf(id),
-    requirements: requirementTexts(id),
+    standards: standardsOf(check),
+    requirements: requirementTexts(check),
   };
 }
 

@@ -123,7 +123,7 @@ function rule(check: CheckInfo): ReportingDescriptor {
     ...(helpUri === undefined ? {} : { helpUri }),
     defaultConfiguration: { level: LEVELS[severity] },
     properties: {
-      tags: ['security', 'tls', 'postgresql', ...requirementTexts(id)],
+      tags: ['security', 'tls', 'postgresql', ...requirementTexts(check)],
       'security-severity': SECURITY_SEVERITIES[severity],
     },
   };
