@@ -173,7 +173,7 @@ export function healthySnapshot(
     hba: known(hbaFacts()),
     outbound: known({ links: [], unreadable: [] }),
     trust: known({ system: false, bundle: [certificate(ROOT)] }),
-    clientCertificate: known(undefined),
+    clientCertificate: known(null),
     ...overrides,
   };
 }

@@ -30,10 +30,22 @@ export interface Check {
   readonly transient?: boolean;
   /** Where the rule comes from. */
   readonly references: readonly string[];
+  /** Touches no clock, network, environment, file or log: time is `snapshot.takenAt`. */
+  readonly evaluate: (snapshot: Snapshot, policy: Policy) => Outcome;
+}
+
+/** A check that compares a target with the other targets of the run. */
+export interface FleetCheck extends Omit<Check, 'evaluate'> {
   /**
-   * Touches no clock, network, environment, file or log: time is `snapshot.takenAt`.
+   * As pure as `evaluate` of a check.
    *
-   * @param fleet undefined where the run has not looked at every target there is
+   * @param fleet undefined where the run did not audit every configured target
    */
-  readonly evaluate: (snapshot: Snapshot, policy: Policy, fleet?: Fleet) => Outcome;
+  readonly evaluateInFleet: (snapshot: Snapshot, fleet: Fleet | undefined) => Outcome;
+}
+
+export type AnyCheck = Check | FleetCheck;
+
+export function isFleetCheck(check: AnyCheck): check is FleetCheck {
+  return 'evaluateInFleet' in check;
 }

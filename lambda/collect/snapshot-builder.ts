@@ -21,7 +21,7 @@ export class SnapshotBuilder {
   phase: Phase = 'secrets';
   credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
   trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
-  clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
+  clientCertificate: Observed<CertificateFacts | null> = unknown('the client certificate could not be read');
   networkPath: NetworkPath | undefined;
   /** What there is to probe: undefined until TCP to it was open. */
   probeSubject: ProbeSubject | undefined;

@@ -220,7 +220,7 @@ class Attempts {
       signal,
     );
     builder.trust = known(trust.facts);
-    builder.clientCertificate = known(trust.clientCertificate);
+    builder.clientCertificate = known(trust.clientCertificate ?? null);
     const attempt: ConnectionAttempt = {
       target: this.#target,
       allowance: this.#allowance,
