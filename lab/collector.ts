@@ -1,10 +1,11 @@
 // Audits of single targets in tests: sources from memory, everything else as in production.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { Collector } from '../lambda/collect/attempts.ts';
 import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { SecretContent } from '../lambda/collect/secrets/store.ts';
-import { type Collector, takeSnapshot } from '../lambda/collect/snapshot.ts';
+import { takeSnapshot } from '../lambda/collect/snapshot.ts';
 import { snapshotSchema } from '../lambda/model/run-schema.ts';
 import type { Snapshot } from '../lambda/model/snapshot.ts';
 import type { Target } from '../lambda/model/target.ts';

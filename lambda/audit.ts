@@ -3,7 +3,8 @@
 import pMap from 'p-map';
 import { evaluate } from './checks/evaluate.ts';
 import { evaluateFleet } from './checks/evaluate-fleet.ts';
-import { type Collector, notStarted, takeSnapshot } from './collect/snapshot.ts';
+import type { Collector } from './collect/attempts.ts';
+import { notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config/index.ts';
 import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
