@@ -2,10 +2,10 @@
 
 import pg from 'pg';
 import type { PostgresServer } from '../lab/postgres.ts';
+import type { Collector } from '../lambda/collect/attempts.ts';
 import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { SecretStore } from '../lambda/collect/secrets/store.ts';
-import type { Collector } from '../lambda/collect/snapshot.ts';
 import { systemClock } from '../lambda/model/time.ts';
 import type { Row } from './measure.ts';
 

@@ -1,9 +1,12 @@
 // Audits of single targets in tests: sources from memory, everything else as in production.
 
+import { isDeepStrictEqual } from 'node:util';
+import type { Collector } from '../lambda/collect/attempts.ts';
 import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
 import type { SecretContent } from '../lambda/collect/secrets/store.ts';
-import { type Collector, takeSnapshot } from '../lambda/collect/snapshot.ts';
+import { takeSnapshot } from '../lambda/collect/snapshot.ts';
+import { snapshotSchema } from '../lambda/model/run-schema.ts';
 import type { Snapshot } from '../lambda/model/snapshot.ts';
 import type { Target } from '../lambda/model/target.ts';
 import { systemClock } from '../lambda/model/time.ts';
@@ -32,7 +35,17 @@ export async function audit(
   };
   const sources = createSourceReader({ get, refresh: get }, {});
   const collector: Collector = { sources, trust: createTrustStore(sources), clock: systemClock };
-  return { snapshot: await takeSnapshot(targetOf(target), collector, deadline), reads };
+  return { snapshot: plain(await takeSnapshot(targetOf(target), collector, deadline)), reads };
+}
+
+/** Every snapshot that a test takes of a real server can be written as JSON and read again. */
+function plain(snapshot: Snapshot): Snapshot {
+  const copy: unknown = JSON.parse(JSON.stringify(snapshot));
+  const { error, data } = snapshotSchema.safeParse(copy);
+  if (error !== undefined)
+    throw new Error(`the snapshot of ${snapshot.target.name} is no plain JSON: ${error.message}`);
+  if (!isDeepStrictEqual(data, copy)) throw new Error(`the snapshot of ${snapshot.target.name} is read otherwise`);
+  return snapshot;
 }
 
 /** A target with every default: credentials in `db`, CAs in `ca`. */

@@ -2,7 +2,7 @@
 
 import type { CertificateFacts } from '../lambda/model/certificate.ts';
 import type { Failure } from '../lambda/model/failure.ts';
-import type { HbaFacts } from '../lambda/model/hba.ts';
+import type { HbaFacts, HbaRole } from '../lambda/model/hba.ts';
 import { known, type Observed, unknown } from '../lambda/model/observed.ts';
 import type { Policy } from '../lambda/model/policy.ts';
 import type { PgBouncerSettings } from '../lambda/model/pooler.ts';
@@ -84,7 +84,22 @@ export const SETTINGS = {
   password_encryption: 'scram-sha-256',
 } as const;
 
-/** Rules that let everybody in over TLS only. */
+/** A role that may log in, by the names of its groups. */
+export type NamedRole = Omit<HbaRole, 'memberOf'> & { readonly memberOf: readonly string[] };
+
+/** Roles with their groups by place. Groups that are not in the list are appended to it, as roles that can't log in. */
+export function hbaRoles(roles: readonly NamedRole[]): readonly HbaRole[] {
+  const given = new Set(roles.map(({ name }) => name));
+  const groups = [...new Set(roles.flatMap(({ memberOf }) => memberOf))].filter((group) => !given.has(group));
+  const all = [
+    ...roles,
+    ...groups.map((name) => ({ name, canLogin: false, superuser: false, replication: false, memberOf: [] })),
+  ];
+  const places = new Map(all.map(({ name }, place) => [name, place]));
+  return all.map((role) => ({ ...role, memberOf: role.memberOf.flatMap((group) => places.get(group) ?? []) }));
+}
+
+/** Rules that let every role in over TLS only. */
 export function hbaFacts(overrides: Partial<HbaFacts> = {}): HbaFacts {
   return {
     major: 18,
@@ -101,9 +116,9 @@ export function hbaFacts(overrides: Partial<HbaFacts> = {}): HbaFacts {
       },
     ],
     faults: [],
-    roles: [{ name: 'app', canLogin: true, superuser: false, replication: false, memberOf: new Set() }],
+    roles: [{ name: 'app', canLogin: true, superuser: false, replication: false, memberOf: [] }],
     databases: [{ name: 'shop', allowConnections: true }],
-    patterns: new Map(),
+    patterns: [],
     ...overrides,
   };
 }
@@ -158,7 +173,7 @@ export function healthySnapshot(
     hba: known(hbaFacts()),
     outbound: known({ links: [], unreadable: [] }),
     trust: known({ system: false, bundle: [certificate(ROOT)] }),
-    clientCertificate: known(undefined),
+    clientCertificate: known(null),
     ...overrides,
   };
 }

@@ -1,21 +1,21 @@
-// Targets in, snapshots with what the checks make of them out: all of them, at most so many at once, each with its own deadline, none at another's cost.
+// Audits all targets with bounded concurrency and a deadline for each, and evaluates their snapshots.
 
 import pMap from 'p-map';
 import { evaluate } from './checks/evaluate.ts';
-import { fleetOf } from './checks/fleet.ts';
-import { CHECKS } from './checks/registry.ts';
-import { type Collector, notStarted, takeSnapshot } from './collect/snapshot.ts';
+import { evaluateFleet } from './checks/evaluate-fleet.ts';
+import type { Collector } from './collect/attempts.ts';
+import { notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config/index.ts';
+import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
-import type { AuditedTarget, Run } from './report/build-report.ts';
 
 export interface AuditOptions {
   readonly collector: Collector;
-  /** Ends when the run is out of time: what is not audited by then is reported as not audited. */
+  /** Aborts when the run is out of time: targets that are not audited by then are reported as not audited. */
   readonly deadline: AbortSignal;
-  /** Whether the targets are all there are: else nobody can say which replicas no target audits. @default false */
+  /** Whether these are all configured targets; otherwise fleet checks can't conclude that a replica has no target. @default false */
   readonly coversAllTargets?: boolean;
-  /** Called as targets are done, in whatever order that is, before anything is judged. */
+  /** Called after each target, in the order in which they finish, before any check runs. */
   readonly onTarget?: (progress: {
     readonly snapshot: Snapshot;
     readonly done: number;
@@ -23,7 +23,7 @@ export interface AuditOptions {
   }) => void;
 }
 
-/** Audits every target of the configuration. Never throws for the sake of a target: its snapshot says what went wrong. */
+/** Audits every given target. A target never makes it throw: the target's snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
   { collector, deadline, coversAllTargets = false, onTarget }: AuditOptions,
@@ -42,9 +42,7 @@ export async function auditTargets(
     },
     { concurrency },
   );
-  const fleet = coversAllTargets ? fleetOf(snapshots) : undefined;
-  const audited = snapshots.map(
-    (snapshot): AuditedTarget => ({ snapshot, ...evaluate(snapshot, policy, CHECKS, fleet) }),
-  );
+  const evaluated = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, policy) }));
+  const audited = evaluateFleet(evaluated, policy, { coversAllTargets });
   return { startedAt, finishedAt: collector.clock().toISOString(), policy, audited };
 }

@@ -10,6 +10,7 @@ import * as z from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
 import { auditTargets } from './audit.ts';
 import { catalogue } from './checks/catalogue.ts';
+import type { Collector } from './collect/attempts.ts';
 import { createTrustStore } from './collect/connect/trust.ts';
 import { createSourceReader } from './collect/secrets/sources.ts';
 import {
@@ -18,7 +19,6 @@ import {
   type SecretStore,
   secretsManagerClients,
 } from './collect/secrets/store.ts';
-import type { Collector } from './collect/snapshot.ts';
 import { readConfigDocument } from './config/file.ts';
 import { type Config, parseConfig } from './config/index.ts';
 import { recordRun } from './deliver/metrics.ts';

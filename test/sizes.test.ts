@@ -75,15 +75,15 @@ describe('6,000 roles in a chain', () => {
   test('are judged in a quarter of the memory that the function has', () => {
     const module = (path: string): string => JSON.stringify(new URL(`../lambda/${path}`, import.meta.url).href);
     const script = `
-      import { catalogueQuestion } from ${module('collect/postgres/catalogue-query.ts')};
+      import { catalogueQuery } from ${module('collect/postgres/catalogue-query.ts')};
       import { hbaFacts } from ${module('collect/postgres/hba-queries.ts')};
       import { readSessions } from ${module('collect/postgres/session-query.ts')};
       import { acceptance } from ${module('analysis/pg-hba/acceptance.ts')};
       const list = (length, make) => Array.from({ length }, (_, i) => make(i));
-      const catalogue = catalogueQuestion.read((${chain})(6_000));
+      const catalogue = catalogueQuery.read((${chain})(6_000));
       const rule = (users, databases) => ({ lineNumber: 1, type: 'host', databases, users, address: 'all', method: 'md5', options: [] });
       const rules = [rule(['+r5999'], ['all']), rule(['all'], ['samerole']), rule(['+r10', '+r3000'], ['r1'])];
-      const facts = hbaFacts({ rules, faults: [], patterns: new Map() }, { major: 18, catalogue });
+      const facts = hbaFacts({ rules, faults: [], patterns: [] }, { major: 18, catalogue });
       const accepted = acceptance(facts, 'plaintext');
       const row = (i) => ['1', String(16384 + i), '1', 'x', 'client backend', '10.0.0.1', '1', 'f', null, null, null, null, 'f', '1', 'f'];
       const { visible } = readSessions(Array.from({ length: 6000 }, (_, i) => row(i)), catalogue);
@@ -119,7 +119,7 @@ describe('rules', () => {
           canLogin: true,
           superuser: false,
           replication: false,
-          memberOf: new Set<string>(),
+          memberOf: [],
         })),
       }),
       'plaintext',

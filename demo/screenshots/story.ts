@@ -62,7 +62,7 @@ function target(name: string, takenAt: string, sessions: readonly Session[] = []
 }
 
 function run(previous: AuditState, at: string, snapshots: readonly Snapshot[]): { state: AuditState; sent: Sent } {
-  const audited = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, POLICY, CHECKS) }));
+  const audited = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, POLICY) }));
   const decision = decide({
     previous,
     now: at,

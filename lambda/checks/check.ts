@@ -37,20 +37,19 @@ interface CheckBase {
   /** URLs of the sources of the rule. */
   readonly references: readonly string[];
   /**
-   * Touches no clock, network, environment, file or log: time is `snapshot.takenAt`.
-   *
-   * @param fleet undefined where the run has not looked at every target there is
-   */
-  readonly evaluate: (snapshot: Snapshot, policy: Policy, fleet?: Fleet) => Outcome;
-  /**
    * How it evaluates a target that is a PgBouncer: `same` where both have the facts (sessions, certificates, the wire probe),
    * else a function of its own.
    */
   readonly pgbouncer: 'same' | ((snapshot: Snapshot, policy: Policy) => Outcome);
 }
 
+interface TargetEvaluation {
+  /** Touches no clock, network, environment, file or log: time is `snapshot.takenAt`. */
+  readonly evaluate: (snapshot: Snapshot, policy: Policy) => Outcome;
+}
+
 /** About sessions: built on `checkSessions`. */
-export interface SessionCheck extends CheckBase {
+export interface SessionCheck extends CheckBase, TargetEvaluation {
   readonly subject: 'session';
   readonly transient: true;
   /** Whether it finds clients that must change something before TLS is enforced: `history` lists them. */
@@ -60,14 +59,32 @@ export interface SessionCheck extends CheckBase {
 }
 
 /** About whether the audit itself can be relied on: login, credentials, the way to the server, targets left out. */
-export interface AuditCheck extends CheckBase {
+interface AboutTheAudit extends CheckBase {
   readonly subject: 'audit';
   /** Whether a finding means that sessions of the target were not seen: `history` then does not call it clean. */
   readonly hidesSessions: boolean;
 }
 
-export interface ServerCheck extends CheckBase {
+export type AuditCheck = AboutTheAudit & TargetEvaluation;
+
+export interface ServerCheck extends CheckBase, TargetEvaluation {
   readonly subject: 'server' | 'certificate';
 }
 
 export type Check = SessionCheck | AuditCheck | ServerCheck;
+
+/** A check that compares a target with the other targets of the run. */
+export interface FleetCheck extends AboutTheAudit {
+  /**
+   * As pure as `evaluate` of a check.
+   *
+   * @param fleet undefined where the run did not audit every configured target
+   */
+  readonly evaluateInFleet: (snapshot: Snapshot, fleet: Fleet | undefined) => Outcome;
+}
+
+export type AnyCheck = Check | FleetCheck;
+
+export function isFleetCheck(check: AnyCheck): check is FleetCheck {
+  return 'evaluateInFleet' in check;
+}

@@ -32,7 +32,7 @@ gcloud sql ssl client-certs describe <name> --instance=<instance> --format="valu
   evaluate: ({ clientCertificate, takenAt }, { certificateExpiryDays }) => {
     if (!clientCertificate.known) return { status: 'unknown', reason: clientCertificate.reason };
     const certificate = clientCertificate.value;
-    if (certificate === undefined) {
+    if (certificate === null) {
       return { status: 'not-applicable', reason: 'the target has no client certificate configured' };
     }
     const expiry = expiryOf(certificate, takenAt, certificateExpiryDays);

@@ -1,4 +1,4 @@
-// What a check of one target may know of the others: where they are, and which of them are standbys.
+// Extracts what a fleet check may know of the other targets: where they are and which of them are standbys.
 
 import type { Snapshot } from '../model/snapshot.ts';
 
@@ -11,14 +11,14 @@ export interface FleetMember {
   readonly remoteAddress?: string | undefined;
   /** Identifier of the Aurora instance, where it is one. */
   readonly instance?: string | undefined;
-  /** Undefined where nobody could look. */
+  /** Undefined where the target was not audited. */
   readonly inRecovery?: boolean | undefined;
 }
 
 /** Every target of the configuration. */
 export type Fleet = readonly FleetMember[];
 
-/** @param snapshots of every target: with some left out, replicas would seem to be no target's */
+/** @param snapshots of every configured target: without some of them, a replica that is a target would look uncovered */
 export function fleetOf(snapshots: readonly Snapshot[]): Fleet {
   return snapshots.map(({ target, networkPath, server, aurora }) => ({
     name: target.name,

@@ -2,7 +2,7 @@
 
 import { belowPreferredTlsSession } from './below-preferred-tls-session.ts';
 import { caBundleExpiring } from './ca-bundle-expiring.ts';
-import type { Check } from './check.ts';
+import type { AnyCheck } from './check.ts';
 import { clientCertificateExpiring } from './client-certificate-expiring.ts';
 import { deprecatedTlsAccepted } from './deprecated-tls-accepted.ts';
 import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
@@ -26,7 +26,7 @@ import { weakCiphersAllowed } from './weak-ciphers-allowed.ts';
 import { weakPasswordAuthentication } from './weak-password-authentication.ts';
 import { weakServerCertificate } from './weak-server-certificate.ts';
 
-export const CHECKS: readonly Check[] = [
+export const CHECKS: readonly AnyCheck[] = [
   plaintextSession,
   loopbackPlaintextSession,
   deprecatedTlsSession,

@@ -1,4 +1,4 @@
-// Standbys that no target audits: each has sessions of its own, which its primary does not show.
+// Finds standbys that no target audits: the primary does not show the sessions of a standby.
 
 import ipaddr from 'ipaddr.js';
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
@@ -6,21 +6,21 @@ import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
-import type { AuditCheck } from './check.ts';
+import type { FleetCheck } from './check.ts';
 import type { Fleet, FleetMember } from './fleet.ts';
 import { checkSessions } from './shared/session-check.ts';
 
-export const replicaNotCovered: AuditCheck = {
+export const replicaNotCovered: FleetCheck = {
   id: 'replica-not-covered',
   title: 'A standby that no target audits',
   subject: 'audit',
   severity: 'low',
   transient: true,
   rationale:
-    'Each standby keeps its own pg_stat_activity and its own pg_hba.conf: clients that read from it in plaintext show nowhere else.',
+    'Each standby keeps its own pg_stat_activity and its own pg_hba.conf: clients that read from it in plaintext are shown nowhere else.',
   remedy: {
-    everywhere: `Add a target for each standby, at its own address. The auditor's role is there already: it is replicated.
-A standby that is a target under another address (NAT, several interfaces), or that takes no clients: mute the finding. What there is:`,
+    everywhere: `Add a target for each standby, at its own address. The auditor's role exists there already, because roles are replicated.
+Mute the finding for a standby that is a target under another address (NAT, several interfaces) or that takes no clients. List what there is:`,
     selfManaged: 'On this server: SELECT application_name, client_addr, state FROM pg_stat_replication;',
     rds: `Each read replica, and each instance of an Aurora cluster, has an endpoint of its own; the reader endpoint leads to one of them.
 aws rds describe-db-instances --query "DBInstances[].[DBInstanceIdentifier,ReadReplicaSourceDBInstanceIdentifier,DBClusterIdentifier,Endpoint.Address]" --output table`,
@@ -38,7 +38,7 @@ az postgres flexible-server replica list --resource-group <group> --name <server
     'https://www.postgresql.org/docs/current/hot-standby.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html',
   ],
-  evaluate: (snapshot, _policy, fleet) =>
+  evaluateInFleet: (snapshot, fleet) =>
     snapshot.aurora === undefined ? ofStandbys(snapshot, fleet) : ofAurora(snapshot, fleet),
 };
 
@@ -50,7 +50,7 @@ function ofStandbys(snapshot: Snapshot, fleet: Fleet | undefined): Outcome {
   const unreached = others.filter((member) => placesOf(member).length === 0);
   if (uncovered.size > 0 && unreached.length > 0) {
     const count = unreached.length === 1 ? 'a target was' : `${unreached.length} targets were`;
-    return { status: 'unknown', reason: `${count} not reached that may be the standby which no other target is` };
+    return { status: 'unknown', reason: `${count} not reached that may be this standby` };
   }
   return checkSessions(
     snapshot,
@@ -61,10 +61,10 @@ function ofStandbys(snapshot: Snapshot, fleet: Fleet | undefined): Outcome {
 
 const PARTIAL_RUN: Outcome = {
   status: 'not-applicable',
-  reason: 'the run did not look at every target: whether one of the others is the standby is not known',
+  reason: 'the run did not audit every target, so whether another target is the standby is not known',
 };
 
-/** Aurora's instances share their storage: none is a session of another, and each knows them all. */
+/** Instances of Aurora share their storage: none has a session on another, and each lists all of them. */
 function ofAurora({ aurora, target }: Snapshot, fleet: Fleet | undefined): Outcome {
   if (aurora === undefined || !aurora.known) {
     return { status: 'unknown', reason: aurora?.reason ?? 'the instances of the cluster are not known' };
@@ -76,7 +76,7 @@ function ofAurora({ aurora, target }: Snapshot, fleet: Fleet | undefined): Outco
   const uncovered = others.filter(({ id }) => !members.some((member) => isInstance(member, id)));
   if (uncovered.length === 0) return { status: 'pass' };
   if (members.some(mayBeAnyInstance)) {
-    return { status: 'unknown', reason: 'a target was not audited that may be the instance which no other target is' };
+    return { status: 'unknown', reason: 'a target was not audited that may be this instance' };
   }
   const problems = uncovered.map(
     ({ id, writer }): Problem => ({
@@ -99,7 +99,7 @@ function mayBeAnyInstance({ inRecovery, host }: FleetMember): boolean {
   return inRecovery === undefined && !/^[^.]+\.(?!cluster-)[^.]+\.[^.]+\.rds\.amazonaws\.com(\.cn)?$/i.test(host ?? '');
 }
 
-/** Programs that stream WAL to files, and serve nobody. */
+/** Programs that stream WAL to files and take no clients. */
 const NO_STANDBY = /^(pg_basebackup|pg_receivewal|pg_receivexlog|pg_recvlogical|barman_)/;
 
 /** Logical replication names a database. */
@@ -117,7 +117,7 @@ function notCovered(
   return new Set(
     standbys.filter((standby) => {
       const places = [addressKey(standby.clientAddress), addressKey(networkPath?.remoteAddress)];
-      // By a socket or over loopback: on the server's own host, wherever that is to us.
+      // Over a socket or loopback the standby is on the server's own host, whatever its address is.
       const place = places[0] === undefined || places[0] === LOOPBACK ? places[1] : places[0];
       const member = [...free].find((candidate) => place !== undefined && placesOf(candidate).includes(place));
       if (member === undefined) return true;

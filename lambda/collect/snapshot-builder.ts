@@ -1,4 +1,4 @@
-// How far the audit of a target has come, and what to report when it ends there.
+// Builds the snapshot of a target from what its audit learns, up to whatever point the audit reaches.
 
 import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../model/certificate.ts';
@@ -6,29 +6,35 @@ import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import { isFromOption, toldFor } from '../model/option-words.ts';
-import type { CredentialFacts, NetworkPath, Snapshot, TrustFacts } from '../model/snapshot.ts';
+import type { AuditConnection, CredentialFacts, NetworkPath, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
 import { certificateFacts } from './certificates/certificate-facts.ts';
+import type { Observations } from './connect/observations.ts';
+import type { ObserverFacts, ReachableTarget } from './connect/observer.ts';
 import { timedOut } from './failures/failures.ts';
-import type { ProbeSubject } from './probe/probe.ts';
 import type { Credentials } from './secrets/credentials.ts';
 import type { Redacted } from './secrets/redacted.ts';
 import { Redaction } from './secrets/redaction.ts';
 
-/** What is known of a target so far, for the report of a failure at any point. */
+const NOT_AUDITED = unknown('the target was not audited');
+
+/** Facts that only an audit brings that came to its end. */
+type AuditFacts = Observations['facts'];
+
+/** The only maker of snapshots. It can build one at any point of an audit. */
 export class SnapshotBuilder {
   phase: Phase = 'secrets';
   credentials: Observed<CredentialFacts> = unknown('the credentials could not be read');
   trust: Observed<TrustFacts> = unknown('the CA bundle could not be read');
-  clientCertificate: Observed<CertificateFacts | undefined> = unknown('the client certificate could not be read');
+  clientCertificate: Observed<CertificateFacts | null> = unknown('the client certificate could not be read');
   networkPath: NetworkPath | undefined;
-  /** What there is to probe: undefined until TCP to it was open. */
-  probeSubject: ProbeSubject | undefined;
-  /** Of the attempt before this one. */
+  /** Undefined until TCP to the target was open. */
+  reachable: ReachableTarget | undefined;
+  /** The failure of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
-  /** Purges every password that was tried so far. */
+  /** Redacts every password that was tried so far. */
   redaction = new Redaction([]);
   readonly #secrets: Redacted[] = [];
   #chain: Observed<readonly CertificateFacts[]> = unknown('the server presented no certificate');
@@ -36,13 +42,17 @@ export class SnapshotBuilder {
   #target: Target;
   #clock: Clock;
   #endpoint: Pick<Endpoint, 'host' | 'port'> | undefined;
+  #audit: { readonly link: AuditConnection; readonly facts: AuditFacts } | { readonly failure: Failure } | undefined;
+  #observerFacts: ObserverFacts = {};
+  /** When the audit ended: observers run after it. */
+  #takenAt: string | undefined;
 
   constructor(target: Target, clock: Clock) {
     this.#target = target;
     this.#clock = clock;
   }
 
-  reached(endpoint: Endpoint, { facts, user, database, password }: Credentials): void {
+  setEndpoint(endpoint: Endpoint, { facts, user, database, password }: Credentials): void {
     this.#endpoint = endpoint;
     this.credentials = known(facts);
     if (password === undefined || this.#secrets.some((secret) => secret.equals(password))) return;
@@ -51,29 +61,41 @@ export class SnapshotBuilder {
     this.redaction = new Redaction(this.#secrets, shown);
   }
 
-  /** What the server presented; `readCertificates` takes the facts, or whoever asks for them first. */
-  presented(certificates: readonly X509Certificate[]): void {
+  /** The certificates of the server, leaf first. Their facts are read by `readCertificates`, at the latest by `build`. */
+  setPresentedCertificates(certificates: readonly X509Certificate[]): void {
     this.#unread = certificates;
   }
 
-  set chain(chain: Observed<readonly CertificateFacts[]>) {
+  setServerChain(chain: Observed<readonly CertificateFacts[]>): void {
     this.#chain = chain;
     this.#unread = undefined;
   }
 
-  get chain(): Observed<readonly CertificateFacts[]> {
-    this.readCertificates();
-    return this.#chain;
-  }
-
   readCertificates(): void {
-    if (this.#unread !== undefined) this.chain = known(this.#unread.map(certificateFacts));
+    if (this.#unread !== undefined) this.setServerChain(known(this.#unread.map(certificateFacts)));
   }
 
-  snapshot(): Pick<
-    Snapshot,
-    'target' | 'takenAt' | 'credentials' | 'serverChain' | 'networkPath' | 'trust' | 'clientCertificate'
-  > {
+  succeed(link: AuditConnection, facts: AuditFacts): void {
+    this.#audit = { link, facts };
+    this.#takenAt = this.#clock().toISOString();
+  }
+
+  fail(failure: Failure): void {
+    this.#audit = { failure };
+    this.#takenAt = this.#clock().toISOString();
+  }
+
+  /** Whether the audit has ended, with success or without. */
+  get isAudited(): boolean {
+    return this.#audit !== undefined;
+  }
+
+  setObserverFacts(facts: ObserverFacts): void {
+    this.#observerFacts = { ...this.#observerFacts, ...facts };
+  }
+
+  build(): Snapshot {
+    this.readCertificates();
     const { name, kind, host, port, labels } = this.#target;
     return {
       target: {
@@ -84,35 +106,38 @@ export class SnapshotBuilder {
         kind,
         ...(isFromOption(this.#target) ? { fromOption: true } : {}),
       },
-      takenAt: this.#clock().toISOString(),
+      takenAt: this.#takenAt ?? this.#clock().toISOString(),
       credentials: this.credentials,
-      serverChain: this.chain,
+      serverChain: this.#chain,
       networkPath: this.networkPath,
       trust: this.trust,
       clientCertificate: this.clientCertificate,
+      ...this.#auditFacts(),
+      ...this.#observerFacts,
     };
   }
 
-  failed(failure: Failure): Snapshot {
-    const unseen = unknown('the target was not audited');
+  #auditFacts(): Pick<Snapshot, 'failure' | 'link'> & AuditFacts {
+    if (this.#audit !== undefined && 'facts' in this.#audit) {
+      return { link: known(this.#audit.link), ...this.#audit.facts };
+    }
     return {
-      ...this.snapshot(),
-      failure: toldFor(this.#target, failure),
-      link: unseen,
-      server: unseen,
-      visibility: unseen,
-      sessions: unseen,
-      settings: unseen,
-      hba: unseen,
-      outbound: unseen,
-      ...(this.#target.kind === 'pgbouncer' ? { pooler: unseen } : {}),
+      ...(this.#audit === undefined ? {} : { failure: toldFor(this.#target, this.#audit.failure) }),
+      link: NOT_AUDITED,
+      server: NOT_AUDITED,
+      visibility: NOT_AUDITED,
+      sessions: NOT_AUDITED,
+      settings: NOT_AUDITED,
+      hba: NOT_AUDITED,
+      outbound: NOT_AUDITED,
+      ...(this.#target.kind === 'pgbouncer' ? { pooler: NOT_AUDITED } : {}),
     };
   }
 
   /**
-   * The reason to give when time is up: what failed last says more than that time is up.
+   * The failure to report when time is up. The last failure of an attempt, if there is one, says more than that time is up.
    *
-   * @param deadline of the run; when it is not what ended the audit, the target's own time was up
+   * @param deadline of the run; when it has not aborted, the target's own time is up
    */
   outOfTime(deadline: AbortSignal): Failure {
     if (deadline.reason instanceof AuditFailure) return { ...deadline.reason.failure, phase: this.phase };
@@ -128,7 +153,7 @@ export class SnapshotBuilder {
         remedy: 'raise "timeoutMinutes" of the deployment or "concurrency", or lower "timeoutSeconds" of the target',
       };
     }
-    // The endpoint may be known while the CA bundle is still being read: it was not asked anything yet.
+    // The endpoint may be known while the CA bundle is still being read, before anything is sent to it.
     if (this.#endpoint !== undefined && this.phase !== 'secrets') return timedOut(this.#endpoint, this.phase).failure;
     return {
       cause: 'timed-out',

@@ -75,7 +75,8 @@ export const FAILURE_CAUSES = [
 export type FailureCause = (typeof FAILURE_CAUSES)[number];
 
 /** How far the audit of a target had come. */
-export type Phase = 'secrets' | 'tcp' | 'tls' | 'login' | 'query' | 'waiting';
+export const PHASES = ['secrets', 'tcp', 'tls', 'login', 'query', 'waiting'] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** The plain value that reports carry. */
 export interface Failure {

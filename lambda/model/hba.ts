@@ -15,13 +15,13 @@ export interface HbaPlace {
 
 /**
  * Which tokens of a line begin with a quote in the file: PostgreSQL takes these for names, and never for keywords.
- * Undefined where that is not known, for a field or for one of its tokens.
+ * A field is undefined, and a token null, where that is not known.
  */
 export interface HbaQuotes {
   /** By the place of the token among the rule's databases. */
-  readonly databases?: readonly (boolean | undefined)[] | undefined;
+  readonly databases?: readonly (boolean | null)[] | undefined;
   /** By the place of the token among the rule's users. */
-  readonly users?: readonly (boolean | undefined)[] | undefined;
+  readonly users?: readonly (boolean | null)[] | undefined;
   readonly address?: boolean | undefined;
 }
 
@@ -61,13 +61,11 @@ export interface HbaRole {
   readonly superuser: boolean;
   /** The attribute. Superusers may replicate without it. */
   readonly replication: boolean;
-  /** Every role it is a member of, directly or through others, inherited or not; never itself. */
-  readonly memberOf: MemberOf;
-}
-
-/** Names of roles. A set, or what answers like one: written out for thousands of roles in a chain it takes all memory. */
-export interface MemberOf extends Iterable<string> {
-  has(role: string): boolean;
+  /**
+   * The roles that it is a direct member of, inherited or not, by their places in `HbaFacts.roles`. Names would not do: where
+   * the server does not convert their encoding, two roles may be shown by one name.
+   */
+  readonly memberOf: readonly number[];
 }
 
 export interface HbaDatabase {
@@ -75,10 +73,12 @@ export interface HbaDatabase {
   readonly allowConnections: boolean;
 }
 
-/** What a `/regex` matches. The server says, so that nobody has to translate its regular expressions. */
+/** What a regular expression in a rule matches, as the server itself evaluated it. */
 export interface HbaPattern {
-  readonly roles: ReadonlySet<string>;
-  readonly databases: ReadonlySet<string>;
+  /** With its slash. */
+  readonly token: string;
+  readonly roles: readonly string[];
+  readonly databases: readonly string[];
 }
 
 /** How the server saw the auditor's own login come, which a rule has let in. */
@@ -104,6 +104,6 @@ export interface HbaFacts {
   readonly changedSinceLoad?: boolean | undefined;
   /** Undefined where something may stand between the auditor and the server. */
   readonly login?: HbaLogin | undefined;
-  /** By the token, with its slash. Empty before PostgreSQL 16, where `/x` is a name like any other. */
-  readonly patterns: ReadonlyMap<string, HbaPattern>;
+  /** Each token once. Empty before PostgreSQL 16, where `/x` is a name like any other. */
+  readonly patterns: readonly HbaPattern[];
 }

@@ -42,10 +42,12 @@ export interface SettingOverride {
   readonly ofLogin: boolean;
 }
 
+/** A logical replication subscription, a foreign server (`postgres_fdw`, `dblink_fdw`), or the primary of a standby. */
+export const OUTBOUND_KINDS = ['subscription', 'foreign-server', 'primary'] as const;
+
 /** A connection that the server itself opens to another one. */
 export interface OutboundLink {
-  /** A logical replication subscription, a foreign server (`postgres_fdw`, `dblink_fdw`), or the primary of a standby. */
-  readonly kind: 'subscription' | 'foreign-server' | 'primary';
+  readonly kind: (typeof OUTBOUND_KINDS)[number];
   /** Name of the subscription or foreign server; undefined for the primary. */
   readonly name?: string | undefined;
   /** The database it belongs to, where it belongs to one. */

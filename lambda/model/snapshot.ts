@@ -34,7 +34,8 @@ export interface SessionTls {
 /**
  * The two sides of a pooler: from a client to it, and from it to a server. Each is encrypted, or not, by itself.
  */
-export type Side = 'client' | 'server';
+export const SIDES = ['client', 'server'] as const;
+export type Side = (typeof SIDES)[number];
 
 /**
  * One row of `pg_stat_activity` with its `pg_stat_ssl` and `pg_stat_gssapi` facts, or of a pooler's list of clients or
@@ -53,7 +54,7 @@ export interface Session {
   readonly application: string;
   readonly kind: 'client' | 'replication';
   /** Undefined where a pooler lists it: it does not know. */
-  readonly superuser: boolean | undefined;
+  readonly superuser?: boolean | undefined;
   readonly transport: Transport;
   /** Undefined for Unix sockets. Of a pooler's connection to a server: the address of that server. */
   readonly clientAddress?: string | undefined;
@@ -197,8 +198,8 @@ export interface Snapshot {
   readonly probe?: Observed<WireProbe> | undefined;
   /** What the server's certificate was verified with. */
   readonly trust: Observed<TrustFacts>;
-  /** The certificate that the auditor itself shows; undefined when the target has none configured. */
-  readonly clientCertificate: Observed<CertificateFacts | undefined>;
+  /** The auditor's own client certificate; null when none is configured for the target. */
+  readonly clientCertificate: Observed<CertificateFacts | null>;
 }
 
 export interface TrustFacts {

@@ -4,33 +4,17 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure } from '../model/failure.ts';
-import type { Finding, Outcome, Verdict } from '../model/finding.ts';
+import type { Outcome } from '../model/finding.ts';
 import type { Decision } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
-import { type AuditConnection, type Sessions, type Snapshot, TRANSPORTS, type Transport } from '../model/snapshot.ts';
+import type { AuditedTarget, Run } from '../model/run.ts';
+import { type AuditConnection, type Sessions, TRANSPORTS, type Transport } from '../model/snapshot.ts';
 import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
 import type { Report, ReportTarget, ReportWarning } from './schema.ts';
 import { displayProse, remedyLines } from './wording.ts';
-
-/** One target's snapshot with what the checks made of it. */
-export interface AuditedTarget {
-  readonly snapshot: Snapshot;
-  readonly verdict: Verdict;
-  readonly outcomes: readonly { readonly check: string; readonly outcome: Outcome }[];
-  readonly findings: readonly Finding[];
-}
-
-export interface Run {
-  /** ISO 8601, UTC. */
-  readonly startedAt: string;
-  readonly finishedAt: string;
-  readonly policy: Policy;
-  /** In the order of the configuration. */
-  readonly audited: readonly AuditedTarget[];
-}
 
 /** Certificate names are chosen by whoever issued them; longer ones are shown cut. */
 const NAME_LENGTH = 200;

@@ -66,10 +66,7 @@ describe('an explanation', () => {
   test('in JSON is a catalogue of that check alone', async () => {
     const { exitCode, stdout } = await command(['explain', 'insufficient-privileges', '--format', 'json']);
     const wanted = CHECKS.filter(({ id }) => id === 'insufficient-privileges').map(
-      ({ evaluate: _, pgbouncer: __, remedy, ...entry }) => ({
-        ...entry,
-        remedy: { everywhere: remedy },
-      }),
+      ({ pgbouncer: _, remedy, ...entry }) => ({ ...entry, evaluate: undefined, remedy: { everywhere: remedy } }),
     );
     expect(exitCode).toBe(0);
     expect(wanted).toHaveLength(1);

@@ -133,7 +133,7 @@ describe('the catalogue', () => {
     expect(document.checks).toEqual(
       JSON.parse(
         JSON.stringify(
-          CHECKS.map(({ evaluate: _, pgbouncer: __, remedy, ...entry }) => ({
+          CHECKS.map(({ pgbouncer: _, remedy, ...entry }) => ({
             ...entry,
             remedy: typeof remedy === 'string' ? { everywhere: remedy } : remedy,
           })),

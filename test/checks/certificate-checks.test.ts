@@ -100,7 +100,7 @@ describe.each(EXPIRY_CHECKS)('$id', (check, of) => {
 
 describe('client-certificate-expiring', () => {
   test('does not apply to a target that has none', () => {
-    expect(evaluate(clientCertificateExpiring, { clientCertificate: known(undefined) })).toEqual({
+    expect(evaluate(clientCertificateExpiring, { clientCertificate: known(null) })).toEqual({
       status: 'not-applicable',
       reason: 'the target has no client certificate configured',
     });

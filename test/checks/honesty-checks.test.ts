@@ -5,6 +5,7 @@ import { knownValue } from '../../lab/known-value.ts';
 import { shownRemedy } from '../../lab/remedies.ts';
 import * as make from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
 import { type FleetMember, fleetOf } from '../../lambda/checks/fleet.ts';
 import { insecureOutboundLink } from '../../lambda/checks/insecure-outbound-link.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
@@ -286,7 +287,7 @@ describe('replica-not-covered', () => {
     remoteAddress = '10.0.1.5',
   ): Outcome {
     const snapshot = make.healthySnapshot(sessions, { networkPath: { remoteAddress, isDirect: true } });
-    return replicaNotCovered.evaluate(snapshot, make.POLICY, others && [{ ...PRIMARY, remoteAddress }, ...others]);
+    return replicaNotCovered.evaluateInFleet(snapshot, others && [{ ...PRIMARY, remoteAddress }, ...others]);
   }
 
   const FOUND = { status: 'fail', problems: [{ severity: 'low', role: 'replicator', clients: ['10.0.1.6'] }] };
@@ -355,10 +356,10 @@ describe('replica-not-covered', () => {
   test('does not know what it was not shown', () => {
     const blind = { visibility: known({ role: 'app', seesAllSessions: false }) };
     const evaluated = (sessions: readonly Session[]) =>
-      replicaNotCovered.evaluate(make.healthySnapshot(sessions, blind), make.POLICY, [PRIMARY]);
+      replicaNotCovered.evaluateInFleet(make.healthySnapshot(sessions, blind), [PRIMARY]);
     expect(evaluated([]).status).toBe('unknown');
     expect(evaluated([standby()])).toMatchObject({ status: 'fail', incomplete: expect.any(String) });
-    expect(replicaNotCovered.evaluate(make.failedSnapshot(), make.POLICY, [PRIMARY]).status).toBe('unknown');
+    expect(replicaNotCovered.evaluateInFleet(make.failedSnapshot(), [PRIMARY]).status).toBe('unknown');
   });
 
   describe('of Aurora', () => {
@@ -376,7 +377,7 @@ describe('replica-not-covered', () => {
       aurora: Observed<AuroraCluster> = known(CLUSTER),
     ): Outcome {
       const fleet = others && [{ ...PRIMARY, instance: 'orders-1' }, ...others];
-      return replicaNotCovered.evaluate(make.healthySnapshot([], { aurora }), make.POLICY, fleet);
+      return replicaNotCovered.evaluateInFleet(make.healthySnapshot([], { aurora }), fleet);
     }
 
     test.each<[string, FleetMember]>([
@@ -434,22 +435,25 @@ describe('replica-not-covered', () => {
     });
   });
 
-  test('is given the fleet by evaluate, and the fleet is made of every snapshot', () => {
+  test('is evaluated in the fleet, which is made of every snapshot', () => {
     const primary = make.healthySnapshot([standby()], { networkPath: { remoteAddress: '10.0.1.5', isDirect: true } });
     const reader = make.healthySnapshot([], {
       target: { name: 'orders-reader', labels: {} },
       networkPath: { remoteAddress: '10.0.1.6', isDirect: false },
       server: known({ version: '18.4', inRecovery: true }),
     });
-    const statuses = (fleet?: readonly FleetMember[]) =>
-      evaluate(primary, make.POLICY, [replicaNotCovered], fleet).outcomes.map(({ outcome }) => outcome.status);
+    const evaluated = [primary, reader].map((snapshot) => ({ snapshot, ...evaluate(snapshot, make.POLICY, []) }));
+    const statusOfPrimary = (count: number, coversAllTargets: boolean) =>
+      evaluateFleet(evaluated.slice(0, count), make.POLICY, { coversAllTargets })[0]?.outcomes.map(
+        ({ outcome }) => outcome.status,
+      );
     expect(fleetOf([primary, reader, make.failedSnapshot()])).toEqual([
       PRIMARY,
       member({ host: undefined }),
       { name: 'orders', host: 'orders.db.example.com', remoteAddress: undefined, inRecovery: undefined },
     ]);
-    expect(statuses()).toEqual(['not-applicable']);
-    expect(statuses(fleetOf([primary]))).toEqual(['fail']);
-    expect(statuses(fleetOf([primary, reader]))).toEqual(['pass']);
+    expect(statusOfPrimary(1, false)).toEqual(['not-applicable']);
+    expect(statusOfPrimary(1, true)).toEqual(['fail']);
+    expect(statusOfPrimary(2, true)).toEqual(['pass']);
   });
 });

@@ -29,14 +29,14 @@ function rule(overrides: Partial<HbaRule> = {}): HbaRule {
 }
 
 function facts(...rules: readonly HbaRule[]): HbaFacts {
-  const app = { name: 'app', canLogin: true, superuser: false, replication: false, memberOf: new Set<string>() };
+  const app = { name: 'app', canLogin: true, superuser: false, replication: false, memberOf: [] };
   return {
     major: 18,
     rules,
     faults: [],
     roles: [app],
     databases: [{ name: 'shop', allowConnections: true }],
-    patterns: new Map(),
+    patterns: [],
   };
 }
 

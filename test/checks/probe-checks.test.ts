@@ -264,7 +264,7 @@ describe('where the wire refuses plaintext and the configuration accepts it,', (
             canLogin: true,
             superuser: false,
             replication: false,
-            memberOf: new Set<string>(),
+            memberOf: [],
           })),
         }),
       ),

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { knownValue } from '../../lab/known-value.ts';
 import * as make from '../../lab/snapshots.ts';
-import type { Check } from '../../lambda/checks/check.ts';
+import type { AnyCheck } from '../../lambda/checks/check.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { remedyParts, remedyText } from '../../lambda/checks/remedies/remedy-text.ts';
@@ -48,7 +48,7 @@ function textsOf(remedy: Remedy): readonly (readonly [of: string, text: string])
   ];
 }
 
-describe.each(CHECKS)('the remedy of $id', ({ remedy }: Check) => {
+describe.each(CHECKS)('the remedy of $id', ({ remedy }: AnyCheck) => {
   test('has a text for every platform, each of whole lines', () => {
     const texts = textsOf(remedy);
     expect(texts.length).toBeGreaterThan(0);

@@ -27,6 +27,7 @@ import {
 } from '../../lambda/collect/postgres/hba-queries.ts';
 import type { AuditQuery } from '../../lambda/collect/postgres/query.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
+import { Memberships } from '../../lambda/model/memberships.ts';
 
 /** Every address of 127.0.0.0/8 is loopback on Linux; other systems have to be told. */
 const CLIENT_ADDRESSES = [
@@ -394,7 +395,11 @@ describeEachMajor((major) => {
 
     test('knows roles through other roles, inherited or not, and databases that take no connections', async () => {
       const { roles, databases } = await factsOf('hostssl all all all md5');
-      const memberOf = (name: string) => [...(roles.find((role) => role.name === name)?.memberOf ?? [])].sort();
+      const memberships = new Memberships(
+        roles.flatMap(({ memberOf }, member) => memberOf.map((group) => ({ member, group }))),
+      );
+      const memberOf = (name: string) =>
+        [...memberships.groupsOf(roles.findIndex((role) => role.name === name))].map((at) => roles[at]?.name).sort();
       expect(memberOf('deputy')).toEqual(['leads', 'staff']);
       expect(memberOf('app')).toEqual(['staff']);
       expect(memberOf('boss')).toEqual([]);
@@ -410,7 +415,7 @@ describeEachMajor((major) => {
       "matches names against patterns with the server's own regular expressions (PostgreSQL 16 and newer)",
       async () => {
         const { patterns } = await factsOf('hostssl /^(?:shop|ord) "/(?i)^SH","/^(.)\\1" all md5');
-        const matched = [...patterns].map(([token, { roles, databases }]) => [token, [...roles], [...databases]]);
+        const matched = patterns.map(({ token, roles, databases }) => [token, roles, databases]);
         expect(matched.sort()).toEqual([
           ['/(?i)^SH', ['Shop'], ['shop']],
           ['/^(.)\\1', [], []],

@@ -11,7 +11,8 @@ import { type PgBouncer, type PgBouncerOptions, reasonWithoutPgBouncer, startPgB
 import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { countRoundTrips } from '../../lab/round-trip-counter.ts';
 import { POLICY } from '../../lab/snapshots.ts';
-import { type Evaluation, evaluate } from '../../lambda/checks/evaluate.ts';
+import { evaluate } from '../../lambda/checks/evaluate.ts';
+import type { Evaluation } from '../../lambda/model/run.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';

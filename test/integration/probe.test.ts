@@ -30,8 +30,9 @@ import {
 import type { Check } from '../../lambda/checks/check.ts';
 import { deprecatedTlsAccepted } from '../../lambda/checks/deprecated-tls-accepted.ts';
 import { plaintextAccepted } from '../../lambda/checks/plaintext-accepted.ts';
+import type { ReachableTarget } from '../../lambda/collect/connect/observer.ts';
 import { createTrustStore } from '../../lambda/collect/connect/trust.ts';
-import { type ProbeSubject, probeWire } from '../../lambda/collect/probe/probe.ts';
+import { probeWire } from '../../lambda/collect/probe/probe.ts';
 import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
 import type { Problem } from '../../lambda/model/finding.ts';
 import type { WireProbe } from '../../lambda/model/probe.ts';
@@ -377,7 +378,7 @@ describe('where the audit fails,', () => {
   }
 });
 
-let subject: Omit<ProbeSubject, 'endpoint'>;
+let subject: Omit<ReachableTarget, 'endpoint'>;
 let shown: IssuedCertificate;
 beforeAll(async () => {
   const authority = await labAuthority();
@@ -389,7 +390,7 @@ beforeAll(async () => {
 });
 
 /** Milliseconds for one connection: far more than a server on this machine takes, far less than one who waits for silence wants. */
-const PATIENCE = 700;
+const CONNECTION_TIMEOUT_MS = 700;
 
 /** The probe alone, of whatever listens there. */
 function probed(
@@ -398,7 +399,7 @@ function probed(
   sslNegotiation: 'postgres' | 'direct' = 'postgres',
 ): Promise<WireProbe> {
   const endpoint = { host, port, verifiedName: host, sslNegotiation } as const;
-  return probeWire({ ...subject, endpoint }, signal, PATIENCE);
+  return probeWire({ ...subject, endpoint }, signal, CONNECTION_TIMEOUT_MS);
 }
 
 describe('a port that takes direct TLS only', () => {

@@ -6,7 +6,6 @@ import { describeEachMajor } from '../../lab/each-major.ts';
 import { knownValue } from '../../lab/known-value.ts';
 import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { openSessions } from '../../lab/sessions.ts';
-import { POLICY } from '../../lab/snapshots.ts';
 import { startStandby } from '../../lab/standby.ts';
 import { fleetOf } from '../../lambda/checks/fleet.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
@@ -38,9 +37,9 @@ describeEachMajor((major) => {
     ];
     expect([knownValue(ofPrimary.server).inRecovery, knownValue(ofStandby.server).inRecovery]).toEqual([false, true]);
     const outcomeFor = (...audited: readonly Snapshot[]) =>
-      replicaNotCovered.evaluate(ofPrimary, POLICY, fleetOf(audited));
+      replicaNotCovered.evaluateInFleet(ofPrimary, fleetOf(audited));
 
-    expect(replicaNotCovered.evaluate(ofPrimary, POLICY)).toMatchObject({ status: 'not-applicable' });
+    expect(replicaNotCovered.evaluateInFleet(ofPrimary, undefined)).toMatchObject({ status: 'not-applicable' });
     const uncovered = {
       status: 'fail',
       problems: [{ severity: 'low', role: 'replicator', application: 'reader-1', count: 1 }],
@@ -49,6 +48,6 @@ describeEachMajor((major) => {
     // At the standby's address, and no standby.
     expect(outcomeFor(ofPrimary, ofOther)).toMatchObject(uncovered);
     expect(outcomeFor(ofPrimary, ofOther, ofStandby)).toEqual({ status: 'pass' });
-    expect(replicaNotCovered.evaluate(ofStandby, POLICY, fleetOf([ofPrimary, ofStandby]))).toEqual({ status: 'pass' });
+    expect(replicaNotCovered.evaluateInFleet(ofStandby, fleetOf([ofPrimary, ofStandby]))).toEqual({ status: 'pass' });
   });
 });

@@ -7,6 +7,7 @@ import {
   certificate,
   failedSnapshot,
   hbaFacts,
+  hbaRoles,
   healthyPooler,
   healthySnapshot,
   POLICY,
@@ -75,7 +76,7 @@ const [RULE] = hbaFacts().rules;
 
 /** Snapshots that between them have every text there is, and much to find. */
 function richSnapshots(): readonly Snapshot[] {
-  const role = { name: 'app', canLogin: true, superuser: false, replication: true, memberOf: new Set(['staff']) };
+  const role = { name: 'app', canLogin: true, superuser: false, replication: true, memberOf: ['staff'] };
   const host = { ...RULE, lineNumber: 2, type: 'host' as const, databases: ['all'], users: ['all'], options: [] };
   const rules = [
     { ...host, address: '10.0.0.0', netmask: '255.0.0.0', method: 'md5' },
@@ -88,7 +89,7 @@ function richSnapshots(): readonly Snapshot[] {
       plaintextSession({ kind: 'replication', database: undefined }),
     ],
     {
-      hba: known(hbaFacts({ rules, roles: [role] })),
+      hba: known(hbaFacts({ rules, roles: hbaRoles([role]) })),
       outbound: known({
         links: [
           { kind: 'subscription', name: 's', database: 'shop', sslmode: 'require', ...LINK },

@@ -10,8 +10,9 @@ import { serverAccount } from '../../lab/lab-folder.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { openSessions } from '../../lab/sessions.ts';
 import { POLICY } from '../../lab/snapshots.ts';
+import { type Check, isFleetCheck } from '../../lambda/checks/check.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
-import { fleetOf } from '../../lambda/checks/fleet.ts';
+import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import type { Finding, Verdict } from '../../lambda/model/finding.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
@@ -169,17 +170,20 @@ export function judged({ judges }: Scenario): readonly string[] {
 function outcomeFor(row: Scenario, snapshot: Snapshot): Result {
   const policy = { ...POLICY, ...row.policy };
   const ids = judged(row);
-  const evaluation = evaluate(
+  const own = evaluate(
     snapshot,
     policy,
-    CHECKS.filter(({ id }) => ids.includes(id)),
-    row.fleet === 'one-of-several' ? undefined : fleetOf([snapshot]),
+    CHECKS.filter((check): check is Check => !isFleetCheck(check) && ids.includes(check.id)),
   );
+  const audited = evaluateFleet([{ snapshot, ...own }], policy, {
+    coversAllTargets: row.fleet !== 'one-of-several',
+    checks: CHECKS.filter(isFleetCheck).filter(({ id }) => ids.includes(id)),
+  });
   const report = buildReport({
     startedAt: snapshot.takenAt,
     finishedAt: snapshot.takenAt,
     policy,
-    audited: [{ snapshot, ...evaluation }],
+    audited,
   });
   const [target] = report.targets;
   const notSeen = (target?.checks ?? []).flatMap(({ id, status, reason = '' }) =>

@@ -1,7 +1,7 @@
 // The command `checks`: the catalogue of what is checked, why, and how to fix what is found.
 
 import { styleText } from 'node:util';
-import type { Check } from '../../../lambda/checks/check.ts';
+import type { AnyCheck } from '../../../lambda/checks/check.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
 import { remedyParts } from '../../../lambda/checks/remedies/remedy-text.ts';
 import type { Remedy } from '../../../lambda/model/remedy.ts';
@@ -20,7 +20,7 @@ export async function checks({ format }: ChecksOptions): Promise<ExitCode> {
 }
 
 /** Prints some checks, or all: the same text and the same document for either. */
-export async function printChecks(catalogue: readonly Check[], format: Format): Promise<ExitCode> {
+export async function printChecks(catalogue: readonly AnyCheck[], format: Format): Promise<ExitCode> {
   const columns = outputColumns();
   await print(
     format === 'json'
@@ -30,13 +30,14 @@ export async function printChecks(catalogue: readonly Check[], format: Format): 
   return EXIT_CODES.passed;
 }
 
-function catalogueDocument(catalogue: readonly Check[]): string {
-  const entries = catalogue.map(({ evaluate: _, pgbouncer: __, remedy, ...entry }) => ({
-    // JSON leaves out the functions that are left.
+function catalogueDocument(catalogue: readonly AnyCheck[]): string {
+  const entries = catalogue.map(({ pgbouncer: _, remedy, ...entry }) => ({
+    // JSON leaves out the other functions.
     ...entry,
     // One shape for programs, whether platforms differ or not.
     remedy: typeof remedy === 'string' ? { everywhere: remedy } : remedy,
   }));
+  // JSON leaves out how a check evaluates: functions.
   return `${JSON.stringify({ schemaVersion: 1, checks: entries }, null, 2)}\n`;
 }
 
@@ -54,7 +55,7 @@ function fix(remedy: Remedy, width: number, labelled: Labelled): string[] {
 
 /** Paragraphs, not a table: the texts are sentences, and the remedies are there to be copied. */
 function renderCatalogue(
-  catalogue: readonly Check[],
+  catalogue: readonly AnyCheck[],
   { columns, colour }: { readonly columns: number; readonly colour: boolean },
 ): string {
   const width = Math.min(columns, WIDEST);

@@ -1,6 +1,6 @@
 // The command `explain`: one check in full, by its id.
 
-import type { Check } from '../../../lambda/checks/check.ts';
+import type { AnyCheck } from '../../../lambda/checks/check.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
 import { RENAMED_CHECKS } from '../../../lambda/model/renamed.ts';
@@ -15,7 +15,7 @@ export async function explain(id: string, { format }: ChecksOptions): Promise<Ex
   return await printChecks([find(id)], format);
 }
 
-function find(id: string): Check {
+function find(id: string): AnyCheck {
   const wanted = id.trim().toLowerCase();
   const found = CHECKS.find((check) => check.id === wanted);
   if (found !== undefined) return found;

@@ -136,6 +136,7 @@ class Members {
     EquivalenceClass<Destination>,
     Map<EquivalenceClass<HbaRole>, Partial<Record<Membership, Names>>>
   >();
+  readonly #names: NamesInUse;
   readonly #budget: Budget;
   readonly #membershipMatters: boolean;
 
@@ -146,6 +147,7 @@ class Members {
     budget: Budget,
     membershipMatters: boolean,
   ) {
+    this.#names = names;
     this.#budget = budget;
     this.#membershipMatters = membershipMatters;
     if (!membershipMatters) return;
@@ -167,7 +169,7 @@ class Members {
     for (const destination of there.members) {
       for (const role of who.members) {
         consume(this.#budget, 1);
-        if (membershipIn(destination, role) === 'none') return { destination, role: role.name };
+        if (membershipIn(destination, role, this.#names) === 'none') return { destination, role: role.name };
       }
     }
     return undefined;
@@ -177,15 +179,16 @@ class Members {
     const found: Partial<Record<Membership, Names>> = {};
     for (const destination of databases) {
       consume(this.#budget, members.length);
-      for (const role of members) found[membershipIn(destination, role)] ??= { destination, role: role.name };
+      for (const role of members)
+        found[membershipIn(destination, role, this.#names)] ??= { destination, role: role.name };
     }
     return found;
   }
 }
 
-function membershipIn(destination: Destination, role: HbaRole): Membership {
+function membershipIn(destination: Destination, role: HbaRole, names: NamesInUse): Membership {
   const database = databaseOf(destination);
-  return database === undefined ? 'none' : membershipOf(role, database);
+  return database === undefined ? 'none' : membershipOf(role, database, names);
 }
 
 function databaseOf(destination: Destination): string | undefined {

@@ -89,7 +89,7 @@ function matchOf(
   names: NamesInUse,
 ): { readonly match: Match; readonly doubt?: string | undefined } {
   const byName = both(
-    matchDatabases(databasesOf(rule), { database }, membershipOf(role, database), names),
+    matchDatabases(databasesOf(rule), { database }, membershipOf(role, database, names), names),
     matchUsers(usersOf(rule), role, names),
   );
   const { blocks, certain, doubt } = addressesOf(rule);

@@ -12,8 +12,8 @@ export function hbaLine(rule: HbaRule): string {
   const { type, databases, users, address, netmask, method, options, quotes } = rule;
   return [
     type,
-    databases.map((text, index) => token(text, 'databases', quotes?.databases?.[index])).join(','),
-    users.map((text, index) => token(text, 'users', quotes?.users?.[index])).join(','),
+    databases.map((text, index) => token(text, 'databases', quotes?.databases?.[index] ?? undefined)).join(','),
+    users.map((text, index) => token(text, 'users', quotes?.users?.[index] ?? undefined)).join(','),
     ...(address === undefined ? [] : [addressField(address, netmask, quotes?.address)]),
     method,
     ...options.map((option) => (option.includes('=') ? option : `${option}=…`)),

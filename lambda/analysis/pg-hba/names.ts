@@ -1,6 +1,7 @@
 // Whether the database and the role of a connection match those of a rule of pg_hba.conf, as hba.c decides it.
 
-import type { HbaFacts, HbaRole, HbaRule } from '../../model/hba.ts';
+import type { HbaFacts, HbaPattern, HbaRole, HbaRule } from '../../model/hba.ts';
+import { Memberships } from '../../model/memberships.ts';
 
 /** `maybe` where it depends on what is not known: whether a word is quoted, or what a regular expression matches. */
 export type Match = 'yes' | 'maybe' | 'no';
@@ -8,14 +9,69 @@ export type Match = 'yes' | 'maybe' | 'no';
 /** The first version that takes `/x` as a regular expression. */
 const PATTERNS_SINCE = 16;
 
-/** What the names in rules are held against. */
+/** What the names in rules are compared with. */
 export interface NamesInUse {
-  readonly facts: HbaFacts;
-  readonly roles: ReadonlySet<string>;
+  readonly major: number;
+  readonly roles: RoleIndex;
+  /** By the token, with its slash. */
+  readonly patterns: ReadonlyMap<string, PatternMatches>;
 }
 
-export function namesInUse(facts: HbaFacts): NamesInUse {
-  return { facts, roles: new Set(facts.roles.map(({ name }) => name)) };
+interface PatternMatches {
+  readonly roles: ReadonlySet<string>;
+  readonly databases: ReadonlySet<string>;
+}
+
+export function namesInUse({ major, roles, patterns }: HbaFacts): NamesInUse {
+  return { major, roles: roleIndexOf(roles), patterns: patternIndexOf(patterns) };
+}
+
+/** The roles of a server by name, with their memberships. */
+class RoleIndex {
+  /** More than one place where two roles are shown by one name. */
+  readonly #placesByName: ReadonlyMap<string, readonly number[]>;
+  readonly #places: ReadonlyMap<HbaRole, number>;
+  readonly #memberships: Memberships<number>;
+
+  constructor(roles: readonly HbaRole[]) {
+    this.#placesByName = Map.groupBy(roles.keys(), (place) => roles[place]?.name ?? '');
+    this.#places = new Map(roles.map((role, place) => [role, place]));
+    this.#memberships = new Memberships(
+      roles.flatMap(({ memberOf }, member) => memberOf.map((group) => ({ member, group }))),
+    );
+  }
+
+  has(name: string): boolean {
+    return this.#placesByName.has(name);
+  }
+
+  /** Whether the role is a member of one with that name, directly or through others. */
+  isMember(role: HbaRole, group: string): boolean {
+    const member = this.#places.get(role);
+    if (member === undefined) return false;
+    return (this.#placesByName.get(group) ?? []).some((place) => this.#memberships.isMember(member, place));
+  }
+}
+
+/** Built once for each list: the same roles are asked about for every rule and every connection. */
+const ROLE_INDEXES = new WeakMap<readonly HbaRole[], RoleIndex>();
+
+function roleIndexOf(roles: readonly HbaRole[]): RoleIndex {
+  const index = ROLE_INDEXES.get(roles) ?? new RoleIndex(roles);
+  ROLE_INDEXES.set(roles, index);
+  return index;
+}
+
+const PATTERN_INDEXES = new WeakMap<readonly HbaPattern[], NamesInUse['patterns']>();
+
+function patternIndexOf(patterns: readonly HbaPattern[]): NamesInUse['patterns'] {
+  const index =
+    PATTERN_INDEXES.get(patterns) ??
+    new Map(
+      patterns.map(({ token, roles, databases }) => [token, { roles: new Set(roles), databases: new Set(databases) }]),
+    );
+  PATTERN_INDEXES.set(patterns, index);
+  return index;
 }
 
 /** What a connection is to: a database, or the physical replication of all. */
@@ -26,9 +82,9 @@ export const MEMBERSHIPS = ['none', 'member', 'same-name'] as const;
 export type Membership = (typeof MEMBERSHIPS)[number];
 
 /** How a role is related to the role that is named like a database. */
-export function membershipOf(role: HbaRole, database: string): Membership {
+export function membershipOf(role: HbaRole, database: string, { roles }: NamesInUse): Membership {
   if (role.name === database) return 'same-name';
-  return role.memberOf.has(database) ? 'member' : 'none';
+  return roles.isMember(role, database) ? 'member' : 'none';
 }
 
 /** One of a rule's databases or users. */
@@ -39,11 +95,11 @@ export interface HbaToken {
 }
 
 export function usersOf({ users, quotes }: HbaRule): readonly HbaToken[] {
-  return users.map((text, index) => ({ text, quoted: quotes?.users?.[index] }));
+  return users.map((text, index) => ({ text, quoted: quotes?.users?.[index] ?? undefined }));
 }
 
 export function databasesOf({ databases, quotes }: HbaRule): readonly HbaToken[] {
-  return databases.map((text, index) => ({ text, quoted: quotes?.databases?.[index] }));
+  return databases.map((text, index) => ({ text, quoted: quotes?.databases?.[index] ?? undefined }));
 }
 
 /** Whether a rule's users include the role. Superusers are members of what they are made members of, and no more. */
@@ -58,7 +114,7 @@ export function matchUser(token: string, quoted: boolean | undefined, role: HbaR
   if (token.startsWith('+')) {
     const group = token.slice(1);
     // To is_member_of_role_nosuper in acl.c every role is a member of itself.
-    return read({ asKeyword: role.name === group || role.memberOf.has(group), asName, quoted });
+    return read({ asKeyword: role.name === group || names.roles.isMember(role, group), asName, quoted });
   }
   return matchPattern(token, names, (pattern) => pattern.roles.has(role.name)) ?? certainly(asName);
 }
@@ -93,10 +149,11 @@ export function matchDatabase(
 }
 
 /** Whether it is not known if a word of the rule is a keyword or, in quotes, a name. */
-export function isInDoubt({ databases, users, address, netmask, quotes }: HbaRule): boolean {
+export function isInDoubt(rule: HbaRule): boolean {
+  const { address, netmask, quotes } = rule;
   return (
-    databases.some((token, index) => isKeyword('databases', token) && quotes?.databases?.[index] === undefined) ||
-    users.some((token, index) => isKeyword('users', token) && quotes?.users?.[index] === undefined) ||
+    databasesOf(rule).some(({ text, quoted }) => isKeyword('databases', text) && quoted === undefined) ||
+    usersOf(rule).some(({ text, quoted }) => isKeyword('users', text) && quoted === undefined) ||
     (netmask === undefined && /^(all|samehost|samenet)$/.test(address ?? '') && quotes?.address === undefined)
   );
 }
@@ -139,8 +196,8 @@ function read({
 /** Undefined for a token that is no regular expression. */
 function matchPattern(
   token: string,
-  { facts: { major, patterns } }: NamesInUse,
-  matches: (pattern: NonNullable<ReturnType<typeof patterns.get>>) => boolean,
+  { major, patterns }: NamesInUse,
+  matches: (pattern: PatternMatches) => boolean,
 ): Match | undefined {
   if (major < PATTERNS_SINCE || !token.startsWith('/')) return undefined;
   const pattern = patterns.get(token);

@@ -33,7 +33,7 @@ function withSeenLogin(facts: HbaFacts, login: SeenLogin): HbaFacts {
 function quotesWhereMatched(rule: HbaRule, role: HbaRole, { database }: KnownConnection, facts: HbaFacts): HbaQuotes {
   const { databases, users, address, quotes } = rule;
   const names = namesInUse(facts);
-  const membership = membershipOf(role, database);
+  const membership = membershipOf(role, database, names);
   return {
     databases: provenIn(databases, quotes?.databases, 'databases', (token, quoted) =>
       matchDatabase(token, quoted, { database }, membership, names),
@@ -47,17 +47,16 @@ function quotesWhereMatched(rule: HbaRule, role: HbaRole, { database }: KnownCon
 /** The quotes of a field, one of whose tokens matched. */
 function provenIn(
   tokens: readonly string[],
-  known: readonly (boolean | undefined)[] | undefined,
+  known: readonly (boolean | null)[] | undefined,
   field: 'databases' | 'users',
   match: (token: string, quoted: boolean | undefined) => Match,
-): readonly (boolean | undefined)[] {
-  const possible = tokens.filter((token, index) => match(token, known?.[index]) !== 'no');
+): readonly (boolean | null)[] {
+  const possible = tokens.filter((token, index) => match(token, known?.[index] ?? undefined) !== 'no');
   return tokens.map((token, index) => {
-    const quoted = known?.[index];
-    if (quoted !== undefined || possible.length !== 1 || possible[0] !== token || !isKeyword(field, token))
-      return quoted;
+    const quoted = known?.[index] ?? null;
+    if (quoted !== null || possible.length !== 1 || possible[0] !== token || !isKeyword(field, token)) return quoted;
     const asKeyword = match(token, false);
     // Where both readings match, the login proves neither.
-    return asKeyword === match(token, true) ? undefined : asKeyword === 'no';
+    return asKeyword === match(token, true) ? null : asKeyword === 'no';
   });
 }

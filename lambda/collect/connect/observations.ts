@@ -1,4 +1,4 @@
-// What asking a target after login takes and brings, whatever kind of target it is.
+// Types what the queries to a target need and bring, for PostgreSQL and PgBouncer alike.
 
 import type { TLSSocket } from 'node:tls';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -19,7 +19,7 @@ export interface QueryContext {
   readonly user: string;
   /** Our end, as our socket has it. */
   readonly own: SocketAddress;
-  /** Whether the wire probe follows, with whose answers those of the target are compared. */
+  /** Whether the wire probe follows: its answers are compared with those of the target. */
   readonly probe: boolean;
   readonly signal: AbortSignal;
 }
@@ -32,7 +32,7 @@ export interface Observations {
   readonly serverView: AuditConnection['serverView'];
   /** Our end, as the target sees it. */
   readonly localAddress: SocketAddress;
-  /** Of the server's process behind our session; undefined where the target shows none. */
+  /** The process of the server behind our session; undefined where the target shows none. */
   readonly ownPid?: number | undefined;
   /** Messages, or bundles of them, sent and answered. */
   readonly roundTrips: number;

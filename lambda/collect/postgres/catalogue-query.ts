@@ -1,10 +1,10 @@
 // Reads which roles and databases there are. In flat rows: a new session takes longer to plan joins, sorting and JSON over
 // the catalogue than to give all of it, and everything else an audit asks can then speak of them by oid.
 
+import { Memberships } from '../../model/memberships.ts';
 import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
-import { Memberships } from './memberships.ts';
 import type { AuditQuery } from './query.ts';
 
 export interface CatalogueRole {
@@ -25,7 +25,7 @@ export interface CatalogueDatabase {
 export interface Catalogue {
   readonly roles: ReadonlyMap<string, CatalogueRole>;
   readonly databases: ReadonlyMap<string, CatalogueDatabase>;
-  readonly memberships: Memberships;
+  readonly memberships: Memberships<string>;
   /** Whether a name is so long that it was cut: nothing may be decided by names then. */
   readonly hasCutNames: boolean;
 }

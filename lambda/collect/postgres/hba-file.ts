@@ -124,7 +124,7 @@ function isFile({ text, quoted }: Token): boolean {
  * Whether each of the names that are shown is quoted; of those from files it is not known. Undefined where the line does not
  * have these names.
  */
-function quotesIn(shown: readonly string[], tokens: readonly Token[]): readonly (boolean | undefined)[] | undefined {
+function quotesIn(shown: readonly string[], tokens: readonly Token[]): readonly (boolean | null)[] | undefined {
   const first = tokens.findIndex(isFile);
   if (first < 0 && tokens.length !== shown.length) return undefined;
   const before = first < 0 ? tokens : tokens.slice(0, first);
@@ -133,6 +133,6 @@ function quotesIn(shown: readonly string[], tokens: readonly Token[]): readonly 
   if (fromFiles < 0) return undefined;
   const lined = [...before, ...Array.from({ length: fromFiles }, () => undefined), ...after];
   return lined.every((token, index) => token === undefined || token.text === shown[index])
-    ? lined.map((token) => token?.quoted)
+    ? lined.map((token) => token?.quoted ?? null)
     : undefined;
 }

@@ -9,7 +9,6 @@ import {
   type HbaPattern,
   type HbaRole,
   type HbaRule,
-  type MemberOf,
 } from '../../model/hba.ts';
 import { quoteIdentifier } from '../../model/sql-identifier.ts';
 import { compareText } from '../../model/text-order.ts';
@@ -235,7 +234,7 @@ function readLines(json: string | undefined): HbaLines {
   return {
     rules: entries.filter((entry) => 'type' in entry),
     faults: entries.filter((entry) => !('type' in entry)),
-    patterns: new Map(all.flatMap(({ patterns }) => readMatches(patterns))),
+    patterns: onePerToken(all.flatMap(({ patterns }) => readMatches(patterns))),
   };
 }
 
@@ -247,12 +246,14 @@ function valueIn(xml: string): string | undefined {
   return value?.replaceAll(/&(?:lt|gt|amp|#x0d);/g, (entity) => XML_ESCAPES[entity] ?? entity);
 }
 
-function readMatches(patterns: Line['patterns']): [string, HbaPattern][] {
+function readMatches(patterns: Line['patterns']): readonly HbaPattern[] {
   const found = typeof patterns === 'string' ? parse(valueIn(patterns) ?? '[]', matchesSchema) : (patterns ?? []);
-  return found.map(([token, roles, databases]) => [
-    token,
-    { roles: new Set(roles ?? []), databases: new Set(databases ?? []) },
-  ]);
+  return found.map(([token, roles, databases]) => ({ token, roles: roles ?? [], databases: databases ?? [] }));
+}
+
+/** A token may be in several rules, and is matched for each. */
+function onePerToken(patterns: readonly HbaPattern[]): readonly HbaPattern[] {
+  return [...new Map(patterns.map((pattern) => [pattern.token, pattern])).values()];
 }
 
 /**
@@ -266,7 +267,7 @@ export function hbaFacts(
 ): HbaFacts {
   if (catalogue.hasCutNames) read.refuse(`a role or database has a name of more than ${LONGEST.name} characters`);
   // Of an encoding that the server does not convert: nobody can say which of the names a match means.
-  const patterns = namesOf(catalogue).some((name) => name.includes('\uFFFD')) ? new Map() : lines.patterns;
+  const patterns = namesOf(catalogue).some((name) => name.includes('\uFFFD')) ? [] : lines.patterns;
   return { major, ...lines, patterns, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
 }
 
@@ -293,40 +294,14 @@ function readLine(line: Line): HbaRule | HbaFault {
   };
 }
 
-function rolesOf(catalogue: Catalogue): readonly HbaRole[] {
-  const { roles } = catalogue;
-  const oids = Map.groupBy(roles.keys(), (oid) => roles.get(oid)?.name);
-  const oidsOf = (name: string): readonly string[] => oids.get(name) ?? [];
+function rolesOf({ roles, memberships }: Catalogue): readonly HbaRole[] {
   // In the same order everywhere: what comes first serves as the example.
-  return [...roles]
-    .map(([oid, role]) => ({ ...role, memberOf: new NamedGroups(oid, catalogue, oidsOf) }))
-    .sort((a, b) => compareText(a.name, b.name));
-}
-
-/** The names of the roles that one is a member of, found when they are asked for. */
-class NamedGroups implements MemberOf {
-  readonly #role: string;
-  readonly #catalogue: Catalogue;
-  readonly #oidsOf: (name: string) => readonly string[];
-
-  /** @param oidsOf of a name: more than one where names came in an encoding that is not converted */
-  constructor(role: string, catalogue: Catalogue, oidsOf: (name: string) => readonly string[]) {
-    this.#role = role;
-    this.#catalogue = catalogue;
-    this.#oidsOf = oidsOf;
-  }
-
-  has(group: string): boolean {
-    const { memberships } = this.#catalogue;
-    return this.#oidsOf(group).some((oid) => memberships.isMember(this.#role, oid));
-  }
-
-  *[Symbol.iterator](): Generator<string> {
-    for (const oid of this.#catalogue.memberships.groupsOf(this.#role)) {
-      const group = this.#catalogue.roles.get(oid);
-      if (group !== undefined) yield group.name;
-    }
-  }
+  const sorted = [...roles].sort(([, a], [, b]) => compareText(a.name, b.name));
+  const places = new Map(sorted.map(([oid], place) => [oid, place]));
+  return sorted.map(([oid, role]) => ({
+    ...role,
+    memberOf: memberships.directGroupsOf(oid).flatMap((group) => places.get(group) ?? []),
+  }));
 }
 
 function databasesOf({ databases }: Catalogue): readonly HbaDatabase[] {

@@ -1,5 +1,4 @@
-// The wire probe of one target: what its server answers on fresh connections, without a credential, whatever its settings
-// say. One connection after the other, each for one question, closed as soon as it is answered.
+// Finds out what a server answers on fresh connections, without a credential and whatever its settings say.
 
 import type { Socket } from 'node:net';
 import { displayText } from '../../model/display.ts';
@@ -15,8 +14,8 @@ import type {
   WireProbe,
 } from '../../model/probe.ts';
 import { openTcp, requestTls } from '../connect/network.ts';
+import type { ReachableTarget } from '../connect/observer.ts';
 import { isLoopback } from '../connect/transport.ts';
-import type { Trust } from '../connect/trust.ts';
 import { keyExchangeWithout, refusalOfDirect, versionAnswer } from './answers.ts';
 import { type HandshakeResult, type Offer, tryHandshake } from './handshake.ts';
 import { firstAnswer } from './plaintext.ts';
@@ -24,33 +23,29 @@ import { groupName, isPostQuantum } from './server-flight.ts';
 import { startupMessage } from './startup.ts';
 import { offerBrokenSuites } from './suites.ts';
 
-/** What a probe asks, and for whom. */
-export interface ProbeSubject {
-  readonly endpoint: Endpoint;
-  readonly role: string;
-  readonly database: string;
-  readonly trust: Trust;
-}
-
 /** Milliseconds for one connection. */
-const PATIENCE = 5_000;
+const CONNECTION_TIMEOUT_MS = 5_000;
+
+/** Milliseconds for a whole probe: eight connections that each take their time, and some to open and close them. */
+export const LONGEST_PROBE_MS = 9 * CONNECTION_TIMEOUT_MS;
 
 /**
- * Probes. Never throws: what was not answered is unknown, with the reason.
+ * Probes over one connection after the other, each for one question. Never throws: what was not answered is unknown, with
+ * the reason.
  *
  * At most eight connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it did
  * not show; TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer; one where the request
  * for TLS got none, from a port that takes nothing but direct TLS; and suites that protect nothing.
  *
- * @param signal ends when there is no time left for all of it
- * @param patience milliseconds for each connection
+ * @param signal aborts when there is no time left for the whole probe
+ * @param timeoutMs milliseconds for each connection
  */
 export async function probeWire(
-  subject: ProbeSubject,
+  subject: ReachableTarget,
   signal: AbortSignal,
-  patience: number = PATIENCE,
+  timeoutMs: number = CONNECTION_TIMEOUT_MS,
 ): Promise<WireProbe> {
-  const probe = new Probe(subject, signal, patience);
+  const probe = new Probe(subject, signal, timeoutMs);
   await probe.plaintext();
   await probe.directTls();
   for (const version of ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const) await probe.version(version);
@@ -61,9 +56,9 @@ export async function probeWire(
 const NOT_TRIED = unknown('it was not tried');
 
 class Probe {
-  readonly #subject: ProbeSubject;
+  readonly #subject: ReachableTarget;
   readonly #signal: AbortSignal;
-  readonly #patience: number;
+  readonly #timeoutMs: number;
   readonly #versions: Record<ProbedVersion, Observed<WireAnswer>> = {
     TLSv1: NOT_TRIED,
     'TLSv1.1': NOT_TRIED,
@@ -84,11 +79,11 @@ class Probe {
   #loopback = false;
   #connections = 0;
 
-  constructor(subject: ProbeSubject, signal: AbortSignal, patience: number) {
+  constructor(subject: ReachableTarget, signal: AbortSignal, timeoutMs: number) {
     this.#subject = subject;
     this.#endpoint = subject.endpoint;
     this.#signal = signal;
-    this.#patience = patience;
+    this.#timeoutMs = timeoutMs;
   }
 
   result(): WireProbe {
@@ -250,8 +245,8 @@ class Probe {
     question: (socket: Socket, signal: AbortSignal) => Promise<Observed<T>>,
   ): Promise<Observed<T>> {
     if (this.#signal.aborted) return unknown('time was up before it was tried');
-    const patience = AbortSignal.timeout(this.#patience);
-    const signal = AbortSignal.any([this.#signal, patience]);
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const signal = AbortSignal.any([this.#signal, timeout]);
     let socket: Socket | undefined;
     this.#connections += 1;
     try {
@@ -259,7 +254,7 @@ class Probe {
       return await question(socket, signal);
     } catch (error) {
       if (this.#signal.aborted) return unknown('time was up before the server answered');
-      if (patience.aborted) return unknown(`the server gave no answer within ${this.#patience / 1_000} s`);
+      if (timeout.aborted) return unknown(`the server gave no answer within ${this.#timeoutMs / 1_000} s`);
       if (error instanceof AuditFailure) return unknown(displayText(error.failure.message, 300));
       return unknown(`the connection failed: ${displayText((error as { code?: string }).code ?? 'unknown', 60)}`);
     } finally {

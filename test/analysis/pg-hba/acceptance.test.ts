@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
+import { hbaRoles, type NamedRole } from '../../../lab/snapshots.ts';
 import {
   type Acceptance,
   acceptance,
@@ -12,22 +13,16 @@ import {
   type PermissiveRule,
 } from '../../../lambda/analysis/pg-hba/acceptance.ts';
 import { withQuotes } from '../../../lambda/collect/postgres/hba-file.ts';
-import {
-  HBA_RULE_TYPES,
-  type HbaFacts,
-  type HbaPattern,
-  type HbaRole,
-  type HbaRule,
-} from '../../../lambda/model/hba.ts';
+import { HBA_RULE_TYPES, type HbaFacts, type HbaPattern, type HbaRule } from '../../../lambda/model/hba.ts';
 
 interface Given {
   /** As the file has them. */
   readonly lines: readonly string[];
   /** `lost` where nothing but the view of the rules is known. @default 'shown' */
   readonly quotes?: 'shown' | 'lost';
-  readonly roles?: readonly HbaRole[];
+  readonly roles?: readonly NamedRole[];
   readonly databases?: readonly string[];
-  readonly patterns?: Readonly<Record<string, HbaPattern>>;
+  readonly patterns?: Readonly<Record<string, Omit<HbaPattern, 'token'>>>;
   readonly major?: number;
 }
 
@@ -37,8 +32,8 @@ interface Case extends Given {
   readonly opens: readonly (number | `${number}?`)[];
 }
 
-const ROLES: readonly HbaRole[] = [
-  role('app', { memberOf: new Set(['staff']) }),
+const ROLES: readonly NamedRole[] = [
+  role('app', { memberOf: ['staff'] }),
   role('boss', { superuser: true }),
   role('courier', { replication: true }),
   role('staff', { canLogin: false }),
@@ -318,15 +313,15 @@ describe('plaintext from the network', () => {
       name: 'gets in where a pattern matches',
       lines: ['host /^sh all all reject', 'host all /^a all md5'],
       patterns: {
-        '/^sh': { roles: new Set(), databases: new Set(['shop']) },
-        '/^a': { roles: new Set(['app']), databases: new Set(['app']) },
+        '/^sh': { roles: [], databases: ['shop'] },
+        '/^a': { roles: ['app'], databases: ['app'] },
       },
       opens: [2],
     },
     {
       name: 'gets in where no pattern matches before',
       lines: ['host /^sh all all reject', 'host shop all all md5'],
-      patterns: { '/^sh': { roles: new Set(), databases: new Set(['shop']) } },
+      patterns: { '/^sh': { roles: [], databases: ['shop'] } },
       opens: [],
     },
     {
@@ -468,7 +463,7 @@ describe('the rules tell nothing', () => {
 });
 
 describe('large installations', () => {
-  const roles = Array.from({ length: 5000 }, (_, i) => role(`user${i}`, { memberOf: new Set([`group${i % 50}`]) }));
+  const roles = Array.from({ length: 5000 }, (_, i) => role(`user${i}`, { memberOf: [`group${i % 50}`] }));
   const databases = Array.from({ length: 500 }, (_, i) => `db${i}`);
 
   test('are judged at once where few rules tell them apart', () => {
@@ -512,8 +507,8 @@ function hexadecimal(value: bigint): string {
   return (value.toString(16).padStart(32, '0').match(/.{4}/g) ?? []).join(':');
 }
 
-function role(name: string, overrides: Partial<HbaRole> = {}): HbaRole {
-  return { name, canLogin: true, superuser: false, replication: false, memberOf: new Set(), ...overrides };
+function role(name: string, overrides: Partial<NamedRole> = {}): NamedRole {
+  return { name, canLogin: true, superuser: false, replication: false, memberOf: [], ...overrides };
 }
 
 function facts({ lines, quotes, roles = ROLES, databases = DATABASES, patterns = {}, major = 18 }: Given): HbaFacts {
@@ -523,12 +518,12 @@ function facts({ lines, quotes, roles = ROLES, databases = DATABASES, patterns =
     major,
     rules: quotes === 'lost' ? rules : withQuotes(rules, file, major),
     faults: [],
-    roles,
+    roles: hbaRoles(roles),
     databases: [
       ...databases.map((name) => ({ name, allowConnections: true })),
       { name: 'template0', allowConnections: false },
     ],
-    patterns: new Map(Object.entries(patterns)),
+    patterns: Object.entries(patterns).map(([token, matches]) => ({ token, ...matches })),
   };
 }
 

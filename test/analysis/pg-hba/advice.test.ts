@@ -2,11 +2,12 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { hbaRoles, type NamedRole } from '../../../lab/snapshots.ts';
 import { acceptance, type Encryption, NETWORK } from '../../../lambda/analysis/pg-hba/acceptance.ts';
 import { advise, endState } from '../../../lambda/analysis/pg-hba/advice.ts';
 import { decide } from '../../../lambda/analysis/pg-hba/decision.ts';
 import { hbaLine } from '../../../lambda/analysis/pg-hba/line.ts';
-import { HBA_RULE_TYPES, type HbaFacts, type HbaRole, type HbaRule } from '../../../lambda/model/hba.ts';
+import { HBA_RULE_TYPES, type HbaFacts, type HbaRule } from '../../../lambda/model/hba.ts';
 
 function rule(overrides: Partial<HbaRule> = {}): HbaRule {
   return {
@@ -26,8 +27,8 @@ function rule(overrides: Partial<HbaRule> = {}): HbaRule {
 const NO_QUOTES = Array.from({ length: 9 }, () => false);
 const UNQUOTED = { databases: NO_QUOTES, users: NO_QUOTES, address: false } as const;
 
-function role(name: string, memberOf: readonly string[] = []): HbaRole {
-  return { name, canLogin: true, superuser: false, replication: false, memberOf: new Set(memberOf) };
+function role(name: string, memberOf: readonly string[] = []): NamedRole {
+  return { name, canLogin: true, superuser: false, replication: false, memberOf };
 }
 
 function facts(rules: readonly HbaRule[], overrides: Partial<HbaFacts> = {}): HbaFacts {
@@ -35,9 +36,9 @@ function facts(rules: readonly HbaRule[], overrides: Partial<HbaFacts> = {}): Hb
     major: 18,
     rules,
     faults: [],
-    roles: [role('app', ['staff']), role('staff')],
+    roles: hbaRoles([role('app', ['staff']), role('staff')]),
     databases: ['shop', 'app'].map((name) => ({ name, allowConnections: true })),
-    patterns: new Map(),
+    patterns: [],
     ...overrides,
   };
 }
@@ -283,7 +284,7 @@ describe('the advice', () => {
       'the keyword %s where it may be quoted, and only there',
       (name) => {
         inWords(advice({ databases: [name], quotes: { ...UNQUOTED, databases: undefined } }));
-        inWords(advice({ databases: ['shop', name], quotes: { ...UNQUOTED, databases: [false, undefined] } }));
+        inWords(advice({ databases: ['shop', name], quotes: { ...UNQUOTED, databases: [false, null] } }));
         expect(advice({ databases: [name] })).toContain(`\nhostssl ${name} all all scram-sha-256`);
         const quoted = advice({ databases: [name], quotes: { ...UNQUOTED, databases: [true] } });
         expect(quoted).toContain(`\nhostssl "${name}" all all scram-sha-256`);

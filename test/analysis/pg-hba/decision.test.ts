@@ -1,16 +1,16 @@
 // Which rule decides about one known connection. That the server agrees is shown in test/integration/probe.test.ts.
 
 import { describe, expect, test } from 'vitest';
-import { hbaFacts } from '../../../lab/snapshots.ts';
+import { hbaFacts, hbaRoles, type NamedRole } from '../../../lab/snapshots.ts';
 import { decide, type KnownConnection } from '../../../lambda/analysis/pg-hba/decision.ts';
-import type { HbaFacts, HbaRole, HbaRule } from '../../../lambda/model/hba.ts';
+import type { HbaFacts, HbaRule } from '../../../lambda/model/hba.ts';
 
-const APP: HbaRole = {
+const APP: NamedRole = {
   name: 'app',
   canLogin: true,
   superuser: false,
   replication: false,
-  memberOf: new Set(['staff']),
+  memberOf: ['staff'],
 };
 
 function facts(lines: readonly string[], overrides: Partial<HbaFacts> = {}): HbaFacts {
@@ -33,7 +33,12 @@ function facts(lines: readonly string[], overrides: Partial<HbaFacts> = {}): Hba
       },
     };
   });
-  return hbaFacts({ rules, roles: [APP], databases: [{ name: 'shop', allowConnections: true }], ...overrides });
+  return hbaFacts({
+    rules,
+    roles: hbaRoles([APP]),
+    databases: [{ name: 'shop', allowConnections: true }],
+    ...overrides,
+  });
 }
 
 const FROM_OFFICE: KnownConnection = { encryption: 'plaintext', role: 'app', database: 'shop', address: '10.0.0.7' };

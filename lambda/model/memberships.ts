@@ -1,20 +1,25 @@
-// Who is a member of whom among the roles of a server, in little memory: thousands of roles in a chain have millions of
-// memberships, which are never written out.
+// Answers which roles are members of which, directly or through other roles.
 
-/** Bytes of the sets that are kept. Beyond it they are built anew when they are asked for: each takes one pass. */
+/** Bytes of the bit sets that are kept. Beyond that they are built again when they are needed, each in one pass. */
 const KEPT_BYTES = 32 * 1_024 * 1_024;
 
-/** Memberships by oid, direct or through other roles. */
-export class Memberships {
-  readonly #numbers = new Map<string, number>();
-  readonly #oids: string[] = [];
+/**
+ * Memberships of roles, by whatever identifies a role: its oid, or its place in a list.
+ *
+ * Indirect memberships are computed when they are asked for and never stored as a list: thousands of roles in a chain have
+ * millions of them.
+ */
+export class Memberships<Role> {
+  readonly #numbers = new Map<Role, number>();
+  readonly #roles: Role[] = [];
   /** By the number of a role: the numbers of its direct members, and of the roles that it is a direct member of. */
   readonly #members: number[][] = [];
   readonly #groups: number[][] = [];
   /** By the number of a group: a bit for each role that is a member of it. */
   readonly #known = new Map<number, Uint8Array>();
 
-  constructor(pairs: Iterable<{ readonly member: string; readonly group: string }>) {
+  /** @param pairs direct memberships */
+  constructor(pairs: Iterable<{ readonly member: Role; readonly group: Role }>) {
     for (const { member, group } of pairs) {
       const [memberNumber, groupNumber] = [this.#number(member), this.#number(group)];
       this.#members[groupNumber]?.push(memberNumber);
@@ -23,27 +28,34 @@ export class Memberships {
   }
 
   /** Whether one role is a member of another, directly or through others, inherited or not. */
-  isMember(member: string, group: string): boolean {
+  isMember(member: Role, group: Role): boolean {
     const [memberNumber, groupNumber] = [this.#numbers.get(member), this.#numbers.get(group)];
     if (memberNumber === undefined || groupNumber === undefined) return false;
     return ((this.#membersOf(groupNumber)[memberNumber >> 3] ?? 0) & (1 << (memberNumber & 7))) !== 0;
   }
 
-  /** The oids of all that a role is a member of. */
-  *groupsOf(member: string): Generator<string> {
+  /** The roles of which a role is a direct member, each once. */
+  directGroupsOf(member: Role): readonly Role[] {
+    const number = this.#numbers.get(member);
+    if (number === undefined) return [];
+    return [...new Set(this.#groups[number])].flatMap((group) => this.#roles[group] ?? []);
+  }
+
+  /** All roles that a role is a member of, directly or through others. */
+  *groupsOf(member: Role): Generator<Role> {
     const number = this.#numbers.get(member);
     if (number === undefined) return;
     const found = this.#reachable(number, this.#groups);
-    for (const [index, oid] of this.#oids.entries()) {
-      if (((found[index >> 3] ?? 0) & (1 << (index & 7))) !== 0) yield oid;
+    for (const [index, role] of this.#roles.entries()) {
+      if (((found[index >> 3] ?? 0) & (1 << (index & 7))) !== 0) yield role;
     }
   }
 
-  #number(oid: string): number {
-    const known = this.#numbers.get(oid);
+  #number(role: Role): number {
+    const known = this.#numbers.get(role);
     if (known !== undefined) return known;
-    const number = this.#oids.push(oid) - 1;
-    this.#numbers.set(oid, number);
+    const number = this.#roles.push(role) - 1;
+    this.#numbers.set(role, number);
     this.#members.push([]);
     this.#groups.push([]);
     return number;
@@ -59,7 +71,7 @@ export class Memberships {
   }
 
   #reachable(start: number, next: readonly (readonly number[])[]): Uint8Array {
-    const found = new Uint8Array((this.#oids.length + 7) >> 3);
+    const found = new Uint8Array((this.#roles.length + 7) >> 3);
     const open = [start];
     for (let role = open.pop(); role !== undefined; role = open.pop()) {
       for (const other of next[role] ?? []) {

@@ -1,8 +1,8 @@
-// Who is a member of whom, held against the plain way of finding out.
+// Memberships of roles, compared with those that a plain search finds.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Memberships } from '../../../lambda/collect/postgres/memberships.ts';
+import { Memberships } from '../../lambda/model/memberships.ts';
 
 type Pair = readonly [member: string, group: string];
 
@@ -30,6 +30,8 @@ test('memberships are those that are found one by one, circles included', () => 
         expect([...new Set(pairs.flat())].filter((group) => memberships.isMember(member, group)).sort()).toEqual(
           groups,
         );
+        const direct = new Set(pairs.filter(([one]) => one === member).map(([, group]) => group));
+        expect([...memberships.directGroupsOf(member)].sort()).toEqual([...direct].sort());
       }
     }),
   );

@@ -1,0 +1,93 @@
+// Defines a run, the audited targets with their evaluations, and merges the parts of one.
+
+import { isDeepStrictEqual } from 'node:util';
+import { type Finding, type Outcome, VERDICTS, type Verdict } from './finding.ts';
+import type { Policy } from './policy.ts';
+import type { Snapshot } from './snapshot.ts';
+import { compareText } from './text-order.ts';
+import { compareMoments, earlier, later } from './time.ts';
+
+/** What the checks concluded about one target. */
+export interface Evaluation {
+  readonly verdict: Verdict;
+  /** One for each check, in the registry's order. */
+  readonly outcomes: readonly { readonly check: string; readonly outcome: Outcome }[];
+  readonly findings: readonly Finding[];
+}
+
+/** One target's snapshot with its evaluation. */
+export interface AuditedTarget extends Evaluation {
+  readonly snapshot: Snapshot;
+}
+
+export interface Run {
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly policy: Policy;
+  /** In the order of the configuration; of merged parts by the target's name. */
+  readonly audited: readonly AuditedTarget[];
+}
+
+/** The verdict that follows from a snapshot, the outcomes of its checks and their findings. */
+export function verdictOf(
+  { failure, link }: Snapshot,
+  { outcomes, findings }: Pick<Evaluation, 'outcomes' | 'findings'>,
+): Verdict {
+  if (failure !== undefined) return 'not-audited';
+  // The server that answered was not proven to be the target.
+  if (!link.known || !link.value.authorized) return 'not-audited';
+  if (!outcomes.every(({ outcome }) => isComplete(outcome))) return 'unknown';
+  return findings.length > 0 ? 'findings' : 'clean';
+}
+
+function isComplete(outcome: Outcome): boolean {
+  return outcome.status === 'fail'
+    ? outcome.incomplete === undefined
+    : outcome.status === 'pass' || outcome.status === 'not-applicable';
+}
+
+/** A run, or a part of one, that can't be used. */
+export class RunError extends Error {
+  override readonly name = 'RunError';
+}
+
+/**
+ * One run of several parts, in whatever order they are given: from the earliest start to the latest end, with the targets by
+ * name. Of a target in two parts the newer snapshot counts, of two taken at the same moment the one with the worse verdict.
+ * Evaluate the fleet checks afterwards (`evaluateFleet`): the parts know only their own targets.
+ *
+ * @throws RunError without any part, and where parts were evaluated by different policies
+ */
+export function mergeRuns(parts: readonly Run[]): Run {
+  const [first, ...others] = parts;
+  if (first === undefined) throw new RunError('there is no part to merge: give at least one');
+  const other = others.find(({ policy }) => !isDeepStrictEqual(policy, first.policy));
+  if (other !== undefined) {
+    const starts = `${first.startedAt} and ${other.startedAt}`;
+    throw new RunError(
+      `the parts that started at ${starts} have different policies: audit both with the same configuration`,
+    );
+  }
+  const newest = new Map<string, AuditedTarget>();
+  for (const one of parts.flatMap(({ audited }) => audited)) {
+    const { name } = one.snapshot.target;
+    const known = newest.get(name);
+    if (known === undefined || compareAudits(one, known) > 0) newest.set(name, one);
+  }
+  return {
+    startedAt: parts.map(({ startedAt }) => startedAt).reduce(earlier),
+    finishedAt: parts.map(({ finishedAt }) => finishedAt).reduce(later),
+    policy: first.policy,
+    audited: [...newest.values()].toSorted((a, b) => compareText(a.snapshot.target.name, b.snapshot.target.name)),
+  };
+}
+
+/** 0 only for two audits of which either can be kept. */
+function compareAudits(a: AuditedTarget, b: AuditedTarget): number {
+  return (
+    compareMoments(a.snapshot.takenAt, b.snapshot.takenAt) ||
+    VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) ||
+    compareText(JSON.stringify(a), JSON.stringify(b))
+  );
+}
