@@ -8,6 +8,7 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { Config } from '../lambda/config/index.ts';
+import type { DeployedVariables } from '../lambda/environment.ts';
 import { nagResourceId } from './nag-resource-id.ts';
 import { subscribeRoutes } from './route-subscriptions.ts';
 import { addSlackChannel } from './slack-channel.ts';
@@ -81,15 +82,15 @@ export class AlertTopics extends Construct {
   }
 
   /**
-   * The variables that tell the function where to publish. Chat topics take one entry, however many there are: a function's
-   * environment holds 4 KB, and a topic's name follows from its audience.
+   * The function's variables with the topics to publish to. All chat topics share one entry: a function's environment holds
+   * 4 KB, and the name of a chat topic follows from its route.
    */
-  environment(): Readonly<Record<string, string>> {
+  environment(): Pick<DeployedVariables, 'ALERT_TOPIC_ARN' | 'ROUTE_TOPIC_ARN' | 'CHAT_TOPICS'> {
     const { topic, routeTopic, chatTopics } = this;
     return {
       ALERT_TOPIC_ARN: topic.topicArn,
-      ...(routeTopic === undefined ? {} : { ROUTE_TOPIC_ARN: routeTopic.topicArn }),
-      ...(chatTopics.size === 0 ? {} : { CHAT_TOPICS: Stack.of(this).toJsonString({ '*': this.chatArns() }) }),
+      ROUTE_TOPIC_ARN: routeTopic?.topicArn,
+      CHAT_TOPICS: chatTopics.size === 0 ? undefined : Stack.of(this).toJsonString({ '*': this.chatArns() }),
     };
   }
 

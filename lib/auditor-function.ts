@@ -19,19 +19,20 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config, ConfigInput } from '../lambda/config/index.ts';
 import { modulesLeftOut } from './feature-modules.ts';
-import type { FunctionEnvironment } from './function-environment.ts';
+import type { Variables } from './function-environment.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The name under which the handler looks for its configuration, next to itself. */
 const CONFIG_FILE = 'auditor.config.json';
 
 /**
- * Lambda gives a function its credentials in the environment, where the SDK looks first. How it would find them on somebody's
- * machine is a tenth of the bundle.
+ * Lambda gives a function its credentials in the environment, which is the first source that the SDK tries. The sources of
+ * other machines (files of a person, metadata of EC2 and ECS) are a tenth of the bundle.
  */
-const UNUSED_CREDENTIAL_PROVIDERS = ['sso', 'ini', 'process', 'web-identity'].map(
-  (way) => `@aws-sdk/credential-provider-${way}`,
-);
+const UNUSED_CREDENTIAL_PROVIDERS = [
+  ...['sso', 'ini', 'process', 'web-identity', 'http'].map((source) => `@aws-sdk/credential-provider-${source}`),
+  '@smithy/credential-provider-imds',
+];
 
 export interface AuditorFunctionProps {
   /** What goes into the bundle, as written. */
@@ -40,7 +41,7 @@ export interface AuditorFunctionProps {
   readonly deadLetterQueue: IQueue;
   /** How long a run that Lambda could not start yet is still worth starting. */
   readonly maxEventAge: Duration;
-  readonly environment: FunctionEnvironment;
+  readonly environment: Variables;
   readonly logGroup?: ILogGroup | undefined;
   readonly vpc?: IVpc | undefined;
   readonly vpcSubnets?: SubnetSelection | undefined;

@@ -18,7 +18,7 @@ import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
-import { environmentProblems, type FunctionEnvironment } from './function-environment.ts';
+import { environmentProblems, functionVariables } from './function-environment.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
@@ -112,15 +112,14 @@ export class PgTlsAuditor extends Construct {
       this.evidenceBucket =
         props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment.evidenceRetentionDays);
     }
-    const environment: FunctionEnvironment = {
-      NODE_OPTIONS: '--enable-source-maps',
+    const environment = functionVariables({
       POWERTOOLS_SERVICE_NAME: serviceName,
       POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
       ...topics.environment(),
-      ...(this.stateTable === undefined ? {} : { STATE_TABLE: this.stateTable.tableName }),
-      ...(this.evidenceBucket === undefined ? {} : { EVIDENCE_BUCKET: this.evidenceBucket.bucketName }),
+      STATE_TABLE: this.stateTable?.tableName,
+      EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
       ...secretArnsVariable(this, access.references),
-    };
+    });
     const tooLarge = [...environmentProblems(this, environment, Object.keys(access.references).length)];
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
     const auditor = new AuditorFunction(this, 'Auditor', {

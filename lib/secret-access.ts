@@ -1,6 +1,6 @@
 // What the function may read: the secrets that the configuration names, and nothing else.
 
-import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import { Arn, type ArnComponents, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
@@ -21,8 +21,6 @@ const RANDOM_SUFFIX = '-??????';
 const PUNCTUATION = 3;
 /** An ARN that CloudFormation fills in: its name is unknown here. */
 const UNKNOWN_NAME_LENGTH = 128;
-
-const SECRET_ARN = /^arn:[\w-]+:secretsmanager:[\w-]*:\d{12}:secret:/;
 
 export interface SecretAccessProps {
   /** Names and ARNs, as the configuration has them. */
@@ -123,18 +121,11 @@ function resources(scope: Construct, props: SecretAccessProps): readonly Resourc
     }
     const bare = bareName(name);
     const prefix = props.prefixes.find((beginning) => bare.startsWith(beginning));
-    const resource = prefix === undefined ? withSuffix(name, bare) : `${prefix}*`;
-    const start = SECRET_ARN.exec(name)?.[0];
-    const arn =
-      start === undefined
-        ? Stack.of(scope).formatArn({
-            service: 'secretsmanager',
-            resource: 'secret',
-            resourceName: resource,
-            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-          })
-        : `${start}${resource}`;
-    return { arn, size: (start?.length ?? LONGEST_ARN_START) + resource.length + PUNCTUATION };
+    const resourceName = prefix === undefined ? withSuffix(name, bare) : `${prefix}*`;
+    const given = secretArn(name) ?? { service: 'secretsmanager', resource: 'secret' };
+    const arn = Stack.of(scope).formatArn({ ...given, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+    const start = name === bare ? LONGEST_ARN_START : name.length - bare.length;
+    return { arn, size: start + resourceName.length + PUNCTUATION };
   });
   return [...new Map(found.map((resource) => [resource.arn, resource])).values()];
 }
@@ -149,8 +140,13 @@ function withSuffix(name: string, bare: string): string {
   return name !== bare && /-[A-Za-z0-9]{6}$/.test(bare) ? bare : `${bare}${RANDOM_SUFFIX}`;
 }
 
+/** The parts of a secret's ARN; undefined for its name. */
+function secretArn(name: string): ArnComponents | undefined {
+  return name.startsWith('arn:') ? Arn.split(name, ArnFormat.COLON_RESOURCE_NAME) : undefined;
+}
+
 function bareName(name: string): string {
-  return name.replace(SECRET_ARN, '');
+  return secretArn(name)?.resourceName ?? name;
 }
 
 /** Fills policies one after the other, in order, so that a new secret changes as few as it can. */

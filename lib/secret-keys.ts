@@ -1,5 +1,6 @@
 // The keys that encrypt the secrets, and their use narrowed to that.
 
+import { Arn, ArnFormat } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ConfigProblem } from '../lambda/config/index.ts';
@@ -7,7 +8,7 @@ import type { ConfigProblem } from '../lambda/config/index.ts';
 /** Characters of the keys' ARNs: a role's policies together hold 10,240, and other rights need some of them. */
 const MOST_CHARACTERS = 5_000;
 
-const KMS_KEY_ARN = /^arn:[\w-]+:kms:([\w-]+):\d{12}:key\/[\w-]+$/;
+const KMS_KEY_ARN = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
 
 /** Keys that a policy can't name. */
 export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigProblem> {
@@ -35,7 +36,7 @@ export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigP
 export function grantSecretKeys(role: Role, keyArns: readonly string[], keys: readonly IKey[]): void {
   const arnsByRegion = Map.groupBy(
     [
-      ...keyArns.map((arn) => ({ arn, region: KMS_KEY_ARN.exec(arn)?.[1] ?? '' })),
+      ...keyArns.map((arn) => ({ arn, region: Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region ?? '' })),
       ...keys.map(({ keyArn, env }) => ({ arn: keyArn, region: env.region })),
     ],
     ({ region }) => region,

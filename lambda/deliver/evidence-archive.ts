@@ -44,14 +44,18 @@ export interface Evidence {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
-export function s3Client(): S3Client {
-  const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 } = process.env;
+/**
+ * The real client, with the SDK's own retries and bounded waits. The SDK reads the standard AWS variables,
+ * AWS_ENDPOINT_URL included.
+ *
+ * @param options.forcePathStyle whether the name of the bucket goes into the path. AWS takes it as a part of the host, which
+ * a local endpoint does not have.
+ */
+export function s3Client({ forcePathStyle }: { readonly forcePathStyle: boolean }): S3Client {
   return new S3Client({
     maxAttempts: 4,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
-    // A bucket's name in front of an endpoint of one's own is a host that nobody knows.
-    forcePathStyle: Boolean(AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL),
+    forcePathStyle,
   });
 }
 

@@ -13,6 +13,7 @@ import type {
   TargetRecord,
 } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
+import { known, type Observed } from '../model/observed.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
 import { msBetween } from '../model/time.ts';
@@ -33,8 +34,11 @@ export interface DecideInput {
   readonly observed: readonly TargetObservation[];
   /** Every check there is; `transient` where what it finds comes and goes, as sessions do. */
   readonly catalogue: readonly { readonly id: string; readonly transient: boolean }[];
-  /** Names of every configured target, whether this run looked at it or not. */
-  readonly targets: readonly string[];
+  /**
+   * Names of every target that there is, audited by this run or not. Unknown: no finding is resolved because its target is
+   * missing.
+   */
+  readonly targets: Observed<readonly string[]>;
   readonly policy: LifecyclePolicy;
   /** Of the configuration, those that have ended included. */
   readonly mutes: readonly Mute[];
@@ -44,7 +48,7 @@ export interface DecideInput {
  * Decides what people are told. `next` is to be saved after they were told and not before: a run that dies in between
  * tells again, and none is lost.
  *
- * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: ['orders'], policy, mutes: [] }).findings
+ * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: known(['orders']), policy, mutes: [] }).findings
  */
 export function decide(input: DecideInput): Decision {
   const { now, policy } = input;
@@ -138,7 +142,7 @@ function decidedWithoutState(
 function scopeOf({ targets, catalogue, observed }: DecideInput, previous: AuditState): Scope {
   const fresh = observed.filter(({ target, takenAt }) => isNewer(takenAt, previous.targets.get(target)));
   return {
-    targets: new Set(targets),
+    targets: targets.known ? known(new Set(targets.value)) : targets,
     transientByCheck: new Map(catalogue.map(({ id, transient }) => [id, transient])),
     scans: new Map(
       fresh.map(({ target, takenAt, outcomes }): [string, Scan] => [

@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../model/finding.ts';
 import type { FindingRecord } from '../model/lifecycle.ts';
+import type { Observed } from '../model/observed.ts';
 import { isAtLeast } from '../model/severity.ts';
 import { HOUR_MS, later, msBetween } from '../model/time.ts';
 import { activeMute } from './mutes.ts';
@@ -16,8 +17,8 @@ export interface Scan {
 
 /** What the run could look for, and what it saw. */
 export interface Scope {
-  /** Every configured target. */
-  readonly targets: ReadonlySet<string>;
+  /** Names of every target that there is; unknown where a source of targets failed. */
+  readonly targets: Observed<ReadonlySet<string>>;
   /** Every check there is, and whether what it finds comes and goes. */
   readonly transientByCheck: ReadonlyMap<string, boolean>;
   /** By target. One that was not looked at, or at an older moment than before, has none. */
@@ -57,7 +58,7 @@ function resolutionOf(
   { targets, transientByCheck, scans }: Scope,
   { now, policy }: TransitionContext,
 ): FindingRecord['resolved'] {
-  if (!targets.has(target)) return { at: later(now, lastSeen), resolution: 'target-removed' };
+  if (targets.known && !targets.value.has(target)) return { at: later(now, lastSeen), resolution: 'target-removed' };
   const isTransient = transientByCheck.get(check);
   if (isTransient === undefined) return { at: later(now, lastSeen), resolution: 'check-removed' };
   const scan = scans.get(target);

@@ -7,14 +7,17 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { freePort } from '../../lab/free-port.ts';
 import { archiveReport, EvidenceError, s3Client } from '../../lambda/deliver/evidence-archive.ts';
+import { parseEnvironment } from '../../lambda/environment.ts';
 import { badNight, healthyReport } from '../report/builders.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
+const ALERT_TOPIC_ARN = 'arn:aws:sns:eu-west-1:123456789012:alerts';
+
 /** The client that is deployed. */
 function deployedClient(environment: Readonly<Record<string, string>>): S3Client {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  return s3Client();
+  return s3Client({ forcePathStyle: parseEnvironment({ ALERT_TOPIC_ARN, ...environment }).hasOwnS3Endpoint });
 }
 
 /** One that gives up soon. */
@@ -70,10 +73,7 @@ describe('archiveReport', () => {
   });
 
   test('without an endpoint of one’s own the bucket is in the host’s name, as AWS wants it', async () => {
-    vi.stubEnv('AWS_ENDPOINT_URL', undefined);
-    vi.stubEnv('AWS_ENDPOINT_URL_S3', undefined);
-    vi.stubEnv('AWS_REGION', 'eu-west-1');
-    expect(await s3Client().config.forcePathStyle).toBe(false);
+    expect(await deployedClient({ AWS_REGION: 'eu-west-1' }).config.forcePathStyle).toBe(false);
   });
 
   test('two runs that started at the same moment have an object each', async () => {

@@ -6,6 +6,7 @@ import { CLOCK_SKEW_MS } from '../../lambda/lifecycle/clock-skew.ts';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { history } from '../../lambda/lifecycle/history.ts';
 import { type AuditState, EMPTY_STATE, type FindingRecord } from '../../lambda/model/lifecycle.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { type Given, isAboveThreshold, isMuted, runsOf, steps } from './generated-histories.ts';
 import {
   ago,
@@ -124,7 +125,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
       ],
       lookedAt,
     });
-    const decision = decide(input({ previous, observed: [look([])], targets: ['orders', 'not looked at'] }));
+    const decision = decide(input({ previous, observed: [look([])], targets: known(['orders', 'not looked at']) }));
     expect(decision.clockAheadUntil).toBe(lookedAt);
     for (const next of [decision.next, decision.unnotified]) {
       expect(timesOf(next ?? EMPTY_STATE).filter((time) => isAhead(time, NOW))).toEqual([]);
@@ -201,7 +202,7 @@ describe('in every history in which the clock of one run stood wrong', () => {
         for (const after of [1, 26]) {
           const now = new Date(Date.parse(last.now) + after * HOUR).toISOString();
           const observed = ['billing', 'orders'].map((target) => ({ target, takenAt: now, outcomes, findings: [] }));
-          const targets = ['billing', 'orders'];
+          const targets = known(['billing', 'orders']);
           previous = decide({ ...last, now, observed, catalogue, targets, previous }).next ?? EMPTY_STATE;
         }
         expect([...previous.findings.values()].filter(({ status }) => status === 'open')).toEqual([]);

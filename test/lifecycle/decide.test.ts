@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { ago, decideOne, finding, input, LASTING, look, mute, NOW, record, SECOND, state } from './scenario.ts';
 
 describe('a run without state', () => {
@@ -68,7 +69,7 @@ describe('a decision', () => {
     ];
     const billing = look([finding({ fingerprint: '9', target: 'billing' })], { target: 'billing' });
     const carriedOver = record({ finding: finding({ fingerprint: '0', target: 'crm' }) });
-    const targets = ['orders', 'billing', 'crm'];
+    const targets = known(['orders', 'billing', 'crm']);
     const previous = state({ records: [carriedOver] });
     const decision = decide(input({ previous, observed: [look(findings), billing], targets }));
     expect(decision.findings.map((each) => each.finding.fingerprint)).toEqual(['9', '0', '2', '1', '3']);

@@ -5,6 +5,7 @@ import type { DecideInput } from '../../lambda/lifecycle/decide.ts';
 import type { Finding, Outcome } from '../../lambda/model/finding.ts';
 import type { LifecyclePolicy, TargetObservation } from '../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../lambda/model/mute.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { isAtLeast, type Severity } from '../../lambda/model/severity.ts';
 
 const TARGETS = ['billing', 'orders'];
@@ -118,7 +119,7 @@ export function runsOf(drawn: readonly Step[], policy: LifecyclePolicy = WORLD_P
           : [observation(target, iso(at + index * 1000), each, checks)];
       }),
       catalogue: CATALOGUE.filter(({ id }) => each.checks.includes(id)),
-      targets: each.targets,
+      targets: known(each.targets),
       policy,
       mutes: MUTES.filter((_, index) => each.mutes[index]),
     };

@@ -131,7 +131,7 @@ describe('in every history', () => {
           for (const { reason, finding, resolution, lastSeen = '', isObserved } of decision.findings) {
             if (reason !== 'resolved') continue;
             expect(isObserved).toBe(false);
-            const isConfigured = given.targets.includes(finding.target);
+            const isConfigured = given.targets.known && given.targets.value.includes(finding.target);
             expect(resolution === 'target-removed').toBe(!isConfigured);
             if (!isConfigured) continue;
             const check = given.catalogue.find(({ id }) => id === finding.check);

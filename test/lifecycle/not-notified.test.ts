@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../../lambda/model/lifecycle.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { runsOf, steps } from './generated-histories.ts';
 import { ago, finding, input, look, mute, POLICY, record, state } from './scenario.ts';
 
@@ -53,7 +54,7 @@ describe('what reached no one is told again for the same reason', () => {
       }),
     ],
     ['resolved', input({ previous: state({ records: [record({ lastSeen: ago(25) })] }), observed: [look([])] })],
-    ['resolved', input({ previous: state({ records: [record()] }), targets: [] })],
+    ['resolved', input({ previous: state({ records: [record()] }), targets: known([]) })],
   ])('%s', (reason, given) => {
     const first = decide(given);
     expect(toTell(first).map(([, why]) => why)).toContain(reason);

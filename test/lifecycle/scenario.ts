@@ -12,6 +12,7 @@ import {
   type TargetObservation,
 } from '../../lambda/model/lifecycle.ts';
 import type { Mute, MuteMatch } from '../../lambda/model/mute.ts';
+import { known } from '../../lambda/model/observed.ts';
 
 /** When every run of these tests decides. */
 export const NOW = '2026-03-10T12:00:00.000Z';
@@ -113,7 +114,7 @@ export function input(changes: Partial<DecideInput> = {}): DecideInput {
     now: NOW,
     observed: [],
     catalogue: CATALOGUE,
-    targets: ['orders'],
+    targets: known(['orders']),
     policy: POLICY,
     mutes: [],
     ...changes,

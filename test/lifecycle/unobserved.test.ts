@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type DecideInput, decide } from '../../lambda/lifecycle/decide.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import type { FindingRecord, Resolution } from '../../lambda/model/lifecycle.ts';
+import { known as observed, unknown } from '../../lambda/model/observed.ts';
 import {
   ago,
   CATALOGUE,
@@ -59,7 +60,7 @@ const CASES: readonly Case[] = [
   {
     about: 'another target in this run',
     known: QUIET,
-    changes: { observed: [look([], { target: 'billing' })], targets: ['orders', 'billing'] },
+    changes: { observed: [look([], { target: 'billing' })], targets: observed(['orders', 'billing']) },
   },
   { about: 'a check without an outcome', known: QUIET, changes: { observed: [look([], { outcomes: [] })] } },
   // A run that was overtaken by another
@@ -97,8 +98,21 @@ const CASES: readonly Case[] = [
     resolution: 'check-removed',
   },
   { about: 'no such check, and the target not in this run', changes: { catalogue: [] }, resolution: 'check-removed' },
-  { about: 'no such target any more', changes: { targets: ['billing'] }, resolution: 'target-removed' },
-  { about: 'neither target nor check', changes: { targets: [], catalogue: [] }, resolution: 'target-removed' },
+  { about: 'no such target any more', changes: { targets: observed(['billing']) }, resolution: 'target-removed' },
+  {
+    about: 'neither target nor check',
+    changes: { targets: observed([]), catalogue: [] },
+    resolution: 'target-removed',
+  },
+  // A source of targets failed
+  { about: 'a target that no source named, while one of them failed', changes: { targets: unknown('no answer') } },
+  {
+    about: 'a target that was audited, while a source failed',
+    known: { ...QUIET, finding: lasting },
+    outcome: PASS,
+    changes: { targets: unknown('no answer') },
+    resolution: 'gone',
+  },
 ];
 
 describe('an open finding that was not seen', () => {
