@@ -1,4 +1,4 @@
-// What the function may read: the secrets that the configuration names, and nothing else.
+// Grants the function the secrets that the configuration names, and no others.
 
 import { Arn, type ArnComponents, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
@@ -11,23 +11,23 @@ import { nagResourceId } from './nag-resource-id.ts';
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
 // 10 managed policies for a role (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const POLICY_RESOURCES_SIZE = 5_900;
-/** One of the ten is left for whoever runs the account, e.g. a policy attached to every role. */
+/** One of the ten is left for the owner of the account, e.g. for a policy attached to every role. */
 const MOST_POLICIES = 9;
-/** The longest an ARN of a secret named in this account can begin, whatever the partition and region. */
+/** The longest beginning of a secret's ARN, of any partition and region. */
 const LONGEST_ARN_START = 'arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:'.length;
 /** Secrets Manager appends a hyphen and six random characters to a secret's name in its ARN. */
 const RANDOM_SUFFIX = '-??????';
 /** Quotes and comma around an entry. */
 const PUNCTUATION = 3;
-/** An ARN that CloudFormation fills in: its name is unknown here. */
+/** The assumed length of a name that CloudFormation makes up. */
 const UNKNOWN_NAME_LENGTH = 128;
 
 export interface SecretAccessProps {
-  /** Names and ARNs, as the configuration has them. */
+  /** Names and ARNs, as the configuration writes them. */
   readonly names: readonly string[];
-  /** Secrets known by reference; they win over the name. */
+  /** Secrets known by reference. A reference takes precedence over a name. */
   readonly references: Readonly<Record<string, ISecret>>;
-  /** Beginnings of names that may be granted as a whole. */
+  /** Beginnings of names: every secret with such a name may be granted. */
   readonly prefixes: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export function secretNames(config: Config): readonly string[] {
   return [...new Set(names)].sort();
 }
 
-/** What would make the grants fail, or grant other than what was meant. */
+/** Yields a problem for each grant that would fail, or would grant something else than intended. */
 export function* secretAccessProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
   const { names, prefixes } = props;
   const usable = prefixes.filter((prefix) => /^[\w/+=.@!-]+$/.test(prefix));
@@ -76,7 +76,7 @@ export function* secretAccessProblems(scope: Construct, props: SecretAccessProps
   }
 }
 
-/** Lets `role` read the secrets. Many of them spread over managed policies, whose size IAM limits. */
+/** Allows `role` to read the secrets. Many secrets are spread over managed policies, whose size IAM limits. */
 export function grantSecretAccess(scope: Construct, role: Role, props: SecretAccessProps): void {
   const policies = split(resources(scope, props));
   const statement = (entries: readonly Resource[]): PolicyStatement =>
@@ -131,8 +131,8 @@ function resources(scope: Construct, props: SecretAccessProps): readonly Resourc
 }
 
 /**
- * A complete ARN stands for itself; a name, or an ARN without its random end, for whichever end AWS gave it. A partial ARN
- * whose name itself ends in a hyphen and six characters can't be told from a complete one: AWS advises complete ARNs there.
+ * Adds a pattern for the random end of an ARN to a name, and to an ARN without that end. A partial ARN whose name itself ends
+ * in a hyphen and six characters looks like a complete ARN: AWS advises complete ARNs there.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
@@ -149,7 +149,7 @@ function bareName(name: string): string {
   return secretArn(name)?.resourceName ?? name;
 }
 
-/** Fills policies one after the other, in order, so that a new secret changes as few as it can. */
+/** Fills policies one after the other, in order, so that a new secret changes few of them. */
 function split(entries: readonly Resource[]): readonly (readonly Resource[])[] {
   const policies: Resource[][] = [];
   let left = 0;
@@ -164,7 +164,7 @@ function split(entries: readonly Resource[]): readonly (readonly Resource[])[] {
   return policies;
 }
 
-/** The first of them, and how many more. */
+/** The first ten names, and the number of the others. */
 export function listed(names: readonly string[]): string {
   const shown = names
     .slice(0, 10)

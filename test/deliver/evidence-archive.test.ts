@@ -91,7 +91,7 @@ describe('archiveReport', () => {
     await archiveReport(client, aws.bucket, { report: REPORT, requestId: 'request-1' });
     const other = { report: healthyReport(), requestId: 'request-1' };
     await expect(archiveReport(client, aws.bucket, other)).rejects.toThrow(
-      `The report could not be stored in S3 bucket ${aws.bucket} as ${KEY} (PreconditionFailed). An object of that name is there already, and was left as it is`,
+      `The report could not be stored in S3 bucket ${aws.bucket} as ${KEY} (PreconditionFailed). An object of that name exists already, and was left as it is`,
     );
     expect(aws.objects).toHaveLength(1);
     expect(JSON.parse(gunzipSync(aws.objects[0]?.body ?? '').toString())).toEqual(REPORT);
@@ -142,13 +142,13 @@ describe('archiveReport', () => {
     await expect(archiveReport(client, 'elsewhere', { report: REPORT, requestId: 'r' })).rejects.toThrow(
       'in S3 bucket elsewhere',
     );
-    const nobody = new S3Client({
+    const closed = new S3Client({
       endpoint: `http://127.0.0.1:${await freePort()}`,
       region: 'eu-west-1',
       credentials: { accessKeyId: 'A', secretAccessKey: 'kept-to-itself' },
       maxAttempts: 1,
     });
-    await expect(archiveReport(nobody, aws.bucket, { report: REPORT, requestId: 'r' })).rejects.toThrow(
+    await expect(archiveReport(closed, aws.bucket, { report: REPORT, requestId: 'r' })).rejects.toThrow(
       /\(ECONNREFUSED\)\. Check the route to S3/,
     );
   });

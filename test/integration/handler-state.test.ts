@@ -247,7 +247,7 @@ describe('memory', () => {
 
   test('that another run holds for too long is left to it: nothing is told twice', async () => {
     const until = Date.now() + 60_000;
-    const turn = { pk: 'all#run', sk: 'turn', token: 'of another', owner: 'another', since: timeOf(0).toISOString() };
+    const turn = { pk: 'all#run', sk: 'lease', token: 'of another', owner: 'another', since: timeOf(0).toISOString() };
     await lab.dynamodb.put({ ...turn, until }, 'state-1');
     const run = await invoke(0, { remainingMs: 8_000 });
     expect(run.error?.message).toContain('another has held it since');

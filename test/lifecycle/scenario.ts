@@ -75,21 +75,21 @@ export function mute(match: MuteMatch, changes: Partial<Mute> = {}): Mute {
 export interface StateChanges {
   readonly records?: readonly FindingRecord[];
   /** When the target was last looked at; undefined: never. */
-  readonly lookedAt?: string | undefined;
+  readonly scannedAt?: string | undefined;
   readonly mutes?: readonly MuteRecord[];
 }
 
-export function state({ records = [], lookedAt, mutes = [] }: StateChanges = {}): AuditState {
+export function state({ records = [], scannedAt, mutes = [] }: StateChanges = {}): AuditState {
   return {
     findings: new Map(records.map((each) => [each.finding.fingerprint, each])),
     targets:
-      lookedAt === undefined ? EMPTY_STATE.targets : new Map([['orders', { name: 'orders', takenAt: lookedAt }]]),
+      scannedAt === undefined ? EMPTY_STATE.targets : new Map([['orders', { name: 'orders', takenAt: scannedAt }]]),
     mutes: new Map(mutes.map((each) => [each.key, each])),
   };
 }
 
 /** A look at `orders`, now: every check passes but those that have findings, and those that are given. */
-export function look(findings: readonly Finding[], changes: Partial<TargetObservation> = {}): TargetObservation {
+export function scan(findings: readonly Finding[], changes: Partial<TargetObservation> = {}): TargetObservation {
   const failed = new Set(findings.map(({ check }) => check));
   return {
     target: 'orders',
@@ -104,8 +104,8 @@ export function look(findings: readonly Finding[], changes: Partial<TargetObserv
 }
 
 /** A look at `orders` that finds nothing, with this outcome for every check. */
-export function lookWith(outcome: Outcome, takenAt = NOW): TargetObservation {
-  return look([], { takenAt, outcomes: CATALOGUE.map(({ id }) => ({ check: id, outcome })) });
+export function scanWith(outcome: Outcome, takenAt = NOW): TargetObservation {
+  return scan([], { takenAt, outcomes: CATALOGUE.map(({ id }) => ({ check: id, outcome })) });
 }
 
 export function input(changes: Partial<DecideInput> = {}): DecideInput {
