@@ -68,8 +68,8 @@ const schema = z.object({ ...deployed, ...other });
 type Name = keyof typeof schema.shape;
 
 /**
- * What the deployment has to say about each variable, `undefined` where it sets none. The type has no optional property, so
- * that the stack does not compile when it forgets one.
+ * What the deployment has to say about each variable, `undefined` where it sets none. The type has no optional
+ * property, so that the stack does not compile when it forgets one.
  */
 export type DeployedVariables = { readonly [name in keyof typeof deployed]: z.input<(typeof deployed)[name]> };
 

@@ -23,7 +23,8 @@ const services = createServices();
 /**
  * Runs the auditor once.
  *
- * @returns the report, or a refusal where the function does not understand the event: a typing error by hand is no failure
+ * @returns the report, or a refusal where the function does not understand the event: a typing error by hand is no
+ * failure
  * @throws every error of `run` but EventError
  */
 export const handler = createHandler();

@@ -76,8 +76,9 @@ const CONFIG_FILE = 'auditor.config.json';
  * Audits the requested targets, notifies each receiver of what changed, and archives the report.
  *
  * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
- * @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError, EventError before anything is audited;
- * TargetSourceError, PublishError, StateError, EvidenceError, SecurityHubError at the end, when every other step is done
+ * @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError, EventError before anything is
+ * audited; TargetSourceError, PublishError, StateError, EvidenceError, SecurityHubError at the end, when every other
+ * step is done
  */
 export async function run(input: RunInput): Promise<Report> {
   const { event, invocation, variables, clock, sources, services } = input;
@@ -248,8 +249,8 @@ async function archive(report: Report, { environment, services, requestId }: Run
 }
 
 /**
- * Security Hub has a state of its own, as receivers have: a finding that is over is archived there, also after an import
- * that failed. A run that does not notify changes nothing there either.
+ * Security Hub has a state of its own, as receivers have: a finding that is over is archived there, also after an
+ * import that failed. A run that does not notify changes nothing there either.
  */
 async function importIntoSecurityHub({ context, leaseTimeout }: Notification, runContext: RunContext): Promise<void> {
   const { config, environment, request, services } = runContext;

@@ -32,8 +32,8 @@ export interface AuditorAlarmsProps {
 }
 
 /**
- * Six alarms. Each sends one message when its cause begins, and one when it ends: a run every quarter of an hour that fails
- * is one message, not 96 a day. A description says what happened and what to do first.
+ * Six alarms. Each sends one message when its cause begins, and one when it ends: a run every quarter of an hour that
+ * fails is one message, not 96 a day. A description says what happened and what to do first.
  */
 export class AuditorAlarms extends Construct {
   /** A run crashed or timed out. */

@@ -31,9 +31,10 @@ export interface AlertTopicsProps {
 /**
  * Encrypted topics that refuse plaintext publishers, with their subscribers.
  *
- * Routes have a topic of their own instead of a filter policy on the default topic: a message without attributes, such as an
- * alarm of CloudWatch, passes no filter policy, not even `{"exists": false}`
- * (https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html), and an address can subscribe to a topic only once.
+ * Routes have a topic of their own instead of a filter policy on the default topic: a message without attributes, such
+ * as an alarm of CloudWatch, passes no filter policy, not even `{"exists": false}`
+ * (https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html), and an address can subscribe to a topic only
+ * once.
  */
 export class AlertTopics extends Construct {
   /** The topic of the default route: alerts about every target, and alarms. */
@@ -41,8 +42,8 @@ export class AlertTopics extends Construct {
   /** The topic of all other routes. Each subscription filters for its own routes. Undefined without routes. */
   readonly routeTopic?: ITopic | undefined;
   /**
-   * Topics of cards for Slack channels, by route: `all` is the default route. Each has a topic of its own, because Amazon Q
-   * Developer cannot filter the messages of a topic.
+   * Topics of cards for Slack channels, by route: `all` is the default route. Each has a topic of its own, because
+   * Amazon Q Developer cannot filter the messages of a topic.
    */
   readonly chatTopics: ReadonlyMap<string, ITopic>;
   private readonly props: AlertTopicsProps;
@@ -82,8 +83,8 @@ export class AlertTopics extends Construct {
   }
 
   /**
-   * The function's variables with the topics to publish to. All chat topics share one entry: a function's environment holds
-   * 4 KB, and the name of a chat topic follows from its route.
+   * The function's variables with the topics to publish to. All chat topics share one entry: a function's environment
+   * holds 4 KB, and the name of a chat topic follows from its route.
    */
   environment(): Pick<DeployedVariables, 'ALERT_TOPIC_ARN' | 'ROUTE_TOPIC_ARN' | 'CHAT_TOPICS'> {
     const { topic, routeTopic, chatTopics } = this;
@@ -163,8 +164,8 @@ export class AlertTopics extends Construct {
     const { key: given, encryption } = this.props;
     if (given === undefined && encryption === 'none') return undefined;
     const key = given ?? this.makeKey();
-    // CloudWatch encrypts the alarms it publishes with the topic's key itself; the key that AWS manages for SNS refuses it.
-    // No condition on the source: the topic's policy already decides who publishes.
+    // CloudWatch encrypts the alarms it publishes with the topic's key itself; the key that AWS manages for SNS refuses
+    // it. No condition on the source: the topic's policy already decides who publishes.
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: 'PublishersEncryptForTheTopic',
@@ -190,7 +191,10 @@ export class AlertTopics extends Construct {
 /** Room for `-chat-` and the name of a route in the 256 characters of a topic's name. */
 const LONGEST_NAME = 200;
 
-/** The name in characters that a topic may have. A hash follows where a character was replaced or cut, to keep it unique. */
+/**
+ * The name in characters that a topic may have. A hash follows where a character was replaced or cut, to keep it
+ * unique.
+ */
 function topicNamePart(name: string): string {
   // The name of a stack that only the deployment knows has only letters, digits and hyphens.
   if (Token.isUnresolved(name)) return name;

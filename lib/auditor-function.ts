@@ -26,8 +26,8 @@ const ROOT = join(import.meta.dirname, '..');
 const CONFIG_FILE = 'auditor.config.json';
 
 /**
- * Lambda gives a function its credentials in the environment, which is the first source that the SDK tries. The sources of
- * other machines (files of a person, metadata of EC2 and ECS) are a tenth of the bundle.
+ * Lambda gives a function its credentials in the environment, which is the first source that the SDK tries. The sources
+ * of other machines (files of a person, metadata of EC2 and ECS) are a tenth of the bundle.
  */
 const UNUSED_CREDENTIAL_PROVIDERS = [
   ...['sso', 'ini', 'process', 'web-identity', 'http'].map((source) => `@aws-sdk/credential-provider-${source}`),
@@ -84,8 +84,8 @@ export class AuditorFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       bundling: this.bundling(props.document, deployment),
       environment: props.environment,
-      // The run itself retries passing faults; a repeated run would alert twice. The event of a failed run is kept, and the next
-      // scheduled run audits again.
+      // The run itself retries passing faults; a repeated run would alert twice. The event of a failed run is kept, and
+      // the next scheduled run audits again.
       retryAttempts: 0,
       maxEventAge: props.maxEventAge,
       onFailure: sendingTo(props.deadLetterQueue),
@@ -133,9 +133,9 @@ export class AuditorFunction extends Construct {
 
   private bundling(document: ConfigInput, deployment: Config['deployment']): BundlingOptions {
     return {
-      // One file with all that an audit and its notifications need, AWS SDK included: Lambda runs the code that the tests ran,
-      // whatever SDK version the runtime has. CommonJS loads about 8 ms (15 %) faster than ESM with pg inside. From the ESM
-      // sources of packages esbuild drops unused code, about a quarter.
+      // One file with all that an audit and its notifications need, AWS SDK included: Lambda runs the code that the
+      // tests ran, whatever SDK version the runtime has. CommonJS loads about 8 ms (15 %) faster than ESM with pg
+      // inside. From the ESM sources of packages esbuild drops unused code, about a quarter.
       format: OutputFormat.CJS,
       target: 'node24',
       mainFields: ['module', 'main'],
@@ -151,8 +151,8 @@ export class AuditorFunction extends Construct {
       sourceMap: true,
       sourceMapMode: SourceMapMode.DEFAULT,
       sourcesContent: false,
-      // Modules that the function never imports, among them pg's native client, ~/.pgpass and Cloudflare's sockets, and modules
-      // that the runtime has.
+      // Modules that the function never imports, among them pg's native client, ~/.pgpass and Cloudflare's sockets, and
+      // modules that the runtime has.
       externalModules: [
         'pg-native',
         'pgpass',

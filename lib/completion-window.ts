@@ -4,7 +4,10 @@ import { Duration } from 'aws-cdk-lib';
 import { parseSchedule } from '../lambda/model/schedule.ts';
 import { longestGap, runsAgain } from './run-times.ts';
 
-/** CloudWatch looks back at most seven days when an alarm's period is an hour or more (PutMetricAlarm, EvaluationPeriods). */
+/**
+ * CloudWatch looks back at most seven days when an alarm's period is an hour or more (PutMetricAlarm,
+ * EvaluationPeriods).
+ */
 const LONGEST_WINDOW_MINUTES = 7 * 24 * 60;
 const MINUTES_A_DAY = 24 * 60;
 /** With a shorter period, a late metric or a run that uses its whole timeout would count as missing. */
@@ -33,8 +36,8 @@ export function rateMinutes(expression: string): number | undefined {
  * The time without a completed run after which the alarm starts.
  *
  * @param expression an EventBridge Scheduler expression.
- * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, and for a `cron()` that
- * runs every day its longest gap and an hour, or three gaps where that is less.
+ * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, and for a
+ * `cron()` that runs every day its longest gap and an hour, or three gaps where that is less.
  * @param now when it is deployed: a schedule that never runs again is refused.
  */
 export function completionWindow(

@@ -3,7 +3,10 @@
 import { Token } from 'aws-cdk-lib';
 import { ConfigError, type ConfigInput } from '../lambda/config/index.ts';
 
-/** The configuration is packed at synthesis, so it cannot hold a value that CloudFormation fills in later. @throws ConfigError */
+/**
+ * The configuration is packed at synthesis, so it cannot hold a value that CloudFormation fills in later. @throws
+ * ConfigError
+ */
 export function rejectTokens(config: ConfigInput, source: string): ConfigInput {
   const paths = [...tokenPaths(config, '')];
   if (paths.length === 0) return config;

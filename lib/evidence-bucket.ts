@@ -10,10 +10,11 @@ import { nagResourceId } from './nag-resource-id.ts';
 const REPORTS = 'reports/*';
 
 /**
- * A private bucket that keeps every version of an object for `retentionDays`, also of one that was overwritten or deleted.
+ * A private bucket that keeps every version of an object for `retentionDays`, also of one that was overwritten or
+ * deleted.
  *
- * No object moves to a colder storage class: S3 does not move objects under 128 KB, a report of 1,000 targets has 75 KB, and
- * a colder class charges each object for 128 KB at least
+ * No object moves to a colder storage class: S3 does not move objects under 128 KB, a report of 1,000 targets has 75
+ * KB, and a colder class charges each object for 128 KB at least
  * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html).
  */
 export function makeEvidenceBucket(scope: Construct, id: string, retentionDays: number): IBucket {

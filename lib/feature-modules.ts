@@ -13,8 +13,8 @@ interface OptionalPart {
 }
 
 /**
- * The function imports each part when it is first used: a part that is on costs no time at start. Parts that run after the
- * notifications, and would make the bundle too large, take their client from the runtime (docs/adr/0003).
+ * The function imports each part when it is first used: a part that is on costs no time at start. Parts that run after
+ * the notifications, and would make the bundle too large, take their client from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
   state: { module: './deliver/state/dynamodb.ts', isOn: ({ state }) => state === 'dynamodb' },

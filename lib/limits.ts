@@ -20,8 +20,8 @@ export function* routeLimitProblems(routes: Config['alerts']['routes']): Iterabl
   yield {
     path: 'alerts.routes',
     message:
-      `name ${endpoints.size} different addresses, URLs, queues and functions, and SNS tells at most ` +
-      `${MOST_FILTER_POLICIES} of them apart on one topic. Let teams share an endpoint, or share the targets out among ` +
+      `name ${endpoints.size} different addresses, URLs, queues and functions, and SNS filters for at most ` +
+      `${MOST_FILTER_POLICIES} of them on one topic. Let teams share an endpoint, or share the targets out among ` +
       'several auditors',
   };
 }

@@ -11,8 +11,9 @@ import type { ConfigInput } from '../lambda/config/index.ts';
 
 export interface PgTlsAuditorProps {
   /**
-   * The content of `auditor.config.json`: targets, policy, schedule, alerts, deployment. It is validated at synthesis and
-   * packed into the function's bundle, so it cannot hold values that only a deployment knows (tokens): see `secrets`.
+   * The content of `auditor.config.json`: targets, policy, schedule, alerts, deployment. It is validated at synthesis
+   * and packed into the function's bundle, so it cannot hold values that only a deployment knows (tokens): see
+   * `secrets`.
    */
   readonly config: ConfigInput;
 
@@ -24,7 +25,8 @@ export interface PgTlsAuditorProps {
 
   /**
    * Secrets known by reference rather than by name, by the name that the configuration uses for them, e.g.
-   * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them fit.
+   * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them
+   * fit.
    * @default - every secret is found by the name or ARN in the configuration
    */
   readonly secrets?: Readonly<Record<string, ISecret>> | undefined;
@@ -43,8 +45,8 @@ export interface PgTlsAuditorProps {
   readonly secretKeys?: readonly IKey[] | undefined;
 
   /**
-   * The topic of the default route's alerts and of the alarms. Its policy must allow `cloudwatch.amazonaws.com` to publish,
-   * and the policy of its key too. Routes and Slack channels get topics of their own in any case.
+   * The topic of the default route's alerts and of the alarms. Its policy must allow `cloudwatch.amazonaws.com` to
+   * publish, and the policy of its key too. Routes and Slack channels get topics of their own in any case.
    * @default - a new topic, encrypted as `config.deployment.topicEncryption` says, that only takes TLS
    */
   readonly topic?: ITopic | undefined;
@@ -63,15 +65,16 @@ export interface PgTlsAuditorProps {
   readonly stateTable?: ITable | undefined;
 
   /**
-   * The bucket that archives the full report of every run, under `reports/`. Its owner decides how long, and who may read.
+   * The bucket that archives the full report of every run, under `reports/`. Its owner decides how long, and who may
+   * read.
    * @default - a new bucket that outlives the stack and keeps `config.deployment.evidenceRetentionDays`, unless
    * `config.deployment.evidence` is `none`
    */
   readonly evidenceBucket?: IBucket | undefined;
 
   /**
-   * The VPC to run in. Isolated subnets need endpoints for Secrets Manager and SNS, and for DynamoDB, S3 and Security Hub
-   * where they are used.
+   * The VPC to run in. Isolated subnets need endpoints for Secrets Manager and SNS, and for DynamoDB, S3 and Security
+   * Hub where they are used.
    * @default - `config.deployment.vpc`, or none
    */
   readonly vpc?: IVpc | undefined;

@@ -17,8 +17,8 @@ import { PgTlsAuditor, type PgTlsAuditorProps } from './pg-tls-auditor.ts';
 
 export interface PgTlsAuditorStackProps extends StackProps, PgTlsAuditorProps {
   /**
-   * Whether the configuration is your own. The `example` can be synthesised and read, but CloudFormation refuses to deploy
-   * it, before it creates a resource, unless the parameter `DeployTheExample` is `yes`.
+   * Whether the configuration is your own. The `example` can be synthesised and read, but CloudFormation refuses to
+   * deploy it, before it creates a resource, unless the parameter `DeployTheExample` is `yes`.
    * @default 'own'
    */
   readonly configuration?: 'own' | 'example' | undefined;

@@ -46,8 +46,8 @@ export class PgTlsAuditor extends Construct {
   /** The alerts of the default route, and the alarms. */
   readonly topic: ITopic;
   /**
-   * The alerts of all routes, each with the message attribute `route`. Undefined without routes: subscribe with a filter
-   * policy, such as `{"route": ["shop"]}`.
+   * The alerts of all routes, each with the message attribute `route`. Undefined without routes: subscribe with a
+   * filter policy, such as `{"route": ["shop"]}`.
    */
   readonly routeTopic?: ITopic | undefined;
   /** Topics of Slack channels, by route; `all` is the default route. Only routes with channels have one. */
@@ -197,7 +197,9 @@ function uniqueInRegion(construct: Construct): string {
   return `${stack.stackName}-${path.replaceAll('/', '-')}`;
 }
 
-/** Other cron dialects count days from Monday or from 0: 1-5 is meant as Monday to Friday, and is Sunday to Thursday. */
+/**
+ * Other cron dialects count days from Monday or from 0: 1-5 is meant as Monday to Friday, and is Sunday to Thursday.
+ */
 function warnOfWeekdayNumbers(scope: Construct, expression: string, source: string): void {
   const schedule = parseSchedule(expression);
   if (!('kind' in schedule) || schedule.kind !== 'cron' || schedule.weekdayNumbers === undefined) return;

@@ -61,8 +61,8 @@ function endpoints(routes: Config['alerts']['routes']): Iterable<RouteEndpoint> 
 }
 
 /**
- * Allows the topic to invoke the function where it is in the stack's account and region. Elsewhere only its owner can; a note
- * at synthesis says so where the account and region are known.
+ * Allows the topic to invoke the function where it is in the stack's account and region. Elsewhere only its owner can;
+ * a note at synthesis says so where the account and region are known.
  */
 function allowInvocation(scope: Construct, id: string, functionArn: string, topic: ITopic): void {
   const stack = Stack.of(scope);

@@ -65,8 +65,8 @@ export class RunSchedule extends Construct {
         deadLetterQueue: props.deadLetterQueue,
         retryAttempts: RETRIES,
         maxEventAge: maxEventAge(props.expression),
-        // The shape that Scheduler sends by default, written out because the handler depends on it, and with the scheduled time
-        // and the id that retries of one run share.
+        // The shape that Scheduler sends by default, written out because the handler depends on it, and with the
+        // scheduled time and the id that retries of one run share.
         input: ScheduleTargetInput.fromObject({
           version: '0',
           id: ContextAttribute.executionId,

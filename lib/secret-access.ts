@@ -36,7 +36,10 @@ interface Resource {
   readonly size: number;
 }
 
-/** Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates. Sorted, each once. */
+/**
+ * Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates. Sorted,
+ * each once.
+ */
 export function secretNames(config: Config): readonly string[] {
   const names = config.targets.flatMap((target) =>
     [target.credentials, target.clientCertificate, ...target.ca, ...(target.crl ?? [])].flatMap((source) =>
@@ -131,8 +134,8 @@ function resources(scope: Construct, props: SecretAccessProps): readonly Resourc
 }
 
 /**
- * Adds a pattern for the random end of an ARN to a name, and to an ARN without that end. A partial ARN whose name itself ends
- * in a hyphen and six characters looks like a complete ARN: AWS advises complete ARNs there.
+ * Adds a pattern for the random end of an ARN to a name, and to an ARN without that end. A partial ARN whose name
+ * itself ends in a hyphen and six characters looks like a complete ARN: AWS advises complete ARNs there.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */

@@ -7,7 +7,9 @@ import type { ConfigProblem } from '../lambda/config/index.ts';
 import type { DeployedVariables } from '../lambda/environment.ts';
 import { listed } from './secret-access.ts';
 
-/** A function's environment holds 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
+/**
+ * A function's environment holds 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+ */
 const SECRET_ARNS_SIZE = 3_000;
 /** About as long as an ARN gets whose secret CloudFormation names. */
 const TYPICAL_ARN_LENGTH = 160;
@@ -40,8 +42,8 @@ export function* secretReferenceProblems(
 }
 
 /**
- * The variable with the ARN of each secret known by reference, as JSON: name in the configuration to ARN. CloudFormation
- * makes up the name of such a secret, long after the configuration was packed. An ARN is not a secret.
+ * The variable with the ARN of each secret known by reference, as JSON: name in the configuration to ARN.
+ * CloudFormation makes up the name of such a secret, long after the configuration was packed. An ARN is not a secret.
  */
 export function secretArnsVariable(
   scope: Construct,

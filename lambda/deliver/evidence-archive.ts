@@ -47,8 +47,8 @@ export interface Evidence {
  * The real client, with the SDK's own retries and bounded waits. The SDK reads the standard AWS variables,
  * AWS_ENDPOINT_URL included.
  *
- * @param options.forcePathStyle whether the name of the bucket goes into the path. AWS takes it as a part of the host, which
- * a local endpoint does not have.
+ * @param options.forcePathStyle whether the name of the bucket goes into the path. AWS takes it as a part of the host,
+ * which a local endpoint does not have.
  */
 export function s3Client({ forcePathStyle }: { readonly forcePathStyle: boolean }): S3Client {
   return new S3Client({

@@ -17,9 +17,9 @@ export interface TrustedState {
 }
 
 /**
- * The state as a run may use it. Of a time in the future it is only known that it was before now. Such a time counts as now;
- * the time of an observation counts as just before this run's scan, so that this scan decides. The next save stores the
- * corrected times.
+ * The state as a run may use it. Of a time in the future it is only known that it was before now. Such a time counts as
+ * now; the time of an observation counts as just before this run's scan, so that this scan decides. The next save
+ * stores the corrected times.
  *
  * @param now - ISO 8601, UTC.
  * @param observed - The scans of this run; none for a run that only reads.

@@ -35,8 +35,8 @@ export interface DecideInput {
   /** Every check there is; `transient` where its findings come and go, as sessions do. */
   readonly catalogue: readonly { readonly id: string; readonly transient: boolean }[];
   /**
-   * Names of every target that there is, audited by this run or not. Unknown: no finding is resolved because its target is
-   * missing.
+   * Names of every target that there is, audited by this run or not. Unknown: no finding is resolved because its target
+   * is missing.
    */
   readonly targets: Observed<readonly string[]>;
   readonly policy: LifecyclePolicy;
@@ -45,10 +45,11 @@ export interface DecideInput {
 }
 
 /**
- * Decides of what the receiver is notified. Save `next` after the notification and not before: a run that dies in between
- * repeats a notification, and none is lost.
+ * Decides of what the receiver is notified. Save `next` after the notification and not before: a run that dies in
+ * between repeats a notification, and none is lost.
  *
- * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: known(['orders']), policy, mutes: [] }).findings
+ * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: known(['orders']), policy, mutes: []
+ * }).findings
  */
 export function decide(input: DecideInput): Decision {
   const { now, policy } = input;
@@ -104,8 +105,8 @@ interface Observation {
 }
 
 /**
- * One observation for each fingerprint. Two findings of a run with one fingerprint are a defect of a check: an unmuted finding
- * then goes before a muted one, and a worse one before a lesser one.
+ * One observation for each fingerprint. Two findings of a run with one fingerprint are a defect of a check: an unmuted
+ * finding then goes before a muted one, and a worse one before a lesser one.
  */
 function observationsOf(
   observed: readonly TargetObservation[],

@@ -34,7 +34,10 @@ export interface HistoryOptions {
   readonly checks: readonly string[];
 }
 
-/** Worst first, then the most recent first. Resolved findings are included: the client has connected, and may do so again. */
+/**
+ * Worst first, then the most recent first. Resolved findings are included: the client has connected, and may do so
+ * again.
+ */
 export function history(state: AuditState, { since, now, checks }: HistoryOptions): readonly HistoryRow[] {
   const wanted = new Set(checks);
   const rows = new Map<string, HistoryRow>();

@@ -1,6 +1,7 @@
 // Merges two states that two runs saved without knowing of each other.
 //
-// Every field is the greater of two by an order of its own, so that the merge is commutative, associative and idempotent.
+// Every field is the greater of two by an order of its own, so that the merge is commutative, associative and
+// idempotent.
 
 import type { AuditState, FindingRecord, MuteRecord, TargetRecord } from '../model/lifecycle.ts';
 import { compareSeverity } from '../model/severity.ts';
@@ -17,8 +18,9 @@ export function mergeState(a: AuditState, b: AuditState): AuditState {
 }
 
 /**
- * Merges two records of one finding: as it was last seen, and open unless it was resolved after that. The last notification
- * counts. Where it was `resolved` and the finding is open, the next run that observes the finding notifies of it as new.
+ * Merges two records of one finding: as it was last seen, and open unless it was resolved after that. The last
+ * notification counts. Where it was `resolved` and the finding is open, the next run that observes the finding notifies
+ * of it as new.
  */
 export function mergeRecords(a: FindingRecord, b: FindingRecord): FindingRecord {
   const { finding, mute, lastSeen } = greatest(a, b, compareSightings);

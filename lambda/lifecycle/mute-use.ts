@@ -14,8 +14,8 @@ export function muteUses(mutes: readonly ConfiguredMute[], observedFindings: rea
 }
 
 /**
- * The use of each mute, and the record to save. The record of a mute that is no longer configured is dropped: a mute that
- * comes back starts its 30 days again.
+ * The use of each mute, and the record to save. The record of a mute that is no longer configured is dropped: a mute
+ * that comes back starts its 30 days again.
  *
  * @param carriedOver open findings that this run did not observe: mutes for a target that is down are still in use
  */

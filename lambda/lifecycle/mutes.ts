@@ -52,8 +52,9 @@ export function muteKey(match: MuteMatch): string {
 }
 
 /**
- * Makes a function that says whether the mute matches a finding. Every given field must match; a field that the finding does
- * not have matches no pattern, not even `*`. A mute without a field, which the configuration refuses, matches no finding.
+ * Makes a function that says whether the mute matches a finding. Every given field must match; a field that the finding
+ * does not have matches no pattern, not even `*`. A mute without a field, which the configuration refuses, matches no
+ * finding.
  */
 export function muteMatcher(match: MuteMatch): (finding: Finding) => boolean {
   const conditions = [...nameConditions(match)];

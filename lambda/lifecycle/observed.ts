@@ -27,7 +27,8 @@ function openFinding(
   { mutes, policy }: TransitionContext,
 ): Transition {
   const mute = activeMute(mutes, finding);
-  // A notification of an earlier episode no longer counts. `resolved` stays, for another run that saves an older record.
+  // A notification of an earlier episode no longer counts. `resolved` stays, for another run that saves an older
+  // record.
   const lastNotified = known?.lastNotified?.reason === 'resolved' ? known.lastNotified : undefined;
   const record: FindingRecord = {
     finding,

@@ -8,8 +8,8 @@ const SLACK = 0.05;
 const MAX_SLACK_MS = HOUR_MS / 2;
 
 /**
- * The transitions with repeats. When one is due, each whose half interval is over repeats with it: one digest instead of one
- * for each finding.
+ * The transitions with repeats. When one is due, each whose half interval is over repeats with it: one digest instead
+ * of one for each finding.
  */
 export function withRepeats(
   transitions: readonly Transition[],

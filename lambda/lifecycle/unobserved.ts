@@ -1,4 +1,5 @@
-// Makes the transition of an open finding that this run did not observe: resolved, or carried over. Unknown never resolves.
+// Makes the transition of an open finding that this run did not observe: resolved, or carried over. Unknown never
+// resolves.
 
 import type { Outcome } from '../model/finding.ts';
 import type { FindingRecord } from '../model/lifecycle.ts';
@@ -26,8 +27,8 @@ export interface Scope {
 }
 
 /**
- * Whether the record may change: it is open, or it is resolved while its last notification says that it is open, because two
- * runs at the same time did not know of each other.
+ * Whether the record may change: it is open, or it is resolved while its last notification says that it is open,
+ * because two runs at the same time did not know of each other.
  */
 export function needsTransition(record: FindingRecord): boolean {
   return record.status === 'open' || lastActiveNotification(record) !== undefined;

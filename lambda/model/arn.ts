@@ -1,7 +1,8 @@
 // Reads the parts of an Amazon Resource Name.
 
 /**
- * The parts of `arn:partition:service:region:account:resource`. Region and account are empty where the service has none.
+ * The parts of `arn:partition:service:region:account:resource`. Region and account are empty where the service has
+ * none.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
  */

@@ -27,8 +27,8 @@ export interface Topics {
   /** The topic of all other routes together: a subscription filters on the message attribute `route`. */
   readonly routes?: string | undefined;
   /**
-   * Topics of chat channels, by route; `all` is the default route. Under `*` an ARN in which `*` stands for the route, for
-   * each route that has a Slack channel.
+   * Topics of chat channels, by route; `all` is the default route. Under `*` an ARN in which `*` stands for the route,
+   * for each route that has a Slack channel.
    */
   readonly chat: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
 // Notifies each receiver of what changed since its last notification: decides, publishes, then saves.
 //
-// Each receiver has a state of its own: a receiver that cannot be reached costs the others neither a message nor a repeat.
+// Each receiver has a state of its own: a receiver that cannot be reached costs the others neither a message nor a
+// repeat.
 
 import { CHECKS } from '../checks/registry.ts';
 import type { Config } from '../config/index.ts';
@@ -22,8 +23,8 @@ export interface NotifyContext {
   readonly run: Run;
   readonly config: Pick<Config, 'alerts' | 'mutes'>;
   /**
-   * Every target that there is, audited by this run or not. Unknown where a source of targets failed: then no finding is
-   * resolved because its target is missing, and every report says that not all targets are known.
+   * Every target that there is, audited by this run or not. Unknown where a source of targets failed: then no finding
+   * is resolved because its target is missing, and every report says that not all targets are known.
    */
   readonly targets: Observed<readonly Target[]>;
   /**
@@ -172,15 +173,15 @@ export interface NotifyOptions extends LeaseOptions {
   /** For the messages and the report of this receiver. @default none */
   readonly warnings?: readonly ReportWarning[];
   /**
-   * By the key of the integration: the notifications that went out while the state could not be read. As long as the process
-   * lives, they are not repeated at every run.
+   * By the key of the integration: the notifications that went out while the state could not be read. As long as the
+   * process lives, they are not repeated at every run.
    */
   readonly notifiedWithoutState: Map<string, AuditState>;
 }
 
 /**
- * Decides, publishes and saves for one integration. Where the state cannot be read, it notifies without state: a repeated
- * notification costs less than a missing one.
+ * Decides, publishes and saves for one integration. Where the state cannot be read, it notifies without state: a
+ * repeated notification costs less than a missing one.
  *
  * @throws what `publish` throws: nothing counts as notified then, and the next run notifies; StateError
  */

@@ -1,7 +1,7 @@
 // Confines an uncaught error to the target that it comes from.
 //
-// Drivers and Node itself call listeners, timers and native callbacks. An error that one of them throws would end the process,
-// and with it the audit of every target.
+// Drivers and Node itself call listeners, timers and native callbacks. An error that one of them throws would end the
+// process, and with it the audit of every target.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 
@@ -21,8 +21,8 @@ export class UncaughtError extends Error {
 }
 
 /**
- * Runs the work for one target. An uncaught error of anything that the work started aborts the signal, with an UncaughtError
- * as the reason. Every other uncaught error goes to the listeners of the process, as before.
+ * Runs the work for one target. An uncaught error of anything that the work started aborts the signal, with an
+ * UncaughtError as the reason. Every other uncaught error goes to the listeners of the process, as before.
  *
  * @param work must end soon after the signal aborts
  */
@@ -46,8 +46,8 @@ export function shared<T>(work: () => T): T {
 let others: ReadonlyMap<(typeof EVENTS)[number], readonly Listener[]> | undefined;
 
 /**
- * Takes the place of the process's listeners, because Lambda's would end the process. For good: what a target has started may
- * throw after its audit.
+ * Takes the place of the process's listeners, because Lambda's would end the process. For good: what a target has
+ * started may throw after its audit.
  */
 function guardProcess(): void {
   if (others !== undefined) return;

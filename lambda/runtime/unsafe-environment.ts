@@ -24,7 +24,9 @@ export function thisProcess(): Pick<ProcessFacts, 'environment' | 'execArgv'> {
   return { environment: process.env, execArgv: process.execArgv };
 }
 
-/** An environment in which the auditor refuses to run. The message names the variable, why, and what to do; no value. */
+/**
+ * An environment in which the auditor refuses to run. The message names the variable, why, and what to do; no value.
+ */
 export class UnsafeEnvironmentError extends Error {
   override readonly name = 'UnsafeEnvironmentError';
 }

@@ -18,8 +18,8 @@ export interface TargetList {
   /** The targets of the sources that answered. */
   readonly found: readonly Target[];
   /**
-   * The same, where every source answered; else why there may be more. A target that is missing from an incomplete list is
-   * not a target that was removed.
+   * The same, where every source answered; else why there may be more. A target that is missing from an incomplete list
+   * is not a target that was removed.
    */
   readonly all: Observed<readonly Target[]>;
 }
@@ -54,7 +54,7 @@ async function listOf(source: TargetSource, signal: AbortSignal): Promise<Observ
   try {
     return await Promise.race([source(signal), rejectAtEnd(signal)]);
   } catch (error) {
-    // A message that nobody foresaw may hold a secret: only the name of the error is shown.
+    // An unforeseen message may hold a secret: only the name of the error is shown.
     const name = error instanceof Error ? error.name : 'unknown error';
     return unknown(
       signal.aborted ? 'a source of targets did not answer in time' : `a source of targets failed (${name})`,

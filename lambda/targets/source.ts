@@ -8,8 +8,8 @@ import type { Target } from '../model/target.ts';
  * Lists the targets of one source, each name once.
  *
  * @param signal aborts when the list is no longer wanted: after 30 seconds, or when the run has no time left
- * @returns unknown with a reason where the source failed. An empty list says that there are no targets, and the findings of
- * all that were there before are then resolved
+ * @returns unknown with a reason where the source failed. An empty list says that there are no targets, and the
+ * findings of all that were there before are then resolved
  */
 export type TargetSource = (signal: AbortSignal) => Promise<Observed<readonly Target[]>>;
 

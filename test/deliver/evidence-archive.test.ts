@@ -120,7 +120,7 @@ describe('archiveReport', () => {
       { code: 'PermanentRedirect', status: 301 },
       /another region: correct EVIDENCE_BUCKET or AWS_REGION/,
     ],
-    ['changed on its way', { code: 'BadDigest' }, /did not arrive as it was sent/],
+    ['changed on its way', { code: 'BadDigest' }, /The report changed on the way/],
     ['anything else', { code: 'InternalError', status: 500 }, /\(InternalError\)\. If it persists/],
     ['silence', { network: 'hang' }, /\(ETIMEDOUT\)\. Check the route to S3/],
     ['a reset connection', { network: 'reset' }, /\(ECONNRESET\)\. Check the route to S3/],

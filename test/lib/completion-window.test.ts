@@ -125,7 +125,7 @@ describe('the window without a completed run after which the alarm rings', () =>
   test('must be longer than the interval', () => {
     expect(completionWindow('rate(2 hours)', 2)).toMatchInlineSnapshot(`
       {
-        "message": "must be longer than the interval of rate(2 hours), got 2 hours: the alarm would always ring. Three intervals are the default",
+        "message": "must be longer than the interval of rate(2 hours), got 2 hours: the alarm would never end. Three intervals are the default",
         "path": "deployment.completionWindowHours",
       }
     `);

@@ -28,8 +28,8 @@ function secretFiles({ credentials, clientCertificate }: Target): string[] {
 }
 
 /**
- * The permissions of a file that users other than its owner may read. A file of root may also be readable for its group,
- * because distributions share keys that way.
+ * The permissions of a file that users other than its owner may read. A file of root may also be readable for its
+ * group, because distributions share keys that way.
  *
  * @see https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT
  */

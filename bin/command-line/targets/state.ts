@@ -17,8 +17,8 @@ const TABLE_PREFIX = 'dynamodb:';
 const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
 
 /**
- * The command line's receiver in a table that the function shares: a report that is printed here was not sent by email or
- * chat, and must not count as notified there.
+ * The command line's receiver in a table that the function shares: a report that is printed here was not sent by email
+ * or chat, and must not count as notified there.
  */
 const COMMAND_LINE = `${DEFAULT_ROUTE}#command-line`;
 

@@ -12,8 +12,8 @@ const LIST = 100;
 const LIST_TEXT = 256;
 
 /**
- * The most bytes of a saved finding as JSON. DynamoDB counts fewer bytes for the same content, and takes 400 KB ("Quotas":
- * item size), the rest of the record and the keys included.
+ * The most bytes of a saved finding as JSON. DynamoDB counts fewer bytes for the same content, and takes 400 KB
+ * ("Quotas": item size), the rest of the record and the keys included.
  */
 const FINDING_BYTES = 200_000;
 

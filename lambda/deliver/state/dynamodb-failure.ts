@@ -5,7 +5,8 @@ import { StateError } from './store.ts';
 
 /**
  * @param doing - The operation, as a participle after "could not be": `read`, `saved`.
- * @returns an error whose message is for people; DynamoDB's own error, which may name accounts and roles, is only its cause
+ * @returns an error whose message is for people; DynamoDB's own error, which may name accounts and roles, is only its
+ * cause
  */
 export function tableFailure(tableName: string, doing: string, error: unknown): StateError {
   if (error instanceof StateError) return error;
@@ -16,7 +17,9 @@ export function tableFailure(tableName: string, doing: string, error: unknown): 
   });
 }
 
-/** Whether the condition of a write failed: another run wrote first, or an earlier attempt did and its answer was lost. */
+/**
+ * Whether the condition of a write failed: another run wrote first, or an earlier attempt did and its answer was lost.
+ */
 export function isConditionFailure(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }
@@ -30,7 +33,7 @@ const ALLOW =
   'Allow dynamodb:Query, dynamodb:GetItem, dynamodb:PutItem and dynamodb:DeleteItem on the table, ' +
   'and kms:Decrypt and kms:GenerateDataKey on its key if that is a key of yours.';
 
-const THROTTLED = 'DynamoDB throttled every attempt: raise the capacity of the table, or make it on-demand.';
+const THROTTLED = 'DynamoDB throttled every attempt on the table: raise its capacity, or make it on-demand.';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ResourceNotFoundException:

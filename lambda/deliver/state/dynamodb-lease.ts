@@ -129,7 +129,8 @@ export async function acquireDynamoDbLease(
       try {
         await client.send(command, { abortSignal: ended.signal });
       } catch (error) {
-        // The lease is lost: later saves are merged with those of other runs. After another failure the next renewal may succeed.
+        // The lease is lost: later saves are merged with those of other runs. After another failure the next renewal
+        // may succeed.
         if (isConditionFailure(error)) return;
       }
     }

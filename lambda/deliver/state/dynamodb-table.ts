@@ -33,7 +33,9 @@ export interface StateTable {
   /** All records, including those that have expired and are not deleted yet. */
   load(signal?: AbortSignal): Promise<StoredItem[]>;
   get(entry: StateRecord): Promise<StoredItem | undefined>;
-  /** Writes the record if the table holds that version of it; with `version` undefined, if the table does not hold it. */
+  /**
+   * Writes the record if the table holds that version of it; with `version` undefined, if the table does not hold it.
+   */
   put(entry: StateRecord, version: number | undefined): Promise<void>;
   delete(stored: StoredItem): Promise<void>;
 }
@@ -103,7 +105,9 @@ function atVersion(version: number) {
   };
 }
 
-/** The key itself, so that people find the item; the hash of a key that is longer than a sort key, as a mute's may be. */
+/**
+ * The key itself, so that people find the item; the hash of a key that is longer than a sort key, as a mute's may be.
+ */
 function sortKey(key: string): string {
   if (Buffer.byteLength(key) <= SORT_KEY_BYTES && key.isWellFormed()) return key;
   return `sha256:${createHash('sha256').update(JSON.stringify(key)).digest('hex')}`;

@@ -91,7 +91,10 @@ type Change = () => Promise<void>;
 interface Known {
   /** As the table holds it. */
   readonly stored: StoredItem;
-  /** The record that this run wanted; `stored` differs where another run's record was merged into it. Undefined: expired. */
+  /**
+   * The record that this run wanted; `stored` differs where another run's record was merged into it. Undefined:
+   * expired.
+   */
   readonly wanted: StateRecord | undefined;
 }
 

@@ -128,8 +128,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Removes a stale lock. One run does so at a time, and checks the lock again first: of two runs that saw the same stale lock,
- * the slower one would otherwise remove the new lock of the faster one.
+ * Removes a stale lock. One run does so at a time, and checks the lock again first: of two runs that saw the same stale
+ * lock, the slower one would otherwise remove the new lock of the faster one.
  *
  * @returns false while another run removes it
  */

@@ -72,7 +72,9 @@ function byId(entries: readonly StateRecord[]): StateRecords {
   return new Map(entries.map((entry) => [recordId(entry), entry]));
 }
 
-/** The changes of this run, on top of the present file, which another run may have changed if this run lost its lock. */
+/**
+ * The changes of this run, on top of the present file, which another run may have changed if this run lost its lock.
+ */
 function merged(before: StateRecords, wanted: StateRecords, current: StateRecords): StateRecord[] {
   const entries: StateRecord[] = [];
   for (const id of new Set([...current.keys(), ...wanted.keys()])) {

@@ -11,8 +11,8 @@ export const LEASE_MS = 60_000;
 export const RENEWAL_FRACTION = 1 / 3;
 
 /**
- * Milliseconds by which the clocks of two machines may differ. A lease that ends later than a new lease plus this was taken
- * by a clock that is ahead: it counts as expired, because otherwise no run could decide until then.
+ * Milliseconds by which the clocks of two machines may differ. A lease that ends later than a new lease plus this was
+ * taken by a clock that is ahead: it counts as expired, because otherwise no run could decide until then.
  */
 export const LEASE_SKEW_MS = 60_000;
 
@@ -24,7 +24,11 @@ export interface LeaseHolder {
   readonly since: string;
 }
 
-/** Waits for 150 to 500 ms, at random, so that waiting runs do not poll together. @throws AbortError once the signal ends */
+/**
+ * Waits for 150 to 500 ms, at random, so that waiting runs do not poll together.
+ *
+ * @throws AbortError once the signal ends
+ */
 export async function pollDelay(signal: AbortSignal): Promise<void> {
   await sleep(150 + Math.random() * 350, undefined, { signal });
 }

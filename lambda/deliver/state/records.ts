@@ -140,7 +140,9 @@ export function isSame(a: StateRecord | undefined, b: StateRecord | undefined): 
   return isDeepStrictEqual(a, b);
 }
 
-/** When a record expires, in seconds since 1970 as for DynamoDB's time to live. An open finding never does: undefined. */
+/**
+ * When a record expires, in seconds since 1970 as for DynamoDB's time to live. An open finding never does: undefined.
+ */
 export function expiresAt(entry: StateRecord): number | undefined {
   if (entry.kind === 'finding') {
     const { status, resolved, lastSeen } = entry.record;

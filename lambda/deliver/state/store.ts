@@ -25,8 +25,8 @@ export interface StateStore {
    */
   read(): Promise<AuditState>;
   /**
-   * Waits for the lease, and reads the state. One run after the other decides, publishes and saves, so that no run repeats a
-   * notification that another run has just published.
+   * Waits for the lease, and reads the state. One run after the other decides, publishes and saves, so that no run
+   * repeats a notification that another run has just published.
    *
    * @throws StateError when the lease is not free before the signal ends
    */
@@ -37,8 +37,8 @@ export interface StateStore {
 export interface StateLease extends AsyncDisposable {
   readonly state: AuditState;
   /**
-   * Saves every change against `state`; a record that `next` no longer holds is deleted. Safe to repeat. Where this run lost
-   * the lease and another run changed the same record, both are merged as `mergeState` does.
+   * Saves every change against `state`; a record that `next` no longer holds is deleted. Safe to repeat. Where this run
+   * lost the lease and another run changed the same record, both are merged as `mergeState` does.
    *
    * @throws StateError
    */

@@ -236,7 +236,7 @@ describe('faults between us and the table', () => {
     await using dynamodb = await startDynamoDb();
     dynamodb.failNext('Query', { network: 'hang', times: 9 });
     await expect(storeOf(dynamodb).acquire(AbortSignal.timeout(400))).rejects.toThrow(
-      /did not come in time: the time for it ended before the state could be read/,
+      /was not free in time: the time ended before the state could be read/,
     );
     expect(await dynamodb.items()).toEqual([]);
   });
@@ -253,7 +253,7 @@ describe('faults between us and the table', () => {
     await using _ = await store().acquire(waitLimit());
     // The first is of the one who tries to take the turn, the second the renewal.
     dynamodb.failNext('PutItem', { code: 'ValidationException', after: 1 });
-    await expect(store().acquire(AbortSignal.timeout(4_000))).rejects.toThrow(/did not come in time/);
+    await expect(store().acquire(AbortSignal.timeout(4_000))).rejects.toThrow(/was not free in time/);
     expect(dynamodb.count('PutItem'), 'the turn was renewed').toBeGreaterThanOrEqual(4);
   });
 });
