@@ -23,7 +23,7 @@ import { countWithoutSubscriber, type SubscriberStatuses, warningsOf } from './n
 import { fitReport } from './report/fit-report.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, matchesRoute } from './report/receiver.ts';
-import type { Report } from './report/schema.ts';
+import type { Report, ReportWarning } from './report/schema.ts';
 import { ErrorCollector } from './runtime/error-collector.ts';
 import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './runtime/unsafe-environment.ts';
 import type { Services } from './services.ts';
@@ -227,7 +227,10 @@ async function reportWithoutNotifying(notification: Notification, runContext: Ru
   return report ?? reportWithoutDecision(context, warnings);
 }
 
-function subscriberWarnings({ integrations, subscriberStatuses }: Notification, { services }: RunContext) {
+function subscriberWarnings(
+  { integrations, subscriberStatuses }: Notification,
+  { services }: RunContext,
+): readonly ReportWarning[] {
   const warnings = warningsOf(integrations, subscriberStatuses);
   for (const { id, message } of warnings) services.logger.warn(message, { warning: id });
   return warnings;

@@ -6,7 +6,7 @@ import type { Target } from '../model/target.ts';
 import { configuredTargets } from './configured.ts';
 import type { TargetSource, TargetSourceFactory } from './source.ts';
 
-export type { TargetSource, TargetSourceFactory } from './source.ts';
+export type { TargetSourceFactory } from './source.ts';
 
 /** Every source. Of two targets with one name, the first source's is audited, and the list counts as incomplete. */
 export const TARGET_SOURCES: readonly TargetSourceFactory[] = [configuredTargets];
