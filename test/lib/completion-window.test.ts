@@ -116,7 +116,7 @@ describe('the window without a completed run after which the alarm rings', () =>
   test('can not be a week or longer, for nobody would learn that the schedule stopped', () => {
     expect(completionWindow('rate(7 days)', undefined)).toMatchInlineSnapshot(`
       {
-        "message": "must run more often than every 7 days, got rate(7 days): a CloudWatch alarm can't look further back, so nobody would learn that it stopped",
+        "message": "must run more often than every 7 days, got rate(7 days): a CloudWatch alarm cannot cover more time, so no alarm would say that it stopped",
         "path": "schedule",
       }
     `);
