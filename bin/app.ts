@@ -1,5 +1,6 @@
-// CDK entry point: the configuration file becomes the stack. Settings: -c config=PATH, -c stackName=NAME,
-// -c secretNamePrefixes=a/,b/.
+// The CDK app: makes the stack from a configuration file.
+//
+// Settings: -c config=PATH, -c stackName=NAME, -c secretNamePrefixes=a/,b/.
 
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
@@ -8,19 +9,19 @@ import { showGiven } from '../lambda/model/given-text.ts';
 import { ConfigFileError, readConfigFile } from '../lib/config-file.ts';
 import { PgTlsAuditorStack } from '../lib/pg-tls-auditor-stack.ts';
 
-// Not by itself on exit: a stack that a mistake left half made must not be written.
+// No synthesis on exit: an incomplete stack must not be written after an error.
 const app = new App({ autoSynth: false });
 const setting = (name: string): string | undefined => {
   const value: unknown = app.node.tryGetContext(name);
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
 
-/** What somebody gave with -c that cannot be used. */
+/** A setting of -c that cannot be used. */
 class SettingError extends Error {
   override readonly name = 'SettingError';
 }
 
-/** CloudFormation's rule: a name that breaks it would end in a stack trace of the CDK's. */
+/** CloudFormation's rule for names. The CDK would answer a bad name with a stack trace. */
 function stackName(): string {
   const name = setting('stackName') ?? 'pg-tls-auditor';
   if (/^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(name)) return name;
@@ -45,7 +46,7 @@ try {
   app.synth();
 } catch (error) {
   if (!(error instanceof ConfigError || error instanceof ConfigFileError || error instanceof SettingError)) throw error;
-  // A person's mistake, not the program's: a stack trace would only hide the message.
+  // A mistake in the input is not a defect: a stack trace would only hide the message.
   console.error(`\n${error.message}\n`);
   process.exitCode = 1;
 }

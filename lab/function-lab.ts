@@ -1,5 +1,4 @@
-// The function as it is deployed, in a lab: its configuration, topics, table and bucket, invoked at moments that a test
-// chooses.
+// Runs the function in the lab as Lambda would: with a configuration, topics, a table and a bucket, at a chosen time.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,46 +9,49 @@ import type { ConfigInput } from '../lambda/config/index.ts';
 import type { Refusal } from '../lambda/event.ts';
 import type { Handler, createHandler as HandlerMaker } from '../lambda/handler.ts';
 import type { Report } from '../lambda/report/schema.ts';
+import type { TargetSourceFactory } from '../lambda/targets/index.ts';
 import { type AwsEndpoint, type AwsEndpointOptions, type PublishedMessage, startAwsEndpoint } from './aws.ts';
 import { type DynamoDbEndpoint, startDynamoDb } from './dynamodb.ts';
 import { type SpoilingRelay, startSpoilingRelay } from './spoiling-relay.ts';
 
-/** What EventBridge Scheduler sends. */
+/** The event that EventBridge Scheduler sends. */
 const SCHEDULED = { source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: {} };
 
 export interface Invocation {
   readonly at: Date;
-  /** @default the schedule's */
+  /** @default the event of the schedule */
   readonly event?: unknown;
-  /** Of Lambda. @default one of its own */
+  /** @default a new one for each invocation */
   readonly requestId?: string;
   /** Milliseconds that the invocation has. @default 60000 */
   readonly remainingMs?: number;
+  /** @default the function's own */
+  readonly sources?: readonly TargetSourceFactory[];
 }
 
 export interface InvocationOutcome {
   /** Undefined where the run failed, or refused its event. */
   readonly report: Report | undefined;
   readonly error: Error | undefined;
-  /** The answer to an event that the function does not understand. */
+  /** Defined where the function refused the event. */
   readonly refusal?: Refusal;
-  /** What was published between its beginning and its end. */
+  /** The messages that were published during the invocation. */
   readonly published: readonly PublishedMessage[];
 }
 
 export interface FunctionLab extends AsyncDisposable {
   readonly aws: AwsEndpoint;
-  /** Between the function, and SNS and DynamoDB. */
+  /** Relays requests of the function to SNS and DynamoDB, and can spoil them. */
   readonly relay: SpoilingRelay;
   readonly dynamodb: DynamoDbEndpoint;
   configure(config: ConfigInput): Promise<void>;
-  /** Sets variables of the function's environment besides those it has; undefined takes one away. */
+  /** Sets more variables of the function's environment; undefined removes one. */
   setEnvironment(variables: Readonly<Record<string, string | undefined>>): void;
-  /** A new execution environment: the function's module is loaded anew, with the environment as it is. */
+  /** Starts a new execution environment: loads the function's modules again, with the present variables. */
   restart(): Promise<void>;
-  /** Does not throw where the run fails. */
+  /** Never throws: a run that fails is an outcome with an error. */
   invoke(invocation: Invocation): Promise<InvocationOutcome>;
-  /** Has the function remember in a new table what another one holds; without one, nothing. */
+  /** Gives the function a new state table with the items of another one; without `copyOf`, an empty table. */
   useTable(copyOf?: string): Promise<string>;
 }
 
@@ -99,10 +101,10 @@ export async function startFunctionLab(options: AwsEndpointOptions = {}): Promis
     setEnvironment,
     restart,
     configure: (config) => writeFile(configFile, JSON.stringify(config)),
-    async invoke({ at, event = SCHEDULED, requestId, remainingMs = 60_000 }) {
+    async invoke({ at, event = SCHEDULED, requestId, remainingMs = 60_000, sources }) {
       const before = aws.published.length;
       invocations += 1;
-      const handler = createHandler?.({ clock: () => at }) as Handler;
+      const handler = createHandler?.({ clock: () => at, ...(sources === undefined ? {} : { sources }) }) as Handler;
       const context = {
         awsRequestId: requestId ?? `request-${invocations}`,
         getRemainingTimeInMillis: () => remainingMs,

@@ -1,7 +1,9 @@
-// What the function may be invoked with: the schedule's event, or a request by hand. Anything else is refused.
+// Parses the event of an invocation: the schedule's, or a request by hand. Refuses every other one.
 
 import * as z from 'zod';
 import { quoteName } from './model/given-text.ts';
+import type { Target } from './model/target.ts';
+import type { TargetList } from './targets/index.ts';
 
 const scheduledEvent = z.object({
   source: z.enum(['aws.scheduler', 'aws.events']),
@@ -14,18 +16,18 @@ const request = z.strictObject({
   testAlert: z.boolean().optional(),
 });
 
-/** What a run is to do. */
+/** The work that one run does. */
 export interface RunRequest {
   readonly trigger: 'schedule' | 'hand';
-  /** Names of the targets to audit; undefined is all of them. */
+  /** Names of the targets to audit; undefined: all targets. */
   readonly targets: readonly string[] | undefined;
-  /** Whether findings are published. */
+  /** Whether receivers are notified. */
   readonly notify: boolean;
-  /** Whether a test message is published, before and beside everything else. */
+  /** Whether a test message is published to every receiver, before the audit. */
   readonly testAlert: boolean;
 }
 
-/** An event that says nothing this function understands. The message says what it does. */
+/** An event that the function does not understand. The message says which events it understands. */
 export class EventError extends Error {
   override readonly name = 'EventError';
   /** What is wrong with the event, in one sentence. */
@@ -40,7 +42,7 @@ export class EventError extends Error {
 const ALLOWED =
   'EventBridge\'s scheduled event, or {"targets": ["<name>", …], "notify": true|false, "testAlert": true|false}, each optional, {} for everything';
 
-/** What the function answers to an event that it refuses: whoever sent it reads what to send instead. */
+/** The answer to an event that the function refuses. It says what to send instead. */
 export interface Refusal {
   readonly refused: true;
   readonly message: string;
@@ -57,11 +59,8 @@ export function refusalOf({ problem }: EventError): Refusal {
   };
 }
 
-/**
- * @param targetNames of the configuration
- * @throws EventError
- */
-export function parseEvent(event: unknown, targetNames: readonly string[]): RunRequest {
+/** @throws EventError */
+export function parseEvent(event: unknown): RunRequest {
   if (scheduledEvent.safeParse(event).success) {
     return { trigger: 'schedule', targets: undefined, notify: true, testAlert: false };
   }
@@ -71,13 +70,27 @@ export function parseEvent(event: unknown, targetNames: readonly string[]): RunR
     throw new EventError(`The event is not one this function understands: ${problems}.`);
   }
   const { targets, notify = true, testAlert = false } = parsed.data;
-  const unknownNames = targets?.filter((name) => !targetNames.includes(name)) ?? [];
-  if (unknownNames.length > 0) {
+  return { trigger: 'hand', targets, notify, testAlert };
+}
+
+/**
+ * The targets that a request names, in the order of the list; all that were found where it names none.
+ *
+ * @throws EventError for a name that the list does not have
+ */
+export function requestedTargets({ targets: names }: Pick<RunRequest, 'targets'>, list: TargetList): readonly Target[] {
+  if (names === undefined) return list.found;
+  const existing = list.found.map(({ name }) => name);
+  const missing = names.filter((name) => !existing.includes(name));
+  if (missing.length > 0) {
     throw new EventError(
-      `The configuration has no target named ${quoted(unknownNames)}. It has ${quoted(targetNames)}.`,
+      list.all.known
+        ? `The configuration has no target named ${quoted(missing)}. It has ${quoted(existing)}.`
+        : `It is not known whether there is a target named ${quoted(missing)}: ${list.all.reason}.`,
     );
   }
-  return { trigger: 'hand', targets, notify, testAlert };
+  const wanted = new Set(names);
+  return list.found.filter(({ name }) => wanted.has(name));
 }
 
 const MUST_BE: Readonly<Record<keyof typeof request.shape, string>> = {
@@ -86,7 +99,7 @@ const MUST_BE: Readonly<Record<keyof typeof request.shape, string>> = {
   testAlert: 'true or false',
 };
 
-/** Names keys and what they must be, no values: an event may hold anything. */
+/** Names the keys and what their values must be. It quotes no value: an event may hold a secret. */
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === 'unrecognized_keys') {
     return `${quoted(issue.keys)} ${issue.keys.length === 1 ? 'is not a setting' : 'are not settings'}`;
@@ -96,7 +109,7 @@ function describe(issue: z.core.$ZodIssue): string {
   return known === undefined ? 'it must be a JSON object' : `"${known}" must be ${MUST_BE[known]}`;
 }
 
-/** At most ten: names by hand may be anything, and a fleet has thousands. */
+/** At most ten names: an event may hold any number of names, and a fleet has thousands. */
 function quoted(names: readonly string[]): string {
   const shown = names.slice(0, 10).map(quoteName);
   return names.length > 10 ? `${shown.join(', ')} and ${names.length - 10} more` : shown.join(', ');

@@ -1,4 +1,4 @@
-// The alarms, which reach the same people as the alerts: an auditor that stopped looking must not look like good news.
+// Defines the CloudWatch alarms about the auditor itself. They go to the topics of the default receiver.
 
 import { Duration } from 'aws-cdk-lib';
 import {
@@ -23,7 +23,7 @@ const FIVE_MINUTES = Duration.minutes(5);
 
 export interface AuditorAlarmsProps {
   readonly function: IFunction;
-  /** Each alarm goes to all of them. */
+  /** Each alarm is published to every topic. */
   readonly topics: readonly ITopic[];
   readonly deadLetterQueue: IQueue;
   /** Value of the `service` dimension on the function's own metrics. */
@@ -32,22 +32,21 @@ export interface AuditorAlarmsProps {
 }
 
 /**
- * Six alarms, each of which rings once while its cause lasts, and once when it is over: a run every quarter of an hour that
- * fails is one message, not 96 a day. Descriptions say what happened and what to do first, for whoever
- * reads them at night.
+ * Six alarms. Each sends one message when its cause begins, and one when it ends: a run every quarter of an hour that
+ * fails is one message, not 96 a day. A description says what happened and what to do first.
  */
 export class AuditorAlarms extends Construct {
   /** A run crashed or timed out. */
   readonly errors: Alarm;
   /** Lambda refused to start a run. */
   readonly throttles: Alarm;
-  /** A run was given up and its event kept. */
+  /** A run was abandoned, and its event kept. */
   readonly deadLetters: Alarm;
-  /** No run completed for the whole window; silence counts. */
+  /** No run completed in the whole window; missing data count as such. */
   readonly runOverdue: Alarm;
-  /** The last run could not audit every target. */
+  /** The last run did not audit every target. */
   readonly targetsNotAudited: Alarm;
-  /** The alerts for everyone, or of a route, reach no one. */
+  /** The alerts of the default route, or of another route, have no confirmed subscriber. */
   readonly noSubscriber: Alarm;
 
   constructor(scope: Construct, id: string, props: AuditorAlarmsProps) {
@@ -68,19 +67,19 @@ export class AuditorAlarms extends Construct {
         'The PostgreSQL TLS auditor crashed, ran into its timeout or could not do all of its work. ' +
         'First: read the last error in the function\'s log group. "Task timed out" means deployment.timeoutMinutes is too ' +
         'short for this many targets; "Runtime exited" with little free memory means deployment.memoryMiB is too small. ' +
-        'While it lasts this rings once; it ends with the first run that works.',
-      // Lambda counts 0 errors for a run that works: until then the alarm stays as it is.
+        'The alarm sends one message while it lasts; it ends with the first run that works.',
+      // Lambda counts 0 errors for a run that works. Until then the alarm keeps its state.
       treatMissingData: TreatMissingData.IGNORE,
     });
     this.throttles = this.alarmOn('Throttles', {
-      // Whether a run that starts counts 0 is nowhere promised: the alarm looks back over the time between runs.
+      // AWS does not document that a started run counts 0, so the alarm covers the time between two runs.
       metric: props.function.metricThrottles({ period }),
       evaluationPeriods,
       datapointsToAlarm: 1,
       alarmDescription:
         'Lambda refused to start the PostgreSQL TLS auditor: the account, or the reserved concurrency of the function, ' +
-        'is used up. The run is tried again for a while. First: look whether runs overlap (a run that takes longer than the ' +
-        "schedule's interval), then at the account's concurrent executions.",
+        'is used up. Lambda tries the run again for a while. First: check whether runs overlap (a run that takes longer than ' +
+        "the schedule's interval), then check the account's concurrent executions.",
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     this.deadLetters = this.alarmOn('DeadLetters', {
@@ -89,9 +88,9 @@ export class AuditorAlarms extends Construct {
         statistic: Stats.MAXIMUM,
       }),
       alarmDescription:
-        'A scheduled run of the PostgreSQL TLS auditor was given up and did not happen, or failed. First: read the message ' +
-        'in the dead-letter queue, it names the error; invoke the function by hand to see whether it works now; then purge ' +
-        'the queue, which ends this alarm.',
+        'A scheduled run of the PostgreSQL TLS auditor did not start in time, or failed. First: read the message in the ' +
+        'dead-letter queue, which names the error; invoke the function by hand to see whether it works now; then purge the ' +
+        'queue, which ends this alarm.',
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     this.runOverdue = this.alarmOn('RunOverdue', {
@@ -100,31 +99,31 @@ export class AuditorAlarms extends Construct {
       evaluationPeriods,
       datapointsToAlarm: evaluationPeriods,
       alarmDescription:
-        `No run of the PostgreSQL TLS auditor completed for ${spell(period.toMinutes() * evaluationPeriods)}: nobody is ` +
-        'watching the databases, and no news is not good news. First: invoke the function by hand and read its answer; if ' +
-        'it works, look whether the EventBridge schedule is disabled or its role can no longer invoke the function. Right ' +
-        'after the first deployment this rings until the first run completes.',
-      // A function that is never invoked writes no metric at all: only silence can tell.
+        `No run of the PostgreSQL TLS auditor completed for ${spell(period.toMinutes() * evaluationPeriods)}: the databases ` +
+        'are not audited, and the absence of alerts means nothing. First: invoke the function by hand and read its answer; ' +
+        'if it works, check whether the EventBridge schedule is disabled or its role can no longer invoke the function. ' +
+        'After the first deployment, the alarm lasts until the first run completes.',
+      // A function that is never invoked writes no metric at all.
       treatMissingData: TreatMissingData.BREACHING,
     });
     this.targetsNotAudited = this.alarmOn('TargetsNotAudited', {
       metric: ownMetric('TargetsNotAudited', Stats.MAXIMUM, FIVE_MINUTES),
       alarmDescription:
-        'The PostgreSQL TLS auditor could not look at one or more of its databases, so plaintext sessions there go unseen. ' +
-        'First: open the latest alert, its findings "target-not-audited" name each target with the cause and the remedy ' +
+        'The PostgreSQL TLS auditor could not audit one or more databases, so plaintext sessions there are not detected. ' +
+        'First: open the latest alert: its findings "target-not-audited" name each target with the cause and the remedy ' +
         '(unreachable, certificate not verified, login failed). A critical one means the server showed a certificate that ' +
         'does not belong to it. This ends with the first run that audits every target.',
-      // Between two runs there are no data: the last run's result stands until the next one's.
+      // Between two runs there are no data: the result of the last run stays in force.
       treatMissingData: TreatMissingData.IGNORE,
     });
 
     this.noSubscriber = this.alarmOn('NoSubscriber', {
       metric: ownMetric('AlertsWithoutSubscriber', Stats.MAXIMUM, FIVE_MINUTES),
       alarmDescription:
-        'No confirmed subscriber receives the alerts of the PostgreSQL TLS auditor for everyone, or of a route: what there ' +
-        'is to tell is kept until someone does. First: read the field "warnings" of the function\'s answer, or its last ' +
-        'warnings in the log, which name the topic; confirm the subscription by the message that SNS sent, or subscribe ' +
-        'someone. This ends with the first run that finds a confirmed subscriber.',
+        'The alerts of the PostgreSQL TLS auditor, or those of one route, have no confirmed subscriber. Notifications are kept ' +
+        'until there is one. First: read the field "warnings" of the function\'s answer, or its last warnings in the log, ' +
+        'which name the topic; confirm the subscription with the link in the message that SNS sent, or add a subscription. ' +
+        'This ends with the first run that finds a confirmed subscriber.',
       treatMissingData: TreatMissingData.IGNORE,
     });
 

@@ -1,4 +1,4 @@
-// The topics that alerts and alarms go to, one for each kind of reader: encryption, who may publish, and who listens.
+// Defines the topics of alerts and alarms: their encryption, publishers and subscriptions.
 
 import { createHash } from 'node:crypto';
 import { ArnFormat, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
@@ -8,11 +8,12 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { Config } from '../lambda/config/index.ts';
+import type { DeployedVariables } from '../lambda/environment.ts';
 import { nagResourceId } from './nag-resource-id.ts';
 import { subscribeRoutes } from './route-subscriptions.ts';
 import { addSlackChannel } from './slack-channel.ts';
 
-/** How CHAT_TOPICS calls the audience of `alerts.email` and `alerts.slack`. */
+/** The name of the default route in CHAT_TOPICS: that of `alerts.email` and `alerts.slack`. */
 const DEFAULT_ROUTE = 'all';
 const DISPLAY_NAME = 'PostgreSQL TLS auditor';
 
@@ -23,29 +24,30 @@ export interface AlertTopicsProps {
   readonly topic?: ITopic | undefined;
   /** @default - a new customer-managed key, unless `encryption` is `none` */
   readonly key?: IKey | undefined;
-  /** Tells this auditor from others in its account and region. */
+  /** Unique among the auditors of the account and region. */
   readonly auditorName: string;
 }
 
 /**
  * Encrypted topics that refuse plaintext publishers, with their subscribers.
  *
- * Routes have a topic of their own rather than a filter policy on everyone's subscriptions: a message without attributes, as
- * CloudWatch's alarms are, passes no filter policy, not even `{"exists": false}`
- * (https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html), and an address can subscribe to a topic only once.
+ * Routes have a topic of their own instead of a filter policy on the default topic: a message without attributes, such
+ * as an alarm of CloudWatch, passes no filter policy, not even `{"exists": false}`
+ * (https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html), and an address can subscribe to a topic only
+ * once.
  */
 export class AlertTopics extends Construct {
-  /** Everyone's: alerts of the whole run, and alarms. */
+  /** The topic of the default route: alerts about every target, and alarms. */
   readonly topic: ITopic;
-  /** The alerts of all routes, of which each subscription lets its own through. Undefined without routes. */
+  /** The topic of all other routes. Each subscription filters for its own routes. Undefined without routes. */
   readonly routeTopic?: ITopic | undefined;
   /**
-   * Cards for Slack channels, by the audience: `all`, or a route's name. Amazon Q Developer can't filter what a topic sends
-   * to a channel.
+   * Topics of cards for Slack channels, by route: `all` is the default route. Each has a topic of its own, because
+   * Amazon Q Developer cannot filter the messages of a topic.
    */
   readonly chatTopics: ReadonlyMap<string, ITopic>;
   private readonly props: AlertTopicsProps;
-  /** How the names of chat topics begin: each ends in the name of its audience. */
+  /** The beginning of the names of chat topics. Each name ends with its route. */
   private readonly chatPrefix: string;
   private key: IKey | undefined;
 
@@ -74,26 +76,26 @@ export class AlertTopics extends Construct {
     this.chatTopics = chatTopics;
   }
 
-  /** Where alarms go: wherever somebody reads about the whole of it. */
+  /** The topics that alarms go to: those of the default route. */
   get alarmTopics(): readonly ITopic[] {
     const chat = this.chatTopics.get(DEFAULT_ROUTE);
     return chat === undefined ? [this.topic] : [this.topic, chat];
   }
 
   /**
-   * The variables that tell the function where to publish. Chat topics take one entry, however many there are: a function's
-   * environment holds 4 KB, and a topic's name follows from its audience.
+   * The function's variables with the topics to publish to. All chat topics share one entry: a function's environment
+   * holds 4 KB, and the name of a chat topic follows from its route.
    */
-  environment(): Readonly<Record<string, string>> {
+  environment(): Pick<DeployedVariables, 'ALERT_TOPIC_ARN' | 'ROUTE_TOPIC_ARN' | 'CHAT_TOPICS'> {
     const { topic, routeTopic, chatTopics } = this;
     return {
       ALERT_TOPIC_ARN: topic.topicArn,
-      ...(routeTopic === undefined ? {} : { ROUTE_TOPIC_ARN: routeTopic.topicArn }),
-      ...(chatTopics.size === 0 ? {} : { CHAT_TOPICS: Stack.of(this).toJsonString({ '*': this.chatArns() }) }),
+      ROUTE_TOPIC_ARN: routeTopic?.topicArn,
+      CHAT_TOPICS: chatTopics.size === 0 ? undefined : Stack.of(this).toJsonString({ '*': this.chatArns() }),
     };
   }
 
-  /** Lets `role` publish, and ask who is subscribed. */
+  /** Allows `role` to publish, and to list subscriptions. */
   grantAlerts(role: Role): void {
     const { topic, routeTopic, chatTopics } = this;
     const resources = [topic, routeTopic].flatMap((each) => each?.topicArn ?? []);
@@ -102,16 +104,16 @@ export class AlertTopics extends Construct {
       resources.push(this.chatArns());
       Validations.of(role).acknowledge({
         id: `AwsSolutions-IAM5[Resource::${nagResourceId(this, this.chatArns())}]`,
-        reason: "The topics of this auditor's chat channels: no others have names that begin so.",
+        reason: "The topics of this auditor's chat channels: no other topic has a name with this beginning.",
       });
     }
     role.addToPolicy(new PolicyStatement({ actions: ['sns:Publish', 'sns:ListSubscriptionsByTopic'], resources }));
     const keys = [this.key, topic.masterKey];
-    // What a publisher to an encrypted topic needs (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+    // The rights of a publisher to an encrypted topic (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
     for (const key of new Set(keys)) key?.grant(role, 'kms:Decrypt', 'kms:GenerateDataKey*');
   }
 
-  /** The ARNs of all chat topics, in which `*` stands for the audience. */
+  /** The ARN pattern of all chat topics: `*` stands for the route. */
   private chatArns(): string {
     return Stack.of(this).formatArn({ service: 'sns', resource: `${this.chatPrefix}*` });
   }
@@ -132,7 +134,7 @@ export class AlertTopics extends Construct {
     return topic;
   }
 
-  /** A topic with a policy of its own loses the default one that let this account's alarms publish. */
+  /** A topic with its own policy loses the default policy, which allowed alarms of this account to publish. */
   private letAlarmsPublish(topic: Topic): void {
     const stack = Stack.of(this);
     topic.addToResourcePolicy(
@@ -156,14 +158,14 @@ export class AlertTopics extends Construct {
     );
   }
 
-  /** One key for all topics, made with the first of them. */
+  /** One key for all topics, created with the first one. */
   private encryptionKey(): IKey | undefined {
     if (this.key !== undefined) return this.key;
     const { key: given, encryption } = this.props;
     if (given === undefined && encryption === 'none') return undefined;
     const key = given ?? this.makeKey();
-    // CloudWatch encrypts the alarms it publishes with the topic's key itself; the key that AWS manages for SNS refuses it.
-    // No condition on the source: the topic's policy already decides who publishes.
+    // CloudWatch encrypts the alarms it publishes with the topic's key itself; the key that AWS manages for SNS refuses
+    // it. No condition on the source: the topic's policy already decides who publishes.
     key.addToResourcePolicy(
       new PolicyStatement({
         sid: 'PublishersEncryptForTheTopic',
@@ -189,9 +191,12 @@ export class AlertTopics extends Construct {
 /** Room for `-chat-` and the name of a route in the 256 characters of a topic's name. */
 const LONGEST_NAME = 200;
 
-/** The name as a topic may have it. Another one stays another one: where something is replaced or cut, a hash follows. */
+/**
+ * The name in characters that a topic may have. A hash follows where a character was replaced or cut, to keep it
+ * unique.
+ */
 function topicNamePart(name: string): string {
-  // Of a stack whose name only the deployment knows: it takes letters, digits and hyphens anyway.
+  // The name of a stack that only the deployment knows has only letters, digits and hyphens.
   if (Token.isUnresolved(name)) return name;
   const part = name.replaceAll(/[^\w-]/g, '-').slice(0, LONGEST_NAME);
   return part === name ? part : `${part}-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;

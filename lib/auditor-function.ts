@@ -1,4 +1,4 @@
-// The Lambda function: its bundle with the configuration inside, its role, and how a failed run is handled.
+// Defines the Lambda function: its bundle with the configuration, its role, and the destination of failed runs.
 
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -19,28 +19,29 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config, ConfigInput } from '../lambda/config/index.ts';
 import { modulesLeftOut } from './feature-modules.ts';
-import type { FunctionEnvironment } from './function-environment.ts';
+import type { Variables } from './function-environment.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The name under which the handler looks for its configuration, next to itself. */
 const CONFIG_FILE = 'auditor.config.json';
 
 /**
- * Lambda gives a function its credentials in the environment, where the SDK looks first. How it would find them on somebody's
- * machine is a tenth of the bundle.
+ * Lambda gives a function its credentials in the environment, which is the first source that the SDK tries. The sources
+ * of other machines (files of a person, metadata of EC2 and ECS) are a tenth of the bundle.
  */
-const UNUSED_CREDENTIAL_PROVIDERS = ['sso', 'ini', 'process', 'web-identity'].map(
-  (way) => `@aws-sdk/credential-provider-${way}`,
-);
+const UNUSED_CREDENTIAL_PROVIDERS = [
+  ...['sso', 'ini', 'process', 'web-identity', 'http'].map((source) => `@aws-sdk/credential-provider-${source}`),
+  '@smithy/credential-provider-imds',
+];
 
 export interface AuditorFunctionProps {
-  /** What goes into the bundle, as written. */
+  /** The configuration document for the bundle, as written. */
   readonly document: ConfigInput;
   readonly deployment: Config['deployment'];
   readonly deadLetterQueue: IQueue;
-  /** How long a run that Lambda could not start yet is still worth starting. */
+  /** How long Lambda may delay the start of a run. */
   readonly maxEventAge: Duration;
-  readonly environment: FunctionEnvironment;
+  readonly environment: Variables;
   readonly logGroup?: ILogGroup | undefined;
   readonly vpc?: IVpc | undefined;
   readonly vpcSubnets?: SubnetSelection | undefined;
@@ -48,12 +49,12 @@ export interface AuditorFunctionProps {
   readonly reservedConcurrentExecutions?: number | undefined;
 }
 
-/** The function, with a role that starts from nothing. */
+/** The function, with a role that has only the rights granted here. */
 export class AuditorFunction extends Construct {
   readonly function: NodejsFunction;
   readonly role: Role;
   readonly logGroup: ILogGroup;
-  /** Those that are given, or the one that is made; none outside of a VPC. */
+  /** The given groups, or the new one; none outside of a VPC. */
   readonly securityGroups: readonly ISecurityGroup[];
 
   constructor(scope: Construct, id: string, props: AuditorFunctionProps) {
@@ -63,13 +64,13 @@ export class AuditorFunction extends Construct {
       props.logGroup ??
       new LogGroup(this, 'LogGroup', {
         retention: deployment.logRetentionDays,
-        // The record of what was seen outlives the stack, and ends with its retention.
+        // The log is evidence: it outlives the stack, and ends with its retention.
         removalPolicy: RemovalPolicy.RETAIN,
       });
     this.role = this.makeRole(vpc !== undefined);
     this.function = new NodejsFunction(this, 'Function', {
       description: 'Audits the TLS of PostgreSQL connections and alerts on plaintext and deprecated TLS',
-      // Named by its path: nothing of the function runs while the stack is being put together.
+      // Named by its path: no code of the function runs during synthesis.
       entry: join(ROOT, 'lambda', 'handler.ts'),
       handler: 'handler',
       projectRoot: ROOT,
@@ -83,8 +84,8 @@ export class AuditorFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       bundling: this.bundling(props.document, deployment),
       environment: props.environment,
-      // Faults that pass are retried inside the run; repeating a whole run would alert twice. What failed is kept, and
-      // the next scheduled run looks again.
+      // The run itself retries passing faults; a repeated run would alert twice. The event of a failed run is kept, and
+      // the next scheduled run audits again.
       retryAttempts: 0,
       maxEventAge: props.maxEventAge,
       onFailure: sendingTo(props.deadLetterQueue),
@@ -97,7 +98,7 @@ export class AuditorFunction extends Construct {
   }
 
   /**
-   * AWS's managed policies for functions allow every log group and come with no end: these are the same rights, narrowed.
+   * The same rights as AWS's managed policies for functions, which allow every log group, narrowed to this function.
    *
    * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
    */
@@ -124,7 +125,7 @@ export class AuditorFunction extends Construct {
       );
       Validations.of(role).acknowledge({
         id: 'AwsSolutions-IAM5[Resource::*]',
-        reason: 'Lambda makes the network interfaces while it creates the function: their ids are not known before.',
+        reason: 'Lambda creates the network interfaces with the function: their ids are not known before.',
       });
     }
     return role;
@@ -132,13 +133,13 @@ export class AuditorFunction extends Construct {
 
   private bundling(document: ConfigInput, deployment: Config['deployment']): BundlingOptions {
     return {
-      // One file with everything in it that it takes to audit and tell, AWS SDK included: what the tests ran is what Lambda
-      // runs, whatever SDK version the runtime brings. CommonJS loads about 8 ms (15 %) faster than ESM with pg inside; packages' ESM sources, because
-      // esbuild drops what is not used of them, about a quarter.
+      // One file with all that an audit and its notifications need, AWS SDK included: Lambda runs the code that the
+      // tests ran, whatever SDK version the runtime has. CommonJS loads about 8 ms (15 %) faster than ESM with pg
+      // inside. From the ESM sources of packages esbuild drops unused code, about a quarter.
       format: OutputFormat.CJS,
       target: 'node24',
       mainFields: ['module', 'main'],
-      // What a CommonJS file knows under other names.
+      // The names of these in a CommonJS file.
       define: {
         'import.meta.dirname': '__dirname',
         'import.meta.filename': '__filename',
@@ -150,8 +151,8 @@ export class AuditorFunction extends Construct {
       sourceMap: true,
       sourceMapMode: SourceMapMode.DEFAULT,
       sourcesContent: false,
-      // Imports that are never reached, pg's of its native client, of ~/.pgpass and of Cloudflare's sockets among them, and
-      // what the runtime brings.
+      // Modules that the function never imports, among them pg's native client, ~/.pgpass and Cloudflare's sockets, and
+      // modules that the runtime has.
       externalModules: [
         'pg-native',
         'pgpass',
@@ -167,7 +168,7 @@ export class AuditorFunction extends Construct {
     };
   }
 
-  /** Writes what goes beside the handler into the cloud assembly, in a folder whose name only the content decides. */
+  /** Writes the files beside the handler into the cloud assembly, in a folder that is named after their content. */
   private writeCompanions(document: ConfigInput): string {
     const config = JSON.stringify(document);
     const hash = createHash('sha256').update(config).digest('hex').slice(0, 32);
@@ -175,13 +176,13 @@ export class AuditorFunction extends Construct {
     const folder = resolve(Stage.of(this)?.outdir ?? 'cdk.out', `pg-tls-auditor.${hash}`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, CONFIG_FILE), config);
-    // Makes the bundle load the same way wherever it lies, also below this package, whose modules are ESM.
+    // Makes the bundle load as CommonJS also inside this package, whose modules are ESM.
     writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}');
     return folder;
   }
 }
 
-/** A queue for what failed. The CDK's own destination also grants to look at the queue, which nothing does. */
+/** Sends events of failed runs to the queue. The CDK's own destination also grants rights that are not needed. */
 function sendingTo(queue: IQueue): IDestination {
   return {
     bind(_scope, fn) {
@@ -191,7 +192,7 @@ function sendingTo(queue: IQueue): IDestination {
   };
 }
 
-/** Copies a folder's content in whichever shell CDK runs: bash, or cmd on Windows. */
+/** A command that copies a folder's content in the shell of CDK: bash, or cmd on Windows. */
 function copyCommand(from: string, to: string): string {
   const quote = (text: string): string =>
     process.platform === 'win32' ? `"${text}"` : `'${text.replaceAll("'", "'\\''")}'`;

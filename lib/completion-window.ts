@@ -1,24 +1,27 @@
-// How often a schedule runs, and from that: how long the silence may last before somebody is told.
+// Computes after how much time without a completed run the alarm starts, from the schedule.
 
 import { Duration } from 'aws-cdk-lib';
 import { parseSchedule } from '../lambda/model/schedule.ts';
 import { longestGap, runsAgain } from './run-times.ts';
 
-/** CloudWatch looks back at most seven days when an alarm's period is an hour or more (PutMetricAlarm, EvaluationPeriods). */
+/**
+ * CloudWatch looks back at most seven days when an alarm's period is an hour or more (PutMetricAlarm,
+ * EvaluationPeriods).
+ */
 const LONGEST_WINDOW_MINUTES = 7 * 24 * 60;
 const MINUTES_A_DAY = 24 * 60;
-/** Below this a late metric or a run that uses its whole timeout would look like silence. */
+/** With a shorter period, a late metric or a run that uses its whole timeout would count as missing. */
 const SHORTEST_PERIOD_MINUTES = 5;
 /** A run may be an hour late before it counts as missing, and in autumn the night is an hour longer. */
 const GRACE_MINUTES = 60;
 
-/** A window as an alarm counts it: `evaluationPeriods` periods in a row, each `period` long. */
+/** The window of an alarm: `evaluationPeriods` periods in a row, each `period` long. */
 export interface CompletionWindow {
   readonly period: Duration;
   readonly evaluationPeriods: number;
 }
 
-/** Either the window to watch, or what is wrong with the schedule and what to do about it. */
+/** The window, or the problem of the schedule and what to do about it. */
 export type CompletionWindowResult =
   | { readonly window: CompletionWindow }
   | { readonly path: string; readonly message: string };
@@ -30,11 +33,11 @@ export function rateMinutes(expression: string): number | undefined {
 }
 
 /**
- * The time without a completed run after which an alarm is due.
+ * The time without a completed run after which the alarm starts.
  *
  * @param expression an EventBridge Scheduler expression.
- * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, and for a `cron()` that
- * runs every day its longest gap and an hour, or three gaps where that is less.
+ * @param hours the configuration's `completionWindowHours`; by default three intervals of a `rate()`, and for a
+ * `cron()` that runs every day its longest gap and an hour, or three gaps where that is less.
  * @param now when it is deployed: a schedule that never runs again is refused.
  */
 export function completionWindow(
@@ -58,7 +61,7 @@ function rateWindow(expression: string, interval: number, hours: number | undefi
       return {
         path: 'deployment.completionWindowHours',
         message:
-          `must be longer than the interval of ${expression}, got ${hours} hours: the alarm would always ring. ` +
+          `must be longer than the interval of ${expression}, got ${hours} hours: the alarm would never end. ` +
           'Three intervals are the default',
       };
     }
@@ -86,7 +89,7 @@ function cronWindow(expression: string, gap: number, hours: number | undefined):
         `apart: give ${needed} or more, at most 168`,
     };
   }
-  // A week is as far as CloudWatch looks back: for a weekly run it has to do.
+  // CloudWatch covers a week at most: for a weekly run that has to suffice.
   if (hours * 60 <= gap && hours * 60 < LONGEST_WINDOW_MINUTES) {
     return {
       path: 'deployment.completionWindowHours',
@@ -102,8 +105,8 @@ function tooSeldom(expression: string): CompletionWindowResult {
   return {
     path: 'schedule',
     message:
-      `must run more often than every 7 days, got ${expression}: a CloudWatch alarm can't look further back, so nobody ` +
-      'would learn that it stopped',
+      `must run more often than every 7 days, got ${expression}: a CloudWatch alarm cannot cover more time, so no ` +
+      'alarm would say that it stopped',
   };
 }
 

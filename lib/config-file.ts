@@ -1,10 +1,9 @@
-// Finds the configuration file of a deployment: its own, or the example.
+// Reads the configuration file of a deployment: its own, or the example.
 
 import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { readConfigDocument } from '../lambda/config/file.ts';
 import type { ConfigInput } from '../lambda/config/index.ts';
-
 import { showPath } from '../lambda/model/given-text.ts';
 
 export { ConfigFileError } from '../lambda/config/file.ts';
@@ -13,7 +12,7 @@ const OWN = 'auditor.config.json';
 const EXAMPLE = 'auditor.config.example.json';
 
 export interface ConfigFile {
-  /** As a person would call it: relative to the working directory. */
+  /** Relative to the working directory. */
   readonly path: string;
   /** Not validated yet. */
   readonly document: ConfigInput;
@@ -41,6 +40,6 @@ function read(file: string, configuration: 'own' | 'example', root: string, cwd:
     shownAs: showPath(path),
     whenMissing: `copy the example and name your own targets: cp ${relative(cwd, join(root, EXAMPLE))} ${showPath(path)}`,
   });
-  // The caller validates it: what the file really holds is not known here.
+  // The caller validates it.
   return { path, configuration, document: document as ConfigInput };
 }

@@ -1,9 +1,12 @@
-// Keeps values that only the deployment knows out of a configuration that is packed before it.
+// Refuses values that only the deployment knows (tokens) in the configuration.
 
 import { Token } from 'aws-cdk-lib';
 import { ConfigError, type ConfigInput } from '../lambda/config/index.ts';
 
-/** The configuration is packed while the stack is put together: what only CloudFormation will know can't be in it. */
+/**
+ * The configuration is packed at synthesis, so it cannot hold a value that CloudFormation fills in later. @throws
+ * ConfigError
+ */
 export function rejectTokens(config: ConfigInput, source: string): ConfigInput {
   const paths = [...tokenPaths(config, '')];
   if (paths.length === 0) return config;

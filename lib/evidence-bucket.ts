@@ -1,4 +1,4 @@
-// The bucket that keeps every run's full report for auditors.
+// Defines the bucket that archives the full report of every run.
 
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
@@ -6,14 +6,15 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwners
 import type { Construct } from 'constructs';
 import { nagResourceId } from './nag-resource-id.ts';
 
-/** What the function may write: it reads, lists and deletes nothing. */
+/** The objects that the function may write. It reads, lists and deletes none. */
 const REPORTS = 'reports/*';
 
 /**
- * A private bucket that keeps what it was given for `retentionDays`, also what somebody overwrote or deleted.
+ * A private bucket that keeps every version of an object for `retentionDays`, also of one that was overwritten or
+ * deleted.
  *
- * Nothing moves to a colder storage class: S3 leaves objects under 128 KB where they are, a report of 1,000 targets has 75
- * KB, and a colder class charges each object as if it had 128
+ * No object moves to a colder storage class: S3 does not move objects under 128 KB, a report of 1,000 targets has 75
+ * KB, and a colder class charges each object for 128 KB at least
  * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html).
  */
 export function makeEvidenceBucket(scope: Construct, id: string, retentionDays: number): IBucket {
@@ -37,15 +38,15 @@ export function makeEvidenceBucket(scope: Construct, id: string, retentionDays: 
   Validations.of(bucket).acknowledge({
     id: 'AwsSolutions-S1',
     reason:
-      'Server access logs need a second bucket with a life of its own. Versions keep what is overwritten or deleted, and ' +
-      'CloudTrail data events, where an account wants them, say who read it.',
+      'Server access logs need a second bucket with its own retention. Versions keep every overwritten or deleted object, and ' +
+      'CloudTrail data events, where an account turns them on, record who read it.',
   });
   // aws-cdk-lib's own types disagree under exactOptionalPropertyTypes.
   return bucket as IBucket;
 }
 
 /**
- * Lets `role` add reports under new names, and nothing else: S3 refuses a request that could overwrite one.
+ * Allows `role` to add reports under new names, and nothing else: S3 refuses a request that could overwrite a report.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
  */
@@ -58,10 +59,10 @@ export function grantEvidence(scope: Construct, role: Role, bucket: IBucket): vo
       conditions: { Null: { 's3:if-none-match': 'false' } },
     }),
   );
-  // What writing an object takes: nothing is encrypted, read or copied by the function itself.
+  // The right that S3 needs to write an object. The function itself encrypts and reads nothing.
   bucket.encryptionKey?.grant(role, 'kms:GenerateDataKey*');
   Validations.of(role).acknowledge({
     id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, reports)}]`,
-    reason: 'Reports are named by the time of their run; nothing but reports lies under this prefix.',
+    reason: 'Reports are named by the time of their run; this prefix holds only reports.',
   });
 }

@@ -1,23 +1,23 @@
-// The parts of the function that a deployment can do without, and what is left out of the bundle then.
+// Lists the optional parts of the function, and the modules that the bundle leaves out.
 
 import type { Config } from '../lambda/config/index.ts';
 
 type Deployment = Config['deployment'];
 
 interface OptionalPart {
-  /** As the handler imports it, to the letter: that is what the bundler compares. */
+  /** The module as `services.ts` imports it, to the letter: the bundler compares the text. */
   readonly module: string;
   readonly isOn: (deployment: Deployment) => boolean;
-  /** The SDK's client that it takes from Lambda's runtime. @default none: it is in the bundle */
+  /** The SDK client that it takes from Lambda's runtime. @default none: the client is in the bundle */
   readonly runtimeClient?: string;
 }
 
 /**
- * Each is imported by the handler when it is first used: one that is on costs nothing at start either. Those that work when
- * people have been told, and would take the bundle past its bar, have their client from the runtime (docs/adr/0003).
+ * The function imports each part when it is first used: a part that is on costs no time at start. Parts that run after
+ * the notifications, and would make the bundle too large, take their client from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
-  state: { module: './deliver/dynamodb-state.ts', isOn: ({ state }) => state === 'dynamodb' },
+  state: { module: './deliver/state/dynamodb.ts', isOn: ({ state }) => state === 'dynamodb' },
   evidence: {
     module: './deliver/evidence-archive.ts',
     isOn: ({ evidence }) => evidence === 's3',
@@ -30,7 +30,7 @@ export const OPTIONAL_PARTS = {
   },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
-/** What stays out of the bundle: parts that are off, whose import is never reached, and what the runtime brings. */
+/** The modules outside the bundle: parts that are off, which are never imported, and clients of the runtime. */
 export function modulesLeftOut(deployment: Deployment): readonly string[] {
   const parts: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
   return [

@@ -1,18 +1,19 @@
-// The function's environment variables, and whether they fit.
+// Builds the function's environment variables, and checks that they fit into Lambda's limit.
 
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { ConfigProblem } from '../lambda/config/index.ts';
+import type { DeployedVariables } from '../lambda/environment.ts';
 
 /** In all, names and values (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
 const MOST_BYTES = 4096;
 /** Quotes, colon and comma around a variable. */
 const PUNCTUATION = 6;
-/** The longest that an ARN can begin, whatever the partition, service and region. */
+/** The longest beginning of an ARN, of any partition, service and region. */
 const ARN_START = 'arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:'.length;
 /** CloudFormation names a resource after its stack and its id, with twelve random characters and hyphens between. */
 const RANDOM_END = 14;
-/** A value of which only the deployment knows anything. */
+/** The assumed length of a value that only the deployment knows. */
 const UNKNOWN_LENGTH = 160;
 
 const LONGEST_PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
@@ -22,12 +23,19 @@ const LONGEST_PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
   'AWS::URLSuffix': 'amazonaws.com.cn',
 };
 
-export type FunctionEnvironment = Readonly<Record<string, string>>;
+/** Variables by name, as CDK takes them. */
+export type Variables = Readonly<Record<string, string>>;
 
-/** More than Lambda takes, as far as lengths can be told before the resources have their names. */
+/** The variables of the contract that are set, and those of Node itself. */
+export function functionVariables(deployed: DeployedVariables): Variables {
+  const set = Object.entries(deployed).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
+  return { NODE_OPTIONS: '--enable-source-maps', ...Object.fromEntries(set) };
+}
+
+/** Yields a problem where the variables exceed Lambda's limit, as far as lengths are known before deployment. */
 export function* environmentProblems(
   scope: Construct,
-  environment: FunctionEnvironment,
+  environment: Variables,
   secrets: number,
 ): Iterable<ConfigProblem> {
   const size = environmentSize(scope, environment);
@@ -40,8 +48,8 @@ export function* environmentProblems(
   };
 }
 
-/** Bytes, with each value that CloudFormation fills in at about the longest it gets. */
-function environmentSize(scope: Construct, environment: FunctionEnvironment): number {
+/** Bytes of all variables. A value that CloudFormation fills in counts with about its greatest length. */
+function environmentSize(scope: Construct, environment: Variables): number {
   const stack = Stack.of(scope);
   const length = (value: unknown): number => {
     if (typeof value === 'string') return Buffer.byteLength(value);

@@ -1,4 +1,4 @@
-// Limits of AWS that only a large configuration meets, said before a deployment fails on them.
+// Checks limits of AWS that a large configuration exceeds, before a deployment fails on them.
 
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
@@ -8,10 +8,10 @@ import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 const MOST_FILTER_POLICIES = 200;
 /** Of a template (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). */
 const MOST_RESOURCES = 500;
-/** What an audience with a Slack channel takes: a topic with its policy, and for each channel a configuration and its role. */
+/** Resources of a route with one Slack channel: a topic with its policy, a channel configuration and its role. */
 const RESOURCES_A_CHANNEL = 4;
 
-/** More endpoints of routes than one topic can tell apart. */
+/** Yields a problem for more endpoints than SNS can filter on one topic. */
 export function* routeLimitProblems(routes: Config['alerts']['routes']): Iterable<ConfigProblem> {
   const endpoints = new Set(
     routes.flatMap(({ email, https, sqs, lambda }) => [email, https, sqs, lambda].flat().map(String)),
@@ -20,13 +20,13 @@ export function* routeLimitProblems(routes: Config['alerts']['routes']): Iterabl
   yield {
     path: 'alerts.routes',
     message:
-      `name ${endpoints.size} different addresses, URLs, queues and functions, and SNS tells at most ` +
-      `${MOST_FILTER_POLICIES} of them apart on one topic. Let teams share an endpoint, or share the targets out among ` +
+      `name ${endpoints.size} different addresses, URLs, queues and functions, and SNS filters for at most ` +
+      `${MOST_FILTER_POLICIES} of them on one topic. Let teams share an endpoint, or share the targets out among ` +
       'several auditors',
   };
 }
 
-/** More resources than a template holds, once everything is in it. */
+/** Yields a problem for more resources than a template may have. Call it when every resource is defined. */
 export function* resourceProblems(scope: Construct): Iterable<ConfigProblem> {
   const resources = Stack.of(scope)
     .node.findAll()

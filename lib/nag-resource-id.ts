@@ -1,4 +1,4 @@
-// ARNs as cdk-nag writes them in the ids of its findings, which acknowledgements must match.
+// Prints an ARN as cdk-nag prints it in the id of a finding, which an acknowledgement must match.
 
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';

@@ -1,18 +1,18 @@
-// The network the function runs in: the embedder's own VPC, or the one the configuration names.
+// Selects the network of the function: the VPC of the embedding app, the one of the configuration, or none.
 
 import { Annotations } from 'aws-cdk-lib';
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, Vpc } from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 
-/** All undefined: the function runs outside of any VPC. */
+/** All undefined: the function runs outside of a VPC. */
 export interface Network {
   readonly vpc?: IVpc | undefined;
   readonly vpcSubnets?: SubnetSelection | undefined;
   readonly securityGroups?: readonly ISecurityGroup[] | undefined;
 }
 
-/** Two answers to the question of where to run, or half of one. */
+/** Yields a problem for two VPCs, and for subnets or groups without a VPC. */
 export function* networkProblems(given: Network, deployment: Config['deployment']): Iterable<ConfigProblem> {
   if (given.vpc !== undefined && deployment.vpc !== undefined) {
     yield { path: 'deployment.vpc', message: 'names a VPC while the prop "vpc" gives another: remove one of them' };
@@ -38,11 +38,11 @@ export function network(scope: Construct, given: Network, deployment: Config['de
   const vpc = Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds });
   Annotations.of(vpc).acknowledgeWarning(
     '@aws-cdk/aws-ec2:noSubnetRouteTableId',
-    'A function is put into subnets by their ids; nobody asks for their route tables.',
+    'A function is placed in subnets by their ids; their route tables are not needed.',
   );
   return {
     vpc,
-    // The groups' rules are their owner's: nothing is added to them here.
+    // The owner of the groups decides on their rules: the stack adds none.
     securityGroups:
       securityGroupIds &&
       [...new Set(securityGroupIds)].map((groupId) =>

@@ -1,4 +1,4 @@
-// What an embedder of the construct may set, or bring along.
+// Declares the props of the construct.
 
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
@@ -11,20 +11,22 @@ import type { ConfigInput } from '../lambda/config/index.ts';
 
 export interface PgTlsAuditorProps {
   /**
-   * What `auditor.config.json` holds: targets, policy, schedule, alerts, deployment. Validated at synthesis and packed into
-   * the function's bundle, so it can't contain values that only a deployment knows (tokens): see `secrets`.
+   * The content of `auditor.config.json`: targets, policy, schedule, alerts, deployment. It is validated at synthesis
+   * and packed into the function's bundle, so it cannot hold values that only a deployment knows (tokens): see
+   * `secrets`.
    */
   readonly config: ConfigInput;
 
   /**
-   * How error messages call the configuration.
+   * The name of the configuration in error messages.
    * @default - the construct's path
    */
   readonly configSource?: string | undefined;
 
   /**
    * Secrets known by reference rather than by name, by the name that the configuration uses for them, e.g.
-   * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them fit.
+   * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them
+   * fit.
    * @default - every secret is found by the name or ARN in the configuration
    */
   readonly secrets?: Readonly<Record<string, ISecret>> | undefined;
@@ -43,8 +45,8 @@ export interface PgTlsAuditorProps {
   readonly secretKeys?: readonly IKey[] | undefined;
 
   /**
-   * Where everyone's alerts and the alarms go. Its policy must let `cloudwatch.amazonaws.com` publish, and so must its
-   * key's. Routes and Slack channels have topics of their own, which are made all the same.
+   * The topic of the default route's alerts and of the alarms. Its policy must allow `cloudwatch.amazonaws.com` to
+   * publish, and the policy of its key too. Routes and Slack channels get topics of their own in any case.
    * @default - a new topic, encrypted as `config.deployment.topicEncryption` says, that only takes TLS
    */
   readonly topic?: ITopic | undefined;
@@ -56,22 +58,23 @@ export interface PgTlsAuditorProps {
   readonly topicKey?: IKey | undefined;
 
   /**
-   * The table in which runs remember what they have told. Its keys are the strings `pk` and `sk`; `expiresAt` should be its
+   * The table that keeps the state of each receiver. Its keys are the strings `pk` and `sk`; `expiresAt` should be its
    * attribute for time to live. A table belongs to one auditor.
    * @default - a new table that outlives the stack, unless `config.deployment.state` is `none`
    */
   readonly stateTable?: ITable | undefined;
 
   /**
-   * The bucket that keeps every run's full report, under `reports/`. How long, and who may read them, is its owner's.
+   * The bucket that archives the full report of every run, under `reports/`. Its owner decides how long, and who may
+   * read.
    * @default - a new bucket that outlives the stack and keeps `config.deployment.evidenceRetentionDays`, unless
    * `config.deployment.evidence` is `none`
    */
   readonly evidenceBucket?: IBucket | undefined;
 
   /**
-   * The VPC to run in. Isolated subnets need endpoints for Secrets Manager and SNS, and for DynamoDB, S3 and Security Hub
-   * where they are used.
+   * The VPC to run in. Isolated subnets need endpoints for Secrets Manager and SNS, and for DynamoDB, S3 and Security
+   * Hub where they are used.
    * @default - `config.deployment.vpc`, or none
    */
   readonly vpc?: IVpc | undefined;
@@ -92,7 +95,7 @@ export interface PgTlsAuditorProps {
   readonly logGroup?: ILogGroup | undefined;
 
   /**
-   * Tells this auditor's logs and metrics from those of others in the same account and region.
+   * Names this auditor's logs and metrics; unique among the auditors of an account and region.
    * @default - the stack's name and the construct's path in it
    */
   readonly serviceName?: string | undefined;

@@ -1,4 +1,4 @@
-// The stack that `cdk deploy` deploys: one auditor, and what a person needs to know once it is there.
+// The stack that `cdk deploy` deploys: one auditor, and outputs with its names and ARNs.
 
 import {
   CfnOutput,
@@ -17,8 +17,8 @@ import { PgTlsAuditor, type PgTlsAuditorProps } from './pg-tls-auditor.ts';
 
 export interface PgTlsAuditorStackProps extends StackProps, PgTlsAuditorProps {
   /**
-   * Whether the configuration is somebody's own. The `example` can be synthesised and read, but CloudFormation refuses to
-   * deploy it, before it creates anything, unless the parameter `DeployTheExample` is `yes`.
+   * Whether the configuration is your own. The `example` can be synthesised and read, but CloudFormation refuses to
+   * deploy it, before it creates a resource, unless the parameter `DeployTheExample` is `yes`.
    * @default 'own'
    */
   readonly configuration?: 'own' | 'example' | undefined;
@@ -53,7 +53,7 @@ export class PgTlsAuditorStack extends Stack {
     output(
       'ChatTopicArns',
       chatTopics.size === 0 ? undefined : this.toJsonString(chatArns),
-      'What Slack channels read, by route; "all" is everyone',
+      'Topics of Slack channels, by route; "all" is the default route',
     );
     output(
       'SecurityGroupIds',
@@ -65,12 +65,12 @@ export class PgTlsAuditorStack extends Stack {
           ),
       "The function's own: let it in to port 5432 of the databases, and to the VPC endpoints",
     );
-    output('StateTableName', stateTable?.tableName, 'What runs remember; stays when the stack is deleted');
+    output('StateTableName', stateTable?.tableName, 'The state of each receiver; stays when the stack is deleted');
     output('EvidenceBucketName', evidenceBucket?.bucketName, 'Every full report; stays when the stack is deleted');
     new CfnOutput(this, 'FunctionName', { value: functionName });
     new CfnOutput(this, 'InvokeCommand', {
       description:
-        'Sends a test alert to every subscriber, and audits every target without telling; {} as the payload tells',
+        'Sends a test alert to every subscriber, and audits every target without notifying; {} as the payload notifies',
       value: Fn.sub(
         // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills these in.
         'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
@@ -103,7 +103,7 @@ export class PgTlsAuditorStack extends Stack {
   }
 }
 
-/** CDK's own rule about bootstrapping would stand beside the one that refuses; `cdk deploy` checks the same by itself. */
+/** CDK's own rule about bootstrapping would appear beside the rule that refuses. `cdk deploy` checks it in any case. */
 function withoutBootstrapRule(): IStackSynthesizer {
   // aws-cdk-lib's own types disagree under exactOptionalPropertyTypes.
   return new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }) as IStackSynthesizer;

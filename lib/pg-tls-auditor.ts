@@ -1,4 +1,4 @@
-// The construct that others embed: a scheduled auditor of PostgreSQL TLS, its alerts and the alarms about itself.
+// The construct for other apps: a scheduled auditor of PostgreSQL TLS, its alerts, and alarms about itself.
 
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
@@ -18,7 +18,7 @@ import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
-import { environmentProblems, type FunctionEnvironment } from './function-environment.ts';
+import { environmentProblems, functionVariables } from './function-environment.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
@@ -43,23 +43,23 @@ export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
  */
 export class PgTlsAuditor extends Construct {
   readonly function: IFunction;
-  /** Everyone's alerts, and the alarms. */
+  /** The alerts of the default route, and the alarms. */
   readonly topic: ITopic;
   /**
-   * The alerts of all routes, each with the message attribute `route`. Undefined without routes: subscribe with a filter
-   * policy, such as `{"route": ["shop"]}`.
+   * The alerts of all routes, each with the message attribute `route`. Undefined without routes: subscribe with a
+   * filter policy, such as `{"route": ["shop"]}`.
    */
   readonly routeTopic?: ITopic | undefined;
-  /** What Slack channels read, by route; `all` is everyone's. Only audiences with channels have one. */
+  /** Topics of Slack channels, by route; `all` is the default route. Only routes with channels have one. */
   readonly chatTopics: ReadonlyMap<string, ITopic>;
-  /** Undefined where every run stands alone. */
+  /** Undefined where no state is kept. */
   readonly stateTable?: ITable | undefined;
-  /** Undefined where reports are kept in the log alone. */
+  /** Undefined where reports are only in the log. */
   readonly evidenceBucket?: IBucket | undefined;
   readonly schedule: ISchedule;
-  /** Of the function in its VPC, for databases to let in; none where it runs outside of any. */
+  /** The groups of the function in its VPC, for rules of databases; none where it runs outside of a VPC. */
   readonly securityGroups: readonly ISecurityGroup[];
-  /** Runs that were given up: not started in time, or failed. */
+  /** Events of runs that did not start in time, or failed. */
   readonly deadLetterQueue: IQueue;
   readonly logGroup: ILogGroup;
   readonly alarms: AuditorAlarms;
@@ -112,15 +112,14 @@ export class PgTlsAuditor extends Construct {
       this.evidenceBucket =
         props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment.evidenceRetentionDays);
     }
-    const environment: FunctionEnvironment = {
-      NODE_OPTIONS: '--enable-source-maps',
+    const environment = functionVariables({
       POWERTOOLS_SERVICE_NAME: serviceName,
       POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
       ...topics.environment(),
-      ...(this.stateTable === undefined ? {} : { STATE_TABLE: this.stateTable.tableName }),
-      ...(this.evidenceBucket === undefined ? {} : { EVIDENCE_BUCKET: this.evidenceBucket.bucketName }),
+      STATE_TABLE: this.stateTable?.tableName,
+      EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
       ...secretArnsVariable(this, access.references),
-    };
+    });
     const tooLarge = [...environmentProblems(this, environment, Object.keys(access.references).length)];
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
     const auditor = new AuditorFunction(this, 'Auditor', {
@@ -143,7 +142,7 @@ export class PgTlsAuditor extends Construct {
     for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
       Validations.of(auditor.role).acknowledge({
         id: `AwsSolutions-IAM5[Action::${action}]`,
-        reason: 'What an encrypted topic, table or bucket needs of whoever writes to it, on its own key alone.',
+        reason: 'The rights of a writer to an encrypted topic, table or bucket, on its own key alone.',
       });
     }
     grantSecretAccess(this, auditor.role, access);
@@ -169,16 +168,16 @@ export class PgTlsAuditor extends Construct {
     warnOfWeekdayNumbers(this, schedule, source);
     if (props.topic === undefined && alerts.email.length + alerts.slack.length === 0) {
       Validations.of(this).addWarning(
-        'pg-tls-auditor:nobodyIsTold',
+        'pg-tls-auditor:noRecipient',
         `${source} names no email address and no Slack channel under "alerts": ${
           alerts.routes.length === 0 ? 'findings' : 'alarms, and findings of databases that no route names,'
-        } reach nobody until something subscribes to the topic`,
+        } have no recipient until something subscribes to the topic`,
       );
     }
   }
 }
 
-/** A resource for a part that is switched off. */
+/** Yields a problem for a resource of a part that is switched off. */
 function* partProblems(
   props: Pick<PgTlsAuditorProps, 'stateTable' | 'evidenceBucket'>,
   { state, evidence }: Config['deployment'],
@@ -198,7 +197,9 @@ function uniqueInRegion(construct: Construct): string {
   return `${stack.stackName}-${path.replaceAll('/', '-')}`;
 }
 
-/** Cron elsewhere counts from Monday or from 0: a schedule for working days that runs from Sunday to Thursday looks right. */
+/**
+ * Other cron dialects count days from Monday or from 0: 1-5 is meant as Monday to Friday, and is Sunday to Thursday.
+ */
 function warnOfWeekdayNumbers(scope: Construct, expression: string, source: string): void {
   const schedule = parseSchedule(expression);
   if (!('kind' in schedule) || schedule.kind !== 'cron' || schedule.weekdayNumbers === undefined) return;

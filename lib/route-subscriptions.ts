@@ -1,4 +1,4 @@
-// Who listens to which route: subscriptions that let through their own routes and nothing else.
+// Subscribes the endpoints of routes, each with a filter for its own routes.
 
 import { Annotations, Arn, ArnFormat, CfnCondition, Fn, Stack, Token } from 'aws-cdk-lib';
 import { CfnPermission } from 'aws-cdk-lib/aws-lambda';
@@ -6,7 +6,7 @@ import { type ITopic, Subscription, SubscriptionFilter, SubscriptionProtocol } f
 import type { Construct } from 'constructs';
 import type { Config, Route } from '../lambda/config/index.ts';
 
-/** The message attribute that names the audience of a digest. */
+/** The message attribute with the route of a digest. */
 const ROUTE_ATTRIBUTE = 'route';
 
 const PROTOCOLS = {
@@ -16,7 +16,7 @@ const PROTOCOLS = {
   lambda: SubscriptionProtocol.LAMBDA,
 } as const satisfies Partial<Record<keyof Route, SubscriptionProtocol>>;
 
-interface Endpoint {
+interface RouteEndpoint {
   readonly kind: keyof typeof PROTOCOLS;
   readonly address: string;
   readonly routes: Set<string>;
@@ -45,8 +45,8 @@ export function subscribeRoutes(scope: Construct, topic: ITopic, routes: Config[
 }
 
 /** Each endpoint once: SNS refuses a second subscription of the same endpoint to a topic. */
-function endpoints(routes: Config['alerts']['routes']): Iterable<Endpoint> {
-  const found = new Map<string, Endpoint>();
+function endpoints(routes: Config['alerts']['routes']): Iterable<RouteEndpoint> {
+  const found = new Map<string, RouteEndpoint>();
   for (const route of routes) {
     for (const kind of Object.keys(PROTOCOLS) as (keyof typeof PROTOCOLS)[]) {
       for (const address of route[kind]) {
@@ -61,8 +61,8 @@ function endpoints(routes: Config['alerts']['routes']): Iterable<Endpoint> {
 }
 
 /**
- * Lets the topic invoke the function, where it is in the stack's account and region: elsewhere only its owner can, and the
- * person who deploys is told so where that is known beforehand.
+ * Allows the topic to invoke the function where it is in the stack's account and region. Elsewhere only its owner can;
+ * a note at synthesis says so where the account and region are known.
  */
 function allowInvocation(scope: Construct, id: string, functionArn: string, topic: ITopic): void {
   const stack = Stack.of(scope);

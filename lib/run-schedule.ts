@@ -1,4 +1,4 @@
-// When runs start, what they are told, and what becomes of one that could not start.
+// Defines the schedule: when runs start, their event, and the queue for runs that could not start.
 
 import { ArnFormat, type CfnElement, Duration, Stack, TimeZone, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -12,7 +12,7 @@ import { rateMinutes } from './completion-window.ts';
 const RETRIES = 5;
 
 /**
- * How long a run is worth starting late: until the next one is due, at most an hour.
+ * How late a run may start: until the next one is due, at most an hour.
  *
  * @param schedule an EventBridge Scheduler expression.
  */
@@ -55,7 +55,7 @@ export class RunSchedule extends Construct {
     });
     Validations.of(this.role).acknowledge({
       id: `AwsSolutions-IAM5[Resource::<${stack.getLogicalId(props.function.node.defaultChild as CfnElement)}.Arn>:*]`,
-      reason: 'The versions of this one function; the target for Scheduler grants them with it.',
+      reason: 'The versions of this one function; the CDK target for Scheduler grants them too.',
     });
     this.schedule = new Schedule(this, 'Schedule', {
       description: 'Runs pg-tls-auditor',
@@ -65,8 +65,8 @@ export class RunSchedule extends Construct {
         deadLetterQueue: props.deadLetterQueue,
         retryAttempts: RETRIES,
         maxEventAge: maxEventAge(props.expression),
-        // The shape that Scheduler sends by default, written out so that the handler does not depend on that default, and
-        // with the moment that was due and the id that retries of one run share.
+        // The shape that Scheduler sends by default, written out because the handler depends on it, and with the
+        // scheduled time and the id that retries of one run share.
         input: ScheduleTargetInput.fromObject({
           version: '0',
           id: ContextAttribute.executionId,

@@ -1,4 +1,4 @@
-// When a cron() schedule runs: its next days, and the longest time between two of its runs.
+// Computes the next days of a cron() schedule, and the longest time between two of its runs.
 
 import type { DayRule, Schedule } from '../lambda/model/schedule.ts';
 
@@ -6,7 +6,7 @@ type Cron = Extract<Schedule, { readonly kind: 'cron' }>;
 
 const DAY_MS = 24 * 60 * 60_000;
 const MINUTES_A_DAY = 24 * 60;
-/** Looked ahead so far: 29 February comes within eight years, whatever century ends. */
+/** Days to search: 29 February comes within eight years, also at the end of a century. */
 const DAYS_AHEAD = 366 * 9;
 
 /** @returns the days of the next runs, from that of `now` on: their midnights (UTC), in milliseconds since 1970 */
@@ -27,7 +27,7 @@ export function runsAgain(cron: Cron, now: Date): boolean {
   return nextDays(cron, now, 1).length > 0 || [...cron.years].some((year) => year > now.getUTCFullYear() + 9);
 }
 
-/** Minutes between two runs where they are farthest apart, within the next two years or so. */
+/** The longest time between two runs in minutes, within the next two years or so. */
 export function longestGap(cron: Cron, now: Date): number {
   const times = cron.hours.flatMap((hour) => cron.minutes.map((minute) => hour * 60 + minute));
   const [first = 0] = times;
@@ -37,7 +37,7 @@ export function longestGap(cron: Cron, now: Date): number {
   const between = days
     .slice(1)
     .map((day, index) => ((day - (days[index] ?? day)) / DAY_MS) * MINUTES_A_DAY + first - last);
-  // One that runs on a single day is farther from its next run than anything that is looked at.
+  // A schedule that runs on a single day has no next run.
   return days.length < 2 ? Number.POSITIVE_INFINITY : [...within, ...between].reduce((a, b) => Math.max(a, b), 0);
 }
 

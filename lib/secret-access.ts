@@ -1,6 +1,6 @@
-// What the function may read: the secrets that the configuration names, and nothing else.
+// Grants the function the secrets that the configuration names, and no others.
 
-import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import { Arn, type ArnComponents, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { Effect, ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
@@ -11,25 +11,23 @@ import { nagResourceId } from './nag-resource-id.ts';
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
 // 10 managed policies for a role (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 const POLICY_RESOURCES_SIZE = 5_900;
-/** One of the ten is left for whoever runs the account, e.g. a policy attached to every role. */
+/** One of the ten is left for the owner of the account, e.g. for a policy attached to every role. */
 const MOST_POLICIES = 9;
-/** The longest an ARN of a secret named in this account can begin, whatever the partition and region. */
+/** The longest beginning of a secret's ARN, of any partition and region. */
 const LONGEST_ARN_START = 'arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:'.length;
 /** Secrets Manager appends a hyphen and six random characters to a secret's name in its ARN. */
 const RANDOM_SUFFIX = '-??????';
 /** Quotes and comma around an entry. */
 const PUNCTUATION = 3;
-/** An ARN that CloudFormation fills in: its name is unknown here. */
+/** The assumed length of a name that CloudFormation makes up. */
 const UNKNOWN_NAME_LENGTH = 128;
 
-const SECRET_ARN = /^arn:[\w-]+:secretsmanager:[\w-]*:\d{12}:secret:/;
-
 export interface SecretAccessProps {
-  /** Names and ARNs, as the configuration has them. */
+  /** Names and ARNs, as the configuration writes them. */
   readonly names: readonly string[];
-  /** Secrets known by reference; they win over the name. */
+  /** Secrets known by reference. A reference takes precedence over a name. */
   readonly references: Readonly<Record<string, ISecret>>;
-  /** Beginnings of names that may be granted as a whole. */
+  /** Beginnings of names: every secret with such a name may be granted. */
   readonly prefixes: readonly string[];
 }
 
@@ -38,7 +36,10 @@ interface Resource {
   readonly size: number;
 }
 
-/** Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates. Sorted, each once. */
+/**
+ * Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates. Sorted,
+ * each once.
+ */
 export function secretNames(config: Config): readonly string[] {
   const names = config.targets.flatMap((target) =>
     [target.credentials, target.clientCertificate, ...target.ca, ...(target.crl ?? [])].flatMap((source) =>
@@ -48,7 +49,7 @@ export function secretNames(config: Config): readonly string[] {
   return [...new Set(names)].sort();
 }
 
-/** What would make the grants fail, or grant other than what was meant. */
+/** Yields a problem for each grant that would fail, or would grant something else than intended. */
 export function* secretAccessProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
   const { names, prefixes } = props;
   const usable = prefixes.filter((prefix) => /^[\w/+=.@!-]+$/.test(prefix));
@@ -78,7 +79,7 @@ export function* secretAccessProblems(scope: Construct, props: SecretAccessProps
   }
 }
 
-/** Lets `role` read the secrets. Many of them spread over managed policies, whose size IAM limits. */
+/** Allows `role` to read the secrets. Many secrets are spread over managed policies, whose size IAM limits. */
 export function grantSecretAccess(scope: Construct, role: Role, props: SecretAccessProps): void {
   const policies = split(resources(scope, props));
   const statement = (entries: readonly Resource[]): PolicyStatement =>
@@ -123,25 +124,18 @@ function resources(scope: Construct, props: SecretAccessProps): readonly Resourc
     }
     const bare = bareName(name);
     const prefix = props.prefixes.find((beginning) => bare.startsWith(beginning));
-    const resource = prefix === undefined ? withSuffix(name, bare) : `${prefix}*`;
-    const start = SECRET_ARN.exec(name)?.[0];
-    const arn =
-      start === undefined
-        ? Stack.of(scope).formatArn({
-            service: 'secretsmanager',
-            resource: 'secret',
-            resourceName: resource,
-            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-          })
-        : `${start}${resource}`;
-    return { arn, size: (start?.length ?? LONGEST_ARN_START) + resource.length + PUNCTUATION };
+    const resourceName = prefix === undefined ? withSuffix(name, bare) : `${prefix}*`;
+    const given = secretArn(name) ?? { service: 'secretsmanager', resource: 'secret' };
+    const arn = Stack.of(scope).formatArn({ ...given, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+    const start = name === bare ? LONGEST_ARN_START : name.length - bare.length;
+    return { arn, size: start + resourceName.length + PUNCTUATION };
   });
   return [...new Map(found.map((resource) => [resource.arn, resource])).values()];
 }
 
 /**
- * A complete ARN stands for itself; a name, or an ARN without its random end, for whichever end AWS gave it. A partial ARN
- * whose name itself ends in a hyphen and six characters can't be told from a complete one: AWS advises complete ARNs there.
+ * Adds a pattern for the random end of an ARN to a name, and to an ARN without that end. A partial ARN whose name
+ * itself ends in a hyphen and six characters looks like a complete ARN: AWS advises complete ARNs there.
  *
  * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen
  */
@@ -149,11 +143,16 @@ function withSuffix(name: string, bare: string): string {
   return name !== bare && /-[A-Za-z0-9]{6}$/.test(bare) ? bare : `${bare}${RANDOM_SUFFIX}`;
 }
 
-function bareName(name: string): string {
-  return name.replace(SECRET_ARN, '');
+/** The parts of a secret's ARN; undefined for its name. */
+function secretArn(name: string): ArnComponents | undefined {
+  return name.startsWith('arn:') ? Arn.split(name, ArnFormat.COLON_RESOURCE_NAME) : undefined;
 }
 
-/** Fills policies one after the other, in order, so that a new secret changes as few as it can. */
+function bareName(name: string): string {
+  return secretArn(name)?.resourceName ?? name;
+}
+
+/** Fills policies one after the other, in order, so that a new secret changes few of them. */
 function split(entries: readonly Resource[]): readonly (readonly Resource[])[] {
   const policies: Resource[][] = [];
   let left = 0;
@@ -168,7 +167,7 @@ function split(entries: readonly Resource[]): readonly (readonly Resource[])[] {
   return policies;
 }
 
-/** The first of them, and how many more. */
+/** The first ten names, and the number of the others. */
 export function listed(names: readonly string[]): string {
   const shown = names
     .slice(0, 10)

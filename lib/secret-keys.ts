@@ -1,15 +1,16 @@
-// The keys that encrypt the secrets, and their use narrowed to that.
+// Grants the keys that encrypt the secrets, for use through Secrets Manager only.
 
+import { Arn, ArnFormat } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ConfigProblem } from '../lambda/config/index.ts';
 
-/** Characters of the keys' ARNs: a role's policies together hold 10,240, and other rights need some of them. */
+/** The most characters of the keys' ARNs: all policies of a role hold 10,240, and other rights need some of them. */
 const MOST_CHARACTERS = 5_000;
 
-const KMS_KEY_ARN = /^arn:[\w-]+:kms:([\w-]+):\d{12}:key\/[\w-]+$/;
+const KMS_KEY_ARN = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/;
 
-/** Keys that a policy can't name. */
+/** Yields a problem for each key that a policy cannot name, and for too many keys. */
 export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigProblem> {
   for (const [index, arn] of keyArns.entries()) {
     if (KMS_KEY_ARN.test(arn)) continue;
@@ -31,11 +32,11 @@ export function* secretKeyProblems(keyArns: readonly string[]): Iterable<ConfigP
   }
 }
 
-/** Lets `role` use the keys, but only as Secrets Manager asks for it: nothing else they encrypt becomes readable. */
+/** Allows `role` to use the keys through Secrets Manager only: other data that they encrypt stays unreadable. */
 export function grantSecretKeys(role: Role, keyArns: readonly string[], keys: readonly IKey[]): void {
   const arnsByRegion = Map.groupBy(
     [
-      ...keyArns.map((arn) => ({ arn, region: KMS_KEY_ARN.exec(arn)?.[1] ?? '' })),
+      ...keyArns.map((arn) => ({ arn, region: Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region ?? '' })),
       ...keys.map(({ keyArn, env }) => ({ arn: keyArn, region: env.region })),
     ],
     ({ region }) => region,

@@ -1,14 +1,15 @@
-// Secrets that an embedder has by reference: how the function learns which they are.
+// Passes the ARNs of secrets that the embedding app has by reference to the function.
 
 import { Stack } from 'aws-cdk-lib';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { ConfigProblem } from '../lambda/config/index.ts';
+import type { DeployedVariables } from '../lambda/environment.ts';
 import { listed } from './secret-access.ts';
 
-/** Where the function finds the secrets known by reference. */
-const SECRET_ARNS_VARIABLE = 'AUDITOR_SECRET_ARNS';
-/** A function's environment holds 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). */
+/**
+ * A function's environment holds 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+ */
 const SECRET_ARNS_SIZE = 3_000;
 /** About as long as an ARN gets whose secret CloudFormation names. */
 const TYPICAL_ARN_LENGTH = 160;
@@ -16,7 +17,7 @@ const TYPICAL_ARN_LENGTH = 160;
 /** Secrets by the name that the configuration uses for them. */
 export type SecretReferences = Readonly<Record<string, ISecret>>;
 
-/** References that the configuration never uses, or too many of them. */
+/** Yields a problem for each reference that the configuration does not use, and for too many of them. */
 export function* secretReferenceProblems(
   references: SecretReferences,
   names: readonly string[],
@@ -41,10 +42,15 @@ export function* secretReferenceProblems(
 }
 
 /**
- * The variable that tells the function the ARN of each secret known by reference, as JSON: name in the configuration to ARN.
- * Such a secret's name is made up by CloudFormation, long after the configuration was packed. ARNs are no secrets.
+ * The variable with the ARN of each secret known by reference, as JSON: name in the configuration to ARN.
+ * CloudFormation makes up the name of such a secret, long after the configuration was packed. An ARN is not a secret.
  */
-export function secretArnsVariable(scope: Construct, references: SecretReferences): Readonly<Record<string, string>> {
+export function secretArnsVariable(
+  scope: Construct,
+  references: SecretReferences,
+): Pick<DeployedVariables, 'AUDITOR_SECRET_ARNS'> {
   const arns = Object.entries(references).map(([name, secret]) => [name, secret.secretFullArn ?? secret.secretArn]);
-  return arns.length === 0 ? {} : { [SECRET_ARNS_VARIABLE]: Stack.of(scope).toJsonString(Object.fromEntries(arns)) };
+  return {
+    AUDITOR_SECRET_ARNS: arns.length === 0 ? undefined : Stack.of(scope).toJsonString(Object.fromEntries(arns)),
+  };
 }

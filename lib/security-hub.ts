@@ -1,4 +1,4 @@
-// The right to import findings into AWS Security Hub, as this account's own product.
+// Grants the import of findings into AWS Security Hub, as this account's own product.
 
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';

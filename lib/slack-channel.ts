@@ -1,4 +1,4 @@
-// A Slack channel that reads a topic through Amazon Q Developer in chat applications, and can do nothing else.
+// Connects a Slack channel to a topic through Amazon Q Developer in chat applications, without any other right.
 
 import { Names, Stack } from 'aws-cdk-lib';
 import { SlackChannelConfiguration } from 'aws-cdk-lib/aws-chatbot';
@@ -7,7 +7,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { Config } from '../lambda/config/index.ts';
 
-/** Named after the channel alone, so that a channel that moves to another audience keeps its configuration. */
+/** Named after the channel alone, so that a channel that moves to another route keeps its configuration. */
 export function addSlackChannel(
   scope: Construct,
   { workspaceId, channelId }: Config['alerts']['slack'][number],

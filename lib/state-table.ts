@@ -1,16 +1,16 @@
-// The table in which runs remember what they have told.
+// Defines the table that keeps the state of each receiver.
 
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 
-/** A table of which nothing is lost by accident: runs that forgot would tell everything again. */
+/** A table that is protected against accidental loss: without its state, runs would notify of every finding again. */
 export function makeStateTable(scope: Construct, id: string): ITable {
   const table = new Table(scope, id, {
     partitionKey: { name: 'pk', type: AttributeType.STRING },
     sortKey: { name: 'sk', type: AttributeType.STRING },
-    // What is long resolved, and turns of runs that died.
+    // Expires records of resolved findings, and leases of runs that died.
     timeToLiveAttribute: 'expiresAt',
     billingMode: BillingMode.PAY_PER_REQUEST,
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
@@ -21,7 +21,7 @@ export function makeStateTable(scope: Construct, id: string): ITable {
   return table as ITable;
 }
 
-/** Lets `role` read and write this one table, record by record: no scans, no batches, no changes of the table itself. */
+/** Allows `role` to read and write records of this table: no scans, no batches, no changes of the table itself. */
 export function grantState(role: Role, table: ITable): void {
   role.addToPolicy(
     new PolicyStatement({

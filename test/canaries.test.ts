@@ -8,7 +8,8 @@ import { run } from '../bin/command-line/run.ts';
 import { targetOf } from '../lab/collector.ts';
 import { parseCredentials } from '../lambda/collect/secrets/credentials.ts';
 import { parseConfig } from '../lambda/config/index.ts';
-import { parseEvent } from '../lambda/event.ts';
+import { parseEvent, requestedTargets } from '../lambda/event.ts';
+import { known } from '../lambda/model/observed.ts';
 import { everythingShownOf } from './collect/canary.ts';
 
 /** Long enough that no ordinary text holds it, and like no word. */
@@ -135,7 +136,7 @@ test.each(pasted)('an event with %s is refused without it', (_what, paste) => {
     { testAlert: { paste } },
   ];
   for (const event of events) {
-    const shown = shownBy(() => parseEvent(event, ['orders']));
+    const shown = shownBy(() => requestedTargets(parseEvent(event), { found: [], all: known([]) }));
     expect(shown).toContain('Allowed:');
     expect(shown).not.toContain(PW);
   }

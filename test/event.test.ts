@@ -1,7 +1,10 @@
 // What the function may be invoked with, and how it refuses the rest.
 
 import { describe, expect, test } from 'vitest';
-import { EventError, parseEvent } from '../lambda/event.ts';
+import { parseConfig } from '../lambda/config/index.ts';
+import { EventError, parseEvent as parse, type RunRequest, requestedTargets } from '../lambda/event.ts';
+import { known, unknown } from '../lambda/model/observed.ts';
+import type { Target } from '../lambda/model/target.ts';
 
 const TARGETS = ['orders', 'billing'];
 const SCHEDULED = {
@@ -15,6 +18,17 @@ const SCHEDULED = {
   resources: ['arn:aws:scheduler:eu-west-1:123456789012:schedule/default/x'],
   detail: {},
 };
+const listOf = (names: readonly string[]): readonly Target[] =>
+  parseConfig({ targets: names.map((name) => ({ name, secret: name })) }, { use: 'deployment' }).targets;
+
+/** The request, once its names were looked up in a complete list of targets. */
+function parseEvent(event: unknown, names: readonly string[]): RunRequest {
+  const request = parse(event);
+  const found = listOf(names);
+  requestedTargets(request, { found, all: known(found) });
+  return request;
+}
+
 const EVERYTHING = { targets: undefined, notify: true, testAlert: false };
 
 describe('an event', () => {
@@ -56,10 +70,10 @@ describe('an event', () => {
       '"detail-type"',
     ],
   ])('that is %s is refused with what is allowed', (_what, event, message) => {
-    const parse = (): unknown => parseEvent(event, TARGETS);
-    expect(parse).toThrow(EventError);
-    expect(parse).toThrow(message);
-    expect(parse).toThrow('Allowed: EventBridge\'s scheduled event, or {"targets"');
+    const parsing = (): unknown => parseEvent(event, TARGETS);
+    expect(parsing).toThrow(EventError);
+    expect(parsing).toThrow(message);
+    expect(parsing).toThrow('Allowed: EventBridge\'s scheduled event, or {"targets"');
   });
 
   test('is not quoted beyond its keys: it may hold anything', () => {
@@ -70,5 +84,26 @@ describe('an event', () => {
     const many = Array.from({ length: 5_000 }, (_, i) => `target-${i}`);
     expect(() => parseEvent({ targets: ['x'.repeat(10_000)] }, many)).toThrow(/^.{1,900}$/s);
     expect(() => parseEvent({ targets: ['x'] }, many)).toThrow('and 4990 more');
+  });
+});
+
+describe('the targets of a request', () => {
+  const found = listOf(TARGETS);
+  const names = (request: Pick<RunRequest, 'targets'>, list: Parameters<typeof requestedTargets>[1]) =>
+    requestedTargets(request, list).map(({ name }) => name);
+
+  test('are all that were found, or those that it names, in the order of the list', () => {
+    const list = { found, all: known(found) };
+    expect(names({ targets: undefined }, list)).toEqual(['orders', 'billing']);
+    expect(names({ targets: ['billing', 'orders'] }, list)).toEqual(['orders', 'billing']);
+    expect(names({ targets: ['billing'] }, list)).toEqual(['billing']);
+  });
+
+  test('that an incomplete list lacks are not said to be missing', () => {
+    const list = { found, all: unknown('RDS did not answer') };
+    expect(names({ targets: ['billing'] }, list)).toEqual(['billing']);
+    expect(() => names({ targets: ['crm'] }, list)).toThrow(
+      'It is not known whether there is a target named "crm": RDS did not answer.',
+    );
   });
 });

@@ -41,6 +41,12 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(model|lifecycle)\//),
   },
   {
+    name: 'sources of targets know the model and the configuration only',
+    from: /^lambda\/targets\//,
+    forbids: outside(/^lambda\/(model|config|targets)\//),
+  },
+  { name: 'the environment contract knows nothing else of ours', from: /^lambda\/environment\.ts$/, forbids: ours },
+  {
     name: 'what guards the process knows the model only',
     from: /^lambda\/runtime\//,
     forbids: outside(/^lambda\/(model|runtime)\//),
@@ -78,9 +84,10 @@ const RULES: readonly Rule[] = [
     forbids: ({ to }) => to === 'fast-xml-builder' || to === 'lambda/report/exports/junit.ts',
   },
   {
-    name: 'the stack reads the configuration and never runs the function',
+    name: 'the stack reads the configuration and the environment contract, and never runs the function',
     from: /^(lib\/|bin\/app\.ts$)/,
-    forbids: ({ to, typeOnly }) => to.startsWith('lambda/') && !typeOnly && !/^lambda\/(config|model)\//.test(to),
+    forbids: ({ to, typeOnly }) =>
+      to.startsWith('lambda/') && !typeOnly && !/^lambda\/(config\/|model\/|environment\.ts$)/.test(to),
   },
   {
     name: 'the command line needs no CDK',

@@ -211,7 +211,7 @@ describe('100,000 sessions', () => {
           now: NOW,
           observed,
           catalogue,
-          targets: ['orders'],
+          targets: known(['orders']),
           mutes: [],
           policy,
         });

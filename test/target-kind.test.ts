@@ -1,6 +1,7 @@
 // What kind a target is, from the configuration and the command line to what is dialled.
 
 import { describe, expect, test } from 'vitest';
+import type { AuditOptions } from '../bin/command-line/grammar/options.ts';
 import { UsageError } from '../bin/command-line/grammar/usage-error.ts';
 import { auditRequest } from '../bin/command-line/targets/request.ts';
 import { targetOf } from '../lab/collector.ts';
@@ -39,14 +40,15 @@ describe('in a configuration', () => {
 describe('on the command line', () => {
   const options = { format: 'table', failOn: 'medium' } as const;
 
-  test('is said beside the server', () => {
+  test('is said beside the server', async () => {
     const url = 'postgres://tls_auditor@pooler.example.com:6432';
-    expect(auditRequest({ ...options, url, kind: 'pgbouncer' }, {}).targets[0]?.kind).toBe('pgbouncer');
-    expect(auditRequest({ ...options, url }, {}).targets[0]?.kind).toBe('postgresql');
+    const kindOf = async (given: AuditOptions) => (await auditRequest(given, {}, [])).targets[0]?.kind;
+    expect(await kindOf({ ...options, url, kind: 'pgbouncer' })).toBe('pgbouncer');
+    expect(await kindOf({ ...options, url })).toBe('postgresql');
   });
 
-  test('is not said of the targets of a configuration, which have their own', () => {
-    expect(() => auditRequest({ ...options, kind: 'pgbouncer' }, {})).toThrow(UsageError);
+  test('is not said of the targets of a configuration, which have their own', async () => {
+    await expect(auditRequest({ ...options, kind: 'pgbouncer' }, {}, [])).rejects.toThrow(UsageError);
   });
 });
 

@@ -6,6 +6,7 @@ import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, EMPTY_STATE } from '../../lambda/model/lifecycle.ts';
+import { known } from '../../lambda/model/observed.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
@@ -82,7 +83,7 @@ function run(previous: AuditState, at: string, snapshots: readonly Snapshot[]): 
       }),
     ),
     catalogue: CHECKS.map(({ id }) => ({ id, transient: id.endsWith('-session') })),
-    targets: snapshots.map(({ target: { name } }) => name),
+    targets: known(snapshots.map(({ target: { name } }) => name)),
     policy: { resolveAfterHours: 24, repeatIntervalHours: 24, minSeverity: 'medium' },
     mutes: [],
   });

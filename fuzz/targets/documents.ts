@@ -6,13 +6,21 @@ import fc from 'fast-check';
 import { parseConfig } from '../../lambda/config/index.ts';
 import { parseDocument, printDocument } from '../../lambda/deliver/state/document.ts';
 import { recordsOf, stateOf } from '../../lambda/deliver/state/records.ts';
-import { parseEvent } from '../../lambda/event.ts';
+import { parseEvent, requestedTargets } from '../../lambda/event.ts';
+import { known } from '../../lambda/model/observed.ts';
+import type { TargetList } from '../../lambda/targets/index.ts';
 import { byteChange, changeBytes, documentLike } from '../generators/arbitraries.ts';
 import { check, type FuzzTarget, throwingOnly } from '../generators/fuzz-target.ts';
 
 const example: unknown = JSON.parse(
   readFileSync(join(import.meta.dirname, '..', '..', 'auditor.config.example.json'), 'utf8'),
 );
+
+const { targets: found } = parseConfig(
+  { targets: ['orders', 'billing'].map((name) => ({ name, secret: name })) },
+  { use: 'deployment' },
+);
+const LIST: TargetList = { found, all: known(found) };
 
 /** Lines of a problem, each of which shows what it quotes and does nothing. */
 function checkProblem({ message }: Error): void {
@@ -65,10 +73,12 @@ const event: FuzzTarget = {
         {},
       ),
       (document) => {
-        const request = throwingOnly(['EventError'], () => parseEvent(document, ['orders', 'billing']), checkProblem);
+        const request = throwingOnly(['EventError'], () => parseEvent(document), checkProblem);
         if (request?.targets === undefined) return;
+        const { targets } = request;
+        const selected = throwingOnly(['EventError'], () => requestedTargets(request, LIST), checkProblem);
         check(
-          request.targets.every((name) => ['orders', 'billing'].includes(name)),
+          selected === undefined || targets.every((name) => selected.some((target) => target.name === name)),
           'a target that is not there',
         );
       },

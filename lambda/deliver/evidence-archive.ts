@@ -1,5 +1,5 @@
-// Evidence for auditors: the full report of every run in S3, one object a run, never overwritten.
-// Loaded when it is on: nothing that is loaded at start may import it.
+// Archives the full report of each run in S3 as evidence, one object for each run, and never overwrites one.
+// The function loads it only where evidence is on: no module that is loaded at start may import it.
 
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -10,8 +10,7 @@ import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
 /**
- * A report that was not stored, or of which that is not known. The message says where it should have gone, and what to
- * do.
+ * A report that was not stored, or may not have been. The message says where it belongs, and what to do.
  *
  * @public
  */
@@ -27,38 +26,42 @@ export class EvidenceError extends Error {
   }
 }
 
-/** Where a report lies, and how to tell that it is the one that was stored. */
+/** The place of a stored report, and the hash that proves it unchanged. */
 export interface ArchivedReport {
   readonly bucket: string;
   readonly key: string;
-  /** SHA-256 of the object as stored (gzip), in hexadecimal: what `sha256sum` says of the file, and S3 of the object. */
+  /** SHA-256 of the object as stored (gzip), in hexadecimal: the output of `sha256sum` for the file. */
   readonly sha256: string;
-  /** Of the object as stored. */
+  /** Size of the object as stored. */
   readonly bytes: number;
 }
 
 export interface Evidence {
   readonly report: Report;
-  /** Of the invocation: tells two runs apart that started at the same moment. */
+  /** The id of the invocation. Two runs may start at the same moment. */
   readonly requestId: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
-export function s3Client(): S3Client {
-  const { AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3 } = process.env;
+/**
+ * The real client, with the SDK's own retries and bounded waits. The SDK reads the standard AWS variables,
+ * AWS_ENDPOINT_URL included.
+ *
+ * @param options.forcePathStyle whether the name of the bucket goes into the path. AWS takes it as a part of the host,
+ * which a local endpoint does not have.
+ */
+export function s3Client({ forcePathStyle }: { readonly forcePathStyle: boolean }): S3Client {
   return new S3Client({
     maxAttempts: 4,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 4_000, throwOnRequestTimeout: true },
-    // A bucket's name in front of an endpoint of one's own is a host that nobody knows.
-    forcePathStyle: Boolean(AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL),
+    forcePathStyle,
   });
 }
 
 /**
  * Stores the report as gzipped JSON under `reports/YYYY/MM/DD/<start>-<request id>.json.gz`.
  *
- * @throws EvidenceError also where an object of that name is there already: it stays as it is
+ * @throws EvidenceError, also where an object of that name exists already: it stays as it is
  */
 export async function archiveReport(client: S3Client, bucket: string, evidence: Evidence): Promise<ArchivedReport> {
   const { report, signal } = evidence;
@@ -71,7 +74,7 @@ export async function archiveReport(client: S3Client, bucket: string, evidence: 
     Body: body,
     ContentType: 'application/json',
     ContentEncoding: 'gzip',
-    // S3 refuses what does not arrive as it was sent.
+    // S3 refuses a body that changed on the way.
     ChecksumSHA256: digest.toString('base64'),
     IfNoneMatch: '*',
   });
@@ -83,7 +86,7 @@ export async function archiveReport(client: S3Client, bucket: string, evidence: 
   return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
 }
 
-/** An answer that got lost makes the SDK send again, and then the object is there: stored by the attempt before. */
+/** Whether an earlier attempt stored the object: the SDK sends again when an answer is lost. */
 function isOurEarlierAttempt(error: unknown): boolean {
   const { name, $metadata } = error as { name?: string; $metadata?: { attempts?: number } };
   return name === 'PreconditionFailed' && ($metadata?.attempts ?? 1) > 1;
@@ -105,7 +108,7 @@ function failure(error: unknown, place: { readonly bucket: string; readonly key:
   );
 }
 
-const REMEDY = 'If it persists: look at the log for the cause, and at the health of S3 in this region.';
+const REMEDY = 'If it persists: read the cause in the log, and check the health of S3 in this region.';
 
 const UNREACHABLE =
   'Check the route to S3 (an isolated subnet needs a gateway endpoint for it), AWS_REGION, and AWS_ENDPOINT_URL if it is set.';
@@ -115,12 +118,12 @@ const REGION = 'The bucket is in another region: correct EVIDENCE_BUCKET or AWS_
 /** By the errors that PutObject documents. */
 const REMEDIES: Readonly<Record<string, string>> = {
   AccessDenied:
-    "Allow the function's role s3:PutObject on reports/* of the bucket, and kms:GenerateDataKey on its key if it has one of yours.",
-  NoSuchBucket: 'There is no such bucket: deploy again, or correct EVIDENCE_BUCKET.',
+    "Allow the function's role s3:PutObject on reports/* of the bucket, and kms:GenerateDataKey on its key if that is a key of yours.",
+  NoSuchBucket: 'The bucket does not exist: deploy again, or correct EVIDENCE_BUCKET.',
   PermanentRedirect: REGION,
   AuthorizationHeaderMalformed: REGION,
   PreconditionFailed:
-    'An object of that name is there already, and was left as it is: no two runs should have the same start and request id.',
-  ConditionalRequestConflict: 'Something else was writing an object of that name at the same time: see what it is.',
-  BadDigest: 'It did not arrive as it was sent: look for what changes requests on the way to S3.',
+    'An object of that name exists already, and was left as it is: no two runs should have the same start and request id.',
+  ConditionalRequestConflict: 'Another writer wrote an object of that name at the same time: find out which one.',
+  BadDigest: 'The report changed on the way: check which proxy changes requests to S3.',
 };

@@ -1,4 +1,4 @@
-// What a run counts, for dashboards and alarms, in CloudWatch's embedded metric format.
+// Writes the metrics of a run, for dashboards and alarms, in CloudWatch's embedded metric format.
 
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { countBySeverity, targetsByVerdict } from '../report/digest.ts';
@@ -6,26 +6,26 @@ import type { Report } from '../report/schema.ts';
 
 export interface RunMetrics {
   readonly report: Report;
-  /** Whether the run was over every target, as the schedule asks for: only then do the alarms' metrics count it. */
+  /** Whether the run covered every target, as a scheduled run does. The metrics of alarms count no other run. */
   readonly coversAllTargets: boolean;
-  /** Whether it told whom it had to tell. */
+  /** Whether every receiver was notified, and no other step failed. */
   readonly completed: boolean;
-  /** Alerts that no confirmed subscriber receives; undefined where SNS did not say, or was not asked. */
+  /** Integrations without a confirmed subscriber; undefined where SNS did not answer, or was not asked. */
   readonly withoutSubscriber?: number | undefined;
 }
 
-/** Adds and flushes the metrics of a run that is over. */
+/** Adds and flushes the metrics of a finished run. */
 export function recordRun(
   metrics: Metrics,
   { report, coversAllTargets, completed, withoutSubscriber }: RunMetrics,
 ): void {
   const targets = targetsByVerdict(report);
-  // What somebody has answered for is counted apart.
+  // Muted findings are counted apart.
   const scoped = report.findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
   const findings = countBySeverity(scoped);
   const count = (name: string, value: number): void => void metrics.addMetric(name, MetricUnit.Count, value);
   if (coversAllTargets) {
-    // Read by alarms (lib/alarms.ts): also when 0, which ends an alarm.
+    // Alarms read these (lib/alarms.ts). A 0 ends an alarm.
     if (completed) count('RunsCompleted', 1);
     count('TargetsNotAudited', targets['not-audited'].length);
     if (withoutSubscriber !== undefined) count('AlertsWithoutSubscriber', withoutSubscriber);

@@ -1,5 +1,5 @@
-// Findings for AWS Security Hub: imported anew by every run, so that they are updated there, and archived when they end.
-// Loaded when it is on: nothing that is loaded at start may import it.
+// Imports findings into AWS Security Hub. Every run imports them again, which updates them; a resolved one is archived.
+// The function loads it only where Security Hub is on: no module that is loaded at start may import it.
 
 import { type AwsSecurityFinding, BatchImportFindingsCommand, SecurityHubClient } from '@aws-sdk/client-securityhub';
 import { displayText } from '../model/display.ts';
@@ -10,19 +10,19 @@ import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.t
 export { awsPlace } from '../report/exports/asff.ts';
 
 /**
- * What a request may have.
+ * The most findings in a request.
  *
  * @see https://docs.aws.amazon.com/securityhub/latest/partnerguide/guidelines-batchimportfindings.html
  */
 const MOST_FINDINGS = 100;
-/** 6 MB, with room for what is around the findings. */
+/** 6 MB, less the rest of the request. */
 const MOST_BYTES = 5_900_000;
 
-/** A message names so many findings that were refused, and counts the others. */
+/** The most refused findings that a message names. It counts the others. */
 const NAMED = 10;
 
 /**
- * Findings that Security Hub did not take. Those of requests before are imported; the next run imports all of them again.
+ * Findings that Security Hub did not take. Earlier requests were imported; the next run imports all findings again.
  *
  * @public
  */
@@ -35,7 +35,7 @@ export interface ImportedFindings {
   readonly requests: number;
 }
 
-/** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
+/** The real client, with the SDK's own retries and bounded waits. The SDK reads the standard AWS variables. */
 export function securityHubClient(): SecurityHubClient {
   return new SecurityHubClient({
     maxAttempts: 5,
@@ -46,10 +46,10 @@ export function securityHubClient(): SecurityHubClient {
 /**
  * Imports every finding of the report into the account and region of `context.aws`, as that account's own product.
  *
- * A finding keeps its Id from run to run, so that an import updates it; one that is over is archived. Whoever
- * investigates owns its workflow: a mute suppresses it there only when it is new.
+ * A finding keeps its Id from run to run, so that an import updates it; a resolved one is archived. Its workflow status
+ * belongs to the people who investigate it: a mute suppresses a finding there only when it is new.
  *
- * @throws SecurityHubError naming what was refused, once everything else is imported
+ * @throws SecurityHubError naming the refused findings, after all others are imported
  */
 export async function importFindings(
   client: SecurityHubClient,
@@ -60,7 +60,7 @@ export async function importFindings(
   const batches = [...batchesOf(asffFindings(report, context))];
   const refused: Refused[] = [];
   let imported = 0;
-  // One after the other: ten requests a second are what an account may send in all.
+  // One after the other: an account may send ten requests a second.
   for (const batch of batches) {
     const answer = await importBatch(client, batch, context.aws, imported, signal);
     imported += answer.imported;
@@ -103,7 +103,7 @@ async function importBatch(
   }
 }
 
-/** As many findings a request as it takes. */
+/** Fills each request with as many findings as it may hold. */
 function* batchesOf(findings: readonly AsffFinding[]): Iterable<readonly AsffFinding[]> {
   let batch: AsffFinding[] = [];
   let bytes = 0;
@@ -128,7 +128,7 @@ function partialFailure(refused: readonly Refused[], imported: number): Security
   const more = refused.length > named.length ? ` and ${refused.length - named.length} more` : '';
   return new SecurityHubError(
     `Security Hub refused ${refused.length} of ${refused.length + imported} findings: ${named.join(', ')}${more}. ` +
-      'The next run imports them again; what is refused as invalid every time is a defect of pg-tls-auditor.',
+      'The next run imports them again; a finding that is refused as invalid every time is a defect of pg-tls-auditor.',
   );
 }
 
@@ -140,8 +140,8 @@ function failure(error: unknown, { account, region, partition }: AwsPlace, impor
       `Security Hub is not on in account ${account} and region ${region}: switch it on there ` +
       '("aws securityhub enable-security-hub"), or set deployment.securityHub to false.',
     AccessDeniedException: `Allow the function's role securityhub:BatchImportFindings on ${product}.`,
-    LimitExceededException: 'The account imports more findings than Security Hub takes: see its quotas.',
-    InvalidInputException: 'It does not take the findings as they are: this is a defect of pg-tls-auditor.',
+    LimitExceededException: 'The account imports more findings than the quotas of Security Hub allow: raise them.',
+    InvalidInputException: 'Security Hub refuses the format of the findings: this is a defect of pg-tls-auditor.',
   };
   const remedy = remedies[name] ?? COMMON_REMEDIES[name] ?? (isUnreachable(error) ? UNREACHABLE : REMEDY);
   const before = imported === 0 ? '' : ` after ${imported} had been`;
@@ -151,7 +151,7 @@ function failure(error: unknown, { account, region, partition }: AwsPlace, impor
   );
 }
 
-const REMEDY = 'If it persists: look at the log for the cause, and at the health of Security Hub in this region.';
+const REMEDY = 'If it persists: read the cause in the log, and check the health of Security Hub in this region.';
 
 const UNREACHABLE =
   'Check the route to Security Hub (an isolated subnet needs an interface endpoint for it), AWS_REGION, and AWS_ENDPOINT_URL if it is set.';

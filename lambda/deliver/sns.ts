@@ -1,10 +1,10 @@
-// The way out: one message to the alert topic, or an error that cannot be overlooked.
+// Publishes an alert to an SNS topic.
 
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
 
 /**
- * An alert that did not go out. Never swallowed: a run that could not tell anybody has failed.
+ * An alert that was not published. The run that has this error fails.
  *
  * @public
  */
@@ -12,17 +12,17 @@ export class PublishError extends Error {
   override readonly name = 'PublishError';
 }
 
-/** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
+/** The real client, with the SDK's own retries and bounded waits. The SDK reads the standard AWS variables. */
 export function snsClient(): SNSClient {
   return new SNSClient({
-    // With the SDK's back-off about six seconds: an alert that is lost now is told an interval later.
+    // About six seconds with the SDK's back-off: without a retry, the alert would wait for the next run.
     maxAttempts: 7,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
   });
 }
 
 /**
- * Publishes to the topic, each protocol its own body.
+ * Publishes one message with a body for each protocol.
  *
  * @returns the id that SNS gave the message
  * @throws PublishError

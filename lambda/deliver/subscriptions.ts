@@ -1,4 +1,4 @@
-// Who a topic delivers to: a message that no confirmed subscriber receives has told no one.
+// Lists the subscriptions of an SNS topic, and says whether a confirmed one receives a message.
 
 import { ListSubscriptionsByTopicCommand, type SNSClient } from '@aws-sdk/client-sns';
 import { failureName } from './service-failure.ts';
@@ -8,31 +8,31 @@ export interface Subscription {
   readonly protocol: string;
   /** An address, a URL or an ARN. SNS hides a password in a URL. */
   readonly endpoint: string;
-  /** Whether its owner has confirmed it: SNS delivers nothing before. */
+  /** Whether its owner has confirmed it. SNS delivers nothing before that. */
   readonly isConfirmed: boolean;
 }
 
-/** Whether a delivery is received: by someone, by no one yet, or nobody could say. */
+/** Whether a confirmed subscriber receives the alerts of an integration; unknown where SNS did not answer. */
 export type SubscriberStatus =
   | { readonly is: 'received' }
   | { readonly is: 'unreceived'; readonly pending: number }
   | { readonly is: 'unknown'; readonly reason: string };
 
-/** Pages of 100 subscriptions: more than any topic of ours has. */
+/** Pages of 100 subscriptions each: more than a topic of the auditor has. */
 const MOST_PAGES = 100;
-/** Milliseconds for the whole question: it must not cost the time that publishing needs. */
-const PATIENCE_MS = 5_000;
+/** Milliseconds for all pages: publishing needs the rest of the run's time. */
+const TIMEOUT_MS = 5_000;
 
 /**
- * Asks a topic for its subscriptions.
+ * Lists the subscriptions of a topic.
  *
- * @returns undefined with the reason where SNS does not say: that is not the same as none
+ * @returns a reason where SNS does not answer, which is not the same as no subscription
  */
 export async function subscriptionsOf(
   client: SNSClient,
   topicArn: string,
 ): Promise<{ readonly subscriptions: readonly Subscription[] } | { readonly reason: string }> {
-  const abortSignal = AbortSignal.timeout(PATIENCE_MS);
+  const abortSignal = AbortSignal.timeout(TIMEOUT_MS);
   const found: Subscription[] = [];
   let NextToken: string | undefined;
   try {
@@ -40,7 +40,7 @@ export async function subscriptionsOf(
       const command = new ListSubscriptionsByTopicCommand({ TopicArn: topicArn, NextToken });
       const answer = await client.send(command, { abortSignal });
       for (const { Protocol = '', Endpoint = '', SubscriptionArn = '' } of answer.Subscriptions ?? []) {
-        // Others stand there as "PendingConfirmation" or "Deleted".
+        // Other subscriptions have "PendingConfirmation" or "Deleted" in place of an ARN.
         found.push({ protocol: Protocol, endpoint: Endpoint, isConfirmed: SubscriptionArn.startsWith('arn:') });
       }
       NextToken = answer.NextToken;
@@ -52,7 +52,7 @@ export async function subscriptionsOf(
   }
 }
 
-/** @param receives - Whether a subscription gets the delivery once it is confirmed. */
+/** @param receives - Whether a subscription, once confirmed, receives the alerts of the integration. */
 export function subscriberStatusBy(
   listed: Awaited<ReturnType<typeof subscriptionsOf>>,
   receives: (subscription: Subscription) => boolean,
@@ -64,7 +64,7 @@ export function subscriberStatusBy(
     : { is: 'unreceived', pending: own.filter(({ isConfirmed }) => !isConfirmed).length };
 }
 
-/** The same for two spellings of one endpoint: of an address in any case, of a URL with and without its login. */
+/** A key that two spellings of one endpoint share: an address in any case, a URL with and without its login. */
 export function endpointKey(protocol: string, endpoint: string): string {
   if (protocol === 'email') return `email ${endpoint.toLowerCase()}`;
   if (protocol !== 'https' || !URL.canParse(endpoint)) return `${protocol} ${endpoint}`;

@@ -1,28 +1,28 @@
-// State whose times lie in the future: the clock of an earlier run stood ahead, or this run's stands behind.
+// Corrects a state with times in the future: the clock of an earlier run was ahead, or the clock of this run is behind.
 
 import type { AuditState, FindingRecord, MuteRecord, TargetObservation, TargetRecord } from '../model/lifecycle.ts';
 import { earlier, msBetween } from '../model/time.ts';
 
 /**
- * How far ahead a remembered time may be, in milliseconds: as long as a run of the function may take. A run that waited
- * for another one decides with what that one has just remembered, and both are right.
+ * Milliseconds that a saved time may be ahead: as long as a run of the function may take. A run that waited for another
+ * run decides with the state that the other one has just saved, and both clocks are right.
  */
 export const CLOCK_SKEW_MS = 15 * 60_000;
 
 export interface TrustedState {
-  /** Without times in the future. What had none is the same object as before. */
+  /** The state without times in the future. A record without such a time is the same object as before. */
   readonly state: AuditState;
-  /** The latest of the times that were not trusted. ISO 8601, UTC. */
+  /** The latest of the times in the future. ISO 8601, UTC. */
   readonly latest?: string | undefined;
 }
 
 /**
- * The state as a run may use it. Nobody knows when something happened that is remembered to happen in the future, only
- * that it was before now: such a time counts as now, and what was seen then as seen just before this run looked, so that
- * this look decides. Saved that way, the state is healed by one run.
+ * The state as a run may use it. Of a time in the future it is only known that it was before now. Such a time counts as
+ * now; the time of an observation counts as just before this run's scan, so that this scan decides. The next save
+ * stores the corrected times.
  *
  * @param now - ISO 8601, UTC.
- * @param observed - What this run saw of each target, or nothing for a run that only reads.
+ * @param observed - The scans of this run; none for a run that only reads.
  */
 export function trustedState(
   state: AuditState,
@@ -58,8 +58,8 @@ function trustedFinding(
   const { firstSeen, openedAt, lastSeen, lastNotified, resolved } = record;
   const times = [firstSeen, openedAt, lastSeen, lastNotified?.at, resolved?.at].map(isAhead);
   if (!times.includes(true)) return record;
-  const isObserved = beforeScan(record.finding.target);
-  const trusted = (time: string): string => (isAhead(time) ? isObserved : time);
+  const observedAt = beforeScan(record.finding.target);
+  const trusted = (time: string): string => (isAhead(time) ? observedAt : time);
   return {
     ...record,
     firstSeen: trusted(firstSeen),

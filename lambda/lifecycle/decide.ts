@@ -1,4 +1,4 @@
-// What a run has to tell, and what to remember once it is told: previous state and observations in, decision out.
+// Decides of what a run notifies, and what it saves, from the previous state and the observations of the run.
 
 import type { Finding } from '../model/finding.ts';
 import type {
@@ -13,80 +13,87 @@ import type {
   TargetRecord,
 } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
+import { known, type Observed } from '../model/observed.ts';
 import { compareSeverity, isAtLeast } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
 import { msBetween } from '../model/time.ts';
 import { trustedState } from './clock-skew.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
 import { activeMute, type ConfiguredMute, configuredMutes, expiredMute } from './mutes.ts';
-import { transitionOfObserved } from './observed.ts';
+import { observedTransition } from './observed.ts';
 import { withRepeats } from './repeat.ts';
 import type { Transition, TransitionContext } from './transition.ts';
-import { needsTransition, type Scan, type Scope, transitionOfUnobserved } from './unobserved.ts';
+import { needsTransition, type Scan, type Scope, unobservedTransition } from './unobserved.ts';
 
 export interface DecideInput {
-  /** What is remembered; undefined where no state is configured, and every run stands alone. */
+  /** The saved state; undefined where no state is configured: the run then knows of no earlier run. */
   readonly previous: AuditState | undefined;
   /** ISO 8601, UTC. */
   readonly now: string;
   /** At most one for each target. */
   readonly observed: readonly TargetObservation[];
-  /** Every check there is; `transient` where what it finds comes and goes, as sessions do. */
+  /** Every check there is; `transient` where its findings come and go, as sessions do. */
   readonly catalogue: readonly { readonly id: string; readonly transient: boolean }[];
-  /** Names of every configured target, whether this run looked at it or not. */
-  readonly targets: readonly string[];
+  /**
+   * Names of every target that there is, audited by this run or not. Unknown: no finding is resolved because its target
+   * is missing.
+   */
+  readonly targets: Observed<readonly string[]>;
   readonly policy: LifecyclePolicy;
-  /** Of the configuration, those that have ended included. */
+  /** The mutes of the configuration, expired ones included. */
   readonly mutes: readonly Mute[];
 }
 
 /**
- * Decides what people are told. `next` is to be saved after they were told and not before: a run that dies in between
- * tells again, and none is lost.
+ * Decides of what the receiver is notified. Save `next` after the notification and not before: a run that dies in
+ * between repeats a notification, and none is lost.
  *
- * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: ['orders'], policy, mutes: [] }).findings
+ * @example decide({ previous: EMPTY_STATE, now, observed, catalogue, targets: known(['orders']), policy, mutes: []
+ * }).findings
  */
 export function decide(input: DecideInput): Decision {
   const { now, policy } = input;
   const mutes = configuredMutes(input.mutes, now);
   const observations = observationsOf(input.observed, mutes);
-  const isObserved = observations.map(({ finding }) => finding);
+  const observedFindings = observations.map(({ finding }) => finding);
   if (input.previous === undefined) {
-    const findings = isObserved.map((finding) => decidedWithoutState(finding, mutes, policy)).sort(compareDecided);
-    return { findings, mutes: muteUses(mutes, isObserved) };
+    const findings = observedFindings
+      .map((finding) => decidedWithoutState(finding, mutes, policy))
+      .sort(compareDecided);
+    return { findings, mutes: muteUses(mutes, observedFindings) };
   }
   const { state: previous, latest } = trustedState(input.previous, now, input.observed);
 
   const context: TransitionContext = { previous, now, policy, mutes };
   const scope = scopeOf(input, previous);
-  const fingerprints = new Set(isObserved.map(({ fingerprint }) => fingerprint));
+  const fingerprints = new Set(observedFindings.map(({ fingerprint }) => fingerprint));
   const unobserved = [...previous.findings.values()].filter(
     (record) => needsTransition(record) && !fingerprints.has(record.finding.fingerprint),
   );
   const transitions = withRepeats(
     [
-      ...observations.map(({ finding, takenAt }) => transitionOfObserved(finding, takenAt, context)),
-      ...unobserved.map((record) => transitionOfUnobserved(record, scope, context)),
+      ...observations.map(({ finding, takenAt }) => observedTransition(finding, takenAt, context)),
+      ...unobserved.map((record) => unobservedTransition(record, scope, context)),
     ],
     policy.repeatIntervalHours,
     now,
   );
 
-  const remembered = transitions
+  const unobservedFindings = transitions
     .filter((each) => !each.isObserved && each.reason !== 'resolved')
     .map(({ finding }) => finding);
-  const { uses, records } = trackMutes(mutes, isObserved, remembered, previous.mutes, now);
+  const { uses, records } = trackMutes(mutes, observedFindings, unobservedFindings, previous.mutes, now);
   const targets = latestScans(previous, input.observed);
-  const findings = (remember: (each: Transition) => FindingRecord): AuditState['findings'] =>
-    new Map([...previous.findings, ...transitions.map((each) => [each.finding.fingerprint, remember(each)] as const)]);
+  const findings = (toRecord: (each: Transition) => FindingRecord): AuditState['findings'] =>
+    new Map([...previous.findings, ...transitions.map((each) => [each.finding.fingerprint, toRecord(each)] as const)]);
   return {
     findings: transitions.map(decided).sort(compareDecided),
     mutes: uses,
     next: { findings: findings((each) => recordNotification(each, now)), targets, mutes: records },
     unnotified: {
-      findings: findings((each) => withoutNotification(each, previous.findings.get(each.finding.fingerprint))),
+      findings: findings((each) => recordWithoutSubscriber(each, previous.findings.get(each.finding.fingerprint))),
       targets,
-      mutes: withoutUnusedNotifications(records, previous.mutes, uses),
+      mutes: mutesWithoutSubscriber(records, previous.mutes, uses),
     },
     ...(latest === undefined ? {} : { clockAheadUntil: latest }),
   };
@@ -98,8 +105,8 @@ interface Observation {
 }
 
 /**
- * One for each fingerprint. Should two findings of a run share one, which no check intends, then that is told which
- * matters more: what no mute hides, and of that the worse.
+ * One observation for each fingerprint. Two findings of a run with one fingerprint are a defect of a check: an unmuted
+ * finding then goes before a muted one, and a worse one before a lesser one.
  */
 function observationsOf(
   observed: readonly TargetObservation[],
@@ -138,7 +145,7 @@ function decidedWithoutState(
 function scopeOf({ targets, catalogue, observed }: DecideInput, previous: AuditState): Scope {
   const fresh = observed.filter(({ target, takenAt }) => isNewer(takenAt, previous.targets.get(target)));
   return {
-    targets: new Set(targets),
+    targets: targets.known ? known(new Set(targets.value)) : targets,
     transientByCheck: new Map(catalogue.map(({ id, transient }) => [id, transient])),
     scans: new Map(
       fresh.map(({ target, takenAt, outcomes }): [string, Scan] => [
@@ -157,12 +164,12 @@ function latestScans(previous: AuditState, observed: readonly TargetObservation[
   return targets;
 }
 
-/** Two looks of one moment are one: a run that is repeated has nothing new to say. */
+/** Two scans of one moment are one scan: a run that is repeated has nothing new to say. */
 function isNewer(takenAt: string, known: TargetRecord | undefined): boolean {
   return known === undefined || msBetween(known.takenAt, takenAt) > 0;
 }
 
-/** A reminder of a finding that has become less serious speaks of less: what is worse than that escalates again. */
+/** A repeat with a lower severity lowers what counts as notified: a later rise is an escalation again. */
 function recordNotification(
   { record, reason, notify, finding, lastNotifiedSeverity }: Transition,
   now: string,
@@ -172,8 +179,8 @@ function recordNotification(
   return { ...record, lastNotified: { at: now, severity, reason } };
 }
 
-/** What was to be told and reached no one: the next run finds the same reason to tell it. */
-function withoutNotification(
+/** The record to save where no subscriber received the notification: the next run finds the same reason to notify. */
+function recordWithoutSubscriber(
   { record, reason, notify, mute }: Transition,
   known: FindingRecord | undefined,
 ): FindingRecord {
@@ -184,8 +191,8 @@ function withoutNotification(
     : record;
 }
 
-/** The same of mutes that match nothing. */
-function withoutUnusedNotifications(
+/** The same for notifications about mutes that match nothing. */
+function mutesWithoutSubscriber(
   records: ReadonlyMap<string, MuteRecord>,
   known: ReadonlyMap<string, MuteRecord>,
   uses: readonly MuteUse[],
@@ -218,7 +225,7 @@ function decided({ reason, finding, isObserved, notify, record, lastNotifiedSeve
   };
 }
 
-/** By target, check and fingerprint: the same from run to run. */
+/** Orders by target, check and fingerprint, so that the order is the same in every run. */
 function compareDecided({ finding: a }: Decided, { finding: b }: Decided): number {
   return compareText(a.target, b.target) || compareText(a.check, b.check) || compareText(a.fingerprint, b.fingerprint);
 }

@@ -1,4 +1,4 @@
-// Who has connected insecurely: what one needs to know before one enforces TLS.
+// Lists the clients that have connected insecurely, by login: what to migrate before TLS is enforced.
 
 import type { AuditState, FindingRecord } from '../model/lifecycle.ts';
 import { compareSeverity, type Severity, worse } from '../model/severity.ts';
@@ -6,7 +6,7 @@ import { compareText } from '../model/text-order.ts';
 import { compareMoments, earlier, later, msBetween } from '../model/time.ts';
 import { trustedState } from './clock-skew.ts';
 
-/** Whoever logs in with one role to one database by one application, with all that is wrong with it. */
+/** The logins with one role to one database by one application, with all their findings. */
 export interface HistoryRow {
   readonly target: string;
   readonly role?: string | undefined;
@@ -14,27 +14,30 @@ export interface HistoryRow {
   readonly application?: string | undefined;
   /** Ids, sorted. */
   readonly checks: readonly string[];
-  /** Addresses or networks, as each check saw them last; sorted. */
+  /** Addresses or networks, as each check last found them; sorted. */
   readonly clients: readonly string[];
-  /** ISO 8601, UTC; the first may be before the time that was asked for. */
+  /** ISO 8601, UTC; the first may be before `since`. */
   readonly firstSeen: string;
   readonly lastSeen: string;
-  /** `open` while any of it is. */
+  /** `open` while any of the findings is. */
   readonly status: FindingRecord['status'];
-  /** Of the worst. */
+  /** The highest of the findings. */
   readonly severity: Severity;
 }
 
 export interface HistoryOptions {
-  /** ISO 8601: what was last seen before is left out. */
+  /** ISO 8601: findings that were last seen before are left out. */
   readonly since: string;
-  /** ISO 8601: what was first seen after is left out. */
+  /** ISO 8601: findings that were first seen after are left out. */
   readonly now: string;
-  /** Ids of the checks of sessions. */
+  /** Ids of the checks about sessions. */
   readonly checks: readonly string[];
 }
 
-/** Worst first, of those the most recent first. What is resolved is there too: it has connected, and may again. */
+/**
+ * Worst first, then the most recent first. Resolved findings are included: the client has connected, and may do so
+ * again.
+ */
 export function history(state: AuditState, { since, now, checks }: HistoryOptions): readonly HistoryRow[] {
   const wanted = new Set(checks);
   const rows = new Map<string, HistoryRow>();

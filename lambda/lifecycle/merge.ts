@@ -1,13 +1,14 @@
-// Two runs that remember different things, made one memory: whichever is saved first, and however often.
+// Merges two states that two runs saved without knowing of each other.
 //
-// Every part is the greater of two by an order of its own, so that the merge is commutative, associative and idempotent.
+// Every field is the greater of two by an order of its own, so that the merge is commutative, associative and
+// idempotent.
 
 import type { AuditState, FindingRecord, MuteRecord, TargetRecord } from '../model/lifecycle.ts';
 import { compareSeverity } from '../model/severity.ts';
 import { compareText } from '../model/text-order.ts';
 import { compareMoments, earlier, later } from '../model/time.ts';
 
-/** What either remembers. No message that went out is forgotten, and nothing that was seen after it was found gone. */
+/** Every record of either state. A notification that went out is kept, and so is a sighting after a resolution. */
 export function mergeState(a: AuditState, b: AuditState): AuditState {
   return {
     findings: mergeMaps(a.findings, b.findings, mergeRecords),
@@ -17,14 +18,15 @@ export function mergeState(a: AuditState, b: AuditState): AuditState {
 }
 
 /**
- * Of one finding: as it was last seen, and open unless it was found gone after that. The message that counts is the last
- * one: where that said `resolved` and the finding is open all the same, the next run that sees it tells of it as new.
+ * Merges two records of one finding: as it was last seen, and open unless it was resolved after that. The last
+ * notification counts. Where it was `resolved` and the finding is open, the next run that observes the finding notifies
+ * of it as new.
  */
 export function mergeRecords(a: FindingRecord, b: FindingRecord): FindingRecord {
   const { finding, mute, lastSeen } = greatest(a, b, compareSightings);
   const lastNotified = greatestDefined(a.lastNotified, b.lastNotified, compareMessages);
   const end = greatestDefined(a.resolved, b.resolved, compareEnds);
-  // At the very moment it was last seen only a removal can have ended it.
+  // At the moment of the last sighting, only the removal of its check or target can have resolved it.
   const resolved = end !== undefined && compareMoments(end.at, lastSeen) >= 0 ? end : undefined;
   return {
     finding,
@@ -73,7 +75,7 @@ function greatestDefined<T>(a: T | undefined, b: T | undefined, compare: Compare
   return greatest(a, b, compare);
 }
 
-/** The later; of one moment the worse, and the muted one: a notice is repeated rather than lost. */
+/** The later sighting; of one moment the worse one, then the muted one: a notification is repeated rather than lost. */
 function compareSightings(a: FindingRecord, b: FindingRecord): number {
   return (
     compareMoments(a.lastSeen, b.lastSeen) ||
@@ -95,7 +97,7 @@ function compareEnds(a: End, b: End): number {
   return compareMoments(a.at, b.at) || compareText(canonical(a), canonical(b));
 }
 
-/** JSON that does not depend on the order in which properties were written. */
+/** JSON with sorted keys. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)

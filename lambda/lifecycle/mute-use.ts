@@ -1,38 +1,38 @@
-// What the mutes of the configuration do in a run, and since when one does nothing.
+// Counts what each mute of the configuration matches, and since when a mute matches nothing.
 
 import type { Finding } from '../model/finding.ts';
 import type { MuteRecord, MuteUse } from '../model/lifecycle.ts';
 import { DAY_MS, later, msBetween } from '../model/time.ts';
 import type { ConfiguredMute } from './mutes.ts';
 
-/** How long a mute may match nothing before people are told, and told again. */
+/** Milliseconds that a mute may match nothing before the receiver is notified, and before each repeat. */
 const UNUSED_MS = 30 * DAY_MS;
 
-/** Without state: nobody knows how long a mute has matched nothing. */
-export function muteUses(mutes: readonly ConfiguredMute[], isObserved: readonly Finding[]): readonly MuteUse[] {
-  return mutes.map((configured) => useOf(configured, isObserved));
+/** The uses in a run without state, where it is not known how long a mute has matched nothing. */
+export function muteUses(mutes: readonly ConfiguredMute[], observedFindings: readonly Finding[]): readonly MuteUse[] {
+  return mutes.map((configured) => useOf(configured, observedFindings));
 }
 
 /**
- * What each mute did, and what to remember of it. Mutes that are no longer configured are forgotten: one that comes back
- * has its 30 days again.
+ * The use of each mute, and the record to save. The record of a mute that is no longer configured is dropped: a mute
+ * that comes back starts its 30 days again.
  *
- * @param remembered what is open and was not seen now: of a target that is down for a month the mutes are in use
+ * @param carriedOver open findings that this run did not observe: mutes for a target that is down are still in use
  */
 export function trackMutes(
   mutes: readonly ConfiguredMute[],
-  isObserved: readonly Finding[],
-  remembered: readonly Finding[],
+  observedFindings: readonly Finding[],
+  carriedOver: readonly Finding[],
   known: ReadonlyMap<string, MuteRecord>,
   now: string,
 ): { readonly uses: readonly MuteUse[]; readonly records: ReadonlyMap<string, MuteRecord> } {
   const records = new Map<string, MuteRecord>();
   const uses = mutes.map((configured): MuteUse => {
     const { key, expired, matches } = configured;
-    const use = useOf(configured, isObserved);
-    // Two mutes of one key match the same: the second finds what the first has noted.
+    const use = useOf(configured, observedFindings);
+    // Two mutes with one key match the same findings: the second one continues the record of the first one.
     const record = records.get(key) ?? known.get(key) ?? { key, firstSeen: now };
-    if (use.matched > 0 || remembered.some(matches)) {
+    if (use.matched > 0 || carriedOver.some(matches)) {
       records.set(key, { ...record, lastMatched: later(record.lastMatched ?? now, now) });
       return use;
     }
@@ -48,6 +48,6 @@ export function trackMutes(
   return { uses, records };
 }
 
-function useOf({ mute, key, expired, matches }: ConfiguredMute, isObserved: readonly Finding[]): MuteUse {
-  return { mute, key, expired, matched: isObserved.filter(matches).length, notifyUnused: false };
+function useOf({ mute, key, expired, matches }: ConfiguredMute, observedFindings: readonly Finding[]): MuteUse {
+  return { mute, key, expired, matched: observedFindings.filter(matches).length, notifyUnused: false };
 }

@@ -1,4 +1,4 @@
-// Which findings a mute means, and by what it is remembered.
+// Matches mutes with findings, and gives each mute the key of its record.
 
 import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
@@ -7,19 +7,19 @@ import type { Mute, MuteMatch } from '../model/mute.ts';
 import { namePattern } from '../model/name-pattern.ts';
 import { msBetween } from '../model/time.ts';
 
-/** What is compared as a name, in the order that makes a key. */
+/** The fields that are compared by name pattern, in the order in which they make a key. */
 const NAMES = ['check', 'target', 'role', 'database', 'application'] as const;
 
-/** A mute of the configuration, ready to be held against findings. */
+/** A mute of the configuration with its compiled matcher. */
 export interface ConfiguredMute {
   readonly mute: Mute;
   readonly key: string;
   readonly expired: boolean;
-  /** Whether it means the finding, expired or not. */
+  /** Whether it matches the finding, expired or not. */
   readonly matches: (finding: Finding) => boolean;
 }
 
-/** @param now ISO 8601: a mute ends at the very moment it names */
+/** @param now ISO 8601: a mute expires at the very moment that it names */
 export function configuredMutes(mutes: readonly Mute[], now: string): readonly ConfiguredMute[] {
   return mutes.map((mute) => ({
     mute,
@@ -29,12 +29,12 @@ export function configuredMutes(mutes: readonly Mute[], now: string): readonly C
   }));
 }
 
-/** The first mute that silences the finding. */
+/** The first mute in force that matches the finding. */
 export function activeMute(mutes: readonly ConfiguredMute[], finding: Finding): Mute | undefined {
   return mutes.find(({ expired, matches }) => !expired && matches(finding))?.mute;
 }
 
-/** The mute that silenced the finding until last, of those that silence no more. */
+/** Of the expired mutes that match the finding, the one that expired last. */
 export function expiredMute(mutes: readonly ConfiguredMute[], finding: Finding): Mute | undefined {
   return mutes
     .filter(({ expired, matches }) => expired && matches(finding))
@@ -45,15 +45,16 @@ export function expiredMute(mutes: readonly ConfiguredMute[], finding: Finding):
     );
 }
 
-/** 16 hexadecimal characters, by what the mute matches alone: a new reason, owner or end makes no other mute of it. */
+/** 16 hexadecimal characters, from `match` alone: a new reason, owner or end keeps the key. */
 export function muteKey(match: MuteMatch): string {
   const parts = ['fingerprint' as const, ...NAMES, 'client' as const].map((field) => match[field] ?? null);
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
 /**
- * Whether a finding is one that the mute means: all that is given must match, and what the finding does not have matches
- * nothing, `*` included. A mute without anything to match, which the configuration refuses, means no finding.
+ * Makes a function that says whether the mute matches a finding. Every given field must match; a field that the finding
+ * does not have matches no pattern, not even `*`. A mute without a field, which the configuration refuses, matches no
+ * finding.
  */
 export function muteMatcher(match: MuteMatch): (finding: Finding) => boolean {
   const conditions = [...nameConditions(match)];
@@ -76,19 +77,19 @@ function* nameConditions(match: MuteMatch): Iterable<(finding: Finding) => boole
   }
 }
 
-/** Every client: a mute for one network must not hide who comes from another. */
+/** Every client of the finding must match: a mute for one network must not hide a client from another one. */
 function clientCondition(client: string): (finding: Finding) => boolean {
-  const network = parseNetwork(client);
+  const block = parseAddressBlock(client);
   return ({ clients = [] }) =>
-    network !== undefined &&
+    block !== undefined &&
     clients.length > 0 &&
     clients.every((each) => {
-      const inner = parseNetwork(each);
-      return inner !== undefined && isWithin(inner, network);
+      const inner = parseAddressBlock(each);
+      return inner !== undefined && isWithin(inner, block);
     });
 }
 
-interface Network {
+interface AddressBlock {
   readonly address: ipaddr.IPv4 | ipaddr.IPv6;
   readonly prefix: number;
 }
@@ -96,8 +97,8 @@ interface Network {
 /** Bits before the IPv4 address in an IPv4-mapped one (RFC 4291, 2.5.5.2). */
 const MAPPED_BITS = 96;
 
-/** An address or network; IPv4-mapped ones as the IPv4 that they are. Undefined for what is neither. */
-function parseNetwork(text: string): Network | undefined {
+/** Parses an address or network; an IPv4-mapped one becomes IPv4. Undefined for every other text. */
+function parseAddressBlock(text: string): AddressBlock | undefined {
   if (!text.includes('/')) {
     if (!ipaddr.isValid(text)) return undefined;
     const address = ipaddr.process(text);
@@ -111,6 +112,6 @@ function parseNetwork(text: string): Network | undefined {
   return { address, prefix };
 }
 
-function isWithin(inner: Network, { address, prefix }: Network): boolean {
+function isWithin(inner: AddressBlock, { address, prefix }: AddressBlock): boolean {
   return inner.address.kind() === address.kind() && inner.prefix >= prefix && inner.address.match(address, prefix);
 }

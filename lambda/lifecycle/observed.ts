@@ -1,4 +1,4 @@
-// A finding that this run saw, against what is remembered of it.
+// Makes the transition of a finding that this run observed.
 
 import type { Finding } from '../model/finding.ts';
 import type { FindingRecord, Reason } from '../model/lifecycle.ts';
@@ -8,11 +8,11 @@ import { earlier, later, msBetween } from '../model/time.ts';
 import { activeMute } from './mutes.ts';
 import { lastActiveNotification, type Transition, type TransitionContext } from './transition.ts';
 
-/** @param takenAt ISO 8601: of the snapshot that shows it, which may be older than what is remembered */
-export function transitionOfObserved(finding: Finding, takenAt: string, context: TransitionContext): Transition {
+/** @param takenAt ISO 8601: the time of the snapshot, which may be older than the saved record */
+export function observedTransition(finding: Finding, takenAt: string, context: TransitionContext): Transition {
   const known = context.previous.findings.get(finding.fingerprint);
   if (known?.resolved !== undefined && known.status === 'resolved' && msBetween(known.resolved.at, takenAt) <= 0) {
-    // A run that was overtaken: a later look has found it gone.
+    // Another run overtook this one: its later scan has found the finding gone.
     return { reason: 'resolved', finding, isObserved: true, notify: false, record: known, isRepeatable: false };
   }
   return known?.status === 'open'
@@ -27,7 +27,8 @@ function openFinding(
   { mutes, policy }: TransitionContext,
 ): Transition {
   const mute = activeMute(mutes, finding);
-  // A message of an earlier episode counts no more. That it is over stays, for another run that saves what was before it.
+  // A notification of an earlier episode no longer counts. `resolved` stays, for another run that saves an older
+  // record.
   const lastNotified = known?.lastNotified?.reason === 'resolved' ? known.lastNotified : undefined;
   const record: FindingRecord = {
     finding,
@@ -58,13 +59,13 @@ function updateFinding(
   const isOlder = msBetween(known.lastSeen, takenAt) < 0;
   const mute = activeMute(context.mutes, finding) ?? (isOlder ? activeMute(context.mutes, known.finding) : undefined);
   const { mute: mutedBefore, ...rest } = known;
-  const remembered = isOlder ? mutedBefore : mute;
+  const muteOfNewest = isOlder ? mutedBefore : mute;
   const record: FindingRecord = {
     ...rest,
     finding: isOlder ? known.finding : finding,
     firstSeen: earlier(known.firstSeen, takenAt),
     lastSeen: later(known.lastSeen, takenAt),
-    ...(mute === undefined || remembered === undefined ? {} : { mute: remembered }),
+    ...(mute === undefined || muteOfNewest === undefined ? {} : { mute: muteOfNewest }),
   };
   const isAboveThreshold = isAtLeast(finding.severity, context.policy.minSeverity);
   const reason = reasonOf(finding, known, mute, isAboveThreshold);

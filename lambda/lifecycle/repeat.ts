@@ -1,13 +1,16 @@
-// When people are reminded of what is still there: all of it in one digest, and not each finding on a day of its own.
+// Repeats notifications of open findings after the repeat interval, all of them in one digest.
 
 import { HOUR_MS, msBetween } from '../model/time.ts';
 import type { Transition } from './transition.ts';
 
-/** Schedules jitter: a daily run that starts some minutes early still reminds daily. */
+/** Schedules jitter: a daily run that starts some minutes early still repeats daily. */
 const SLACK = 0.05;
 const MAX_SLACK_MS = HOUR_MS / 2;
 
-/** The same, with those that are due made reminders, and with them those that would be due soon. */
+/**
+ * The transitions with repeats. When one is due, each whose half interval is over repeats with it: one digest instead
+ * of one for each finding.
+ */
 export function withRepeats(
   transitions: readonly Transition[],
   repeatIntervalHours: number | undefined,
@@ -16,11 +19,11 @@ export function withRepeats(
   if (repeatIntervalHours === undefined) return transitions;
   const interval = repeatIntervalHours * HOUR_MS;
   const due = interval - Math.min(interval * SLACK, MAX_SLACK_MS);
-  const isSilentFor =
+  const lastNotifiedBefore =
     (ms: number) =>
     ({ isRepeatable, record: { lastNotified } }: Transition): boolean =>
       isRepeatable && lastNotified !== undefined && msBetween(lastNotified.at, now) >= ms;
-  if (!transitions.some(isSilentFor(due))) return transitions;
-  const goesAlong = isSilentFor(interval / 2);
-  return transitions.map((each) => (goesAlong(each) ? { ...each, reason: 'reminder', notify: true } : each));
+  if (!transitions.some(lastNotifiedBefore(due))) return transitions;
+  const repeatsToo = lastNotifiedBefore(interval / 2);
+  return transitions.map((each) => (repeatsToo(each) ? { ...each, reason: 'reminder', notify: true } : each));
 }

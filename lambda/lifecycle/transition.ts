@@ -1,4 +1,4 @@
-// What is made of one finding before it is settled whether people are told.
+// The state transition of one finding, before notification is decided.
 
 import type { Finding } from '../model/finding.ts';
 import type { AuditState, FindingRecord, LifecyclePolicy, Reason } from '../model/lifecycle.ts';
@@ -6,7 +6,7 @@ import type { Mute } from '../model/mute.ts';
 import type { Severity } from '../model/severity.ts';
 import type { ConfiguredMute } from './mutes.ts';
 
-/** What every judgement of one run goes by. */
+/** The input that all transitions of a run share. */
 export interface TransitionContext {
   readonly previous: AuditState;
   /** ISO 8601, UTC. */
@@ -19,19 +19,19 @@ export interface Transition {
   readonly reason: Reason;
   readonly finding: Finding;
   readonly isObserved: boolean;
-  /** Whether people are to be told, as long as no reminder comes of it. */
+  /** Whether the receiver is notified; `withRepeats` may still change it. */
   readonly notify: boolean;
-  /** What to remember, but for the message that is about to go out. */
+  /** The record to save, without the notification that is about to go out. */
   readonly record: FindingRecord;
   readonly lastNotifiedSeverity?: Severity | undefined;
   readonly mute?: Mute | undefined;
-  /** Whether a reminder may come of it: open, told of, loud enough, not muted, and no older than what is remembered. */
+  /** Whether it may become a repeat: open, notified, above the threshold, not muted, and not older than the record. */
   readonly isRepeatable: boolean;
 }
 
 /**
- * The last message that still holds. Where a run said `resolved` while another, at the same time, still saw the finding,
- * the record is open and people believe it gone: they have to be told.
+ * The last notification that still holds. A run may have notified `resolved` while another run, at the same time, still
+ * observed the finding: the record is then open, and the receiver must be notified again.
  */
 export function lastActiveNotification({ lastNotified }: FindingRecord): FindingRecord['lastNotified'] {
   return lastNotified?.reason === 'resolved' ? undefined : lastNotified;

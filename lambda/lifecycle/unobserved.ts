@@ -1,38 +1,40 @@
-// An open finding that this run did not see: gone, or only not looked for. What was not observed is never resolved.
+// Makes the transition of an open finding that this run did not observe: resolved, or carried over. Unknown never
+// resolves.
 
 import type { Outcome } from '../model/finding.ts';
 import type { FindingRecord } from '../model/lifecycle.ts';
+import type { Observed } from '../model/observed.ts';
 import { isAtLeast } from '../model/severity.ts';
 import { HOUR_MS, later, msBetween } from '../model/time.ts';
 import { activeMute } from './mutes.ts';
 import { lastActiveNotification, type Transition, type TransitionContext } from './transition.ts';
 
-/** A complete or partial look at a target, newer than every one before. */
+/** A scan of a target, complete or partial, newer than every earlier one. */
 export interface Scan {
   readonly takenAt: string;
   /** By check. */
   readonly outcomes: ReadonlyMap<string, Outcome>;
 }
 
-/** What the run could look for, and what it saw. */
+/** The targets and checks of the run, and its scans. */
 export interface Scope {
-  /** Every configured target. */
-  readonly targets: ReadonlySet<string>;
-  /** Every check there is, and whether what it finds comes and goes. */
+  /** Names of every target that there is; unknown where a source of targets failed. */
+  readonly targets: Observed<ReadonlySet<string>>;
+  /** Every check there is, and whether its findings come and go. */
   readonly transientByCheck: ReadonlyMap<string, boolean>;
-  /** By target. One that was not looked at, or at an older moment than before, has none. */
+  /** By target. A target that was not audited, or whose snapshot is older than an earlier one, has none. */
   readonly scans: ReadonlyMap<string, Scan>;
 }
 
 /**
- * Whether there is something to judge: it is open, or people were told of it by a run that did not know of another, which
- * found it gone at the same time.
+ * Whether the record may change: it is open, or it is resolved while its last notification says that it is open,
+ * because two runs at the same time did not know of each other.
  */
 export function needsTransition(record: FindingRecord): boolean {
   return record.status === 'open' || lastActiveNotification(record) !== undefined;
 }
 
-export function transitionOfUnobserved(record: FindingRecord, scope: Scope, context: TransitionContext): Transition {
+export function unobservedTransition(record: FindingRecord, scope: Scope, context: TransitionContext): Transition {
   const { policy, mutes } = context;
   const { lastNotified, ...unnotified } = record;
   const { finding } = record;
@@ -44,20 +46,20 @@ export function transitionOfUnobserved(record: FindingRecord, scope: Scope, cont
   return {
     ...common,
     reason: 'resolved',
-    // Who was told of it is told that it is over.
+    // A receiver that was notified of the finding is notified of its resolution.
     notify: mute === undefined && message !== undefined && isAtLeast(message.severity, policy.minSeverity),
-    // What is over in silence leaves no message standing.
+    // A resolution without a notification also ends the notification before it.
     record: { ...(message === undefined ? record : unnotified), status: 'resolved', resolved },
   };
 }
 
-/** As of the snapshot that shows it gone, so that a sighting in a later one counts, whichever run is saved first. */
+/** Dated by the snapshot that shows it gone, so that a later sighting counts, whichever run saves first. */
 function resolutionOf(
   { finding: { target, check }, lastSeen }: FindingRecord,
   { targets, transientByCheck, scans }: Scope,
   { now, policy }: TransitionContext,
 ): FindingRecord['resolved'] {
-  if (!targets.has(target)) return { at: later(now, lastSeen), resolution: 'target-removed' };
+  if (targets.known && !targets.value.has(target)) return { at: later(now, lastSeen), resolution: 'target-removed' };
   const isTransient = transientByCheck.get(check);
   if (isTransient === undefined) return { at: later(now, lastSeen), resolution: 'check-removed' };
   const scan = scans.get(target);

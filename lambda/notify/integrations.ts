@@ -1,44 +1,42 @@
-// The ways to each audience: its topics, its messages, and who of a topic's subscribers they are for.
+// Lists the integrations of each receiver: topic, messages, and the subscriptions that receive them.
 
-import type { Config } from '../config/index.ts';
+import type { Config, Route } from '../config/index.ts';
 import { endpointKey, type Subscription } from '../deliver/subscriptions.ts';
 import type { Digest } from '../report/digest.ts';
 import { type RenderedAlert, renderAlert, renderChatMessages } from '../report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf } from '../report/receiver.ts';
 import type { Report } from '../report/schema.ts';
 
-/** One way to one audience: its topic, its messages, and a memory of its own of what went that way. */
+/** One way to notify one receiver. Each integration has a state of its own. */
 export interface Integration {
-  /** Unique; what is remembered is remembered under it. */
+  /** Unique; names the state of the integration. */
   readonly key: string;
   readonly receiver: Receiver;
   readonly topicArn: string;
   readonly render: (digest: Digest, report: Report) => readonly RenderedAlert[];
   /** Whether a subscription of the topic, once confirmed, may receive it. */
   readonly receives: (subscription: Subscription) => boolean;
-  /** Whether someone should receive it: the configuration names who, or has no other way to the audience. */
+  /** Whether a subscriber is expected: the configuration names one, or has no other way to notify the receiver. */
   readonly isExpected: boolean;
 }
 
-/** ARNs. */
+/** ARNs of topics. */
 export interface Topics {
-  /** Everyone's. */
+  /** The topic of the default route. */
   readonly alerts: string;
-  /** Of all routes together: each subscription to it filters on the message attribute `route`. */
+  /** The topic of all other routes together: a subscription filters on the message attribute `route`. */
   readonly routes?: string | undefined;
   /**
-   * By the name of the route; `all` is everyone's. Under `*` an ARN in which `*` stands for the audience's name: of each
-   * audience that has a Slack channel.
+   * Topics of chat channels, by route; `all` is the default route. Under `*` an ARN in which `*` stands for the route,
+   * for each route that has a Slack channel.
    */
   readonly chat: Readonly<Record<string, string>>;
 }
 
-type Route = Config['alerts']['routes'][number];
-
-/** Protocols by which a route's endpoints subscribe. */
+/** The protocols by which endpoints of a route subscribe. */
 const ROUTE_PROTOCOLS = ['email', 'https', 'sqs', 'lambda'] as const;
 
-/** Everyone's first: its decision is the report's. */
+/** The default receiver comes first: the run's report has its decision. */
 export function integrationsOf(alerts: Config['alerts'], topics: Topics, service: string): readonly Integration[] {
   const routesByEndpoint = endpoints(alerts.routes);
   return receiversOf(alerts).flatMap((receiver): Integration[] => {
@@ -54,7 +52,7 @@ export function integrationsOf(alerts: Config['alerts'], topics: Topics, service
         receiver,
         topicArn: isRoute ? (topics.routes ?? topics.alerts) : topics.alerts,
         render: (digest, report) => [renderAlert(digest, report, service)],
-        // Someone who subscribed by hand may receive it: only the owner knows that subscription's filter policy.
+        // A subscription made by hand may receive it: only its owner knows its filter policy.
         receives: isRoute
           ? ({ protocol, endpoint }) => routesByEndpoint.get(endpointKey(protocol, endpoint))?.has(name) ?? true
           : () => true,
@@ -68,7 +66,7 @@ export function integrationsOf(alerts: Config['alerts'], topics: Topics, service
               receiver,
               topicArn: chat,
               render: (digest: Digest) => renderChatMessages(digest, service),
-              // Amazon Q Developer subscribes so, and only there the message is a card.
+              // Amazon Q Developer subscribes by HTTPS; the other bodies of the message are not cards.
               receives: ({ protocol }: Subscription) => protocol === 'https',
               isExpected: true,
             },
@@ -82,7 +80,7 @@ function chatTopic(chat: Topics['chat'], name: string, hasChannel: boolean): str
   return hasChannel && Object.hasOwn(chat, '*') ? chat['*']?.replace('*', name) : undefined;
 }
 
-/** The routes that each endpoint of the configuration hears. */
+/** The routes that each endpoint of the configuration subscribes to. */
 function endpoints(routes: readonly Route[]): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>();
   for (const route of routes) {

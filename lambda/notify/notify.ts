@@ -1,27 +1,36 @@
-// Tells each audience what it has not been told yet: decide, publish, then save, each audience apart from the others, so
-// that one that can't be reached costs the others neither a message nor a repetition.
+// Notifies each receiver of what changed since its last notification: decides, publishes, then saves.
+//
+// Each receiver has a state of its own: a receiver that cannot be reached costs the others neither a message nor a
+// repeat.
 
 import { CHECKS } from '../checks/registry.ts';
 import type { Config } from '../config/index.ts';
 import { StateError, type StateLease, type StateStore } from '../deliver/state/store.ts';
 import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
+import { known, type Observed } from '../model/observed.ts';
 import type { Run } from '../model/run.ts';
+import type { Target } from '../model/target.ts';
 import { buildReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, matchesRoute, type Receiver, receiversOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
-import { clockWarning, stateWarning } from '../report/warnings.ts';
+import { clockWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
-/** What decides what an audience is told, besides what it was told before. */
+/** What a decision is made from, besides the state of the receiver. */
 export interface NotifyContext {
   readonly run: Run;
-  readonly config: Pick<Config, 'alerts' | 'mutes' | 'targets'>;
+  readonly config: Pick<Config, 'alerts' | 'mutes'>;
   /**
-   * Whether `config` is all that runs with this memory go by: else what is remembered of other targets and mutes is
-   * theirs, and stays.
+   * Every target that there is, audited by this run or not. Unknown where a source of targets failed: then no finding
+   * is resolved because its target is missing, and every report says that not all targets are known.
+   */
+  readonly targets: Observed<readonly Target[]>;
+  /**
+   * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
+   * runs, and this run leaves them as they are.
    *
    * @default true
    */
@@ -30,21 +39,21 @@ export interface NotifyContext {
   readonly now: string;
 }
 
-/** What of it concerns an audience: the targets that it hears of. */
-function scopeToReceiver(receiver: Receiver, { run, config, ...rest }: NotifyContext): NotifyContext {
+/** The same with only the targets that match the receiver's route. */
+function scopeToReceiver(receiver: Receiver, { run, targets, ...rest }: NotifyContext): NotifyContext {
   const scoped = matchesRoute(receiver);
   return {
     ...rest,
     run: { ...run, audited: run.audited.filter(({ snapshot }) => scoped(snapshot.target)) },
-    config: { ...config, targets: config.targets.filter(scoped) },
+    targets: targets.known ? known(targets.value.filter(scoped)) : targets,
   };
 }
 
-/** What an audience is to be told of what concerns it. */
+/** Decides of what a receiver is notified. */
 function decisionFor(
   receiver: Receiver,
   previous: AuditState | undefined,
-  { run, config, coversAllTargets = true, now }: NotifyContext,
+  { run, config, targets, coversAllTargets = true, now }: NotifyContext,
 ): Decision {
   const { resolveAfterHours, repeatIntervalHours } = config.alerts;
   const others = coversAllTargets || previous === undefined ? undefined : previous;
@@ -58,10 +67,12 @@ function decisionFor(
       findings,
     })),
     catalogue: CHECKS.map(({ id, transient = false }) => ({ id, transient })),
-    targets: [
-      ...config.targets.map(({ name }) => name),
-      ...[...(others?.findings.values() ?? [])].map(({ finding }) => finding.target),
-    ],
+    targets: targets.known
+      ? known([
+          ...targets.value.map(({ name }) => name),
+          ...[...(others?.findings.values() ?? [])].map(({ finding }) => finding.target),
+        ])
+      : targets,
     policy: {
       resolveAfterHours,
       minSeverity: receiver.minSeverity,
@@ -75,16 +86,15 @@ function decisionFor(
   return { ...decision, next: withOthers(decision.next), unnotified: withOthers(decision.unnotified) };
 }
 
-/** One run's turn with what is remembered. */
 export interface LeaseOptions {
-  /** Undefined where no state is kept: the run stands alone. */
+  /** Undefined where no state is kept: the run then knows of no earlier run. */
   readonly store: StateStore | undefined;
-  /** Ends the wait for other runs. */
+  /** Ends the wait for the lease. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Remembers that an audience was told all there is to tell of these targets, before it is told the rest.
+ * Saves that the receiver was notified of everything about these targets, before the next message goes out.
  *
  * @throws StateError
  */
@@ -93,11 +103,12 @@ type Checkpoint = (targets: readonly string[]) => Promise<void>;
 type Notify<T> = (decision: Decision, report: Report, checkpoint: Checkpoint) => Promise<T>;
 
 /**
- * Decides for one audience, has it told, and remembers that it was.
+ * Decides for one receiver while the run holds the lease of its state, notifies it, and saves.
  *
- * @param notify is given the decision, the report as it has it, and what remembers a part
+ * @param notify gets the decision, the report with that decision, and a function that saves a part
  * @returns what `notify` returned
- * @throws whatever `notify` throws: nothing but the parts is remembered as told then, and the next run tells; StateError
+ * @throws what `notify` throws: only the saved parts count as notified then, and the next run notifies of the rest;
+ * StateError
  */
 export async function withStateLease<T>(
   receiver: Receiver,
@@ -112,9 +123,9 @@ export async function withStateLease<T>(
 interface HeldLease {
   /** Undefined where no state is kept. */
   readonly lease: StateLease | undefined;
-  /** Whether what is published reaches someone: else it is remembered as still to be told. */
+  /** Whether a subscriber receives what is published. Otherwise the next run notifies of the same. */
   readonly hasSubscriber: boolean;
-  /** For this audience's messages and report. */
+  /** For the messages and the report of this receiver. */
   readonly warnings: readonly ReportWarning[];
 }
 
@@ -130,16 +141,16 @@ async function decideWithLease<T>(
   const checkpoint: Checkpoint = async (targets) => {
     if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
-  const all = [...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
-  const told = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
+  const all = [...targetsWarning(context.targets), ...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
+  const result = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
   if (lease !== undefined) await lease.save(next);
-  return told;
+  return result;
 }
 
-/** What to remember when an audience was told of some targets, and not yet of the others. */
-function partialState(previous: AuditState, next: AuditState, told: ReadonlySet<string>): AuditState {
-  const findings = [...next.findings].filter(([, { finding }]) => told.has(finding.target));
-  const targets = [...next.targets].filter(([name]) => told.has(name));
+/** The state to save when the receiver was notified of some targets, and not yet of the others. */
+function partialState(previous: AuditState, next: AuditState, notified: ReadonlySet<string>): AuditState {
+  const findings = [...next.findings].filter(([, { finding }]) => notified.has(finding.target));
+  const targets = [...next.targets].filter(([name]) => notified.has(name));
   return {
     findings: new Map([...previous.findings, ...findings]),
     targets: new Map([...previous.targets, ...targets]),
@@ -148,32 +159,32 @@ function partialState(previous: AuditState, next: AuditState, told: ReadonlySet<
 }
 
 export interface NotifyResult {
-  /** As this audience's decision has it; of the targets that it hears of. */
+  /** With the decision for this receiver; only the targets that match its route. */
   readonly report: Report;
-  /** Ids of the messages; none where there was nothing to tell. */
+  /** Ids of the messages; none where no notification was needed. */
   readonly messageIds: readonly string[];
-  /** Why it was told without state: the run has failed all the same. */
+  /** Why the state could not be read. The receiver was notified without it, and the run has failed all the same. */
   readonly stateError?: StateError | undefined;
 }
 
 export interface NotifyOptions extends LeaseOptions {
   readonly publish: (topicArn: string, alert: RenderedAlert) => Promise<string>;
-  /** Whether what is published reaches someone: else it is remembered as still to be told. @default true */
+  /** Whether a subscriber receives what is published. Otherwise the next run notifies of the same. @default true */
   readonly hasSubscriber?: boolean;
-  /** For everyone's messages. */
+  /** For the messages and the report of this receiver. @default none */
   readonly warnings?: readonly ReportWarning[];
   /**
-   * What was told without state, by delivery, while the state could not be read: as long as it lives, the same is not told
-   * again at every run.
+   * By the key of the integration: the notifications that went out while the state could not be read. As long as the
+   * process lives, they are not repeated at every run.
    */
   readonly notifiedWithoutState: Map<string, AuditState>;
 }
 
 /**
- * Decides, publishes and saves for one delivery. Where the state can't be read, it tells without: who is told twice loses
- * less than who is not told.
+ * Decides, publishes and saves for one integration. Where the state cannot be read, it notifies without state: a
+ * repeated notification costs less than a missing one.
  *
- * @throws whatever `publish` throws: nothing is remembered as told then, and the next run tells; StateError
+ * @throws what `publish` throws: nothing counts as notified then, and the next run notifies; StateError
  */
 export async function notify(
   integration: Integration,
@@ -186,7 +197,7 @@ export async function notify(
   try {
     lease = await store?.acquire(signal);
   } catch (error) {
-    // Another run that has the turn tells, and the next one catches up.
+    // The run that holds the lease notifies, and the next run catches up.
     if (!(error instanceof StateError) || error.isHeld) throw error;
     return await notifyWithoutState(integration, context, options, error);
   }
@@ -216,7 +227,7 @@ async function notifyWithoutState(
   const decision = decisionFor(receiver, before, scoped);
   const report = buildReport(scoped.run, decision, {
     state: 'unreadable',
-    warnings: [stateWarning(), ...warnings],
+    warnings: [stateWarning(), ...targetsWarning(context.targets), ...warnings],
   });
   const messageIds = await publishAll(integration, decision, report, options);
   const { next } = before === undefined ? decisionFor(receiver, EMPTY_STATE, scoped) : decision;
@@ -224,7 +235,7 @@ async function notifyWithoutState(
   return { report, messageIds, stateError };
 }
 
-/** @returns the ids of the messages @throws whatever `publish` throws */
+/** @returns the ids of the messages @throws what `publish` throws */
 async function publishAll(
   { receiver, topicArn, render }: Integration,
   decision: Decision,
@@ -235,21 +246,38 @@ async function publishAll(
   const messages = digest === undefined ? [] : render(digest, report);
   const messageIds: string[] = [];
   for (const [index, message] of messages.entries()) {
-    // Should one of the following not go out, those before it are not told again.
+    // If a later message does not go out, the next run does not repeat the earlier ones.
     if (index > 0) await checkpoint?.(messages.slice(0, index).flatMap(({ targets }) => targets));
     messageIds.push(await publish(topicArn, message));
   }
   return messageIds;
 }
 
-/** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */
-export async function previewReport(context: NotifyContext, store: StateStore | undefined): Promise<Report> {
+/**
+ * The report of a run that notifies no receiver: it decides with the state of the default receiver, and saves nothing.
+ *
+ * @throws StateError
+ */
+export async function previewReport(
+  context: NotifyContext,
+  store: StateStore | undefined,
+  warnings: readonly ReportWarning[] = [],
+): Promise<Report> {
   const defaultReceiver = defaultReceiverOf(context.config.alerts);
   const scoped = scopeToReceiver(defaultReceiver, context);
-  return buildReport(scoped.run, decisionFor(defaultReceiver, await store?.read(), scoped));
+  const decision = decisionFor(defaultReceiver, await store?.read(), scoped);
+  return buildReport(scoped.run, decision, { warnings: [...targetsWarning(context.targets), ...warnings] });
 }
 
-/** The audience that hears of every target. */
+/** The report of a run that could not decide: every finding of the run, none muted, resolved or carried over. */
+export function reportWithoutDecision(
+  { run, targets }: Pick<NotifyContext, 'run' | 'targets'>,
+  warnings: readonly ReportWarning[],
+): Report {
+  return buildReport(run, undefined, { warnings: [...targetsWarning(targets), ...warnings] });
+}
+
+/** The receiver that is notified of every target. */
 export function defaultReceiverOf(alerts: Config['alerts']): Receiver {
   const [defaultReceiver = { route: DEFAULT_ROUTE, minSeverity: alerts.minSeverity }] = receiversOf(alerts);
   return defaultReceiver;

@@ -1,4 +1,4 @@
-// Whether someone receives what is published for each audience, and what to say where no one does.
+// Finds out whether each integration has a confirmed subscriber, and makes warnings where it has none.
 
 import type { SNSClient } from '@aws-sdk/client-sns';
 import pMap from 'p-map';
@@ -7,10 +7,10 @@ import type { ReportWarning } from '../report/schema.ts';
 import { noSubscriberWarning, subscribersUnknownWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
-/** By the key of the delivery. Of one that was not asked about nothing is there. */
+/** By the key of the integration. An integration that was not asked about has no entry. */
 export type SubscriberStatuses = ReadonlyMap<string, SubscriberStatus>;
 
-/** Whether someone receives each delivery. Each topic is asked once. Never rejects. */
+/** Asks SNS once for each topic. Never rejects. */
 export async function subscriberStatusesOf(
   client: SNSClient,
   integrations: readonly Integration[],
@@ -27,7 +27,7 @@ export async function subscriberStatusesOf(
   return subscriberStatuses;
 }
 
-/** Those deliveries that someone should receive, and about which there is something to say. */
+/** One warning for each integration without an expected subscriber, and for each whose subscribers are unknown. */
 export function warningsOf(
   integrations: readonly Integration[],
   subscriberStatuses: SubscriberStatuses,
@@ -41,7 +41,7 @@ export function warningsOf(
   });
 }
 
-/** How many deliveries no one receives that someone should; undefined where nothing is known of any. */
+/** Counts the integrations without an expected subscriber; undefined where the status of none is known. */
 export function countWithoutSubscriber(
   integrations: readonly Integration[],
   subscriberStatuses: SubscriberStatuses,

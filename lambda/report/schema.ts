@@ -212,9 +212,9 @@ const muteUse = z.object({
 
 const warning = z.object({
   id: z
-    .enum(['no-subscriber', 'subscribers-unknown', 'state-unreadable', 'clock'])
+    .enum(['no-subscriber', 'subscribers-unknown', 'state-unreadable', 'targets-unknown', 'clock'])
     .describe(
-      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; clock: remembered times lie in the future.',
+      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; clock: remembered times lie in the future.',
     ),
   message: z.string(),
 });

@@ -1,5 +1,7 @@
 // What people must know about the auditor itself when they read a report: who is not told, and what was not remembered.
 
+import { parseArn } from '../model/arn.ts';
+import type { Observed } from '../model/observed.ts';
 import type { ReportWarning } from './schema.ts';
 import { displayTime, plural } from './wording.ts';
 
@@ -11,6 +13,19 @@ export function stateWarning(): ReportWarning {
       'The state could not be read: this run does not know what was told before, and this message may repeat. ' +
       "The error in the function's log names the cause.",
   };
+}
+
+/** A source of targets failed: there may be targets that the report does not name. */
+export function targetsWarning(targets: Observed<unknown>): readonly ReportWarning[] {
+  if (targets.known) return [];
+  return [
+    {
+      id: 'targets-unknown',
+      message:
+        `Not all targets are known: ${targets.reason}. This report says nothing about the targets that are missing, and ` +
+        'their findings stay open.',
+    },
+  ];
 }
 
 /** @param until - The latest remembered time in the future; undefined: there is none. */
@@ -61,5 +76,5 @@ export function subscribersUnknownWarning(way: Way, reason: string): ReportWarni
 
 function described({ route, isChat, topicArn }: Way): string {
   const whose = route === 'all' ? 'the alerts for everyone' : `the alerts of route "${route}"`;
-  return `${whose}${isChat ? ' in chat' : ''} (topic ${topicArn.split(':').at(-1)})`;
+  return `${whose}${isChat ? ' in chat' : ''} (topic ${parseArn(topicArn)?.resource})`;
 }

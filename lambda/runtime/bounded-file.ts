@@ -1,4 +1,4 @@
-// Reads files that people name: bounded in size and in time, whatever is behind the name (a pipe, a device, a folder).
+// Reads a file that a person named, bounded in size and time: the name may lead to a pipe, a device or a folder.
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -6,17 +6,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 export interface Bounds {
   /** @default 16 MiB */
   readonly maxBytes?: number;
-  /** Milliseconds to wait for a pipe or device that gives nothing. @default 5000 */
-  readonly patienceMs?: number;
+  /** Milliseconds to wait for a pipe or device that yields nothing. @default 5000 */
+  readonly timeoutMs?: number;
 }
 
 const MAX_BYTES = 16 * 1024 * 1024;
-const PATIENCE_MS = 5_000;
-/** Milliseconds between two looks at a pipe. */
+const TIMEOUT_MS = 5_000;
+/** Milliseconds between two reads of a pipe. */
 const PAUSE_MS = 10;
 const CHUNK_BYTES = 64 * 1024;
 
-/** A file that was not read to its end. `code` stands where the system's own code would, for messages. */
+/** A file that was not read to its end. `code` takes the place of the system's error code in messages. */
 class UnboundedFileError extends Error {
   override readonly name = 'UnboundedFileError';
   readonly code: 'too large' | 'nothing came';
@@ -37,7 +37,7 @@ export function readBoundedFileSync(path: string, bounds: Bounds = {}): Buffer {
   }
 }
 
-/** The same without holding up others while it waits. */
+/** The same, without blocking the process while it waits. */
 export async function readBoundedFile(path: string, bounds: Bounds = {}): Promise<Buffer> {
   const reading = read(path, bounds);
   for (let step = reading.next(); ; step = reading.next()) {
@@ -46,17 +46,17 @@ export async function readBoundedFile(path: string, bounds: Bounds = {}): Promis
   }
 }
 
-/** Yields where it must wait. Opened without blocking: a pipe without a writer would hold up the process for ever. */
-function* read(path: string, { maxBytes = MAX_BYTES, patienceMs = PATIENCE_MS }: Bounds): Generator<void, Buffer> {
+/** Yields where it must wait. It opens without blocking: a pipe without a writer would block the process for ever. */
+function* read(path: string, { maxBytes = MAX_BYTES, timeoutMs = TIMEOUT_MS }: Bounds): Generator<void, Buffer> {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const isPipe = fstatSync(file).isFIFO();
     const chunks: Buffer[] = [];
-    let [size, giveUpAt] = [0, Date.now() + patienceMs];
+    let [size, giveUpAt] = [0, Date.now() + timeoutMs];
     for (;;) {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
       const length = readSome(file, chunk);
-      // A pipe that nobody has written to yet looks as if it were at its end.
+      // A pipe without a writer reads as if it were at its end.
       if (length === 0 && !(isPipe && size === 0)) return Buffer.concat(chunks);
       if (length === undefined || length === 0) {
         if (Date.now() > giveUpAt) throw new UnboundedFileError('nothing came');
@@ -65,7 +65,7 @@ function* read(path: string, { maxBytes = MAX_BYTES, patienceMs = PATIENCE_MS }:
         size += length;
         if (size > maxBytes) throw new UnboundedFileError('too large');
         chunks.push(chunk.subarray(0, length));
-        giveUpAt = Date.now() + patienceMs;
+        giveUpAt = Date.now() + timeoutMs;
       }
     }
   } finally {
@@ -73,7 +73,7 @@ function* read(path: string, { maxBytes = MAX_BYTES, patienceMs = PATIENCE_MS }:
   }
 }
 
-/** Undefined where nothing is there yet. */
+/** @returns the number of bytes; undefined where no data has arrived yet */
 function readSome(file: number, into: Buffer): number | undefined {
   try {
     return readSync(file, into);

@@ -1,15 +1,17 @@
-// Keeps an error that nothing catches to the target it comes from. Drivers and Node itself call listeners, timers and native
-// callbacks of ours and of theirs: what one of them throws would end the process, and with it the audit of every target.
+// Confines an uncaught error to the target that it comes from.
+//
+// Drivers and Node itself call listeners, timers and native callbacks. An error that one of them throws would end the
+// process, and with it the audit of every target.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** The work of one target, and what is started from it: sockets, timers, promises. */
+/** The controller of the present target, in everything that its work starts: sockets, timers, promises. */
 const current = new AsyncLocalStorage<AbortController>();
 
 type Listener = (error: unknown, ...rest: unknown[]) => void;
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
-/** Something was thrown where nothing catches: a defect of the auditor or of a library, and the end of one target's audit. */
+/** An error that nothing caught: a defect of the auditor or of a library. It ends the audit of one target. */
 export class UncaughtError extends Error {
   override readonly name = 'UncaughtError';
 
@@ -19,8 +21,8 @@ export class UncaughtError extends Error {
 }
 
 /**
- * Does a target's work. An error that is thrown anywhere on its behalf, and caught nowhere, aborts the signal; the reason is
- * an UncaughtError. Errors of anything else go where they would have gone.
+ * Runs the work for one target. An uncaught error of anything that the work started aborts the signal, with an
+ * UncaughtError as the reason. Every other uncaught error goes to the listeners of the process, as before.
  *
  * @param work must end soon after the signal aborts
  */
@@ -30,22 +32,22 @@ export async function confined<T>(work: (broken: AbortSignal) => Promise<T>): Pr
   return await current.run(controller, work, controller.signal);
 }
 
-/** Ends the audit of the target at work, for an error that was caught and that no one foresaw. */
+/** Ends the audit of the present target because of an unforeseen error that was caught. */
 export function breakOff(error: unknown): void {
   current.getStore()?.abort(new UncaughtError(error));
 }
 
-/** Does work that several targets share, so that its errors count for none of them alone. */
+/** Runs work that several targets share: its errors belong to none of them alone. */
 export function shared<T>(work: () => T): T {
   return current.exit(work);
 }
 
-/** The listeners that were there before; undefined until the first target is at work. */
+/** The listeners that the process had before; undefined until the first target starts. */
 let others: ReadonlyMap<(typeof EVENTS)[number], readonly Listener[]> | undefined;
 
 /**
- * Stands before the process's own listeners, of which Lambda's would end the process. For good: what a target has started may
- * throw when its audit is over.
+ * Takes the place of the process's listeners, because Lambda's would end the process. For good: what a target has
+ * started may throw after its audit.
  */
 function guardProcess(): void {
   if (others !== undefined) return;
@@ -62,7 +64,7 @@ function onUncaught(event: (typeof EVENTS)[number], error: unknown, ...rest: unk
     controller.abort(new UncaughtError(error));
     return;
   }
-  // Of no target: as if nothing stood here.
+  // The error belongs to no target: call the listeners of the process.
   const listeners = others?.get(event) ?? [];
   if (listeners.length === 0) throw error;
   for (const listener of listeners) listener(error, ...rest);

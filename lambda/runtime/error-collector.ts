@@ -1,6 +1,6 @@
-// What went wrong in the parts of a run that do not wait for each other: all of it is told, and none of it is lost.
+// Collects the errors of the steps of a run that do not depend on each other.
 
-/** Failures so far. A part that fails does not keep the others from being done; the run fails all the same, at its end. */
+/** A step that fails does not stop the other steps; the run fails at its end. */
 export class ErrorCollector {
   #errors: unknown[] = [];
 
@@ -8,12 +8,12 @@ export class ErrorCollector {
     return this.#errors.length === 0;
   }
 
-  /** Counts what went wrong in a part that was done all the same. */
+  /** Adds an error of a step that was completed all the same. */
   add(error: unknown): void {
     this.#errors.push(error);
   }
 
-  /** Does a part. @returns undefined where it failed */
+  /** Runs a step. @returns undefined where it failed */
   async attempt<T>(part: () => Promise<T>): Promise<T | undefined> {
     try {
       return await part();
@@ -23,7 +23,7 @@ export class ErrorCollector {
     }
   }
 
-  /** @throws the failure, or one error that names all of them */
+  /** @throws the error, or one AggregateError with the messages of all */
   throwIfAny(): void {
     if (this.#errors.length === 1) throw this.#errors[0];
     if (this.#errors.length > 1) {

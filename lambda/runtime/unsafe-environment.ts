@@ -1,34 +1,37 @@
-// Variables and options of Node that would weaken an audit, or show what it keeps secret. The audit's own TLS asks for
-// everything by itself; what AWS's SDK and Node go by is refused before anything starts.
+// Refuses variables and options of Node that would weaken an audit or reveal a secret.
+//
+// The TLS of the audit itself does not depend on them; that of the AWS SDK and of Node does.
 
 /** The environment of the process, or part of it. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** As variables name them: `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
 export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB';
 
-/** All that the function may use. */
+/** Every service that the function may use. */
 export const AWS_SERVICES: readonly AwsService[] = ['SECRETS_MANAGER', 'SNS', 'DYNAMODB', 'S3', 'SECURITYHUB'];
 
 export interface ProcessFacts {
-  readonly environment: Environment;
+  readonly environment: ProcessEnvironment;
   /** Node's own options on the command line. */
   readonly execArgv: readonly string[];
-  /** Services of AWS that secrets, state or messages go through. */
+  /** The AWS services that carry secrets, state or messages. */
   readonly services: readonly AwsService[];
 }
 
-/** Of the process that this code runs in. */
+/** The facts of the present process. */
 export function thisProcess(): Pick<ProcessFacts, 'environment' | 'execArgv'> {
   return { environment: process.env, execArgv: process.execArgv };
 }
 
-/** An environment in which nothing is audited. Its message says which variable, why, and what to do; no value of it. */
+/**
+ * An environment in which the auditor refuses to run. The message names the variable, why, and what to do; no value.
+ */
 export class UnsafeEnvironmentError extends Error {
   override readonly name = 'UnsafeEnvironmentError';
 }
 
-/** Options of Node, without the leading dashes, and what they would do. */
+/** Options of Node, without the leading dashes, and their effects. */
 const UNSAFE_OPTIONS: ReadonlyMap<string, string> = new Map([
   ['tls-min-v1.0', 'lets deprecated TLS through to AWS'],
   ['tls-min-v1.1', 'lets deprecated TLS through to AWS'],
@@ -49,10 +52,10 @@ const UNSAFE_OPTIONS: ReadonlyMap<string, string> = new Map([
   ['abort-on-uncaught-exception', 'lets one broken server end the audit of all'],
 ]);
 
-/** What Lambda documents for functions that need the CAs of RDS: a file of the runtime itself. */
+/** A file of Lambda's runtime, which Lambda documents for functions that need the CAs of RDS. */
 const LAMBDA_CA_FILE = '/var/runtime/ca-cert.pem';
 
-/** @throws UnsafeEnvironmentError that names everything at once */
+/** @throws UnsafeEnvironmentError that names every problem at once */
 export function refuseUnsafeEnvironment(facts: ProcessFacts): void {
   const problems = [...environmentProblems(facts), ...optionProblems(facts)];
   if (problems.length === 0) return;
@@ -64,11 +67,11 @@ export function refuseUnsafeEnvironment(facts: ProcessFacts): void {
 
 function* environmentProblems({ environment, services, ...facts }: ProcessFacts): Iterable<string> {
   const { NODE_TLS_REJECT_UNAUTHORIZED, NODE_EXTRA_CA_CERTS, OPENSSL_CONF, NODE_DEBUG } = environment;
-  // Node heeds no other value.
+  // Node ignores every other value.
   if (NODE_TLS_REJECT_UNAUTHORIZED === '0') {
     yield 'NODE_TLS_REJECT_UNAUTHORIZED=0: it switches off the verification of certificates, those of AWS too';
   }
-  // An empty value and this file are how people switch a configuration off.
+  // An empty value and this file switch OpenSSL's configuration off.
   if (OPENSSL_CONF && OPENSSL_CONF !== '/dev/null') {
     yield "OPENSSL_CONF: it changes OpenSSL's rules for certificates, protocols and ciphers, those for AWS too";
   }
@@ -86,8 +89,8 @@ function* environmentProblems({ environment, services, ...facts }: ProcessFacts)
   }
 }
 
-/** A stand-in on the same machine, as in tests, need not be; unless the SDK may be told to leave it aside. */
-function isReachedByTls(service: AwsService, environment: Environment): boolean {
+/** A plain HTTP endpoint, as in tests, is not, unless another variable makes the SDK ignore that endpoint. */
+function isReachedByTls(service: AwsService, environment: ProcessEnvironment): boolean {
   const { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored, AWS_CONFIG_FILE } = environment;
   if ((ignored && ignored !== 'false') || (AWS_CONFIG_FILE && AWS_CONFIG_FILE !== '/dev/null')) return true;
   const endpoint = environment[`AWS_ENDPOINT_URL_${service}`] || environment.AWS_ENDPOINT_URL;
@@ -101,8 +104,11 @@ function* optionProblems({ environment, execArgv }: ProcessFacts): Iterable<stri
   }
 }
 
-/** Names of the options that Node was started with: it takes _ for - in them. */
-function nodeOptions({ NODE_OPTIONS = '' }: Environment, { execArgv }: Pick<ProcessFacts, 'execArgv'>): Set<string> {
+/** Names of the options that Node was started with. Node takes _ for - in them. */
+function nodeOptions(
+  { NODE_OPTIONS = '' }: ProcessEnvironment,
+  { execArgv }: Pick<ProcessFacts, 'execArgv'>,
+): Set<string> {
   const given = [...execArgv, ...NODE_OPTIONS.split(/\s+/)].map((option) => option.replaceAll(/["'\\]/g, ''));
   return new Set(
     given.flatMap((option) => {

@@ -16,7 +16,7 @@ import { createDynamoDbState } from '../../lambda/deliver/state/dynamodb.ts';
 import { createFileState } from '../../lambda/deliver/state/file.ts';
 import type { Finding } from '../../lambda/model/finding.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
-import { daysBefore, openFinding, patience, type StateParts, stateWith } from '../deliver/state/states.ts';
+import { daysBefore, openFinding, type StateParts, stateWith, waitLimit } from '../deliver/state/states.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../report/hostile.ts';
 import { type CommandOptions, command, type Outcome } from './command.ts';
 
@@ -42,7 +42,7 @@ const LOOKED = [
 
 async function stateFile(parts: StateParts): Promise<string> {
   const path = join(await mkdtemp(join(folder, 'state-')), 'state.json');
-  await using turn = await createFileState(path, { clock: () => new Date() }).acquire(patience());
+  await using turn = await createFileState(path, { clock: () => new Date() }).acquire(waitLimit());
   await turn.save(stateWith({ targets: LOOKED, ...parts }));
   return path;
 }
@@ -133,7 +133,7 @@ describe('who has connected', () => {
         owner: 'test',
         receiver,
       });
-      await using turn = await store.acquire(patience());
+      await using turn = await store.acquire(waitLimit());
       await turn.save(stateWith({ targets: LOOKED, findings: [client(1, { role })] }));
     }
     const args = ['--state', `dynamodb:${tableName}`, '--format', 'json'];

@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Config, type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
 import { createFileState } from '../../lambda/deliver/state/file.ts';
-import { daysBefore, fingerprint, openFinding, patience, stateWith } from '../deliver/state/states.ts';
+import { daysBefore, fingerprint, openFinding, stateWith, waitLimit } from '../deliver/state/states.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../report/hostile.ts';
 import { type CommandOptions, command, type Outcome } from './command.ts';
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-mute-'));
-  await using turn = await createFileState(join(folder, 'state.json'), { clock: () => new Date() }).acquire(patience());
+  await using turn = await createFileState(join(folder, 'state.json'), { clock: () => new Date() }).acquire(
+    waitLimit(),
+  );
   const yesterday = daysBefore(1, new Date());
   await turn.save(
     stateWith({

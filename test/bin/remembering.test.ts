@@ -13,7 +13,7 @@ import { openSession } from '../../lab/sessions.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
 import { createFileState } from '../../lambda/deliver/state/file.ts';
 import { type Report, reportSchema } from '../../lambda/report/schema.ts';
-import { daysBefore, openFinding, patience, stateWith } from '../deliver/state/states.ts';
+import { daysBefore, openFinding, stateWith, waitLimit } from '../deliver/state/states.ts';
 import { type CommandOptions, command, type Outcome } from './command.ts';
 
 let server: PostgresServer;
@@ -192,7 +192,7 @@ describe('print, then save', () => {
     const { exitCode, report, stderr } = await auditToJson(ONE);
     expect([exitCode, report.state, reasons(report)]).toEqual([2, 'none', ['orders: observed']]);
     expect(stderr).toBe(
-      'error: state.json is not a state file of this auditor: it has no schemaVersion. It was left as it is: name another file, or remove this one to start anew.\n',
+      'error: state.json is not a state file of this auditor: it has no schemaVersion. It was left as it is: name another file, or remove this one to start with an empty state.\n',
     );
     expect(await readFile(state, 'utf8')).toBe('{"targets": "of somebody else"}');
   });
@@ -234,7 +234,7 @@ describe('print, then save', () => {
       targets: [{ ...target('silent'), host: exclusion.host, port: exclusion.port, timeoutSeconds: 600 }],
     };
     {
-      await using turn = await createFileState(state, { clock: () => new Date() }).acquire(patience());
+      await using turn = await createFileState(state, { clock: () => new Date() }).acquire(waitLimit());
       const at = daysBefore(1, new Date());
       await turn.save(stateWith({ findings: [openFinding(1, { target: 'silent' }, { lastSeen: at })] }));
     }

@@ -10,7 +10,7 @@ import { startDynamoDb } from '../../lab/dynamodb.ts';
 import { createDynamoDbState } from '../../lambda/deliver/state/dynamodb.ts';
 import type { StateStore } from '../../lambda/deliver/state/store.ts';
 import { DEFAULT_ROUTE } from '../../lambda/report/receiver.ts';
-import { fingerprint, openFinding, patience, stateWith } from '../deliver/state/states.ts';
+import { fingerprint, openFinding, stateWith, waitLimit } from '../deliver/state/states.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -22,7 +22,7 @@ test('--state FILE keeps the state in that file', async () => {
   const store = await stateStoreFor(path);
   expect(store.name).toBe(`file ${path}`);
   {
-    await using turn = await store.acquire(patience());
+    await using turn = await store.acquire(waitLimit());
     await turn.save(SAVED);
   }
   expect(await (await stateStoreFor(path)).read()).toEqual(SAVED);
@@ -35,7 +35,7 @@ test('--state dynamodb:TABLE keeps the state in that table, where the standard v
   const store = await stateStoreFor('dynamodb:audit.state');
   expect(store.name).toBe('DynamoDB table audit.state');
   {
-    await using turn = await store.acquire(patience());
+    await using turn = await store.acquire(waitLimit());
     await turn.save(SAVED);
   }
   expect(await store.read()).toEqual(SAVED);
@@ -67,7 +67,7 @@ test('a table is shared with the function, but what was told is not: both are re
     receiver: DEFAULT_ROUTE,
   });
   const save = async (store: StateStore, number: number): Promise<void> => {
-    await using turn = await store.acquire(patience());
+    await using turn = await store.acquire(waitLimit());
     expect(turn.state.findings.size).toBe(0);
     await turn.save(stateWith({ findings: [openFinding(number)] }));
   };

@@ -7,14 +7,17 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { freePort } from '../../lab/free-port.ts';
 import { archiveReport, EvidenceError, s3Client } from '../../lambda/deliver/evidence-archive.ts';
+import { parseEnvironment } from '../../lambda/environment.ts';
 import { badNight, healthyReport } from '../report/builders.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
+const ALERT_TOPIC_ARN = 'arn:aws:sns:eu-west-1:123456789012:alerts';
+
 /** The client that is deployed. */
 function deployedClient(environment: Readonly<Record<string, string>>): S3Client {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-  return s3Client();
+  return s3Client({ forcePathStyle: parseEnvironment({ ALERT_TOPIC_ARN, ...environment }).hasOwnS3Endpoint });
 }
 
 /** One that gives up soon. */
@@ -70,10 +73,7 @@ describe('archiveReport', () => {
   });
 
   test('without an endpoint of one’s own the bucket is in the host’s name, as AWS wants it', async () => {
-    vi.stubEnv('AWS_ENDPOINT_URL', undefined);
-    vi.stubEnv('AWS_ENDPOINT_URL_S3', undefined);
-    vi.stubEnv('AWS_REGION', 'eu-west-1');
-    expect(await s3Client().config.forcePathStyle).toBe(false);
+    expect(await deployedClient({ AWS_REGION: 'eu-west-1' }).config.forcePathStyle).toBe(false);
   });
 
   test('two runs that started at the same moment have an object each', async () => {
@@ -91,7 +91,7 @@ describe('archiveReport', () => {
     await archiveReport(client, aws.bucket, { report: REPORT, requestId: 'request-1' });
     const other = { report: healthyReport(), requestId: 'request-1' };
     await expect(archiveReport(client, aws.bucket, other)).rejects.toThrow(
-      `The report could not be stored in S3 bucket ${aws.bucket} as ${KEY} (PreconditionFailed). An object of that name is there already, and was left as it is`,
+      `The report could not be stored in S3 bucket ${aws.bucket} as ${KEY} (PreconditionFailed). An object of that name exists already, and was left as it is`,
     );
     expect(aws.objects).toHaveLength(1);
     expect(JSON.parse(gunzipSync(aws.objects[0]?.body ?? '').toString())).toEqual(REPORT);
@@ -120,7 +120,7 @@ describe('archiveReport', () => {
       { code: 'PermanentRedirect', status: 301 },
       /another region: correct EVIDENCE_BUCKET or AWS_REGION/,
     ],
-    ['changed on its way', { code: 'BadDigest' }, /did not arrive as it was sent/],
+    ['changed on its way', { code: 'BadDigest' }, /The report changed on the way/],
     ['anything else', { code: 'InternalError', status: 500 }, /\(InternalError\)\. If it persists/],
     ['silence', { network: 'hang' }, /\(ETIMEDOUT\)\. Check the route to S3/],
     ['a reset connection', { network: 'reset' }, /\(ECONNRESET\)\. Check the route to S3/],
@@ -142,13 +142,13 @@ describe('archiveReport', () => {
     await expect(archiveReport(client, 'elsewhere', { report: REPORT, requestId: 'r' })).rejects.toThrow(
       'in S3 bucket elsewhere',
     );
-    const nobody = new S3Client({
+    const closed = new S3Client({
       endpoint: `http://127.0.0.1:${await freePort()}`,
       region: 'eu-west-1',
       credentials: { accessKeyId: 'A', secretAccessKey: 'kept-to-itself' },
       maxAttempts: 1,
     });
-    await expect(archiveReport(nobody, aws.bucket, { report: REPORT, requestId: 'r' })).rejects.toThrow(
+    await expect(archiveReport(closed, aws.bucket, { report: REPORT, requestId: 'r' })).rejects.toThrow(
       /\(ECONNREFUSED\)\. Check the route to S3/,
     );
   });

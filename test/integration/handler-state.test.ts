@@ -9,7 +9,10 @@ import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/he
 import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { type ClientSession, openSession } from '../../lab/sessions.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
+import { unknown } from '../../lambda/model/observed.ts';
 import type { Report } from '../../lambda/report/schema.ts';
+import { TARGET_SOURCES, type TargetSourceFactory } from '../../lambda/targets/index.ts';
+import { listedByTags } from '../targets/listed-by-tags.ts';
 
 const ROUTES: Partial<ConfigInput> = {
   alerts: {
@@ -109,6 +112,55 @@ function metricsOf({ log }: Logged): Record<string, unknown> {
   return records[0] ?? {};
 }
 
+describe('a source of targets that fails', () => {
+  const failing: TargetSourceFactory = () => async () => unknown('RDS could not be listed (AccessDenied)');
+
+  test('resolves nothing, fails the run uncounted, and the next run goes on as if it had not been', async () => {
+    expect((await invoke(0)).published).toHaveLength(1);
+    await disconnect();
+    const failed = await invoke(30, { sources: [failing] });
+    expect(failed.error?.message).toBe(
+      'Not all targets are known: RDS could not be listed (AccessDenied). The targets that are known were audited, and ' +
+        'no finding was resolved because its target is missing. Correct the source of targets; the next run asks it again.',
+    );
+    expect(failed.published).toEqual([]);
+    expect(metricsOf(failed)).not.toHaveProperty('RunsCompleted');
+    const { report } = await invoke(30.25, { event: { notify: false } });
+    expect(report?.resolved).toMatchObject([{ resolution: 'gone' }]);
+  });
+
+  test('is in every message and report; what is known is audited, what is not stays open', async () => {
+    const crm = { name: 'crm', secret: 'prod/orders' };
+    await configure({ targets: [crm] });
+    await invoke(0);
+    await configure();
+    const failed = await invoke(0.25, { sources: [...TARGET_SOURCES, failing] });
+    expect(failed.error?.name).toBe('TargetSourceError');
+    expect(failed.published).toHaveLength(1);
+    const [message] = failed.published;
+    const [email = '', json = '{}'] = ['email', 'sqs'].map((protocol) => message && bodyFor(message, protocol));
+    expect(email.replaceAll(/\s+/g, ' ')).toContain('Not all targets are known: RDS could not be listed');
+    expect(JSON.parse(json)).toMatchObject({
+      warnings: [{ id: 'targets-unknown' }],
+      targets: [{ name: 'orders' }],
+      carriedOver: [{ target: 'crm' }],
+    });
+    expect(JSON.parse(json)).not.toHaveProperty('resolved.0');
+    const byHand = await invoke(0.5, {
+      sources: [...TARGET_SOURCES, failing],
+      event: { targets: ['orders'], notify: false },
+    });
+    expect(byHand.report).toMatchObject({ warnings: [{ id: 'targets-unknown' }], carriedOver: [{ target: 'crm' }] });
+    const known = await invoke(0.75);
+    expect(known.report?.resolved).toMatchObject([{ target: 'crm', resolution: 'target-removed' }]);
+  });
+
+  test('that is only registered beside the configuration has its targets audited', async () => {
+    const { report } = await invoke(0, { sources: [...TARGET_SOURCES, listedByTags] });
+    expect(report?.targets.map(({ name }) => name)).toEqual(['orders', 'crm']);
+  });
+});
+
 describe('memory', () => {
   test('keeps a second run silent', async () => {
     expect((await invoke(0)).published).toHaveLength(1);
@@ -195,7 +247,7 @@ describe('memory', () => {
 
   test('that another run holds for too long is left to it: nothing is told twice', async () => {
     const until = Date.now() + 60_000;
-    const turn = { pk: 'all#run', sk: 'turn', token: 'of another', owner: 'another', since: timeOf(0).toISOString() };
+    const turn = { pk: 'all#run', sk: 'lease', token: 'of another', owner: 'another', since: timeOf(0).toISOString() };
     await lab.dynamodb.put({ ...turn, until }, 'state-1');
     const run = await invoke(0, { remainingMs: 8_000 });
     expect(run.error?.message).toContain('another has held it since');

@@ -116,7 +116,7 @@ describe('the window without a completed run after which the alarm rings', () =>
   test('can not be a week or longer, for nobody would learn that the schedule stopped', () => {
     expect(completionWindow('rate(7 days)', undefined)).toMatchInlineSnapshot(`
       {
-        "message": "must run more often than every 7 days, got rate(7 days): a CloudWatch alarm can't look further back, so nobody would learn that it stopped",
+        "message": "must run more often than every 7 days, got rate(7 days): a CloudWatch alarm cannot cover more time, so no alarm would say that it stopped",
         "path": "schedule",
       }
     `);
@@ -125,7 +125,7 @@ describe('the window without a completed run after which the alarm rings', () =>
   test('must be longer than the interval', () => {
     expect(completionWindow('rate(2 hours)', 2)).toMatchInlineSnapshot(`
       {
-        "message": "must be longer than the interval of rate(2 hours), got 2 hours: the alarm would always ring. Three intervals are the default",
+        "message": "must be longer than the interval of rate(2 hours), got 2 hours: the alarm would never end. Three intervals are the default",
         "path": "deployment.completionWindowHours",
       }
     `);

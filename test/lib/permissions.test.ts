@@ -147,7 +147,13 @@ beforeAll(async () => {
   using _silence = silenced();
   const now = Date.now();
   // Another run has the turn, until the first run here has looked who it is.
-  const turn = { pk: 'all#run', sk: 'turn', token: 'of another', owner: 'another', since: new Date(now).toISOString() };
+  const turn = {
+    pk: 'all#run',
+    sk: 'lease',
+    token: 'of another',
+    owner: 'another',
+    since: new Date(now).toISOString(),
+  };
   await lab.dynamodb.put({ ...turn, until: now + 60_000 }, 'state-1');
   const letGo = async (): Promise<void> => {
     while (!lab.relay.calls.some(({ operation }) => operation === 'GetItem')) await sleep(20);

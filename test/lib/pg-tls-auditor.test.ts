@@ -364,7 +364,7 @@ describe('a configuration', () => {
 
   test('that tells nobody gets a warning', () => {
     const { stack, auditor } = synthesize({ alerts: {} });
-    expect(auditor.node.metadata.map(({ data }) => data)).toEqual([expect.stringContaining('reach nobody')]);
+    expect(auditor.node.metadata.map(({ data }) => data)).toEqual([expect.stringContaining('have no recipient')]);
     expect(Template.fromStack(stack)).toBeDefined();
   });
 });

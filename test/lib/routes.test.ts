@@ -286,7 +286,7 @@ test('without routes and Slack there is one topic, and no variable of the others
 test('a configuration with routes alone is told that alarms reach nobody', () => {
   const { auditor } = synthesize({ alerts: { routes: [SHOP] } });
   expect(notes(auditor.node)).toContainEqual(
-    expect.stringMatching(/alarms, and findings of databases that no route names, reach nobody/),
+    expect.stringMatching(/alarms, and findings of databases that no route names, have no recipient/),
   );
 });
 
@@ -320,7 +320,9 @@ describe('many routes', () => {
       synthesize({
         alerts: { routes: [{ ...SHOP, name: 'one', slack: [] }, ...others, ...(first ? [first] : [])].slice(0, 200) },
       }),
-    ).toThrow(/alerts\.routes: name 20\d different addresses, URLs, queues and functions, and SNS tells at most 200/);
+    ).toThrow(
+      /alerts\.routes: name 20\d different addresses, URLs, queues and functions, and SNS filters for at most 200/,
+    );
     expect(() => synthesize({ alerts: { routes: withEmail(201) } })).toThrow(/alerts\.routes: must have at most 200/);
   });
 

@@ -6,6 +6,7 @@ import { CLOCK_SKEW_MS } from '../../lambda/lifecycle/clock-skew.ts';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { history } from '../../lambda/lifecycle/history.ts';
 import { type AuditState, EMPTY_STATE, type FindingRecord } from '../../lambda/model/lifecycle.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { type Given, isAboveThreshold, isMuted, runsOf, steps } from './generated-histories.ts';
 import {
   ago,
@@ -13,12 +14,12 @@ import {
   finding,
   input,
   LASTING,
-  look,
   mute,
   NOW,
   POLICY,
   record,
   SECOND,
+  scan,
   state,
   TRANSIENT,
 } from './scenario.ts';
@@ -63,28 +64,28 @@ function seenAhead(hours: number, changes: Partial<FindingRecord> = {}): Finding
 }
 
 describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (hours) => {
-  const lookedAt = ago(-hours);
+  const scannedAt = ago(-hours);
 
   test('is over at once where a look finds a setting mended', () => {
     const gone = seenAhead(hours, { finding: finding({ check: LASTING }) });
-    const decided = decideOne({ previous: state({ records: [gone], lookedAt }), observed: [look([])] });
+    const decided = decideOne({ previous: state({ records: [gone], scannedAt }), observed: [scan([])] });
     expect(decided).toMatchObject({ reason: 'resolved', notify: true, next: { resolved: { at: NOW } } });
   });
 
   test('is over after the quiet time where a session is gone', () => {
-    const first = decide(input({ previous: state({ records: [seenAhead(hours)], lookedAt }), observed: [look([])] }));
+    const first = decide(input({ previous: state({ records: [seenAhead(hours)], scannedAt }), observed: [scan([])] }));
     expect(first.findings).toMatchObject([{ reason: 'ongoing', notify: false }]);
     const now = ago(-POLICY.resolveAfterHours - SECOND);
-    const later = decide(input({ previous: first.next, now, observed: [look([], { takenAt: now })] }));
+    const later = decide(input({ previous: first.next, now, observed: [scan([], { takenAt: now })] }));
     expect(later.findings).toMatchObject([{ reason: 'resolved', notify: true }]);
   });
 
   test('is reminded of one interval after the first run with a right clock', () => {
-    const previous = state({ records: [seenAhead(hours)], lookedAt });
-    const first = decide(input({ previous, observed: [look([finding()])] }));
+    const previous = state({ records: [seenAhead(hours)], scannedAt });
+    const first = decide(input({ previous, observed: [scan([finding()])] }));
     expect(first.findings).toMatchObject([{ reason: 'ongoing', notify: false }]);
     const now = ago(-24);
-    const later = decide(input({ previous: first.next, now, observed: [look([finding()], { takenAt: now })] }));
+    const later = decide(input({ previous: first.next, now, observed: [scan([finding()], { takenAt: now })] }));
     expect(later.findings).toMatchObject([{ reason: 'reminder', notify: true }]);
   });
 
@@ -94,14 +95,14 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
       lastNotified: { at: ago(-hours), severity: 'high', reason: 'resolved' },
       resolved: { at: ago(-hours), resolution: 'gone' },
     });
-    const decided = decideOne({ previous: state({ records: [over], lookedAt }), observed: [look([finding()])] });
+    const decided = decideOne({ previous: state({ records: [over], scannedAt }), observed: [scan([finding()])] });
     expect(decided).toMatchObject({ reason: 'new', notify: true, next: { status: 'open' } });
   });
 
   test('is told as worse where it has become worse', () => {
     const decided = decideOne({
-      previous: state({ records: [seenAhead(hours)], lookedAt }),
-      observed: [look([finding({ severity: 'critical' })])],
+      previous: state({ records: [seenAhead(hours)], scannedAt }),
+      observed: [scan([finding({ severity: 'critical' })])],
     });
     expect(decided).toMatchObject({ reason: 'escalated', next: { finding: { severity: 'critical' } } });
   });
@@ -122,14 +123,14 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
         seenAhead(hours),
         seenAhead(hours, { finding: finding({ fingerprint: 'ff', target: 'not looked at' }) }),
       ],
-      lookedAt,
+      scannedAt,
     });
-    const decision = decide(input({ previous, observed: [look([])], targets: ['orders', 'not looked at'] }));
-    expect(decision.clockAheadUntil).toBe(lookedAt);
+    const decision = decide(input({ previous, observed: [scan([])], targets: known(['orders', 'not looked at']) }));
+    expect(decision.clockAheadUntil).toBe(scannedAt);
     for (const next of [decision.next, decision.unnotified]) {
       expect(timesOf(next ?? EMPTY_STATE).filter((time) => isAhead(time, NOW))).toEqual([]);
     }
-    expect(decide(input({ previous: decision.next, observed: [look([])] })).clockAheadUntil).toBeUndefined();
+    expect(decide(input({ previous: decision.next, observed: [scan([])] })).clockAheadUntil).toBeUndefined();
   });
 
   test('is in the history', () => {
@@ -140,8 +141,8 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
 
 test('a time that another run has just remembered is trusted', () => {
   const ahead = ago(-SKEW_HOURS);
-  const previous = state({ records: [record({ lastSeen: ahead })], lookedAt: ahead });
-  const decision = decide(input({ previous, observed: [look([])] }));
+  const previous = state({ records: [record({ lastSeen: ahead })], scannedAt: ahead });
+  const decision = decide(input({ previous, observed: [scan([])] }));
   expect(decision.clockAheadUntil).toBeUndefined();
   expect(decision.next).toEqual(previous);
 });
@@ -201,7 +202,7 @@ describe('in every history in which the clock of one run stood wrong', () => {
         for (const after of [1, 26]) {
           const now = new Date(Date.parse(last.now) + after * HOUR).toISOString();
           const observed = ['billing', 'orders'].map((target) => ({ target, takenAt: now, outcomes, findings: [] }));
-          const targets = ['billing', 'orders'];
+          const targets = known(['billing', 'orders']);
           previous = decide({ ...last, now, observed, catalogue, targets, previous }).next ?? EMPTY_STATE;
         }
         expect([...previous.findings.values()].filter(({ status }) => status === 'open')).toEqual([]);

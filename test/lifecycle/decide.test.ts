@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
-import { ago, decideOne, finding, input, LASTING, look, mute, NOW, record, SECOND, state } from './scenario.ts';
+import { known } from '../../lambda/model/observed.ts';
+import { ago, decideOne, finding, input, LASTING, mute, NOW, record, SECOND, scan, state } from './scenario.ts';
 
 describe('a run without state', () => {
   const ended = mute({ role: 'app' }, { expires: NOW, reason: 'ended now' });
@@ -38,14 +39,14 @@ describe('a run without state', () => {
       notify: false,
     },
   ])('tells $about as $reason: $notify', ({ mutes, severity, reason, notify }) => {
-    const { next, ...decided } = decideOne({ previous: undefined, observed: [look([finding({ severity })])], mutes });
+    const { next, ...decided } = decideOne({ previous: undefined, observed: [scan([finding({ severity })])], mutes });
     expect(decided).toMatchObject({ reason, notify, isObserved: true });
     expect(decided.firstSeen ?? decided.openedAt ?? decided.lastSeen).toBeUndefined();
     expect(next).toBeUndefined();
   });
 
   test('names the mute that ended last', () => {
-    const observed = [look([finding()])];
+    const observed = [scan([finding()])];
     for (const mutes of [
       [ended, endedBefore],
       [endedBefore, ended],
@@ -55,7 +56,7 @@ describe('a run without state', () => {
   });
 
   test('remembers nothing', () => {
-    expect(decide(input({ previous: undefined, observed: [look([finding()])] })).next).toBeUndefined();
+    expect(decide(input({ previous: undefined, observed: [scan([finding()])] })).next).toBeUndefined();
   });
 });
 
@@ -66,21 +67,21 @@ describe('a decision', () => {
       finding({ fingerprint: '3' }),
       finding({ fingerprint: '1' }),
     ];
-    const billing = look([finding({ fingerprint: '9', target: 'billing' })], { target: 'billing' });
+    const billing = scan([finding({ fingerprint: '9', target: 'billing' })], { target: 'billing' });
     const carriedOver = record({ finding: finding({ fingerprint: '0', target: 'crm' }) });
-    const targets = ['orders', 'billing', 'crm'];
+    const targets = known(['orders', 'billing', 'crm']);
     const previous = state({ records: [carriedOver] });
-    const decision = decide(input({ previous, observed: [look(findings), billing], targets }));
+    const decision = decide(input({ previous, observed: [scan(findings), billing], targets }));
     expect(decision.findings.map((each) => each.finding.fingerprint)).toEqual(['9', '0', '2', '1', '3']);
-    const turned = decide(input({ previous, observed: [billing, look(findings.toReversed())], targets }));
+    const turned = decide(input({ previous, observed: [billing, scan(findings.toReversed())], targets }));
     expect(turned.findings).toEqual(decision.findings);
   });
 
   test('remembers the newest look at each target, those not in this run too', () => {
-    const previous = state({ lookedAt: ago(1) });
+    const previous = state({ scannedAt: ago(1) });
     const takenAts = (observed: readonly string[]) => {
-      const looks = observed.map((takenAt) => look([], { target: 'orders', takenAt }));
-      const { next } = decide(input({ previous, observed: [...looks, look([], { target: 'billing' })] }));
+      const scans = observed.map((takenAt) => scan([], { target: 'orders', takenAt }));
+      const { next } = decide(input({ previous, observed: [...scans, scan([], { target: 'billing' })] }));
       return [...(next?.targets.values() ?? [])];
     };
     const billing = { name: 'billing', takenAt: NOW };
@@ -91,11 +92,11 @@ describe('a decision', () => {
 
   test('tells what matters more where two findings of a run share a fingerprint', () => {
     const twice = [finding({ severity: 'medium' }), finding({ severity: 'critical' }), finding()];
-    expect(decideOne({ observed: [look(twice)] }).finding.severity).toBe('critical');
+    expect(decideOne({ observed: [scan(twice)] }).finding.severity).toBe('critical');
     const mutes = [mute({ client: '10.0.0.0/8' })];
     const scoped = [finding({ severity: 'critical' }), finding({ severity: 'medium', clients: ['192.0.2.1'] })];
     for (const findings of [scoped, scoped.toReversed()]) {
-      expect(decideOne({ observed: [look(findings)], mutes })).toMatchObject({
+      expect(decideOne({ observed: [scan(findings)], mutes })).toMatchObject({
         reason: 'new',
         finding: { severity: 'medium' },
       });

@@ -150,7 +150,7 @@ describe('after any faults', () => {
     const nothing = [0, 1].map(() => ({ status: 'seen' as const, severities: [] }));
     const gone: Step = {
       gap: 30,
-      looks: [nothing, nothing],
+      scans: [nothing, nothing],
       mutes: [],
       targets: ['billing', 'orders'],
       checks: ['plaintext-session', 'plaintext-allowed'],

@@ -5,6 +5,7 @@ import type { DecideInput } from '../../lambda/lifecycle/decide.ts';
 import type { Finding, Outcome } from '../../lambda/model/finding.ts';
 import type { LifecyclePolicy, TargetObservation } from '../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../lambda/model/mute.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { isAtLeast, type Severity } from '../../lambda/model/severity.ts';
 
 const TARGETS = ['billing', 'orders'];
@@ -27,7 +28,7 @@ export interface Step {
   /** Hours since the run before. */
   readonly gap: number;
   /** By target and check; undefined: the target is not in this run. */
-  readonly looks: readonly (readonly CheckState[] | undefined)[];
+  readonly scans: readonly (readonly CheckState[] | undefined)[];
   /** Which of the mutes are configured, of which some end after a while. */
   readonly mutes: readonly boolean[];
   /** Seldom, a target or check is not there any more. */
@@ -55,7 +56,7 @@ const CHECK_IDS = CATALOGUE.map(({ id }) => id);
 
 const step: fc.Arbitrary<Step> = fc.record({
   gap: fc.constantFrom(0.25, 1, 6, 12, 23.6, 24, 30),
-  looks: fc.array(
+  scans: fc.array(
     mostly<readonly CheckState[] | undefined>([], [undefined]).chain((seen) =>
       seen === undefined ? fc.constant(undefined) : fc.tuple(checkState, checkState),
     ),
@@ -111,14 +112,14 @@ export function runsOf(drawn: readonly Step[], policy: LifecyclePolicy = WORLD_P
     return {
       now: iso(at + RUN_SECONDS * 1000),
       observed: TARGETS.flatMap((target, index) => {
-        const checks = each.looks[index];
+        const checks = each.scans[index];
         // Each a second after the other, as pools take them.
         return checks === undefined || !each.targets.includes(target)
           ? []
           : [observation(target, iso(at + index * 1000), each, checks)];
       }),
       catalogue: CATALOGUE.filter(({ id }) => each.checks.includes(id)),
-      targets: each.targets,
+      targets: known(each.targets),
       policy,
       mutes: MUTES.filter((_, index) => each.mutes[index]),
     };
@@ -131,10 +132,10 @@ function observation(
   { checks: present }: Step,
   states: readonly CheckState[],
 ): TargetObservation {
-  const looked = CATALOGUE.map(({ id: check }, index) => ({ check, state: states[index] })).filter(({ check }) =>
+  const scanned = CATALOGUE.map(({ id: check }, index) => ({ check, state: states[index] })).filter(({ check }) =>
     present.includes(check),
   );
-  const found = looked.map(({ check, state }) => ({
+  const found = scanned.map(({ check, state }) => ({
     check,
     state,
     findings:

@@ -100,9 +100,9 @@ describe('in every history', () => {
           for (const each of decision.findings) {
             const id = idOf(each);
             const known = belief.get(id);
-            const mayTell = each.isObserved && isAboveThreshold(each.finding) && !isMuted(given, each.finding);
+            const mayNotify = each.isObserved && isAboveThreshold(each.finding) && !isMuted(given, each.finding);
             const isWorse = known !== undefined && compareSeverity(each.finding.severity, known.severity) > 0;
-            if (mayTell && (known === undefined || isWorse || silenced.has(id))) expect(each.notify, id).toBe(true);
+            if (mayNotify && (known === undefined || isWorse || silenced.has(id))) expect(each.notify, id).toBe(true);
             if (each.notify && each.reason === 'new') expect(known, id).toBeUndefined();
             if (each.notify && each.reason === 'escalated') expect(known === undefined || isWorse, id).toBe(true);
             if (each.notify && each.reason === 'mute-expired') expect(silenced.has(id), id).toBe(true);
@@ -131,14 +131,14 @@ describe('in every history', () => {
           for (const { reason, finding, resolution, lastSeen = '', isObserved } of decision.findings) {
             if (reason !== 'resolved') continue;
             expect(isObserved).toBe(false);
-            const isConfigured = given.targets.includes(finding.target);
+            const isConfigured = given.targets.known && given.targets.value.includes(finding.target);
             expect(resolution === 'target-removed').toBe(!isConfigured);
             if (!isConfigured) continue;
             const check = given.catalogue.find(({ id }) => id === finding.check);
             expect(resolution === 'check-removed').toBe(check === undefined);
             if (check === undefined) continue;
-            const look = given.observed.find(({ target }) => target === finding.target);
-            const outcome = look?.outcomes.find((each) => each.check === finding.check)?.outcome;
+            const scan = given.observed.find(({ target }) => target === finding.target);
+            const outcome = scan?.outcomes.find((each) => each.check === finding.check)?.outcome;
             expect(outcome?.status).toMatch(/^(pass|fail|not-applicable)$/);
             expect(outcome?.status === 'fail' ? outcome.incomplete : undefined).toBeUndefined();
             expect(resolution === 'not-applicable').toBe(outcome?.status === 'not-applicable');
@@ -158,7 +158,7 @@ describe('in every history', () => {
         const nothing = [1, 2].map(() => ({ status: 'seen' as const, severities: [] }));
         const empty = {
           gap: 24,
-          looks: [nothing, nothing],
+          scans: [nothing, nothing],
           mutes: [],
           targets: ['billing', 'orders'],
           checks: ['plaintext-session', 'plaintext-allowed'],

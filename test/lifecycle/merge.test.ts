@@ -12,7 +12,7 @@ import {
   RESOLUTIONS,
 } from '../../lambda/model/lifecycle.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
-import { ago, decideOne, finding, look, mute, NOW, record, state } from './scenario.ts';
+import { ago, decideOne, finding, mute, NOW, record, scan, state } from './scenario.ts';
 
 /** Few enough that two often are the same. */
 const moment = fc.constantFrom(ago(5), ago(4), ago(3), ago(2), ago(1));
@@ -141,12 +141,12 @@ describe('two runs at once, merged,', () => {
   test('leave open what was seen after it was found gone, and the next run tells that it is there', () => {
     const merged = mergeRecords(gone, found);
     expect(merged).toMatchObject({ status: 'open', lastSeen: ago(0.2), lastNotified });
-    const previous = state({ records: [merged], lookedAt: ago(0.2) });
-    expect(decideOne({ previous, observed: [look([finding()])] })).toMatchObject({ reason: 'new', notify: true });
+    const previous = state({ records: [merged], scannedAt: ago(0.2) });
+    expect(decideOne({ previous, observed: [scan([finding()])] })).toMatchObject({ reason: 'new', notify: true });
     // And when it is not there any more, people know already.
     const absent = decideOne({
       previous: state({ records: [{ ...merged, lastSeen: ago(30) }] }),
-      observed: [look([])],
+      observed: [scan([])],
     });
     expect(absent).toMatchObject({ reason: 'resolved', notify: false });
   });

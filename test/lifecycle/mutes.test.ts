@@ -8,7 +8,7 @@ import { muteKey, muteMatcher } from '../../lambda/lifecycle/mutes.ts';
 import type { Finding } from '../../lambda/model/finding.ts';
 import type { MuteRecord } from '../../lambda/model/lifecycle.ts';
 import type { Mute, MuteMatch } from '../../lambda/model/mute.ts';
-import { ago, finding, input, look, mute, NOW, record, SECOND, state } from './scenario.ts';
+import { ago, finding, input, mute, NOW, record, SECOND, scan, state } from './scenario.ts';
 
 describe('a mute', () => {
   const ROLELESS = { role: undefined, database: undefined, application: undefined };
@@ -124,7 +124,7 @@ describe('the use of a mute', () => {
 
   function use(known: Partial<MuteRecord> | undefined, findings: readonly Finding[], mutes: readonly Mute[] = [MUTE]) {
     const records = known === undefined ? [] : [{ key, firstSeen: days(365), ...known }];
-    const decision = decide(input({ previous: state({ mutes: records }), observed: [look(findings)], mutes }));
+    const decision = decide(input({ previous: state({ mutes: records }), observed: [scan(findings)], mutes }));
     return { uses: decision.mutes, next: [...(decision.next?.mutes.values() ?? [])] };
   }
 
@@ -208,7 +208,7 @@ describe('the use of a mute', () => {
   test('ends with what it silenced', () => {
     const records = [record({ mute: MUTE, lastSeen: days(31) })];
     const previous = state({ records, mutes: [{ key, firstSeen: days(365), lastMatched: days(31) }] });
-    const { mutes } = decide(input({ previous, observed: [look([])], mutes: [MUTE] }));
+    const { mutes } = decide(input({ previous, observed: [scan([])], mutes: [MUTE] }));
     expect(mutes).toMatchObject([{ matched: 0, notifyUnused: true, unusedSince: days(31) }]);
   });
 
@@ -224,7 +224,7 @@ describe('the use of a mute', () => {
   });
 
   test('is not known for how long without state', () => {
-    const { mutes } = decide(input({ previous: undefined, observed: [look([finding()])], mutes: [MUTE] }));
+    const { mutes } = decide(input({ previous: undefined, observed: [scan([finding()])], mutes: [MUTE] }));
     expect(mutes).toEqual([{ mute: MUTE, key, expired: false, matched: 1, notifyUnused: false }]);
   });
 });

@@ -4,11 +4,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../../lambda/model/lifecycle.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { runsOf, steps } from './generated-histories.ts';
-import { ago, finding, input, look, mute, POLICY, record, state } from './scenario.ts';
+import { ago, finding, input, mute, POLICY, record, scan, state } from './scenario.ts';
 
 /** What would be told, by what it is. */
-function toTell({ findings, mutes }: Decision): readonly (readonly [string, string])[] {
+function toNotify({ findings, mutes }: Decision): readonly (readonly [string, string])[] {
   return [
     ...findings.filter(({ notify }) => notify).map(({ finding: { fingerprint }, reason }) => [fingerprint, reason]),
     ...mutes.filter(({ notifyUnused }) => notifyUnused).map(({ key }) => [key, 'mute-unused']),
@@ -16,7 +17,7 @@ function toTell({ findings, mutes }: Decision): readonly (readonly [string, stri
 }
 
 describe('what reached no one is told again for the same reason', () => {
-  const isObserved = look([finding()]);
+  const isObserved = scan([finding()]);
   const silenced = record({ mute: mute({ role: 'app' }, { expires: ago(1) }), lastNotified: undefined });
   const unused = { key: '', firstSeen: ago(24 * 31) };
   test.each([
@@ -52,16 +53,16 @@ describe('what reached no one is told again for the same reason', () => {
         observed: [isObserved],
       }),
     ],
-    ['resolved', input({ previous: state({ records: [record({ lastSeen: ago(25) })] }), observed: [look([])] })],
-    ['resolved', input({ previous: state({ records: [record()] }), targets: [] })],
+    ['resolved', input({ previous: state({ records: [record({ lastSeen: ago(25) })] }), observed: [scan([])] })],
+    ['resolved', input({ previous: state({ records: [record()] }), targets: known([]) })],
   ])('%s', (reason, given) => {
     const first = decide(given);
-    expect(toTell(first).map(([, why]) => why)).toContain(reason);
+    expect(toNotify(first).map(([, why]) => why)).toContain(reason);
     const now = ago(-0.25);
     const observed = given.observed.map((each) => ({ ...each, takenAt: now }));
     const second = decide({ ...given, now, observed, previous: first.unnotified });
-    expect(toTell(second)).toEqual(toTell(first));
-    expect(toTell(decide({ ...given, now, observed, previous: second.next }))).toEqual([]);
+    expect(toNotify(second)).toEqual(toNotify(first));
+    expect(toNotify(decide({ ...given, now, observed, previous: second.next }))).toEqual([]);
   });
 
   test('a mute that matches nothing', () => {
@@ -69,9 +70,9 @@ describe('what reached no one is told again for the same reason', () => {
     const [key = ''] = decide(input({ mutes })).next?.mutes.keys() ?? [];
     const given = input({ mutes, previous: state({ mutes: [{ ...unused, key }] }) });
     const first = decide(given);
-    expect(toTell(first)).toEqual([[key, 'mute-unused']]);
-    expect(toTell(decide({ ...given, previous: first.unnotified }))).toEqual([[key, 'mute-unused']]);
-    expect(toTell(decide({ ...given, previous: first.next }))).toEqual([]);
+    expect(toNotify(first)).toEqual([[key, 'mute-unused']]);
+    expect(toNotify(decide({ ...given, previous: first.unnotified }))).toEqual([[key, 'mute-unused']]);
+    expect(toNotify(decide({ ...given, previous: first.next }))).toEqual([]);
   });
 });
 

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { decide } from '../../lambda/lifecycle/decide.ts';
 import type { Finding } from '../../lambda/model/finding.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
-import { ago, decideOne, finding, input, look, mute, NOW, POLICY, record, SECOND, state } from './scenario.ts';
+import { ago, decideOne, finding, input, mute, NOW, POLICY, record, SECOND, scan, state } from './scenario.ts';
 
 /** Open since long ago, told so many hours ago. */
-function toldAgo(hours: number, changes: Partial<FindingRecord> = {}): FindingRecord {
+function notifiedAgo(hours: number, changes: Partial<FindingRecord> = {}): FindingRecord {
   return record({
     firstSeen: ago(1000),
     openedAt: ago(1000),
@@ -29,8 +29,8 @@ describe('a reminder', () => {
     { hours: undefined, about: 'when none are wanted', lastNotified: 500, due: false },
   ])('every $hours hours comes $about: $due', ({ hours, lastNotified, due }) => {
     const decided = decideOne({
-      previous: state({ records: [toldAgo(lastNotified)], lookedAt: ago(1) }),
-      observed: [look([finding()])],
+      previous: state({ records: [notifiedAgo(lastNotified)], scannedAt: ago(1) }),
+      observed: [scan([finding()])],
       policy: { ...POLICY, repeatIntervalHours: hours },
     });
     expect(decided).toMatchObject(due ? { reason: 'reminder', notify: true } : { reason: 'ongoing', notify: false });
@@ -44,16 +44,16 @@ describe('a reminder', () => {
     { about: 'what a mute silences', known: {}, now: { role: 'muted' }, reason: 'muted' },
   ])('is not sent of $about', ({ known, now, reason }) => {
     const decided = decideOne({
-      previous: state({ records: [toldAgo(500, known)], lookedAt: ago(1) }),
-      observed: [look([finding(now)])],
+      previous: state({ records: [notifiedAgo(500, known)], scannedAt: ago(1) }),
+      observed: [scan([finding(now)])],
       mutes: [mute({ role: 'muted' })],
     });
     expect(decided.reason).toBe(reason);
   });
 
   test('speaks of the present severity, and what is worse than that is told again', () => {
-    const previous = state({ records: [toldAgo(24)], lookedAt: ago(1) });
-    const reminded = decideOne({ previous, observed: [look([finding({ severity: 'medium' })])] });
+    const previous = state({ records: [notifiedAgo(24)], scannedAt: ago(1) });
+    const reminded = decideOne({ previous, observed: [scan([finding({ severity: 'medium' })])] });
     expect(reminded).toMatchObject({
       reason: 'reminder',
       lastNotifiedSeverity: 'high',
@@ -61,9 +61,9 @@ describe('a reminder', () => {
     });
     if (reminded.next === undefined) throw new Error('nothing is remembered');
     const later = decideOne({
-      previous: state({ records: [reminded.next], lookedAt: NOW }),
+      previous: state({ records: [reminded.next], scannedAt: NOW }),
       now: ago(-1),
-      observed: [look([finding({ severity: 'high' })], { takenAt: ago(-1) })],
+      observed: [scan([finding({ severity: 'high' })], { takenAt: ago(-1) })],
     });
     expect(later).toMatchObject({ reason: 'escalated', lastNotifiedSeverity: 'medium' });
   });
@@ -77,8 +77,8 @@ describe('a reminder', () => {
     const seen = records.map((each) => each.finding).filter(({ title }) => !carriedOver.includes(title));
     const { findings } = decide(
       input({
-        previous: state({ records, lookedAt: ago(1) }),
-        observed: [look(seen)],
+        previous: state({ records, scannedAt: ago(1) }),
+        observed: [scan(seen)],
         mutes: [mute({ role: 'muted' })],
       }),
     );
@@ -88,36 +88,36 @@ describe('a reminder', () => {
   test('takes others along whose last message is half as old', () => {
     expect(
       reasons({
-        due: toldAgo(24),
-        half: toldAgo(12),
-        'not half': toldAgo(12 - SECOND),
-        unnotified: toldAgo(24, { lastNotified: undefined, finding: finding({ severity: 'low' }) }),
-        quiet: toldAgo(20, { finding: finding({ severity: 'low' }) }),
-        muted: toldAgo(20, { finding: finding({ role: 'muted' }) }),
+        due: notifiedAgo(24),
+        half: notifiedAgo(12),
+        'not half': notifiedAgo(12 - SECOND),
+        unnotified: notifiedAgo(24, { lastNotified: undefined, finding: finding({ severity: 'low' }) }),
+        unrepeated: notifiedAgo(20, { finding: finding({ severity: 'low' }) }),
+        muted: notifiedAgo(20, { finding: finding({ role: 'muted' }) }),
       }),
     ).toEqual({
       due: 'reminder',
       half: 'reminder',
       'not half': 'ongoing',
       unnotified: 'ongoing',
-      quiet: 'ongoing',
+      unrepeated: 'ongoing',
       muted: 'muted',
     });
   });
 
   test('is not sent of what was not seen, nor for its sake', () => {
-    expect(reasons({ due: toldAgo(24), carriedOver: toldAgo(20) }, ['carriedOver'])).toEqual({
+    expect(reasons({ due: notifiedAgo(24), carriedOver: notifiedAgo(20) }, ['carriedOver'])).toEqual({
       due: 'reminder',
       carriedOver: 'ongoing',
     });
-    expect(reasons({ carriedOver: toldAgo(24), half: toldAgo(12) }, ['carriedOver'])).toEqual({
+    expect(reasons({ carriedOver: notifiedAgo(24), half: notifiedAgo(12) }, ['carriedOver'])).toEqual({
       carriedOver: 'ongoing',
       half: 'ongoing',
     });
   });
 
   test('is not sent early because something else is told', () => {
-    const worse = toldAgo(24, { lastNotified: { at: ago(24), severity: 'medium', reason: 'new' } });
-    expect(reasons({ worse, half: toldAgo(12) })).toEqual({ worse: 'escalated', half: 'ongoing' });
+    const worse = notifiedAgo(24, { lastNotified: { at: ago(24), severity: 'medium', reason: 'new' } });
+    expect(reasons({ worse, half: notifiedAgo(12) })).toEqual({ worse: 'escalated', half: 'ongoing' });
   });
 });

@@ -12,6 +12,7 @@ import {
   type TargetObservation,
 } from '../../lambda/model/lifecycle.ts';
 import type { Mute, MuteMatch } from '../../lambda/model/mute.ts';
+import { known } from '../../lambda/model/observed.ts';
 
 /** When every run of these tests decides. */
 export const NOW = '2026-03-10T12:00:00.000Z';
@@ -74,21 +75,21 @@ export function mute(match: MuteMatch, changes: Partial<Mute> = {}): Mute {
 export interface StateChanges {
   readonly records?: readonly FindingRecord[];
   /** When the target was last looked at; undefined: never. */
-  readonly lookedAt?: string | undefined;
+  readonly scannedAt?: string | undefined;
   readonly mutes?: readonly MuteRecord[];
 }
 
-export function state({ records = [], lookedAt, mutes = [] }: StateChanges = {}): AuditState {
+export function state({ records = [], scannedAt, mutes = [] }: StateChanges = {}): AuditState {
   return {
     findings: new Map(records.map((each) => [each.finding.fingerprint, each])),
     targets:
-      lookedAt === undefined ? EMPTY_STATE.targets : new Map([['orders', { name: 'orders', takenAt: lookedAt }]]),
+      scannedAt === undefined ? EMPTY_STATE.targets : new Map([['orders', { name: 'orders', takenAt: scannedAt }]]),
     mutes: new Map(mutes.map((each) => [each.key, each])),
   };
 }
 
 /** A look at `orders`, now: every check passes but those that have findings, and those that are given. */
-export function look(findings: readonly Finding[], changes: Partial<TargetObservation> = {}): TargetObservation {
+export function scan(findings: readonly Finding[], changes: Partial<TargetObservation> = {}): TargetObservation {
   const failed = new Set(findings.map(({ check }) => check));
   return {
     target: 'orders',
@@ -103,8 +104,8 @@ export function look(findings: readonly Finding[], changes: Partial<TargetObserv
 }
 
 /** A look at `orders` that finds nothing, with this outcome for every check. */
-export function lookWith(outcome: Outcome, takenAt = NOW): TargetObservation {
-  return look([], { takenAt, outcomes: CATALOGUE.map(({ id }) => ({ check: id, outcome })) });
+export function scanWith(outcome: Outcome, takenAt = NOW): TargetObservation {
+  return scan([], { takenAt, outcomes: CATALOGUE.map(({ id }) => ({ check: id, outcome })) });
 }
 
 export function input(changes: Partial<DecideInput> = {}): DecideInput {
@@ -113,7 +114,7 @@ export function input(changes: Partial<DecideInput> = {}): DecideInput {
     now: NOW,
     observed: [],
     catalogue: CATALOGUE,
-    targets: ['orders'],
+    targets: known(['orders']),
     policy: POLICY,
     mutes: [],
     ...changes,

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type DecideInput, decide } from '../../lambda/lifecycle/decide.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import type { FindingRecord, Resolution } from '../../lambda/model/lifecycle.ts';
+import { known as observed, unknown } from '../../lambda/model/observed.ts';
 import {
   ago,
   CATALOGUE,
@@ -11,12 +12,12 @@ import {
   finding,
   input,
   LASTING,
-  look,
-  lookWith,
   mute,
   NOW,
   record,
   SECOND,
+  scan,
+  scanWith,
   state,
 } from './scenario.ts';
 
@@ -29,8 +30,8 @@ const NOT_APPLICABLE: Outcome = { status: 'not-applicable', reason: 'no TLS at a
 
 const lasting = finding({ check: LASTING });
 /** Not seen for the whole quiet time, and for a second less. */
-const QUIET = { lastSeen: ago(24), openedAt: ago(50), firstSeen: ago(50) };
-const NOT_QUIET = { ...QUIET, lastSeen: ago(24 - SECOND) };
+const LONG_GONE = { lastSeen: ago(24), openedAt: ago(50), firstSeen: ago(50) };
+const JUST_GONE = { ...LONG_GONE, lastSeen: ago(24 - SECOND) };
 
 interface Case {
   readonly about: string;
@@ -44,29 +45,29 @@ interface Case {
 
 const CASES: readonly Case[] = [
   // Sessions come and go: absence counts after the quiet time
-  { about: 'a session, a second before the quiet time is over', known: NOT_QUIET, outcome: PASS },
-  { about: 'a session, at the end of the quiet time', known: QUIET, outcome: PASS, resolution: 'gone' },
-  { about: 'a session, while others of its check are there', known: QUIET, outcome: FAIL, resolution: 'gone' },
-  { about: 'a session, others there, a second too early', known: NOT_QUIET, outcome: FAIL },
+  { about: 'a session, a second before the quiet time is over', known: JUST_GONE, outcome: PASS },
+  { about: 'a session, at the end of the quiet time', known: LONG_GONE, outcome: PASS, resolution: 'gone' },
+  { about: 'a session, while others of its check are there', known: LONG_GONE, outcome: FAIL, resolution: 'gone' },
+  { about: 'a session, others there, a second too early', known: JUST_GONE, outcome: FAIL },
   // Settings and certificates are as they are
   { about: 'a setting, at once', known: { finding: lasting }, outcome: PASS, resolution: 'gone' },
   { about: 'a setting, while its check finds others', known: { finding: lasting }, outcome: FAIL, resolution: 'gone' },
   // What was not observed
-  { about: 'a look that was partial', known: { ...QUIET, finding: lasting }, outcome: PARTIAL },
-  { about: 'a look that failed', known: { ...QUIET, finding: lasting }, outcome: UNKNOWN },
-  { about: 'a check that crashed', known: { ...QUIET, finding: lasting }, outcome: CRASHED },
-  { about: 'a target that is not in this run', known: { ...QUIET, finding: lasting } },
+  { about: 'a look that was partial', known: { ...LONG_GONE, finding: lasting }, outcome: PARTIAL },
+  { about: 'a look that failed', known: { ...LONG_GONE, finding: lasting }, outcome: UNKNOWN },
+  { about: 'a check that crashed', known: { ...LONG_GONE, finding: lasting }, outcome: CRASHED },
+  { about: 'a target that is not in this run', known: { ...LONG_GONE, finding: lasting } },
   {
     about: 'another target in this run',
-    known: QUIET,
-    changes: { observed: [look([], { target: 'billing' })], targets: ['orders', 'billing'] },
+    known: LONG_GONE,
+    changes: { observed: [scan([], { target: 'billing' })], targets: observed(['orders', 'billing']) },
   },
-  { about: 'a check without an outcome', known: QUIET, changes: { observed: [look([], { outcomes: [] })] } },
+  { about: 'a check without an outcome', known: LONG_GONE, changes: { observed: [scan([], { outcomes: [] })] } },
   // A run that was overtaken by another
-  { about: 'a look as old as the newest', known: { ...QUIET, finding: lasting }, outcome: PASS, takenAt: ago(1) },
+  { about: 'a look as old as the newest', known: { ...LONG_GONE, finding: lasting }, outcome: PASS, takenAt: ago(1) },
   {
     about: 'a look a second newer',
-    known: { ...QUIET, finding: lasting },
+    known: { ...LONG_GONE, finding: lasting },
     outcome: PASS,
     takenAt: ago(1 - SECOND),
     resolution: 'gone',
@@ -80,16 +81,16 @@ const CASES: readonly Case[] = [
   // No longer looked for
   {
     about: 'not applicable, a second before the quiet time is over',
-    known: { ...NOT_QUIET, finding: lasting },
+    known: { ...JUST_GONE, finding: lasting },
     outcome: NOT_APPLICABLE,
   },
   {
     about: 'not applicable, at the end of the quiet time',
-    known: { ...QUIET, finding: lasting },
+    known: { ...LONG_GONE, finding: lasting },
     outcome: NOT_APPLICABLE,
     resolution: 'not-applicable',
   },
-  { about: 'not applicable, a session', known: QUIET, outcome: NOT_APPLICABLE, resolution: 'not-applicable' },
+  { about: 'not applicable, a session', known: LONG_GONE, outcome: NOT_APPLICABLE, resolution: 'not-applicable' },
   {
     about: 'no such check any more',
     outcome: UNKNOWN,
@@ -97,16 +98,29 @@ const CASES: readonly Case[] = [
     resolution: 'check-removed',
   },
   { about: 'no such check, and the target not in this run', changes: { catalogue: [] }, resolution: 'check-removed' },
-  { about: 'no such target any more', changes: { targets: ['billing'] }, resolution: 'target-removed' },
-  { about: 'neither target nor check', changes: { targets: [], catalogue: [] }, resolution: 'target-removed' },
+  { about: 'no such target any more', changes: { targets: observed(['billing']) }, resolution: 'target-removed' },
+  {
+    about: 'neither target nor check',
+    changes: { targets: observed([]), catalogue: [] },
+    resolution: 'target-removed',
+  },
+  // A source of targets failed
+  { about: 'a target that no source named, while one of them failed', changes: { targets: unknown('no answer') } },
+  {
+    about: 'a target that was audited, while a source failed',
+    known: { ...LONG_GONE, finding: lasting },
+    outcome: PASS,
+    changes: { targets: unknown('no answer') },
+    resolution: 'gone',
+  },
 ];
 
 describe('an open finding that was not seen', () => {
   test.each(CASES)('$about: $resolution', ({ known, outcome, takenAt, changes, resolution }) => {
     const before = record(known);
     const { next, ...decided } = decideOne({
-      previous: state({ records: [before], lookedAt: ago(1) }),
-      observed: outcome === undefined ? [] : [lookWith(outcome, takenAt)],
+      previous: state({ records: [before], scannedAt: ago(1) }),
+      observed: outcome === undefined ? [] : [scanWith(outcome, takenAt)],
       ...changes,
     });
     expect(decided).toMatchObject({ isObserved: false, finding: before.finding, lastSeen: before.lastSeen });
@@ -148,8 +162,8 @@ describe('an open finding that was not seen', () => {
     { about: 'that was muted, told of before, when the mute has ended', known: { mute: MUTE }, notify: true },
   ])('is told to be gone, one $about: $notify', ({ known, mutes = [], notify }) => {
     const before = record({ finding: lasting, ...known });
-    const previous = state({ records: [before], lookedAt: ago(1) });
-    const { next, ...decided } = decideOne({ previous, observed: [lookWith(PASS)], mutes });
+    const previous = state({ records: [before], scannedAt: ago(1) });
+    const { next, ...decided } = decideOne({ previous, observed: [scanWith(PASS)], mutes });
     expect(decided).toMatchObject({ reason: 'resolved', notify });
     expect(next?.status).toBe('resolved');
     // Either way no message is left that says otherwise.
@@ -160,21 +174,21 @@ describe('an open finding that was not seen', () => {
 
   test('is not reminded of', () => {
     const known = record({ lastNotified: { at: ago(1000), severity: 'high', reason: 'new' } });
-    const previous = state({ records: [known], lookedAt: ago(1) });
-    expect(decideOne({ previous, observed: [lookWith(UNKNOWN)] })).toMatchObject({ reason: 'ongoing', notify: false });
+    const previous = state({ records: [known], scannedAt: ago(1) });
+    expect(decideOne({ previous, observed: [scanWith(UNKNOWN)] })).toMatchObject({ reason: 'ongoing', notify: false });
   });
 
   test('is no longer among the findings once it is resolved, and stays remembered', () => {
     const known = record({ status: 'resolved', resolved: { at: ago(1), resolution: 'gone' }, lastNotified: undefined });
-    const previous = state({ records: [known], lookedAt: ago(1) });
-    const { findings, next } = decide(input({ previous, observed: [lookWith(PASS)] }));
+    const previous = state({ records: [known], scannedAt: ago(1) });
+    const { findings, next } = decide(input({ previous, observed: [scanWith(PASS)] }));
     expect(findings).toEqual([]);
     expect([...(next?.findings.values() ?? [])]).toEqual([known]);
   });
 
   test('is told to be gone where a run told of it while another found it gone', () => {
     const known = record({ status: 'resolved', resolved: { at: ago(2), resolution: 'gone' } });
-    const previous = state({ records: [known], lookedAt: ago(1) });
+    const previous = state({ records: [known], scannedAt: ago(1) });
     const decided = decideOne({ previous, observed: [] });
     expect(decided).toMatchObject({ reason: 'resolved', notify: true, resolution: 'gone', isObserved: false });
     expect(decided.next).toMatchObject({ resolved: known.resolved, lastNotified: { at: NOW, reason: 'resolved' } });
@@ -187,6 +201,6 @@ describe('an open finding that was not seen', () => {
   test.each([ago(2), ago(1)])('is not resolved by a look no newer than its last sighting: %s', (takenAt) => {
     // Whatever is remembered of the target: here nothing.
     const previous = state({ records: [record({ finding: lasting, lastSeen: ago(1) })] });
-    expect(decideOne({ previous, observed: [lookWith(PASS, takenAt)] }).reason).toBe('ongoing');
+    expect(decideOne({ previous, observed: [scanWith(PASS, takenAt)] }).reason).toBe('ongoing');
   });
 });

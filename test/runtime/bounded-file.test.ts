@@ -37,7 +37,7 @@ describe.each(Object.entries(READERS))('a file read %s', (_how, read) => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'bounded-'));
     const pipe = join(folder.path, 'pipe');
     execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
-    const silent = async (): Promise<unknown> => await read(pipe, { patienceMs: 50 });
+    const silent = async (): Promise<unknown> => await read(pipe, { timeoutMs: 50 });
     await expect(silent()).rejects.toMatchObject({ code: 'nothing came' });
     const writer = spawn('sh', ['-c', 'sleep 0.1; (printf first; sleep 0.1; printf second) > "$0"', pipe]);
     expect((await read(pipe)).toString()).toBe('firstsecond');

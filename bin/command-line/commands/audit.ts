@@ -6,11 +6,13 @@ import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';
 import { ConfigError } from '../../../lambda/config/index.ts';
+import { known } from '../../../lambda/model/observed.ts';
 import type { Run } from '../../../lambda/model/run.ts';
 import type { Target } from '../../../lambda/model/target.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
 import type { NotifyContext } from '../../../lambda/notify/notify.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
+import { TARGET_SOURCES, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { looseFiles } from '../targets/loose-files.ts';
@@ -24,8 +26,11 @@ import { rendererFor } from './formats.ts';
 import { printReport } from './print-report.ts';
 
 /** @throws UsageError */
-export async function audit(options: AuditOptions): Promise<ExitCode> {
-  const request = readRequest(options);
+export async function audit(
+  options: AuditOptions,
+  sources: readonly TargetSourceFactory[] = TARGET_SOURCES,
+): Promise<ExitCode> {
+  const request = await readRequest(options, sources);
   refuseUnsafeEnvironment({
     ...thisProcess(),
     services: [
@@ -37,7 +42,11 @@ export async function audit(options: AuditOptions): Promise<ExitCode> {
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
   for (const text of [...request.notes, ...looseFiles(request.targets)]) logStderr(text);
   using interruption = interruptSignal();
-  const run = await runAudit(request, options.target === undefined, interruption.signal);
+  const run = await runAudit(
+    request,
+    options.target === undefined && (request.configured?.known ?? true),
+    interruption.signal,
+  );
   const { report, stateUsed } = await printReport(notifyContextOf(request, run), { store, render, interruption });
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
@@ -48,9 +57,9 @@ function namesSecret({ credentials, ca, crl = [], clientCertificate }: Target): 
   );
 }
 
-function readRequest(options: AuditOptions): AuditRequest {
+async function readRequest(options: AuditOptions, sources: readonly TargetSourceFactory[]): Promise<AuditRequest> {
   try {
-    return auditRequest(options, process.env);
+    return await auditRequest(options, process.env, sources);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
     throw new UsageError(error.message, { cause: error });
@@ -74,7 +83,8 @@ async function runAudit(request: AuditRequest, coversAllTargets: boolean, deadli
 function notifyContextOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): NotifyContext {
   return {
     run,
-    config: { alerts, mutes, targets: configured ?? targets },
+    config: { alerts, mutes },
+    targets: configured ?? known(targets),
     coversAllTargets: configured !== undefined,
     now: systemClock().toISOString(),
   };

@@ -1,9 +1,10 @@
 // What may be said on the command line, as it comes out of the parser, and what is to be done as it goes into the audit.
 
 import type { Config } from '../../../lambda/config/index.ts';
+import type { Observed } from '../../../lambda/model/observed.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 import type { Severity } from '../../../lambda/model/severity.ts';
-import type { AuthenticationMethod, SslNegotiation, TargetKind } from '../../../lambda/model/target.ts';
+import type { AuthenticationMethod, SslNegotiation, Target, TargetKind } from '../../../lambda/model/target.ts';
 
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -68,8 +69,11 @@ export interface HistoryOptions {
 }
 
 export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | 'policy' | 'alerts' | 'mutes'> {
-  /** Every target that is configured, audited or not; undefined where there is no configuration that could say so. */
-  readonly configured: Config['targets'] | undefined;
+  /**
+   * Every target of the configuration's sources, audited or not; unknown where a source failed. Undefined without a
+   * configuration.
+   */
+  readonly configured: Observed<readonly Target[]> | undefined;
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** What whoever typed the command should know. */

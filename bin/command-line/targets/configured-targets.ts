@@ -1,28 +1,37 @@
-// The targets of a configuration file, all or those named.
+// Reads a configuration file for `audit`, and selects all of its targets or the named ones.
 
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { readConfigDocument } from '../../../lambda/config/file.ts';
-import { type Config, parseConfig } from '../../../lambda/config/index.ts';
+import { parseConfig } from '../../../lambda/config/index.ts';
 import { quoteName, showPath } from '../../../lambda/model/given-text.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from '../../../lambda/model/target.ts';
+import { listTargets, type TargetList, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 
-/** In the folder where the command is typed. */
+/** Relative to the folder where the command runs. */
 export const DEFAULT_CONFIG = 'auditor.config.json';
 const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'auditor.config.example.json');
 
-/** A message names this many targets at most: a fleet has thousands. */
+/** The most targets that a message names: a fleet has thousands. */
 const NAMES_SHOWN = 20;
 
-/** @throws UsageError, ConfigError, ConfigFileError */
-export function configuredTargets({ config: file = DEFAULT_CONFIG, target: names }: AuditOptions): AuditRequest {
+/**
+ * Lists the targets of the configuration's sources.
+ *
+ * @throws UsageError, ConfigError, ConfigFileError
+ */
+export async function requestFromConfig(
+  { config: file = DEFAULT_CONFIG, target: names }: AuditOptions,
+  sources: readonly TargetSourceFactory[],
+): Promise<AuditRequest> {
   const document = readConfigDocument(file, {
     shownAs: showPath(file),
     whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${exampleFile()}`,
   });
   const config = parseConfig(document, { source: showPath(file), use: 'command-line' });
-  const targets = names === undefined ? config.targets : pick(config.targets, names, file);
+  const list = await listTargets(sources, config);
+  const targets = names === undefined ? list.found : pick(list, names, file);
   const { concurrency, policy, alerts, mutes } = config;
   return {
     targets: targets.map((target) => resolveRelativePaths(target, dirname(file))),
@@ -30,13 +39,15 @@ export function configuredTargets({ config: file = DEFAULT_CONFIG, target: names
     policy,
     alerts,
     mutes,
-    configured: config.targets,
+    configured: list.all,
     optionContents: {},
-    notes: [],
+    notes: list.all.known
+      ? []
+      : [`error: not all targets are known: ${list.all.reason}; the audit covers only the targets that are known`],
   };
 }
 
-/** As it is called from here, if the folder where the command was typed still exists. */
+/** Its path relative to the working folder, if that folder still exists. */
 function exampleFile(): string {
   try {
     return relative('.', EXAMPLE);
@@ -45,13 +56,17 @@ function exampleFile(): string {
   }
 }
 
-function pick(targets: Config['targets'], names: readonly string[], file: string): Config['targets'] {
-  const unknownNames = names.filter((name) => !targets.some((target) => target.name === name));
+function pick({ found, all }: TargetList, names: readonly string[], file: string): readonly Target[] {
+  const unknownNames = names.filter((name) => !found.some((target) => target.name === name));
   if (unknownNames.length > 0) {
-    const existing = targets.map(({ name }) => name);
-    throw new UsageError(`${showPath(file)} has no target named ${quoted(unknownNames)}; it has ${quoted(existing)}`);
+    const existing = found.map(({ name }) => name);
+    throw new UsageError(
+      all.known
+        ? `${showPath(file)} has no target named ${quoted(unknownNames)}; it has ${quoted(existing)}`
+        : `it is not known whether there is a target named ${quoted(unknownNames)}: ${all.reason}`,
+    );
   }
-  return targets.filter(({ name }) => names.includes(name));
+  return found.filter(({ name }) => names.includes(name));
 }
 
 function quoted(names: readonly string[]): string {
@@ -59,7 +74,7 @@ function quoted(names: readonly string[]): string {
   return shown.join(', ') + (names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '');
 }
 
-/** Files that a configuration names are found from where it is, wherever the command is typed. */
+/** A path in a configuration is relative to the folder of the configuration, not to the working folder. */
 function resolveRelativePaths(target: Target, folder: string): Target {
   const found = (file: string): string => (isAbsolute(file) ? file : join(folder, file));
   const credentials = (source: CredentialSource): CredentialSource =>

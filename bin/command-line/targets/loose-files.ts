@@ -1,10 +1,10 @@
-// Files that hold a password or key, and that others on the machine can read: worth a warning, as libpq's own rule has it.
+// Warns about files with a password or key that other users of the machine can read, by libpq's rule.
 
 import { statSync } from 'node:fs';
 import { showPath } from '../../../lambda/model/given-text.ts';
 import type { Target } from '../../../lambda/model/target.ts';
 
-/** Lines of a warning at most: a fleet has thousands of files. */
+/** The most warnings: a fleet has thousands of files. */
 const SHOWN = 10;
 
 /** One warning for each file, in the order of the targets. */
@@ -28,8 +28,8 @@ function secretFiles({ credentials, clientCertificate }: Target): string[] {
 }
 
 /**
- * The permissions of a file that others than its owner may read; of root's file, others than root's group too, which is
- * how distributions share keys.
+ * The permissions of a file that users other than its owner may read. A file of root may also be readable for its
+ * group, because distributions share keys that way.
  *
  * @see https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-CLIENTCERT
  */
@@ -39,7 +39,7 @@ function looseMode(file: string): number | undefined {
     const others = stats.uid === 0 ? 0o007 : 0o077;
     return stats.isFile() && (stats.mode & others) !== 0 ? stats.mode & 0o777 : undefined;
   } catch {
-    // The audit itself says what is wrong with it.
+    // The audit reports a file that cannot be read.
     return undefined;
   }
 }

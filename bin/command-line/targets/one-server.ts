@@ -1,4 +1,4 @@
-// The one server that --url names, with the defaults that a configuration would have.
+// Makes the request for the server of --url, with the defaults of a configuration.
 
 import {
   type ConnectionString,
@@ -15,7 +15,7 @@ const FORM = 'postgres://USER@HOST:5432/DATABASE';
 
 const USUAL_PORT = 5432;
 
-/** TLS settings of libpq in a URL that an option of ours stands for. */
+/** TLS settings of libpq in a URL, and the options to use instead. */
 const INSTEAD: Readonly<Record<string, string>> = {
   sslrootcert: '--ca FILE',
   sslcrl: '--crl FILE',
@@ -25,7 +25,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   sslnegotiation: '--ssl-negotiation',
 };
 
-/** Settings of a configured target, and the options that say them here. */
+/** Settings of a configured target, and their options on the command line. */
 const OPTION_OF: Readonly<Record<string, string>> = {
   ca: '--ca',
   crl: '--crl',
@@ -71,14 +71,14 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
   };
 }
 
-/** What is remembered of a server is remembered by its name: two of one host are two. */
+/** The name of the target in the state: two servers on one host need two names. */
 function nameOf(host: string, port = USUAL_PORT): string {
   if (port === USUAL_PORT) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function readUrl(url: string): ConnectionString & { readonly host: string } {
-  // What was given is not shown: it may hold a password.
+  // The value is not shown: it may hold a password.
   if (!isConnectionString(url)) throw new UsageError(`--url must be a connection string such as ${FORM}`);
   const parsed = parse(url);
   const { host, user } = parsed;
@@ -96,7 +96,7 @@ function parse(url: string): ConnectionString {
   }
 }
 
-/** A configuration of one target, so that defaults and limits are those of every other. */
+/** A configuration of one target, so that its defaults and limits are those of every target. */
 function withDefaults(options: AuditOptions, environment: Environment): Config {
   const { clientCertificate: certificateFile, clientKey: keyFile, clientKeyPassphraseFile: passphraseFile } = options;
   if ((certificateFile === undefined) !== (keyFile === undefined)) {
@@ -108,7 +108,7 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
   const target = {
     name: 'url',
     kind: options.kind,
-    // To be replaced: a configuration cannot name an option.
+    // The caller replaces it: a configuration cannot name an option.
     credentials: { env: 'PGPASSWORD' },
     ca: caSources(options, environment),
     tlsServerName: options.tlsServerName,

@@ -1,11 +1,12 @@
-// From the options of `audit` to what is to be audited, with what.
+// Turns the options of `audit` into a request: which targets to audit, and with which policy.
 
+import type { TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { AuditOptions, AuditRequest, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { configuredTargets } from './configured-targets.ts';
+import { requestFromConfig } from './configured-targets.ts';
 import { oneServer } from './one-server.ts';
 
-/** Options that say what a configuration says for each target. */
+/** Options for which each target of a configuration has a setting of its own. */
 const ONLY_WITH_URL = {
   kind: '--kind',
   ca: '--ca',
@@ -21,13 +22,23 @@ const ONLY_WITH_URL = {
 } as const satisfies Partial<Record<keyof AuditOptions, string>>;
 
 /** @throws UsageError, ConfigError, ConfigFileError */
-export function auditRequest(options: AuditOptions, environment: Environment): AuditRequest {
-  const request = options.url === undefined ? fromConfiguration(options) : oneServer(options, options.url, environment);
+export async function auditRequest(
+  options: AuditOptions,
+  environment: Environment,
+  sources: readonly TargetSourceFactory[],
+): Promise<AuditRequest> {
+  const request =
+    options.url === undefined
+      ? await fromConfiguration(options, sources)
+      : oneServer(options, options.url, environment);
   const { loopback = request.policy.loopback } = options;
   return { ...request, policy: { ...request.policy, loopback } };
 }
 
-function fromConfiguration(options: AuditOptions): AuditRequest {
+async function fromConfiguration(
+  options: AuditOptions,
+  sources: readonly TargetSourceFactory[],
+): Promise<AuditRequest> {
   const misplacedOptions = Object.entries(ONLY_WITH_URL)
     .filter(([key]) => options[key as keyof typeof ONLY_WITH_URL] !== undefined)
     .map(([, option]) => option);
@@ -36,5 +47,5 @@ function fromConfiguration(options: AuditOptions): AuditRequest {
       `${misplacedOptions.join(', ')} can only be used with --url: in a configuration file each target has settings of its own for that`,
     );
   }
-  return configuredTargets(options);
+  return await requestFromConfig(options, sources);
 }

@@ -1,4 +1,4 @@
-// Where the command line's runs remember what they told: `--state FILE` or `--state dynamodb:TABLE`.
+// Opens the state of `--state FILE` or `--state dynamodb:TABLE`.
 
 import { hostname } from 'node:os';
 import type { StateStore } from '../../../lambda/deliver/state/store.ts';
@@ -17,12 +17,12 @@ const TABLE_PREFIX = 'dynamodb:';
 const TABLE = /^(arn:[\w-]+:dynamodb:[\w-]+:\d{12}:table\/)?[\w.-]{3,255}$/;
 
 /**
- * Whose memory it is in a table that the function shares: what somebody reads here has reached nobody's mail or chat, and
- * must not count as told there.
+ * The command line's receiver in a table that the function shares: a report that is printed here was not sent by email
+ * or chat, and must not count as notified there.
  */
 const COMMAND_LINE = `${DEFAULT_ROUTE}#command-line`;
 
-/** The service of AWS that keeps the state; none where a file does. */
+/** The AWS service that keeps the state; none for a file. */
 export function servicesOfState(spec: string | undefined): readonly AwsService[] {
   return spec?.startsWith(TABLE_PREFIX) ? ['DYNAMODB'] : [];
 }
@@ -33,14 +33,14 @@ export function servicesOfState(spec: string | undefined): readonly AwsService[]
  */
 export async function stateStoreFor(spec: string): Promise<StateStore> {
   if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec, COMMAND_LINE);
-  // A URL would be taken for a path, and its password for the name of a file.
+  // As a path, the password of a URL would become a part of a file's name.
   if (spec.trim() === '' || /[\n\0]|:\/\//.test(spec) || holdsSecret(spec)) throw refused(spec);
   const { createFileState } = await import('../../../lambda/deliver/state/file.ts');
   return createFileState(spec, { clock: systemClock });
 }
 
 /**
- * All that is remembered, for who only reads: of a table, what the function's runs saw too.
+ * Reads the state without a lease; of a table, the state of the function's default receiver too.
  *
  * @throws UsageError, StateError
  */

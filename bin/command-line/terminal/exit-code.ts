@@ -14,9 +14,11 @@ export const EXIT_CODES = {
 export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
 
 /** What could not be seen outweighs what was found: nobody knows how much worse it is. What is muted does not count. */
-export function exitCodeOf({ targets, findings }: Report, failOn: Severity): ExitCode {
+export function exitCodeOf({ targets, findings, warnings = [] }: Report, failOn: Severity): ExitCode {
   const sawEverything =
-    targets.length > 0 && targets.every(({ verdict }) => verdict === 'clean' || verdict === 'findings');
+    targets.length > 0 &&
+    targets.every(({ verdict }) => verdict === 'clean' || verdict === 'findings') &&
+    !warnings.some(({ id }) => id === 'targets-unknown');
   if (!sawEverything) return EXIT_CODES.failed;
   const counts = findings.some(
     ({ severity, lifecycle }) => lifecycle?.reason !== 'muted' && isAtLeast(severity, failOn),

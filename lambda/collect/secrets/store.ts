@@ -6,6 +6,7 @@ import {
   SecretsManagerClient,
   type SecretValueEntry,
 } from '@aws-sdk/client-secrets-manager';
+import { parseArn } from '../../model/arn.ts';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
 import type { Target } from '../../model/target.ts';
 import { shared } from '../../runtime/confinement.ts';
@@ -144,7 +145,7 @@ function contentOf(id: string, entry: Pick<SecretValueEntry, 'SecretString' | 'S
 }
 
 function regionOf(id: string): string | undefined {
-  return id.startsWith('arn:') ? id.split(':')[3] : undefined;
+  return parseArn(id)?.region;
 }
 
 interface ServiceError {

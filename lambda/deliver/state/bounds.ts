@@ -1,4 +1,4 @@
-// How much is remembered of a finding: enough to tell people that it is gone, and never more than an item may hold.
+// Bounds the size of a saved finding: enough to notify of its resolution, and never more than an item may hold.
 
 import type { Evidence, Finding } from '../../model/finding.ts';
 import type { FindingRecord } from '../../model/lifecycle.ts';
@@ -12,15 +12,15 @@ const LIST = 100;
 const LIST_TEXT = 256;
 
 /**
- * Bytes of JSON that a remembered finding takes at most. DynamoDB counts less for the same, and takes 400 KB ("Quotas":
- * item size), the rest of the record and the keys included.
+ * The most bytes of a saved finding as JSON. DynamoDB counts fewer bytes for the same content, and takes 400 KB
+ * ("Quotas": item size), the rest of the record and the keys included.
  */
 const FINDING_BYTES = 200_000;
 
-/** Stands for what was left out; no address, so that what matches every address of a list does not match a cut one. */
+/** Stands for what was left out. It is not an address, so that a mute for all clients never matches a cut list. */
 const MORE = '…';
 
-/** What is remembered of a finding, of a bounded size. Bounding it again changes nothing. */
+/** The record with a finding of bounded size. Bounding it again changes nothing. */
 export function boundedRecord(record: FindingRecord): FindingRecord {
   const finding = boundedFinding(record.finding);
   const { resolved } = record;
@@ -28,7 +28,7 @@ export function boundedRecord(record: FindingRecord): FindingRecord {
   return { ...record, finding, resolved: { ...resolved, detail: cut(resolved.detail, TEXT) } };
 }
 
-/** The finding with texts and lists cut to a size; the same as it was for nearly all. */
+/** The finding with its texts and lists cut to a size. Nearly every finding stays as it is. */
 function boundedFinding(finding: Finding): Finding {
   const bounded: Finding = {
     ...finding,
@@ -58,7 +58,7 @@ function boundedEvidence(evidence: Evidence): Evidence {
   );
 }
 
-/** Numbers beyond this are not stored as they are: DynamoDB's client refuses them. */
+/** A larger number becomes a text: DynamoDB's client refuses it. */
 function exact(value: number): number | string {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : String(value);
 }

@@ -1,4 +1,4 @@
-// The state as one JSON document: what a file of it holds.
+// Reads and prints the state as one JSON document, for a state file.
 
 import * as z from 'zod';
 import { describeIssue } from './issue.ts';
@@ -13,8 +13,8 @@ const documentSchema = z.object({
 });
 
 /**
- * @param path - For people: where the text stands.
- * @throws StateError which quotes nothing of the text: it may be somebody else's
+ * @param path - The file, as messages name it.
+ * @throws StateError that quotes nothing of the text: the file may belong to another program
  */
 export function parseDocument(path: string, text: string): StateRecord[] {
   let document: unknown;
@@ -55,6 +55,6 @@ export function printDocument(entries: readonly StateRecord[]): string {
 
 function foreign(path: string, reason: string): StateError {
   return new StateError(
-    `${path} is not a state file of this auditor: ${reason}. It was left as it is: name another file, or remove this one to start anew.`,
+    `${path} is not a state file of this auditor: ${reason}. It was left as it is: name another file, or remove this one to start with an empty state.`,
   );
 }

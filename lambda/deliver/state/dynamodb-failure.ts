@@ -1,11 +1,12 @@
-// What it means when DynamoDB refuses or does not answer, in a sentence with what to do.
+// Turns an error of DynamoDB into a StateError that says what to do.
 
 import { COMMON_REMEDIES, failureName, isUnreachable } from '../service-failure.ts';
 import { StateError } from './store.ts';
 
 /**
- * @param doing - What was being done, after "could not be".
- * @returns an error for people; the service's own, which may name accounts and roles, is its cause only
+ * @param doing - The operation, as a participle after "could not be": `read`, `saved`.
+ * @returns an error whose message is for people; DynamoDB's own error, which may name accounts and roles, is only its
+ * cause
  */
 export function tableFailure(tableName: string, doing: string, error: unknown): StateError {
   if (error instanceof StateError) return error;
@@ -16,29 +17,30 @@ export function tableFailure(tableName: string, doing: string, error: unknown): 
   });
 }
 
-/** A condition on an item did not hold: somebody else was there first, or we were and did not hear the answer. */
+/**
+ * Whether the condition of a write failed: another run wrote first, or an earlier attempt did and its answer was lost.
+ */
 export function isConditionFailure(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }
 
-const REMEDY = 'If it persists: look at the log for the cause, and at the health of DynamoDB in this region.';
+const REMEDY = 'If it persists: read the cause in the log, and check the health of DynamoDB in this region.';
 
 const UNREACHABLE =
   'Check the route to DynamoDB (an isolated subnet needs a gateway endpoint for it), AWS_REGION, and AWS_ENDPOINT_URL if it is set.';
 
 const ALLOW =
   'Allow dynamodb:Query, dynamodb:GetItem, dynamodb:PutItem and dynamodb:DeleteItem on the table, ' +
-  'and kms:Decrypt and kms:GenerateDataKey on its key if it has one of yours.';
+  'and kms:Decrypt and kms:GenerateDataKey on its key if that is a key of yours.';
 
-const THROTTLED =
-  'The table takes no more at the moment, after several attempts: raise its capacity, or make it on-demand.';
+const THROTTLED = 'DynamoDB throttled every attempt on the table: raise its capacity, or make it on-demand.';
 
 const REMEDIES: Readonly<Record<string, string>> = {
   ResourceNotFoundException:
     'There is no such table in this account and region: deploy again, or correct its name or AWS_REGION.',
   AccessDeniedException: ALLOW,
   ValidationException:
-    'The table is not one for this state, or its name is wrong: it must have the partition key pk and the sort key sk, both strings. Deploy again, or name another table.',
+    'The table does not fit, or its name is wrong: it must have the partition key pk and the sort key sk, both strings. Deploy again, or name another table.',
   ProvisionedThroughputExceededException: THROTTLED,
   ThrottlingException: THROTTLED,
   RequestLimitExceeded: THROTTLED,

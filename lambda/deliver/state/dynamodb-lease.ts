@@ -1,4 +1,4 @@
-// A run's turn in a DynamoDB table: one item that names its holder, and is free again when nobody renews it.
+// The lease of a state in DynamoDB: one item that names its holder, and expires when the holder no longer renews it.
 
 import { randomUUID } from 'node:crypto';
 import { setInterval } from 'node:timers/promises';
@@ -6,23 +6,24 @@ import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } fr
 import * as z from 'zod';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
 import { EXPIRY_ATTRIBUTE, PARTITION_KEY, partition, SORT_KEY } from './dynamodb-table.ts';
-import { LEASE_MS, LEASE_SKEW_MS, leaseTimeout, pollDelay, RENEWAL } from './lease-wait.ts';
+import { LEASE_MS, LEASE_SKEW_MS, leaseTimeoutError, pollDelay, RENEWAL_FRACTION } from './lease-wait.ts';
 
 export interface DynamoDbLeaseOptions {
   readonly tableName: string;
-  /** Whose turns: those of others are taken at the same time. */
+  /** The receiver whose state is leased. Each receiver has a lease of its own. */
   readonly receiver: string;
-  /** Names the run for people. */
+  /** The run, as messages name it. */
   readonly owner: string;
   /** Milliseconds of real time. */
   readonly leaseMs: number;
 }
 
-/** Milliseconds that giving a turn back may take: without it the turn is free when its lease ends. */
+/** Milliseconds that a release may take. Without a release, the lease expires. */
 const RELEASE_MS = 10_000;
-/** The same after a turn that did not come: who waited for a table that does not answer has other things left to do. */
+/** The same for a run that did not get the lease: it needs its time for other steps. */
 const GIVE_UP_MS = 1_000;
 
+/** DynamoDB may delete an item this long after its lease: clocks of machines differ. */
 const TTL_GRACE_SECONDS = 86_400;
 
 const NAMES = { '#token': 'token' };
@@ -31,7 +32,7 @@ const leaseSchema = z.object({ owner: z.string(), since: z.string(), until: z.nu
 type Lease = z.output<typeof leaseSchema>;
 
 /**
- * Waits for the turn and keeps it until it is disposed of.
+ * Waits for the lease, and renews it until it is disposed of.
  *
  * @throws StateError
  */
@@ -40,22 +41,22 @@ export async function acquireDynamoDbLease(
   { tableName, receiver, owner, leaseMs }: DynamoDbLeaseOptions,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
-  // Two runs of one owner exclude each other too: an invocation may be delivered twice.
+  // Two runs of one owner exclude each other too: Lambda may deliver an invocation twice.
   const token = randomUUID();
-  const key = { [PARTITION_KEY]: partition(receiver, 'run'), [SORT_KEY]: 'turn' };
-  const mine = {
+  const key = { [PARTITION_KEY]: partition(receiver, 'run'), [SORT_KEY]: 'lease' };
+  const ifMine = {
     ConditionExpression: '#token = :me',
     ExpressionAttributeNames: NAMES,
     ExpressionAttributeValues: { ':me': token },
   };
   let holder: Lease | undefined;
 
-  const release = async (patienceMs: number): Promise<void> => {
+  const release = async (timeoutMs: number): Promise<void> => {
     try {
-      const command = new DeleteCommand({ TableName: tableName, Key: key, ...mine });
-      await client.send(command, { abortSignal: AbortSignal.timeout(patienceMs) });
+      const command = new DeleteCommand({ TableName: tableName, Key: key, ...ifMine });
+      await client.send(command, { abortSignal: AbortSignal.timeout(timeoutMs) });
     } catch {
-      // No longer ours, or not to be reached: then it is free when the lease ends, and the run was no worse for it.
+      // The lease is no longer ours, or DynamoDB does not answer: then it expires. The run is done either way.
     }
   };
 
@@ -65,22 +66,22 @@ export async function acquireDynamoDbLease(
     owner,
     since: new Date(since).toISOString(),
     until,
-    // Of a run that died when no other came after it.
+    // For a run that died without a successor.
     [EXPIRY_ATTRIBUTE]: Math.ceil(until / 1000) + TTL_GRACE_SECONDS,
   });
 
-  /** The latest end of a lease that a right clock gave it: tests wait with shorter leases than those that hold one. */
-  const latest = (now: number): number => now + Math.max(leaseMs, LEASE_MS) + LEASE_SKEW_MS;
+  /** The latest end that a correct clock can have given a lease. Tests wait with a shorter lease than the holder's. */
+  const latestEnd = (now: number): number => now + Math.max(leaseMs, LEASE_MS) + LEASE_SKEW_MS;
 
-  const take = async (): Promise<boolean> => {
+  const tryAcquire = async (): Promise<boolean> => {
     const now = Date.now();
     const command = new PutCommand({
       TableName: tableName,
       Item: lease(now, now + leaseMs),
-      // The last part: an earlier attempt of this very request was done, and its answer lost.
+      // The last part: an earlier attempt of this request succeeded, and its answer was lost.
       ConditionExpression: 'attribute_not_exists(#pk) OR #until < :now OR #until > :latest OR #token = :me',
       ExpressionAttributeNames: { ...NAMES, '#pk': PARTITION_KEY, '#until': 'until' },
-      ExpressionAttributeValues: { ':now': now, ':latest': latest(now), ':me': token },
+      ExpressionAttributeValues: { ':now': now, ':latest': latestEnd(now), ':me': token },
     });
     try {
       await client.send(command, { abortSignal: signal });
@@ -91,7 +92,7 @@ export async function acquireDynamoDbLease(
     }
   };
 
-  const look = async (): Promise<Lease | undefined> => {
+  const readLease = async (): Promise<Lease | undefined> => {
     const command = new GetCommand({ TableName: tableName, Key: key, ConsistentRead: true });
     const { Item } = await client.send(command, { abortSignal: signal });
     return leaseSchema.safeParse(Item).data;
@@ -101,30 +102,35 @@ export async function acquireDynamoDbLease(
   try {
     signal.throwIfAborted();
     hasTried = true;
-    while (!(await take())) {
-      // Looking costs less than trying.
+    while (!(await tryAcquire())) {
+      // A read costs less than a write.
       do {
-        holder = await look();
+        holder = await readLease();
         await pollDelay(signal);
-      } while (holder !== undefined && holder.until >= Date.now() && holder.until <= latest(Date.now()));
+      } while (holder !== undefined && holder.until >= Date.now() && holder.until <= latestEnd(Date.now()));
     }
   } catch (error) {
-    // The request that was given up may have been done.
+    // The request that was aborted may have succeeded.
     if (hasTried) await release(GIVE_UP_MS);
     throw signal.aborted
-      ? leaseTimeout(`DynamoDB table ${tableName}`, holder, error)
+      ? leaseTimeoutError(`DynamoDB table ${tableName}`, holder, error)
       : tableFailure(tableName, 'read', error);
   }
 
-  const taken = Date.now();
+  const acquiredAt = Date.now();
   const ended = new AbortController();
   const renew = async (): Promise<void> => {
-    for await (const _ of setInterval(leaseMs * RENEWAL, undefined, { signal: ended.signal, ref: false })) {
-      const command = new PutCommand({ TableName: tableName, Item: lease(taken, Date.now() + leaseMs), ...mine });
+    for await (const _ of setInterval(leaseMs * RENEWAL_FRACTION, undefined, { signal: ended.signal, ref: false })) {
+      const command = new PutCommand({
+        TableName: tableName,
+        Item: lease(acquiredAt, Date.now() + leaseMs),
+        ...ifMine,
+      });
       try {
         await client.send(command, { abortSignal: ended.signal });
       } catch (error) {
-        // Lost: what is saved from now on is merged with what others save. Other failures: the next renewal may do.
+        // The lease is lost: later saves are merged with those of other runs. After another failure the next renewal
+        // may succeed.
         if (isConditionFailure(error)) return;
       }
     }

@@ -1,4 +1,4 @@
-// The table in DynamoDB that holds the state: how a record lies in an item, and the requests that read and write it.
+// Reads and writes the items of a state table in DynamoDB.
 
 import { createHash } from 'node:crypto';
 import {
@@ -17,43 +17,45 @@ import { StateError } from './store.ts';
 /** The table's keys, both strings. */
 export const PARTITION_KEY = 'pk';
 export const SORT_KEY = 'sk';
-/** The attribute that DynamoDB's time to live looks at: seconds since 1970. */
+/** The attribute for DynamoDB's time to live: seconds since 1970. */
 export const EXPIRY_ATTRIBUTE = 'expiresAt';
 
-/** Bytes of a sort key at most ("Quotas": sort key values). */
+/** The most bytes of a sort key ("Quotas": sort key values). */
 const SORT_KEY_BYTES = 1024;
 
-/** A record as the table holds it. Each time it is written its version grows by one. */
-export interface StoredEntry {
+/** A record as the table holds it. Each write increments the version. */
+export interface StoredItem {
   readonly entry: StateRecord;
   readonly version: number;
 }
 
 export interface StateTable {
-  /** All records, those included that have expired and were not deleted yet. */
-  load(signal?: AbortSignal): Promise<StoredEntry[]>;
-  get(entry: StateRecord): Promise<StoredEntry | undefined>;
-  /** Writes it where the table holds that version of it; where `version` is undefined, where it holds none. */
+  /** All records, including those that have expired and are not deleted yet. */
+  load(signal?: AbortSignal): Promise<StoredItem[]>;
+  get(entry: StateRecord): Promise<StoredItem | undefined>;
+  /**
+   * Writes the record if the table holds that version of it; with `version` undefined, if the table does not hold it.
+   */
   put(entry: StateRecord, version: number | undefined): Promise<void>;
-  delete(stored: StoredEntry): Promise<void>;
+  delete(stored: StoredItem): Promise<void>;
 }
 
-/** The partition of a table that holds one kind of records of one audience. */
+/** The partition with one kind of records of one receiver. */
 export function partition(receiver: string, kind: StateRecord['kind'] | 'run'): string {
   return `${receiver}#${kind}`;
 }
 
 /**
- * Every method throws what the SDK throws, or a StateError where an item is none of ours.
+ * Every method throws what the SDK throws, or a StateError for an item that the auditor did not write.
  *
- * @param receiver whose memory it is: nothing of others' is read or written
+ * @param receiver the receiver whose state it is: the table may hold the states of others too
  */
 export function stateTable(client: DynamoDBDocumentClient, tableName: string, receiver: string): StateTable {
   const keyOf = ({ kind, key }: StateRecord): Record<string, string> => ({
     [PARTITION_KEY]: partition(receiver, kind),
     [SORT_KEY]: sortKey(key),
   });
-  const loadKind = async (kind: StateRecord['kind'], signal: AbortSignal | undefined): Promise<StoredEntry[]> => {
+  const loadKind = async (kind: StateRecord['kind'], signal: AbortSignal | undefined): Promise<StoredItem[]> => {
     const pages = paginateQuery(
       { client },
       {
@@ -65,7 +67,7 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, re
       },
       signal === undefined ? {} : { abortSignal: signal },
     );
-    const found: StoredEntry[] = [];
+    const found: StoredItem[] = [];
     for await (const { Items = [] } of pages) found.push(...Items.map((item) => readItem(tableName, kind, item)));
     return found;
   };
@@ -103,7 +105,9 @@ function atVersion(version: number) {
   };
 }
 
-/** The key itself, so that people find the item; a mute's may be longer than a sort key, and then stands as its hash. */
+/**
+ * The key itself, so that people find the item; the hash of a key that is longer than a sort key, as a mute's may be.
+ */
 function sortKey(key: string): string {
   if (Buffer.byteLength(key) <= SORT_KEY_BYTES && key.isWellFormed()) return key;
   return `sha256:${createHash('sha256').update(JSON.stringify(key)).digest('hex')}`;
@@ -121,7 +125,7 @@ function writeItem(entry: StateRecord, version: number): Record<string, unknown>
 
 const itemSchema = z.object({ schemaVersion: z.int().positive(), version: z.int().positive(), record: z.unknown() });
 
-function readItem(tableName: string, kind: StateRecord['kind'], item: Record<string, unknown>): StoredEntry {
+function readItem(tableName: string, kind: StateRecord['kind'], item: Record<string, unknown>): StoredItem {
   const place = `The item ${kind} / ${displayText(String(item[SORT_KEY]), 200)} in DynamoDB table ${tableName}`;
   const read = itemSchema.safeParse(item);
   if (!read.success) throw unusable(place, read.error);
@@ -142,8 +146,8 @@ function readItem(tableName: string, kind: StateRecord['kind'], item: Record<str
 
 function unusable(place: string, error: z.ZodError): StateError {
   return new StateError(
-    `${place} is none that the auditor wrote (${describeIssue(error)}). Nothing was changed: ` +
-      'delete the item if nobody needs it, or name another table.',
+    `${place} was not written by the auditor (${describeIssue(error)}). Nothing was changed: ` +
+      'delete the item if it is not needed, or name another table.',
     { cause: error },
   );
 }

@@ -1,4 +1,4 @@
-// What the auditor remembers, in a DynamoDB table: read whole, written record by record, each with a condition.
+// Keeps the state in a DynamoDB table: reads it whole, and writes changed records, each with a condition.
 
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -8,29 +8,29 @@ import type { AuditState } from '../../model/lifecycle.ts';
 import type { Clock } from '../../model/time.ts';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
 import { acquireDynamoDbLease } from './dynamodb-lease.ts';
-import { type StateTable, type StoredEntry, stateTable } from './dynamodb-table.ts';
-import { LEASE_MS, leaseTimeout } from './lease-wait.ts';
+import { type StateTable, type StoredItem, stateTable } from './dynamodb-table.ts';
+import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
 import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
 export interface DynamoDbStateOptions {
-  /** For what has expired. Turns go by the machine's own time. */
+  /** Decides which records have expired. Leases use the time of the machine. */
   readonly clock: Clock;
-  /** Names this run to those that wait for it, e.g. the id of its invocation. */
+  /** Names this run to runs that wait for it, e.g. the id of its invocation. */
   readonly owner: string;
-  /** Whose memory it is: each audience is told, and remembered to have been told, apart from the others. */
+  /** The receiver whose state it is: each receiver has its own state, apart from the others. */
   readonly receiver: string;
-  /** Milliseconds after which the turn of a run that died is free. @default 60000 */
+  /** Milliseconds after which the lease of a run that died expires. @default 60000 */
   readonly leaseMs?: number;
 }
 
-/** Records written at once. */
+/** Concurrent writes. */
 const CONCURRENCY = 16;
 
-/** Times a record is read again and merged because another run wrote it in between. */
+/** How often a record is read again and merged because another run wrote it in between. */
 const MERGE_ATTEMPTS = 8;
 
-/** The real client, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
+/** The real client, with the SDK's own retries and bounded waits. The SDK reads the standard AWS variables. */
 export function dynamoDbClient(): DynamoDBClient {
   return new DynamoDBClient({
     // Not the adaptive mode: after a few throttled requests it waits longer than an invocation has.
@@ -46,15 +46,15 @@ export function createDynamoDbState(
   tableName: string,
   { clock, owner, receiver, leaseMs = LEASE_MS }: DynamoDbStateOptions,
 ): StateStore {
-  // Without it, the client takes an object with a property called `constructor` for none that it knows.
+  // Without this option, the client refuses an object that has a property called `constructor`.
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { convertClassInstanceToMap: true } });
   const table = stateTable(documents, tableName, receiver);
   const name = `DynamoDB table ${tableName}`;
-  const load = async (signal?: AbortSignal): Promise<readonly StoredEntry[]> => {
+  const load = async (signal?: AbortSignal): Promise<readonly StoredItem[]> => {
     try {
       return await table.load(signal);
     } catch (error) {
-      throw signal?.aborted ? leaseTimeout(name, undefined, error) : tableFailure(tableName, 'read', error);
+      throw signal?.aborted ? leaseTimeoutError(name, undefined, error) : tableFailure(tableName, 'read', error);
     }
   };
   return {
@@ -78,7 +78,7 @@ export function createDynamoDbState(
   };
 }
 
-function toState(stored: readonly StoredEntry[], now: Date): AuditState {
+function toState(stored: readonly StoredItem[], now: Date): AuditState {
   return stateOf(
     stored.map(({ entry }) => entry),
     now,
@@ -87,19 +87,22 @@ function toState(stored: readonly StoredEntry[], now: Date): AuditState {
 
 type Change = () => Promise<void>;
 
-/** What is known of an item of the table. */
+/** An item of the table as this run last read or wrote it. */
 interface Known {
   /** As the table holds it. */
-  readonly stored: StoredEntry;
-  /** As the run last knew or wanted it: something else where another run's was merged into it. Undefined: expired. */
+  readonly stored: StoredItem;
+  /**
+   * The record that this run wanted; `stored` differs where another run's record was merged into it. Undefined:
+   * expired.
+   */
   readonly wanted: StateRecord | undefined;
 }
 
-/** Finds what is to be written, for one turn. What has been written is known, and not written again. */
+/** Finds the changes to write, for one lease. A record that this run has written is not written again. */
 function changesSince(
   tableName: string,
   table: StateTable,
-  loaded: readonly StoredEntry[],
+  loaded: readonly StoredItem[],
   now: Date,
 ): (next: AuditState) => readonly Change[] {
   const known = new Map<string, Known>(
@@ -129,22 +132,22 @@ function changesSince(
         continue;
       }
       entry = mergeStateRecords(wanted, current.entry);
-      // Also when it was we who wrote it, and the answer was lost.
+      // Also where an earlier attempt of this run wrote it, and its answer was lost.
       if (isSame(entry, current.entry)) {
         known.set(recordId(wanted), { stored: current, wanted });
         return;
       }
     }
     throw new StateError(
-      `The ${wanted.kind} ${displayText(wanted.key)} in DynamoDB table ${tableName} could not be saved: other runs changed it ${MERGE_ATTEMPTS} times meanwhile. Start runs less often.`,
+      `The ${wanted.kind} ${displayText(wanted.key)} in DynamoDB table ${tableName} could not be saved: other runs changed it ${MERGE_ATTEMPTS} times in between. Start runs less often.`,
     );
   };
 
-  const remove = async (stored: StoredEntry): Promise<void> => {
+  const remove = async (stored: StoredItem): Promise<void> => {
     try {
       await table.delete(stored);
     } catch (error) {
-      // Another run has written or deleted it: theirs is newer.
+      // Another run has written or deleted it since: that is newer.
       if (!isConditionFailure(error)) throw error;
     }
     known.delete(recordId(stored.entry));
@@ -169,7 +172,7 @@ function changesSince(
   };
 }
 
-/** After the first failure no further one is begun: each would wait for the same attempts. */
+/** Starts no further change after the first failure: each would wait for the same retries. */
 async function saveAll(tableName: string, changes: readonly Change[]): Promise<void> {
   let saved = 0;
   let failure: { readonly cause: unknown } | undefined;

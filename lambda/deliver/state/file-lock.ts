@@ -1,22 +1,22 @@
-// A run's turn with a state file: a lock file beside it, which those that wait take over once its holder is dead.
+// The lock of a state file: a lock file beside it, which a waiting run takes over once its holder is dead.
 
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setInterval } from 'node:timers/promises';
 import * as z from 'zod';
-import { LEASE_SKEW_MS, leaseTimeout, pollDelay, RENEWAL } from './lease-wait.ts';
+import { LEASE_SKEW_MS, leaseTimeoutError, pollDelay, RENEWAL_FRACTION } from './lease-wait.ts';
 import { StateError } from './store.ts';
 
 export interface FileLockOptions {
-  /** For people: whose state it is. */
+  /** The locked state, as messages name it. */
   readonly store: string;
   /** Milliseconds of real time. */
   readonly leaseMs: number;
 }
 
-/** Added to the name of a lock file: held by the one run that takes a dead lock away. */
-const GUARD = '.takeover';
+/** Appended to the name of a lock file: the guard is held by the one run that removes a stale lock. */
+const GUARD_SUFFIX = '.takeover';
 
 const lockSchema = z.object({
   token: z.string(),
@@ -27,7 +27,7 @@ const lockSchema = z.object({
 type Lock = z.output<typeof lockSchema>;
 
 /**
- * Waits for the lock file and keeps it until it is disposed of.
+ * Waits for the lock file, and renews it until it is disposed of.
  *
  * @throws StateError
  */
@@ -47,13 +47,13 @@ export async function acquireFileLock(
     }
   } catch (error) {
     if (error instanceof StateError) throw error;
-    if (signal.aborted) throw leaseTimeout(store, holder && { ...holder, owner: ownerOf(holder) }, error);
+    if (signal.aborted) throw leaseTimeoutError(store, holder && { ...holder, owner: ownerOf(holder) }, error);
     throw unusable(path, error);
   }
-  await removeDeadGuard(`${path}${GUARD}`, leaseMs).catch(() => undefined);
+  await removeDeadGuard(`${path}${GUARD_SUFFIX}`, leaseMs).catch(() => undefined);
   const ended = new AbortController();
   const renew = async (): Promise<void> => {
-    for await (const _ of setInterval(leaseMs * RENEWAL, undefined, { signal: ended.signal, ref: false })) {
+    for await (const _ of setInterval(leaseMs * RENEWAL_FRACTION, undefined, { signal: ended.signal, ref: false })) {
       if ((await readLock(path))?.token !== token) return;
       const now = new Date();
       await utimes(path, now, now);
@@ -64,7 +64,7 @@ export async function acquireFileLock(
     async [Symbol.asyncDispose]() {
       ended.abort();
       await renewing;
-      // Not to be removed: then it is free when the lease ends, and the run was no worse for it.
+      // A lock file that cannot be removed becomes stale when the lease ends. The run is done either way.
       if ((await readLock(path).catch(() => undefined))?.token === token) await rm(path).catch(() => undefined);
     },
   };
@@ -88,7 +88,7 @@ async function create(path: string, token: string): Promise<boolean> {
   try {
     await file.writeFile(JSON.stringify(lock));
   } catch (error) {
-    // Nobody could tell whose it is.
+    // A lock file without a holder would block every run.
     await rm(path, { force: true });
     throw error;
   }
@@ -105,7 +105,7 @@ async function readLock(path: string): Promise<Lock | undefined> {
   }
 }
 
-/** Its holder died on this machine, or has not renewed it within the lease, or renews it by a wrong clock; or it is gone. */
+/** Whether the holder died on this machine, did not renew in time, or renews by a wrong clock; or the lock is gone. */
 async function isFree(path: string, lock: Lock | undefined, leaseMs: number): Promise<boolean> {
   if (lock !== undefined && lock.host === hostname() && !isAlive(lock.pid)) return true;
   try {
@@ -117,7 +117,7 @@ async function isFree(path: string, lock: Lock | undefined, leaseMs: number): Pr
   }
 }
 
-/** Whether a process of this machine is there. */
+/** Whether a process of this machine exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -128,13 +128,13 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Removes a lock that is free. One at a time, and only after another look: of two that saw the same dead lock, the
- * slower one would otherwise remove the living one that the faster one has put in its place.
+ * Removes a stale lock. One run does so at a time, and checks the lock again first: of two runs that saw the same stale
+ * lock, the slower one would otherwise remove the new lock of the faster one.
  *
- * @returns false when another is about it
+ * @returns false while another run removes it
  */
 async function stealStaleLock(path: string, leaseMs: number): Promise<boolean> {
-  const guard = `${path}${GUARD}`;
+  const guard = `${path}${GUARD_SUFFIX}`;
   if (!(await create(guard, randomUUID()))) {
     await removeDeadGuard(guard, leaseMs);
     return false;
@@ -147,7 +147,7 @@ async function stealStaleLock(path: string, leaseMs: number): Promise<boolean> {
   }
 }
 
-/** A guard is held for a moment only: an old one is of a process that died in that moment. */
+/** A guard is held for a moment only: an old guard belongs to a process that died. */
 async function removeDeadGuard(guard: string, leaseMs: number): Promise<void> {
   if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
 }
@@ -160,7 +160,7 @@ function unusable(path: string, error: unknown): StateError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown cause';
   const remedy =
     code === 'ENOENT' || code === 'ENOTDIR'
-      ? 'Its folder does not exist: make it, or name a file in another.'
-      : 'Whoever runs the auditor must be allowed to write in its folder.';
-  return new StateError(`The lock file ${path} could not be made (${code}). ${remedy}`, { cause: error });
+      ? 'Its folder does not exist: create it, or name a file in another folder.'
+      : 'Allow the user that runs the auditor to write in its folder.';
+  return new StateError(`The lock file ${path} could not be created (${code}). ${remedy}`, { cause: error });
 }

@@ -1,4 +1,4 @@
-// What the auditor remembers, in one JSON file, for the command line: replaced whole, never half written.
+// Keeps the state in one JSON file, for the command line. A save replaces the file as a whole.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -15,23 +15,23 @@ import { isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, state
 import { StateError, type StateStore } from './store.ts';
 
 export interface FileStateOptions {
-  /** For what has expired. Turns go by the machine's own time. */
+  /** Decides which records have expired. Locks use the time of the machine. */
   readonly clock: Clock;
-  /** Milliseconds after which the turn of a run that died is free. @default 60000 */
+  /** Milliseconds after which the lock of a run that died is stale. @default 60000 */
   readonly leaseMs?: number;
 }
 
-/** Who runs the auditor may read and write it, nobody else: it names databases and roles. */
+/** Only the user that runs the auditor may read and write it: it names databases and roles. */
 const MODE = 0o600;
 
-/** Hundreds of thousands of findings: a larger file is not a state. */
+/** Room for hundreds of thousands of findings: a larger file is not a state. */
 const MAX_BYTES = 512 * 1024 * 1024;
 /** This machine, in the names of temporary files: a process id means something on its own machine only. */
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
-/** What follows the name of the state file in that of a temporary one. */
+/** The end of a temporary file's name, after the name of the state file. */
 const TEMPORARY = /^\.([0-9a-f]{8})-(\d+)-[0-9a-f-]{36}\.tmp$/;
 
-/** A file that does not exist is an empty state. One that is none of ours is refused, and never overwritten. */
+/** A file that does not exist is an empty state. A file of another program is refused, and never overwritten. */
 export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: FileStateOptions): StateStore {
   const name = `file ${showPath(path)}`;
   return {
@@ -72,7 +72,9 @@ function byId(entries: readonly StateRecord[]): StateRecords {
   return new Map(entries.map((entry) => [recordId(entry), entry]));
 }
 
-/** What this run changed, on top of what the file holds now: more than `before` where this run's turn ran out. */
+/**
+ * The changes of this run, on top of the present file, which another run may have changed if this run lost its lock.
+ */
 function merged(before: StateRecords, wanted: StateRecords, current: StateRecords): StateRecord[] {
   const entries: StateRecord[] = [];
   for (const id of new Set([...current.keys(), ...wanted.keys()])) {
@@ -88,7 +90,7 @@ function merged(before: StateRecords, wanted: StateRecords, current: StateRecord
   return entries;
 }
 
-/** Where a symbolic link leads: it is the file behind it that is locked and replaced. */
+/** Resolves a symbolic link: the file behind it is locked and replaced. */
 async function fileBehind(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -117,7 +119,7 @@ async function load(path: string, file: string): Promise<StateRecord[]> {
   return parseDocument(showPath(path), text);
 }
 
-/** Written beside it and moved into its place: whoever reads, and whatever stops us, finds the old one or the new one. */
+/** Writes a file beside it and renames that: a reader finds the old file or the new one, whatever stops this run. */
 async function replace(path: string, file: string, entries: readonly StateRecord[]): Promise<void> {
   const temporary = `${file}.${HOST}-${process.pid}-${randomUUID()}.tmp`;
   try {
@@ -140,10 +142,10 @@ async function replace(path: string, file: string, entries: readonly StateRecord
   await syncFolder(dirname(file));
 }
 
-/** Removes the temporary files of runs that were killed while they saved. One of a run that lives stays. */
+/** Removes the temporary files of runs that were killed while they saved. The file of a living run stays. */
 async function removeLeftovers(file: string, leaseMs: number): Promise<void> {
   const folder = dirname(file);
-  // What can't be listed or removed does no harm.
+  // A file that cannot be listed or removed does no harm.
   const names = await readdir(folder).catch(() => []);
   for (const name of names.filter((each) => each.startsWith(`${basename(file)}.`))) {
     const [, host, pid] = TEMPORARY.exec(name.slice(basename(file).length)) ?? [];
@@ -155,7 +157,7 @@ async function removeLeftovers(file: string, leaseMs: number): Promise<void> {
   }
 }
 
-/** So that the new name survives a power failure too. Not every file system can. */
+/** Makes the new name survive a power failure. Not every file system can do that. */
 async function syncFolder(folder: string): Promise<void> {
   try {
     await using handle = await open(folder, 'r');
@@ -176,10 +178,10 @@ function unreadable(path: string, error: unknown): StateError {
 }
 
 const READING: Readonly<Record<string, string>> = {
-  ENOENT: 'The folder in which the command runs no longer exists: run it in another.',
+  ENOENT: 'The folder in which the command runs no longer exists: run it in another folder.',
   EISDIR: 'It is a folder: name a file, which need not exist yet.',
-  EACCES: 'Whoever runs the auditor must be allowed to read and write it and its folder.',
-  EPERM: 'Whoever runs the auditor must be allowed to read and write it and its folder.',
-  ENOTDIR: 'Part of its path is a file: name another.',
+  EACCES: 'Allow the user that runs the auditor to read and write it and its folder.',
+  EPERM: 'Allow the user that runs the auditor to read and write it and its folder.',
+  ENOTDIR: 'Part of its path is a file: name another path.',
   ELOOP: 'It is a symbolic link to itself: name another file.',
 };

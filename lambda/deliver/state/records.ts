@@ -1,4 +1,4 @@
-// What is remembered, one record at a time: the form in which every store keeps it, and when it may be forgotten.
+// The records of a state: their form in every store, when they expire, and how two of them are merged.
 
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
@@ -15,10 +15,10 @@ import { SEVERITIES } from '../../model/severity.ts';
 import { DAY_MS } from '../../model/time.ts';
 import { boundedRecord } from './bounds.ts';
 
-/** Of everything stored. A store that meets a higher one refuses: it would lose what it does not know. */
+/** The version of every stored record. A store refuses a higher version: it would lose fields that it does not know. */
 export const STATE_SCHEMA_VERSION = 1;
 
-/** One record, with the key that tells it from others of its kind. */
+/** One record, with a key that is unique among the records of its kind. */
 export type StateRecord =
   | { readonly kind: 'finding'; readonly key: string; readonly record: FindingRecord }
   | { readonly kind: 'target'; readonly key: string; readonly record: TargetRecord }
@@ -26,9 +26,9 @@ export type StateRecord =
 
 export const KINDS = ['finding', 'target', 'mute'] as const satisfies readonly StateRecord['kind'][];
 
-/** Days for which a resolved finding is remembered, for `firstSeen` and the history. */
+/** Days for which a resolved finding is kept, for `firstSeen` and the history. */
 const RESOLVED_DAYS = 90;
-/** Days for which a target without a new snapshot, or a mute that nothing happens to, is remembered. */
+/** Days for which a target without a new snapshot, or a mute without a change, is kept. */
 const UNSEEN_DAYS = 400;
 
 const time = z.iso.datetime();
@@ -65,7 +65,7 @@ const finding = z.object({
   remedy: z.string(),
 });
 
-/** The schemas of the records, by kind. Keys that they do not know are left out. */
+/** The schemas of the records, by kind. Unknown keys are left out. */
 const RECORD_SCHEMAS = {
   finding: z.object({
     finding,
@@ -106,7 +106,7 @@ const findingEntry = (record: FindingRecord): StateRecord => ({
 const targetEntry = (record: TargetRecord): StateRecord => ({ kind: 'target', key: record.name, record });
 const muteEntry = (record: MuteRecord): StateRecord => ({ kind: 'mute', key: record.key, record });
 
-/** A state's records as they are stored: each of a bounded size, without properties that are undefined. */
+/** The records of a state as they are stored: of bounded size, without undefined properties. */
 export function recordsOf({ findings, targets, mutes }: AuditState): StateRecord[] {
   const entries = [
     ...[...findings.values()].map((record) => findingEntry(boundedRecord(record))),
@@ -116,7 +116,7 @@ export function recordsOf({ findings, targets, mutes }: AuditState): StateRecord
   return entries.map((entry) => withoutUndefined(entry) as StateRecord);
 }
 
-/** The state that some records make, those left out that may be forgotten. */
+/** The state from its records, without those that have expired. */
 export function stateOf(entries: Iterable<StateRecord>, now: Date): AuditState {
   const findings = new Map<string, FindingRecord>();
   const targets = new Map<string, TargetRecord>();
@@ -130,17 +130,19 @@ export function stateOf(entries: Iterable<StateRecord>, now: Date): AuditState {
   return { findings, targets, mutes };
 }
 
-/** Tells a record from those of every kind. */
+/** A text that is unique among the records of all kinds. */
 export function recordId({ kind, key }: Pick<StateRecord, 'kind' | 'key'>): string {
   return `${kind} ${key}`;
 }
 
-/** Of two records as `recordsOf` or `parseRecord` gives them. */
+/** Whether two records from `recordsOf` or `parseRecord` are equal. */
 export function isSame(a: StateRecord | undefined, b: StateRecord | undefined): boolean {
   return isDeepStrictEqual(a, b);
 }
 
-/** When a record may be forgotten, in seconds since 1970, as DynamoDB's time to live wants it; an open finding never. */
+/**
+ * When a record expires, in seconds since 1970 as for DynamoDB's time to live. An open finding never does: undefined.
+ */
 export function expiresAt(entry: StateRecord): number | undefined {
   if (entry.kind === 'finding') {
     const { status, resolved, lastSeen } = entry.record;
@@ -170,7 +172,7 @@ function withoutUndefined(value: unknown): unknown {
   );
 }
 
-/** Makes one of two records of the same thing, which two runs saved without knowing of each other. Both must be of one kind and key. */
+/** Merges two records of one kind and key, which two runs saved without knowing of each other. */
 export function mergeStateRecords(mine: StateRecord, theirs: StateRecord): StateRecord {
   if (mine.kind === 'finding' && theirs.kind === 'finding') {
     return { ...mine, record: mergeRecords(mine.record, theirs.record) };

@@ -1,11 +1,11 @@
-// Where the auditor remembers what it has told, behind one port: a table in DynamoDB, or a file for the command line.
+// The port of a state store, which keeps what a receiver was notified of: a DynamoDB table, or a file.
 
 import type { AuditState } from '../../model/lifecycle.ts';
 
-/** State could not be read, or not be saved. The message says what was tried, and what to do. */
+/** The state could not be read or saved. The message says what was tried, and what to do. */
 export class StateError extends Error {
   override readonly name = 'StateError';
-  /** Whether the state is there and another run has the turn to decide with it. */
+  /** Whether another run holds the lease. */
   readonly isHeld: boolean;
 
   constructor(message: string, { isHeld = false, ...options }: ErrorOptions & { readonly isHeld?: boolean } = {}) {
@@ -14,31 +14,31 @@ export class StateError extends Error {
   }
 }
 
-/** What is remembered for one audience. */
+/** The state of one receiver. */
 export interface StateStore {
-  /** For people: `DynamoDB table pg-tls-auditor-state`, `file state.json`. */
+  /** As messages name it: `DynamoDB table pg-tls-auditor-state`, `file state.json`. */
   readonly name: string;
   /**
-   * What is remembered, without taking a turn.
+   * Reads the state without a lease.
    *
    * @throws StateError
    */
   read(): Promise<AuditState>;
   /**
-   * Waits until no other run is deciding, and reads what is remembered. One run after the other decides, publishes and
-   * saves, so that none tells again what another has just told.
+   * Waits for the lease, and reads the state. One run after the other decides, publishes and saves, so that no run
+   * repeats a notification that another run has just published.
    *
-   * @throws StateError when the turn does not come before the signal ends
+   * @throws StateError when the lease is not free before the signal ends
    */
   acquire(signal: AbortSignal): Promise<StateLease>;
 }
 
-/** One run's turn. Disposing of it lets the next one have theirs; a run that dies loses it after a minute. */
+/** The lease that one run holds. Disposing of it releases it; the lease of a run that died expires after a minute. */
 export interface StateLease extends AsyncDisposable {
   readonly state: AuditState;
   /**
-   * Saves what changed against `state`, whole: a record that `next` no longer holds is deleted. Safe to repeat. Where another run has changed the same record meanwhile, because
-   * this one's turn ran out, both are kept as `mergeState` says.
+   * Saves every change against `state`; a record that `next` no longer holds is deleted. Safe to repeat. Where this run
+   * lost the lease and another run changed the same record, both are merged as `mergeState` does.
    *
    * @throws StateError
    */

@@ -6,7 +6,7 @@ import { mergeState } from '../../../lambda/lifecycle/merge.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { EMPTY_STATE } from '../../../lambda/model/lifecycle.ts';
 import { HOSTILE_NAMES } from '../../report/hostile.ts';
-import { daysBefore, fingerprint, NOW, openFinding, patience, resolvedFinding, stateWith } from './states.ts';
+import { daysBefore, fingerprint, NOW, openFinding, resolvedFinding, stateWith, waitLimit } from './states.ts';
 import { STORES } from './stores.ts';
 
 const MUTE = {
@@ -20,7 +20,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
   test('is empty at first', async () => {
     await using place = await open();
     expect(await place.store().read()).toEqual(EMPTY_STATE);
-    await using lease = await place.store().acquire(patience());
+    await using lease = await place.store().acquire(waitLimit());
     expect(lease.state).toEqual(EMPTY_STATE);
   });
 
@@ -48,7 +48,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
       ],
     });
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(saved);
     }
     expect(await place.store().read()).toEqual(saved);
@@ -72,7 +72,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
         firstSeen: daysBefore(1),
       })),
     });
-    await using lease = await place.store().acquire(patience());
+    await using lease = await place.store().acquire(waitLimit());
     await lease.save(saved);
     expect(await place.store().read()).toEqual(saved);
   });
@@ -85,11 +85,11 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     });
     const second = stateWith({ findings: [resolvedFinding(1, daysBefore(0)), openFinding(2), openFinding(3)] });
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(first);
     }
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       expect(lease.state).toEqual(first);
       await lease.save(second);
     }
@@ -100,19 +100,19 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     await using place = await open();
     const saved = stateWith({ findings: [openFinding(1)] });
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(saved);
     }
     {
-      await using _ = await place.store().acquire(patience());
+      await using _ = await place.store().acquire(waitLimit());
     }
-    await using lease = await place.store().acquire(patience());
+    await using lease = await place.store().acquire(waitLimit());
     expect(lease.state).toEqual(saved);
   });
 
   test('is the last one that a turn saved, however often', async () => {
     await using place = await open();
-    await using lease = await place.store().acquire(patience());
+    await using lease = await place.store().acquire(waitLimit());
     for (const findings of [
       [openFinding(1)],
       [openFinding(1), openFinding(2)],
@@ -141,13 +141,13 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
       ],
     });
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(mergeState(kept, old));
     }
     expect(await place.store().read()).toEqual(kept);
     {
       // What is there but expired is no obstacle to the same thing happening anew, nor merged with it.
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       expect(lease.state).toEqual(kept);
       await lease.save(stateWith({ findings: [openFinding(3)], targets: [{ name: 'gone', takenAt: daysBefore(0) }] }));
     }
@@ -161,7 +161,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
     await using place = await open();
     const findings = Array.from({ length: 1_500 }, (_, index) => openFinding(index));
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(stateWith({ findings }));
     }
     expect(await place.store().read()).toEqual(stateWith({ findings }));
@@ -180,7 +180,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
       evidence: { big: '🔒'.repeat(100_000), far: 1e300, ...Object.fromEntries(lists) },
     });
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(stateWith({ findings: [huge, openFinding(2)] }));
     }
     const { findings } = await place.store().read();
@@ -200,7 +200,7 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
     await using place = await open();
     let inside = 0;
     const run = async (number: number): Promise<void> => {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       inside += 1;
       expect(inside).toBe(1);
       await lease.save(mergeState(lease.state, stateWith({ findings: [openFinding(number)] })));
@@ -214,7 +214,7 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
 
   test('does not keep anyone from reading', async () => {
     await using place = await open();
-    await using lease = await place.store().acquire(patience());
+    await using lease = await place.store().acquire(waitLimit());
     await lease.save(stateWith({ findings: [openFinding(1)] }));
     expect(await place.store().read()).toEqual(stateWith({ findings: [openFinding(1)] }));
   });
@@ -222,11 +222,11 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
   test('that does not come is an error that says who has it, since when, and what to do', async () => {
     await using place = await open();
     const store = place.store();
-    await using _ = await store.acquire(patience());
+    await using _ = await store.acquire(waitLimit());
     const waiting = store.acquire(AbortSignal.timeout(800));
     await expect(waiting).rejects.toThrow(StateError);
     await expect(waiting).rejects.toThrow(
-      /^The turn to decide with the state in .+ did not come in time: (run of a test|process \d+ on .+) has held it since 2\d{3}-\d\d-\d\dT.+Z\. Nothing was decided, told or saved\. .*start runs less often/,
+      /^The lease of the state in .+ was not free in time: (run of a test|process \d+ on .+) has held it since 2\d{3}-\d\d-\d\dT.+Z\. Nothing was decided, notified or saved\. .*start runs less often/,
     );
     await expect(store.acquire(AbortSignal.abort())).rejects.toThrow(StateError);
     expect(await place.isHeld(), 'whoever waited in vain leaves the turn to its holder').toBe(true);
@@ -235,24 +235,24 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
   test('is kept for longer than its lease by a run that lives', async () => {
     await using place = await open();
     const leaseMs = 900;
-    const lease = await place.store({ leaseMs }).acquire(patience());
+    const lease = await place.store({ leaseMs }).acquire(waitLimit());
     await expect(place.store({ leaseMs }).acquire(AbortSignal.timeout(3 * leaseMs))).rejects.toThrow(StateError);
     await lease[Symbol.asyncDispose]();
-    await using _ = await place.store({ leaseMs }).acquire(patience());
+    await using _ = await place.store({ leaseMs }).acquire(waitLimit());
   });
 
   test('that was lost is not given back in place of the one who has it now', async () => {
     await using place = await open();
-    const first = await place.store().acquire(patience());
+    const first = await place.store().acquire(waitLimit());
     await place.releaseLease();
-    await using _ = await place.store().acquire(patience());
+    await using _ = await place.store().acquire(waitLimit());
     await first[Symbol.asyncDispose]();
     expect(await place.isHeld()).toBe(true);
   });
 
   test('goes by the time of the machine, whatever clock the run is given', async () => {
     await using place = await open();
-    await using _ = await place.store({ now: new Date('2020-01-01T00:00:00Z') }).acquire(patience());
+    await using _ = await place.store({ now: new Date('2020-01-01T00:00:00Z') }).acquire(waitLimit());
     const later = place.store({ now: new Date('2040-01-01T00:00:00Z') });
     await expect(later.acquire(AbortSignal.timeout(800))).rejects.toThrow(StateError);
   });
@@ -297,12 +297,12 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
   ])('that ran out loses nothing of either run: %s', async (_, lateFirst) => {
     await using place = await open();
     {
-      await using lease = await place.store().acquire(patience());
+      await using lease = await place.store().acquire(waitLimit());
       await lease.save(before);
     }
-    await using late = await place.store().acquire(patience());
+    await using late = await place.store().acquire(waitLimit());
     await place.releaseLease();
-    await using next = await place.store().acquire(patience());
+    await using next = await place.store().acquire(waitLimit());
     expect(next.state).toEqual(before);
 
     for (const lease of lateFirst ? [late, next] : [next, late]) await lease.save(lease === late ? one : other);
@@ -322,9 +322,9 @@ describe.each(STORES)('a turn with the state in $kind', ({ open }) => {
   test('that ran out and goes on builds on what was merged', async () => {
     await using place = await open();
     const lastNotified = { at: daysBefore(0), severity: 'critical', reason: 'new' } as const;
-    await using late = await place.store().acquire(patience());
+    await using late = await place.store().acquire(waitLimit());
     await place.releaseLease();
-    await using next = await place.store().acquire(patience());
+    await using next = await place.store().acquire(waitLimit());
     await next.save(stateWith({ findings: [openFinding(1, {}, { lastNotified })] }));
     const mine = openFinding(1, {}, { lastNotified: undefined });
     await late.save(stateWith({ findings: [mine] }));

@@ -6,7 +6,7 @@ import { type DynamoDbEndpoint, type DynamoDbFault, startDynamoDb } from '../../
 import { freePort } from '../../../lab/free-port.ts';
 import { createDynamoDbState, dynamoDbClient } from '../../../lambda/deliver/state/dynamodb.ts';
 import { StateError, type StateStore } from '../../../lambda/deliver/state/store.ts';
-import { daysBefore, fingerprint, NOW, openFinding, patience, resolvedFinding, stateWith } from './states.ts';
+import { daysBefore, fingerprint, NOW, openFinding, resolvedFinding, stateWith, waitLimit } from './states.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -36,7 +36,7 @@ const FINDINGS = Array.from({ length: 60 }, (_, index) => openFinding(index));
 describe('what is written to the table', () => {
   test('lies where people find it, with a version, and a time to live unless the finding is open', async () => {
     await using dynamodb = await startDynamoDb();
-    await using lease = await storeOf(dynamodb).acquire(patience());
+    await using lease = await storeOf(dynamodb).acquire(waitLimit());
     const longKey = 'x'.repeat(1025);
     await lease.save(
       stateWith({
@@ -70,10 +70,10 @@ describe('what is written to the table', () => {
   test('is only what changed', async () => {
     await using dynamodb = await startDynamoDb();
     {
-      await using lease = await storeOf(dynamodb).acquire(patience());
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
       await lease.save(stateWith({ findings: FINDINGS }));
     }
-    await using lease = await storeOf(dynamodb).acquire(patience());
+    await using lease = await storeOf(dynamodb).acquire(waitLimit());
     const puts = dynamodb.count('PutItem');
     await lease.save(lease.state);
     await lease.save(stateWith({ findings: FINDINGS.map((record) => ({ ...record, mute: undefined })) }));
@@ -88,7 +88,7 @@ describe('what is written to the table', () => {
   test('no longer has a time to live when what was resolved is open again', async () => {
     await using dynamodb = await startDynamoDb();
     for (const record of [resolvedFinding(1, daysBefore(1)), openFinding(1)]) {
-      await using lease = await storeOf(dynamodb).acquire(patience());
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
       await lease.save(stateWith({ findings: [record] }));
     }
     const [item] = await dynamodb.items();
@@ -99,9 +99,9 @@ describe('what is written to the table', () => {
   test('of a turn is its holder, and nothing once it is over', async () => {
     await using dynamodb = await startDynamoDb();
     const earliest = Date.now();
-    const lease = await storeOf(dynamodb).acquire(patience());
+    const lease = await storeOf(dynamodb).acquire(waitLimit());
     const [item] = await dynamodb.items();
-    expect(item).toMatchObject({ pk: 'all#run', sk: 'turn', owner: 'run 1' });
+    expect(item).toMatchObject({ pk: 'all#run', sk: 'lease', owner: 'run 1' });
     expect(item?.until).toBeGreaterThanOrEqual(earliest + 60_000);
     expect(item?.until).toBeLessThanOrEqual(Date.now() + 60_000);
     await lease[Symbol.asyncDispose]();
@@ -112,11 +112,11 @@ describe('what is written to the table', () => {
 describe('a turn that a run left behind when it died', () => {
   test('is taken once its lease is over, and not before', async () => {
     await using dynamodb = await startDynamoDb();
-    const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'dead\u001b[2J', since: daysBefore(0) };
+    const died = { pk: 'all#run', sk: 'lease', token: 'of the dead', owner: 'dead\u001b[2J', since: daysBefore(0) };
     await dynamodb.put({ ...died, until: Date.now() + 60_000 });
     await expect(storeOf(dynamodb).acquire(AbortSignal.timeout(700))).rejects.toThrow(/dead\\u\{1b\}\[2J has held it/);
     await dynamodb.put({ ...died, until: Date.now() - 1 });
-    await using _ = await storeOf(dynamodb).acquire(patience());
+    await using _ = await storeOf(dynamodb).acquire(waitLimit());
     expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
   });
 
@@ -125,7 +125,7 @@ describe('a turn that a run left behind when it died', () => {
     async (minutes) => {
       await using dynamodb = await startDynamoDb();
       const until = Date.now() + minutes * 60_000;
-      const died = { pk: 'all#run', sk: 'turn', token: 'of the dead', owner: 'ahead', since: daysBefore(0), until };
+      const died = { pk: 'all#run', sk: 'lease', token: 'of the dead', owner: 'ahead', since: daysBefore(0), until };
       await dynamodb.put(died);
       await using _ = await storeOf(dynamodb).acquire(AbortSignal.timeout(5_000));
       expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
@@ -147,7 +147,7 @@ describe('faults between us and the table', () => {
     const client = deployedClient(dynamodb);
     for (const operation of ['Query', 'PutItem', 'GetItem', 'DeleteItem'] as const) dynamodb.failNext(operation, fault);
     {
-      await using lease = await storeOf(dynamodb, client).acquire(patience());
+      await using lease = await storeOf(dynamodb, client).acquire(waitLimit());
       dynamodb.failNext('PutItem', fault);
       await lease.save(stateWith({ findings: FINDINGS }));
       dynamodb.failNext('DeleteItem', fault);
@@ -183,7 +183,7 @@ describe('faults between us and the table', () => {
     async (_, fault, name, remedy) => {
       await using dynamodb = await startDynamoDb();
       const client = impatientClient(dynamodb);
-      await using lease = await storeOf(dynamodb, client).acquire(patience());
+      await using lease = await storeOf(dynamodb, client).acquire(waitLimit());
       dynamodb.failNext('PutItem', { ...fault, after: 30, times: 40 });
       const next = stateWith({ findings: FINDINGS });
       const failure = await lease.save(next).catch((error: unknown) => error);
@@ -220,12 +220,12 @@ describe('faults between us and the table', () => {
     await using dynamodb = await startDynamoDb();
     const client = impatientClient(dynamodb);
     {
-      await using lease = await storeOf(dynamodb).acquire(patience());
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
       await lease.save(stateWith({ findings: FINDINGS, targets: [{ name: 'orders', takenAt: daysBefore(0) }] }));
     }
     for (const after of [0, 1, 2]) {
       dynamodb.failNext('Query', { code: 'InternalServerError', status: 500, after, times: 8 });
-      await expect(storeOf(dynamodb, client).acquire(patience())).rejects.toThrow(StateError);
+      await expect(storeOf(dynamodb, client).acquire(waitLimit())).rejects.toThrow(StateError);
       expect((await dynamodb.items()).filter(({ pk }) => pk === 'all#run')).toEqual([]);
       dynamodb.clearFaults();
     }
@@ -236,7 +236,7 @@ describe('faults between us and the table', () => {
     await using dynamodb = await startDynamoDb();
     dynamodb.failNext('Query', { network: 'hang', times: 9 });
     await expect(storeOf(dynamodb).acquire(AbortSignal.timeout(400))).rejects.toThrow(
-      /did not come in time: the time for it ended before the state could be read/,
+      /was not free in time: the time ended before the state could be read/,
     );
     expect(await dynamodb.items()).toEqual([]);
   });
@@ -250,10 +250,10 @@ describe('faults between us and the table', () => {
         receiver: 'all',
         leaseMs: 2_000,
       });
-    await using _ = await store().acquire(patience());
+    await using _ = await store().acquire(waitLimit());
     // The first is of the one who tries to take the turn, the second the renewal.
     dynamodb.failNext('PutItem', { code: 'ValidationException', after: 1 });
-    await expect(store().acquire(AbortSignal.timeout(4_000))).rejects.toThrow(/did not come in time/);
+    await expect(store().acquire(AbortSignal.timeout(4_000))).rejects.toThrow(/was not free in time/);
     expect(dynamodb.count('PutItem'), 'the turn was renewed').toBeGreaterThanOrEqual(4);
   });
 });
@@ -269,7 +269,7 @@ describe('a table that can not be used', () => {
     const message =
       'The state in DynamoDB table no-such-table could not be read (ResourceNotFoundException). There is no such table in this account and region: deploy again, or correct its name or AWS_REGION.';
     await expect(store.read()).rejects.toThrow(new StateError(message));
-    await expect(store.acquire(patience())).rejects.toThrow(new StateError(message));
+    await expect(store.acquire(waitLimit())).rejects.toThrow(new StateError(message));
   });
 
   test.each([
@@ -289,7 +289,7 @@ describe('a table that can not be used', () => {
     ],
   ] as const)('because its keys have %s is named, with the keys it must have', async (_, keys) => {
     await using dynamodb = await startDynamoDb({ keys });
-    await expect(storeOf(dynamodb).acquire(patience())).rejects.toThrow(
+    await expect(storeOf(dynamodb).acquire(waitLimit())).rejects.toThrow(
       /^The state in DynamoDB table pg-tls-auditor-state could not be read \(ValidationException\)\. .*partition key pk and the sort key sk, both strings/,
     );
   });
@@ -297,7 +297,7 @@ describe('a table that can not be used', () => {
   test('because we may not is named, with the permissions to give', async () => {
     await using dynamodb = await startDynamoDb();
     dynamodb.failNext('PutItem', { code: 'AccessDeniedException' });
-    await expect(storeOf(dynamodb).acquire(patience())).rejects.toThrow(
+    await expect(storeOf(dynamodb).acquire(waitLimit())).rejects.toThrow(
       /\(AccessDeniedException\)\. Allow dynamodb:Query, dynamodb:GetItem, dynamodb:PutItem and dynamodb:DeleteItem on the table/,
     );
   });
@@ -305,7 +305,7 @@ describe('a table that can not be used', () => {
   test('because nothing answers is named, with where to look, and no credentials', async () => {
     const client = impatientClient({ url: `http://127.0.0.1:${await freePort()}` });
     const store = createDynamoDbState(client, 'state', { clock: () => NOW, owner: 'run 1', receiver: 'all' });
-    const failure = (await store.acquire(patience()).catch((error: unknown) => error)) as StateError;
+    const failure = (await store.acquire(waitLimit()).catch((error: unknown) => error)) as StateError;
     expect(failure).toBeInstanceOf(StateError);
     expect(failure.message).toMatch(/table state could not be read \(ECONNREFUSED\)\. Check the route to DynamoDB/);
     expect(failure.message).not.toMatch(/AKIA|kept-to-itself/);
@@ -321,19 +321,19 @@ describe('a table that can not be used', () => {
     [
       'somebody else wrote',
       { data: 'of theirs' },
-      /is none that the auditor wrote \(schemaVersion: .*delete the item if nobody needs it/,
+      /was not written by the auditor \(schemaVersion: .*delete the item if it is not needed/,
     ],
     [
       'somebody changed',
       { schemaVersion: 1, version: 1, record: { ...record, takenAt: 'yesterday' } },
-      /is none that the auditor wrote \(takenAt: /,
+      /was not written by the auditor \(takenAt: /,
     ],
   ])('because of an item that %s is refused, and left as it is', async (_, item, message) => {
     await using dynamodb = await startDynamoDb();
     const foreign = { pk: 'all#target', sk: 'orders', ...item };
     await dynamodb.put(foreign);
     await expect(storeOf(dynamodb).read()).rejects.toThrow(StateError);
-    await expect(storeOf(dynamodb).acquire(patience())).rejects.toThrow(message);
+    await expect(storeOf(dynamodb).acquire(waitLimit())).rejects.toThrow(message);
     await expect(storeOf(dynamodb).read()).rejects.toThrow(/^The item target \/ orders in DynamoDB table /);
     expect(await dynamodb.items()).toEqual([foreign]);
   });
@@ -343,9 +343,9 @@ test('audiences have memories of their own: what one was told, another was not, 
   await using dynamodb = await startDynamoDb();
   const of = (receiver: string) =>
     createDynamoDbState(dynamodb.client, dynamodb.tableName, { clock: () => NOW, owner: 'run 1', receiver });
-  await using everyone = await of('all').acquire(patience());
-  await using team = await of('payments').acquire(patience());
-  await everyone.save(stateWith({ findings: [openFinding(1)] }));
+  await using defaultLease = await of('all').acquire(waitLimit());
+  await using team = await of('payments').acquire(waitLimit());
+  await defaultLease.save(stateWith({ findings: [openFinding(1)] }));
   expect((await of('payments').read()).findings.size).toBe(0);
   await team.save(stateWith({ findings: [openFinding(2)] }));
   expect([...(await of('all').read()).findings.keys()]).toEqual([fingerprint(1)]);

@@ -20,7 +20,7 @@ import { describe, expect, test } from 'vitest';
 import { createFileState } from '../../../lambda/deliver/state/file.ts';
 import { StateError } from '../../../lambda/deliver/state/store.ts';
 import { EMPTY_STATE } from '../../../lambda/model/lifecycle.ts';
-import { daysBefore, NOW, openFinding, patience, stateWith } from './states.ts';
+import { daysBefore, NOW, openFinding, stateWith, waitLimit } from './states.ts';
 
 const SAVED = stateWith({ findings: [openFinding(1)], targets: [{ name: 'orders', takenAt: daysBefore(0) }] });
 
@@ -37,7 +37,7 @@ function makeFolder() {
 const storeAt = (path: string) => createFileState(path, { clock: () => NOW });
 
 async function save(path: string, state = SAVED): Promise<void> {
-  await using lease = await storeAt(path).acquire(patience());
+  await using lease = await storeAt(path).acquire(waitLimit());
   await lease.save(state);
 }
 
@@ -111,7 +111,7 @@ describe('the file', () => {
     writeFileSync(place.path, text);
     await expect(storeAt(place.path).read()).rejects.toThrow(StateError);
     const failure = (await storeAt(place.path)
-      .acquire(patience())
+      .acquire(waitLimit())
       .catch((error: unknown) => error)) as StateError;
     expect(failure).toBeInstanceOf(StateError);
     expect(failure.message).toMatch(message);
@@ -122,7 +122,7 @@ describe('the file', () => {
 
   test('that was spoilt during a turn is not overwritten', async () => {
     using place = makeFolder();
-    await using lease = await storeAt(place.path).acquire(patience());
+    await using lease = await storeAt(place.path).acquire(waitLimit());
     writeFileSync(place.path, 'somebody was here');
     await expect(lease.save(SAVED)).rejects.toThrow(/it is not JSON/);
     expect(readFileSync(place.path, 'utf8')).toBe('somebody was here');
@@ -132,11 +132,11 @@ describe('the file', () => {
     using place = makeFolder();
     const isFolder = storeAt(place.folder);
     await expect(isFolder.read()).rejects.toThrow(/could not be read \(EISDIR\)\. It is a folder: name a file/);
-    await expect(isFolder.acquire(patience())).rejects.toThrow(StateError);
+    await expect(isFolder.acquire(waitLimit())).rejects.toThrow(StateError);
     const nowhere = storeAt(join(place.folder, 'missing', 'state.json'));
     expect(await nowhere.read()).toEqual(EMPTY_STATE);
-    await expect(nowhere.acquire(patience())).rejects.toThrow(
-      /state\.json\.lock could not be made \(ENOENT\)\. Its folder does not exist/,
+    await expect(nowhere.acquire(waitLimit())).rejects.toThrow(
+      /state\.json\.lock could not be created \(ENOENT\)\. Its folder does not exist/,
     );
     writeFileSync(place.path, '');
     await expect(storeAt(join(place.path, 'state.json')).read()).rejects.toThrow(
@@ -148,7 +148,7 @@ describe('the file', () => {
   test('that can not be replaced stays as it was, and is an error', async () => {
     using place = makeFolder();
     await save(place.path);
-    await using lease = await storeAt(place.path).acquire(patience());
+    await using lease = await storeAt(place.path).acquire(waitLimit());
     rmSync(place.path);
     mkdirSync(place.path);
     await expect(lease.save(EMPTY_STATE)).rejects.toThrow(StateError);
@@ -160,9 +160,11 @@ describe('the file', () => {
     using place = makeFolder();
     await save(place.path);
     chmodSync(place.path, 0o000);
-    await expect(storeAt(place.path).read()).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor must be allowed/);
+    await expect(storeAt(place.path).read()).rejects.toThrow(/\(EACCES\)\. Allow the user that runs the auditor/);
     chmodSync(place.folder, 0o500);
-    await expect(storeAt(place.path).acquire(patience())).rejects.toThrow(/\(EACCES\)\. Whoever runs the auditor/);
+    await expect(storeAt(place.path).acquire(waitLimit())).rejects.toThrow(
+      /\(EACCES\)\. Allow the user that runs the auditor/,
+    );
     chmodSync(place.folder, 0o700);
   });
 });
@@ -185,7 +187,7 @@ describe('the lock of a run that died', () => {
     ]);
     expect(signal).toBe('SIGKILL');
     expect(existsSync(place.lock)).toBe(true);
-    await using lease = await storeAt(place.path).acquire(patience());
+    await using lease = await storeAt(place.path).acquire(waitLimit());
     expect(lease.state).toEqual(SAVED);
   });
 
@@ -199,7 +201,7 @@ describe('the lock of a run that died', () => {
     await expect(storeAt(place.path).acquire(AbortSignal.timeout(600))).rejects.toThrow(StateError);
     expect(readFileSync(place.lock, 'utf8')).toBe(text);
     utimesSync(place.lock, hoursAgo(1), hoursAgo(1));
-    await using _lease = await storeAt(place.path).acquire(patience());
+    await using _lease = await storeAt(place.path).acquire(waitLimit());
   });
 
   test.each([0.1, 24, 24 * 365])(
@@ -219,7 +221,7 @@ describe('the lock of a run that died', () => {
     for (const file of [place.lock, `${place.lock}.takeover`]) utimesSync(file, hoursAgo(1), hoursAgo(1));
     let inside = 0;
     const run = async (): Promise<void> => {
-      await using _ = await storeAt(place.path).acquire(patience());
+      await using _ = await storeAt(place.path).acquire(waitLimit());
       inside += 1;
       expect(inside).toBe(1);
       await new Promise((resolve) => setTimeout(resolve, 5));

@@ -57,6 +57,6 @@ export function stateWith({ findings = [], targets = [], mutes = [] }: StatePart
 }
 
 /** Time enough for a turn on a machine that has other things to do. */
-export function patience(): AbortSignal {
+export function waitLimit(): AbortSignal {
   return AbortSignal.timeout(30_000);
 }

@@ -33,7 +33,7 @@ async function openTable(): Promise<StorePlace> {
         receiver: 'all',
         ...(leaseMs === undefined ? {} : { leaseMs }),
       }),
-    releaseLease: () => dynamodb.delete('all#run', 'turn'),
+    releaseLease: () => dynamodb.delete('all#run', 'lease'),
     isHeld: async () => (await dynamodb.items()).some(({ pk }) => pk === 'all#run'),
     [Symbol.asyncDispose]: () => dynamodb[Symbol.asyncDispose](),
   };

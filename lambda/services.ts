@@ -1,0 +1,125 @@
+// The services that a run uses: log, metrics, AWS clients, stores. A client is made when it is first used, and kept.
+
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import packageJson from '../package.json' with { type: 'json' };
+import { catalogue } from './checks/catalogue.ts';
+import type { Collector } from './collect/attempts.ts';
+import { createTrustStore } from './collect/connect/trust.ts';
+import { createSourceReader } from './collect/secrets/sources.ts';
+import {
+  createSecretStore,
+  prefetchSecrets,
+  type SecretStore,
+  secretsManagerClients,
+} from './collect/secrets/store.ts';
+import type { ArchivedReport, Evidence } from './deliver/evidence-archive.ts';
+import type { ImportedFindings } from './deliver/security-hub.ts';
+import { publish, snsClient } from './deliver/sns.ts';
+import type { StateStore } from './deliver/state/store.ts';
+import type { FunctionEnvironment } from './environment.ts';
+import { parseArn } from './model/arn.ts';
+import type { AuditState } from './model/lifecycle.ts';
+import type { Target } from './model/target.ts';
+import type { Clock } from './model/time.ts';
+import type { Integration } from './notify/integrations.ts';
+import { type SubscriberStatuses, subscriberStatusesOf } from './notify/subscriber-status.ts';
+import type { RenderedAlert } from './report/messages/sns-message.ts';
+import type { Report } from './report/schema.ts';
+
+/** Parts that a deployment can switch off are loaded when they are first used; the bundle leaves them out otherwise. */
+export interface Services {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** By the key of the integration: what this execution environment notified of while the state could not be read. */
+  readonly notifiedWithoutState: Map<string, AuditState>;
+  /** A new collector for each run, so that the run reads secrets that changed since the last one. */
+  collector(targets: readonly Target[], environment: Pick<FunctionEnvironment, 'secretArns'>, clock: Clock): Collector;
+  /** @returns the id of the message @throws PublishError */
+  publish(topicArn: string, alert: RenderedAlert): Promise<string>;
+  subscriberStatuses(integrations: readonly Integration[]): Promise<SubscriberStatuses>;
+  /** The state of one receiver. */
+  stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
+  /** @throws EvidenceError */
+  archive(
+    { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
+    evidence: Evidence,
+  ): Promise<ArchivedReport | undefined>;
+  /** @throws SecurityHubError, AwsPlaceError */
+  importIntoSecurityHub(
+    { topics, region }: Pick<FunctionEnvironment, 'topics' | 'region'>,
+    report: Report,
+  ): Promise<ImportedFindings>;
+}
+
+type ArchiveEnvironment = Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>;
+
+export interface StateStoreOptions {
+  readonly clock: Clock;
+  /** Names the run to people, in a lease and in errors. */
+  readonly owner: string;
+  readonly receiver: string;
+}
+
+// Service name and namespace come from POWERTOOLS_* variables: the alarms read the metrics under the same names.
+export function createServices(): Services {
+  const secretsManager = secretsManagerClients();
+  const sns = lazily(snsClient);
+  const state = lazily(async () => {
+    const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
+    const client = dynamoDbClient();
+    return (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options);
+  });
+  const evidence = lazily(async () => {
+    const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
+    const client = lazily((forcePathStyle: boolean) => s3Client({ forcePathStyle }));
+    return { archiveReport, client };
+  });
+  const securityHub = lazily(async () => {
+    const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
+    return { awsPlace, importFindings, client: securityHubClient() };
+  });
+  return {
+    logger: new Logger(),
+    metrics: new Metrics(),
+    notifiedWithoutState: new Map(),
+    collector(targets, { secretArns }, clock) {
+      const secrets = byReference(createSecretStore(secretsManager), secretArns);
+      prefetchSecrets(targets, secrets);
+      const sources = createSourceReader(secrets, {});
+      return { sources, trust: createTrustStore(sources), clock };
+    },
+    publish: (topicArn, alert) => publish(sns(), topicArn, alert),
+    subscriberStatuses: (integrations) => subscriberStatusesOf(sns(), integrations),
+    stateStore: async (tableName, options) => (await state())(tableName, options),
+    async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
+      if (evidenceBucket === undefined) return undefined;
+      const { archiveReport, client } = await evidence();
+      return await archiveReport(client(hasOwnS3Endpoint), evidenceBucket, report);
+    },
+    async importIntoSecurityHub({ topics, region }, report) {
+      const { awsPlace, importFindings, client } = await securityHub();
+      const aws = awsPlace(parseArn(topics.alerts)?.account, region);
+      return await importFindings(client, report, {
+        catalogue: catalogue(),
+        toolVersion: packageJson.version,
+        aws,
+      });
+    },
+  };
+}
+
+/** Makes a value at the first call, and returns the same one at every later call. */
+function lazily<Args extends readonly unknown[], T>(make: (...args: Args) => T): (...args: Args) => T {
+  let made: { readonly value: T } | undefined;
+  return (...args) => {
+    made ??= { value: make(...args) };
+    return made.value;
+  };
+}
+
+/** Reads a secret by its ARN where only the deployment knows it. */
+function byReference(store: SecretStore, arns: ReadonlyMap<string, string>): SecretStore {
+  const arnOf = (id: string): string => arns.get(id) ?? id;
+  return { get: (id) => store.get(arnOf(id)), refresh: (id) => store.refresh(arnOf(id)) };
+}
