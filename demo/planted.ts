@@ -13,7 +13,7 @@ export interface PlantedClient {
   /** What the audit has to say of it; nothing where it is as it should be. */
   readonly findings?: readonly PlantedFinding[];
   /** The one name under which the sessions of several applications are told. @default the first application */
-  readonly toldAs?: string;
+  readonly reportedAs?: string;
 }
 
 export interface PlantedFinding {
@@ -59,7 +59,7 @@ export const TARGETS = [
         role: 'checkout',
         database: 'shop',
         applications: ['checkout-worker-1', 'checkout-worker-2', 'checkout-worker-3'],
-        toldAs: 'checkout-worker-#',
+        reportedAs: 'checkout-worker-#',
         findings: [{ check: 'plaintext-session', severity: 'high' }],
       },
       {

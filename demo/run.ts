@@ -53,15 +53,15 @@ async function play(): Promise<void> {
   );
   const thread = posts.filter(({ card: { target } }) => target === MENDED.target);
   const [post] = thread;
-  const [told, toldLater] = [first, nextDay].map(({ published }) => digestOf(published, chatTopicArn));
+  const [message, nextMessage] = [first, nextDay].map(({ published }) => digestOf(published, chatTopicArn));
   const { report } = first;
   const shown = [
-    ...(told === undefined ? [] : [showEmail(screen, told)]),
+    ...(message === undefined ? [] : [showEmail(screen, message)]),
     ...(post === undefined ? [] : [showCard(screen, post.card.message)]),
     showTable(screen, report),
     showEvidence(screen, report),
     showSilence(screen, again.report),
-    ...(toldLater === undefined ? [] : [showNextDay(screen, toldLater)]),
+    ...(nextMessage === undefined ? [] : [showNextDay(screen, nextMessage)]),
     showThread(screen, MENDED.target, thread),
   ].join('\n');
   refuse(

@@ -53,13 +53,13 @@ type Servers = Readonly<Record<TargetName, PostgresServer>>;
 export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const authority = await createAuthority({ name: 'Example Corp Root CA' });
-  const stranger = await createAuthority({ name: 'Archive Team CA' });
+  const otherAuthority = await createAuthority({ name: 'Archive Team CA' });
   const certificates: Readonly<Record<TargetName, IssuedCertificate>> = {
     // A key exchange without forward secrecy needs an RSA key.
     shop: await authority.issue({ keyType: 'rsa-2048' }),
     billing: await authority.issue({ notAfter: new Date(Date.now() + EXPIRING_DAYS * 24 * 60 * 60_000) }),
     ledger: await authority.issue(),
-    archive: await stranger.issue(),
+    archive: await otherAuthority.issue(),
   };
   signal.throwIfAborted();
 

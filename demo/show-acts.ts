@@ -9,11 +9,11 @@ import type { ThreadedCard } from './verify-messages.ts';
 /** What is there and is not told, by why it is not. */
 export function showSilence(screen: Screen, { findings }: Report): string {
   const muted = findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted').length;
-  const told = findings.filter(({ lifecycle }) => lifecycle?.lastNotifiedSeverity !== undefined).length;
+  const known = findings.filter(({ lifecycle }) => lifecycle?.lastNotifiedSeverity !== undefined).length;
   return [
     heading(screen, 'A quarter of an hour later: the same again'),
-    `Nothing sent. Still there: ${told} findings told already, ${muted} muted until tomorrow,`,
-    `${findings.length - muted - told} of too little weight (alerts.minSeverity).`,
+    `Nothing sent. Still there: ${known} findings told already, ${muted} muted until tomorrow,`,
+    `${findings.length - muted - known} of too little weight (alerts.minSeverity).`,
     '',
   ].join('\n');
 }

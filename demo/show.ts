@@ -79,7 +79,7 @@ export function showCard(screen: Screen, message: PublishedMessage): string {
 export function showTable(screen: Screen, report: Report): string {
   const { columns, colour } = screen;
   const [overview = '', ...blocks] = renderTable(report, { columns, colour }).split('\n\n');
-  const rest = blocks.filter((block) => !TOLD_BY_EMAIL.test(stripVTControlCharacters(block)));
+  const rest = blocks.filter((block) => !IN_EMAIL.test(stripVTControlCharacters(block)));
   return [
     heading(screen, 'What the handler answers, as the command line shows it'),
     [overview, '[Here stand the findings of the email, in the same words. The others follow.]', ...rest].join('\n\n'),
@@ -87,7 +87,7 @@ export function showTable(screen: Screen, report: Report): string {
 }
 
 /** alerts.minSeverity is "medium" where nothing else is said. */
-const TOLD_BY_EMAIL = /^(CRITICAL|HIGH|MEDIUM):/;
+const IN_EMAIL = /^(CRITICAL|HIGH|MEDIUM):/;
 
 /** How the auditor's own connections came out: why its word can be taken. */
 export function showEvidence(screen: Screen, { targets }: Report): string {

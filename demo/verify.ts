@@ -38,7 +38,7 @@ export function expectedFindings({ name: target, clients, findings = [] }: Plant
         ...finding,
         role: client.role,
         database: client.database,
-        application: client.toldAs ?? client.applications[0],
+        application: client.reportedAs ?? client.applications[0],
         count: client.applications.length,
       })),
     ),

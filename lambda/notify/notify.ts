@@ -130,15 +130,15 @@ async function decideWithLease<T>(
     if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
   const all = [...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
-  const told = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
+  const result = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
   if (lease !== undefined) await lease.save(next);
-  return told;
+  return result;
 }
 
 /** What to remember when an audience was told of some targets, and not yet of the others. */
-function partialState(previous: AuditState, next: AuditState, told: ReadonlySet<string>): AuditState {
-  const findings = [...next.findings].filter(([, { finding }]) => told.has(finding.target));
-  const targets = [...next.targets].filter(([name]) => told.has(name));
+function partialState(previous: AuditState, next: AuditState, result: ReadonlySet<string>): AuditState {
+  const findings = [...next.findings].filter(([, { finding }]) => result.has(finding.target));
+  const targets = [...next.targets].filter(([name]) => result.has(name));
   return {
     findings: new Map([...previous.findings, ...findings]),
     targets: new Map([...previous.targets, ...targets]),

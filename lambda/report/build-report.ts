@@ -13,7 +13,7 @@ import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
 import type { Report, ReportTarget, ReportWarning } from './schema.ts';
-import { displayProse, remedyLines } from './wording.ts';
+import { displayProse, remedyLines } from './text.ts';
 
 /** One target's snapshot with what the checks made of it. */
 export interface AuditedTarget {
@@ -72,13 +72,13 @@ export function buildReport(
     findings: audited
       .flatMap(({ findings }) => findings.map((finding) => reportFinding(finding, decided.get(finding.fingerprint))))
       .sort(compareFindings),
-    ...(decision?.next === undefined ? {} : remembered(decision)),
+    ...(decision?.next === undefined ? {} : carriedOverAndResolved(decision)),
     ...(decision === undefined || decision.mutes.length === 0 ? {} : { mutes: decision.mutes.map(reportMute) }),
   };
 }
 
 /** What was seen and is resolved all the same, because a later run has looked meanwhile, is neither. */
-function remembered({ findings }: Decision): Pick<Report, 'carriedOver' | 'resolved'> {
+function carriedOverAndResolved({ findings }: Decision): Pick<Report, 'carriedOver' | 'resolved'> {
   return {
     carriedOver: findings
       .filter(({ isObserved, reason }) => !isObserved && reason !== 'resolved')

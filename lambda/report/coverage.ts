@@ -3,7 +3,7 @@
 import type { FailureCause } from '../model/failure.ts';
 import type { Verdict } from '../model/finding.ts';
 import type { ReportTarget } from './schema.ts';
-import { list, PLAIN, plural, type Style } from './wording.ts';
+import { list, PLAIN, plural, type Style } from './text.ts';
 
 /** A target as a digest names it. */
 export interface DigestTarget {
@@ -55,8 +55,8 @@ export function auditSummary(targets: Readonly<Record<Verdict, readonly DigestTa
     [targets['not-audited'].length, 'not audited'],
   ] as const;
   const total = parts.reduce((sum, [count]) => sum + count, 0);
-  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  return total === 0 ? 'no database' : `${plural(total, 'database')}: ${told.join(', ')}`;
+  const counted = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return total === 0 ? 'no database' : `${plural(total, 'database')}: ${counted.join(', ')}`;
 }
 
 /** So many reasons for what could not be seen are told; a fleet has thousands. */

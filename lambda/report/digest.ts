@@ -70,7 +70,7 @@ export interface Digest {
  */
 export function buildDigest(report: Report, decision: Decision | undefined, receiver: Receiver): Digest | undefined {
   const scoped = isInScope(receiver, report);
-  const quiet = new Set(
+  const notNotified = new Set(
     decision?.findings.filter(({ notify }) => !notify).map(({ finding: { fingerprint } }) => fingerprint),
   );
   const open = [
@@ -78,11 +78,13 @@ export function buildDigest(report: Report, decision: Decision | undefined, rece
     ...(report.carriedOver ?? []).map((finding) => toDigestEntry(finding, false)),
   ].filter(({ finding: { target } }) => scoped(target));
   const isNotified = ({ finding: { fingerprint, severity } }: DigestEntry): boolean =>
-    !quiet.has(fingerprint) && isAtLeast(severity, receiver.minSeverity);
+    !notNotified.has(fingerprint) && isAtLeast(severity, receiver.minSeverity);
   const active = open.filter(isNotified).sort(compareEntries);
   const resolved = (report.resolved ?? []).filter(
     (finding) =>
-      scoped(finding.target) && !quiet.has(finding.fingerprint) && isAtLeast(told(finding), receiver.minSeverity),
+      scoped(finding.target) &&
+      !notNotified.has(finding.fingerprint) &&
+      isAtLeast(notifiedSeverity(finding), receiver.minSeverity),
   );
   const unusedMutes =
     receiver.route === DEFAULT_ROUTE
@@ -97,7 +99,7 @@ export function buildDigest(report: Report, decision: Decision | undefined, rece
     unusedMutes,
     targetsByVerdict: targetsByVerdict({ targets: report.targets.filter(({ name }) => scoped(name)) }),
     suppressed: countSuppressed(
-      open.filter((digestEntry) => !isNotified(digestEntry)),
+      open.filter((entry) => !isNotified(entry)),
       receiver,
     ),
     state,
@@ -140,7 +142,7 @@ export function labelsOf({ targets, targetsByVerdict }: Digest): string[] {
 }
 
 /** The severity that people know a resolved finding by. */
-export function told({ lastNotifiedSeverity, severity }: ResolvedFinding): Severity {
+export function notifiedSeverity({ lastNotifiedSeverity, severity }: ResolvedFinding): Severity {
   return lastNotifiedSeverity ?? severity;
 }
 
@@ -149,7 +151,7 @@ function summary(
   resolved: readonly ResolvedFinding[],
 ): Pick<Digest, 'severity' | 'active' | 'resolved' | 'countBySeverity' | 'targets'> {
   return {
-    severity: active[0]?.finding.severity ?? resolved.map(told).reduce(worse, 'info'),
+    severity: active[0]?.finding.severity ?? resolved.map(notifiedSeverity).reduce(worse, 'info'),
     active,
     resolved,
     countBySeverity: countBySeverity(active.map(({ finding }) => finding)),

@@ -23,7 +23,7 @@ const SECTIONS: readonly {
 const VERDICT_ORDER = ['not-audited', 'unknown', 'findings', 'clean'] as const;
 
 /** What is told of nobody by this run: the first to go. */
-const SILENT: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
+const NOT_NOTIFIED: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
 
 /**
  * The report itself when its JSON takes at most `bytes`, else one without the last findings and the healthiest targets,
@@ -36,7 +36,7 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
   const ordered = { ...report, ...keptFirst(report) };
   const sections = SECTIONS.filter(({ name }) => ordered[name] !== undefined);
   const none = sections.map((section) => ({ ...section, items: [] as readonly unknown[] }));
-  const room = bytes - bytesOf(JSON.stringify(cut(ordered, none)));
+  const room = bytes - bytesOf(JSON.stringify(withOnly(ordered, none)));
   const least = sections.map((section) => ({
     ...section,
     ...fitting<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
@@ -47,7 +47,7 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
     left -= more.bytes - section.bytes;
     return { ...section, ...more };
   });
-  return cut(ordered, most, report);
+  return withOnly(ordered, most, report);
 }
 
 /** The order in which entries find room. */
@@ -59,7 +59,7 @@ function keptFirst({ targets, findings }: Report): Pick<Report, 'targets' | 'fin
 }
 
 /** @param whole - In whose order findings are to be, though others found room first. */
-function cut(
+function withOnly(
   report: Report,
   sections: readonly (Omit<(typeof SECTIONS)[number], 'share'> & { readonly items: readonly unknown[] })[],
   whole?: Report,
@@ -79,7 +79,7 @@ function cut(
 }
 
 function isSilent({ lifecycle }: ReportFinding): boolean {
-  return SILENT.has(lifecycle?.reason);
+  return NOT_NOTIFIED.has(lifecycle?.reason);
 }
 
 /** Adds up the parts until there is no room: the whole of a large report in one text is many times what may leave. */

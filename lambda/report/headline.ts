@@ -2,7 +2,7 @@
 
 import { SEVERITIES } from '../model/severity.ts';
 import type { Digest, DigestEntry } from './digest.ts';
-import { countsText, list, plural } from './wording.ts';
+import { countsText, list, plural } from './text.ts';
 
 type Words = readonly [one: string, many: string];
 
@@ -74,6 +74,6 @@ function* summaries(digest: Digest): Iterable<string> {
 }
 
 function parenthesis(...parts: readonly string[]): string {
-  const told = parts.filter((part) => part !== '');
-  return told.length === 0 ? '' : ` (${told.join(', ')})`;
+  const given = parts.filter((part) => part !== '');
+  return given.length === 0 ? '' : ` (${given.join(', ')})`;
 }

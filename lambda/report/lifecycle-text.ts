@@ -1,10 +1,10 @@
 // The life of a finding in words: why it is told now, since when it is there, and how it ended.
 
 import type { Resolution } from '../model/lifecycle.ts';
-import { type Digest, type DigestEntry, type SuppressedCounts, told } from './digest.ts';
+import { type Digest, type DigestEntry, notifiedSeverity, type SuppressedCounts } from './digest.ts';
 import { DEFAULT_ROUTE } from './receiver.ts';
 import type { ReportMute, ResolvedFinding } from './schema.ts';
-import { displayProse, displayTime, plural, type Style } from './wording.ts';
+import { displayProse, displayTime, plural, type Style } from './text.ts';
 
 /** `NEW`, `WORSE (was medium)`, `STILL THERE since 2026-11-09 06:15 UTC`; undefined where runs are not compared. */
 export function label({ reason, finding: { lifecycle }, isObserved }: DigestEntry): string | undefined {
@@ -75,7 +75,7 @@ export function resolutionLines(finding: ResolvedFinding, style: Style): string[
 
 /** `Unencrypted session over the network (was high)`. */
 export function resolvedTitle(finding: ResolvedFinding, style: Style): string {
-  return `${style.prose(finding.title)} (was ${told(finding)})`;
+  return `${style.prose(finding.title)} (was ${notifiedSeverity(finding)})`;
 }
 
 /** `check "weak-*", target "orders"`: what a mute matches. */

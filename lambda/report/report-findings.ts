@@ -5,7 +5,7 @@ import type { Evidence, Finding } from '../model/finding.ts';
 import type { Decided, MuteUse } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
 import type { ReportFinding, ReportMute, ResolvedFinding } from './schema.ts';
-import { displayProse, remedyLines } from './wording.ts';
+import { displayProse, remedyLines } from './text.ts';
 
 type Episode = Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen' | 'lastNotifiedSeverity'>;
 

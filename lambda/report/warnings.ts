@@ -1,7 +1,7 @@
 // What people must know about the auditor itself when they read a report: who is not told, and what was not remembered.
 
 import type { ReportWarning } from './schema.ts';
-import { displayTime, plural } from './wording.ts';
+import { displayTime, plural } from './text.ts';
 
 /** The run could not read what earlier runs remembered. */
 export function stateWarning(): ReportWarning {

@@ -12,10 +12,10 @@ const WEEK: HistoryDocument = {
   days: 7,
   since: '2026-11-03T06:15:00.000Z',
   until: '2026-11-10T06:15:00.000Z',
-  rememberedSince: '2026-10-01T06:15:00.000Z',
+  recordedSince: '2026-10-01T06:15:00.000Z',
   targets: [
-    { name: 'billing', lastLooked: '2026-11-10T06:00:00.000Z' },
-    { name: 'orders', lastLooked: '2026-11-10T06:00:00.000Z' },
+    { name: 'billing', lastAudited: '2026-11-10T06:00:00.000Z' },
+    { name: 'orders', lastAudited: '2026-11-10T06:00:00.000Z' },
   ],
   clients: [
     {
@@ -128,7 +128,7 @@ describe('where nobody was seen', () => {
 
   test('it says what that does not cover: what nobody looked at, and the time before the state', () => {
     const notSeen = [{ target: 'billing', since: '2026-11-01T00:00:00.000Z', reason: 'no run has looked at it since' }];
-    const text = render({ ...NO_RECEIVER, notSeen, rememberedSince: '2026-11-09T06:15:00.000Z' }, 100);
+    const text = render({ ...NO_RECEIVER, notSeen, recordedSince: '2026-11-09T06:15:00.000Z' }, 100);
     expect(text).toMatchInlineSnapshot(`
       "NOT SEEN, so nobody knows:
         - billing, since 2026-11-01 00:00 UTC: no run has looked at it since

@@ -35,7 +35,7 @@ function client(days: number, finding: Partial<Finding> = {}, record: Partial<Fi
   return openFinding(number, { role: 'app', ...finding }, { ...seen, ...record });
 }
 
-const LOOKED = [
+const AUDITED = [
   { name: 'orders', takenAt: ago(0) },
   { name: 'billing', takenAt: ago(0) },
 ];
@@ -43,7 +43,7 @@ const LOOKED = [
 async function stateFile(parts: StateParts): Promise<string> {
   const path = join(await mkdtemp(join(folder, 'state-')), 'state.json');
   await using turn = await createFileState(path, { clock: () => new Date() }).acquire(patience());
-  await turn.save(stateWith({ targets: LOOKED, ...parts }));
+  await turn.save(stateWith({ targets: AUDITED, ...parts }));
   return path;
 }
 
@@ -134,7 +134,7 @@ describe('who has connected', () => {
         receiver,
       });
       await using turn = await store.acquire(patience());
-      await turn.save(stateWith({ targets: LOOKED, findings: [client(1, { role })] }));
+      await turn.save(stateWith({ targets: AUDITED, findings: [client(1, { role })] }));
     }
     const args = ['--state', `dynamodb:${tableName}`, '--format', 'json'];
     const { exitCode, stdout, stderr } = await history(args, { env: dynamodb.environment() });
@@ -175,7 +175,7 @@ describe('nobody', () => {
         },
       ),
     ];
-    const targets = [...LOOKED, { name: 'ledger', takenAt: ago(9) }];
+    const targets = [...AUDITED, { name: 'ledger', takenAt: ago(9) }];
     const { document } = await historyOf({ findings, targets });
     expect(document.notSeen.map(({ target, reason }) => [target, reason])).toEqual([
       ['orders', 'target-not-audited: The target was not audited'],

@@ -77,7 +77,7 @@ function reasons({ findings, carriedOver = [], resolved = [] }: Report): string[
   ].sort();
 }
 
-async function remembered(): Promise<Map<string, { readonly status: string; readonly notified: boolean }>> {
+async function recorded(): Promise<Map<string, { readonly status: string; readonly notified: boolean }>> {
   const { findings } = await createFileState(state, { clock: () => new Date() }).read();
   return new Map(
     [...findings.values()]
@@ -270,7 +270,7 @@ describe('a mute of the configuration', () => {
   test('with state is remembered with what it muted', async () => {
     await using _client = await offender();
     await audit({ ...ONE, mutes: [{ ...mute, expires: '2999-12-31' }] }, ['--state', 'state.json']);
-    expect(await remembered()).toEqual(new Map([['orders: plaintext-session', { status: 'open', notified: false }]]));
+    expect(await recorded()).toEqual(new Map([['orders: plaintext-session', { status: 'open', notified: false }]]));
     expect(reasons((await auditToJson(ONE)).report)).toEqual(['orders: mute-expired']);
   });
 });

@@ -9,13 +9,13 @@ import { renderAlert } from '../../lambda/report/messages/sns-message.ts';
 import { finding } from './builders.ts';
 import {
   decided,
+  digestOfNight,
   eventfulNight,
   LAST_MONTH,
   MUTE,
   muteUse,
   type Night,
   night,
-  told,
   YESTERDAY,
 } from './lifecycle-cases.ts';
 
@@ -25,8 +25,8 @@ const one = (
   ...more: [Parameters<typeof decided>[1]?, Parameters<typeof decided>[2]?]
 ) => decided(reason, { fingerprint: FINGERPRINT, ...more[0] }, more[1]);
 
-const emailOf = (run: Night) => renderEmail(told(run));
-const subjectOf = (run: Night) => renderAlert(told(run), run.report, 'auditor').subject;
+const emailOf = (run: Night) => renderEmail(digestOfNight(run));
+const subjectOf = (run: Night) => renderAlert(digestOfNight(run), run.report, 'auditor').subject;
 const cardOf = (digest: Digest) => {
   const { title, description, nextSteps } = renderChatCard(digest, 'auditor').content;
   return [title, description, nextSteps.map((step) => `- ${step}`).join('\n')].join('\n\n');
@@ -72,7 +72,7 @@ describe('a first sighting', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
     "🟠 1 high (new): orders
 
     🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
@@ -88,7 +88,9 @@ describe('a first sighting', () => {
     - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
   `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(`"pg-tls-auditor: 1 high (new): orders. 2026-11-10 06:15 UTC"`));
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 high (new): orders. 2026-11-10 06:15 UTC"`,
+    ));
 });
 
 describe('what has become worse', () => {
@@ -133,7 +135,7 @@ describe('what has become worse', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
     "🔴 1 critical (worse): orders
 
     🔴 *CRITICAL: Unencrypted session over the network* (\`plaintext-session\`)
@@ -149,7 +151,7 @@ describe('what has become worse', () => {
     - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
   `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 critical (worse): orders. 2026-11-10 06:15 UTC"`,
     ));
 });
@@ -196,7 +198,7 @@ describe('a reminder', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
     "🟠 1 high (reminder): orders
 
     🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
@@ -213,7 +215,7 @@ describe('a reminder', () => {
     - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
   `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 high (reminder): orders. 2026-11-10 06:15 UTC"`,
     ));
 });
@@ -247,7 +249,7 @@ describe('what is resolved', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "✅ 1 resolved: orders
 
       ✅ *RESOLVED*
@@ -260,7 +262,9 @@ describe('what is resolved', () => {
       - Nothing to do here; 1 finding told before is still open."
     `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(`"pg-tls-auditor: 1 resolved: orders. 2026-11-10 06:15 UTC"`));
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 resolved: orders. 2026-11-10 06:15 UTC"`,
+    ));
 
   it.each([
     ['gone', 'gone: looked for and not found'],
@@ -269,13 +273,13 @@ describe('what is resolved', () => {
     ['target-removed', 'no longer looked at: the configuration has no such target any more'],
   ] as const)('says why: %s', (resolution, words) => {
     const detail = resolution === 'not-applicable' ? { detail: 'TLS is off' } : {};
-    const digest = told(night([one('resolved', {}, { resolution, ...detail })]));
+    const digest = digestOfNight(night([one('resolved', {}, { resolution, ...detail })]));
     expect(renderEmail(digest).replaceAll(/\n {4}/g, ' ')).toContain(words);
     expect(cardOf(digest)).toContain(words);
   });
 
   it('has no remedy, and nothing of ours that asks for anything', () => {
-    for (const text of [emailOf(run), cardOf(told(run))]) {
+    for (const text of [emailOf(run), cardOf(digestOfNight(run))]) {
       expect(text).not.toContain('How to fix');
       expect(text).not.toContain('What to do now');
       expect(text).not.toContain('sslmode');
@@ -328,7 +332,7 @@ describe('the end of a mute', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🟠 1 high (mute ended): orders
 
       🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
@@ -475,7 +479,7 @@ describe('an eventful night', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🔴 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: billing, orders and old-crm
 
       ⚠️ NOT AUDITED: \`crm\` (connection-refused). Nobody looked: nothing below speaks for it.
@@ -512,7 +516,7 @@ describe('an eventful night', () => {
       - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
     `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: 3 databases. 2026-11-10 06:15 UTC"`,
     ));
 });
@@ -551,7 +555,7 @@ describe('a mute that matches nothing', () => {
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🔕 1 mute matches nothing
 
       🔕 *MUTES THAT MATCH NOTHING*
@@ -605,7 +609,7 @@ describe('without state', () => {
     "
   `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
     "🟠 1 high: orders
 
     🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)

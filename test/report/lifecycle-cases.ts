@@ -89,7 +89,7 @@ export function night(
 }
 
 /** What everyone hears who hears of everything; there has to be something. */
-export function told({ report, decision }: Night, receiver: Partial<Receiver> = {}): Digest {
+export function digestOfNight({ report, decision }: Night, receiver: Partial<Receiver> = {}): Digest {
   const digest = buildDigest(report, decision, {
     route: DEFAULT_ROUTE,
     minSeverity: 'low',

@@ -7,7 +7,7 @@ import { SEVERITIES } from '../../lambda/model/severity.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
 import type { Receiver } from '../../lambda/report/receiver.ts';
-import { decided, eventfulNight, MUTE, muteUse, type Night, night, told } from './lifecycle-cases.ts';
+import { decided, digestOfNight, eventfulNight, MUTE, muteUse, type Night, night } from './lifecycle-cases.ts';
 
 /** Everything that a subscriber may receive. */
 function outputs({ report, decision }: Night, receiver: Receiver): string[] {
@@ -93,7 +93,7 @@ describe('a route', () => {
     const run = night([decided('new', { target: 'ours-1' })], {
       targets: [{ name: 'ours-1' }, { name: 'theirs-1', failed: true }],
     });
-    const digest = told(run, BY_NAME);
+    const digest = digestOfNight(run, BY_NAME);
     expect(digest.targetsByVerdict['not-audited']).toEqual([]);
     expect(outputs(run, BY_NAME).join('\n')).not.toMatch(/not audited/i);
   });

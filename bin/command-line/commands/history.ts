@@ -11,7 +11,7 @@ import type { HistoryOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { readState, servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
-import type { CoverageGap, HistoryDocument } from '../terminal/history-document.ts';
+import type { HistoryDocument, HistoryGap } from '../terminal/history-document.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
 
 /** Open findings that say that sessions of a target could not be seen. */
@@ -73,9 +73,9 @@ function historyDocument(store: string, state: AuditState, days: number, now: Da
     days,
     since,
     until: now.toISOString(),
-    rememberedSince: oldest(state) ?? now.toISOString(),
+    recordedSince: oldest(state) ?? now.toISOString(),
     targets: [...state.targets.values()]
-      .map(({ name, takenAt }) => ({ name: displayText(name), lastLooked: takenAt }))
+      .map(({ name, takenAt }) => ({ name: displayText(name), lastAudited: takenAt }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     clients: rows.map(({ role, database, application, ...row }) => ({
       ...row,
@@ -85,7 +85,7 @@ function historyDocument(store: string, state: AuditState, days: number, now: Da
       ...(application === undefined ? {} : { application: displayText(application) }),
       clients: row.clients.map((client) => displayText(client)),
     })),
-    notSeen: [...blinded(state), ...stale(state, since)],
+    notSeen: [...unaudited(state), ...stale(state, since)],
   };
 }
 
@@ -100,7 +100,7 @@ function oldest({ findings, targets, mutes }: AuditState): string | undefined {
 }
 
 /** What is known to be missing: nobody may take it for "nobody". */
-function blinded({ findings }: AuditState): CoverageGap[] {
+function unaudited({ findings }: AuditState): HistoryGap[] {
   return [...findings.values()]
     .filter(({ finding, status }) => status === 'open' && BLINDING_CHECKS.includes(finding.check))
     .map(({ finding, openedAt }) => ({
@@ -110,7 +110,7 @@ function blinded({ findings }: AuditState): CoverageGap[] {
     }));
 }
 
-function stale({ targets }: AuditState, since: string): CoverageGap[] {
+function stale({ targets }: AuditState, since: string): HistoryGap[] {
   return [...targets.values()]
     .filter(({ takenAt }) => Date.parse(takenAt) < Date.parse(since))
     .map(({ name, takenAt }) => ({

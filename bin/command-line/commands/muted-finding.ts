@@ -4,7 +4,7 @@ import { showName } from '../../../lambda/model/given-text.ts';
 import type { AuditState, FindingRecord } from '../../../lambda/model/lifecycle.ts';
 import { compareSeverity } from '../../../lambda/model/severity.ts';
 import { reportFinding } from '../../../lambda/report/report-findings.ts';
-import { displayProse, displayTime, howMany, PLAIN, title, who } from '../../../lambda/report/wording.ts';
+import { displayProse, displayTime, howMany, PLAIN, title, who } from '../../../lambda/report/text.ts';
 import { closest } from '../grammar/closest.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { readState } from '../targets/state.ts';

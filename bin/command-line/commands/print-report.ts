@@ -8,9 +8,9 @@ import { logStderr, print } from '../terminal/terminal.ts';
 import type { Render } from './formats.ts';
 
 /** Milliseconds to wait for other runs: the turn of one that died is free after a minute. */
-const PATIENCE = 120_000;
+const LEASE_TIMEOUT_MS = 120_000;
 /** Milliseconds of waiting that are worth a word. */
-const WORTH_A_WORD = 2_000;
+const WAIT_MESSAGE_DELAY_MS = 2_000;
 
 export interface PrintResult {
   /** As it was printed. */
@@ -68,13 +68,16 @@ async function withLease(
   { signal }: Interruption,
   notify: (report: Report) => Promise<void>,
 ): Promise<Report> {
-  const waiting = setTimeout(() => logStderr(`waiting for another run that decides with ${store?.name}`), WORTH_A_WORD);
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+  const waiting = setTimeout(
+    () => logStderr(`waiting for another run that decides with ${store?.name}`),
+    WAIT_MESSAGE_DELAY_MS,
+  );
+  const timeout = AbortSignal.any([signal, AbortSignal.timeout(LEASE_TIMEOUT_MS)]);
   try {
     return await withStateLease(
       defaultReceiverOf(context.config.alerts),
       context,
-      { store, signal: patience },
+      { store, signal: timeout },
       async (_, report) => {
         clearTimeout(waiting);
         await notify(report);

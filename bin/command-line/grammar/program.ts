@@ -104,9 +104,10 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
 
 /** Commander's own wording takes twice the room. */
 function optionDescription({ description, argChoices, defaultValue }: Option): string {
-  const facts = [argChoices?.join(', '), defaultValue === undefined ? undefined : `default: ${defaultValue}`];
-  const told = facts.filter((fact) => fact !== undefined);
-  return told.length === 0 ? description : `${description} (${told.join('; ')})`;
+  const facts = [argChoices?.join(', '), defaultValue === undefined ? undefined : `default: ${defaultValue}`].filter(
+    (fact) => fact !== undefined,
+  );
+  return facts.length === 0 ? description : `${description} (${facts.join('; ')})`;
 }
 
 function descriptionBelow(term: string, _termWidth: number, description: string): string {

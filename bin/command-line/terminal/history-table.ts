@@ -5,7 +5,7 @@ import CliTable from 'cli-table3';
 import type { HistoryRow } from '../../../lambda/lifecycle/history.ts';
 import { SEVERITIES } from '../../../lambda/model/severity.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
-import { countsText, displayTime, list, PLAIN, plural, who } from '../../../lambda/report/wording.ts';
+import { countsText, displayTime, list, PLAIN, plural, who } from '../../../lambda/report/text.ts';
 import type { HistoryDocument } from './history-document.ts';
 
 /** Longer lines are hard to read. */
@@ -108,10 +108,10 @@ function notSeen({ notSeen: gaps }: HistoryDocument, width: number, heading: Pai
 }
 
 function lastLines(document: HistoryDocument, width: number, heading: Paint): string[] {
-  const { days, since, rememberedSince, state, targets } = document;
+  const { days, since, recordedSince, state, targets } = document;
   const names = list(targets.map(({ name }) => PLAIN.target(name)));
-  const isShort = Date.parse(rememberedSince) > Date.parse(since);
-  const back = displayTime(rememberedSince);
+  const isShort = Date.parse(recordedSince) > Date.parse(since);
+  const back = displayTime(recordedSince);
   const memory = isShort
     ? `What ${state} remembers goes back to ${back} only: who connected before that is not known.`
     : `What ${state} remembers goes back to ${back}.`;

@@ -26,8 +26,8 @@ import {
   remedyLines,
   title,
   who,
-} from '../../../lambda/report/wording.ts';
-import { loud, muteLines, resolvedLines, stillOpen, toDigestEntry } from './table-lists.ts';
+} from '../../../lambda/report/text.ts';
+import { muteLines, resolvedLines, stillOpen, toDigestEntry, unmutedFindings } from './table-lists.ts';
 import { connectionLines, coverageGapLines } from './target-facts.ts';
 
 /** What a value stands for that could not be observed: not the same as 0. */
@@ -78,18 +78,18 @@ export function renderTable(report: Report, options: { readonly columns: number;
   const paint: Paint = (text, tone) =>
     options.colour ? styleText(TONES[tone], text, { validateStream: false }) : text;
   const groups = groupEntries(
-    loud(report)
+    unmutedFindings(report)
       .toSorted(compareFindings)
       .map((finding) => toDigestEntry(finding, true)),
   );
-  const logStderr = loopbackNote(report.policy.loopback);
+  const note = loopbackNote(report.policy.loopback);
   const blocks = [
     targetRows(report, width, paint),
     ...groups.map((group) => renderGroup(group, width, paint)),
     stillOpen(report, width),
     resolvedLines(report, width),
     muteLines(report, width),
-    ...(logStderr === undefined ? [] : [wrap(logStderr, width)]),
+    ...(note === undefined ? [] : [wrap(note, width)]),
     listed('NOT SEEN, so nobody knows:', coverageGapLines(report), width, paint),
     listed("The auditor's own connections:", connectionLines(report), width, paint),
     lastLines(report, width, paint),
@@ -103,7 +103,7 @@ export function renderTable(report: Report, options: { readonly columns: number;
 function targetRows(report: Report, width: number, paint: Paint): string[] {
   if (report.targets.length === 0) return [];
   const table = width < NARROWEST_TABLE ? undefined : targetTable(report, width, paint);
-  const legend = report.targets.some(({ verdict }) => blind(verdict))
+  const legend = report.targets.some(({ verdict }) => isIncomplete(verdict))
     ? wrap(`${NOT_KNOWN} stands for what could not be seen.`, width)
     : [];
   return [...(table ?? targetList(report, width, paint)), ...legend];
@@ -122,7 +122,8 @@ interface Row {
 
 function rows(report: Report, paint: Paint): Row[] {
   const worst = new Map<string, Severity>();
-  for (const { target, severity } of loud(report)) worst.set(target, worse(severity, worst.get(target) ?? severity));
+  for (const { target, severity } of unmutedFindings(report))
+    worst.set(target, worse(severity, worst.get(target) ?? severity));
   const found = new Set(report.findings.map(({ target }) => target));
   return report.targets.map((target) => {
     const severity = worst.get(target.name);
@@ -141,11 +142,11 @@ function rows(report: Report, paint: Paint): Row[] {
 }
 
 function withoutWorst({ verdict }: ReportTarget, isMuted: boolean): string {
-  if (blind(verdict)) return NOT_KNOWN;
+  if (isIncomplete(verdict)) return NOT_KNOWN;
   return isMuted ? 'muted' : 'none';
 }
 
-function blind(verdict: Verdict): boolean {
+function isIncomplete(verdict: Verdict): boolean {
   return verdict === 'unknown' || verdict === 'not-audited';
 }
 
@@ -246,15 +247,15 @@ function renderGroup(group: EntryGroup<DigestEntry>, width: number, paint: Paint
   return [
     paint(mark, group.severity) + first.slice(mark.length),
     ...others,
-    ...group.active.flatMap((digestEntry) => {
-      const { finding } = digestEntry;
+    ...group.entries.flatMap((entry) => {
+      const { finding } = entry;
       const facts = [
-        label(digestEntry),
+        label(entry),
         group.title === undefined ? title(finding, PLAIN) : undefined,
         who(finding, PLAIN),
         howMany(finding, PLAIN),
         ...evidenceLines(finding, PLAIN),
-        ...historyLines(digestEntry, PLAIN),
+        ...historyLines(entry, PLAIN),
         `fingerprint ${finding.fingerprint}`,
       ].filter((fact) => fact !== undefined);
       return wrap(`${PLAIN.target(finding.target)}: ${facts.join('; ')}`, width, '  - ', '    ');
@@ -298,7 +299,7 @@ function verdictInWords(report: Report): [Verdict, string] {
 
 /** What is muted is there all the same: no "all clear" over it. */
 function foundText(report: Report): string | undefined {
-  const findings = loud(report);
+  const findings = unmutedFindings(report);
   const muted = report.findings.length - findings.length;
   const parts = [
     ...(findings.length > 0

@@ -3,7 +3,7 @@
 import { displayText } from '../../../lambda/model/display.ts';
 import { coverageGapReasons } from '../../../lambda/report/coverage.ts';
 import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
-import { displayTime, plural } from '../../../lambda/report/wording.ts';
+import { displayTime, plural } from '../../../lambda/report/text.ts';
 
 /** Beyond this many targets a line for each is a list that nobody reads; `--format json` has them all. */
 const MOST_TARGETS = 20;

@@ -4,7 +4,7 @@ import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
 import type { Report } from '../schema.ts';
-import { displayProse, PLAIN, title } from '../wording.ts';
+import { displayProse, PLAIN, title } from '../text.ts';
 import {
   addressOf,
   type Entry,
@@ -132,10 +132,10 @@ export function asffFindings(report: Report, context: AsffContext): AsffFinding[
 }
 
 function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffContext): AsffFinding {
-  const { finding, check, standing } = entry;
+  const { finding, check, status } = entry;
   const severity: AsffSeverity = { Label: SEVERITY_LABELS[finding.severity], Original: finding.severity };
   const workflow = { muted: 'SUPPRESSED', resolved: 'RESOLVED', open: undefined } as const;
-  const Status = workflow[standing];
+  const Status = workflow[status];
   const [reference] = check?.references ?? [];
   return {
     SchemaVersion: '2018-10-08',
@@ -176,13 +176,13 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
     Resources: [resource(entry, aws)],
     Compliance: { Status: complianceOf(entry), RelatedRequirements: requirementTexts(finding.check) },
     ...(Status === undefined ? {} : { Workflow: { Status } }),
-    RecordState: standing === 'resolved' ? 'ARCHIVED' : 'ACTIVE',
+    RecordState: status === 'resolved' ? 'ARCHIVED' : 'ACTIVE',
   };
 }
 
 /** Only what was looked for and not found has passed. */
-function complianceOf({ standing, resolution }: Entry): AsffFinding['Compliance']['Status'] {
-  if (standing !== 'resolved') return 'FAILED';
+function complianceOf({ status, resolution }: Entry): AsffFinding['Compliance']['Status'] {
+  if (status !== 'resolved') return 'FAILED';
   return resolution === 'gone' ? 'PASSED' : 'NOT_AVAILABLE';
 }
 

@@ -4,7 +4,7 @@ import type { CheckInfo } from '../../model/check-info.ts';
 import type { Reason, Resolution } from '../../model/lifecycle.ts';
 import { historyLines, label, resolutionLines } from '../lifecycle-text.ts';
 import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from '../schema.ts';
-import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../wording.ts';
+import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../text.ts';
 
 /** What an export needs besides the report. */
 export interface ExportContext {
@@ -21,7 +21,7 @@ type Mute = NonNullable<NonNullable<ReportFinding['lifecycle']>['mute']>;
 /** A finding, be it there, not seen this time, or over. Times are ISO 8601, UTC. */
 export interface Entry {
   readonly finding: ReportFinding | ResolvedFinding;
-  readonly standing: 'open' | 'muted' | 'resolved';
+  readonly status: 'open' | 'muted' | 'resolved';
   /** Whether this run saw it. */
   readonly isObserved: boolean;
   readonly reason: Reason;
@@ -44,7 +44,7 @@ export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[]
   const checks = new Map(catalogue.map((check) => [check.id, check]));
   const known = (finding: ReportFinding | ResolvedFinding) => {
     const target = targets.get(finding.target);
-    return { finding, target, check: checks.get(finding.check), looked: target?.takenAt ?? report.finishedAt };
+    return { finding, target, check: checks.get(finding.check), takenAt: target?.takenAt ?? report.finishedAt };
   };
   const entries = [
     ...report.findings.map((finding) => openEntry(finding, known(finding), true)),
@@ -59,27 +59,27 @@ export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[]
   return [...first.values()];
 }
 
-type Known = Pick<Entry, 'finding' | 'target' | 'check'> & { readonly looked: string };
+type Known = Pick<Entry, 'finding' | 'target' | 'check'> & { readonly takenAt: string };
 
-function openEntry({ lifecycle }: ReportFinding, { looked, ...known }: Known, isObserved: boolean): Entry {
+function openEntry({ lifecycle }: ReportFinding, { takenAt, ...known }: Known, isObserved: boolean): Entry {
   const { reason = 'observed', mute } = lifecycle ?? {};
   const muted = reason === 'muted';
   return {
     ...known,
-    ...times(lifecycle, looked),
-    standing: muted ? 'muted' : 'open',
+    ...times(lifecycle, takenAt),
+    status: muted ? 'muted' : 'open',
     isObserved,
     reason,
     ...(muted && mute !== undefined ? { mute } : {}),
   };
 }
 
-function resolvedEntry(finding: ResolvedFinding, { looked, ...known }: Known): Entry {
+function resolvedEntry(finding: ResolvedFinding, { takenAt, ...known }: Known): Entry {
   const { resolution } = finding;
   return {
     ...known,
-    ...times(finding, looked),
-    standing: 'resolved',
+    ...times(finding, takenAt),
+    status: 'resolved',
     isObserved: false,
     reason: 'resolved',
     resolution,
@@ -89,9 +89,9 @@ function resolvedEntry(finding: ResolvedFinding, { looked, ...known }: Known): E
 /** Where nothing is remembered, all that is known is that it was there when it was looked at. */
 function times(
   life: Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen'> | undefined,
-  looked: string,
+  takenAt: string,
 ): Pick<Entry, 'firstSeen' | 'openedAt' | 'lastSeen'> {
-  const lastSeen = life?.lastSeen ?? looked;
+  const lastSeen = life?.lastSeen ?? takenAt;
   const openedAt = life?.openedAt ?? life?.firstSeen ?? lastSeen;
   return { firstSeen: life?.firstSeen ?? openedAt, openedAt, lastSeen };
 }
@@ -112,8 +112,8 @@ export function factLines(entry: Entry, style: Style = PLAIN): string[] {
 export function historyTexts({ finding, reason, isObserved, mute }: Entry, style: Style = PLAIN): string[] {
   if (reason === 'resolved') return 'resolution' in finding ? resolutionLines(finding, style) : [];
   const digestEntry = { reason, finding, isObserved };
-  const standing = mute === undefined ? label(digestEntry) : muteLine(mute, style);
-  return [...(standing === undefined ? [] : [standing]), ...historyLines(digestEntry, style)];
+  const status = mute === undefined ? label(digestEntry) : muteLine(mute, style);
+  return [...(status === undefined ? [] : [status]), ...historyLines(digestEntry, style)];
 }
 
 /** `muted until 2026-12-31 00:00 UTC by payments: the driver is replaced in December` */

@@ -4,7 +4,7 @@
 import Builder from 'fast-xml-builder';
 import { isAtLeast, type Severity } from '../../model/severity.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { PLAIN, title } from '../wording.ts';
+import { PLAIN, title } from '../text.ts';
 import {
   addressOf,
   type Entry,
@@ -76,8 +76,8 @@ function suiteOf(target: ReportTarget, found: ReadonlyMap<string, readonly Entry
   const address = addressOf(target);
   const cases = checks.map((check) => testCase(check, target, found.get(check.id) ?? [], failOn));
   // Whatever its checks say, not everything was looked at.
-  const blind = verdict === 'not-audited' || verdict === 'unknown';
-  const unexplained = blind && !cases.some((one) => one.error !== undefined);
+  const isIncomplete = verdict === 'not-audited' || verdict === 'unknown';
+  const unexplained = isIncomplete && !cases.some((one) => one.error !== undefined);
   const milliseconds = Object.values(link?.timings ?? {}).reduce((sum, phase) => sum + phase, 0);
   return {
     name: PLAIN.target(name),
@@ -109,8 +109,8 @@ function testCase(
   if (status === 'not-applicable') return { name, skipped: why };
   if (status === 'pass') return { name };
   if (verdict === 'not-audited') return { name, error: notAudited(error, found) };
-  const loud = found.filter(({ standing }) => standing !== 'muted');
-  const failing = loud.filter(({ finding }) => isAtLeast(finding.severity, failOn));
+  const unmuted = found.filter(({ status }) => status !== 'muted');
+  const failing = unmuted.filter(({ finding }) => isAtLeast(finding.severity, failOn));
   const incomplete = reason === undefined ? undefined : `Not everything could be seen: ${why}`;
   if (failing.length > 0) return { name, failure: failure(failing, incomplete) };
   if (incomplete !== undefined) {
@@ -120,7 +120,7 @@ function testCase(
     };
   }
   const [mute] = found.flatMap((entry) => (entry.mute === undefined ? [] : [entry.mute]));
-  if (loud.length === 0 && mute !== undefined) return { name, skipped: muteLine(mute) };
+  if (unmuted.length === 0 && mute !== undefined) return { name, skipped: muteLine(mute) };
   return found.length === 0 ? { name } : { name, output: found.map(findingText).join('\n\n') };
 }
 

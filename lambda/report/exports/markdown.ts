@@ -7,7 +7,7 @@ import { type EntryGroup, groupEntries } from '../groups.ts';
 import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../wording.ts';
+import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../text.ts';
 import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 
@@ -18,7 +18,7 @@ const NOT_KNOWN = '?';
 export function renderMarkdown(report: Report, context: ExportContext): string {
   const entries = entriesOf(report, context);
   const open = entries
-    .filter(({ standing, isObserved }) => standing === 'open' && isObserved)
+    .filter(({ status, isObserved }) => status === 'open' && isObserved)
     .sort((a, b) => compareFindings(a.finding, b.finding));
   const blocks = [
     '# PostgreSQL TLS audit',
@@ -29,23 +29,23 @@ export function renderMarkdown(report: Report, context: ExportContext): string {
     ...listed(
       'Still open, though this run did not see it',
       entries,
-      (entry) => entry.standing === 'open' && !entry.isObserved,
+      (entry) => entry.status === 'open' && !entry.isObserved,
     ),
-    ...listed('Resolved', entries, ({ standing }) => standing === 'resolved'),
-    ...listed('Muted', entries, ({ standing }) => standing === 'muted'),
+    ...listed('Resolved', entries, ({ status }) => status === 'resolved'),
+    ...listed('Muted', entries, ({ status }) => status === 'muted'),
     footer(report, context),
   ];
   return `${blocks.join('\n\n')}\n`;
 }
 
 function summary(report: Report, open: readonly Entry[]): string {
-  const looked = `Looked at ${auditSummary(targetsByVerdict(report))}.`;
+  const audited = `Looked at ${auditSummary(targetsByVerdict(report))}.`;
   const found =
     open.length === 0
       ? 'No finding.'
       : `${plural(open.length, 'finding')}: ${countsText(countBySeverity(open.map(({ finding }) => finding)))}.`;
   const note = loopbackNote(report.policy.loopback);
-  return [`Run of ${displayTime(report.startedAt)}.`, looked, found, ...(note === undefined ? [] : [note])].join(' ');
+  return [`Run of ${displayTime(report.startedAt)}.`, audited, found, ...(note === undefined ? [] : [note])].join(' ');
 }
 
 const VERDICTS: Readonly<Record<ReportTarget['verdict'], string>> = {
@@ -125,11 +125,11 @@ function findings(open: readonly Entry[], { catalogue }: ExportContext): string[
 }
 
 function renderGroup(
-  { check, remedy, statedAbove, title: shared, active }: EntryGroup<Entry>,
+  { check, remedy, statedAbove, title: shared, entries }: EntryGroup<Entry>,
   references: readonly string[],
 ): string[] {
   const name = codeSpan(check);
-  const items = active.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
+  const items = entries.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
   return [
     `### ${shared === undefined ? name : `${MARKDOWN.prose(shared)} (${name})`}`,
     items.join('\n'),
@@ -140,8 +140,8 @@ function renderGroup(
 
 function item(entry: Entry, what: string | undefined): string {
   const { target, fingerprint } = entry.finding;
-  const told = [...(what === undefined ? [] : [what]), ...factLines(entry, MARKDOWN)].join('; ');
-  return `- ${codeSpan(target)}${told === '' ? '' : `: ${told}`} (fingerprint ${codeSpan(fingerprint)})`;
+  const facts = [...(what === undefined ? [] : [what]), ...factLines(entry, MARKDOWN)].join('; ');
+  return `- ${codeSpan(target)}${facts === '' ? '' : `: ${facts}`} (fingerprint ${codeSpan(fingerprint)})`;
 }
 
 function listed(heading: string, entries: readonly Entry[], isListed: (entry: Entry) => boolean): string[] {
@@ -158,7 +158,7 @@ function listed(heading: string, entries: readonly Entry[], isListed: (entry: En
 
 function footer({ startedAt, finishedAt, state, policy }: Report, { toolVersion }: ExportContext): string {
   const { document, version } = policy.cipherProfileSource;
-  const remembered = {
+  const comparison = {
     kept: 'Compared with earlier runs.',
     none: 'No state is configured: this run stands alone.',
     unreadable: 'The state could not be read: this run stands alone.',
@@ -166,7 +166,7 @@ function footer({ startedAt, finishedAt, state, policy }: Report, { toolVersion 
   return [
     '---',
     `${markdownText(`pg-tls-auditor ${toolVersion}`)}, ${startedAt} to ${finishedAt}. Judged by: TLS from ${policy.minTlsVersion}, ` +
-      `${policy.preferredTlsVersion} preferred, ciphers by ${policy.cipherProfile} (${markdownText(`${document} ${version}`)}). ${remembered}`,
+      `${policy.preferredTlsVersion} preferred, ciphers by ${policy.cipherProfile} (${markdownText(`${document} ${version}`)}). ${comparison}`,
   ].join('\n\n');
 }
 

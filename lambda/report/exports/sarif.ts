@@ -15,7 +15,7 @@ import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
 import { type CoverageGap, coverageGapsOf } from '../coverage.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { displayProse, PLAIN, title } from '../wording.ts';
+import { displayProse, PLAIN, title } from '../text.ts';
 import {
   addressOf,
   type Entry,
@@ -130,7 +130,7 @@ function rule(check: CheckInfo): ReportingDescriptor {
 }
 
 function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, number>): Result {
-  const { finding, mute, standing } = entry;
+  const { finding, mute, status } = entry;
   const ruleIndex = indexes.get(finding.check);
   const facts = factLines(entry).join('; ');
   const what = `${title(finding, PLAIN)} on ${PLAIN.target(finding.target)}`;
@@ -154,7 +154,7 @@ function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, numbe
     },
     // Of all results or of none; an empty list says "not suppressed", a missing one "not known".
     ...(report.state === 'kept' ? { baselineState: baselineOf(entry) } : {}),
-    suppressions: standing === 'muted' ? [suppression] : [],
+    suppressions: status === 'muted' ? [suppression] : [],
     properties: {
       severity: finding.severity,
       'security-severity': SECURITY_SEVERITIES[finding.severity],
@@ -170,8 +170,8 @@ function withoutLinks(text: string): string {
   return text.replaceAll('](', '] (');
 }
 
-function baselineOf({ standing, reason, isObserved, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
-  if (standing === 'resolved') return 'absent';
+function baselineOf({ status, reason, isObserved, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
+  if (status === 'resolved') return 'absent';
   if (reason === 'new' || (isObserved && openedAt === lastSeen)) return 'new';
   return reason === 'escalated' ? 'updated' : 'unchanged';
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { type Digest, digestsByTarget } from '../digest.ts';
 import { headline } from '../headline.ts';
 import { nothingToDo } from '../lifecycle-text.ts';
-import { displayTime, plural } from '../wording.ts';
+import { displayTime, plural } from '../text.ts';
 import { cardDescription } from './chat-description.ts';
 import { SYMBOLS, titleName } from './chat-style.ts';
 

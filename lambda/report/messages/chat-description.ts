@@ -15,7 +15,7 @@ import {
   stateLines,
 } from '../lifecycle-text.ts';
 import type { ResolvedFinding } from '../schema.ts';
-import { displayTime, evidenceLines, howMany, loopbackNote, plural, remedyLines, title, who } from '../wording.ts';
+import { displayTime, evidenceLines, howMany, loopbackNote, plural, remedyLines, title, who } from '../text.ts';
 import { CHAT, chatProse, code, SYMBOLS } from './chat-style.ts';
 
 /** What Slack holds in one block of text: beyond it a card is folded or split, and nobody reads on. */
@@ -55,25 +55,25 @@ function description(digest: Digest, findings: number): string {
 
 function renderGroup(group: EntryGroup<DigestEntry>): string {
   const heading = group.title === undefined ? group.check : CHAT.prose(group.title);
-  const many = group.active.length > 1 ? `, ${plural(group.active.length, 'finding')}` : '';
+  const many = group.entries.length > 1 ? `, ${plural(group.entries.length, 'finding')}` : '';
   return [
     `${SYMBOLS[group.severity]} *${group.severity.toUpperCase()}: ${heading}* (${code(group.check)}${many})`,
-    ...group.active.map((digestEntry) => renderEntry(digestEntry, group.title === undefined)),
+    ...group.entries.map((entry) => renderEntry(entry, group.title === undefined)),
     `*How to fix:* ${remedyLines(group.remedy).map(chatProse).join('\n')}`,
   ].join('\n');
 }
 
-function renderEntry(digestEntry: DigestEntry, withTitle: boolean): string {
-  const { finding } = digestEntry;
+function renderEntry(entry: DigestEntry, withTitle: boolean): string {
+  const { finding } = entry;
   const facts = [
     withTitle ? title(finding, CHAT) : undefined,
     who(finding, CHAT),
     howMany(finding, CHAT),
     ...evidenceLines(finding, CHAT),
-    ...historyLines(digestEntry, CHAT),
+    ...historyLines(entry, CHAT),
     `fingerprint ${code(finding.fingerprint)}`,
   ];
-  const reason = label(digestEntry);
+  const reason = label(entry);
   return bullet((reason === undefined ? '' : `*${reason}* `) + CHAT.target(finding.target), facts);
 }
 

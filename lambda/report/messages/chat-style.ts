@@ -2,7 +2,7 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
-import { displayProse, PLAIN, type Style } from '../wording.ts';
+import { displayProse, PLAIN, type Style } from '../text.ts';
 
 /** Always beside the word: colour alone tells some people nothing. */
 export const SYMBOLS: Readonly<Record<Severity, string>> = {

@@ -29,7 +29,7 @@ import {
   remedyLines,
   title,
   who,
-} from '../wording.ts';
+} from '../text.ts';
 import { wrap } from './wrap.ts';
 
 /** Characters a line: what mail clients show without breaking it again (RFC 3676 asks for 78 at most). */
@@ -62,23 +62,23 @@ export function emailRenderer(digest: Digest): (maxFindings: number) => string {
       return words;
     };
   };
-  const telling: Telling = { digestEntry: once(facts), resolved: once(resolvedLines) };
-  return (maxFindings) => render(digest, maxFindings, telling);
+  const texts: EntryTexts = { entry: once(facts), resolved: once(resolvedLines) };
+  return (maxFindings) => render(digest, maxFindings, texts);
 }
 
-interface Telling {
-  readonly digestEntry: (digestEntry: DigestEntry) => readonly string[];
+interface EntryTexts {
+  readonly entry: (entry: DigestEntry) => readonly string[];
   readonly resolved: (finding: ResolvedFinding) => readonly string[];
 }
 
-function render(digest: Digest, maxFindings: number, telling: Telling): string {
+function render(digest: Digest, maxFindings: number, texts: EntryTexts): string {
   const shown = firstOf(digest, maxFindings);
   const paragraphs = [
     wrap(openingLine(digest), WIDTH),
     ...digest.warnings.map((warning) => wrap(warning, WIDTH)),
     ...coverageSentences(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
-    ...groupEntries(shown.active).flatMap((group) => renderGroup(group, telling)),
-    ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(telling.resolved)] : []),
+    ...groupEntries(shown.active).flatMap((group) => renderGroup(group, texts)),
+    ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(texts.resolved)] : []),
     ...(shown.leftOut === undefined
       ? []
       : [wrap(`${shown.leftOut}. Run the audit by hand to see what is still there.`, WIDTH)]),
@@ -105,38 +105,33 @@ function openingLine({ active, resolved, unusedMutes: mutes, countBySeverity }: 
   return sentences.join(' ');
 }
 
-function renderGroup(group: EntryGroup<DigestEntry>, telling: Telling): string[][] {
-  const many = group.active.length > 1 ? `, ${plural(group.active.length, 'finding')}` : '';
+function renderGroup(group: EntryGroup<DigestEntry>, texts: EntryTexts): string[][] {
+  const many = group.entries.length > 1 ? `, ${plural(group.entries.length, 'finding')}` : '';
   const heading = group.title === undefined ? group.check : PLAIN.prose(group.title);
   return [
     [RULE, ...wrap(`${group.severity.toUpperCase()}: ${heading}`, WIDTH), ...wrap(`(${group.check}${many})`, WIDTH)],
-    ...group.active.map((digestEntry) => [
-      ...entryHeading(digestEntry),
-      ...(group.title === undefined ? wrapDetail(title(digestEntry.finding, PLAIN)) : []),
-      ...telling.digestEntry(digestEntry),
+    ...group.entries.map((entry) => [
+      ...entryHeading(entry),
+      ...(group.title === undefined ? wrapDetail(title(entry.finding, PLAIN)) : []),
+      ...texts.entry(entry),
     ]),
     ['How to fix:', ...remedyLines(group.remedy).flatMap((line) => wrap(line, WIDTH, '  '))],
   ];
 }
 
 /** `- orders: NEW` */
-function entryHeading(digestEntry: DigestEntry): string[] {
-  const reason = label(digestEntry);
-  return wrap(
-    `${PLAIN.target(digestEntry.finding.target)}${reason === undefined ? '' : `: ${reason}`}`,
-    WIDTH,
-    '- ',
-    '  ',
-  );
+function entryHeading(entry: DigestEntry): string[] {
+  const reason = label(entry);
+  return wrap(`${PLAIN.target(entry.finding.target)}${reason === undefined ? '' : `: ${reason}`}`, WIDTH, '- ', '  ');
 }
 
-function facts(digestEntry: DigestEntry): string[] {
-  const { finding } = digestEntry;
+function facts(entry: DigestEntry): string[] {
+  const { finding } = entry;
   return [
     who(finding, PLAIN),
     howMany(finding, PLAIN),
     ...evidenceLines(finding, PLAIN),
-    ...historyLines(digestEntry, PLAIN),
+    ...historyLines(entry, PLAIN),
     `fingerprint: ${finding.fingerprint}`,
   ]
     .filter((line) => line !== undefined)

@@ -5,7 +5,7 @@ import { fitReport } from '../fit-report.ts';
 import { headline } from '../headline.ts';
 import { reportFor } from '../receiver.ts';
 import type { Report } from '../schema.ts';
-import { displayTime, PLAIN, plural } from '../wording.ts';
+import { displayTime, PLAIN, plural } from '../text.ts';
 import { toAscii } from './ascii.ts';
 import { renderChatCard, renderTargetCards, renderTestCard } from './chat-card.ts';
 import { emailRenderer, findingsOf } from './email.ts';
@@ -112,17 +112,17 @@ const TEST_SUBJECT = `[pg-tls-auditor] ${TEST}`;
  * on severity, on any of `targets`, and on `route`.
  */
 export function renderTestAlert({ route, targets, at }: TestReceiver): RenderedAlert {
-  const told = `Someone asked pg-tls-auditor for a test message at ${displayTime(at)} (${at}).`;
+  const request = `Someone asked pg-tls-auditor for a test message at ${displayTime(at)} (${at}).`;
   const email = [
     [TEST],
-    wrap(`${told} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),
+    wrap(`${request} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),
     ['It says nothing about any database, and there is nothing to do.'],
   ];
   const json = JSON.stringify({ schemaVersion: 1, test: true, message: TEST, at });
   return {
     subject: TEST_SUBJECT,
     message: JSON.stringify({
-      default: `${TEST}. ${told}`,
+      default: `${TEST}. ${request}`,
       sms: toGsm(`pg-tls-auditor: ${TEST}. Test message of ${displayTime(at)}`),
       https: JSON.stringify(renderTestCard(targets, at)),
       email: `${email.map((lines) => lines.join('\n')).join('\n\n')}\n`,

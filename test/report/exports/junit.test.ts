@@ -94,8 +94,8 @@ describe('renderJunit', () => {
     expect(calm).not.toHaveProperty('failure');
     expect(calm?.['system-out']).toContain('LOW: Unencrypted session over the network');
     // Hidden ones may be worse: no threshold covers what nobody saw.
-    const blind = outcomes({ id: 'plaintext-session', status: 'fail', reason: '3 sessions are hidden' });
-    const half = { ...report, targets: [{ ...target, verdict: 'unknown' as const, checks: blind }] };
+    const unknownTarget = outcomes({ id: 'plaintext-session', status: 'fail', reason: '3 sessions are hidden' });
+    const half = { ...report, targets: [{ ...target, verdict: 'unknown' as const, checks: unknownTarget }] };
     const unsure = caseOf(half, 'orders', 'plaintext-session', { ...CONTEXT, failOn: 'medium' });
     expect(unsure?.error).toMatchObject([{ '@type': 'unknown', '@message': '3 sessions are hidden' }]);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { renderEmail } from '../../../lambda/report/messages/email.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
-import { decided, muteUse, night, told } from '../lifecycle-cases.ts';
+import { decided, digestOfNight, muteUse, night } from '../lifecycle-cases.ts';
 
 describe('renderEmail', () => {
   it('reads well at night', () => {
@@ -187,7 +187,7 @@ describe('renderEmail', () => {
 
   it('leaves out what is over before what is there', () => {
     const findings = [decided('new', { role: 'first' }), decided('resolved'), decided('resolved')];
-    const digest = told(night(findings));
+    const digest = digestOfNight(night(findings));
     expect(renderEmail(digest, 2)).toContain('1 resolved left out.');
     expect(renderEmail(digest, 2)).toContain('RESOLVED\n\n- orders');
     expect(renderEmail(digest, 1)).toContain('2 resolved left out.');
@@ -204,7 +204,7 @@ describe('renderEmail', () => {
       ],
       { mutes: [muteUse({ mute, unusedSince: '2026-10-01T00:00:00.000Z', notifyUnused: true })] },
     );
-    const email = renderEmail(told(run));
+    const email = renderEmail(digestOfNight(run));
     expect(email.replaceAll('\n', '')).not.toMatch(UNSAFE);
     expect(email).not.toContain('://');
     expect(email.match(/^How to fix:/gm)).toHaveLength(1);

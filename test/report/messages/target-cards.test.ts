@@ -8,9 +8,10 @@ import {
   renderTestChatMessage,
 } from '../../../lambda/report/messages/sns-message.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
-import { decided, eventfulNight, muteUse, night, told, YESTERDAY } from '../lifecycle-cases.ts';
+import { decided, digestOfNight, eventfulNight, muteUse, night, YESTERDAY } from '../lifecycle-cases.ts';
 
-const cardsOf = (run: Parameters<typeof told>[0], service = 'auditor') => renderTargetCards(told(run), service);
+const cardsOf = (run: Parameters<typeof digestOfNight>[0], service = 'auditor') =>
+  renderTargetCards(digestOfNight(run), service);
 const threadOf = (
   reason: Parameters<typeof decided>[0],
   target = 'orders',
@@ -112,7 +113,7 @@ describe('the cards of a digest', () => {
       ],
       { mutes: [muteUse({ mute, unusedSince: YESTERDAY, notifyUnused: true })] },
     );
-    const { content, metadata } = renderChatCard(told(run), 'auditor');
+    const { content, metadata } = renderChatCard(digestOfNight(run), 'auditor');
     expect(content.description.replaceAll('\n', '')).not.toMatch(UNSAFE);
     expect(content.description).not.toMatch(/[<>]|:\/\//);
     expect(content.description.length).toBeLessThanOrEqual(CARD_LIMITS.description);
@@ -124,7 +125,7 @@ describe('the cards of a digest', () => {
 
 describe('the messages for a chat topic', () => {
   it('have a card, words for whoever can read none, and the attributes of their own target', () => {
-    const [billing] = renderChatMessages(told(eventfulNight()), 'auditor');
+    const [billing] = renderChatMessages(digestOfNight(eventfulNight()), 'auditor');
     const bodies = JSON.parse(billing?.message ?? '{}') as Record<string, string>;
     expect(Object.keys(bodies)).toEqual(['default', 'https']);
     expect(JSON.parse(bodies.https ?? '')).toMatchObject({ version: '1.0', source: 'custom' });
@@ -143,7 +144,7 @@ describe('the messages for a chat topic', () => {
     const findings = Array.from({ length: 5_000 }, (_, index) =>
       decided('new', { role: `注文_${index}`, target: `database-${index % 3_000}` }),
     );
-    for (const { message } of renderChatMessages(told(night(findings)), 'auditor')) {
+    for (const { message } of renderChatMessages(digestOfNight(night(findings)), 'auditor')) {
       expect(Buffer.byteLength(message)).toBeLessThan(MESSAGE_BYTES / 2);
     }
   });
