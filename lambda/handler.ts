@@ -309,7 +309,7 @@ async function importIntoSecurityHub(
   const aws = awsPlace(account, process.env.AWS_REGION);
   const place = { catalogue: catalogue(), toolVersion: packageJson.version, aws };
   const store = await stateStore(`${DEFAULT_ROUTE}#security-hub`, invocation, clock);
-  const imported = await withStateLease(defaultReceiverOf(alerts), context, { store, signal: patience }, (_, report) =>
+  const imported = await withStateLease(defaultReceiverOf(alerts), context, { store, signal: patience }, ({ report }) =>
     importFindings(client, report, place),
   );
   logger.info('findings imported into Security Hub', { ...imported });

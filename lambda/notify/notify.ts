@@ -6,10 +6,10 @@ import type { Config } from '../config/index.ts';
 import { StateError, type StateLease, type StateStore } from '../deliver/state/store.ts';
 import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
-import { buildReport, type Run } from '../report/build-report.ts';
+import { buildDecidedReport, buildReport, type DecidedReport, type Run } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
-import { DEFAULT_ROUTE, matchesRoute, type Receiver, receiversOf } from '../report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
 import { clockWarning, stateWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
@@ -29,18 +29,28 @@ export interface NotifyContext {
   readonly now: string;
 }
 
-/** What of it concerns an audience: the targets that it hears of. */
-function scopeToReceiver(receiver: Receiver, { run, config, ...rest }: NotifyContext): NotifyContext {
-  const scoped = matchesRoute(receiver);
+/** The part of a run and configuration in the scope of a receiver. */
+export function scopeToReceiver(receiver: Receiver, { run, config, ...rest }: NotifyContext): ReceiverContext {
+  const inScope = scopeOf(receiver, [...config.targets, ...run.audited.map(({ snapshot }) => snapshot.target)]);
   return {
     ...rest,
-    run: { ...run, audited: run.audited.filter(({ snapshot }) => scoped(snapshot.target)) },
-    config: { ...config, targets: config.targets.filter(scoped) },
+    run: { ...run, audited: run.audited.filter(({ snapshot }) => inScope(snapshot.target.name)) },
+    config: { ...config, targets: config.targets.filter(({ name }) => inScope(name)) },
+    inScope,
   };
 }
 
-/** What an audience is to be told of what concerns it. */
-function decisionFor(
+export interface ReceiverContext extends NotifyContext {
+  /** By the name of a target; the state may hold findings of targets that the configuration no longer has. */
+  readonly inScope: (name: string) => boolean;
+}
+
+/** What is decided for a receiver, within its scope. */
+function decisionFor(receiver: Receiver, previous: AuditState | undefined, context: ReceiverContext): Decision {
+  return scopeDecision(decideAll(receiver, previous, context), receiver, context.inScope);
+}
+
+function decideAll(
   receiver: Receiver,
   previous: AuditState | undefined,
   { run, config, coversAllTargets = true, now }: NotifyContext,
@@ -89,12 +99,12 @@ export interface LeaseOptions {
  */
 type Checkpoint = (targets: readonly string[]) => Promise<void>;
 
-type Notify<T> = (decision: Decision, report: Report, checkpoint: Checkpoint) => Promise<T>;
+type Notify<T> = (decided: DecidedReport, checkpoint: Checkpoint) => Promise<T>;
 
 /**
  * Decides for one audience, has it told, and remembers that it was.
  *
- * @param notify is given the decision, the report as it has it, and what remembers a part
+ * @param notify is given the report with its decisions, and the function that saves a part of the state
  * @returns what `notify` returned
  * @throws whatever `notify` throws: nothing but the parts is remembered as told then, and the next run tells; StateError
  */
@@ -130,7 +140,7 @@ async function decideWithLease<T>(
     if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
   const all = [...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
-  const result = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
+  const result = await notify(buildDecidedReport(scoped.run, decision, { warnings: all }), checkpoint);
   if (lease !== undefined) await lease.save(next);
   return result;
 }
@@ -195,9 +205,9 @@ export async function notify(
     receiver,
     context,
     { lease: held, hasSubscriber, warnings },
-    async (decision, report, checkpoint) => ({
-      report,
-      messageIds: await publishAll(integration, decision, report, { ...options, checkpoint }),
+    async (decided, checkpoint) => ({
+      report: decided.report,
+      messageIds: await publishAll(integration, decided, { ...options, checkpoint }),
     }),
   );
 }
@@ -213,25 +223,24 @@ async function notifyWithoutState(
   const scoped = scopeToReceiver(receiver, context);
   const before = notifiedWithoutState.get(key);
   const decision = decisionFor(receiver, before, scoped);
-  const report = buildReport(scoped.run, decision, {
+  const decided = buildDecidedReport(scoped.run, decision, {
     state: 'unreadable',
     warnings: [stateWarning(), ...warnings],
   });
-  const messageIds = await publishAll(integration, decision, report, options);
+  const messageIds = await publishAll(integration, decided, options);
   const { next } = before === undefined ? decisionFor(receiver, EMPTY_STATE, scoped) : decision;
   if (hasSubscriber && next !== undefined) notifiedWithoutState.set(key, next);
-  return { report, messageIds, stateError };
+  return { report: decided.report, messageIds, stateError };
 }
 
 /** @returns the ids of the messages @throws whatever `publish` throws */
 async function publishAll(
   { receiver, topicArn, render }: Integration,
-  decision: Decision,
-  report: Report,
+  decided: DecidedReport,
   { publish, checkpoint }: Pick<NotifyOptions, 'publish'> & { readonly checkpoint?: Checkpoint },
 ): Promise<readonly string[]> {
-  const digest = buildDigest(report, decision, receiver);
-  const messages = digest === undefined ? [] : render(digest, report);
+  const digest = buildDigest(decided, receiver);
+  const messages = digest === undefined ? [] : render(digest, decided.report);
   const messageIds: string[] = [];
   for (const [index, message] of messages.entries()) {
     // Should one of the following not go out, those before it are not told again.

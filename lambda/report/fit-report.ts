@@ -1,5 +1,6 @@
 // A report cut to a size: whole entries are left out and counted, never cut in half.
 
+import { itemsThatFit } from './fit.ts';
 import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 
 type Section = 'findings' | 'targets' | 'resolved' | 'carriedOver' | 'mutes';
@@ -39,11 +40,11 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
   const room = bytes - bytesOf(JSON.stringify(withOnly(ordered, none)));
   const least = sections.map((section) => ({
     ...section,
-    ...fitting<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
+    ...itemsThatFit<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
   }));
   let left = room - least.reduce((sum, section) => sum + section.bytes, 0);
   const most = least.map((section) => {
-    const more = fitting<unknown>(ordered[section.name] ?? [], section.bytes + left, bytesOf);
+    const more = itemsThatFit<unknown>(ordered[section.name] ?? [], section.bytes + left, bytesOf);
     left -= more.bytes - section.bytes;
     return { ...section, ...more };
   });
@@ -89,7 +90,7 @@ function fits(report: Report, bytes: number, bytesOf: (json: string) => number):
   let left = bytes - bytesOf(JSON.stringify(frame));
   return sections.every(({ name }) => {
     const all = report[name] ?? [];
-    const { items, bytes: taken } = fitting<unknown>(all, left, bytesOf);
+    const { items, bytes: taken } = itemsThatFit<unknown>(all, left, bytesOf);
     left -= taken;
     return items.length === all.length;
   });
@@ -97,28 +98,4 @@ function fits(report: Report, bytes: number, bytesOf: (json: string) => number):
 
 function verdictRank(target: ReportTarget): number {
   return VERDICT_ORDER.indexOf(target.verdict);
-}
-
-/** Less than any entry takes: with less room than this none is tried. */
-const LEAST_BYTES = 40;
-
-/**
- * The items that fit, each that does not skipped, so that one with an endless text costs no other; and the bytes they
- * take, commas included.
- */
-function fitting<T>(
-  items: readonly T[],
-  bytes: number,
-  bytesOf: (json: string) => number,
-): { readonly items: T[]; readonly bytes: number } {
-  const kept: T[] = [];
-  let taken = 0;
-  for (const item of items) {
-    if (bytes - taken < LEAST_BYTES) break;
-    const more = bytesOf(JSON.stringify(item)) + (kept.length === 0 ? 0 : 1);
-    if (taken + more > bytes) continue;
-    taken += more;
-    kept.push(item);
-  }
-  return { items: kept, bytes: taken };
 }

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
+import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { renderEmail } from '../../lambda/report/messages/email.ts';
-import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver, scopeDecision } from '../../lambda/report/receiver.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
+import { badNight, finding, healthyReport, healthyTarget, undecided } from './builders.ts';
 import { decided, digestOfNight, eventfulNight, muteUse, night } from './lifecycle-cases.ts';
 
 const notify = (report: Report, minSeverity: Severity) =>
-  buildDigest(report, undefined, { route: DEFAULT_ROUTE, minSeverity });
+  buildDigest(undecided(report), { route: DEFAULT_ROUTE, minSeverity });
 
 describe('buildDigest', () => {
   it('has nothing to tell of a run without findings', () => {
@@ -87,8 +88,8 @@ describe('buildDigest', () => {
 
 describe('the digest of a run with state', () => {
   const reasonsOf = (findings: Parameters<typeof night>[0], receiver: Partial<Receiver> = {}) => {
-    const { report, decision } = night(findings);
-    return buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity: 'medium', ...receiver })?.active.map(
+    const { decided } = night(findings);
+    return buildDigest(decided, { route: DEFAULT_ROUTE, minSeverity: 'medium', ...receiver })?.active.map(
       ({ reason }) => reason,
     );
   };
@@ -118,16 +119,16 @@ describe('the digest of a run with state', () => {
 
   it('tells an end to whoever was told of the finding, by the severity that they were told', () => {
     const wasCritical = decided('resolved', { severity: 'low' }, { lastNotifiedSeverity: 'critical' });
-    const { report, decision } = night([wasCritical], { targets: [{ name: 'orders' }] });
-    const digestFrom = (minSeverity: Severity) => buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity });
+    const { decided: run } = night([wasCritical], { targets: [{ name: 'orders' }] });
+    const digestFrom = (minSeverity: Severity) => buildDigest(run, { route: DEFAULT_ROUTE, minSeverity });
     expect(digestFrom('critical')).toMatchObject({ severity: 'critical', targets: ['orders'], active: [] });
     const wasLow = night([decided('resolved', { severity: 'critical' }, { lastNotifiedSeverity: 'low' })]);
-    expect(buildDigest(wasLow.report, wasLow.decision, { route: DEFAULT_ROUTE, minSeverity: 'high' })).toBeUndefined();
+    expect(buildDigest(wasLow.decided, { route: DEFAULT_ROUTE, minSeverity: 'high' })).toBeUndefined();
   });
 
   it('does not tell an end that the decision keeps to itself', () => {
-    const { report, decision } = night([decided('resolved', {}, { notify: false })]);
-    expect(buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity: 'info' })).toBeUndefined();
+    const { decided: run } = night([decided('resolved', {}, { notify: false })]);
+    expect(buildDigest(run, { route: DEFAULT_ROUTE, minSeverity: 'info' })).toBeUndefined();
   });
 
   it('is as severe as its worst notice, not as what is over', () => {
@@ -153,7 +154,8 @@ describe('the digest of a run with state', () => {
       targets: [],
     });
     const route = { route: 'shop', minSeverity: 'info', targets: ['*'] } as const;
-    expect(buildDigest(run.report, run.decision, route)).toBeUndefined();
+    const decision = scopeDecision(run.decision, route, () => true);
+    expect(buildDigest(buildDecidedReport(run.run, decision), route)).toBeUndefined();
   });
 
   it('says when what it lists is told again, and that there is no such time', () => {
@@ -164,8 +166,8 @@ describe('the digest of a run with state', () => {
   });
 
   it('tells what the decision knows nothing of: better twice than never', () => {
-    const { report } = night([decided('new')]);
-    const none = { findings: [], mutes: [] };
-    expect(buildDigest(report, none, { route: DEFAULT_ROUTE, minSeverity: 'medium' })?.active).toHaveLength(1);
+    const { run } = night([decided('new')]);
+    const none = buildDecidedReport(run, { findings: [], mutes: [] });
+    expect(buildDigest(none, { route: DEFAULT_ROUTE, minSeverity: 'medium' })?.active).toHaveLength(1);
   });
 });

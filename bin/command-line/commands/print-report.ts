@@ -78,7 +78,7 @@ async function withLease(
       defaultReceiverOf(context.config.alerts),
       context,
       { store, signal: timeout },
-      async (_, report) => {
+      async ({ report }) => {
         clearTimeout(waiting);
         await notify(report);
         return report;

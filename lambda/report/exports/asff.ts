@@ -3,6 +3,7 @@
 import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
+import { largestThatFits } from '../fit.ts';
 import type { Report } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../text.ts';
 import {
@@ -232,11 +233,9 @@ function fields(given: Readonly<Record<string, string | undefined>>): Record<str
 
 /** A beginning of the text that has so many bytes at most, safe to show. */
 function within(text: string, bytes: number): string {
-  let length = bytes;
-  for (;;) {
-    const shown = displayProse(text, length);
-    const size = Buffer.byteLength(shown);
-    if (size <= bytes) return shown;
-    length = Math.min(length - 1, Math.floor((shown.length * bytes) / size));
-  }
+  return largestThatFits(
+    bytes,
+    (length) => displayProse(text, length),
+    (shown) => Buffer.byteLength(shown) <= bytes,
+  );
 }

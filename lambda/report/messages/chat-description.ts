@@ -2,6 +2,7 @@
 
 import { auditSummary, coverageSentences } from '../coverage.ts';
 import type { Digest, DigestEntry } from '../digest.ts';
+import { largestThatFits } from '../fit.ts';
 import { type EntryGroup, firstOf, groupEntries } from '../groups.ts';
 import {
   historyLines,
@@ -31,12 +32,12 @@ const MOST_MUTES = 5;
  */
 export function cardDescription(digest: Digest, maxLength: number): string {
   const all = digest.active.length + digest.resolved.length;
-  for (let findings = Math.min(all, MOST_FINDINGS); findings > 0; findings -= 1) {
-    const text = description(digest, findings);
-    // One finding with a long story is still worth its length.
-    if (text.length <= (findings > 1 ? COMFORTABLE_LENGTH : maxLength)) return text;
-  }
-  return description(digest, 0);
+  return largestThatFits(
+    Math.min(all, MOST_FINDINGS),
+    (findings) => description(digest, findings),
+    // One finding with a long text may take all the room there is.
+    (text, findings) => text.length <= (findings > 1 ? COMFORTABLE_LENGTH : maxLength),
+  );
 }
 
 function description(digest: Digest, findings: number): string {

@@ -3,6 +3,7 @@
 import { REASONS } from '../../model/lifecycle.ts';
 import { SEVERITIES } from '../../model/severity.ts';
 import { type Digest, labelsOf } from '../digest.ts';
+import { largestThatFits } from '../fit.ts';
 
 export interface MessageAttribute {
   /** The value of a `String.Array` is JSON. */
@@ -67,19 +68,18 @@ function targetAttributes(targets: readonly string[]): Attributes {
 }
 
 function boundedList(name: string, values: readonly string[]): Attributes {
-  let bytes = utf8Bytes(JSON.stringify([OTHERS]));
-  const fitting: string[] = [];
-  for (const value of values) {
-    bytes += utf8Bytes(JSON.stringify(attributeText(value))) + 1;
-    if (bytes > LIST_BYTES) break;
-    fitting.push(value);
-  }
-  const omitted = values.length - fitting.length;
-  if (omitted === 0) return { [name]: stringArray(fitting) };
-  return {
-    [name]: stringArray([...fitting, OTHERS]),
-    [`${name}Omitted`]: { DataType: 'Number', StringValue: String(omitted) },
-  };
+  return largestThatFits(
+    values.length,
+    (items): Attributes => {
+      const omitted = values.length - items;
+      if (omitted === 0) return { [name]: stringArray(values) };
+      return {
+        [name]: stringArray([...values.slice(0, items), OTHERS]),
+        [`${name}Omitted`]: { DataType: 'Number', StringValue: String(omitted) },
+      };
+    },
+    ({ [name]: list }) => utf8Bytes(list?.StringValue ?? '') <= LIST_BYTES,
+  );
 }
 
 function stringArray(values: readonly string[]): MessageAttribute {

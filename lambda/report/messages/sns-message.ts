@@ -1,9 +1,9 @@
 // One SNS message for everybody: a body for each protocol, attributes for filter policies, all within SNS's limits.
 
 import type { Digest } from '../digest.ts';
+import { largestThatFits } from '../fit.ts';
 import { fitReport } from '../fit-report.ts';
 import { headline } from '../headline.ts';
-import { reportFor } from '../receiver.ts';
 import type { Report } from '../schema.ts';
 import { displayTime, PLAIN, plural } from '../text.ts';
 import { toAscii } from './ascii.ts';
@@ -64,8 +64,7 @@ export function renderAlert(digest: Digest, report: Report, service: string): Re
     attributeBytes(attributes) -
     utf8Bytes(JSON.stringify({ ...small, email: '', sqs: '', lambda: '' }));
   const email = fittingEmail(digest, Math.min(EMAIL_BYTES, room / 3));
-  const own = reportFor(report, digest.receiver);
-  const json = JSON.stringify(fitReport(own, (room - nestedBytes(email)) / 2, nestedBytes));
+  const json = JSON.stringify(fitReport(report, (room - nestedBytes(email)) / 2, nestedBytes));
   return {
     subject,
     message: JSON.stringify({ ...small, email, sqs: json, lambda: json }),
@@ -152,26 +151,11 @@ function subjectOf(digest: Digest): string {
   return start + headline(digest, SUBJECT_LENGTH - start.length, (name) => toAscii(PLAIN.target(name)));
 }
 
-/** The email with as many findings as fit into `bytes` of the message; found by halving, not by trying each. */
+/** The email with as many findings as fit into `bytes` of the message. */
 function fittingEmail(digest: Digest, bytes: number): string {
-  const render = emailRenderer(digest);
-  const all = findingsOf(digest);
-  const whole = all <= bytes / LEAST_BYTES ? render(all) : undefined;
-  if (whole !== undefined && nestedBytes(whole) <= bytes) return whole;
-  let most = 0;
-  let tooMany = Math.min(all, Math.ceil(bytes / LEAST_BYTES));
-  let best = render(0);
-  while (tooMany - most > 1) {
-    const findings = Math.floor((most + tooMany) / 2);
-    const text = render(findings);
-    if (nestedBytes(text) <= bytes) {
-      most = findings;
-      best = text;
-    } else {
-      tooMany = findings;
-    }
-  }
-  return best;
+  // More than this many never fit: the email of a hundred thousand findings is not rendered to learn that.
+  const most = Math.min(findingsOf(digest), Math.ceil(bytes / LEAST_BYTES));
+  return largestThatFits(most, emailRenderer(digest), (email) => nestedBytes(email) <= bytes);
 }
 
 /** Less than any finding takes in an email. */
