@@ -4,13 +4,18 @@ import type { Config } from '../../../lambda/config/index.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 import type { Severity } from '../../../lambda/model/severity.ts';
 import type { AuthenticationMethod, SslNegotiation, TargetKind } from '../../../lambda/model/target.ts';
+import { EXPORTERS } from '../../../lambda/report/exports/index.ts';
 
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Of a report. */
-export const REPORT_FORMATS = [...FORMATS, 'ocsf', 'asff', 'sarif', 'junit', 'markdown'] as const;
-export type ReportFormat = (typeof REPORT_FORMATS)[number];
+export const REPORT_FORMATS = ['table', ...exporterNames()] as const;
+export type ReportFormat = 'table' | keyof typeof EXPORTERS;
+
+function exporterNames(): readonly (keyof typeof EXPORTERS)[] {
+  return Object.keys(EXPORTERS) as (keyof typeof EXPORTERS)[];
+}
 
 export interface AuditOptions {
   readonly config?: string;

@@ -1,4 +1,4 @@
-// The report in the AWS Security Finding Format, 2018-10-08: what Security Hub's BatchImportFindings takes.
+// Renders the report in the AWS Security Finding Format, 2018-10-08, for Security Hub's BatchImportFindings.
 
 import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
@@ -6,16 +6,8 @@ import type { Severity } from '../../model/severity.ts';
 import { largestThatFits } from '../fit.ts';
 import type { Report } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../text.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  labelsText,
-  remedyText,
-  TOOL,
-} from './entries.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, remedyText, TOOL } from './entries.ts';
+import type { AwsPlace, ExportContext, Exporter } from './exporter.ts';
 import { requirementTexts } from './requirements.ts';
 
 /**
@@ -26,16 +18,7 @@ import { requirementTexts } from './requirements.ts';
 const LONGEST = { title: 256, description: 1_024, recommendation: 512, resourceId: 512, fieldValue: 1_024 } as const;
 const MOST_FIELDS = 50;
 
-/** The account and region that the findings are imported into. */
-export interface AwsPlace {
-  /** 12 digits. */
-  readonly account: string;
-  readonly region: string;
-  /** `aws`, `aws-cn`, `aws-us-gov` …: of the region. */
-  readonly partition: string;
-}
-
-/** An account or region that Security Hub cannot be told of. The message says what is missing or wrong. */
+/** The account or region is missing or wrong. The message says which, and what was given. */
 export class AwsPlaceError extends Error {
   override readonly name = 'AwsPlaceError';
 }
@@ -122,12 +105,17 @@ export interface AsffContext extends ExportContext {
   readonly aws: AwsPlace;
 }
 
-/** A JSON array, as `aws securityhub batch-import-findings --findings file://…` reads it, a hundred at a time. */
-export function renderAsff(report: Report, context: AsffContext): string {
-  return `${JSON.stringify(asffFindings(report, context), null, 2)}\n`;
+/**
+ * A JSON array, as `aws securityhub batch-import-findings --findings file://…` reads it, a hundred at a time.
+ *
+ * @throws TypeError without an account and region
+ */
+export function renderAsff(report: Report, { aws, ...context }: ExportContext): string {
+  if (aws === undefined) throw new TypeError('ASFF needs the AWS account and region of the findings');
+  return `${JSON.stringify(asffFindings(report, { ...context, aws }), null, 2)}\n`;
 }
 
-/** Each finding once: what is there, what is open all the same, and, archived, what is over. */
+/** Each finding once: found by this run, carried over, or resolved and archived. */
 export function asffFindings(report: Report, context: AsffContext): AsffFinding[] {
   return entriesOf(report, context).map((entry) => asffFinding(entry, report, context));
 }
@@ -181,7 +169,7 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
   };
 }
 
-/** Only what was looked for and not found has passed. */
+/** A finding passed only when this run looked for it and did not find it. */
 function complianceOf({ status, resolution }: Entry): AsffFinding['Compliance']['Status'] {
   if (status !== 'resolved') return 'FAILED';
   return resolution === 'gone' ? 'PASSED' : 'NOT_AVAILABLE';
@@ -239,3 +227,11 @@ function within(text: string, bytes: number): string {
     (shown) => Buffer.byteLength(shown) <= bytes,
   );
 }
+
+export const exporter: Exporter = {
+  name: 'asff',
+  mediaType: 'application/json',
+  extension: 'json',
+  needs: ['aws'],
+  render: renderAsff,
+};

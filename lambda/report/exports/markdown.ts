@@ -8,7 +8,8 @@ import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../text.ts';
-import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
+import { addressOf, type Entry, entriesOf, factLines, remedyText } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 
 /** Stands for what could not be observed: not the same as 0. */
@@ -176,3 +177,11 @@ function indented(text: string): string {
     .map((line) => `  ${line}`)
     .join('\n');
 }
+
+export const exporter: Exporter = {
+  name: 'markdown',
+  mediaType: 'text/markdown',
+  extension: 'md',
+  needs: [],
+  render: renderMarkdown,
+};

@@ -6,17 +6,8 @@ import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, title, who } from '../text.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  historyTexts,
-  labelsText,
-  remedyText,
-  TOOL,
-} from './entries.ts';
+import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, remedyText, TOOL } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 import {
   ACTIVITIES,
   CATEGORY_UID,
@@ -263,3 +254,11 @@ function shown(fact: Entry['finding']['evidence'][string]): string | number | bo
   if (typeof fact === 'string') return displayText(fact, FACT_LENGTH);
   return Array.isArray(fact) ? fact.map((item) => displayText(item, FACT_LENGTH)) : fact;
 }
+
+export const exporter: Exporter = {
+  name: 'ocsf',
+  mediaType: 'application/json',
+  extension: 'json',
+  needs: [],
+  render: renderOcsf,
+};

@@ -16,16 +16,8 @@ import type { Severity } from '../../model/severity.ts';
 import { type CoverageGap, coverageGapsOf } from '../coverage.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../text.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  muteLine,
-  remedyText,
-  TOOL,
-} from './entries.ts';
+import { addressOf, type Entry, entriesOf, factLines, muteLine, remedyText, TOOL } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 import { codeBlock, link, markdownText } from './markdown-text.ts';
 import { requirementTexts } from './requirements.ts';
 
@@ -266,3 +258,11 @@ function notification(id: string, level: 'error' | 'warning', text: string, targ
     ...(locations.length === 0 ? {} : { locations }),
   };
 }
+
+export const exporter: Exporter = {
+  name: 'sarif',
+  mediaType: 'application/sarif+json',
+  extension: 'sarif',
+  needs: [],
+  render: renderSarif,
+};

@@ -3,14 +3,15 @@
 
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
-import { type JunitContext, renderJunit } from '../../../lambda/report/exports/junit.ts';
+import type { ExportContext } from '../../../lambda/report/exports/exporter.ts';
+import { renderJunit } from '../../../lambda/report/exports/junit.ts';
 import type { Report } from '../../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport, healthyTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
 import { type JunitTestCase, readJunit } from './junit-schema.ts';
 import { CONTEXT, eventfulReport, outcomes, textsOf } from './outcomes.ts';
 
-const ALL: JunitContext = { ...CONTEXT, failOn: 'info' };
+const ALL: ExportContext = { ...CONTEXT, failOn: 'info' };
 
 function caseOf(report: Report, suite: string, name: string, context = ALL): JunitTestCase | undefined {
   const { testsuites } = readJunit(renderJunit(report, context));
