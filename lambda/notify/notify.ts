@@ -1,5 +1,5 @@
-// Tells each audience what it has not been told yet: decide, publish, then save, each audience apart from the others, so
-// that one that can't be reached costs the others neither a message nor a repetition.
+// Notifies one receiver of what changed since its last notification: decide, publish, then save. Each receiver has a state
+// of its own, so that a receiver that cannot be reached costs the others neither a message nor a repetition.
 
 import { CHECKS } from '../checks/registry.ts';
 import type { Config } from '../config/index.ts';

@@ -1,4 +1,4 @@
-// A report cut to a size: whole entries are left out and counted, never cut in half.
+// Fits a report into a size: whole entries are left out and counted, never cut in half.
 
 import { itemsThatFit } from './fit.ts';
 import type { Report, ReportFinding, ReportTarget } from './schema.ts';
@@ -6,8 +6,8 @@ import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 type Section = 'findings' | 'targets' | 'resolved' | 'carriedOver' | 'mutes';
 
 /**
- * The part of the room that each may count on when not everything fits, and what tells how many of it are left out. What
- * one does not need goes to the others, in this order.
+ * The share of the room that each section has when not everything fits, and the key that counts what is left out. Room
+ * that one section does not need goes to the others, in this order.
  */
 const SECTIONS: readonly {
   readonly name: Section;
@@ -23,8 +23,8 @@ const SECTIONS: readonly {
 
 const VERDICT_ORDER = ['not-audited', 'unknown', 'findings', 'clean'] as const;
 
-/** What is told of nobody by this run: the first to go. */
-const NOT_NOTIFIED: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
+/** Findings that this run does not send are left out first. */
+const NOT_SENT: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
 
 /**
  * The report itself when its JSON takes at most `bytes`, else one without the last findings and the healthiest targets,
@@ -55,11 +55,11 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
 function keptFirst({ targets, findings }: Report): Pick<Report, 'targets' | 'findings'> {
   return {
     targets: targets.toSorted((a, b) => verdictRank(a) - verdictRank(b)),
-    findings: findings.toSorted((a, b) => Number(isSilent(a)) - Number(isSilent(b))),
+    findings: findings.toSorted((a, b) => Number(isNotSent(a)) - Number(isNotSent(b))),
   };
 }
 
-/** @param whole - In whose order findings are to be, though others found room first. */
+/** @param whole - The report whose order the findings keep, whichever of them found room first. */
 function withOnly(
   report: Report,
   sections: readonly (Omit<(typeof SECTIONS)[number], 'share'> & { readonly items: readonly unknown[] })[],
@@ -79,8 +79,8 @@ function withOnly(
   };
 }
 
-function isSilent({ lifecycle }: ReportFinding): boolean {
-  return NOT_NOTIFIED.has(lifecycle?.reason);
+function isNotSent({ lifecycle }: ReportFinding): boolean {
+  return NOT_SENT.has(lifecycle?.reason);
 }
 
 /** Adds up the parts until there is no room: the whole of a large report in one text is many times what may leave. */

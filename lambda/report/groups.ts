@@ -1,4 +1,4 @@
-// Findings that have much in common, told together: what they share is said once.
+// Groups findings by severity, check and remedy, so that messages state what they share once.
 
 import type { Severity } from '../model/severity.ts';
 import { countBySeverity } from './digest.ts';
@@ -10,13 +10,13 @@ interface OfFinding {
   readonly finding: ReportFinding;
 }
 
-/** Notices that say the same: one severity, one check, one remedy; or rules of one file, with what each remedy adds. */
+/** Findings of one severity, check and remedy; or about rules of one file, with the parts of their remedies joined. */
 export interface EntryGroup<Item extends OfFinding> {
   readonly severity: Severity;
   readonly check: string;
-  /** Refers back where a group of another severity has told it before. */
+  /** Refers to a group above that states the same remedy. */
   readonly remedy: string;
-  /** Whether the remedy is but a reference to one above. */
+  /** Whether `remedy` only refers to a group above. */
   readonly statedAbove: boolean;
   /** The title all of them share, if they do. */
   readonly title: string | undefined;
@@ -30,9 +30,7 @@ interface Draft<Item> {
   readonly entries: readonly Item[];
 }
 
-/**
- * Groups notices, so that what many have in common is told once; in the order in which they come.
- */
+/** Groups of findings, in the order in which the first of each comes. */
 export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): EntryGroup<Item>[] {
   const same = Map.groupBy(entries, ({ finding: { severity, check, remedy } }) =>
     JSON.stringify([severity, check, remedy]),
@@ -54,7 +52,7 @@ export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): 
   });
 }
 
-/** Rules of one file that one check finds fault with are one group: what their remedies share is said once. */
+/** Findings of one check about rules of one file are one group: what their remedies share is stated once. */
 function withRulesTogether<Item extends OfFinding>(drafts: readonly Draft<Item>[]): Draft<Item>[] {
   const byFile = Map.groupBy(drafts, (draft) => {
     const [first] = draft.entries;
@@ -91,7 +89,7 @@ function oneRemedy(remedies: readonly string[]): string | undefined {
   return [...first.slice(0, start), ...own, ...first.slice(first.length - end)].join('\n');
 }
 
-/** What of a digest a message shows: whole findings from the top, the resolved ones after the others. */
+/** The part of a digest that a message shows: findings from the top, the resolved ones last. */
 export interface Shown<Item, Resolved> {
   readonly active: readonly Item[];
   readonly resolved: readonly Resolved[];

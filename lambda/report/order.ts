@@ -1,4 +1,4 @@
-// The order in which findings are told: the worst first, and the same from run to run.
+// Orders findings: the worst first, and the same from run to run.
 
 import type { Finding } from '../model/finding.ts';
 import { compareSeverity } from '../model/severity.ts';

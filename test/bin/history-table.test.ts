@@ -60,7 +60,7 @@ describe('the table', () => {
           weak-cipher-session; first seen 2026-11-04 01:00 UTC; resolved since
 
       The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
-      What file state.json remembers goes back to 2026-10-01 06:15 UTC.
+      file state.json has records since 2026-10-01 06:15 UTC.
       2 clients connected insecurely (1 high, 1 medium).
       "
     `);
@@ -79,8 +79,7 @@ describe('the table', () => {
 
       The last 7 days, since 2026-11-03 06:15 UTC, on billing and
       orders.
-      What file state.json remembers goes back to 2026-10-01 06:15
-      UTC.
+      file state.json has records since 2026-10-01 06:15 UTC.
       2 clients connected insecurely (1 high, 1 medium).
       "
     `);
@@ -120,8 +119,8 @@ describe('where nobody was seen', () => {
   test('it says so, for which databases and since when', () => {
     expect(render(NO_RECEIVER, 100)).toMatchInlineSnapshot(`
       "The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
-      What file state.json remembers goes back to 2026-10-01 06:15 UTC.
-      Nobody was seen to connect insecurely.
+      file state.json has records since 2026-10-01 06:15 UTC.
+      No insecure client was seen.
       "
     `);
   });
@@ -130,13 +129,12 @@ describe('where nobody was seen', () => {
     const notSeen = [{ target: 'billing', since: '2026-11-01T00:00:00.000Z', reason: 'no run has looked at it since' }];
     const text = render({ ...NO_RECEIVER, notSeen, recordedSince: '2026-11-09T06:15:00.000Z' }, 100);
     expect(text).toMatchInlineSnapshot(`
-      "NOT SEEN, so nobody knows:
+      "NOT VERIFIED:
         - billing, since 2026-11-01 00:00 UTC: no run has looked at it since
 
       The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
-      What file state.json remembers goes back to 2026-11-09 06:15 UTC only: who connected before that is
-      not known.
-      Nobody was seen to connect insecurely, as far as anybody looked.
+      file state.json has records since 2026-11-09 06:15 UTC only: earlier connections are not known.
+      No insecure client was seen, as far as this could be verified.
       "
     `);
   });

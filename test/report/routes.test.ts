@@ -176,20 +176,22 @@ describe('a route', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Route payments: its databases only, findings from high up.
-      Looked at 1 database: 1 with findings.
-      Findings not listed: 1 told before and still open, 1 muted.
+      Route payments: only its own databases, and findings of severity high or
+      worse.
+      Result for 1 database: 1 with findings.
+      Findings not listed: 1 already reported and still open, 1 muted.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Nothing is told again while it stays as it is
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. Open findings are not sent again
       (alerts.repeatIntervalHours is 0).
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `);
     expect(attributes).toMatchInlineSnapshot(`

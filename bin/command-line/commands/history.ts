@@ -1,4 +1,4 @@
-// The command `history`: who has connected insecurely over the last days, as the state remembers it.
+// Implements the command `history`: the insecure clients of the last days, from the state.
 
 import { INSECURE_CLIENT_CHECKS } from '../../../lambda/checks/insecure-clients.ts';
 import { history as rowsOf } from '../../../lambda/lifecycle/history.ts';
@@ -25,7 +25,7 @@ export async function history(options: HistoryOptions): Promise<ExitCode> {
   const { state: spec, days, target: names, format } = options;
   refuseUnsafeEnvironment({ ...thisProcess(), services: servicesOfState(spec) });
   if (spec === undefined) {
-    throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw');
+    throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs keep their state');
   }
   const { name, state } = await readState(spec);
   const document = historyDocument(name, narrowed(state, name, names), days, systemClock());
@@ -43,13 +43,13 @@ function narrowed(state: AuditState, store: string, names: readonly string[] | u
   const known = [...state.targets.keys()].sort();
   if (known.length === 0) {
     throw new UsageError(
-      `${store} remembers no run, so nobody knows who has connected: audit with --state first, or name the state that runs keep`,
+      `${store} has no record of a run: run "npx pg-tls-auditor audit --state …" first, or name the state that your runs use`,
     );
   }
   if (names === undefined) return state;
   const unknownNames = names.filter((name) => !state.targets.has(name));
   if (unknownNames.length > 0) {
-    throw new UsageError(`${store} remembers no target named ${quoted(unknownNames)}; it remembers ${quoted(known)}`);
+    throw new UsageError(`${store} has no target named ${quoted(unknownNames)}; it has ${quoted(known)}`);
   }
   const wanted = new Set(names);
   return {
@@ -89,7 +89,7 @@ function historyDocument(store: string, state: AuditState, days: number, now: Da
   };
 }
 
-/** The first moment of which anything is remembered: the state is at least as old. */
+/** The oldest time in the state: the state is at least as old. */
 function oldest({ findings, targets, mutes }: AuditState): string | undefined {
   const moments = [
     ...[...findings.values()].map(({ firstSeen }) => firstSeen),
@@ -99,7 +99,7 @@ function oldest({ findings, targets, mutes }: AuditState): string | undefined {
   return moments.sort((a, b) => Date.parse(a) - Date.parse(b))[0];
 }
 
-/** What is known to be missing: nobody may take it for "nobody". */
+/** Targets whose sessions could not all be seen: their clients are not known, which is not the same as no client. */
 function unaudited({ findings }: AuditState): HistoryGap[] {
   return [...findings.values()]
     .filter(({ finding, status }) => status === 'open' && BLINDING_CHECKS.includes(finding.check))
@@ -116,6 +116,6 @@ function stale({ targets }: AuditState, since: string): HistoryGap[] {
     .map(({ name, takenAt }) => ({
       target: displayText(name),
       since: takenAt,
-      reason: 'no run has looked at it since',
+      reason: 'no run has audited it since',
     }));
 }

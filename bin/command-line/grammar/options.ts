@@ -1,4 +1,4 @@
-// What may be said on the command line, as it comes out of the parser, and what is to be done as it goes into the audit.
+// Types of the parsed command line, and of the request that goes into the audit.
 
 import type { Config } from '../../../lambda/config/index.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
@@ -40,7 +40,7 @@ export interface AuditOptions {
   readonly timeout?: number;
   readonly probe?: boolean;
   readonly loopback?: LoopbackPolicy;
-  /** Where the run remembers what it told: a file, or `dynamodb:TABLE`. */
+  /** Where the run keeps its state: a file, or `dynamodb:TABLE`. */
   readonly state?: string;
   readonly format: ReportFormat;
   /** Goes with the format `asff` only. */
@@ -77,7 +77,7 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
   readonly configured: Config['targets'] | undefined;
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
-  /** What whoever typed the command should know. */
+  /** Printed on standard error before the audit. */
   readonly notes: readonly string[];
 }
 

@@ -1,8 +1,8 @@
-// Says on standard error how far a long run has come: one line in place on a terminal, a line now and then elsewhere.
+// Prints the progress of a long run on standard error: one line in place on a terminal, a line now and then elsewhere.
 
 import type { Failure } from '../../../lambda/model/failure.ts';
 
-/** Milliseconds a run may take before it is worth a word. */
+/** A shorter run prints no progress. */
 const FIRST_LINE_DELAY_MS = 1_000;
 const REDRAW_MS = 100;
 /** Milliseconds between the lines of a log. */

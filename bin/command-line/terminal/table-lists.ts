@@ -1,4 +1,4 @@
-// What the terminal lists below the findings: what is open and was not seen, what is over, and what is muted.
+// Lists below the findings of a terminal: what is carried over, what is resolved, what is muted.
 
 import { countBySeverity, type DigestEntry } from '../../../lambda/report/digest.ts';
 import {
@@ -18,7 +18,7 @@ export function unmutedFindings({ findings }: Report): ReportFinding[] {
   return findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
 }
 
-/** As a message would tell it. */
+/** As a message lists it. */
 export function toDigestEntry(finding: ReportFinding, isObserved: boolean): DigestEntry {
   return { reason: finding.lifecycle?.reason ?? 'observed', finding, isObserved };
 }
@@ -76,6 +76,6 @@ export function muteLines(report: Report, width: number): string[] {
     ...mutes.filter(({ expired }) => expired).flatMap((mute) => line('Expired mute', mute)),
     ...mutes
       .filter(({ expired, unusedSince }) => !expired && unusedSince !== undefined)
-      .flatMap((mute) => line(`Mute that matches nothing since ${displayTime(mute.unusedSince ?? '')}`, mute)),
+      .flatMap((mute) => line(`Mute that has matched nothing since ${displayTime(mute.unusedSince ?? '')}`, mute)),
   ];
 }

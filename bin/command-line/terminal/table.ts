@@ -1,4 +1,4 @@
-// The terminal's view of a report. For the command line only: the Lambda function must not load cli-table3.
+// Renders a report for a terminal.
 
 import { stripVTControlCharacters, styleText } from 'node:util';
 import CliTable from 'cli-table3';
@@ -36,7 +36,7 @@ const NOT_KNOWN = '?';
 const NARROWEST_TABLE = 70;
 /** Below this, headings are abbreviated. */
 const ROOMY = 100;
-/** A name or host cut shorter than this tells nobody anything. */
+/** A name or host that is cut shorter than this is of no use. */
 const SHORTEST_NAME = 12;
 const WIDEST = 200;
 const GAP = 2;
@@ -90,7 +90,7 @@ export function renderTable(report: Report, options: { readonly columns: number;
     resolvedLines(report, width),
     muteLines(report, width),
     ...(note === undefined ? [] : [wrap(note, width)]),
-    listed('NOT SEEN, so nobody knows:', coverageGapLines(report), width, paint),
+    listed('NOT VERIFIED:', coverageGapLines(report), width, paint),
     listed("The auditor's own connections:", connectionLines(report), width, paint),
     lastLines(report, width, paint),
   ];
@@ -104,7 +104,7 @@ function targetRows(report: Report, width: number, paint: Paint): string[] {
   if (report.targets.length === 0) return [];
   const table = width < NARROWEST_TABLE ? undefined : targetTable(report, width, paint);
   const legend = report.targets.some(({ verdict }) => isIncomplete(verdict))
-    ? wrap(`${NOT_KNOWN} stands for what could not be seen.`, width)
+    ? wrap(`${NOT_KNOWN} means: could not be observed.`, width)
     : [];
   return [...(table ?? targetList(report, width, paint)), ...legend];
 }
@@ -276,7 +276,7 @@ function lastLines(report: Report, width: number, paint: Paint): string[] {
   const [tone, words] = verdictInWords(report);
   const [first = '', ...others] = wrap(`Verdict: ${words}.`, width);
   return [
-    ...wrap(`Run of ${displayTime(report.startedAt)}. Looked at ${auditSummary(targets)}.`, width),
+    ...wrap(`Run of ${displayTime(report.startedAt)}. Result for ${auditSummary(targets)}.`, width),
     first.replace('Verdict:', () => paint('Verdict:', tone)),
     ...others,
   ];
@@ -289,7 +289,7 @@ function verdictInWords(report: Report): [Verdict, string] {
     report.targets.some((target) => target.verdict === verdict),
   );
   if (worst !== undefined) {
-    return [worst, `incomplete, not everything could be seen${found === undefined ? '' : `; ${found}`}`];
+    return [worst, `incomplete, not everything could be observed${found === undefined ? '' : `; ${found}`}`];
   }
   // Findings without a verdict that says so can't happen; if they do, they are still not "all clear".
   if (found !== undefined) return ['findings', found];
@@ -297,7 +297,7 @@ function verdictInWords(report: Report): [Verdict, string] {
   return clean ? ['clean', 'all clear'] : ['findings', 'findings'];
 }
 
-/** What is muted is there all the same: no "all clear" over it. */
+/** A muted finding is still a finding: the verdict is not "all clear". */
 function foundText(report: Report): string | undefined {
   const findings = unmutedFindings(report);
   const muted = report.findings.length - findings.length;

@@ -99,7 +99,7 @@ function testCase(
   if (verdict === 'not-audited') return { name, error: notAudited(error, found) };
   const unmuted = found.filter(({ status }) => status !== 'muted');
   const failing = unmuted.filter(({ finding }) => isAtLeast(finding.severity, failOn));
-  const incomplete = reason === undefined ? undefined : `Not everything could be seen: ${why}`;
+  const incomplete = reason === undefined ? undefined : `Not everything could be observed: ${why}`;
   if (failing.length > 0) return { name, failure: failure(failing, incomplete) };
   if (incomplete !== undefined) {
     return {

@@ -1,4 +1,4 @@
-// The report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
+// Renders the report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
 
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
 import { auditSummary, coverageGapsOf } from '../coverage.ts';
@@ -15,7 +15,7 @@ import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './
 /** Stands for what could not be observed: not the same as 0. */
 const NOT_KNOWN = '?';
 
-/** A table of the targets, the findings by severity with how to fix them, and what could not be seen. */
+/** A table of the targets, the findings by severity with how to fix them, and what could not be observed. */
 export function renderMarkdown(report: Report, context: ExportContext): string {
   const entries = entriesOf(report, context);
   const open = entries
@@ -40,7 +40,7 @@ export function renderMarkdown(report: Report, context: ExportContext): string {
 }
 
 function summary(report: Report, open: readonly Entry[]): string {
-  const audited = `Looked at ${auditSummary(targetsByVerdict(report))}.`;
+  const audited = `Result for ${auditSummary(targetsByVerdict(report))}.`;
   const found =
     open.length === 0
       ? 'No finding.'
@@ -52,7 +52,7 @@ function summary(report: Report, open: readonly Entry[]): string {
 const VERDICTS: Readonly<Record<ReportTarget['verdict'], string>> = {
   clean: '✅ clean',
   findings: '❌ findings',
-  unknown: '❓ not fully seen',
+  unknown: '❓ partly audited',
   'not-audited': '❗ **not audited**',
 };
 
@@ -111,7 +111,7 @@ function notSeen(report: Report): string[] {
     return first === undefined ? '' : `- ${codeSpan(first.target.name)}: ${checks}: ${markdownText(first.reason)}`;
   });
   if (missed.length + partly.length === 0) return [];
-  return ['## What could not be seen', 'There may be more than this report lists.', [...missed, ...partly].join('\n')];
+  return ['## Not verified', 'There may be more findings than this report lists.', [...missed, ...partly].join('\n')];
 }
 
 function findings(open: readonly Entry[], { catalogue }: ExportContext): string[] {
@@ -161,8 +161,8 @@ function footer({ startedAt, finishedAt, state, policy }: Report, { toolVersion 
   const { document, version } = policy.cipherProfileSource;
   const comparison = {
     kept: 'Compared with earlier runs.',
-    none: 'No state is configured: this run stands alone.',
-    unreadable: 'The state could not be read: this run stands alone.',
+    none: 'No state is configured, so runs are not compared.',
+    unreadable: 'The state could not be read, so this run is not compared with earlier ones.',
   }[state];
   return [
     '---',

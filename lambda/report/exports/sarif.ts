@@ -1,4 +1,4 @@
-// The report as SARIF 2.1.0: for code scanning and for whatever else collects the findings of analysis tools.
+// Renders the report as SARIF 2.1.0, for code scanning and other collectors of findings.
 
 import type {
   Invocation,
@@ -56,7 +56,7 @@ export function renderSarif(report: Report, context: ExportContext): string {
   return `${JSON.stringify(sarifLog(report, context), null, 2)}\n`;
 }
 
-/** A log of one run. What could not be seen is a notification of it, and it fails when a target was not audited. */
+/** A log of one run. What could not be observed is a notification; the run fails when a target was not audited. */
 export function sarifLog(report: Report, context: ExportContext): Log {
   const entries = entriesOf(report, context);
   const rules = rulesOf(entries, report, context);
@@ -73,7 +73,7 @@ export function sarifLog(report: Report, context: ExportContext): Log {
             rules,
             notifications: [
               { id: NOT_AUDITED, shortDescription: { text: 'A target could not be audited' } },
-              { id: NOT_SEEN, shortDescription: { text: 'A check could not see everything it should have' } },
+              { id: NOT_SEEN, shortDescription: { text: 'A check could not observe everything' } },
             ],
           },
         },
@@ -234,7 +234,7 @@ function coverageGapNotification(
   indexes: ReadonlyMap<string, number>,
 ): Notification {
   const index = indexes.get(check);
-  const what = status === 'incomplete' ? 'not everything could be seen' : 'could not be decided';
+  const what = status === 'incomplete' ? 'not everything could be observed' : 'could not be decided';
   return {
     ...notification(
       NOT_SEEN,

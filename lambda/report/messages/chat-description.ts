@@ -1,4 +1,4 @@
-// The text of a chat card: what is told, as much of it as people read in a chat.
+// Renders the text of a chat card: the worst findings, as many as people read in a chat.
 
 import { auditSummary, coverageSentences } from '../coverage.ts';
 import type { Digest, DigestEntry } from '../digest.ts';
@@ -19,7 +19,7 @@ import type { ResolvedFinding } from '../schema.ts';
 import { displayTime, evidenceLines, howMany, loopbackNote, plural, remedyLines, title, who } from '../text.ts';
 import { CHAT, chatProse, code, SYMBOLS } from './chat-style.ts';
 
-/** What Slack holds in one block of text: beyond it a card is folded or split, and nobody reads on. */
+/** What Slack holds in one block of text: a longer card is folded or split, and people stop reading. */
 const COMFORTABLE_LENGTH = 3_000;
 const MOST_FINDINGS = 20;
 /** A configuration may have a thousand. */
@@ -93,21 +93,22 @@ function bullet(what: string, facts: readonly (string | undefined)[]): string {
 function unusedMutes({ unusedMutes: mutes }: Digest): string[] {
   if (mutes.length === 0) return [];
   const shown = mutes.slice(0, MOST_MUTES).map((mute) => {
-    const since = mute.unusedSince === undefined ? '' : `; matches nothing since ${displayTime(mute.unusedSince)}`;
+    const since = mute.unusedSince === undefined ? '' : `; has matched nothing since ${displayTime(mute.unusedSince)}`;
     return `• ${muteMatch(mute, CHAT)}: ${muteAgreement(mute, CHAT)}${since}`;
   });
   const more = mutes.length > MOST_MUTES ? [`*${mutes.length - MOST_MUTES} more left out.*`] : [];
-  const whatToDo = 'Take them out of the configuration, or correct what they match.';
-  return [['🔕 *MUTES THAT MATCH NOTHING*', ...shown, ...more, whatToDo].join('\n')];
+  const whatToDo = 'Remove them from the configuration, or correct what they match.';
+  return [['🔕 *MUTES THAT MATCH NO FINDING*', ...shown, ...more, whatToDo].join('\n')];
 }
 
 function aboutTheRun(digest: Digest): string {
   const ours = [routeLine(digest), notListed(digest), loopbackNote(digest.loopback)];
   return [
-    `Looked at ${auditSummary(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
+    `Result for ${auditSummary(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
     ...ours.filter((line) => line !== undefined).map(chatProse),
-    ...(digest.state === 'none' ? [STANDS_ALONE] : stateLines(digest)),
+    ...(digest.state === 'none' ? [NOT_COMPARED] : stateLines(digest)),
   ].join('\n');
 }
 
-const STANDS_ALONE = 'No state is configured: every run stands alone, and this alert repeats while a problem lasts.';
+const NOT_COMPARED =
+  'No state is configured, so runs are not compared, and this alert is sent after every run until the findings are fixed.';

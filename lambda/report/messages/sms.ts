@@ -1,4 +1,4 @@
-// The text message: one line that says whether to get up.
+// Renders the text message: one line.
 
 import type { Digest } from '../digest.ts';
 import { headline } from '../headline.ts';

@@ -1,4 +1,4 @@
-// One SNS message for everybody: a body for each protocol, attributes for filter policies, all within SNS's limits.
+// Renders one SNS message: a body for each protocol, and attributes for filter policies, within SNS's limits.
 
 import type { Digest } from '../digest.ts';
 import { largestThatFits } from '../fit.ts';
@@ -24,7 +24,7 @@ export interface RenderedAlert {
   readonly message: string;
   /** For subscription filter policies; see `alertAttributes`. */
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
-  /** Names of the targets that it tells of, all of them; none where it tells of mutes only. */
+  /** Names of all targets with something to report; none where the message is about mutes only. */
   readonly targets: readonly string[];
 }
 
@@ -43,11 +43,11 @@ const SUBJECT_LENGTH = 99;
 const EMAIL_BYTES = 64 * 1_024;
 
 /**
- * The message of a digest, for everybody who hears of what its audience does. When it would pass SNS's limit, whole
+ * The message of a digest, for every subscription of its receiver. When it would exceed SNS's limit, whole
  * findings are left out from the bottom, and whole targets beginning with the healthiest, and counted: in words in the
  * email and the card, as `omittedFindings`, `omittedTargets` and so on in the JSON for `sqs` and `lambda`.
  *
- * @param report - What the digest is of; the message holds of it what the digest's audience hears of, and no more.
+ * @param report - The report that the digest was built from, scoped to the same receiver.
  * @param service - Names the auditor: two of them in one chat channel keep to threads of their own.
  */
 export function renderAlert(digest: Digest, report: Report, service: string): RenderedAlert {
@@ -93,11 +93,11 @@ export function renderChatMessages(digest: Digest, service: string): RenderedAle
   });
 }
 
-/** Who is told that alerts reach them. */
+/** The receiver of a test message. */
 export interface TestReceiver {
   /** `all`, or the name of a route. */
   readonly route: string;
-  /** The names of the targets that they hear of. */
+  /** The names of the targets in its scope. */
   readonly targets: readonly string[];
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -107,11 +107,11 @@ const TEST = 'TEST - nothing is wrong';
 const TEST_SUBJECT = `[pg-tls-auditor] ${TEST}`;
 
 /**
- * A message that shows that every subscription of an audience works, and says so first. It matches every filter policy
+ * A message that proves that every subscription of a receiver works, and says so first. It matches every filter policy
  * on severity, on any of `targets`, and on `route`.
  */
 export function renderTestAlert({ route, targets, at }: TestReceiver): RenderedAlert {
-  const request = `Someone asked pg-tls-auditor for a test message at ${displayTime(at)} (${at}).`;
+  const request = `This is a test message of pg-tls-auditor, requested at ${displayTime(at)} (${at}).`;
   const email = [
     [TEST],
     wrap(`${request} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),

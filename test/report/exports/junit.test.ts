@@ -71,7 +71,7 @@ describe('renderJunit', () => {
 
   test('a failure that did not see everything says so', () => {
     expect(caseOf(eventfulReport(), 'crm', 'plaintext-session')?.failure?.[0]?.['#text']).toContain(
-      'Not everything could be seen: 17 sessions are hidden',
+      'Not everything could be observed: 17 sessions are hidden',
     );
   });
 

@@ -121,7 +121,7 @@ describe('sarifLog', () => {
       [
         'plaintext-session',
         'warning',
-        'plaintext-session on crm: not everything could be seen: 17 sessions are hidden',
+        'plaintext-session on crm: not everything could be observed: 17 sessions are hidden',
       ],
       ['weak-cipher-session', 'warning', 'weak-cipher-session on crm: could not be decided: 17 sessions are hidden'],
       [

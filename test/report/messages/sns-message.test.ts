@@ -245,9 +245,9 @@ describe('renderTestAlert', () => {
     expect(bodyOf(alert, 'email')).toMatchInlineSnapshot(`
       "TEST - nothing is wrong
 
-      Someone asked pg-tls-auditor for a test message at 2026-11-10 06:15 UTC
-      (2026-11-10T06:15:02Z). It works: alerts about 2 databases reach this
-      address.
+      This is a test message of pg-tls-auditor, requested at 2026-11-10 06:15
+      UTC (2026-11-10T06:15:02Z). It works: alerts about 2 databases reach
+      this address.
 
       It says nothing about any database, and there is nothing to do.
       "
