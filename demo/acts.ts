@@ -1,4 +1,4 @@
-// The acts of the demo: when the function runs, what is there to be found, and what exactly it has to tell.
+// Defines the runs of the demo: when the function runs, what is there to be found, and what exactly it must send.
 
 import { AFTER_MENDING, MUTED, type PlantedTarget, TARGETS } from './planted.ts';
 import { expectedFindings, type Identity, identify } from './verify.ts';

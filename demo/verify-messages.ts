@@ -1,4 +1,4 @@
-// Holds what people were sent against what they had to be told: nothing twice, nothing left out, each card in its thread.
+// Compares what was sent with what should have been sent: nothing twice, nothing left out, each card in its thread.
 
 import { bodyFor, type PublishedMessage } from '../lab/aws.ts';
 import { isAtLeast } from '../lambda/model/severity.ts';
@@ -35,7 +35,7 @@ export function cardsOf(published: readonly PublishedMessage[], chatTopicArn: st
     });
 }
 
-/** Each difference between what an act had to tell and what was sent, in a sentence. */
+/** Each difference between what an act should send and what was sent, in a sentence. */
 export function messageDiscrepancies(
   { notifications }: Pick<Act, 'notifications'>,
   published: readonly PublishedMessage[],
@@ -52,8 +52,8 @@ export function messageDiscrepancies(
     .sort();
   return [
     ...counted,
-    ...without(notifications, sent).map((finding) => `Nobody was told: ${finding}`),
-    ...without(sent, notifications).map((finding) => `Somebody was told what was not to be told: ${finding}`),
+    ...without(notifications, sent).map((finding) => `Not sent: ${finding}`),
+    ...without(sent, notifications).map((finding) => `Sent, and should not have been: ${finding}`),
     ...(carded.join() === concerned.join()
       ? []
       : [

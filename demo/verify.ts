@@ -1,4 +1,4 @@
-// Holds what the audit reported against what was planted: a demo that shows less than there is must fail.
+// Compares what the audit reported with what was planted: a demo that shows less than there is must fail.
 
 import type { SessionKind } from '../lab/sessions.ts';
 import type { Report, ReportFinding, ReportTarget } from '../lambda/report/schema.ts';

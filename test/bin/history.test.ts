@@ -159,7 +159,7 @@ describe('nobody', () => {
   test('is said, and the exit code is 0: it is an answer', async () => {
     const { exitCode, stdout } = await history(['--state', await stateFile({})]);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/\nNobody was seen to connect insecurely\.\n$/);
+    expect(stdout).toMatch(/\nNo insecure client was seen\.\n$/);
     expect(stdout).toContain('on billing and orders.');
   });
 
@@ -182,15 +182,15 @@ describe('nobody', () => {
       ['ledger', 'no run has looked at it since'],
     ]);
     const { stdout } = await history(['--state', await stateFile({ findings, targets })]);
-    expect(stdout).toContain('NOT SEEN, so nobody knows:');
-    expect(stdout).toMatch(/\nNobody was seen to connect insecurely, as far as anybody looked\.\n$/);
+    expect(stdout).toContain('NOT VERIFIED:');
+    expect(stdout).toMatch(/\nNo insecure client was seen, as far as this could be verified\.\n$/);
   });
 
   test('is not said by a state of no run: nobody knows', async () => {
     const { exitCode, stdout, stderr } = await history(['--state', 'missing.json']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toBe(
-      'error: file missing.json remembers no run, so nobody knows who has connected: audit with --state first, or name the state that runs keep\n',
+      'error: file missing.json has no record of a run: run "npx pg-tls-auditor audit --state …" first, or name the state that your runs use\n',
     );
   });
 });
@@ -222,7 +222,7 @@ describe('a mistake', () => {
   test('in the name of a target is told with those there are', async () => {
     const { exitCode, stderr } = await history(['--state', await stateFile({}), '--target', 'ordrs']);
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/remembers no target named "ordrs"; it remembers "billing", "orders"\n$/);
+    expect(stderr).toMatch(/has no target named "ordrs"; it has "billing", "orders"\n$/);
   });
 
   test('in the table is told without a stack trace', async () => {

@@ -86,7 +86,7 @@ describe('the entry', () => {
     ]);
     expect(stderr).toMatchInlineSnapshot(`
       "the fingerprint must come from a run with this configuration: a run with --url gives the same finding another one, which mutes nothing here
-      it mutes until 2999-04-01 00:00 UTC, and payments answers for it
+      it mutes until 2999-04-01 00:00 UTC; its owner is payments
       paste it into the list "mutes" of auditor.config.json
       "
     `);
@@ -207,7 +207,7 @@ describe('where it belongs', () => {
       { fingerprint: PRINT, reason: 'r', owner: 'o', expires: '2020-01-01' },
     ];
     const { stderr } = await withConfig('muted.json', { targets, mutes });
-    expect(stderr).toContain('put it in the place of mutes[1] of muted.json, which is of the same finding');
+    expect(stderr).toContain('replace mutes[1] of muted.json by it, which mutes the same finding');
   });
 
   test('must be a configuration, if one is named', async () => {
@@ -244,7 +244,7 @@ describe('--state', () => {
 
   test('says so when it is over, or was muted already', async () => {
     const { stderr } = await withState(fingerprint(0xc3));
-    expect(stderr).toMatch(/\nit is over since .* UTC: the entry mutes it should it come back\n/);
+    expect(stderr).toMatch(/\nit was resolved at .* UTC: the entry mutes it if it comes back\n/);
     expect(stderr).toContain('it was muted already when last seen, by dba until 2999-01-01 00:00 UTC: old\n');
   });
 
@@ -253,7 +253,7 @@ describe('--state', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     const [first, ...others] = stderr.trimEnd().split('\n');
     expect(first).toBe(
-      `error: file state.json remembers no finding ${fingerprint(0xa2)} (Did you mean ${fingerprint(0xa1)}?); open are:`,
+      `error: file state.json has no finding ${fingerprint(0xa2)} (Did you mean ${fingerprint(0xa1)}?); its open findings are:`,
     );
     expect(others.map((line) => line.trim().split(' on ')[0])).toEqual([
       `${fingerprint(0xb2)}  critical: plaintext-session`,
@@ -265,7 +265,7 @@ describe('--state', () => {
 
   test('makes no guess where nothing is near', async () => {
     const { stderr } = await withState('f'.repeat(16));
-    expect(stderr).toContain(`remembers no finding ${'f'.repeat(16)}; open are:`);
+    expect(stderr).toContain(`has no finding ${'f'.repeat(16)}; its open findings are:`);
   });
 
   test('shows what clients chose without doing what it says', async () => {
@@ -281,7 +281,7 @@ describe('--state', () => {
       /^error: other\.json is not a state file of this auditor/,
     );
     expect(await complaint([PRINT, ...GOOD, '--state', 'missing.json'])).toBe(
-      `error: file missing.json remembers no finding ${PRINT}; it remembers none that is open\n`,
+      `error: file missing.json has no finding ${PRINT}; it has no open finding\n`,
     );
   });
 });

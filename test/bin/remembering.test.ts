@@ -163,9 +163,7 @@ describe('print, then save', () => {
     await using _client = await offender();
     const args = ['--state', 'state.json', '--format', 'json'];
     const unread = await audit(ONE, args, { onStart: ({ stdout }) => stdout?.destroy() });
-    expect(unread.stderr).toBe(
-      'the report was not read to its end: what file state.json remembers was left as it was\n',
-    );
+    expect(unread.stderr).toBe('the report was not read to its end: file state.json was not changed\n');
     await expect(stat(state)).rejects.toThrow('ENOENT');
     expect(reasons((await auditToJson(ONE)).report)).toEqual(['orders: new']);
   });
@@ -245,7 +243,7 @@ describe('print, then save', () => {
       },
     });
     expect([exitCode, reasons(report)]).toEqual([2, ['silent: new', 'silent: ongoing, unseen']]);
-    expect(stderr).toContain('interrupted: what file state.json remembers was left as it was\n');
+    expect(stderr).toContain('interrupted: file state.json was not changed\n');
     expect(await readFile(state, 'utf8')).toBe(before);
   });
 });

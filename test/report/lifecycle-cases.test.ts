@@ -531,7 +531,8 @@ describe('a mute that matches nothing', () => {
     targets: [{ name: 'orders' }],
     mutes: [muteUse({ unusedSince: YESTERDAY, notifyUnused: true })],
   });
-  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 mute matches no finding"`));
+  it('in the subject', () =>
+    expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 mute matches no finding"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "No new finding. 1 mute matches no finding.

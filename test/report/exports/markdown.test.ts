@@ -118,7 +118,7 @@ describe('renderMarkdown', () => {
     expect(text).toContain('| `crm` | `crm.db.example.com:5432` | ❓ partly audited | TLSv1.3 | 1+17? | 0+? | high |');
     expect(text).toContain('| `ledger` | `ledger.db.example.com:5432` | ❗ **not audited** | ? | ? | ? | critical |');
     expect(text).toContain('How to fix: As for plaintext-session above.');
-    expect(text).toContain('No state is configured: this run stands alone.');
+    expect(text).toContain('No state is configured, so runs are not compared.');
   });
 
   test('a run of nothing says so', () => {
