@@ -42,7 +42,7 @@ export const NEXT_DAY: Act = {
   ],
 };
 
-/** What is told where nobody says otherwise (alerts.minSeverity), and what is muted. */
+/** Findings that the default alerts.minSeverity sends, and those that are muted. */
 function tellable(planted: readonly PlantedTarget[]): { readonly unmuted: string[]; readonly muted: string[] } {
   const findings = planted
     .flatMap(expectedFindings)

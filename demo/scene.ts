@@ -21,7 +21,7 @@ export interface Scene extends AsyncDisposable {
   readonly chatTopicArn: string;
   /** Path of the configuration that names every target. */
   readonly configFile: string;
-  /** Of every role on every server: what nobody may ever read. */
+  /** Of every role on every server: they must appear nowhere. */
   readonly passwords: readonly string[];
   /** Has `MENDED` connect with TLS from now on. */
   mend(): Promise<void>;
@@ -44,7 +44,7 @@ const EXPIRING_DAYS = 10;
 /** Lets everybody in with a password, whether they encrypt or not. */
 const CARELESS_HBA = ['local all all trust', 'host all all all scram-sha-256'];
 
-/** Somebody once had an old client to let in: OpenSSL speaks TLSv1 at its lowest security level only. */
+/** As set up for an old client: OpenSSL speaks TLSv1 at its lowest security level only. */
 const CARELESS_TLS = { minProtocol: 'TLSv1', ciphers: 'HIGH:!aNULL:@SECLEVEL=0' } as const;
 
 type Servers = Readonly<Record<TargetName, PostgresServer>>;

@@ -82,7 +82,7 @@ function chatTopic(chat: Topics['chat'], name: string, hasChannel: boolean): str
   return hasChannel && Object.hasOwn(chat, '*') ? chat['*']?.replace('*', name) : undefined;
 }
 
-/** The routes that each endpoint of the configuration hears. */
+/** The routes of each endpoint of the configuration. */
 function endpoints(routes: readonly Route[]): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>();
   for (const route of routes) {

@@ -14,7 +14,7 @@ import type { Report, ReportWarning } from '../report/schema.ts';
 import { clockWarning, stateWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
-/** What decides what an audience is told, besides what it was told before. */
+/** What a notification is decided from, besides the state. */
 export interface NotifyContext {
   readonly run: Run;
   readonly config: Pick<Config, 'alerts' | 'mutes' | 'targets'>;
@@ -93,7 +93,7 @@ export interface LeaseOptions {
 }
 
 /**
- * Remembers that an audience was told all there is to tell of these targets, before it is told the rest.
+ * Saves that the messages about these targets were sent, before the others are.
  *
  * @throws StateError
  */
@@ -157,7 +157,7 @@ function partialState(previous: AuditState, next: AuditState, result: ReadonlySe
 }
 
 export interface NotifyResult {
-  /** As this audience's decision has it; of the targets that it hears of. */
+  /** The report for this receiver: of the targets in its scope. */
   readonly report: Report;
   /** Ids of the messages; none where there was nothing to tell. */
   readonly messageIds: readonly string[];
@@ -250,14 +250,14 @@ async function publishAll(
   return messageIds;
 }
 
-/** The report of a run that tells nobody: what would have been told, by what is remembered, and nothing is changed. */
+/** The report that a run would give with the present state. Nothing is sent, and the state is not changed. */
 export async function previewReport(context: NotifyContext, store: StateStore | undefined): Promise<Report> {
   const defaultReceiver = defaultReceiverOf(context.config.alerts);
   const scoped = scopeToReceiver(defaultReceiver, context);
   return buildReport(scoped.run, decisionFor(defaultReceiver, await store?.read(), scoped));
 }
 
-/** The audience that hears of every target. */
+/** The receiver that gets every target. */
 export function defaultReceiverOf(alerts: Config['alerts']): Receiver {
   const [defaultReceiver = { route: DEFAULT_ROUTE, minSeverity: alerts.minSeverity }] = receiversOf(alerts);
   return defaultReceiver;

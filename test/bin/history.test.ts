@@ -179,7 +179,7 @@ describe('nobody', () => {
     const { document } = await historyOf({ findings, targets });
     expect(document.notSeen.map(({ target, reason }) => [target, reason])).toEqual([
       ['orders', 'target-not-audited: The target was not audited'],
-      ['ledger', 'no run has looked at it since'],
+      ['ledger', 'no run has audited it since'],
     ]);
     const { stdout } = await history(['--state', await stateFile({ findings, targets })]);
     expect(stdout).toContain('NOT VERIFIED:');
@@ -197,17 +197,13 @@ describe('nobody', () => {
 
 describe('a mistake', () => {
   test.each([
-    [
-      'no state',
-      [],
-      'error: history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw\n',
-    ],
+    ['no state', [], 'error: history needs --state: the file, or dynamodb:TABLE, in which runs keep their state\n'],
     [
       'no day',
       ['--state', 's', '--days', '0'],
       /^error: option '--days <number>' argument '0' is invalid\. It must be/,
     ],
-    ['too many', ['--state', 's', '--days', '91'], /whole number of days from 1 to 90: what is resolved is forgotten/],
+    ['too many', ['--state', 's', '--days', '91'], /whole number of days from 1 to 90: resolved findings are deleted/],
     ['half a day', ['--state', 's', '--days', '1.5'], /argument '1\.5' is invalid/],
     ['a format of reports', ['--state', 's', '--format', 'sarif'], /Allowed choices are table, json\.\n/],
     ['no table', ['--state', 'dynamodb:x'], /^error: --state "dynamodb:x": name a file/],

@@ -85,7 +85,7 @@ describe('the entry', () => {
       },
     ]);
     expect(stderr).toMatchInlineSnapshot(`
-      "the fingerprint must come from a run with this configuration: a run with --url gives the same finding another one, which mutes nothing here
+      "the fingerprint must come from a run with this configuration: a run with --url gives the same finding another fingerprint, which matches nothing here
       it mutes until 2999-04-01 00:00 UTC; its owner is payments
       paste it into the list "mutes" of auditor.config.json
       "
@@ -154,7 +154,7 @@ describe('a mistake', () => {
 
   test.each(['2020-01-01', '2020-01-01T00:00:00Z'])('is a mute that has ended before it began: %s', async (until) => {
     expect(await complaint([PRINT, '--until', until, ...REASON, ...OWNER])).toBe(
-      `error: --until must be in the future, got "${until}": a mute that has ended mutes nothing\n`,
+      `error: --until must be in the future, got "${until}": a mute that has ended matches nothing\n`,
     );
   });
 
@@ -198,7 +198,7 @@ describe('where it belongs', () => {
 
   test('is a new list where there is none', async () => {
     const { stderr } = await withConfig('bare.json', { targets });
-    expect(stderr).toContain('of bare.json, which mutes nothing yet: "mutes": [ … ] beside "targets"\n');
+    expect(stderr).toContain('of bare.json, which has no such list yet: add "mutes": [ … ] beside "targets"\n');
   });
 
   test('is the place of the one before, where the finding has been muted', async () => {

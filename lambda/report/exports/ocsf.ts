@@ -92,7 +92,7 @@ function activityOf({ status, reason, openedAt, lastSeen, isObserved }: Entry, {
   return isFirst || state !== 'kept' ? ACTIVITIES.create : ACTIVITIES.update;
 }
 
-/** What nobody looks for any more is archived: that is no proof that it is mended. */
+/** A finding whose check or target no longer exists is archived, which does not prove that it is fixed. */
 function statusOf({ status, resolution }: Entry): Enumerated {
   if (status === 'muted') return STATUSES.suppressed;
   if (status === 'open') return STATUSES.new;
