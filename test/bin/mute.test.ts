@@ -226,8 +226,8 @@ describe('--state', () => {
     const args = ['--state', 'state.json', '--config', 'orders.json'];
     expect(await complaint([fingerprint(0xb2), ...GOOD, ...args])).toBe(
       'error: this finding is of billing, and orders.json has no target of that name: the mute would match nothing there. ' +
-        'Take the fingerprint from a run with that configuration: a run with --url gives the same finding another one, ' +
-        'which mutes nothing here\n',
+        'Take the fingerprint from a run with that configuration: a run with --url gives the same finding another fingerprint, ' +
+        'which matches nothing here\n',
     );
     expect((await mute([fingerprint(0xa1), ...GOOD, ...args])).exitCode).toBe(0);
   });
