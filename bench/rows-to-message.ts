@@ -7,7 +7,7 @@ import { readSessions } from '../lambda/collect/postgres/session-query.ts';
 import { parseConfig } from '../lambda/config/index.ts';
 import { known } from '../lambda/model/observed.ts';
 import type { Policy } from '../lambda/model/policy.ts';
-import { buildReport } from '../lambda/report/build-report.ts';
+import { buildDecidedReport } from '../lambda/report/build-report.ts';
 import { buildDigest } from '../lambda/report/digest.ts';
 import { type RenderedAlert, renderAlert } from '../lambda/report/messages/sns-message.ts';
 import { catalogueRows, type Mix, type SessionRow, sessionRows } from './session-rows.ts';
@@ -72,8 +72,9 @@ function render(
     sessions: known(readSessions(rows, catalogueQuery.read(catalogueRows()))),
   });
   const audited = [{ snapshot, ...evaluate(snapshot, policy) }];
-  const report = buildReport({ startedAt: AT, finishedAt: AT, policy, audited });
-  const digest = buildDigest(report, undefined, { route: 'all', minSeverity: alerts.minSeverity });
+  const decided = buildDecidedReport({ startedAt: AT, finishedAt: AT, policy, audited });
+  const { report } = decided;
+  const digest = buildDigest(decided, { route: 'all', minSeverity: alerts.minSeverity });
   if (digest === undefined) throw new Error('nothing to tell: these rows were to have findings');
   const alert = renderAlert(digest, report, 'pg-tls-auditor');
   times.push(performance.now() - start);

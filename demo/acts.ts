@@ -1,4 +1,4 @@
-// The acts of the demo: when the function runs, what is there to be found, and what exactly it has to tell.
+// Defines the runs of the demo: when the function runs, what is there to be found, and what exactly it must send.
 
 import { AFTER_MENDING, MUTED, type PlantedTarget, TARGETS } from './planted.ts';
 import { expectedFindings, type Identity, identify } from './verify.ts';
@@ -10,7 +10,7 @@ export interface Act {
   readonly hours: number;
   readonly planted: readonly PlantedTarget[];
   /** Why, and what `identify` makes of the finding: `new shop: plaintext-session (high), …`. */
-  readonly told: readonly string[];
+  readonly notifications: readonly string[];
 }
 
 const known = tellable(TARGETS);
@@ -21,11 +21,11 @@ export const FIRST_SIGHT: Act = {
   when: 'Today',
   hours: 0,
   planted: TARGETS,
-  told: known.loud.map((finding) => `new ${finding}`),
+  notifications: known.unmuted.map((finding) => `new ${finding}`),
 };
 
 /** The same again. */
-export const SAME_AGAIN: Act = { when: 'Today', hours: 0.25, planted: TARGETS, told: [] };
+export const SAME_AGAIN: Act = { when: 'Today', hours: 0.25, planted: TARGETS, notifications: [] };
 
 /**
  * One client is mended, and for more than the 24 hours (alerts.resolveAfterHours) after which a session counts as gone; a mute
@@ -35,21 +35,21 @@ export const NEXT_DAY: Act = {
   when: 'Tomorrow',
   hours: 25,
   planted: AFTER_MENDING,
-  told: [
-    ...left.loud.map((finding) => `reminder ${finding}`),
+  notifications: [
+    ...left.unmuted.map((finding) => `reminder ${finding}`),
     ...left.muted.map((finding) => `mute-expired ${finding}`),
-    ...known.loud.filter((finding) => !left.loud.includes(finding)).map((finding) => `resolved ${finding}`),
+    ...known.unmuted.filter((finding) => !left.unmuted.includes(finding)).map((finding) => `resolved ${finding}`),
   ],
 };
 
-/** What is told where nobody says otherwise (alerts.minSeverity), and what is muted. */
-function tellable(planted: readonly PlantedTarget[]): { readonly loud: string[]; readonly muted: string[] } {
+/** Findings that the default alerts.minSeverity sends, and those that are muted. */
+function tellable(planted: readonly PlantedTarget[]): { readonly unmuted: string[]; readonly muted: string[] } {
   const findings = planted
     .flatMap(expectedFindings)
     .filter(({ severity }) => severity !== 'info' && severity !== 'low');
   const isMuted = ({ role }: Identity): boolean => role === MUTED.role;
   return {
-    loud: findings.filter((finding) => !isMuted(finding)).map(identify),
+    unmuted: findings.filter((finding) => !isMuted(finding)).map(identify),
     muted: findings.filter(isMuted).map(identify),
   };
 }

@@ -1,4 +1,4 @@
-// Ctrl-C and its relatives, as an AbortSignal: whoever holds something lets go of it, and the process ends by itself.
+// Turns Ctrl-C and other signals into an AbortSignal, so that everything is cleaned up and the process ends by itself.
 
 /** Why the demo ended early, and with which exit code: 128 and the signal's number, as shells count. */
 export class Interruption extends Error {
@@ -14,7 +14,7 @@ export class Interruption extends Error {
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 /**
- * Aborts with an `Interruption` when the process is asked to end, or when nobody reads its output any more. Signals after
+ * Aborts with an `Interruption` when the process is asked to end, or when the reader of its output is gone. Signals after
  * the first change nothing: npm passes on the Ctrl-C that the terminal has sent us already.
  */
 export function interruptions(): AbortSignal {

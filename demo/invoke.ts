@@ -20,7 +20,7 @@ export interface FunctionProcess extends AsyncDisposable {
   /**
    * Invokes it as the schedule does.
    *
-   * @param hours - So many hours later than it is: by its own clock, and by nobody else's.
+   * @param hours - So many hours later than it is: by its own clock only.
    * @throws Error with the end of the log when the handler gave no answer
    */
   invoke(hours: number): Promise<Invocation>;

@@ -10,10 +10,10 @@ export interface PlantedClient {
   readonly role: string;
   readonly database: string;
   readonly applications: readonly string[];
-  /** What the audit has to say of it; nothing where it is as it should be. */
+  /** What the audit must find; nothing where the client is as it should be. */
   readonly findings?: readonly PlantedFinding[];
-  /** The one name under which the sessions of several applications are told. @default the first application */
-  readonly toldAs?: string;
+  /** The one name under which the sessions of several applications are reported. @default the first application */
+  readonly reportedAs?: string;
 }
 
 export interface PlantedFinding {
@@ -35,7 +35,7 @@ export interface PlantedTarget {
 /** Has the attribute SUPERUSER. */
 export const SUPERUSER = 'dba';
 
-/** A client in plaintext that somebody mends. */
+/** A client in plaintext that is fixed after the first run. */
 export const MENDED = { target: 'shop', role: SUPERUSER, database: 'postgres', applicationName: 'psql' } as const;
 
 /** A client in plaintext that its team has muted for some hours. */
@@ -59,7 +59,7 @@ export const TARGETS = [
         role: 'checkout',
         database: 'shop',
         applications: ['checkout-worker-1', 'checkout-worker-2', 'checkout-worker-3'],
-        toldAs: 'checkout-worker-#',
+        reportedAs: 'checkout-worker-#',
         findings: [{ check: 'plaintext-session', severity: 'high' }],
       },
       {
@@ -136,9 +136,9 @@ export const TARGETS = [
   },
   {
     name: 'archive',
-    about: 'its certificate comes from a CA that nobody told the auditor of',
+    about: 'its certificate comes from a CA that is not in the CA bundle',
     verdict: 'not-audited',
-    // Nobody can see it behind that certificate: an audit that told of 0 plaintext sessions here would be lying.
+    // The auditor cannot look behind that certificate: a report of 0 plaintext sessions here would be wrong.
     clients: [{ kind: 'plaintext', role: 'records', database: 'archive', applications: ['records-export'] }],
     findings: [{ check: 'target-not-audited', severity: 'critical' }],
   },

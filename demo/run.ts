@@ -1,5 +1,5 @@
-// The demo: PostgreSQL servers with good and bad clients, scheduled runs of the function, and what people receive.
-// Exit code 0 only when the audit found exactly what was planted, and told it exactly as often as people want to hear it.
+// Runs the demo: PostgreSQL servers with good and bad clients, scheduled runs of the function, and what people receive.
+// Exit code 0 only when the audit found exactly what was planted, and each message was sent exactly when it should be.
 
 import type { PublishedMessage } from '../lab/aws.ts';
 import type { Report } from '../lambda/report/schema.ts';
@@ -12,6 +12,7 @@ import { screenFor } from './screen.ts';
 import {
   showCard,
   showEmail,
+  showEmailInShort,
   showEvidence,
   showIntroduction,
   showNextSteps,
@@ -19,7 +20,7 @@ import {
   showProof,
   showTable,
 } from './show.ts';
-import { showNextDay, showSilence, showThread } from './show-acts.ts';
+import { showLaterInShort, showNextDay, showSilence, showThread } from './show-acts.ts';
 import { discrepancies, leaks } from './verify.ts';
 import { cardsOf, digestOf, messageDiscrepancies, threadDiscrepancies } from './verify-messages.ts';
 
@@ -27,6 +28,8 @@ const startedAt = performance.now();
 // What a person has set for their own databases (PGSSLMODE, PGOPTIONS) would reach the demo's clients.
 for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
 const screen = screenFor(process.stdout);
+/** All messages and tables in full, instead of the main parts. */
+const verbose = process.argv.includes('--verbose');
 const signal = interruptions();
 
 try {
@@ -45,7 +48,7 @@ async function play(): Promise<void> {
   console.log(showIntroduction(screen));
   const { scene, log, acts } = await perform();
   signal.throwIfAborted();
-  // By now nothing runs any more: whoever takes their time to read holds nothing up.
+  // By now nothing runs any more: a slow reader of the output delays nothing.
   const [first, again, nextDay] = acts;
   const { chatTopicArn } = scene;
   const posts = acts.flatMap(({ act: { when }, published }) =>
@@ -53,15 +56,19 @@ async function play(): Promise<void> {
   );
   const thread = posts.filter(({ card: { target } }) => target === MENDED.target);
   const [post] = thread;
-  const [told, toldLater] = [first, nextDay].map(({ published }) => digestOf(published, chatTopicArn));
+  const [message, nextMessage] = [first, nextDay].map(({ published }) => digestOf(published, chatTopicArn));
   const { report } = first;
-  const shown = [
-    ...(told === undefined ? [] : [showEmail(screen, told)]),
+  const inShort = [
+    ...(message === undefined ? [] : [showEmailInShort(screen, message)]),
+    showLaterInShort(screen, again.report, nextMessage),
+  ].join('\n');
+  const inFull = [
+    ...(message === undefined ? [] : [showEmail(screen, message)]),
     ...(post === undefined ? [] : [showCard(screen, post.card.message)]),
     showTable(screen, report),
     showEvidence(screen, report),
     showSilence(screen, again.report),
-    ...(toldLater === undefined ? [] : [showNextDay(screen, toldLater)]),
+    ...(nextMessage === undefined ? [] : [showNextDay(screen, nextMessage)]),
     showThread(screen, MENDED.target, thread),
   ].join('\n');
   refuse(
@@ -70,13 +77,13 @@ async function play(): Promise<void> {
       'the log': log.join('\n'),
       'a published message': JSON.stringify(scene.aws.published),
       'an answer': JSON.stringify(acts),
-      'the output of the demo': shown,
+      'the output of the demo': inShort + inFull,
     }),
   );
-  console.log(shown);
+  console.log(verbose ? inFull : inShort);
   for (const { act, report: answer, published } of acts) {
     refuse('the audit is not what it should be', discrepancies(act.planted, answer));
-    refuse('people were not told what they should be', messageDiscrepancies(act, published, chatTopicArn));
+    refuse('the messages are not what they should be', messageDiscrepancies(act, published, chatTopicArn));
   }
   refuse('the threads are not what they should be', threadDiscrepancies(posts.map(({ card }) => card)));
   console.log(
@@ -86,7 +93,7 @@ async function play(): Promise<void> {
       seconds: (performance.now() - startedAt) / 1000,
     }),
   );
-  console.log(showNextSteps(screen));
+  console.log(showNextSteps(screen, verbose));
 }
 
 function refuse(what: string, problems: readonly string[]): void {
@@ -111,7 +118,7 @@ interface Performance {
 async function perform(): Promise<Performance> {
   const say = (step: string): void => console.log(step);
   await using scene = await setScene({ say, signal });
-  say(showPlanted(screen, TARGETS));
+  say(showPlanted(screen, TARGETS, verbose));
   await using running = startFunction(scene, signal);
   const perform = async (act: Act): Promise<Played> => {
     const before = scene.aws.published.length;

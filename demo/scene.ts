@@ -21,7 +21,7 @@ export interface Scene extends AsyncDisposable {
   readonly chatTopicArn: string;
   /** Path of the configuration that names every target. */
   readonly configFile: string;
-  /** Of every role on every server: what nobody may ever read. */
+  /** Of every role on every server: they must appear nowhere. */
   readonly passwords: readonly string[];
   /** Has `MENDED` connect with TLS from now on. */
   mend(): Promise<void>;
@@ -44,7 +44,7 @@ const EXPIRING_DAYS = 10;
 /** Lets everybody in with a password, whether they encrypt or not. */
 const CARELESS_HBA = ['local all all trust', 'host all all all scram-sha-256'];
 
-/** Somebody once had an old client to let in: OpenSSL speaks TLSv1 at its lowest security level only. */
+/** As set up for an old client: OpenSSL speaks TLSv1 at its lowest security level only. */
 const CARELESS_TLS = { minProtocol: 'TLSv1', ciphers: 'HIGH:!aNULL:@SECLEVEL=0' } as const;
 
 type Servers = Readonly<Record<TargetName, PostgresServer>>;
@@ -53,13 +53,13 @@ type Servers = Readonly<Record<TargetName, PostgresServer>>;
 export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const authority = await createAuthority({ name: 'Example Corp Root CA' });
-  const stranger = await createAuthority({ name: 'Archive Team CA' });
+  const otherAuthority = await createAuthority({ name: 'Archive Team CA' });
   const certificates: Readonly<Record<TargetName, IssuedCertificate>> = {
     // A key exchange without forward secrecy needs an RSA key.
     shop: await authority.issue({ keyType: 'rsa-2048' }),
     billing: await authority.issue({ notAfter: new Date(Date.now() + EXPIRING_DAYS * 24 * 60 * 60_000) }),
     ledger: await authority.issue(),
-    archive: await stranger.issue(),
+    archive: await otherAuthority.issue(),
   };
   signal.throwIfAborted();
 

@@ -24,7 +24,7 @@ export function screenFor(stream: Partial<WriteStream>): Screen {
   };
 }
 
-/** Wider than this, lines are for nobody's eyes. */
+/** Wider lines are hard to read. */
 const WIDEST_RULE = 100;
 
 export function ruleWidth({ columns }: Screen): number {

@@ -1,4 +1,4 @@
-// What becomes of it, for the person who watches the demo: silence, then what is over and what is heard again.
+// Renders for the demo the runs after the first: no message, then reminders, an expired mute and a resolved finding.
 
 import { bodyFor, type PublishedMessage } from '../lab/aws.ts';
 import { wrap } from '../lambda/report/messages/wrap.ts';
@@ -6,23 +6,34 @@ import type { Report } from '../lambda/report/schema.ts';
 import { framed, heading, ruleWidth, type Screen } from './screen.ts';
 import type { ThreadedCard } from './verify-messages.ts';
 
-/** What is there and is not told, by why it is not. */
+/** Open findings that are not sent, by the reason. */
 export function showSilence(screen: Screen, { findings }: Report): string {
   const muted = findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted').length;
-  const told = findings.filter(({ lifecycle }) => lifecycle?.lastNotifiedSeverity !== undefined).length;
+  const known = findings.filter(({ lifecycle }) => lifecycle?.lastNotifiedSeverity !== undefined).length;
   return [
     heading(screen, 'A quarter of an hour later: the same again'),
-    `Nothing sent. Still there: ${told} findings told already, ${muted} muted until tomorrow,`,
-    `${findings.length - muted - told} of too little weight (alerts.minSeverity).`,
+    `Nothing sent. Still open: ${known} already reported, ${muted} muted until tomorrow,`,
+    `${findings.length - muted - known} below alerts.minSeverity.`,
     '',
   ].join('\n');
 }
 
-/** Of the email, what nobody has read yet. */
+/** The second and third run in a few lines. */
+export function showLaterInShort(screen: Screen, again: Report, nextDay: PublishedMessage | undefined): string {
+  const subject = wrap(`Subject: ${nextDay?.subject ?? '(none)'}`, ruleWidth(screen), '', '         ');
+  return [
+    showSilence(screen, again),
+    heading(screen, 'A day later: one client fixed, one mute expired'),
+    ...subject,
+    '',
+  ].join('\n');
+}
+
+/** The parts of the email that are new. */
 export function showNextDay(screen: Screen, message: PublishedMessage): string {
   const subject = wrap(`Subject: ${message.subject}`, ruleWidth(screen) - 4, '', '         ');
   return [
-    heading(screen, 'A day later: one client mended, one mute over'),
+    heading(screen, 'A day later: one client fixed, one mute expired'),
     framed(screen, 'email', [...subject.map((line) => screen.paint(line, 'bold')), '', ...news(message)], 'dim'),
     '',
   ].join('\n');
@@ -41,7 +52,7 @@ function news(message: PublishedMessage): string[] {
   return [
     ...first.split('\n'),
     '',
-    `[Here stand ${reminders} reminders of what was told a day ago.]`,
+    `[${reminders} reminders of findings that were reported a day ago are left out here.]`,
     ...groups.flatMap(({ fresh }) => (fresh.length === 0 ? [] : ['', ...fresh.join('\n').trimEnd().split('\n')])),
   ];
 }

@@ -1,4 +1,4 @@
-// What people receive, and what it rests on, for the person who watches the demo.
+// Renders for the demo what was planted, what people receive, and what it rests on.
 
 import { stripVTControlCharacters } from 'node:util';
 import { renderTable } from '../bin/command-line/terminal/table.ts';
@@ -18,14 +18,14 @@ export function showIntroduction(screen: Screen): string {
   ].join('\n');
 }
 
-/** Who is connected, good and bad: to be compared with what the audit finds. */
-export function showPlanted(screen: Screen, targets: readonly PlantedTarget[]): string {
+/** Who is connected, good and bad, to be compared with what the audit finds; the clients only if `verbose`. */
+export function showPlanted(screen: Screen, targets: readonly PlantedTarget[], verbose: boolean): string {
   return [
     '',
     ...targets.flatMap(({ name, about, clients }) => [
       `  ${screen.paint(name, 'bold')}: ${about}`,
       ...columns(
-        clients.map(({ kind, role, database, applications }) => [
+        (verbose ? clients : []).map(({ kind, role, database, applications }) => [
           `    ${HOW[kind]}`,
           `${role}@${database}`,
           summary(applications),
@@ -34,7 +34,7 @@ export function showPlanted(screen: Screen, targets: readonly PlantedTarget[]): 
     ]),
     '',
     '  To PostgreSQL every client on one machine is loopback. The demo therefore',
-    '  sets policy.loopback to "network": it judges them as if they came over one.',
+    '  sets policy.loopback to "network": they count as network sessions.',
     '',
   ].join('\n');
 }
@@ -66,6 +66,37 @@ export function showEmail(screen: Screen, message: PublishedMessage): string {
   ].join('\n');
 }
 
+/** Of the email: its subject, its summary, the superuser in plaintext and how to fix it, and a line for each other group. */
+export function showEmailInShort(screen: Screen, message: PublishedMessage): string {
+  const subject = wrap(`Subject: ${message.subject}`, ruleWidth(screen) - 4, '', '         ');
+  const [summary = '', ...sections] = bodyFor(message, 'email')
+    .trimEnd()
+    .split(/\n\n=+\n/);
+  const groups = sections.filter((section) => IN_EMAIL.test(section));
+  const full = groups.find((section) => section.includes(SHOWN_IN_FULL)) ?? groups[0] ?? '';
+  const others = groups.filter((section) => section !== full);
+  const lines = [
+    ...subject.map((line) => screen.paint(line, 'bold')),
+    '',
+    ...summary.split('\n'),
+    '',
+    ...full.split('\n').slice(0, SHOWN_LINES),
+    ...(full.split('\n').length > SHOWN_LINES ? ['  […]'] : []),
+    '',
+    `[${others.length} more groups, each with its findings and how to fix them:]`,
+    ...others.map((section) => `  ${section.split('\n')[0]}`),
+  ];
+  return [
+    heading(screen, 'What a person receives by email: its main part'),
+    framed(screen, 'email', lines, 'dim'),
+    '',
+  ].join('\n');
+}
+
+const SHOWN_IN_FULL = 'Unencrypted session of a superuser';
+/** The whole default output must fit on two screens. */
+const SHOWN_LINES = 14;
+
 export function showCard(screen: Screen, message: PublishedMessage): string {
   const { content } = JSON.parse(bodyFor(message, 'https')) as { readonly content: CardContent };
   return [
@@ -75,21 +106,21 @@ export function showCard(screen: Screen, message: PublishedMessage): string {
   ].join('\n');
 }
 
-/** Without the findings that the email has told: the same words once more would hide the rest. */
+/** Without the findings that the email shows. */
 export function showTable(screen: Screen, report: Report): string {
   const { columns, colour } = screen;
   const [overview = '', ...blocks] = renderTable(report, { columns, colour }).split('\n\n');
-  const rest = blocks.filter((block) => !TOLD_BY_EMAIL.test(stripVTControlCharacters(block)));
+  const rest = blocks.filter((block) => !IN_EMAIL.test(stripVTControlCharacters(block)));
   return [
     heading(screen, 'What the handler answers, as the command line shows it'),
-    [overview, '[Here stand the findings of the email, in the same words. The others follow.]', ...rest].join('\n\n'),
+    [overview, '[The findings of the email are left out here. The others follow.]', ...rest].join('\n\n'),
   ].join('\n');
 }
 
-/** alerts.minSeverity is "medium" where nothing else is said. */
-const TOLD_BY_EMAIL = /^(CRITICAL|HIGH|MEDIUM):/;
+/** alerts.minSeverity is "medium" by default. */
+const IN_EMAIL = /^(CRITICAL|HIGH|MEDIUM):/;
 
-/** How the auditor's own connections came out: why its word can be taken. */
+/** Facts about the auditor's own connections, which its findings rest on. */
 export function showEvidence(screen: Screen, { targets }: Report): string {
   return [
     heading(screen, "What it rests on: the auditor's own connections"),
@@ -127,19 +158,19 @@ export interface Proof {
 export function showProof({ findings, passwords, seconds }: Proof): string {
   return [
     `Checked: the audit found all ${findings} things planted here, and nothing else.`,
-    'Checked: people were told each thing once, and the next day what became of it.',
+    'Checked: each finding was sent once, and the next day what became of it.',
     `Checked: none of ${passwords} passwords is in the log, the messages or this output.`,
     `Everything is stopped and removed again. The demo took ${seconds.toFixed(1)} s.`,
     '',
   ].join('\n');
 }
 
-export function showNextSteps(screen: Screen): string {
+export function showNextSteps(screen: Screen, verbose: boolean): string {
   return [
     heading(screen, 'What next'),
     ...columns([
-      ['Test it', 'npm test'],
-      ['Use it', 'npm run --silent audit -- --url postgres://USER@HOST/DB --ca FILE'],
+      ...(verbose ? [] : [['See more', 'npm run demo -- --verbose: every message and table in full']]),
+      ['Use it', 'npx pg-tls-auditor audit --url postgres://USER@HOST/DB --ca FILE'],
       ['', 'on a database of your own, with its password in PGPASSWORD'],
       ['Deploy it', 'npx cdk deploy, once auditor.config.json names your databases'],
     ]),

@@ -1,4 +1,4 @@
-// Holds what people were sent against what they had to be told: nothing twice, nothing left out, each card in its thread.
+// Compares what was sent with what should have been sent: nothing twice, nothing left out, each card in its thread.
 
 import { bodyFor, type PublishedMessage } from '../lab/aws.ts';
 import { isAtLeast } from '../lambda/model/severity.ts';
@@ -35,25 +35,25 @@ export function cardsOf(published: readonly PublishedMessage[], chatTopicArn: st
     });
 }
 
-/** Each difference between what an act had to tell and what was sent, in a sentence. */
+/** Each difference between what an act should send and what was sent, in a sentence. */
 export function messageDiscrepancies(
-  { told }: Pick<Act, 'told'>,
+  { notifications }: Pick<Act, 'notifications'>,
   published: readonly PublishedMessage[],
   chatTopicArn: string,
 ): string[] {
   const digests = published.filter((message) => !isCard(message, chatTopicArn));
-  const wanted = told.length === 0 ? 0 : 1;
+  const wanted = notifications.length === 0 ? 0 : 1;
   const counted =
     digests.length === wanted ? [] : [`${wanted} message should have been sent, and ${digests.length} were`];
-  const sent = digests.flatMap(toldBy);
-  const concerned = [...new Set(told.map((finding) => /^\S+ ([\w-]+):/.exec(finding)?.[1] ?? finding))].sort();
+  const sent = digests.flatMap(notifiedBy);
+  const concerned = [...new Set(notifications.map((finding) => /^\S+ ([\w-]+):/.exec(finding)?.[1] ?? finding))].sort();
   const carded = cardsOf(published, chatTopicArn)
     .map(({ target }) => target)
     .sort();
   return [
     ...counted,
-    ...without(told, sent).map((finding) => `Nobody was told: ${finding}`),
-    ...without(sent, told).map((finding) => `Somebody was told what was not to be told: ${finding}`),
+    ...without(notifications, sent).map((finding) => `Not sent: ${finding}`),
+    ...without(sent, notifications).map((finding) => `Sent, and should not have been: ${finding}`),
     ...(carded.join() === concerned.join()
       ? []
       : [
@@ -78,10 +78,10 @@ export function threadDiscrepancies(cards: readonly ThreadedCard[]): string[] {
 }
 
 /** As the machine-readable report has it, where the email says the same. */
-function toldBy(message: PublishedMessage): string[] {
+function notifiedBy(message: PublishedMessage): string[] {
   const { findings, resolved = [] } = JSON.parse(bodyFor(message, 'sqs')) as Report;
   const open = findings.filter(
-    ({ severity, lifecycle }) => TOLD.has(lifecycle?.reason ?? '') && isAtLeast(severity, 'medium'),
+    ({ severity, lifecycle }) => NOTIFIED.has(lifecycle?.reason ?? '') && isAtLeast(severity, 'medium'),
   );
   const email = bodyFor(message, 'email');
   const listed = [...email.matchAll(/^ +fingerprint: ([0-9a-f]{16})$/gm)].map(([, fingerprint = '']) => fingerprint);
@@ -94,4 +94,4 @@ function toldBy(message: PublishedMessage): string[] {
   ];
 }
 
-const TOLD: ReadonlySet<string> = new Set(['new', 'escalated', 'mute-expired', 'reminder']);
+const NOTIFIED: ReadonlySet<string> = new Set(['new', 'escalated', 'mute-expired', 'reminder']);

@@ -1,4 +1,4 @@
-// Holds what the audit reported against what was planted: a demo that shows less than there is must fail.
+// Compares what the audit reported with what was planted: a demo that shows less than there is must fail.
 
 import type { SessionKind } from '../lab/sessions.ts';
 import type { Report, ReportFinding, ReportTarget } from '../lambda/report/schema.ts';
@@ -38,7 +38,7 @@ export function expectedFindings({ name: target, clients, findings = [] }: Plant
         ...finding,
         role: client.role,
         database: client.database,
-        application: client.toldAs ?? client.applications[0],
+        application: client.reportedAs ?? client.applications[0],
         count: client.applications.length,
       })),
     ),

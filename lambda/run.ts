@@ -263,7 +263,7 @@ async function importIntoSecurityHub({ context, leaseTimeout }: Notification, ru
     defaultReceiverOf(config.alerts),
     context,
     { store, signal: leaseTimeout },
-    (_, report) => services.importIntoSecurityHub(environment, report),
+    ({ report }) => services.importIntoSecurityHub(environment, report),
   );
   services.logger.info('findings imported into Security Hub', { ...imported });
 }

@@ -1,4 +1,4 @@
-// Web pages that show an email and a chat channel the way people see them, to take pictures of.
+// Builds web pages that show an email and a chat thread as people see them, to take pictures of.
 
 import type { RenderedAlert } from '../../lambda/report/messages/sns-message.ts';
 import type { CardContent } from '../chat-preview.ts';
@@ -18,7 +18,7 @@ export function emailPage({ subject, message }: RenderedAlert, at: string): Page
     `<article class="mail">
       <h1>${escaped(subject)}</h1>
       <p class="from"><span class="avatar">A</span><b>AWS Notifications</b> &lt;no-reply@sns.amazonaws.com&gt;<br>
-        <span class="quiet">to dba@example.com · ${escaped(shownTime(at))}</span></p>
+        <span class="muted">to dba@example.com · ${escaped(shownTime(at))}</span></p>
       <pre>${escaped(email.trimEnd())}</pre>
     </article>`,
   );
@@ -31,16 +31,14 @@ export interface Post {
   readonly at: string;
 }
 
-/** A channel that received these cards; with `thread`, the one thread that they stand in. */
-export function channelPage(posts: readonly Post[], options: { readonly thread: boolean }): Page {
-  const heading = options.thread
-    ? '<header><b>Thread</b> <span class="quiet">#db-alerts</span></header>'
-    : '<header><b># db-alerts</b></header>';
+/** The thread in which these cards are. */
+export function threadPage(posts: readonly Post[]): Page {
   const count = posts.length - 1;
   const shown = posts.map(({ message, at }, index) => {
     const replies = `<p class="replies">${count} ${count === 1 ? 'reply' : 'replies'}</p>`;
-    return postHtml(message, at) + (options.thread && index === 0 ? replies : '');
+    return postHtml(message, at) + (index === 0 ? replies : '');
   });
+  const heading = '<header><b>Thread</b> <span class="muted">#db-alerts</span></header>';
   return page(760, CHANNEL_STYLE, `<section class="channel">${heading}${shown.join('')}</section>`);
 }
 
@@ -53,7 +51,7 @@ function postHtml({ message }: RenderedAlert, at: string): string {
   return `<article class="post">
     <span class="avatar">Q</span>
     <div>
-      <p><b>Amazon Q</b> <span class="app">APP</span> <span class="quiet">${escaped(shownTime(at))}</span></p>
+      <p><b>Amazon Q</b> <span class="app">APP</span> <span class="muted">${escaped(shownTime(at))}</span></p>
       <div class="card" style="border-color: ${colour}">
         <h2>${content.title}</h2>
         ${content.description.split('\n\n').map(paragraph).join('')}
@@ -98,7 +96,7 @@ const COMMON_STYLE = `
   * { box-sizing: border-box; margin: 0; }
   body { font: 15px/1.46 Lato, Inter, "Segoe UI", "Helvetica Neue", "Liberation Sans", sans-serif, "Noto Color Emoji";
     color: #1d1c1d; background: #fff; }
-  .quiet { color: #616061; font-weight: normal; font-size: 13px; }
+  .muted { color: #616061; font-weight: normal; font-size: 13px; }
   .avatar { display: inline-flex; width: 36px; height: 36px; border-radius: 6px; color: #fff; font-weight: bold;
     align-items: center; justify-content: center; flex: none; }`;
 

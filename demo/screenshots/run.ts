@@ -1,4 +1,4 @@
-// Makes the README's pictures of an email and of chat cards from real renderings: docs/images/*.png.
+// Renders the pictures of the documentation, an email and chat cards, from real messages: docs/images/*.png.
 // Needs a Chromium (CHROMIUM names its program; `chromium` by default), an emoji font and pngquant. No test or build
 // needs it.
 
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import type { RenderedAlert } from '../../lambda/report/messages/sns-message.ts';
-import { channelPage, emailPage, type Page, type Post } from './pages.ts';
+import { emailPage, type Page, type Post, threadPage } from './pages.ts';
 import { type Sent, story } from './story.ts';
 
 const run = promisify(execFile);
@@ -26,10 +26,9 @@ try {
   await mkdir(IMAGES, { recursive: true });
   const [first, second, last] = story();
   await picture('email', emailPage(second.alert, second.at));
-  await picture('card', channelPage(cardsOf(first).slice(0, 1), { thread: false }));
   const thread = cardsOf(first).slice(0, 1).map(threadId);
   const replies = [second, last].flatMap((sent) => cardsOf(sent).filter((post) => thread.includes(threadId(post))));
-  await picture('card-thread', channelPage([...cardsOf(first).slice(0, 1), ...replies], { thread: true }));
+  await picture('card-thread', threadPage([...cardsOf(first).slice(0, 1), ...replies]));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

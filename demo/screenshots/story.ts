@@ -8,7 +8,7 @@ import { decide } from '../../lambda/lifecycle/decide.ts';
 import { type AuditState, EMPTY_STATE } from '../../lambda/model/lifecycle.ts';
 import { known } from '../../lambda/model/observed.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
-import { buildReport } from '../../lambda/report/build-report.ts';
+import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { type RenderedAlert, renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
 import { DEFAULT_ROUTE } from '../../lambda/report/receiver.ts';
@@ -87,8 +87,9 @@ function run(previous: AuditState, at: string, snapshots: readonly Snapshot[]): 
     policy: { resolveAfterHours: 24, repeatIntervalHours: 24, minSeverity: 'medium' },
     mutes: [],
   });
-  const report = buildReport({ startedAt: at, finishedAt: at, policy: POLICY, audited }, decision);
-  const digest = buildDigest(report, decision, {
+  const decided = buildDecidedReport({ startedAt: at, finishedAt: at, policy: POLICY, audited }, decision);
+  const { report } = decided;
+  const digest = buildDigest(decided, {
     route: DEFAULT_ROUTE,
     minSeverity: 'medium',
     repeatIntervalHours: 24,

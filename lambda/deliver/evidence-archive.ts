@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { displayText } from '../model/display.ts';
+import { exporter as json } from '../report/exports/json.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
@@ -72,7 +73,7 @@ export async function archiveReport(client: S3Client, bucket: string, evidence: 
     Bucket: bucket,
     Key: key,
     Body: body,
-    ContentType: 'application/json',
+    ContentType: json.mediaType,
     ContentEncoding: 'gzip',
     // S3 refuses a body that changed on the way.
     ChecksumSHA256: digest.toString('base64'),
@@ -95,7 +96,7 @@ function isOurEarlierAttempt(error: unknown): boolean {
 function keyOf(startedAt: string, requestId: string): string {
   const day = startedAt.slice(0, 10).replaceAll('-', '/');
   const moment = startedAt.replaceAll(/[-:.]/g, '');
-  return `reports/${day}/${moment}-${requestId.replaceAll(/[^\w-]/g, '_').slice(0, 128)}.json.gz`;
+  return `reports/${day}/${moment}-${requestId.replaceAll(/[^\w-]/g, '_').slice(0, 128)}.${json.extension}.gz`;
 }
 
 function failure(error: unknown, place: { readonly bucket: string; readonly key: string }): EvidenceError {

@@ -3,7 +3,8 @@
 
 import { type AwsSecurityFinding, BatchImportFindingsCommand, SecurityHubClient } from '@aws-sdk/client-securityhub';
 import { displayText } from '../model/display.ts';
-import { type AsffContext, type AsffFinding, type AwsPlace, asffFindings } from '../report/exports/asff.ts';
+import { type AsffContext, type AsffFinding, asffFindings } from '../report/exports/asff.ts';
+import type { AwsPlace } from '../report/exports/exporter.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 

@@ -11,10 +11,10 @@ import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.
 import { known, type Observed } from '../model/observed.ts';
 import type { Run } from '../model/run.ts';
 import type { Target } from '../model/target.ts';
-import { buildReport } from '../report/build-report.ts';
+import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
-import { DEFAULT_ROUTE, matchesRoute, type Receiver, receiversOf } from '../report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
 import { clockWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
@@ -39,18 +39,31 @@ export interface NotifyContext {
   readonly now: string;
 }
 
-/** The same with only the targets that match the receiver's route. */
-function scopeToReceiver(receiver: Receiver, { run, targets, ...rest }: NotifyContext): NotifyContext {
-  const scoped = matchesRoute(receiver);
+/** The part of a run and of the targets in the scope of a receiver. */
+export function scopeToReceiver(receiver: Receiver, { run, targets, ...rest }: NotifyContext): ReceiverContext {
+  const inScope = scopeOf(receiver, [
+    ...(targets.known ? targets.value : []),
+    ...run.audited.map(({ snapshot }) => snapshot.target),
+  ]);
   return {
     ...rest,
-    run: { ...run, audited: run.audited.filter(({ snapshot }) => scoped(snapshot.target)) },
-    targets: targets.known ? known(targets.value.filter(scoped)) : targets,
+    run: { ...run, audited: run.audited.filter(({ snapshot }) => inScope(snapshot.target.name)) },
+    targets: targets.known ? known(targets.value.filter(({ name }) => inScope(name))) : targets,
+    inScope,
   };
 }
 
-/** Decides of what a receiver is notified. */
-function decisionFor(
+export interface ReceiverContext extends NotifyContext {
+  /** By the name of a target; the state may hold findings of targets that no source has any more. */
+  readonly inScope: (name: string) => boolean;
+}
+
+/** Decides of what a receiver is notified, within its scope. */
+function decisionFor(receiver: Receiver, previous: AuditState | undefined, context: ReceiverContext): Decision {
+  return scopeDecision(decideAll(receiver, previous, context), receiver, context.inScope);
+}
+
+function decideAll(
   receiver: Receiver,
   previous: AuditState | undefined,
   { run, config, targets, coversAllTargets = true, now }: NotifyContext,
@@ -100,12 +113,12 @@ export interface LeaseOptions {
  */
 type Checkpoint = (targets: readonly string[]) => Promise<void>;
 
-type Notify<T> = (decision: Decision, report: Report, checkpoint: Checkpoint) => Promise<T>;
+type Notify<T> = (decided: DecidedReport, checkpoint: Checkpoint) => Promise<T>;
 
 /**
  * Decides for one receiver while the run holds the lease of its state, notifies it, and saves.
  *
- * @param notify gets the decision, the report with that decision, and a function that saves a part
+ * @param notify is given the report with its decisions, and the function that saves a part of the state
  * @returns what `notify` returned
  * @throws what `notify` throws: only the saved parts count as notified then, and the next run notifies of the rest;
  * StateError
@@ -142,7 +155,7 @@ async function decideWithLease<T>(
     if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
   const all = [...targetsWarning(context.targets), ...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
-  const result = await notify(decision, buildReport(scoped.run, decision, { warnings: all }), checkpoint);
+  const result = await notify(buildDecidedReport(scoped.run, decision, { warnings: all }), checkpoint);
   if (lease !== undefined) await lease.save(next);
   return result;
 }
@@ -159,7 +172,7 @@ function partialState(previous: AuditState, next: AuditState, notified: Readonly
 }
 
 export interface NotifyResult {
-  /** With the decision for this receiver; only the targets that match its route. */
+  /** The report for this receiver: of the targets in its scope. */
   readonly report: Report;
   /** Ids of the messages; none where no notification was needed. */
   readonly messageIds: readonly string[];
@@ -207,9 +220,9 @@ export async function notify(
     receiver,
     context,
     { lease: held, hasSubscriber, warnings },
-    async (decision, report, checkpoint) => ({
-      report,
-      messageIds: await publishAll(integration, decision, report, { ...options, checkpoint }),
+    async (decided, checkpoint) => ({
+      report: decided.report,
+      messageIds: await publishAll(integration, decided, { ...options, checkpoint }),
     }),
   );
 }
@@ -225,25 +238,24 @@ async function notifyWithoutState(
   const scoped = scopeToReceiver(receiver, context);
   const before = notifiedWithoutState.get(key);
   const decision = decisionFor(receiver, before, scoped);
-  const report = buildReport(scoped.run, decision, {
+  const decided = buildDecidedReport(scoped.run, decision, {
     state: 'unreadable',
     warnings: [stateWarning(), ...targetsWarning(context.targets), ...warnings],
   });
-  const messageIds = await publishAll(integration, decision, report, options);
+  const messageIds = await publishAll(integration, decided, options);
   const { next } = before === undefined ? decisionFor(receiver, EMPTY_STATE, scoped) : decision;
   if (hasSubscriber && next !== undefined) notifiedWithoutState.set(key, next);
-  return { report, messageIds, stateError };
+  return { report: decided.report, messageIds, stateError };
 }
 
 /** @returns the ids of the messages @throws what `publish` throws */
 async function publishAll(
   { receiver, topicArn, render }: Integration,
-  decision: Decision,
-  report: Report,
+  decided: DecidedReport,
   { publish, checkpoint }: Pick<NotifyOptions, 'publish'> & { readonly checkpoint?: Checkpoint },
 ): Promise<readonly string[]> {
-  const digest = buildDigest(report, decision, receiver);
-  const messages = digest === undefined ? [] : render(digest, report);
+  const digest = buildDigest(decided, receiver);
+  const messages = digest === undefined ? [] : render(digest, decided.report);
   const messageIds: string[] = [];
   for (const [index, message] of messages.entries()) {
     // If a later message does not go out, the next run does not repeat the earlier ones.

@@ -1,11 +1,11 @@
-// From snapshots and what the checks said of them to the report document. What was not observed is null, never 0.
+// Builds the report document from a run and its decision. What was not observed is null, never 0.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { cipherProfile } from '../model/cipher-profile.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure } from '../model/failure.ts';
-import type { Outcome } from '../model/finding.ts';
-import type { Decision } from '../model/lifecycle.ts';
+import type { Finding, Outcome } from '../model/finding.ts';
+import type { Decided, Decision, Reason } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
 import type { AuditedTarget, Run } from '../model/run.ts';
@@ -13,10 +13,10 @@ import { type AuditConnection, type Sessions, TRANSPORTS, type Transport } from 
 import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
 import { reportFinding, reportMute, resolvedFinding } from './report-findings.ts';
-import type { Report, ReportTarget, ReportWarning } from './schema.ts';
-import { displayProse, remedyLines } from './wording.ts';
+import type { Report, ReportFinding, ReportMute, ReportTarget, ReportWarning, ResolvedFinding } from './schema.ts';
+import { displayProse, remedyLines } from './text.ts';
 
-/** Certificate names are chosen by whoever issued them; longer ones are shown cut. */
+/** The issuer of a certificate chooses its names; longer ones are cut. */
 const NAME_LENGTH = 200;
 /** A chain has two to four certificates, each with a few names; a server may present hundreds, with thousands. */
 const MOST_CERTIFICATES = 10;
@@ -25,27 +25,74 @@ const MOST_VERSIONS = 12;
 const OTHER_VERSIONS = '(others)';
 /** Why a check could not see everything: a sentence or two, with a GRANT. */
 const REASON_LENGTH = 2_000;
-/** What a failure says; none of ours comes near. */
+/** The text of a failure; all of ours are much shorter. */
 const SENTENCE_LENGTH = 1_000;
 
 export interface ReportOptions {
-  /** @default 'kept' where the decision has something to remember, else 'none' */
+  /** @default 'kept' where the decision has a next state, else 'none' */
   readonly state?: Report['state'];
   readonly warnings?: readonly ReportWarning[];
+}
+
+/** An open finding of a report, with what was decided about it. */
+export interface OpenFinding {
+  readonly finding: ReportFinding;
+  readonly reason: Exclude<Reason, 'resolved'>;
+  /** Whether this run found it; else it is still open as far as is known. */
+  readonly isObserved: boolean;
+  /** Whether this run sends it to the receiver. */
+  readonly notify: boolean;
+}
+
+/** A report, and each of its findings joined to its decision: what messages are made from. */
+export interface DecidedReport {
+  readonly report: Report;
+  /** In the order of the report: what this run found, then what is carried over. */
+  readonly open: readonly OpenFinding[];
+  readonly resolved: readonly { readonly finding: ResolvedFinding; readonly notify: boolean }[];
+  /** Mutes that match nothing and that this run reports. */
+  readonly unusedMutes: readonly ReportMute[];
 }
 
 /**
  * The report of a run.
  *
- * @param decision - What is to be done about each finding. Without one nothing is remembered and nothing muted.
+ * @param decision - What happens with each finding. Without one no state is kept and no mute is known.
  */
-export function buildReport(
+export function buildReport(run: Run, decision?: Decision, options?: ReportOptions): Report {
+  return buildDecidedReport(run, decision, options).report;
+}
+
+/**
+ * The report of a run with what was decided about each of its findings. A finding without a decision is sent: once too
+ * often is better than never.
+ *
+ * @param decision - See `buildReport`.
+ */
+export function buildDecidedReport(
   { startedAt, finishedAt, policy, audited }: Run,
   decision?: Decision,
   { state = decision?.next === undefined ? 'none' : 'kept', warnings = [] }: ReportOptions = {},
-): Report {
-  const decided = new Map(decision?.findings.map((one) => [one.finding.fingerprint, one]));
-  return {
+): DecidedReport {
+  const decisions = new Map(decision?.findings.map((one) => [one.finding.fingerprint, one]));
+  const observed = audited
+    .flatMap(({ findings }) =>
+      findings.map((finding) => openFinding(finding, decisions.get(finding.fingerprint), true)),
+    )
+    .sort(inOrder);
+  const remembers = decision?.next !== undefined;
+  // What this run found is open, even where a later run has resolved it meanwhile.
+  const unobserved = remembers ? decision.findings.filter(({ isObserved }) => !isObserved) : [];
+  const carriedOver = unobserved
+    .filter(({ reason }) => reason !== 'resolved')
+    .map((decided) => openFinding(decided.finding, decided, false))
+    .sort(inOrder);
+  const resolved = unobserved
+    .filter(({ reason }) => reason === 'resolved')
+    .map((decided) => ({ finding: resolvedFinding(decided), notify: decided.notify }))
+    .sort(inOrder);
+  const mutes = decision?.mutes ?? [];
+  const report: Report = {
     schemaVersion: 1,
     startedAt,
     finishedAt,
@@ -53,29 +100,35 @@ export function buildReport(
     state,
     ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
     targets: audited.map(reportTarget),
-    findings: audited
-      .flatMap(({ findings }) => findings.map((finding) => reportFinding(finding, decided.get(finding.fingerprint))))
-      .sort(compareFindings),
-    ...(decision?.next === undefined ? {} : remembered(decision)),
-    ...(decision === undefined || decision.mutes.length === 0 ? {} : { mutes: decision.mutes.map(reportMute) }),
+    findings: observed.map(({ finding }) => finding),
+    ...(remembers
+      ? { carriedOver: carriedOver.map(({ finding }) => finding), resolved: resolved.map(({ finding }) => finding) }
+      : {}),
+    ...(mutes.length === 0 ? {} : { mutes: mutes.map(reportMute) }),
   };
-}
-
-/** What was seen and is resolved all the same, because a later run has looked meanwhile, is neither. */
-function remembered({ findings }: Decision): Pick<Report, 'carriedOver' | 'resolved'> {
   return {
-    carriedOver: findings
-      .filter(({ isObserved, reason }) => !isObserved && reason !== 'resolved')
-      .map((decided) => reportFinding(decided.finding, decided))
-      .sort(compareFindings),
-    resolved: findings
-      .filter(({ isObserved, reason }) => !isObserved && reason === 'resolved')
-      .map(resolvedFinding)
-      .sort(compareFindings),
+    report,
+    open: [...observed, ...carriedOver],
+    resolved,
+    unusedMutes: mutes.filter(({ notifyUnused }) => notifyUnused).map(reportMute),
   };
 }
 
-/** What was judged by, with the version of the guideline behind it: a later one may judge otherwise. */
+function openFinding(finding: Finding, decided: Decided | undefined, isObserved: boolean): OpenFinding {
+  const reported = reportFinding(finding, decided);
+  return {
+    finding: reported,
+    reason: reported.lifecycle?.reason ?? 'observed',
+    isObserved,
+    notify: decided?.notify ?? true,
+  };
+}
+
+function inOrder(a: { readonly finding: Finding }, b: { readonly finding: Finding }): number {
+  return compareFindings(a.finding, b.finding);
+}
+
+/** The policy, with the version of the guideline behind it: a later version may say something else. */
 function reportPolicy(policy: Policy): Report['policy'] {
   return {
     ...policy,
@@ -112,7 +165,7 @@ function reportLink(
   link: AuditConnection,
   chain: Observed<readonly CertificateFacts[]>,
 ): NonNullable<ReportTarget['link']> {
-  // Process ids differ from run to run, and tls-terminated-by-proxy has said what they prove.
+  // Process ids differ from run to run, and tls-terminated-by-proxy reports what they prove.
   const { serverView, timings, backendPid: _, ...facts } = link;
   const certificates = chain.known ? chain.value : [];
   const omitted = certificates.length - MOST_CERTIFICATES;

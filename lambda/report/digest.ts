@@ -1,58 +1,52 @@
-// What one run has to tell one audience: the findings worth a message, worst first, and what was and was not looked at.
+// Selects from the report of a run what one receiver is notified of, worst first, and summarises the rest.
 
 import { VERDICTS, type Verdict } from '../model/finding.ts';
-import type { Decision, Reason } from '../model/lifecycle.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { compareSeverity, isAtLeast, SEVERITIES, type Severity, worse } from '../model/severity.ts';
 import { HOUR_MS } from '../model/time.ts';
+import type { DecidedReport, OpenFinding } from './build-report.ts';
 import { coverageGapReasons, type DigestTarget } from './coverage.ts';
 import { compareFindings } from './order.ts';
-import { DEFAULT_ROUTE, isInScope, type Receiver } from './receiver.ts';
-import { reportMute } from './report-findings.ts';
+import type { Receiver } from './receiver.ts';
 import type { Report, ReportFinding, ReportMute, ReportTarget, ResolvedFinding } from './schema.ts';
 
-/** A finding that is open, and why it is told now. */
-export interface DigestEntry {
-  readonly reason: Exclude<Reason, 'resolved'>;
-  readonly finding: ReportFinding;
-  /** Whether this run saw it; else it is open as far as anybody knows. */
-  readonly isObserved: boolean;
-}
+/** An open finding as a message lists it. */
+export type DigestEntry = Omit<OpenFinding, 'notify'>;
 
 /** Open findings that the digest does not list. */
 export interface SuppressedCounts {
-  /** Told before, and not due again. */
+  /** The receiver was notified of them before, and the repeat interval is not over. */
   readonly ongoing: number;
   readonly muted: number;
-  /** Seen by this run, and below what the audience is told of. */
+  /** Found by this run, and below the receiver's threshold. */
   readonly belowThreshold: number;
 }
 
 export interface Digest {
   readonly receiver: Receiver;
   /**
-   * Of the worst notice. Where everything told is resolved, the worst severity that people were told of it: who was
-   * woken by a critical finding hears its end on the same path. `info` where only mutes are told of.
+   * Severity of the worst active finding. Without one, the worst severity with which a resolved finding was sent: who
+   * was woken by a critical finding gets its resolution by the same path. `info` where the digest is about mutes only.
    */
   readonly severity: Severity;
-  /** By severity, worst first, then what is told for the first time, then by target, check and what identifies it. */
+  /** Worst first; within a severity what is sent for the first time, then by target, check and what identifies it. */
   readonly active: readonly DigestEntry[];
-  /** What is over. In the same order. */
+  /** In the same order. */
   readonly resolved: readonly ResolvedFinding[];
-  /** Mutes that match nothing, once it is time to say so. Told to everyone, and on no route. */
+  /** Mutes that have matched nothing for long enough to report it. Never on a route. */
   readonly unusedMutes: readonly ReportMute[];
-  /** Of the active. */
+  /** Of the active findings. */
   readonly countBySeverity: Readonly<Record<Severity, number>>;
-  /** Names of the targets that the active, and then the resolved, concern, the one with the worst notice first. */
+  /** Names of the targets of the active, then of the resolved findings; the one with the worst finding first. */
   readonly targets: readonly string[];
-  /** Every target of the run that the audience hears of. */
+  /** Every target of the run that is in the receiver's scope. */
   readonly targetsByVerdict: Readonly<Record<Verdict, readonly DigestTarget[]>>;
   /** By target. */
   readonly suppressed: ReadonlyMap<string, SuppressedCounts>;
   readonly state: Report['state'];
-  /** What to know about the auditor itself: it stands first. */
+  /** Problems of the auditor itself: messages show them first. */
   readonly warnings: readonly string[];
-  /** ISO 8601, UTC: when what is listed here is told again at the earliest, if it is still there. */
+  /** ISO 8601, UTC: when what is listed here is sent again at the earliest, if it is still open. */
   readonly nextReminder?: string | undefined;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -61,33 +55,22 @@ export interface Digest {
 }
 
 /**
- * The digest of a run for an audience, or undefined when there is nothing to tell it: a quiet run sends nothing. It
- * holds nothing of targets that the audience does not hear of.
+ * The digest of a run for a receiver; undefined when there is nothing to send.
  *
- * @param decision - What `report` was built with. Without one every finding is told as observed.
+ * @param decided - Scoped to the receiver: the digest leaves out findings below the receiver's threshold, and nothing else.
  *
- * @example buildDigest(report, decision, { route: 'all', minSeverity: 'medium' })?.active[0]?.reason
+ * @example buildDigest(buildDecidedReport(run, decision), { route: 'all', minSeverity: 'medium' })?.active[0]?.reason
  */
-export function buildDigest(report: Report, decision: Decision | undefined, receiver: Receiver): Digest | undefined {
-  const scoped = isInScope(receiver, report);
-  const quiet = new Set(
-    decision?.findings.filter(({ notify }) => !notify).map(({ finding: { fingerprint } }) => fingerprint),
-  );
-  const open = [
-    ...report.findings.map((finding) => toDigestEntry(finding, true)),
-    ...(report.carriedOver ?? []).map((finding) => toDigestEntry(finding, false)),
-  ].filter(({ finding: { target } }) => scoped(target));
-  const isNotified = ({ finding: { fingerprint, severity } }: DigestEntry): boolean =>
-    !quiet.has(fingerprint) && isAtLeast(severity, receiver.minSeverity);
-  const active = open.filter(isNotified).sort(compareEntries);
-  const resolved = (report.resolved ?? []).filter(
-    (finding) =>
-      scoped(finding.target) && !quiet.has(finding.fingerprint) && isAtLeast(told(finding), receiver.minSeverity),
-  );
-  const unusedMutes =
-    receiver.route === DEFAULT_ROUTE
-      ? (decision?.mutes ?? []).filter(({ notifyUnused }) => notifyUnused).map(reportMute)
-      : [];
+export function buildDigest(
+  { report, open, resolved: over, unusedMutes }: DecidedReport,
+  receiver: Receiver,
+): Digest | undefined {
+  const isSent = ({ notify, finding: { severity } }: OpenFinding): boolean =>
+    notify && isAtLeast(severity, receiver.minSeverity);
+  const active = open.filter(isSent).sort(compareEntries);
+  const resolved = over
+    .filter(({ notify, finding }) => notify && isAtLeast(notifiedSeverity(finding), receiver.minSeverity))
+    .map(({ finding }) => finding);
   if (active.length === 0 && resolved.length === 0 && unusedMutes.length === 0) return undefined;
   const { startedAt, finishedAt, state } = report;
   const { repeatIntervalHours } = receiver;
@@ -95,9 +78,9 @@ export function buildDigest(report: Report, decision: Decision | undefined, rece
     receiver,
     ...summary(active, resolved),
     unusedMutes,
-    targetsByVerdict: targetsByVerdict({ targets: report.targets.filter(({ name }) => scoped(name)) }),
+    targetsByVerdict: targetsByVerdict(report),
     suppressed: countSuppressed(
-      open.filter((digestEntry) => !isNotified(digestEntry)),
+      open.filter((finding) => !isSent(finding)),
       receiver,
     ),
     state,
@@ -111,11 +94,7 @@ export function buildDigest(report: Report, decision: Decision | undefined, rece
   };
 }
 
-function toDigestEntry(finding: ReportFinding, isObserved: boolean): DigestEntry {
-  return { reason: finding.lifecycle?.reason ?? 'observed', finding, isObserved };
-}
-
-/** One digest for each target that the digest concerns, worst first; what it says of mutes is in none. */
+/** One digest for each target with something to report, worst first. Unused mutes are in none of them. */
 export function digestsByTarget(digest: Digest): Digest[] {
   const active = Map.groupBy(digest.active, ({ finding }) => finding.target);
   const resolved = Map.groupBy(digest.resolved, ({ target }) => target);
@@ -130,7 +109,7 @@ export function digestsByTarget(digest: Digest): Digest[] {
   }));
 }
 
-/** The labels of the targets that the digest concerns, as `key=value`, each once. */
+/** The labels of the targets with something to report, as `key=value`, each once. */
 export function labelsOf({ targets, targetsByVerdict }: Digest): string[] {
   const concerned = new Set(targets);
   const labels = VERDICTS.flatMap((verdict) => targetsByVerdict[verdict])
@@ -139,8 +118,8 @@ export function labelsOf({ targets, targetsByVerdict }: Digest): string[] {
   return [...new Set(labels)].sort();
 }
 
-/** The severity that people know a resolved finding by. */
-export function told({ lastNotifiedSeverity, severity }: ResolvedFinding): Severity {
+/** The severity with which a resolved finding was last sent. */
+export function notifiedSeverity({ lastNotifiedSeverity, severity }: ResolvedFinding): Severity {
   return lastNotifiedSeverity ?? severity;
 }
 
@@ -149,7 +128,7 @@ function summary(
   resolved: readonly ResolvedFinding[],
 ): Pick<Digest, 'severity' | 'active' | 'resolved' | 'countBySeverity' | 'targets'> {
   return {
-    severity: active[0]?.finding.severity ?? resolved.map(told).reduce(worse, 'info'),
+    severity: active[0]?.finding.severity ?? resolved.map(notifiedSeverity).reduce(worse, 'info'),
     active,
     resolved,
     countBySeverity: countBySeverity(active.map(({ finding }) => finding)),
@@ -157,7 +136,7 @@ function summary(
   };
 }
 
-/** Within a severity, what people have not heard yet comes before what they have. */
+/** Within a severity, reminders come last. */
 function compareEntries(a: DigestEntry, b: DigestEntry): number {
   return (
     compareSeverity(b.finding.severity, a.finding.severity) ||
@@ -174,7 +153,7 @@ function countSuppressed(
   for (const { reason, finding, isObserved } of active) {
     const ofTarget = counts.get(finding.target) ?? { ongoing: 0, muted: 0, belowThreshold: 0 };
     counts.set(finding.target, ofTarget);
-    // What is muted and was not seen by this run is open like anything else.
+    // A muted finding that this run did not see has another reason than `muted`.
     if (reason === 'muted' || (!isObserved && finding.lifecycle?.mute !== undefined)) ofTarget.muted += 1;
     else if (isAtLeast(finding.severity, minSeverity)) ofTarget.ongoing += 1;
     else if (isObserved) ofTarget.belowThreshold += 1;

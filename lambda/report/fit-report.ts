@@ -1,12 +1,13 @@
-// A report cut to a size: whole entries are left out and counted, never cut in half.
+// Fits a report into a size: whole entries are left out and counted, never cut in half.
 
+import { itemsThatFit } from './fit.ts';
 import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 
 type Section = 'findings' | 'targets' | 'resolved' | 'carriedOver' | 'mutes';
 
 /**
- * The part of the room that each may count on when not everything fits, and what tells how many of it are left out. What
- * one does not need goes to the others, in this order.
+ * The share of the room that each section has when not everything fits, and the key that counts what is left out. Room
+ * that one section does not need goes to the others, in this order.
  */
 const SECTIONS: readonly {
   readonly name: Section;
@@ -22,8 +23,8 @@ const SECTIONS: readonly {
 
 const VERDICT_ORDER = ['not-audited', 'unknown', 'findings', 'clean'] as const;
 
-/** What is told of nobody by this run: the first to go. */
-const SILENT: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
+/** Findings that this run does not send are left out first. */
+const NOT_SENT: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
 
 /**
  * The report itself when its JSON takes at most `bytes`, else one without the last findings and the healthiest targets,
@@ -36,30 +37,30 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
   const ordered = { ...report, ...keptFirst(report) };
   const sections = SECTIONS.filter(({ name }) => ordered[name] !== undefined);
   const none = sections.map((section) => ({ ...section, items: [] as readonly unknown[] }));
-  const room = bytes - bytesOf(JSON.stringify(cut(ordered, none)));
+  const room = bytes - bytesOf(JSON.stringify(withOnly(ordered, none)));
   const least = sections.map((section) => ({
     ...section,
-    ...fitting<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
+    ...itemsThatFit<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
   }));
   let left = room - least.reduce((sum, section) => sum + section.bytes, 0);
   const most = least.map((section) => {
-    const more = fitting<unknown>(ordered[section.name] ?? [], section.bytes + left, bytesOf);
+    const more = itemsThatFit<unknown>(ordered[section.name] ?? [], section.bytes + left, bytesOf);
     left -= more.bytes - section.bytes;
     return { ...section, ...more };
   });
-  return cut(ordered, most, report);
+  return withOnly(ordered, most, report);
 }
 
 /** The order in which entries find room. */
 function keptFirst({ targets, findings }: Report): Pick<Report, 'targets' | 'findings'> {
   return {
     targets: targets.toSorted((a, b) => verdictRank(a) - verdictRank(b)),
-    findings: findings.toSorted((a, b) => Number(isSilent(a)) - Number(isSilent(b))),
+    findings: findings.toSorted((a, b) => Number(isNotSent(a)) - Number(isNotSent(b))),
   };
 }
 
-/** @param whole - In whose order findings are to be, though others found room first. */
-function cut(
+/** @param whole - The report whose order the findings keep, whichever of them found room first. */
+function withOnly(
   report: Report,
   sections: readonly (Omit<(typeof SECTIONS)[number], 'share'> & { readonly items: readonly unknown[] })[],
   whole?: Report,
@@ -78,8 +79,8 @@ function cut(
   };
 }
 
-function isSilent({ lifecycle }: ReportFinding): boolean {
-  return SILENT.has(lifecycle?.reason);
+function isNotSent({ lifecycle }: ReportFinding): boolean {
+  return NOT_SENT.has(lifecycle?.reason);
 }
 
 /** Adds up the parts until there is no room: the whole of a large report in one text is many times what may leave. */
@@ -89,7 +90,7 @@ function fits(report: Report, bytes: number, bytesOf: (json: string) => number):
   let left = bytes - bytesOf(JSON.stringify(frame));
   return sections.every(({ name }) => {
     const all = report[name] ?? [];
-    const { items, bytes: taken } = fitting<unknown>(all, left, bytesOf);
+    const { items, bytes: taken } = itemsThatFit<unknown>(all, left, bytesOf);
     left -= taken;
     return items.length === all.length;
   });
@@ -97,28 +98,4 @@ function fits(report: Report, bytes: number, bytesOf: (json: string) => number):
 
 function verdictRank(target: ReportTarget): number {
   return VERDICT_ORDER.indexOf(target.verdict);
-}
-
-/** Less than any entry takes: with less room than this none is tried. */
-const LEAST_BYTES = 40;
-
-/**
- * The items that fit, each that does not skipped, so that one with an endless text costs no other; and the bytes they
- * take, commas included.
- */
-function fitting<T>(
-  items: readonly T[],
-  bytes: number,
-  bytesOf: (json: string) => number,
-): { readonly items: T[]; readonly bytes: number } {
-  const kept: T[] = [];
-  let taken = 0;
-  for (const item of items) {
-    if (bytes - taken < LEAST_BYTES) break;
-    const more = bytesOf(JSON.stringify(item)) + (kept.length === 0 ? 0 : 1);
-    if (taken + more > bytes) continue;
-    taken += more;
-    kept.push(item);
-  }
-  return { items: kept, bytes: taken };
 }

@@ -1,65 +1,63 @@
-// Findings that have much in common, told together: what they share is said once.
+// Groups findings by severity, check and remedy, so that messages state what they share once.
 
 import type { Severity } from '../model/severity.ts';
 import { countBySeverity } from './digest.ts';
-import { hostPort } from './order.ts';
+import { ruleLocation } from './order.ts';
 import type { ReportFinding } from './schema.ts';
-import { countsText } from './wording.ts';
+import { countsText } from './text.ts';
 
 interface OfFinding {
   readonly finding: ReportFinding;
 }
 
-/** Notices that say the same: one severity, one check, one remedy; or rules of one file, with what each remedy adds. */
-export interface EntryGroup<DigestEntry extends OfFinding> {
+/** Findings of one severity, check and remedy; or about rules of one file, with the parts of their remedies joined. */
+export interface EntryGroup<Item extends OfFinding> {
   readonly severity: Severity;
   readonly check: string;
-  /** Refers back where a group of another severity has told it before. */
+  /** Refers to a group above that states the same remedy. */
   readonly remedy: string;
-  /** Whether the remedy is but a reference to one above. */
+  /** Whether `remedy` only refers to a group above. */
   readonly statedAbove: boolean;
   /** The title all of them share, if they do. */
   readonly title: string | undefined;
-  readonly active: readonly DigestEntry[];
+  readonly entries: readonly Item[];
 }
 
-interface Draft<DigestEntry> {
+interface Draft<Item> {
   readonly severity: Severity;
   readonly check: string;
   readonly remedy: string;
-  readonly active: readonly DigestEntry[];
+  readonly entries: readonly Item[];
 }
 
-/**
- * Groups notices, so that what many have in common is told once; in the order in which they come.
- */
-export function groupEntries<DigestEntry extends OfFinding>(active: readonly DigestEntry[]): EntryGroup<DigestEntry>[] {
-  const same = Map.groupBy(active, ({ finding: { severity, check, remedy } }) =>
+/** Groups of findings, in the order in which the first of each comes. */
+export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): EntryGroup<Item>[] {
+  const same = Map.groupBy(entries, ({ finding: { severity, check, remedy } }) =>
     JSON.stringify([severity, check, remedy]),
   );
-  const drafts = [...same.values()].flatMap((group): Draft<DigestEntry>[] => {
+  const drafts = [...same.values()].flatMap((group): Draft<Item>[] => {
     const [first] = group;
     if (first === undefined) return [];
     const { severity, check, remedy } = first.finding;
-    return [{ severity, check, remedy, active: group }];
+    return [{ severity, check, remedy, entries: group }];
   });
-  const told = new Set<string>();
+  const stated = new Set<string>();
   return withRulesTogether(drafts).map((group) => {
-    const titles = new Set(group.active.map(({ finding }) => finding.title));
+    const titles = new Set(group.entries.map(({ finding }) => finding.title));
     const howTo = JSON.stringify([group.check, group.remedy]);
-    const statedAbove = told.has(howTo);
+    const statedAbove = stated.has(howTo);
     const remedy = statedAbove ? `As for ${group.check} above.` : group.remedy;
-    told.add(howTo);
-    return { ...group, remedy, statedAbove, title: titles.size === 1 ? group.active[0]?.finding.title : undefined };
+    stated.add(howTo);
+    return { ...group, remedy, statedAbove, title: titles.size === 1 ? group.entries[0]?.finding.title : undefined };
   });
 }
 
-/** Rules of one file that one check finds fault with are one group: what their remedies share is said once. */
-function withRulesTogether<DigestEntry extends OfFinding>(drafts: readonly Draft<DigestEntry>[]): Draft<DigestEntry>[] {
+/** Findings of one check about rules of one file are one group: what their remedies share is stated once. */
+function withRulesTogether<Item extends OfFinding>(drafts: readonly Draft<Item>[]): Draft<Item>[] {
   const byFile = Map.groupBy(drafts, (draft) => {
-    const [first] = draft.active;
-    const file = first === undefined ? undefined : hostPort(first.finding)?.file;
-    const isOfOneTarget = new Set(draft.active.map(({ finding }) => finding.target)).size === 1;
+    const [first] = draft.entries;
+    const file = first === undefined ? undefined : ruleLocation(first.finding)?.file;
+    const isOfOneTarget = new Set(draft.entries.map(({ finding }) => finding.target)).size === 1;
     if (file === undefined || !isOfOneTarget) return draft;
     return JSON.stringify([draft.severity, draft.check, first?.finding.target, file]);
   });
@@ -67,7 +65,7 @@ function withRulesTogether<DigestEntry extends OfFinding>(drafts: readonly Draft
     const [first] = group;
     const remedy = oneRemedy(group.map((draft) => draft.remedy));
     if (first === undefined || remedy === undefined) return group;
-    return [{ ...first, remedy, active: group.flatMap((draft) => draft.active) }];
+    return [{ ...first, remedy, entries: group.flatMap((draft) => draft.entries) }];
   });
 }
 
@@ -91,19 +89,19 @@ function oneRemedy(remedies: readonly string[]): string | undefined {
   return [...first.slice(0, start), ...own, ...first.slice(first.length - end)].join('\n');
 }
 
-/** What of a digest a message shows: whole findings from the top, the resolved ones after the others. */
-export interface Shown<DigestEntry, Resolved> {
-  readonly active: readonly DigestEntry[];
+/** The part of a digest that a message shows: findings from the top, the resolved ones last. */
+export interface Shown<Item, Resolved> {
+  readonly active: readonly Item[];
   readonly resolved: readonly Resolved[];
   /** `12 more findings left out: 10 high, 2 medium`, `3 resolved left out`; undefined when nothing is. */
   readonly leftOut: string | undefined;
 }
 
 /** The first `most` of a digest's findings. */
-export function firstOf<DigestEntry extends OfFinding, Resolved>(
-  { active, resolved }: { readonly active: readonly DigestEntry[]; readonly resolved: readonly Resolved[] },
+export function firstOf<Item extends OfFinding, Resolved>(
+  { active, resolved }: { readonly active: readonly Item[]; readonly resolved: readonly Resolved[] },
   most: number,
-): Shown<DigestEntry, Resolved> {
+): Shown<Item, Resolved> {
   const shown = { active: active.slice(0, most), resolved: resolved.slice(0, Math.max(0, most - active.length)) };
   const more = leftOut(active.slice(shown.active.length));
   const resolvedMore = resolved.length - shown.resolved.length;

@@ -1,8 +1,8 @@
-// What a digest tells, in one line: for subjects, titles and text messages.
+// Summarises a digest in one line: for subjects, titles and text messages.
 
 import { SEVERITIES } from '../model/severity.ts';
 import type { Digest, DigestEntry } from './digest.ts';
-import { countsText, list, plural } from './wording.ts';
+import { countsText, list, plural } from './text.ts';
 
 type Words = readonly [one: string, many: string];
 
@@ -59,7 +59,7 @@ function* summaries(digest: Digest): Iterable<string> {
   const notAudited = missed > 0 ? `${missed} not audited` : '';
   const over = resolved.length > 0 ? `${resolved.length} resolved` : '';
   if (active.length === 0) {
-    const muteText = `${plural(unusedMutes.length, 'mute')} ${unusedMutes.length === 1 ? 'matches' : 'match'} nothing`;
+    const muteText = `${plural(unusedMutes.length, 'mute')} ${unusedMutes.length === 1 ? 'matches' : 'match'} no finding`;
     yield `${over === '' ? muteText : over}${parenthesis(notAudited)}`;
     return;
   }
@@ -74,6 +74,6 @@ function* summaries(digest: Digest): Iterable<string> {
 }
 
 function parenthesis(...parts: readonly string[]): string {
-  const told = parts.filter((part) => part !== '');
-  return told.length === 0 ? '' : ` (${told.join(', ')})`;
+  const given = parts.filter((part) => part !== '');
+  return given.length === 0 ? '' : ` (${given.join(', ')})`;
 }

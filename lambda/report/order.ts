@@ -1,4 +1,4 @@
-// The order in which findings are told: the worst first, and the same from run to run.
+// Orders findings: the worst first, and the same from run to run.
 
 import type { Finding } from '../model/finding.ts';
 import { compareSeverity } from '../model/severity.ts';
@@ -11,7 +11,7 @@ export function compareFindings(a: Finding, b: Finding): number {
     precedence(b) - precedence(a) ||
     compareText(a.target, b.target) ||
     compareText(a.check, b.check) ||
-    comparePlaces(hostPort(a), hostPort(b)) ||
+    compareLocations(ruleLocation(a), ruleLocation(b)) ||
     compareText(a.role, b.role) ||
     compareText(a.database, b.database) ||
     compareText(a.application, b.application) ||
@@ -20,18 +20,18 @@ export function compareFindings(a: Finding, b: Finding): number {
 }
 
 /** A line of a configuration file. */
-interface Place {
+interface RuleLocation {
   readonly file: string;
   readonly line: number;
 }
 
 /** Where a finding about a rule says that the rule stands; undefined for any other. */
-export function hostPort({ evidence: { at } }: Pick<Finding, 'evidence'>): Place | undefined {
+export function ruleLocation({ evidence: { at } }: Pick<Finding, 'evidence'>): RuleLocation | undefined {
   const [, line, file] = typeof at === 'string' ? (/^line (\d+) of (.*)$/s.exec(at) ?? []) : [];
   return line === undefined || file === undefined ? undefined : { file, line: Number(line) };
 }
 
-function comparePlaces(a: Place | undefined, b: Place | undefined): number {
+function compareLocations(a: RuleLocation | undefined, b: RuleLocation | undefined): number {
   return compareText(a?.file, b?.file) || (a?.line ?? 0) - (b?.line ?? 0);
 }
 

@@ -5,7 +5,7 @@ import type { Observed } from '../model/observed.ts';
 import type { BrokenSuiteAnswer, KeyExchange, PlaintextAnswer, WireAnswer, WireProbe } from '../model/probe.ts';
 import type { ReportTarget } from './schema.ts';
 
-/** The server's words are somebody's choice; longer ones are shown cut. */
+/** The server chooses these words; longer ones are cut. */
 const REASON_LENGTH = 300;
 
 type Probed = Extract<NonNullable<ReportTarget['probe']>, { readonly plaintext: unknown }>;

@@ -1,27 +1,27 @@
-// Who hears of which targets: everyone of all of them, a route of those it names.
+// Defines receivers of messages and which targets are in the scope of each.
 
+import type { Decision } from '../model/lifecycle.ts';
 import { namePattern } from '../model/name-pattern.ts';
 import type { Severity } from '../model/severity.ts';
-import type { Report } from './schema.ts';
 
-/** The route of everyone: those who hear of every target. No route of the configuration may have this name. */
+/** The route of the default receiver, which gets every target. No route of the configuration may have this name. */
 export const DEFAULT_ROUTE = 'all';
 
-/** Who receives one digest. */
+/** A receiver of digests: the default receiver, or a route. */
 export interface Receiver {
   /** `all`, or the name of a route; unique. */
   readonly route: string;
-  /** Findings below this are not told. */
+  /** Findings below this are not sent. */
   readonly minSeverity: Severity;
   /** Patterns of target names; undefined: any. */
   readonly targets?: readonly string[] | undefined;
   /** All of them must be on a target; undefined: none need be. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Hours after which an open finding is told again; undefined: never. For the words about the next reminder only. */
+  /** Hours after which an open finding is sent again; undefined: never. Messages use it to name the next reminder. */
   readonly repeatIntervalHours?: number | undefined;
 }
 
-/** What of the configuration's `alerts` says who hears of what. */
+/** The part of the configuration's `alerts` that defines receivers. */
 interface AlertSettings {
   readonly minSeverity: Severity;
   /** 0: never. */
@@ -34,7 +34,7 @@ interface AlertSettings {
   }[];
 }
 
-/** Everyone, then each route in the order of the configuration. */
+/** The default receiver, then each route in the order of the configuration. */
 export function receiversOf({ minSeverity, repeatIntervalHours, routes }: AlertSettings): Receiver[] {
   const reminder = repeatIntervalHours > 0 ? { repeatIntervalHours } : {};
   return [
@@ -49,17 +49,17 @@ export function receiversOf({ minSeverity, repeatIntervalHours, routes }: AlertS
   ];
 }
 
-/** A target as routes know it. */
+/** What routes match of a target. */
 interface LabelledTarget {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /**
- * Whether the audience hears of a target. Of a target that the configuration no longer has no labels are known: a route
- * by labels does not hear of it.
+ * Whether a target matches a receiver: the name one of the patterns, and all of the labels. The default receiver matches
+ * every target.
  *
- * @example hears({ route: 'payments', minSeverity: 'high', targets: ['pay-*'] })({ name: 'pay-eu', labels: {} }) // true
+ * @example matchesRoute({ route: 'payments', minSeverity: 'high', targets: ['pay-*'] })({ name: 'pay-eu', labels: {} }) // true
  */
 export function matchesRoute({ route, targets, labels }: Receiver): (target: LabelledTarget) => boolean {
   if (route === DEFAULT_ROUTE) return () => true;
@@ -70,32 +70,23 @@ export function matchesRoute({ route, targets, labels }: Receiver): (target: Lab
     wanted.every(([key, value]) => Object.hasOwn(target.labels, key) && target.labels[key] === value);
 }
 
-/** The same by name alone, for what names a target of the report, or one that it no longer has. */
-export function isInScope(receiver: Receiver, report: Report): (name: string) => boolean {
-  const matchesTarget = matchesRoute(receiver);
-  const known = new Map(report.targets.map((target) => [target.name, matchesTarget(target)]));
-  return (name) => {
-    const answer = known.get(name) ?? matchesTarget({ name, labels: {} });
-    known.set(name, answer);
-    return answer;
-  };
+/**
+ * Whether a target of that name is in the receiver's scope. A target that is not among the known ones has no labels.
+ *
+ * @param known - Every target that the run or the configuration has.
+ */
+export function scopeOf(receiver: Receiver, known: readonly LabelledTarget[]): (name: string) => boolean {
+  const matches = matchesRoute(receiver);
+  const answers = new Map(known.map((target) => [target.name, matches(target)]));
+  return (name) => answers.get(name) ?? matches({ name, labels: {} });
 }
 
 /**
- * The report as the audience may read it: with its own targets, what was found on them, and nothing of the others.
- * Mutes are for everyone only: they may name any target.
+ * The decision with what is in the receiver's scope. Mutes may name any target: a route gets none.
+ *
+ * @param inScope - See `scopeOf`.
  */
-export function reportFor(report: Report, receiver: Receiver): Report {
-  if (receiver.route === DEFAULT_ROUTE) return report;
-  const scoped = isInScope(receiver, report);
-  const own = <T extends { readonly target: string }>(findings: readonly T[]): T[] =>
-    findings.filter(({ target }) => scoped(target));
-  const { targets, findings, carriedOver, resolved, mutes: _, ...rest } = report;
-  return {
-    ...rest,
-    targets: targets.filter(({ name }) => scoped(name)),
-    findings: own(findings),
-    ...(carriedOver === undefined ? {} : { carriedOver: own(carriedOver) }),
-    ...(resolved === undefined ? {} : { resolved: own(resolved) }),
-  };
+export function scopeDecision(decision: Decision, receiver: Receiver, inScope: (name: string) => boolean): Decision {
+  if (receiver.route === DEFAULT_ROUTE) return decision;
+  return { ...decision, findings: decision.findings.filter(({ finding }) => inScope(finding.target)), mutes: [] };
 }

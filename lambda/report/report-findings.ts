@@ -1,11 +1,11 @@
-// Findings and mutes as the report document has them, with what is known of their lives.
+// Renders findings and mutes as the report document has them, with their history.
 
 import { displayText } from '../model/display.ts';
 import type { Evidence, Finding } from '../model/finding.ts';
 import type { Decided, MuteUse } from '../model/lifecycle.ts';
 import type { Mute } from '../model/mute.ts';
 import type { ReportFinding, ReportMute, ResolvedFinding } from './schema.ts';
-import { displayProse, remedyLines } from './wording.ts';
+import { displayProse, remedyLines } from './text.ts';
 
 type Episode = Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen' | 'lastNotifiedSeverity'>;
 
@@ -47,10 +47,10 @@ function entries(list: readonly string[]): string[] {
   return list.length > MOST_ENTRIES ? [...shown, `and ${list.length - MOST_ENTRIES} more`] : shown;
 }
 
-/** What is there, with what is to be done about it. */
+/** An open finding, with its history where a decision is known. */
 export function reportFinding(finding: Finding, decided: Decided | undefined): ReportFinding {
   const reported = bare(finding);
-  // A fingerprint decided on twice must not turn what is there into what is over.
+  // A second decision about the same fingerprint must not turn an open finding into a resolved one.
   if (decided === undefined || decided.reason === 'resolved') return reported;
   const { reason, mute } = decided;
   return {
@@ -59,7 +59,7 @@ export function reportFinding(finding: Finding, decided: Decided | undefined): R
   };
 }
 
-/** What is over, as it was last seen. */
+/** A resolved finding, as it was last seen. */
 export function resolvedFinding(decided: Decided): ResolvedFinding {
   const { finding, resolution = 'gone', detail } = decided;
   return {

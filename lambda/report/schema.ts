@@ -1,4 +1,4 @@
-// The report document: what `--format json` prints, the handler returns and sqs/lambda subscribers receive.
+// Defines the report document: what `--format json` prints, the handler returns and sqs/lambda subscribers receive.
 // The published JSON Schema is generated from here; code uses the types only.
 
 import * as z from 'zod';
@@ -34,7 +34,9 @@ const link = z
     verifiedName: z.string().describe('The name or address the certificate was verified against.'),
     sslNegotiation: z.enum(['postgres', 'direct']),
     authentication: z.enum(['scram-sha-256-plus', 'scram-sha-256', 'md5', 'password', 'none']),
-    channelBinding: z.boolean().describe('SCRAM was bound to this TLS channel: nothing stands between.'),
+    channelBinding: z
+      .boolean()
+      .describe('SCRAM was bound to this TLS channel: there is no proxy in between that ends TLS.'),
     serverView: z
       .object({ tlsVersion: z.string(), cipher: z.string() })
       .or(z.literal('not-tls'))
@@ -51,7 +53,7 @@ const link = z
     roundTrips: count.describe('Round trips after login.'),
     attempts: z.int().min(1),
   })
-  .describe("How the auditor's own connection came out.");
+  .describe("Facts about the auditor's own connection.");
 
 const byTransport = z.object({ tls: count, gss: count, 'unix-socket': count, loopback: count, plaintext: count });
 
@@ -64,20 +66,20 @@ const sessions = z
     byHop: z
       .object({ client: byTransport, server: byTransport })
       .optional()
-      .describe('Of a pooler only: its clients, and its own connections to servers, by transport.'),
+      .describe('Of a pooler only, by transport: its client side, and its server side.'),
   })
   .describe("Client and replication sessions other than the auditor's own.");
 
 const wireAnswer = z
   .object({
     answer: z.enum(['accepted', 'refused', 'unknown']),
-    reason: z.string().optional().describe('How the server refused, or why it is not known.'),
+    reason: z.string().optional().describe('How the server refused, or why the answer is not known.'),
   })
   .describe('What the server did on the wire.');
 
 const probe = z
   .object({
-    role: z.string().describe('Whose login was tried in plaintext.'),
+    role: z.string().describe('The role whose login was tried in plaintext.'),
     database: z.string(),
     plaintext: wireAnswer.extend({
       authentication: z
@@ -99,9 +101,9 @@ const probe = z
       .describe(
         'What it did when it was offered only suites without encryption, without authentication or of export grade.',
       ),
-    connections: count.describe('How many connections the probe took.'),
+    connections: count.describe('How many connections the probe made.'),
   })
-  .describe('What the wire probe found out.');
+  .describe('Results of the wire probe.');
 
 const target = z.object({
   name: z.string(),
@@ -109,7 +111,7 @@ const target = z.object({
   host: z.string().nullable().describe('Null while the credentials that name it could not be read.'),
   port: z.int().nullable(),
   labels: z.record(z.string(), z.string()),
-  takenAt: timestamp.describe('When it was looked at. ISO 8601, UTC.'),
+  takenAt: timestamp.describe('When the target was audited. ISO 8601, UTC.'),
   verdict: z.enum(VERDICTS),
   error: z
     .object({ cause: z.enum(FAILURE_CAUSES), phase: z.string(), message: z.string(), remedy: z.string() })
@@ -117,7 +119,7 @@ const target = z.object({
     .describe('Why the target was not audited.'),
   link: link.nullable().describe('Null when the target was not reached.'),
   server: z.object({ version: z.string(), inRecovery: z.boolean() }).nullable(),
-  sessions: sessions.nullable().describe('Null when nothing could be seen: not the same as zero sessions.'),
+  sessions: sessions.nullable().describe('Null when sessions could not be observed: not the same as zero sessions.'),
   probe: probe
     .or(z.object({ reason: z.string().describe('Why there was no probe.') }))
     .nullable()
@@ -132,20 +134,22 @@ const target = z.object({
 });
 
 const muteAgreement = z.object({
-  reason: z.string().describe('Why nobody needs to be told.'),
-  owner: z.string().describe('Who answers for it.'),
-  expires: timestamp.describe('The first moment at which it mutes no more. ISO 8601, UTC.'),
+  reason: z.string().describe('Why the finding is accepted.'),
+  owner: z.string().describe('The person or team that is responsible for the mute.'),
+  expires: timestamp.describe('When the mute ends. ISO 8601, UTC.'),
 });
 
 const episode = {
-  firstSeen: timestamp.optional().describe('When it was seen first, ever. ISO 8601, UTC.'),
+  firstSeen: timestamp.optional().describe('When the finding was seen for the first time. ISO 8601, UTC.'),
   openedAt: timestamp
     .optional()
-    .describe('When it appeared: later than firstSeen where it had been gone in between. ISO 8601, UTC.'),
-  lastSeen: timestamp.optional().describe('When it was seen last. ISO 8601, UTC.'),
+    .describe(
+      'When the present episode began: later than firstSeen where the finding was resolved in between. ISO 8601, UTC.',
+    ),
+  lastSeen: timestamp.optional().describe('When the finding was seen for the last time. ISO 8601, UTC.'),
   lastNotifiedSeverity: severity
     .optional()
-    .describe('The severity that people were told of last; absent when nobody was.'),
+    .describe('The severity in the last notification; absent when there was none.'),
 };
 
 const notifyReason = z.enum(REASONS).exclude(['resolved']);
@@ -153,18 +157,18 @@ const notifyReason = z.enum(REASONS).exclude(['resolved']);
 const lifecycle = z
   .object({
     reason: notifyReason.describe(
-      'What it is compared with earlier runs: new; escalated (worse than people were told); mute-expired; reminder (told again); ongoing (open, and nothing to tell); muted (not to be told); observed (there, in a run that keeps no state).',
+      'The finding compared with earlier runs: new; escalated (more severe than in the last notification); mute-expired; reminder (sent again); ongoing (open, not sent again yet); muted (not sent); observed (found by a run without state).',
     ),
     ...episode,
-    mute: muteAgreement.optional().describe('What mutes it, or did until now.'),
+    mute: muteAgreement.optional().describe('The mute that matches it, or matched it until now.'),
   })
-  .describe('Its life from run to run; the times only where state is kept.');
+  .describe('The history of the finding; the times only where state is kept.');
 
 const finding = z.object({
   fingerprint: z
     .string()
     .regex(/^[0-9a-f]{16}$/)
-    .describe('The same as long as the same thing is to be fixed.'),
+    .describe('Identifies the finding: the same from run to run until it is fixed.'),
   check: z.string(),
   severity,
   target: z.string(),
@@ -185,7 +189,7 @@ const resolvedFinding = finding
     resolution: z
       .enum(RESOLUTIONS)
       .describe(
-        'gone: a complete look did not find it; not-applicable: its check does not apply any more; check-removed, target-removed: nobody looks for it any more, which is no proof that it is mended.',
+        'gone: the run looked for it and did not find it; not-applicable: its check no longer applies; check-removed, target-removed: the check or target no longer exists, which does not prove that the finding is fixed.',
       ),
     detail: z.string().optional(),
     ...episode,
@@ -203,18 +207,18 @@ const muteUse = z.object({
       application: z.string().optional(),
       client: z.string().optional(),
     })
-    .describe('All that is given must match; * stands for any characters.'),
+    .describe('Every given pattern must match; * stands for any characters.'),
   ...muteAgreement.shape,
   expired: z.boolean(),
-  matched: count.describe('How many findings it silenced in this run.'),
-  unusedSince: timestamp.optional().describe('Since when it matches nothing, where that is 30 days or more.'),
+  matched: count.describe('How many findings of this run it matched.'),
+  unusedSince: timestamp.optional().describe('Since when it has matched nothing, where that is 30 days or more.'),
 });
 
 const warning = z.object({
   id: z
     .enum(['no-subscriber', 'subscribers-unknown', 'state-unreadable', 'targets-unknown', 'clock'])
     .describe(
-      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; clock: remembered times lie in the future.',
+      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; clock: the state holds times in the future.',
     ),
   message: z.string(),
 });
@@ -232,29 +236,29 @@ export const reportSchema = z.object({
       .describe('The guideline that the cipher profile follows.'),
     loopback: z.enum(LOOPBACK_POLICIES),
     certificateExpiryDays: z.object({ medium: count, high: count, critical: count }),
-    clientCertificateRoles: z.array(z.string()).describe('Roles that must show a client certificate.'),
+    clientCertificateRoles: z.array(z.string()).describe('Roles that must present a client certificate.'),
   }),
   state: z
     .enum(['none', 'kept', 'unreadable'])
     .describe(
-      'Whether runs remember what they have told; none: every run stands alone; unreadable: they do, and this one could not read it.',
+      'Whether runs are compared. none: no state is configured; kept: they are; unreadable: this run could not read the state.',
     ),
-  warnings: z
-    .array(warning)
-    .optional()
-    .describe('What to know about the auditor itself. Absent where there is nothing.'),
+  warnings: z.array(warning).optional().describe('Problems of the auditor itself. Absent where there are none.'),
   targets: z.array(target),
-  findings: z.array(finding).describe('What this run saw, muted or not. Worst first.'),
+  findings: z.array(finding).describe('What this run found, muted or not. Worst first.'),
   carriedOver: z
     .array(finding)
     .optional()
     .describe(
       'Findings that are still open though this run did not see them: their target was not audited, a check could not see everything, or a session has not been gone for long enough. Only where state is kept.',
     ),
-  resolved: z.array(resolvedFinding).optional().describe('What is over since the last run. Only where state is kept.'),
+  resolved: z
+    .array(resolvedFinding)
+    .optional()
+    .describe('Findings resolved since the last run. Only where state is kept.'),
   mutes: z.array(muteUse).optional().describe('The mutes of the configuration, where it has some.'),
   omittedTargets: omitted('Targets', 'the healthiest'),
-  omittedFindings: omitted('Findings', 'those with nothing to tell first, then the last ones'),
+  omittedFindings: omitted('Findings', 'first those that are not sent by this run, then the last ones'),
   omittedCarriedOver: omitted('Findings of carriedOver', 'the last ones'),
   omittedResolved: omitted('Findings of resolved', 'the last ones'),
   omittedMutes: omitted('Mutes', 'the last ones'),

@@ -1,17 +1,17 @@
-// What people must know about the auditor itself when they read a report: who is not told, and what was not remembered.
+// Words the warnings about the auditor itself: a receiver without a subscriber, a state that cannot be read, a clock.
 
 import { parseArn } from '../model/arn.ts';
 import type { Observed } from '../model/observed.ts';
 import type { ReportWarning } from './schema.ts';
-import { displayTime, plural } from './wording.ts';
+import { displayTime, plural } from './text.ts';
 
-/** The run could not read what earlier runs remembered. */
+/** The run could not read the state of earlier runs. */
 export function stateWarning(): ReportWarning {
   return {
     id: 'state-unreadable',
     message:
-      'The state could not be read: this run does not know what was told before, and this message may repeat. ' +
-      "The error in the function's log names the cause.",
+      'The state could not be read, so this run does not know what earlier runs sent, and this message may repeat one of ' +
+      "theirs. The error in the function's log names the cause.",
   };
 }
 
@@ -28,21 +28,21 @@ export function targetsWarning(targets: Observed<unknown>): readonly ReportWarni
   ];
 }
 
-/** @param until - The latest remembered time in the future; undefined: there is none. */
+/** @param until - The latest time of the state that is in the future; undefined: there is none. */
 export function clockWarning(until: string | undefined, now: string): readonly ReportWarning[] {
   if (until === undefined) return [];
   return [
     {
       id: 'clock',
       message:
-        `The state holds times up to ${displayTime(until)}, and the clock of this run says ${displayTime(now)}: the clock ` +
-        'of an earlier run stood ahead, or this one stands behind. Times in the future count as now.',
+        `The state holds times up to ${displayTime(until)}, but the clock of this run says ${displayTime(now)}: either ` +
+        'the clock of an earlier run was ahead, or this one is behind. Times in the future count as now.',
     },
   ];
 }
 
-/** Who should be told, and by which topic. */
-interface Way {
+/** A receiver, and the topic that its messages are published to. */
+interface Delivery {
   /** `all`, or the name of a route. */
   readonly route: string;
   readonly isChat: boolean;
@@ -50,31 +50,31 @@ interface Way {
 }
 
 /** @param pending - How many subscriptions wait for their confirmation. */
-export function noSubscriberWarning(way: Way, pending: number): ReportWarning {
-  const remedy = way.isChat
-    ? 'Check that Amazon Q Developer in chat applications is subscribed to it'
+export function noSubscriberWarning(delivery: Delivery, pending: number): ReportWarning {
+  const remedy = delivery.isChat
+    ? 'Check that Amazon Q Developer in chat applications is subscribed to the topic'
     : pending === 0
-      ? 'Subscribe someone to it'
+      ? 'Add a subscription to the topic'
       : `Confirm the subscription by the message that SNS sent (${plural(pending, 'subscription')} pending)`;
   return {
     id: 'no-subscriber',
     message:
-      `No confirmed subscriber receives ${described(way)}. ${remedy}: what there is to tell is kept, and told once ` +
-      'someone receives it.',
+      `No confirmed subscriber receives ${described(delivery)}. ${remedy}. Until then the findings count as not sent, and ` +
+      'every run sends them again.',
   };
 }
 
 /** @param reason - What SNS said, or the name of the failure. */
-export function subscribersUnknownWarning(way: Way, reason: string): ReportWarning {
+export function subscribersUnknownWarning(delivery: Delivery, reason: string): ReportWarning {
   return {
     id: 'subscribers-unknown',
     message:
-      `Whether anyone receives ${described(way)} is not known (${reason}): it counts as received. Allow the function's ` +
-      'role sns:ListSubscriptionsByTopic on the topic, or see why SNS does not answer.',
+      `It is not known whether a subscriber receives ${described(delivery)} (${reason}): they count as received. Allow the ` +
+      "function's role sns:ListSubscriptionsByTopic on the topic, or find out why SNS does not answer.",
   };
 }
 
-function described({ route, isChat, topicArn }: Way): string {
-  const whose = route === 'all' ? 'the alerts for everyone' : `the alerts of route "${route}"`;
+function described({ route, isChat, topicArn }: Delivery): string {
+  const whose = route === 'all' ? 'the alerts for all databases' : `the alerts of route "${route}"`;
   return `${whose}${isChat ? ' in chat' : ''} (topic ${parseArn(topicArn)?.resource})`;
 }

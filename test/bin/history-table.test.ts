@@ -12,10 +12,10 @@ const WEEK: HistoryDocument = {
   days: 7,
   since: '2026-11-03T06:15:00.000Z',
   until: '2026-11-10T06:15:00.000Z',
-  rememberedSince: '2026-10-01T06:15:00.000Z',
+  recordedSince: '2026-10-01T06:15:00.000Z',
   targets: [
-    { name: 'billing', lastLooked: '2026-11-10T06:00:00.000Z' },
-    { name: 'orders', lastLooked: '2026-11-10T06:00:00.000Z' },
+    { name: 'billing', lastAudited: '2026-11-10T06:00:00.000Z' },
+    { name: 'orders', lastAudited: '2026-11-10T06:00:00.000Z' },
   ],
   clients: [
     {
@@ -60,7 +60,7 @@ describe('the table', () => {
           weak-cipher-session; first seen 2026-11-04 01:00 UTC; resolved since
 
       The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
-      What file state.json remembers goes back to 2026-10-01 06:15 UTC.
+      file state.json has records since 2026-10-01 06:15 UTC.
       2 clients connected insecurely (1 high, 1 medium).
       "
     `);
@@ -79,8 +79,7 @@ describe('the table', () => {
 
       The last 7 days, since 2026-11-03 06:15 UTC, on billing and
       orders.
-      What file state.json remembers goes back to 2026-10-01 06:15
-      UTC.
+      file state.json has records since 2026-10-01 06:15 UTC.
       2 clients connected insecurely (1 high, 1 medium).
       "
     `);
@@ -120,23 +119,22 @@ describe('where nobody was seen', () => {
   test('it says so, for which databases and since when', () => {
     expect(render(NO_RECEIVER, 100)).toMatchInlineSnapshot(`
       "The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
-      What file state.json remembers goes back to 2026-10-01 06:15 UTC.
-      Nobody was seen to connect insecurely.
+      file state.json has records since 2026-10-01 06:15 UTC.
+      No insecure client was seen.
       "
     `);
   });
 
   test('it says what that does not cover: what nobody looked at, and the time before the state', () => {
     const notSeen = [{ target: 'billing', since: '2026-11-01T00:00:00.000Z', reason: 'no run has looked at it since' }];
-    const text = render({ ...NO_RECEIVER, notSeen, rememberedSince: '2026-11-09T06:15:00.000Z' }, 100);
+    const text = render({ ...NO_RECEIVER, notSeen, recordedSince: '2026-11-09T06:15:00.000Z' }, 100);
     expect(text).toMatchInlineSnapshot(`
-      "NOT SEEN, so nobody knows:
+      "NOT VERIFIED:
         - billing, since 2026-11-01 00:00 UTC: no run has looked at it since
 
       The last 7 days, since 2026-11-03 06:15 UTC, on billing and orders.
-      What file state.json remembers goes back to 2026-11-09 06:15 UTC only: who connected before that is
-      not known.
-      Nobody was seen to connect insecurely, as far as anybody looked.
+      file state.json has records since 2026-11-09 06:15 UTC only: earlier connections are not known.
+      No insecure client was seen, as far as this could be verified.
       "
     `);
   });

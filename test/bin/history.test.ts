@@ -35,7 +35,7 @@ function client(days: number, finding: Partial<Finding> = {}, record: Partial<Fi
   return openFinding(number, { role: 'app', ...finding }, { ...seen, ...record });
 }
 
-const LOOKED = [
+const AUDITED = [
   { name: 'orders', takenAt: ago(0) },
   { name: 'billing', takenAt: ago(0) },
 ];
@@ -43,7 +43,7 @@ const LOOKED = [
 async function stateFile(parts: StateParts): Promise<string> {
   const path = join(await mkdtemp(join(folder, 'state-')), 'state.json');
   await using turn = await createFileState(path, { clock: () => new Date() }).acquire(waitLimit());
-  await turn.save(stateWith({ targets: LOOKED, ...parts }));
+  await turn.save(stateWith({ targets: AUDITED, ...parts }));
   return path;
 }
 
@@ -134,7 +134,7 @@ describe('who has connected', () => {
         receiver,
       });
       await using turn = await store.acquire(waitLimit());
-      await turn.save(stateWith({ targets: LOOKED, findings: [client(1, { role })] }));
+      await turn.save(stateWith({ targets: AUDITED, findings: [client(1, { role })] }));
     }
     const args = ['--state', `dynamodb:${tableName}`, '--format', 'json'];
     const { exitCode, stdout, stderr } = await history(args, { env: dynamodb.environment() });
@@ -159,7 +159,7 @@ describe('nobody', () => {
   test('is said, and the exit code is 0: it is an answer', async () => {
     const { exitCode, stdout } = await history(['--state', await stateFile({})]);
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/\nNobody was seen to connect insecurely\.\n$/);
+    expect(stdout).toMatch(/\nNo insecure client was seen\.\n$/);
     expect(stdout).toContain('on billing and orders.');
   });
 
@@ -175,39 +175,35 @@ describe('nobody', () => {
         },
       ),
     ];
-    const targets = [...LOOKED, { name: 'ledger', takenAt: ago(9) }];
+    const targets = [...AUDITED, { name: 'ledger', takenAt: ago(9) }];
     const { document } = await historyOf({ findings, targets });
     expect(document.notSeen.map(({ target, reason }) => [target, reason])).toEqual([
       ['orders', 'target-not-audited: The target was not audited'],
-      ['ledger', 'no run has looked at it since'],
+      ['ledger', 'no run has audited it since'],
     ]);
     const { stdout } = await history(['--state', await stateFile({ findings, targets })]);
-    expect(stdout).toContain('NOT SEEN, so nobody knows:');
-    expect(stdout).toMatch(/\nNobody was seen to connect insecurely, as far as anybody looked\.\n$/);
+    expect(stdout).toContain('NOT VERIFIED:');
+    expect(stdout).toMatch(/\nNo insecure client was seen, as far as this could be verified\.\n$/);
   });
 
   test('is not said by a state of no run: nobody knows', async () => {
     const { exitCode, stdout, stderr } = await history(['--state', 'missing.json']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toBe(
-      'error: file missing.json remembers no run, so nobody knows who has connected: audit with --state first, or name the state that runs keep\n',
+      'error: file missing.json has no record of a run: run "npx pg-tls-auditor audit --state …" first, or name the state that your runs use\n',
     );
   });
 });
 
 describe('a mistake', () => {
   test.each([
-    [
-      'no state',
-      [],
-      'error: history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw\n',
-    ],
+    ['no state', [], 'error: history needs --state: the file, or dynamodb:TABLE, in which runs keep their state\n'],
     [
       'no day',
       ['--state', 's', '--days', '0'],
       /^error: option '--days <number>' argument '0' is invalid\. It must be/,
     ],
-    ['too many', ['--state', 's', '--days', '91'], /whole number of days from 1 to 90: what is resolved is forgotten/],
+    ['too many', ['--state', 's', '--days', '91'], /whole number of days from 1 to 90: resolved findings are deleted/],
     ['half a day', ['--state', 's', '--days', '1.5'], /argument '1\.5' is invalid/],
     ['a format of reports', ['--state', 's', '--format', 'sarif'], /Allowed choices are table, json\.\n/],
     ['no table', ['--state', 'dynamodb:x'], /^error: --state "dynamodb:x": name a file/],
@@ -222,7 +218,7 @@ describe('a mistake', () => {
   test('in the name of a target is told with those there are', async () => {
     const { exitCode, stderr } = await history(['--state', await stateFile({}), '--target', 'ordrs']);
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/remembers no target named "ordrs"; it remembers "billing", "orders"\n$/);
+    expect(stderr).toMatch(/has no target named "ordrs"; it has "billing", "orders"\n$/);
   });
 
   test('in the table is told without a stack trace', async () => {

@@ -87,8 +87,8 @@ describe('the entry', () => {
       },
     ]);
     expect(stderr).toMatchInlineSnapshot(`
-      "the fingerprint must come from a run with this configuration: a run with --url gives the same finding another one, which mutes nothing here
-      it mutes until 2999-04-01 00:00 UTC, and payments answers for it
+      "the fingerprint must come from a run with this configuration: a run with --url gives the same finding another fingerprint, which matches nothing here
+      it mutes until 2999-04-01 00:00 UTC; its owner is payments
       paste it into the list "mutes" of auditor.config.json
       "
     `);
@@ -156,7 +156,7 @@ describe('a mistake', () => {
 
   test.each(['2020-01-01', '2020-01-01T00:00:00Z'])('is a mute that has ended before it began: %s', async (until) => {
     expect(await complaint([PRINT, '--until', until, ...REASON, ...OWNER])).toBe(
-      `error: --until must be in the future, got "${until}": a mute that has ended mutes nothing\n`,
+      `error: --until must be in the future, got "${until}": a mute that has ended matches nothing\n`,
     );
   });
 
@@ -200,7 +200,7 @@ describe('where it belongs', () => {
 
   test('is a new list where there is none', async () => {
     const { stderr } = await withConfig('bare.json', { targets });
-    expect(stderr).toContain('of bare.json, which mutes nothing yet: "mutes": [ … ] beside "targets"\n');
+    expect(stderr).toContain('of bare.json, which has no such list yet: add "mutes": [ … ] beside "targets"\n');
   });
 
   test('is the place of the one before, where the finding has been muted', async () => {
@@ -209,7 +209,7 @@ describe('where it belongs', () => {
       { fingerprint: PRINT, reason: 'r', owner: 'o', expires: '2020-01-01' },
     ];
     const { stderr } = await withConfig('muted.json', { targets, mutes });
-    expect(stderr).toContain('put it in the place of mutes[1] of muted.json, which is of the same finding');
+    expect(stderr).toContain('replace mutes[1] of muted.json by it, which mutes the same finding');
   });
 
   test('must be a configuration, if one is named', async () => {
@@ -228,8 +228,8 @@ describe('--state', () => {
     const args = ['--state', 'state.json', '--config', 'orders.json'];
     expect(await complaint([fingerprint(0xb2), ...GOOD, ...args])).toBe(
       'error: this finding is of billing, and orders.json has no target of that name: the mute would match nothing there. ' +
-        'Take the fingerprint from a run with that configuration: a run with --url gives the same finding another one, ' +
-        'which mutes nothing here\n',
+        'Take the fingerprint from a run with that configuration: a run with --url gives the same finding another fingerprint, ' +
+        'which matches nothing here\n',
     );
     expect((await mute([fingerprint(0xa1), ...GOOD, ...args])).exitCode).toBe(0);
   });
@@ -246,7 +246,7 @@ describe('--state', () => {
 
   test('says so when it is over, or was muted already', async () => {
     const { stderr } = await withState(fingerprint(0xc3));
-    expect(stderr).toMatch(/\nit is over since .* UTC: the entry mutes it should it come back\n/);
+    expect(stderr).toMatch(/\nit was resolved at .* UTC: the entry mutes it if it comes back\n/);
     expect(stderr).toContain('it was muted already when last seen, by dba until 2999-01-01 00:00 UTC: old\n');
   });
 
@@ -255,7 +255,7 @@ describe('--state', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     const [first, ...others] = stderr.trimEnd().split('\n');
     expect(first).toBe(
-      `error: file state.json remembers no finding ${fingerprint(0xa2)} (Did you mean ${fingerprint(0xa1)}?); open are:`,
+      `error: file state.json has no finding ${fingerprint(0xa2)} (Did you mean ${fingerprint(0xa1)}?); its open findings are:`,
     );
     expect(others.map((line) => line.trim().split(' on ')[0])).toEqual([
       `${fingerprint(0xb2)}  critical: plaintext-session`,
@@ -267,7 +267,7 @@ describe('--state', () => {
 
   test('makes no guess where nothing is near', async () => {
     const { stderr } = await withState('f'.repeat(16));
-    expect(stderr).toContain(`remembers no finding ${'f'.repeat(16)}; open are:`);
+    expect(stderr).toContain(`has no finding ${'f'.repeat(16)}; its open findings are:`);
   });
 
   test('shows what clients chose without doing what it says', async () => {
@@ -283,7 +283,7 @@ describe('--state', () => {
       /^error: other\.json is not a state file of this auditor/,
     );
     expect(await complaint([PRINT, ...GOOD, '--state', 'missing.json'])).toBe(
-      `error: file missing.json remembers no finding ${PRINT}; it remembers none that is open\n`,
+      `error: file missing.json has no finding ${PRINT}; it has no open finding\n`,
     );
   });
 });

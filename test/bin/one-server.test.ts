@@ -20,16 +20,16 @@ const ESCAPE = '\x1b';
 let server: PostgresServer;
 let folder: string;
 let ca: string;
-let strangerCa: string;
+let otherCa: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-url-'));
   server = await startPostgres(
     healthyServer({ hba: LOOPBACK_PLAINTEXT_HBA, roles: [AUDITOR, { name: 'app' }, { name: 'blind' }] }),
   );
   ca = join(folder, 'ca.pem');
-  strangerCa = join(folder, 'stranger.pem');
+  otherCa = join(folder, 'stranger.pem');
   await writeFile(ca, server.ca ?? '');
-  await writeFile(strangerCa, (await (await createAuthority({ name: 'Stranger' })).issue()).rootPem);
+  await writeFile(otherCa, (await (await createAuthority({ name: 'Stranger' })).issue()).rootPem);
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -83,7 +83,7 @@ describe('the exit code', () => {
   });
 
   test('is 2 when the server proves to be another, whatever --fail-on says', async () => {
-    const { exitCode, report, stderr } = await auditToJson(['--url', url(), '--ca', strangerCa]);
+    const { exitCode, report, stderr } = await auditToJson(['--url', url(), '--ca', otherCa]);
     expect(exitCode).toBe(2);
     expect(report.targets[0]).toMatchObject({ verdict: 'not-audited', error: { cause: 'certificate-untrusted' } });
     expect(report.targets[0]?.error?.remedy).toMatch(/^set --ca to /);
@@ -146,7 +146,7 @@ describe('the password', () => {
     const runs = await Promise.all([
       auditWith(['--url', url(), '--ca', ca], { PGPASSWORD: secret }),
       auditWith(['--url', inUrl(here), '--ca', ca, '--format', 'json']),
-      auditWith(['--url', inUrl(`${here}?sslmode=require`), '--ca', strangerCa]),
+      auditWith(['--url', inUrl(`${here}?sslmode=require`), '--ca', otherCa]),
       auditWith(['--url', `postgres://tls_auditor:${secret}@${here}`]),
       auditWith([`--urll=${inUrl(here)}`]),
       auditWith([inUrl(here)]),
@@ -163,7 +163,7 @@ describe('the password', () => {
 describe('what to trust', () => {
   test.each([
     ['a file that PGSSLROOTCERT names', [], () => ({ PGSSLROOTCERT: ca }), 0],
-    ['--ca rather than PGSSLROOTCERT', ['--ca', 'ca.pem'], () => ({ PGSSLROOTCERT: strangerCa }), 0],
+    ['--ca rather than PGSSLROOTCERT', ['--ca', 'ca.pem'], () => ({ PGSSLROOTCERT: otherCa }), 0],
     ['every --ca together', ['--ca', 'stranger.pem', '--ca', 'ca.pem'], () => ({}), 0],
     ['no private CA, when nothing is said', [], () => ({}), 2],
   ] as const)('is %s', async (_, args, env, expected) => {

@@ -77,7 +77,7 @@ function reasons({ findings, carriedOver = [], resolved = [] }: Report): string[
   ].sort();
 }
 
-async function remembered(): Promise<Map<string, { readonly status: string; readonly notified: boolean }>> {
+async function recorded(): Promise<Map<string, { readonly status: string; readonly notified: boolean }>> {
   const { findings } = await createFileState(state, { clock: () => new Date() }).read();
   return new Map(
     [...findings.values()]
@@ -163,9 +163,7 @@ describe('print, then save', () => {
     await using _client = await offender();
     const args = ['--state', 'state.json', '--format', 'json'];
     const unread = await audit(ONE, args, { onStart: ({ stdout }) => stdout?.destroy() });
-    expect(unread.stderr).toBe(
-      'the report was not read to its end: what file state.json remembers was left as it was\n',
-    );
+    expect(unread.stderr).toBe('the report was not read to its end: file state.json was not changed\n');
     await expect(stat(state)).rejects.toThrow('ENOENT');
     expect(reasons((await auditToJson(ONE)).report)).toEqual(['orders: new']);
   });
@@ -245,7 +243,7 @@ describe('print, then save', () => {
       },
     });
     expect([exitCode, reasons(report)]).toEqual([2, ['silent: new', 'silent: ongoing, unseen']]);
-    expect(stderr).toContain('interrupted: what file state.json remembers was left as it was\n');
+    expect(stderr).toContain('interrupted: file state.json was not changed\n');
     expect(await readFile(state, 'utf8')).toBe(before);
   });
 });
@@ -270,7 +268,7 @@ describe('a mute of the configuration', () => {
   test('with state is remembered with what it muted', async () => {
     await using _client = await offender();
     await audit({ ...ONE, mutes: [{ ...mute, expires: '2999-12-31' }] }, ['--state', 'state.json']);
-    expect(await remembered()).toEqual(new Map([['orders: plaintext-session', { status: 'open', notified: false }]]));
+    expect(await recorded()).toEqual(new Map([['orders: plaintext-session', { status: 'open', notified: false }]]));
     expect(reasons((await auditToJson(ONE)).report)).toEqual(['orders: mute-expired']);
   });
 });

@@ -17,7 +17,7 @@ describe('renderTable', () => {
       crm      crm.db.example.com      ? unknown      1.3     1+17?        0+?         0+?  high
       ledger   ledger.db.example.com   ! not audited  ?           ?          ?           ?  critical
       billing  billing.db.example.com  + clean        1.3        42          0           0  none
-      ? stands for what could not be seen.
+      ? means: could not be observed.
 
       CRITICAL: The database could not be audited (target-not-audited)
         - ledger: cause: certificate-expired; what: The certificate of ledger.db.example.com:5432 expired
@@ -64,9 +64,9 @@ describe('renderTable', () => {
           until 2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login
           9.3 ms, queries 6.2 ms in 1 round trip
 
-      Run of 2026-11-10 06:15 UTC. Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1
+      Run of 2026-11-10 06:15 UTC. Result for 4 databases: 1 clean, 1 with findings, 1 partly audited, 1
       not audited.
-      Verdict: incomplete, not everything could be seen; 7 findings (2 critical, 4 high, 1 info).
+      Verdict: incomplete, not everything could be observed; 7 findings (2 critical, 4 high, 1 info).
       "
     `);
   });
@@ -98,7 +98,7 @@ describe('renderTable', () => {
           2026-11-10 02:00 UTC; fingerprint a1b2c3d4e5f60006
         - orders: NEW; role "report", database "shop", application (none); 3 sessions from 10.0.1.7 and
           10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; first seen 2026-10-03 21:40
-          UTC, and gone in between; fingerprint a1b2c3d4e5f60005
+          UTC, absent in between; fingerprint a1b2c3d4e5f60005
         Fix: Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
 
       Still open, though this run did not see it:
@@ -108,17 +108,17 @@ describe('renderTable', () => {
 
       Resolved:
         - billing: Unencrypted session over the network (was high); role "app", database "shop",
-          application "nightly"; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to
-          2026-11-09 23:30 UTC
-        - old-crm: The server accepts plaintext from the network (was medium); no longer looked at: the
-          configuration has no such target any more; seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15
+          application "nightly"; resolved: this run looked for it and did not find it; seen from
+          2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+        - old-crm: The server accepts plaintext from the network (was medium); closed, not proven fixed:
+          the configuration no longer has this target; seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15
           UTC
 
       Muted: 1 finding (1 high).
       Expired mute: check "plaintext-session", target "orders", application "legacy-*" (payments team,
         until 2026-11-10 00:00 UTC: batch job is replaced in December)
-      Mute that matches nothing since 2026-10-05 00:00 UTC: role "old_*" (dba, until 2027-03-01 00:00 UTC:
-        moves soon)
+      Mute that has matched nothing since 2026-10-05 00:00 UTC: role "old_*" (dba, until 2027-03-01 00:00
+        UTC: moves soon)
 
       The auditor's own connections:
         - orders: TLSv1.3 with TLS_AES_256_GCM_SHA384; verified for orders.db.example.com; certificate
@@ -128,8 +128,8 @@ describe('renderTable', () => {
           until 2027-06-01 00:00 UTC; login bound to the channel; TCP 0.4 ms, TLS handshake 4.1 ms, login
           9.3 ms, queries 6.2 ms in 1 round trip
 
-      Run of 2026-11-10 06:15 UTC. Looked at 3 databases: 2 with findings, 1 not audited.
-      Verdict: incomplete, not everything could be seen; 6 findings (1 critical, 5 high), 1 muted.
+      Run of 2026-11-10 06:15 UTC. Result for 3 databases: 2 with findings, 1 not audited.
+      Verdict: incomplete, not everything could be observed; 6 findings (1 critical, 5 high), 1 muted.
       "
     `);
   });
@@ -156,7 +156,7 @@ describe('renderTable', () => {
     });
     const [, carriedOver] = plain(healthyReport({ targets: [target, notAuditedTarget('ledger')] }), 100).split('\n\n');
     expect(carriedOver).toMatchInlineSnapshot(`
-      "NOT SEEN, so nobody knows:
+      "NOT VERIFIED:
         - crm: the login may not read pg_hba.conf: GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO
           tls_auditor (plaintext-allowed and weak-password-authentication)
         - crm: two subscriptions could not be read (insecure-outbound-link)"
@@ -181,7 +181,7 @@ describe('renderTable', () => {
         billing.db.example.com
         TLS 1.3, 42 sessions
         plaintext 0, deprecated 0, worst none
-      ? stands for what could not be seen."
+      ? means: could not be observed."
     `);
   });
 
@@ -232,12 +232,12 @@ describe('renderTable', () => {
     [
       'not audited',
       healthyReport({ targets: [healthyTarget(), notAuditedTarget()] }),
-      'Verdict: incomplete, not everything could be seen.',
+      'Verdict: incomplete, not everything could be observed.',
     ],
     [
       'unknown',
       healthyReport({ targets: [healthyTarget({ verdict: 'unknown' })] }),
-      'Verdict: incomplete, not everything could be seen.',
+      'Verdict: incomplete, not everything could be observed.',
     ],
     ['no target at all', healthyReport({ targets: [] }), 'Verdict: nothing was audited.'],
     [

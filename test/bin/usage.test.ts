@@ -27,12 +27,12 @@ describe('help', () => {
     const { exitCode, stdout, stderr } = await command(['--help']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatchInlineSnapshot(`
-      "Usage: pg-tls-auditor <command> [options]
+      "Usage: npx pg-tls-auditor <command> [options]
 
       Shows whether the sessions of PostgreSQL servers are properly encrypted: which
       clients connect in plaintext or with deprecated TLS, what is wrong with the
       servers' certificates, and what to change. It only reads, and never calls a
-      server clean that it could not fully see.
+      server clean when it could not observe everything.
 
       Options:
         -V, --version                 print the version
@@ -46,25 +46,25 @@ describe('help', () => {
         explain [options] <check>     explain one check: why it matters, and how to
                                       fix what it finds
         mute [options] <fingerprint>  print the entry that mutes a finding until a day
-        history [options]             show who has connected insecurely over the last
-                                      days
+        history [options]             list the clients that connected insecurely over
+                                      the last days
         help [command]                show the help of a command
 
       Examples:
         read -rs PGPASSWORD && export PGPASSWORD
-        pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem
-        pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem
-        pg-tls-auditor audit --config auditor.config.json --target orders
-        pg-tls-auditor audit --format json --fail-on high > report.json
-        pg-tls-auditor audit --state state.json
-        pg-tls-auditor history --state state.json
-        pg-tls-auditor checks
-        pg-tls-auditor explain plaintext-session
+        npx pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem
+        npx pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem
+        npx pg-tls-auditor audit --config auditor.config.json --target orders
+        npx pg-tls-auditor audit --format json --fail-on high > report.json
+        npx pg-tls-auditor audit --state state.json
+        npx pg-tls-auditor history --state state.json
+        npx pg-tls-auditor checks
+        npx pg-tls-auditor explain plaintext-session
 
       Exit codes:
         0  every server was fully audited, and no finding is as severe as --fail-on
         1  there are findings as severe as --fail-on, or worse
-        2  some server could not be audited, or not fully; or the command, the
+        2  a server could not be audited, or only in part; or the command, the
            configuration or the state is wrong
       "
     `);
@@ -100,7 +100,7 @@ describe('help', () => {
       expect(
         long.filter(
           (line) =>
-            !/^Usage: |^ {2}(read|npm run|pg-tls-auditor|CREATE ROLE|GRANT EXECUTE) |^ *postgres:\/\/\S+$/.test(line),
+            !/^Usage: |^ {2}(read|npx pg-tls-auditor|CREATE ROLE|GRANT EXECUTE) |^ *postgres:\/\/\S+$/.test(line),
         ),
       ).toEqual([]);
     },

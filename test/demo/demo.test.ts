@@ -20,6 +20,7 @@ interface Outcome {
 }
 
 interface RunOptions {
+  readonly args?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
   /** Source of a module to load before the demo. */
   readonly preload?: string;
@@ -29,7 +30,7 @@ interface RunOptions {
 }
 
 /** Runs the demo in a temporary folder of its own, and waits until nothing of it is left. */
-async function runDemo({ environment = {}, preload, when, act }: RunOptions = {}): Promise<Outcome> {
+async function runDemo({ args = [], environment = {}, preload, when, act }: RunOptions = {}): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'demo-'));
   const temporary = join(folder, 't');
   mkdirSync(temporary);
@@ -37,12 +38,16 @@ async function runDemo({ environment = {}, preload, when, act }: RunOptions = {}
   try {
     const module = join(folder, 'preload.mjs');
     if (preload !== undefined) writeFileSync(module, preload);
-    const child = spawn(process.execPath, [...(preload ? ['--import', pathToFileURL(module).href] : []), DEMO], {
-      env: { ...process.env, ...environment, TMPDIR: temporary },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own, which a terminal's Ctrl-C reaches as one.
-      detached: true,
-    });
+    const child = spawn(
+      process.execPath,
+      [...(preload ? ['--import', pathToFileURL(module).href] : []), DEMO, ...args],
+      {
+        env: { ...process.env, ...environment, TMPDIR: temporary },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // A group of its own, which a terminal's Ctrl-C reaches as one.
+        detached: true,
+      },
+    );
     const { pid = 0 } = child;
     let stdout = '';
     let stderr = '';
@@ -93,6 +98,7 @@ describe('a whole run, among settings a person may have for other things', () =>
     folder = mkdtempSync(join(tmpdir(), 'demo-random-'));
     const record = join(folder, 'random');
     outcome = await runDemo({
+      args: ['--verbose'],
       environment: {
         ...{ PGSSLMODE: 'require', PGOPTIONS: '-c statement_timeout=1', PGAPPNAME: 'mine', PGPASSWORD: 'mine' },
         ...{ AWS_PROFILE: 'mine', AWS_ENDPOINT_URL_SNS: 'http://127.0.0.1:1', AWS_CONFIG_FILE: '/nowhere' },
@@ -201,7 +207,7 @@ describe('a whole run, among settings a person may have for other things', () =>
     expect(words).toContain(
       'is signed by CN=Archive Team CA, which is not in the CA bundle, which holds CN=Example Corp Root CA (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
     );
-    expect(words).toContain('Loopback sessions are judged like any other');
+    expect(words).toContain('Loopback sessions count as network sessions');
     expect(outcome.stdout).toContain('every client on one machine is loopback');
   });
 
@@ -215,20 +221,20 @@ describe('a whole run, among settings a person may have for other things', () =>
   test('nobody is told the same again, and on the next day what became of it', () => {
     const later = outcome.stdout.slice(outcome.stdout.indexOf('━━ A quarter of an hour later'));
     expect(later).toContain(
-      'Nothing sent. Still there: 10 findings told already, 1 muted until tomorrow,\n3 of too little weight',
+      'Nothing sent. Still open: 10 already reported, 1 muted until tomorrow,\n3 below alerts.minSeverity.',
     );
     const [, mail = ''] = /┌─ email ─+\n([^└]*)└/.exec(later) ?? [];
     const words = mail.replaceAll(/[│\s]+/g, ' ');
-    expect(words).toContain('[Here stand 9 reminders of what was told a day ago.]');
+    expect(words).toContain('[9 reminders of findings that were reported a day ago are left out here.]');
     expect(words).toMatch(
       /- shop: MUTE EXPIRED role "migration", database "shop", application "flyway" .* by shop team: moves/,
     );
     expect(words).toMatch(
-      /RESOLVED - shop: Unencrypted session of a superuser .* application "psql" gone: looked for and not/,
+      /RESOLVED - shop: Unencrypted session of a superuser .* application "psql" resolved: this run looked for it and did not/,
     );
     expect(mail).not.toContain('checkout-worker');
     expect(later).toMatch(/│ Today: 🔴 1 critical, .*: shop\n│ {3}↳ Tomorrow: 🟠 .*1 mute ended.*1 resolved/);
-    expect(later).toContain('Checked: people were told each thing once');
+    expect(later).toContain('Checked: each finding was sent once');
   });
 
   test('no secret is in what it prints', () => {
@@ -241,6 +247,19 @@ describe('a whole run, among settings a person may have for other things', () =>
     expect(outcome.stdout).not.toContain('\u001b');
     expect(outcome.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
+});
+
+test('by default it prints what a newcomer needs, in 80 lines of 80 columns', async () => {
+  const { code, stdout, stderr } = await runDemo();
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const lines = stdout.trimEnd().split('\n');
+  expect(lines.length).toBeLessThanOrEqual(80);
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(stdout).toContain('│ 10 new findings on archive, shop and billing: 2 critical, 4 high, 4');
+  expect(stdout).toContain('│ NOT AUDITED: archive (certificate-untrusted).');
+  expect(stdout).toContain('│ CRITICAL: Unencrypted session of a superuser');
+  expect(stdout.match(/^Checked: /gm)).toHaveLength(3);
+  expect(stdout).toContain('npm run demo -- --verbose');
 });
 
 describe('a run that ends early leaves nothing behind', () => {
@@ -314,5 +333,5 @@ test('a demo in which the function forgets fails and says what was told again', 
     });`;
   const { code, stderr } = await runDemo({ preload });
   expect(code).toBe(1);
-  expect(stderr).toContain('people were not told what they should be');
+  expect(stderr).toContain('the messages are not what they should be');
 });

@@ -6,7 +6,7 @@ import { finding, healthyReport } from '../report/builders.ts';
 
 const CHAT = 'arn:aws:sns:eu-west-1:123456789012:chat';
 const WORKER = finding({ target: 'shop', application: 'worker' });
-const TOLD = 'shop: plaintext-session (high), role app, database shop, application worker';
+const NOTIFIED = 'shop: plaintext-session (high), role app, database shop, application worker';
 
 function published(topicArn: string, bodies: object, targets: readonly string[] = ['shop']): PublishedMessage {
   return {
@@ -32,24 +32,24 @@ function digest(reason: 'new' | 'ongoing', listed: readonly ReportFinding[] = [W
 const CARD = published(CHAT, { https: '{"content": {"title": "one"}, "metadata": {"threadId": "t"}}' });
 
 describe('what was sent', () => {
-  const problems = (told: readonly string[], sent: readonly PublishedMessage[]): string =>
-    messageDiscrepancies({ told }, sent, CHAT).join('\n');
+  const problems = (notifications: readonly string[], sent: readonly PublishedMessage[]): string =>
+    messageDiscrepancies({ notifications }, sent, CHAT).join('\n');
 
   test('as it had to be has no discrepancy, and neither has silence', () => {
-    const [only = ''] = messageDiscrepancies({ told: [] }, [digest('new')], CHAT).filter((each) =>
-      each.includes('told:'),
+    const [only = ''] = messageDiscrepancies({ notifications: [] }, [digest('new')], CHAT).filter((each) =>
+      each.includes('been: new'),
     );
-    const told = only.replace('Somebody was told what was not to be told: ', '');
-    expect(told).toMatch(/^new shop: plaintext-session \(high\), role /);
-    expect(problems([told], [digest('new'), CARD])).toBe('');
+    const notifications = only.replace('Sent, and should not have been: ', '');
+    expect(notifications).toMatch(/^new shop: plaintext-session \(high\), role /);
+    expect(problems([notifications], [digest('new'), CARD])).toBe('');
     expect(problems([], [])).toBe('');
   });
 
   test('to nobody, twice, or of what was told before is named', () => {
-    expect(problems([`new ${TOLD}`], [])).toContain(`Nobody was told: new ${TOLD}`);
-    expect(problems([`new ${TOLD}`], [])).toContain('1 message should have been sent, and 0 were');
+    expect(problems([`new ${NOTIFIED}`], [])).toContain(`Not sent: new ${NOTIFIED}`);
+    expect(problems([`new ${NOTIFIED}`], [])).toContain('1 message should have been sent, and 0 were');
     expect(problems([], [digest('new')])).toContain('0 message should have been sent, and 1 were');
-    expect(problems([], [digest('new')])).toContain('Somebody was told what was not to be told: new shop');
+    expect(problems([], [digest('new')])).toContain('Sent, and should not have been: new shop');
   });
 
   test('in the email only, or in the machine-readable report only, is named', () => {
@@ -58,7 +58,7 @@ describe('what was sent', () => {
   });
 
   test('without a card of its database, or with one too many, is named', () => {
-    expect(problems([`new ${TOLD}`], [digest('new')])).toContain(
+    expect(problems([`new ${NOTIFIED}`], [digest('new')])).toContain(
       'there should be cards about shop, and there are about nothing',
     );
     expect(problems([], [CARD])).toBe('there should be cards about nothing, and there are about shop');

@@ -15,7 +15,7 @@ const PLANTED: readonly PlantedTarget[] = [
         role: 'app',
         database: 'shop',
         applications: ['worker-1', 'worker-2'],
-        toldAs: 'worker-#',
+        reportedAs: 'worker-#',
         findings: [{ check: 'plaintext-session', severity: 'high' }],
       },
       { kind: 'tlsv1.3', role: 'app', database: 'shop', applications: ['api'] },
@@ -101,8 +101,8 @@ test.each<[string, Partial<Report>, string[]]>([
     { targets: [{ ...SHOP, link: null }, notAuditedTarget('ledger')] },
     ["the auditor's own session to shop is not proven"],
   ],
-])('%s is told', (_, overrides, told) => {
-  expect(discrepancies(PLANTED, reportWith(overrides))).toEqual(told);
+])('%s is told', (_, overrides, expected) => {
+  expect(discrepancies(PLANTED, reportWith(overrides))).toEqual(expected);
 });
 
 test('a password is told by where it can be read, and not shown again', () => {

@@ -183,7 +183,7 @@ describe('memory', () => {
       expect(published).toHaveLength(1);
       const [message] = published;
       const email = (message === undefined ? '' : bodyFor(message, 'email')).replaceAll(/\s+/g, ' ');
-      expect(email).toContain('No state is configured: every run stands alone.');
+      expect(email).toContain('No state is configured, so runs are not compared.');
       expect(email).not.toMatch(/NEW|STILL THERE/);
     }
     const operations = lab.relay.calls.map(({ operation }) => operation);
@@ -417,7 +417,7 @@ describe('a message that no confirmed subscriber receives', () => {
     expect(topics(await invoke(0))).toEqual([arn('alerts'), arn('chat-all')]);
     const second = await invoke(0.25);
     expect(topics(second)).toEqual([arn('chat-all')]);
-    expect(second.report?.warnings).toMatchObject([{ message: expect.stringContaining('for everyone in chat') }]);
+    expect(second.report?.warnings).toMatchObject([{ message: expect.stringContaining('for all databases in chat') }]);
     lab.aws.setSubscriptions([DBA, { ...DBA, topic: 'chat-all', protocol: 'https' }]);
     expect(topics(await invoke(0.5))).toEqual([arn('chat-all')]);
     expect(topics(await invoke(0.75))).toEqual([]);

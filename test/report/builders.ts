@@ -1,5 +1,6 @@
 // Reports for tests: a healthy one, to spoil in one place.
 
+import type { DecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest, type Digest } from '../../lambda/report/digest.ts';
 import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
 import type { Report, ReportFinding, ReportTarget } from '../../lambda/report/schema.ts';
@@ -215,9 +216,20 @@ export function badNight(): Report {
   });
 }
 
-/** What a run without state has to tell everyone; there has to be something. */
+/** A report of a run without state, whose findings nothing was decided about: all of them are sent. */
+export function undecided(report: Report): DecidedReport {
+  const open = report.findings.map((finding) => ({
+    finding,
+    reason: 'observed' as const,
+    isObserved: true,
+    notify: true,
+  }));
+  return { report, open, resolved: [], unusedMutes: [] };
+}
+
+/** The digest of a run without state for the default receiver; there has to be something to send. */
 export function digestOf(report: Report, minSeverity: Receiver['minSeverity'] = 'low'): Digest {
-  const digest = buildDigest(report, undefined, { route: DEFAULT_ROUTE, minSeverity });
+  const digest = buildDigest(undecided(report), { route: DEFAULT_ROUTE, minSeverity });
   if (digest === undefined) throw new Error(`no finding at or above ${minSeverity}`);
   return digest;
 }

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
+import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { renderEmail } from '../../lambda/report/messages/email.ts';
-import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
+import { DEFAULT_ROUTE, type Receiver, scopeDecision } from '../../lambda/report/receiver.ts';
 import type { Report } from '../../lambda/report/schema.ts';
-import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
-import { decided, eventfulNight, muteUse, night, told } from './lifecycle-cases.ts';
+import { badNight, finding, healthyReport, healthyTarget, undecided } from './builders.ts';
+import { decided, digestOfNight, eventfulNight, muteUse, night } from './lifecycle-cases.ts';
 
 const notify = (report: Report, minSeverity: Severity) =>
-  buildDigest(report, undefined, { route: DEFAULT_ROUTE, minSeverity });
+  buildDigest(undecided(report), { route: DEFAULT_ROUTE, minSeverity });
 
 describe('buildDigest', () => {
   it('has nothing to tell of a run without findings', () => {
@@ -23,7 +24,7 @@ describe('buildDigest', () => {
   it('tells findings at the threshold and counts those below', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' }), finding({ severity: 'medium' })] });
     const digest = notify(report, 'medium');
-    expect(digest?.active.map((digestEntry) => digestEntry.finding.severity)).toEqual(['medium']);
+    expect(digest?.active.map((entry) => entry.finding.severity)).toEqual(['medium']);
     expect(digest?.suppressed.get('orders')).toEqual({ ongoing: 0, muted: 0, belowThreshold: 1 });
     expect(digest?.countBySeverity).toEqual({ info: 0, low: 0, medium: 1, high: 0, critical: 0 });
   });
@@ -72,8 +73,8 @@ describe('buildDigest', () => {
       ],
     });
     const digest = notify(healthyReport({ targets: [crm], findings: [finding({ target: 'crm' })] }), 'low');
-    const told = `${reason} (plaintext-allowed and weak-password-authentication)`;
-    expect(digest?.targetsByVerdict.unknown).toMatchObject([{ name: 'crm', gaps: [told] }]);
+    const expected = `${reason} (plaintext-allowed and weak-password-authentication)`;
+    expect(digest?.targetsByVerdict.unknown).toMatchObject([{ name: 'crm', gaps: [expected] }]);
     expect(digest && renderEmail(digest)).toContain(`crm: ${reason}`);
   });
 
@@ -87,8 +88,8 @@ describe('buildDigest', () => {
 
 describe('the digest of a run with state', () => {
   const reasonsOf = (findings: Parameters<typeof night>[0], receiver: Partial<Receiver> = {}) => {
-    const { report, decision } = night(findings);
-    return buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity: 'medium', ...receiver })?.active.map(
+    const { decided } = night(findings);
+    return buildDigest(decided, { route: DEFAULT_ROUTE, minSeverity: 'medium', ...receiver })?.active.map(
       ({ reason }) => reason,
     );
   };
@@ -112,31 +113,33 @@ describe('the digest of a run with state', () => {
       decided('new', { target: 'b' }),
       decided('reminder', { severity: 'critical', target: 'c' }),
     ];
-    const { active } = told(night(findings));
+    const { active } = digestOfNight(night(findings));
     expect(active.map(({ finding: { target } }) => target)).toEqual(['c', 'b', 'a']);
   });
 
   it('tells an end to whoever was told of the finding, by the severity that they were told', () => {
     const wasCritical = decided('resolved', { severity: 'low' }, { lastNotifiedSeverity: 'critical' });
-    const { report, decision } = night([wasCritical], { targets: [{ name: 'orders' }] });
-    const digestFrom = (minSeverity: Severity) => buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity });
+    const { decided: run } = night([wasCritical], { targets: [{ name: 'orders' }] });
+    const digestFrom = (minSeverity: Severity) => buildDigest(run, { route: DEFAULT_ROUTE, minSeverity });
     expect(digestFrom('critical')).toMatchObject({ severity: 'critical', targets: ['orders'], active: [] });
     const wasLow = night([decided('resolved', { severity: 'critical' }, { lastNotifiedSeverity: 'low' })]);
-    expect(buildDigest(wasLow.report, wasLow.decision, { route: DEFAULT_ROUTE, minSeverity: 'high' })).toBeUndefined();
+    expect(buildDigest(wasLow.decided, { route: DEFAULT_ROUTE, minSeverity: 'high' })).toBeUndefined();
   });
 
   it('does not tell an end that the decision keeps to itself', () => {
-    const { report, decision } = night([decided('resolved', {}, { notify: false })]);
-    expect(buildDigest(report, decision, { route: DEFAULT_ROUTE, minSeverity: 'info' })).toBeUndefined();
+    const { decided: run } = night([decided('resolved', {}, { notify: false })]);
+    expect(buildDigest(run, { route: DEFAULT_ROUTE, minSeverity: 'info' })).toBeUndefined();
   });
 
   it('is as severe as its worst notice, not as what is over', () => {
-    const digest = told(night([decided('new', { severity: 'medium' }), decided('resolved', { severity: 'critical' })]));
+    const digest = digestOfNight(
+      night([decided('new', { severity: 'medium' }), decided('resolved', { severity: 'critical' })]),
+    );
     expect(digest.severity).toBe('medium');
   });
 
   it('counts what it does not list, by target', () => {
-    const { suppressed } = told(eventfulNight(), { minSeverity: 'high' });
+    const { suppressed } = digestOfNight(eventfulNight(), { minSeverity: 'high' });
     expect(Object.fromEntries(suppressed)).toEqual({
       billing: { ongoing: 1, muted: 1, belowThreshold: 0 },
       crm: { ongoing: 1, muted: 0, belowThreshold: 0 },
@@ -145,21 +148,26 @@ describe('the digest of a run with state', () => {
 
   it('tells of mutes that match nothing on no route', () => {
     const run = night([], { targets: [{ name: 'orders' }], mutes: [muteUse({ notifyUnused: true })] });
-    expect(told(run)).toMatchObject({ severity: 'info', unusedMutes: [{ owner: 'payments team' }], targets: [] });
+    expect(digestOfNight(run)).toMatchObject({
+      severity: 'info',
+      unusedMutes: [{ owner: 'payments team' }],
+      targets: [],
+    });
     const route = { route: 'shop', minSeverity: 'info', targets: ['*'] } as const;
-    expect(buildDigest(run.report, run.decision, route)).toBeUndefined();
+    const decision = scopeDecision(run.decision, route, () => true);
+    expect(buildDigest(buildDecidedReport(run.run, decision), route)).toBeUndefined();
   });
 
   it('says when what it lists is told again, and that there is no such time', () => {
     const run = night([decided('new')]);
-    expect(told(run, { repeatIntervalHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
-    expect(told(run, { repeatIntervalHours: undefined })).not.toHaveProperty('nextReminder');
-    expect(told(night([decided('new')], { state: false }))).not.toHaveProperty('nextReminder');
+    expect(digestOfNight(run, { repeatIntervalHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
+    expect(digestOfNight(run, { repeatIntervalHours: undefined })).not.toHaveProperty('nextReminder');
+    expect(digestOfNight(night([decided('new')], { state: false }))).not.toHaveProperty('nextReminder');
   });
 
   it('tells what the decision knows nothing of: better twice than never', () => {
-    const { report } = night([decided('new')]);
-    const none = { findings: [], mutes: [] };
-    expect(buildDigest(report, none, { route: DEFAULT_ROUTE, minSeverity: 'medium' })?.active).toHaveLength(1);
+    const { run } = night([decided('new')]);
+    const none = buildDecidedReport(run, { findings: [], mutes: [] });
+    expect(buildDigest(none, { route: DEFAULT_ROUTE, minSeverity: 'medium' })?.active).toHaveLength(1);
   });
 });

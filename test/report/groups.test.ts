@@ -40,7 +40,7 @@ describe('findings about rules', () => {
   test('of one file are one group, whose remedy says once what is the same', () => {
     const [group, ...others] = groupsOf(rule(12), rule(9));
     expect(others).toEqual([]);
-    expect(group?.active).toHaveLength(2);
+    expect(group?.entries).toHaveLength(2);
     expect(group?.remedy).toBe(`First do this.
 Replace line 9 of ${FILE} by:
 hostssl all all all scram-sha-256

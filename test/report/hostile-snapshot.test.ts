@@ -133,7 +133,7 @@ function richSnapshots(): readonly Snapshot[] {
       }),
     },
   );
-  const blind = healthySnapshot([plaintextSession()], {
+  const unknownOutcomes = healthySnapshot([plaintextSession()], {
     visibility: known({ role: 'tls_auditor', seesAllSessions: false }),
     hba: unknown('may not'),
     settings: unknown('may not'),
@@ -146,7 +146,7 @@ function richSnapshots(): readonly Snapshot[] {
     [poolerSession('client', { transport: 'plaintext', tls: undefined }), poolerSession('server')],
     { pooler: known(poolerSettings({ auth_type: 'md5', client_tls_sslmode: 'allow', server_tls_sslmode: 'prefer' })) },
   );
-  const all = [postgres, blind, faulty, pooler, failedSnapshot()];
+  const all = [postgres, unknownOutcomes, faulty, pooler, failedSnapshot()];
   return all.map((snapshot, index) => ({ ...snapshot, target: { ...snapshot.target, name: `target-${index}` } }));
 }
 

@@ -9,13 +9,13 @@ import { renderAlert } from '../../lambda/report/messages/sns-message.ts';
 import { finding } from './builders.ts';
 import {
   decided,
+  digestOfNight,
   eventfulNight,
   LAST_MONTH,
   MUTE,
   muteUse,
   type Night,
   night,
-  told,
   YESTERDAY,
 } from './lifecycle-cases.ts';
 
@@ -25,8 +25,8 @@ const one = (
   ...more: [Parameters<typeof decided>[1]?, Parameters<typeof decided>[2]?]
 ) => decided(reason, { fingerprint: FINGERPRINT, ...more[0] }, more[1]);
 
-const emailOf = (run: Night) => renderEmail(told(run));
-const subjectOf = (run: Night) => renderAlert(told(run), run.report, 'auditor').subject;
+const emailOf = (run: Night) => renderEmail(digestOfNight(run));
+const subjectOf = (run: Night) => renderAlert(digestOfNight(run), run.report, 'auditor').subject;
 const cardOf = (digest: Digest) => {
   const { title, description, nextSteps } = renderChatCard(digest, 'auditor').content;
   return [title, description, nextSteps.map((step) => `- ${step}`).join('\n')].join('\n\n');
@@ -37,7 +37,7 @@ describe('a first sighting', () => {
   it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (new): orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "1 finding (1 high; new) on orders.
+      "1 new finding on orders: 1 high.
 
       ========================
       HIGH: Unencrypted session over the network
@@ -57,38 +57,41 @@ describe('a first sighting', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 1 database: 1 with findings.
+      Result for 1 database: 1 with findings.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Next reminder of what is listed and still there: by 2026-11-11
-      06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. The findings listed here are sent again by 2026-11-11
+      06:15 UTC if they are still open.
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
-    "🟠 1 high (new): orders
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
+      "🟠 1 high (new): orders
 
-    🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
-    • *NEW* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
-    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+      • *NEW* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-    State is kept: you hear of what is new, worse or gone, and not of every run.
-    Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
+      The findings listed here are sent again by 2026-11-11 06:15 UTC if they are still open.
 
-    - Fix from the top: each group says how.
-    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
-    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
-  `));
+      - Fix the findings from the top; each group says how.
+      - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
+    `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(`"pg-tls-auditor: 1 high (new): orders. 2026-11-10 06:15 UTC"`));
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 high (new): orders. 2026-11-10 06:15 UTC"`,
+    ));
 });
 
 describe('what has become worse', () => {
@@ -97,7 +100,7 @@ describe('what has become worse', () => {
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 critical (worse): orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "1 finding (1 critical; worse) on orders.
+      "1 finding on orders: 1 critical (worse).
 
       ========================
       CRITICAL: Unencrypted session over the network
@@ -118,38 +121,39 @@ describe('what has become worse', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 1 database: 1 with findings.
+      Result for 1 database: 1 with findings.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Next reminder of what is listed and still there: by 2026-11-11
-      06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. The findings listed here are sent again by 2026-11-11
+      06:15 UTC if they are still open.
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
-    "🔴 1 critical (worse): orders
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
+      "🔴 1 critical (worse): orders
 
-    🔴 *CRITICAL: Unencrypted session over the network* (\`plaintext-session\`)
-    • *WORSE (was medium)* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; since 2026-11-09 06:15 UTC; fingerprint \`a1b2c3d4e5f60001\`
-    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+      🔴 *CRITICAL: Unencrypted session over the network* (\`plaintext-session\`)
+      • *WORSE (was medium)* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; since 2026-11-09 06:15 UTC; fingerprint \`a1b2c3d4e5f60001\`
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-    State is kept: you hear of what is new, worse or gone, and not of every run.
-    Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
+      The findings listed here are sent again by 2026-11-11 06:15 UTC if they are still open.
 
-    - Fix from the top: each group says how.
-    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
-    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
-  `));
+      - Fix the findings from the top; each group says how.
+      - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
+    `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 critical (worse): orders. 2026-11-10 06:15 UTC"`,
     ));
 });
@@ -160,7 +164,7 @@ describe('a reminder', () => {
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (reminder): orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "1 finding (1 high; reminder) on orders.
+      "1 finding on orders: 1 high (reminder).
 
       ========================
       HIGH: Unencrypted session over the network
@@ -180,40 +184,41 @@ describe('a reminder', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 1 database: 1 with findings.
-      Findings not listed: 1 told before and still open.
+      Result for 1 database: 1 with findings.
+      Findings not listed: 1 already reported and still open.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Next reminder of what is listed and still there: by 2026-11-11
-      06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. The findings listed here are sent again by 2026-11-11
+      06:15 UTC if they are still open.
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
-    "🟠 1 high (reminder): orders
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
+      "🟠 1 high (reminder): orders
 
-    🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
-    • *STILL THERE since 2026-10-03 21:40 UTC* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
-    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+      • *STILL THERE since 2026-10-03 21:40 UTC* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-    Findings not listed: 1 told before and still open.
-    State is kept: you hear of what is new, worse or gone, and not of every run.
-    Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 1 already reported and still open.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
+      The findings listed here are sent again by 2026-11-11 06:15 UTC if they are still open.
 
-    - Fix from the top: each group says how.
-    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
-    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
-  `));
+      - Fix the findings from the top; each group says how.
+      - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
+    `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 high (reminder): orders. 2026-11-10 06:15 UTC"`,
     ));
 });
@@ -223,59 +228,61 @@ describe('what is resolved', () => {
   it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 resolved: orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "Nothing new. 1 resolved on orders.
+      "No new finding. 1 finding resolved on orders.
 
       ========================
       RESOLVED
 
       - orders: Unencrypted session over the network (was high)
         role "app", database "shop", application "checkout"
-        gone: looked for and not found
+        resolved: this run looked for it and did not find it
         seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
 
       ========================
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 1 database: 1 with findings.
-      Findings not listed: 1 told before and still open.
+      Result for 1 database: 1 with findings.
+      Findings not listed: 1 already reported and still open.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run.
 
-      Nothing to do here; 1 finding told before is still open.
+      Nothing to do now. 1 finding reported before is still open.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "✅ 1 resolved: orders
 
       ✅ *RESOLVED*
-      • \`orders\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`checkout\`; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+      • \`orders\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`checkout\`; resolved: this run looked for it and did not find it; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
 
-      Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-      Findings not listed: 1 told before and still open.
-      State is kept: you hear of what is new, worse or gone, and not of every run.
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 1 already reported and still open.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
 
-      - Nothing to do here; 1 finding told before is still open."
+      - Nothing to do now. 1 finding reported before is still open."
     `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(`"pg-tls-auditor: 1 resolved: orders. 2026-11-10 06:15 UTC"`));
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
+      `"pg-tls-auditor: 1 resolved: orders. 2026-11-10 06:15 UTC"`,
+    ));
 
   it.each([
-    ['gone', 'gone: looked for and not found'],
-    ['not-applicable', 'over: the check does not apply any more (TLS is off)'],
-    ['check-removed', 'no longer looked for: the auditor has no such check any more'],
-    ['target-removed', 'no longer looked at: the configuration has no such target any more'],
+    ['gone', 'resolved: this run looked for it and did not find it'],
+    ['not-applicable', 'resolved: the check no longer applies (TLS is off)'],
+    ['check-removed', 'closed, not proven fixed: the auditor no longer has this check'],
+    ['target-removed', 'closed, not proven fixed: the configuration no longer has this target'],
   ] as const)('says why: %s', (resolution, words) => {
     const detail = resolution === 'not-applicable' ? { detail: 'TLS is off' } : {};
-    const digest = told(night([one('resolved', {}, { resolution, ...detail })]));
+    const digest = digestOfNight(night([one('resolved', {}, { resolution, ...detail })]));
     expect(renderEmail(digest).replaceAll(/\n {4}/g, ' ')).toContain(words);
     expect(cardOf(digest)).toContain(words);
   });
 
   it('has no remedy, and nothing of ours that asks for anything', () => {
-    for (const text of [emailOf(run), cardOf(told(run))]) {
+    for (const text of [emailOf(run), cardOf(digestOfNight(run))]) {
       expect(text).not.toContain('How to fix');
       expect(text).not.toContain('What to do now');
       expect(text).not.toContain('sslmode');
@@ -290,7 +297,7 @@ describe('the end of a mute', () => {
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (mute ended): orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "1 finding (1 high; mute ended) on orders.
+      "1 finding on orders: 1 high (mute ended).
 
       ========================
       HIGH: Unencrypted session over the network
@@ -313,35 +320,36 @@ describe('the end of a mute', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 1 database: 1 with findings.
+      Result for 1 database: 1 with findings.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Next reminder of what is listed and still there: by 2026-11-11
-      06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. The findings listed here are sent again by 2026-11-11
+      06:15 UTC if they are still open.
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🟠 1 high (mute ended): orders
 
       🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
       • *MUTE EXPIRED* \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; was muted until 2026-11-10 00:00 UTC by payments team: batch job is replaced in December; since 2026-10-03 21:40 UTC; fingerprint \`a1b2c3d4e5f60001\`
       *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-      Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-      State is kept: you hear of what is new, worse or gone, and not of every run.
-      Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
+      The findings listed here are sent again by 2026-11-11 06:15 UTC if they are still open.
 
-      - Fix from the top: each group says how.
-      - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
-      - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+      - Fix the findings from the top; each group says how.
+      - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
 
   it('that was taken out of the configuration is not called expired', () => {
@@ -368,12 +376,12 @@ describe('an eventful night', () => {
     ));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "5 findings (1 critical, 4 high; 2 new, 1 worse, 1 mute ended, 1
-      reminder) on billing and orders. 2 resolved on billing and old-crm. 1
-      mute matches nothing.
+      "5 findings on billing and orders: 1 critical, 4 high (2 new, 1 worse, 1
+      mute ended, 1 reminder). 2 findings resolved on billing and old-crm. 1
+      mute matches no finding.
 
-      NOT AUDITED: crm (connection-refused). Nobody looked: nothing below
-      speaks for it.
+      NOT AUDITED: crm (connection-refused). We could not look inside it, so
+      the findings below say nothing about it.
 
       ========================
       CRITICAL: A server certificate expires in 6 days
@@ -426,7 +434,7 @@ describe('an eventful night', () => {
         3 sessions from 10.0.1.7 and 10.0.1.9
         TLS version: TLSv1
         oldest session: 2026-11-10 02:00 UTC
-        first seen 2026-10-03 21:40 UTC, and gone in between
+        first seen 2026-10-03 21:40 UTC, absent in between
         fingerprint: a1b2c3d4e5f60005
 
       How to fix:
@@ -438,47 +446,48 @@ describe('an eventful night', () => {
 
       - billing: Unencrypted session over the network (was high)
         role "app", database "shop", application "nightly"
-        gone: looked for and not found
+        resolved: this run looked for it and did not find it
         seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
 
       - old-crm: The server accepts plaintext from the network (was medium)
-        no longer looked at: the configuration has no such target any more
+        closed, not proven fixed: the configuration no longer has this target
         seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15 UTC
 
       ========================
-      MUTES THAT MATCH NOTHING
+      MUTES THAT MATCH NO FINDING
 
       - role "old_*"
         dba, until 2027-03-01 00:00 UTC: moves soon
-        matches nothing since 2026-10-05 00:00 UTC
+        has matched nothing since 2026-10-05 00:00 UTC
 
-      Take them out of the configuration, or correct what they match: a mute
-      that is left behind may silence what nobody meant.
+      Remove them from the configuration, or correct what they match. A
+      forgotten mute may hide a finding that it was not meant for.
 
       ========================
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 3 databases: 2 with findings, 1 not audited.
-      Findings not listed: 2 told before and still open, 1 muted.
+      Result for 3 databases: 2 with findings, 1 not audited.
+      Findings not listed: 2 already reported and still open, 1 muted.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Next reminder of what is listed and still there: by 2026-11-11
-      06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. The findings listed here are sent again by 2026-11-11
+      06:15 UTC if they are still open.
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🔴 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: billing, orders and old-crm
 
-      ⚠️ NOT AUDITED: \`crm\` (connection-refused). Nobody looked: nothing below speaks for it.
+      ⚠️ NOT AUDITED: \`crm\` (connection-refused). We could not look inside it, so the findings below say nothing about it.
 
       🔴 *CRITICAL: A server certificate expires in 6 days* (\`server-certificate-expiring\`)
       • *WORSE (was high)* \`billing\`: subject: CN=billing.db.example.com; not after: 2026-11-16 12:00 UTC; since 2026-10-03 21:40 UTC; fingerprint \`a1b2c3d4e5f60001\`
@@ -491,28 +500,28 @@ describe('an eventful night', () => {
       *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
       🟠 *HIGH: Session with deprecated TLS* (\`deprecated-tls-session\`)
-      • *NEW* \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; first seen 2026-10-03 21:40 UTC, and gone in between; fingerprint \`a1b2c3d4e5f60005\`
+      • *NEW* \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; first seen 2026-10-03 21:40 UTC, absent in between; fingerprint \`a1b2c3d4e5f60005\`
       *How to fix:* Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
 
       ✅ *RESOLVED*
-      • \`billing\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`nightly\`; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
-      • \`old-crm\`: The server accepts plaintext from the network (was medium); no longer looked at: the configuration has no such target any more; seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15 UTC
+      • \`billing\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`nightly\`; resolved: this run looked for it and did not find it; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+      • \`old-crm\`: The server accepts plaintext from the network (was medium); closed, not proven fixed: the configuration no longer has this target; seen from 2026-10-03 21:40 UTC to 2026-11-09 06:15 UTC
 
-      🔕 *MUTES THAT MATCH NOTHING*
-      • role \`old_*\`: dba, until 2027-03-01 00:00 UTC: moves soon; matches nothing since 2026-10-05 00:00 UTC
-      Take them out of the configuration, or correct what they match.
+      🔕 *MUTES THAT MATCH NO FINDING*
+      • role \`old_*\`: dba, until 2027-03-01 00:00 UTC: moves soon; has matched nothing since 2026-10-05 00:00 UTC
+      Remove them from the configuration, or correct what they match.
 
-      Looked at 3 databases: 2 with findings, 1 not audited. Run of 2026-11-10 06:15 UTC.
-      Findings not listed: 2 told before and still open, 1 muted.
-      State is kept: you hear of what is new, worse or gone, and not of every run.
-      Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC.
+      Result for 3 databases: 2 with findings, 1 not audited. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 2 already reported and still open, 1 muted.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
+      The findings listed here are sent again by 2026-11-11 06:15 UTC if they are still open.
 
-      - Fix from the top: each group says how.
-      - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
-      - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
+      - Fix the findings from the top; each group says how.
+      - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
   it('in the text message', () =>
-    expect(renderSms(told(run))).toMatchInlineSnapshot(
+    expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: 3 databases. 2026-11-10 06:15 UTC"`,
     ));
 });
@@ -522,46 +531,47 @@ describe('a mute that matches nothing', () => {
     targets: [{ name: 'orders' }],
     mutes: [muteUse({ unusedSince: YESTERDAY, notifyUnused: true })],
   });
-  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 mute matches nothing"`));
+  it('in the subject', () =>
+    expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 mute matches no finding"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-      "Nothing new. 1 mute matches nothing.
+      "No new finding. 1 mute matches no finding.
 
       ========================
-      MUTES THAT MATCH NOTHING
+      MUTES THAT MATCH NO FINDING
 
       - check "plaintext-session", target "orders", application "legacy-*"
         payments team, until 2026-11-10 00:00 UTC: batch job is replaced in
           December
-        matches nothing since 2026-11-09 06:15 UTC
+        has matched nothing since 2026-11-09 06:15 UTC
 
-      Take them out of the configuration, or correct what they match: a mute
-      that is left behind may silence what nobody meant.
+      Remove them from the configuration, or correct what they match. A
+      forgotten mute may hide a finding that it was not meant for.
 
       ========================
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 1 database: 1 clean.
+      Result for 1 database: 1 clean.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run.
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run.
 
-      Nothing to fix here; the mutes want tidying up.
+      Nothing to fix. Update the mutes that are listed here.
       "
     `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
-      "🔕 1 mute matches nothing
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
+      "🔕 1 mute matches no finding
 
-      🔕 *MUTES THAT MATCH NOTHING*
-      • check \`plaintext-session\`, target \`orders\`, application \`legacy-*\`: payments team, until 2026-11-10 00:00 UTC: batch job is replaced in December; matches nothing since 2026-11-09 06:15 UTC
-      Take them out of the configuration, or correct what they match.
+      🔕 *MUTES THAT MATCH NO FINDING*
+      • check \`plaintext-session\`, target \`orders\`, application \`legacy-*\`: payments team, until 2026-11-10 00:00 UTC: batch job is replaced in December; has matched nothing since 2026-11-09 06:15 UTC
+      Remove them from the configuration, or correct what they match.
 
-      Looked at 1 database: 1 clean. Run of 2026-11-10 06:15 UTC.
-      State is kept: you hear of what is new, worse or gone, and not of every run.
+      Result for 1 database: 1 clean. Run of 2026-11-10 06:15 UTC.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
 
-      - Nothing to fix here; the mutes want tidying up."
+      - Nothing to fix. Update the mutes that are listed here."
     `));
 });
 
@@ -571,52 +581,53 @@ describe('without state', () => {
   it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high: orders"`));
   it('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
-    "1 finding (1 high) on orders.
+      "1 finding on orders: 1 high.
 
-    ========================
-    HIGH: Unencrypted session over the network
-    (plaintext-session)
+      ========================
+      HIGH: Unencrypted session over the network
+      (plaintext-session)
 
-    - orders
-      role "app", database "shop", application "checkout"
-      12 sessions from 10.0.1.7 and 10.0.1.9
-      oldest session: 2026-11-09 22:10 UTC
-      fingerprint: a1b2c3d4e5f60001
+      - orders
+        role "app", database "shop", application "checkout"
+        12 sessions from 10.0.1.7 and 10.0.1.9
+        oldest session: 2026-11-09 22:10 UTC
+        fingerprint: a1b2c3d4e5f60001
 
-    How to fix:
-      Set sslmode=verify-full and sslrootcert in the client, then refuse
-      plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+      How to fix:
+        Set sslmode=verify-full and sslrootcert in the client, then refuse
+        plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-    ========================
-    ABOUT THIS RUN
+      ========================
+      ABOUT THIS RUN
 
-    Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-    Looked at 1 database: 1 with findings.
+      Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
+      Result for 1 database: 1 with findings.
 
-    No state is configured: every run stands alone. This alert repeats with
-    every run while a problem lasts, and stops when it is gone.
+      No state is configured, so runs are not compared. This alert is sent
+      after every run until the findings are fixed.
 
-    What to do now:
-    1. Fix from the top; each group says how.
-    2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-       the next run.
-    3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-       the entry for the configuration, with a reason, an owner and an end.
-    "
-  `));
+      What to do now:
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
+      "
+    `));
   it('in the card', () =>
-    expect(cardOf(told(run))).toMatchInlineSnapshot(`
-    "🟠 1 high: orders
+    expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
+      "🟠 1 high: orders
 
-    🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
-    • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
-    *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
+      🟠 *HIGH: Unencrypted session over the network* (\`plaintext-session\`)
+      • \`orders\`: role \`app\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; fingerprint \`a1b2c3d4e5f60001\`
+      *How to fix:* Set sslmode=verify-full and sslrootcert in the client, then refuse plaintext in pg_hba.conf: hostssl all all all scram-sha-256
 
-    Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-    No state is configured: every run stands alone, and this alert repeats while a problem lasts.
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      No state is configured, so runs are not compared, and this alert is sent after every run until the findings are fixed.
 
-    - Fix from the top: each group says how.
-    - Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.
-    - What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration."
-  `));
+      - Fix the findings from the top; each group says how.
+      - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
+      - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
+    `));
 });

@@ -4,7 +4,8 @@ import { failedSnapshot, healthySnapshot, POLICY } from '../../lab/snapshots.ts'
 import type { Finding } from '../../lambda/model/finding.ts';
 import { type Decided, type Decision, EMPTY_STATE, type MuteUse, type Reason } from '../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../lambda/model/mute.ts';
-import { buildReport } from '../../lambda/report/build-report.ts';
+import type { Run } from '../../lambda/model/run.ts';
+import { buildDecidedReport, type DecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest, type Digest } from '../../lambda/report/digest.ts';
 import { DEFAULT_ROUTE, type Receiver } from '../../lambda/report/receiver.ts';
 import type { Report } from '../../lambda/report/schema.ts';
@@ -53,8 +54,10 @@ export interface TargetOfRun {
 }
 
 export interface Night {
-  readonly report: Report;
+  readonly run: Run;
   readonly decision: Decision;
+  readonly decided: DecidedReport;
+  readonly report: Report;
 }
 
 /** A run with state, over the targets of its findings if no others are named. */
@@ -85,18 +88,19 @@ export function night(
     };
   });
   const run = { startedAt: NOW, finishedAt: '2026-11-10T06:15:09.456Z', policy: POLICY, audited };
-  return { report: buildReport(run, decision), decision };
+  const decided = buildDecidedReport(run, decision);
+  return { run, decision, decided, report: decided.report };
 }
 
-/** What everyone hears who hears of everything; there has to be something. */
-export function told({ report, decision }: Night, receiver: Partial<Receiver> = {}): Digest {
-  const digest = buildDigest(report, decision, {
+/** The digest for the default receiver; there has to be something to send. */
+export function digestOfNight({ decided }: Night, receiver: Partial<Receiver> = {}): Digest {
+  const digest = buildDigest(decided, {
     route: DEFAULT_ROUTE,
     minSeverity: 'low',
     repeatIntervalHours: 24,
     ...receiver,
   });
-  if (digest === undefined) throw new Error('nothing to tell');
+  if (digest === undefined) throw new Error('nothing to send');
   return digest;
 }
 

@@ -1,9 +1,17 @@
-// Who hears of which targets.
+// Which targets are in the scope of which receiver.
 
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
-import { DEFAULT_ROUTE, matchesRoute, type Receiver, receiversOf, reportFor } from '../../lambda/report/receiver.ts';
-import { badNight, finding, healthyReport, healthyTarget } from './builders.ts';
+import { buildDecidedReport } from '../../lambda/report/build-report.ts';
+import {
+  DEFAULT_ROUTE,
+  matchesRoute,
+  type Receiver,
+  receiversOf,
+  scopeDecision,
+  scopeOf,
+} from '../../lambda/report/receiver.ts';
+import { eventfulNight } from './lifecycle-cases.ts';
 
 const isInScope = (receiver: Partial<Receiver>, name: string, labels: Record<string, string> = {}) =>
   matchesRoute({ route: 'payments', minSeverity: 'low', ...receiver })({ name, labels });
@@ -61,43 +69,37 @@ describe('an audience', () => {
   });
 });
 
-describe('the report for an audience', () => {
-  it('is the whole report for everyone', () => {
-    const report = badNight();
-    expect(reportFor(report, { route: DEFAULT_ROUTE, minSeverity: 'critical' })).toBe(report);
+describe('the scope of a receiver', () => {
+  const ROUTE: Receiver = { route: 'payments', minSeverity: 'critical', labels: { team: 'pay' } };
+
+  it('is decided by the labels of known targets; a target that no configuration has any more has none', () => {
+    const inScope = scopeOf(ROUTE, [
+      { name: 'pay-1', labels: { team: 'pay' } },
+      { name: 'orders', labels: { team: 'shop' } },
+    ]);
+    expect(['pay-1', 'orders', 'pay-gone'].map(inScope)).toEqual([true, false, false]);
+    const byName = scopeOf({ ...ROUTE, labels: undefined, targets: ['pay-*'] }, []);
+    expect(['pay-1', 'orders', 'pay-gone'].map(byName)).toEqual([true, false, true]);
   });
 
-  it('holds of a route its targets, what was found on them below its threshold too, and no mutes', () => {
-    const own = finding({ target: 'pay-1', severity: 'info' });
-    const gone = { ...finding({ target: 'pay-2' }), resolution: 'target-removed' as const };
-    const report = healthyReport({
-      targets: [healthyTarget({ name: 'pay-1' }), healthyTarget({ name: 'orders' })],
-      findings: [own, finding()],
-      carriedOver: [finding(), own],
-      resolved: [gone, { ...finding(), resolution: 'gone' }],
-      mutes: [
-        {
-          match: { target: 'orders' },
-          reason: 'x',
-          owner: 'y',
-          expires: '2027-01-01T00:00:00Z',
-          expired: false,
-          matched: 0,
-        },
-      ],
-    });
-    const route = reportFor(report, { route: 'payments', minSeverity: 'critical', targets: ['pay-*'] });
-    expect(route.targets.map(({ name }) => name)).toEqual(['pay-1']);
-    expect(route.findings).toEqual([own]);
-    expect(route.carriedOver).toEqual([own]);
-    expect(route.resolved).toEqual([gone]);
-    expect(route).not.toHaveProperty('mutes');
-    expect(route).toMatchObject({ schemaVersion: 1, state: report.state, startedAt: report.startedAt });
+  it('leaves the default receiver its decision as it is', () => {
+    const { decision } = eventfulNight();
+    expect(scopeDecision(decision, { route: DEFAULT_ROUTE, minSeverity: 'critical' }, () => false)).toBe(decision);
   });
 
-  it('says nothing of state where there is none', () => {
-    const route = reportFor(badNight(), { route: 'x', minSeverity: 'low', targets: ['crm'] });
-    expect(route).not.toHaveProperty('carriedOver');
-    expect(route).not.toHaveProperty('resolved');
+  it('leaves a route the findings of its targets, whatever their severity, and no mutes', () => {
+    const { run, decision } = eventfulNight();
+    const own = scopeDecision(decision, ROUTE, (name) => name === 'billing');
+    const { report } = buildDecidedReport({ ...run, audited: [] }, own);
+    const names = [...(report.carriedOver ?? []), ...(report.resolved ?? [])].map(({ target }) => target);
+    expect(new Set([...own.findings.map(({ finding }) => finding.target), ...names])).toEqual(new Set(['billing']));
+    expect(own.findings.length).toBeGreaterThan(3);
+    expect(report).not.toHaveProperty('mutes');
+    expect(report).toMatchObject({ schemaVersion: 1, state: 'kept' });
+  });
+
+  it('keeps the state of what is out of scope as it was decided', () => {
+    const { decision } = eventfulNight();
+    expect(scopeDecision(decision, ROUTE, () => false).next).toBe(decision.next);
   });
 });

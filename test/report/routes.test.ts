@@ -2,16 +2,22 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { REASONS } from '../../lambda/model/lifecycle.ts';
+import { parseConfig } from '../../lambda/config/index.ts';
+import { type AuditState, EMPTY_STATE, REASONS } from '../../lambda/model/lifecycle.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
+import { integrationsOf } from '../../lambda/notify/integrations.ts';
+import { notify, scopeToReceiver } from '../../lambda/notify/notify.ts';
+import { buildDecidedReport, type DecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
 import { renderAlert, renderChatMessages } from '../../lambda/report/messages/sns-message.ts';
-import type { Receiver } from '../../lambda/report/receiver.ts';
-import { decided, eventfulNight, MUTE, muteUse, type Night, night, told } from './lifecycle-cases.ts';
+import { type Receiver, scopeDecision } from '../../lambda/report/receiver.ts';
+import { decided, eventfulNight, MUTE, muteUse, type Night, night, YESTERDAY } from './lifecycle-cases.ts';
 
 /** Everything that a subscriber may receive. */
-function outputs({ report, decision }: Night, receiver: Receiver): string[] {
-  const digest = buildDigest(report, decision, receiver);
+function outputs(night: Night, receiver: Receiver): string[] {
+  const { report, ...decided } = scoped(night, receiver);
+  const digest = buildDigest({ report, ...decided }, receiver);
   if (digest === undefined) return [];
   const alerts = [renderAlert(digest, report, 'auditor'), ...renderChatMessages(digest, 'auditor')];
   return alerts.flatMap(({ subject, message, attributes }) => [
@@ -20,6 +26,15 @@ function outputs({ report, decision }: Night, receiver: Receiver): string[] {
     JSON.stringify(attributes),
   ]);
 }
+
+/** What a run sends to a receiver is made from this. */
+function scoped({ run, decision }: Night, receiver: Receiver): DecidedReport {
+  const config = { alerts: ALERTS, mutes: [] };
+  const { run: own, inScope } = scopeToReceiver(receiver, { run, config, targets: known([]), now: run.startedAt });
+  return buildDecidedReport(own, scopeDecision(decision, receiver, inScope));
+}
+
+const { alerts: ALERTS } = parseConfig({ targets: [{ name: 'any', secret: 'any' }] }, { use: 'command-line' });
 
 const BY_LABEL: Receiver = { route: 'ours', minSeverity: 'low', labels: { team: 'ours' } };
 const BY_NAME: Receiver = { route: 'ours', minSeverity: 'low', targets: ['ours-*'] };
@@ -93,9 +108,54 @@ describe('a route', () => {
     const run = night([decided('new', { target: 'ours-1' })], {
       targets: [{ name: 'ours-1' }, { name: 'theirs-1', failed: true }],
     });
-    const digest = told(run, BY_NAME);
-    expect(digest.targetsByVerdict['not-audited']).toEqual([]);
+    const digest = buildDigest(scoped(run, BY_NAME), BY_NAME);
+    expect(digest?.targetsByVerdict['not-audited']).toEqual([]);
     expect(outputs(run, BY_NAME).join('\n')).not.toMatch(/not audited/i);
+  });
+
+  it('receives from notify nothing of the others, whatever its state remembers of them', async () => {
+    const { run } = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })], {
+      targets: ['ours', 'theirs'].map((team) => ({ name: `${team}-1`, labels: { team } })),
+    });
+    const { alerts } = parseConfig(
+      {
+        targets: [{ name: 'ours-1', secret: 'any', labels: { team: 'ours' } }],
+        alerts: { minSeverity: 'low', routes: [{ name: 'ours', labels: { team: 'ours' }, email: ['o@example.com'] }] },
+      },
+      { use: 'deployment' },
+    );
+    const { finding } = decided('new', { target: 'theirs-2' });
+    const record = { finding, status: 'open', firstSeen: YESTERDAY, openedAt: YESTERDAY, lastSeen: YESTERDAY } as const;
+    const lastNotified = { at: YESTERDAY, severity: finding.severity, reason: 'new' } as const;
+    const state: AuditState = {
+      ...EMPTY_STATE,
+      findings: new Map([[finding.fingerprint, { ...record, lastNotified }]]),
+    };
+    const published: string[] = [];
+    const integrations = integrationsOf(alerts, { alerts: 'arn:alerts', chat: { ours: 'arn:chat' } }, 'auditor');
+    const config = { alerts, mutes: [] };
+    for (const integration of integrations.filter(({ receiver }) => receiver.route === 'ours')) {
+      await notify(
+        integration,
+        { run, config, targets: known([]), now: run.startedAt },
+        {
+          store: {
+            name: 'a state',
+            read: async () => state,
+            acquire: async () => ({ state, save: async () => {}, [Symbol.asyncDispose]: async () => {} }),
+          },
+          signal: new AbortController().signal,
+          notifiedWithoutState: new Map(),
+          publish: async (_, alert) => {
+            published.push(JSON.stringify(alert));
+            return 'id';
+          },
+        },
+      );
+    }
+    expect(published).toHaveLength(2);
+    expect(published.join()).toContain('ours-1');
+    expect(published.join()).not.toContain('theirs');
   });
 
   it('has its own threshold', () => {
@@ -105,11 +165,11 @@ describe('a route', () => {
   });
 
   it('is named in its messages, with what it hears of', () => {
-    const { report, decision } = eventfulNight();
     const receiver: Receiver = { route: 'payments', minSeverity: 'high', labels: { team: 'payments' } };
-    const digest = buildDigest(report, decision, receiver);
-    if (digest === undefined) throw new Error('nothing to tell');
-    const { subject, message, attributes } = renderAlert(digest, report, 'auditor');
+    const decided = scoped(eventfulNight(), receiver);
+    const digest = buildDigest(decided, receiver);
+    if (digest === undefined) throw new Error('nothing to send');
+    const { subject, message, attributes } = renderAlert(digest, decided.report, 'auditor');
     const { email } = JSON.parse(message) as Record<string, string>;
     expect(subject).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 critical (worse), 1 resolved: billing"`);
     expect(email?.split('='.repeat(24)).at(-1)).toMatchInlineSnapshot(`
@@ -117,20 +177,22 @@ describe('a route', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Route payments: its databases only, findings from high up.
-      Looked at 1 database: 1 with findings.
-      Findings not listed: 1 told before and still open, 1 muted.
+      Route payments: only its own databases, and findings of severity high or
+      worse.
+      Result for 1 database: 1 with findings.
+      Findings not listed: 1 already reported and still open, 1 muted.
 
-      State is kept: you hear of what is new, worse or gone, and not of every
-      run. Nothing is told again while it stays as it is
+      A message is sent when a finding is new, worse or resolved, and not
+      after every run. Open findings are not sent again
       (alerts.repeatIntervalHours is 0).
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `);
     expect(attributes).toMatchInlineSnapshot(`

@@ -1,4 +1,4 @@
-// The command `audit`: reads what is to be audited, audits it, prints the report.
+// Implements the command `audit`: reads the targets, audits them, prints the report.
 
 import { auditTargets } from '../../../lambda/audit.ts';
 import { createTrustStore } from '../../../lambda/collect/connect/trust.ts';

@@ -1,4 +1,4 @@
-// The command `checks`: the catalogue of what is checked, why, and how to fix what is found.
+// Implements the command `checks`: prints each check, why it matters, and how to fix what it finds.
 
 import { styleText } from 'node:util';
 import type { AnyCheck } from '../../../lambda/checks/check.ts';

@@ -1,4 +1,4 @@
-// The command `explain`: one check in full, by its id.
+// Implements the command `explain`: prints one check in full, by its id.
 
 import type { AnyCheck } from '../../../lambda/checks/check.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';

@@ -1,4 +1,4 @@
-// The command `history`: who has connected insecurely over the last days, as the state remembers it.
+// Implements the command `history`: the insecure clients of the last days, from the state.
 
 import { insecureClientChecks, sessionHidingChecks } from '../../../lambda/checks/catalogue.ts';
 import { history as rowsOf } from '../../../lambda/lifecycle/history.ts';
@@ -11,7 +11,7 @@ import type { HistoryOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { readState, servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
-import type { CoverageGap, HistoryDocument } from '../terminal/history-document.ts';
+import type { HistoryDocument, HistoryGap } from '../terminal/history-document.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
 
 /** A message names this many targets at most. */
@@ -22,7 +22,7 @@ export async function history(options: HistoryOptions): Promise<ExitCode> {
   const { state: spec, days, target: names, format } = options;
   refuseUnsafeEnvironment({ ...thisProcess(), services: servicesOfState(spec) });
   if (spec === undefined) {
-    throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs remember what they saw');
+    throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs keep their state');
   }
   const { name, state } = await readState(spec);
   const document = historyDocument(name, narrowed(state, name, names), days, systemClock());
@@ -40,13 +40,13 @@ function narrowed(state: AuditState, store: string, names: readonly string[] | u
   const known = [...state.targets.keys()].sort();
   if (known.length === 0) {
     throw new UsageError(
-      `${store} remembers no run, so nobody knows who has connected: audit with --state first, or name the state that runs keep`,
+      `${store} has no record of a run: run "npx pg-tls-auditor audit --state …" first, or name the state that your runs use`,
     );
   }
   if (names === undefined) return state;
   const unknownNames = names.filter((name) => !state.targets.has(name));
   if (unknownNames.length > 0) {
-    throw new UsageError(`${store} remembers no target named ${quoted(unknownNames)}; it remembers ${quoted(known)}`);
+    throw new UsageError(`${store} has no target named ${quoted(unknownNames)}; it has ${quoted(known)}`);
   }
   const wanted = new Set(names);
   return {
@@ -70,9 +70,9 @@ function historyDocument(store: string, state: AuditState, days: number, now: Da
     days,
     since,
     until: now.toISOString(),
-    rememberedSince: oldest(state) ?? now.toISOString(),
+    recordedSince: oldest(state) ?? now.toISOString(),
     targets: [...state.targets.values()]
-      .map(({ name, takenAt }) => ({ name: displayText(name), lastLooked: takenAt }))
+      .map(({ name, takenAt }) => ({ name: displayText(name), lastAudited: takenAt }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     clients: rows.map(({ role, database, application, ...row }) => ({
       ...row,
@@ -82,11 +82,11 @@ function historyDocument(store: string, state: AuditState, days: number, now: Da
       ...(application === undefined ? {} : { application: displayText(application) }),
       clients: row.clients.map((client) => displayText(client)),
     })),
-    notSeen: [...blinded(state), ...stale(state, since)],
+    notSeen: [...unaudited(state), ...stale(state, since)],
   };
 }
 
-/** The first moment of which anything is remembered: the state is at least as old. */
+/** The oldest time in the state: the state is at least as old. */
 function oldest({ findings, targets, mutes }: AuditState): string | undefined {
   const moments = [
     ...[...findings.values()].map(({ firstSeen }) => firstSeen),
@@ -96,8 +96,8 @@ function oldest({ findings, targets, mutes }: AuditState): string | undefined {
   return moments.sort((a, b) => Date.parse(a) - Date.parse(b))[0];
 }
 
-/** What is known to be missing: nobody may take it for "nobody". */
-function blinded({ findings }: AuditState): CoverageGap[] {
+/** Targets whose sessions could not all be seen: their clients are not known, which is not the same as no client. */
+function unaudited({ findings }: AuditState): HistoryGap[] {
   const hiding = sessionHidingChecks();
   return [...findings.values()]
     .filter(({ finding, status }) => status === 'open' && hiding.includes(finding.check))
@@ -108,12 +108,12 @@ function blinded({ findings }: AuditState): CoverageGap[] {
     }));
 }
 
-function stale({ targets }: AuditState, since: string): CoverageGap[] {
+function stale({ targets }: AuditState, since: string): HistoryGap[] {
   return [...targets.values()]
     .filter(({ takenAt }) => Date.parse(takenAt) < Date.parse(since))
     .map(({ name, takenAt }) => ({
       target: displayText(name),
       since: takenAt,
-      reason: 'no run has looked at it since',
+      reason: 'no run has audited it since',
     }));
 }

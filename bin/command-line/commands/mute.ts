@@ -1,4 +1,4 @@
-// The command `mute`: the entry that mutes one finding, to be pasted into the configuration. It changes nothing itself.
+// Implements the command `mute`: prints the entry that mutes one finding, and changes nothing.
 
 import { existsSync } from 'node:fs';
 import { ConfigFileError, readConfigDocument } from '../../../lambda/config/file.ts';
@@ -8,7 +8,7 @@ import { showGiven, showPath } from '../../../lambda/model/given-text.ts';
 import type { FindingRecord } from '../../../lambda/model/lifecycle.ts';
 import type { Mute } from '../../../lambda/model/mute.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
-import { displayTime, PLAIN } from '../../../lambda/report/wording.ts';
+import { displayTime, PLAIN } from '../../../lambda/report/text.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import type { Environment, MuteOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
@@ -37,12 +37,12 @@ export async function mute(fingerprint: string, options: MuteOptions): Promise<E
   };
   const { expires, owner } = accepted(entry);
   const { where, targets } = destination(options.config, entry.fingerprint);
-  const remembered = options.state === undefined ? undefined : await findRecord(options.state, entry.fingerprint);
-  if (remembered !== undefined) refuseOtherTargets(remembered, targets, options.config);
+  const record = options.state === undefined ? undefined : await findRecord(options.state, entry.fingerprint);
+  if (record !== undefined) refuseOtherTargets(record, targets, options.config);
   await print(`${JSON.stringify(entry, null, 2)}\n`);
-  if (remembered !== undefined) for (const line of describeRecord(remembered)) logStderr(line);
+  if (record !== undefined) for (const line of describeRecord(record)) logStderr(line);
   else logStderr(`the fingerprint must come from a run with this configuration: ${OTHER_FINGERPRINT}`);
-  logStderr(`it mutes until ${displayTime(expires)}, and ${displayText(owner, 200)} answers for it`);
+  logStderr(`it mutes until ${displayTime(expires)}; its owner is ${displayText(owner, 200)}`);
   logStderr(where);
   return EXIT_CODES.passed;
 }
@@ -75,7 +75,7 @@ function accepted(entry: Readonly<Record<keyof MuteEntry, string | undefined>>):
     const [mute] = mutes;
     if (mute !== undefined && Date.parse(mute.expires) > systemClock().getTime()) return mute;
     problems.push(
-      `--until must be in the future, got ${showGiven(entry.expires ?? '')}: a mute that has ended mutes nothing`,
+      `--until must be in the future, got ${showGiven(entry.expires ?? '')}: a mute that has ended matches nothing`,
     );
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -87,7 +87,7 @@ function accepted(entry: Readonly<Record<keyof MuteEntry, string | undefined>>):
   throw new UsageError(problems.join('\n'));
 }
 
-const OTHER_FINGERPRINT = 'a run with --url gives the same finding another one, which mutes nothing here';
+const OTHER_FINGERPRINT = 'a run with --url gives the same finding another fingerprint, which matches nothing here';
 
 /**
  * A fingerprint holds the name of its target.
@@ -130,9 +130,9 @@ function placeIn(file: string, mutes: readonly Mute[], fingerprint: string): str
   const paste = pasteInto(file);
   const before = mutes.findIndex(({ match }) => match.fingerprint === fingerprint);
   if (before >= 0) {
-    return `put it in the place of mutes[${before}] of ${showPath(file)}, which is of the same finding (until ${displayTime(mutes[before]?.expires ?? '')})`;
+    return `replace mutes[${before}] of ${showPath(file)} by it, which mutes the same finding (until ${displayTime(mutes[before]?.expires ?? '')})`;
   }
-  return mutes.length === 0 ? `${paste}, which mutes nothing yet: "mutes": [ … ] beside "targets"` : paste;
+  return mutes.length === 0 ? `${paste}, which has no such list yet: add "mutes": [ … ] beside "targets"` : paste;
 }
 
 function readConfiguration(file: string): Config {

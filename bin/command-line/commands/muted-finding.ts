@@ -1,10 +1,10 @@
-// The finding that a mute would silence, as the state remembers it: so that nobody mutes another than they mean.
+// Finds in the state the finding that a mute would match, and describes it.
 
 import { showName } from '../../../lambda/model/given-text.ts';
 import type { AuditState, FindingRecord } from '../../../lambda/model/lifecycle.ts';
 import { compareSeverity } from '../../../lambda/model/severity.ts';
 import { reportFinding } from '../../../lambda/report/report-findings.ts';
-import { displayProse, displayTime, howMany, PLAIN, title, who } from '../../../lambda/report/wording.ts';
+import { displayProse, displayTime, howMany, PLAIN, title, who } from '../../../lambda/report/text.ts';
 import { closest } from '../grammar/closest.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { readState } from '../targets/state.ts';
@@ -19,19 +19,19 @@ export async function findRecord(spec: string, fingerprint: string): Promise<Fin
   if (record !== undefined) return record;
   const meant = closest(fingerprint, [...state.findings.keys()]);
   const hint = meant === undefined ? '' : ` (Did you mean ${meant}?)`;
-  throw new UsageError(`${name} remembers no finding ${showName(fingerprint)}${hint}; ${whatIsOpen(state)}`);
+  throw new UsageError(`${name} has no finding ${showName(fingerprint)}${hint}; ${whatIsOpen(state)}`);
 }
 
 function whatIsOpen({ findings }: AuditState): string {
   const open = [...findings.values()]
     .filter(({ status }) => status === 'open')
     .sort((a, b) => compareSeverity(b.finding.severity, a.finding.severity));
-  if (open.length === 0) return 'it remembers none that is open';
+  if (open.length === 0) return 'it has no open finding';
   const lines = open
     .slice(0, SHOWN)
     .map((record) => `\n  ${displayProse(record.finding.fingerprint)}  ${inShort(record)}`);
   const more = open.length > SHOWN ? `\n  and ${open.length - SHOWN} more` : '';
-  return `open are:${lines.join('')}${more}`;
+  return `its open findings are:${lines.join('')}${more}`;
 }
 
 function inShort({ finding }: FindingRecord): string {
@@ -44,7 +44,7 @@ function inShort({ finding }: FindingRecord): string {
   return facts.join(', ');
 }
 
-/** What would be muted, and whether it is still there. */
+/** The finding that would be muted, and whether it is still open. */
 export function describeRecord(record: FindingRecord): string[] {
   const { status, lastSeen, resolved, mute } = record;
   const finding = reportFinding(record.finding, undefined);
@@ -57,7 +57,7 @@ export function describeRecord(record: FindingRecord): string[] {
   return [
     `this is ${PLAIN.target(finding.target)}: ${facts.join('; ')}`,
     ...(status === 'resolved'
-      ? [`it is over since ${displayTime(resolved?.at ?? lastSeen)}: the entry mutes it should it come back`]
+      ? [`it was resolved at ${displayTime(resolved?.at ?? lastSeen)}: the entry mutes it if it comes back`]
       : []),
     ...(mute === undefined
       ? []

@@ -1,4 +1,4 @@
-// Prints a run's report, and remembers it where state is kept: print, then save, so that a crash repeats and never loses.
+// Prints a run's report, then saves the state: a crash in between repeats findings and never loses one.
 
 import { StateError, type StateStore } from '../../../lambda/deliver/state/store.ts';
 import { defaultReceiverOf, type NotifyContext, previewReport, withStateLease } from '../../../lambda/notify/notify.ts';
@@ -7,10 +7,10 @@ import type { Interruption } from '../terminal/interruption.ts';
 import { logStderr, print } from '../terminal/terminal.ts';
 import type { Render } from './formats.ts';
 
-/** Milliseconds to wait for other runs: the turn of one that died is free after a minute. */
-const PATIENCE = 120_000;
-/** Milliseconds of waiting that are worth a word. */
-const WORTH_A_WORD = 2_000;
+/** Other runs are waited for so long: the lease of one that died ends after a minute. */
+const LEASE_TIMEOUT_MS = 120_000;
+/** A longer wait is mentioned on standard error. */
+const WAIT_MESSAGE_DELAY_MS = 2_000;
 
 export interface PrintResult {
   /** As it was printed. */
@@ -26,17 +26,17 @@ export interface NotifyOptions {
   readonly interruption: Interruption;
 }
 
-/** The report was cut short by whoever read it. */
+/** The reader of the report, such as `head`, closed it before its end. */
 class NotReadError extends Error {
   override readonly name = 'NotReadError';
 }
 
-/** Prints whatever happens to the state: what was seen is worth more than what it is compared with. */
+/** Prints the report even where the state fails: the findings matter more than their comparison with earlier runs. */
 export async function printReport(context: NotifyContext, options: NotifyOptions): Promise<PrintResult> {
   const { store, render, interruption } = options;
   let printed: Report | undefined;
   const show = async (report: Report): Promise<boolean> => {
-    // From here on a signal ends the program at once: nothing of the audit is lost any more.
+    // From here on a signal ends the program at once: nothing of the audit can be lost any more.
     interruption[Symbol.dispose]();
     printed = report;
     return await print(render(report));
@@ -51,7 +51,7 @@ export async function printReport(context: NotifyContext, options: NotifyOptions
     return { report, stateUsed: true };
   } catch (error) {
     if (error instanceof NotReadError && printed !== undefined) {
-      logStderr(`the report was not read to its end: what ${store?.name} remembers was left as it was`);
+      logStderr(`the report was not read to its end: ${store?.name} was not changed`);
       return { report: printed, stateUsed: true };
     }
     if (!(error instanceof StateError)) throw error;
@@ -68,14 +68,17 @@ async function withLease(
   { signal }: Interruption,
   notify: (report: Report) => Promise<void>,
 ): Promise<Report> {
-  const waiting = setTimeout(() => logStderr(`waiting for another run that decides with ${store?.name}`), WORTH_A_WORD);
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+  const waiting = setTimeout(
+    () => logStderr(`waiting for another run that uses ${store?.name}`),
+    WAIT_MESSAGE_DELAY_MS,
+  );
+  const timeout = AbortSignal.any([signal, AbortSignal.timeout(LEASE_TIMEOUT_MS)]);
   try {
     return await withStateLease(
       defaultReceiverOf(context.config.alerts),
       context,
-      { store, signal: patience },
-      async (_, report) => {
+      { store, signal: timeout },
+      async ({ report }) => {
         clearTimeout(waiting);
         await notify(report);
         return report;
@@ -86,14 +89,14 @@ async function withLease(
   }
 }
 
-/** A run that was interrupted has not looked at everything, and whoever interrupted it is not there to be told. */
+/** An interrupted run has not audited everything: it must not change the state. */
 async function withoutSaving(
   context: NotifyContext,
   store: StateStore,
   notify: (report: Report) => Promise<void>,
 ): Promise<Report> {
   const report = await previewReport(context, store);
-  logStderr(`interrupted: what ${store.name} remembers was left as it was`);
+  logStderr(`interrupted: ${store.name} was not changed`);
   await notify(report);
   return report;
 }

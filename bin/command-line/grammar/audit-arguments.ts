@@ -1,4 +1,4 @@
-// The arguments of the command `audit`.
+// Defines the options of the command `audit`.
 
 import { type Command, Option } from 'commander';
 import { LOOPBACK_POLICIES } from '../../../lambda/model/policy.ts';
@@ -24,9 +24,10 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
       ),
     )
     .addOption(
-      new Option('--kind <kind>', 'what answers there (default: postgresql); a PgBouncer by its admin console').choices(
-        TARGET_KINDS,
-      ),
+      new Option(
+        '--kind <kind>',
+        'what the server is (default: postgresql); a PgBouncer is audited by its admin console',
+      ).choices(TARGET_KINDS),
     )
     .option(
       '--ca <file|system>',
@@ -48,27 +49,31 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
     .addOption(
       new Option(
         '--authentication <method>',
-        'what the server may ask for, instead of scram-sha-256, md5 or none; password is the password in clear, for LDAP and PAM',
+        'what the server may ask for, instead of scram-sha-256, md5 or none; password sends it in clear within TLS, for LDAP and PAM',
       ).choices(AUTHENTICATION_METHODS),
     )
-    .option('--client-certificate <file>', 'PEM file with our certificate, for servers that want one', notEmpty)
+    .option(
+      '--client-certificate <file>',
+      "PEM file with the auditor's certificate, for servers that ask for one",
+      notEmpty,
+    )
     .option('--client-key <file>', 'PEM file with the private key of that certificate', notEmpty)
     .option(
       '--client-key-passphrase-file <file>',
       'file with the passphrase of an encrypted key (default: PGSSLPASSWORD)',
       notEmpty,
     )
-    .option('--timeout <seconds>', 'what the audit may take in all (default: 20)', seconds)
+    .option('--timeout <seconds>', 'total timeout of the audit (default: 20)', seconds)
     .option('--probe', 'also try what the server accepts on the wire; sends the name of the role unencrypted, once')
     .optionsGroup('From run to run:')
     .option(
       '--state <file|dynamodb:table>',
-      'remember what was printed, and say what is new, worse or gone; one for each configuration',
+      'keep the findings, and report which are new, worse or resolved; use one state for each configuration',
       notEmpty,
     )
     .optionsGroup('Verdict and output:')
     .addOption(
-      new Option('--loopback <how>', 'how plaintext over loopback is judged, whatever the configuration says').choices(
+      new Option('--loopback <how>', 'how plaintext over loopback is rated; overrides the configuration').choices(
         LOOPBACK_POLICIES,
       ),
     )
@@ -76,7 +81,7 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
       new Option('--fail-on <severity>', 'exit with 1 from this severity on').choices(SEVERITIES).default('medium'),
     )
     .addOption(formatOption('a table with remedies, or one document', REPORT_FORMATS))
-    .option('--aws-account <id>', 'of the findings, for asff (default: AWS_ACCOUNT_ID)', notEmpty)
+    .option('--aws-account <id>', 'account of the findings, for asff (default: AWS_ACCOUNT_ID)', notEmpty)
     .addHelpText('after', () => auditEpilogue(outputColumns(), bold))
     .action(run);
 }

@@ -11,7 +11,7 @@ export function closest(wanted: string, names: readonly string[]): string | unde
 
 /** Letters to insert, delete or replace to make one of the other (Levenshtein). */
 function edits(from: string, to: string): number {
-  // An argument can be as long as somebody likes; no name is.
+  // An argument can be of any length; no name is longer.
   if (from.length > 100) return Number.POSITIVE_INFINITY;
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (const [index, letter] of [...from].entries()) {

@@ -1,18 +1,18 @@
-// What --help says beside the options.
+// Holds the text of --help besides the options.
 
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 
 export const DESCRIPTION =
-  "Shows whether the sessions of PostgreSQL servers are properly encrypted: which clients connect in plaintext or with deprecated TLS, what is wrong with the servers' certificates, and what to change. It only reads, and never calls a server clean that it could not fully see.";
+  "Shows whether the sessions of PostgreSQL servers are properly encrypted: which clients connect in plaintext or with deprecated TLS, what is wrong with the servers' certificates, and what to change. It only reads, and never calls a server clean when it could not observe everything.";
 
 export const AUDIT_DESCRIPTION =
   'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full; whether a certificate is revoked is checked where --crl is given.';
 
 export const MUTE_DESCRIPTION =
-  'Prints the entry that mutes a finding, to be pasted into "mutes" of the configuration: it is counted then, and not told, until a day. Nothing is changed by the command itself.';
+  'Prints the entry that mutes a finding, for the list "mutes" of the configuration. Until its end date the finding is counted and not sent. The command itself changes nothing.';
 
 export const HISTORY_DESCRIPTION =
-  'Shows who has connected in plaintext, with TLS or ciphers that the policy forbids, or without the client certificate it asks for: the list to work off before TLS is enforced. Runs look at moments: who connects in between is not seen.';
+  'Lists the clients that connected in plaintext, with TLS versions or ciphers that the policy forbids, or without the client certificate that it asks for: fix these before you enforce TLS. A run sees the sessions of one moment; a client that connects between two runs is not seen.';
 
 type Section = readonly [heading: string, entries: readonly Entry[]];
 /** A term with its explanation, or a line to be typed, which is never broken. */
@@ -23,7 +23,7 @@ const EXIT: Section = [
   [
     ['0', 'every server was fully audited, and no finding is as severe as --fail-on'],
     ['1', 'there are findings as severe as --fail-on, or worse'],
-    ['2', 'some server could not be audited, or not fully; or the command, the configuration or the state is wrong'],
+    ['2', 'a server could not be audited, or only in part; or the command, the configuration or the state is wrong'],
   ],
 ];
 
@@ -31,14 +31,14 @@ const EXAMPLES: Section = [
   'Examples:',
   [
     'read -rs PGPASSWORD && export PGPASSWORD',
-    'pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem',
-    'pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem',
-    'pg-tls-auditor audit --config auditor.config.json --target orders',
-    'pg-tls-auditor audit --format json --fail-on high > report.json',
-    'pg-tls-auditor audit --state state.json',
-    'pg-tls-auditor history --state state.json',
-    'pg-tls-auditor checks',
-    'pg-tls-auditor explain plaintext-session',
+    'npx pg-tls-auditor audit --url postgres://tls_auditor@db.example.com --ca ca.pem',
+    'npx pg-tls-auditor audit --url postgres://tls_auditor@pooler:6432 --kind pgbouncer --ca ca.pem',
+    'npx pg-tls-auditor audit --config auditor.config.json --target orders',
+    'npx pg-tls-auditor audit --format json --fail-on high > report.json',
+    'npx pg-tls-auditor audit --state state.json',
+    'npx pg-tls-auditor history --state state.json',
+    'npx pg-tls-auditor checks',
+    'npx pg-tls-auditor explain plaintext-session',
   ],
 ];
 
@@ -46,7 +46,7 @@ const ENVIRONMENT: Section = [
   'Environment:',
   [
     ['PGPASSWORD', 'the password for --url'],
-    ['PGSSLROOTCERT', 'what --ca is without --ca: a PEM file, or system'],
+    ['PGSSLROOTCERT', 'the value of --ca where it is not given: a PEM file, or system'],
     ['PGSSLPASSWORD', 'the passphrase of an encrypted --client-key'],
     ['AWS_REGION, AWS_PROFILE, …', "the AWS SDK's own, for secrets that a configuration names and for dynamodb:TABLE"],
     ['AWS_ACCOUNT_ID', 'the account that the findings of --format asff belong to'],
@@ -80,11 +80,7 @@ export function auditEpilogue(width: number, heading: (text: string) => string):
 
 const EXPLAIN_EXAMPLES: Section = [
   'Examples:',
-  [
-    'pg-tls-auditor explain plaintext-session',
-    'pg-tls-auditor explain plaintext-session --format json',
-    'npm run --silent explain -- plaintext-session',
-  ],
+  ['npx pg-tls-auditor explain plaintext-session', 'npx pg-tls-auditor explain plaintext-session --format json'],
 ];
 
 /** @param heading styles a heading */
@@ -95,8 +91,8 @@ export function explainEpilogue(width: number, heading: (text: string) => string
 const MUTE_EXAMPLES: Section = [
   'Examples:',
   [
-    "pg-tls-auditor mute 0123456789abcdef --until 2027-03-31 --reason 'driver replaced in March' --owner payments",
-    'npm run --silent mute -- 0123456789abcdef --until … --reason … --state state.json',
+    "npx pg-tls-auditor mute 0123456789abcdef --until 2027-03-31 --reason 'driver replaced in March' --owner payments",
+    'npx pg-tls-auditor mute 0123456789abcdef --until … --reason … --state state.json',
   ],
 ];
 
@@ -108,16 +104,16 @@ export function muteEpilogue(width: number, heading: (text: string) => string): 
 const HISTORY_EXAMPLES: Section = [
   'Examples:',
   [
-    'pg-tls-auditor history --state state.json --days 30',
-    'pg-tls-auditor history --state dynamodb:TABLE --target orders --format json',
+    'npx pg-tls-auditor history --state state.json --days 30',
+    'npx pg-tls-auditor history --state dynamodb:TABLE --target orders --format json',
   ],
 ];
 
 const HISTORY_EXIT: Section = [
   'Exit codes:',
   [
-    ['0', 'the question was answered, whoever has connected'],
-    ['2', 'the state can not be read or remembers no run; or the command is wrong'],
+    ['0', 'the list is complete for what the state holds, empty or not'],
+    ['2', 'the state cannot be read or has no record of a run; or the command is wrong'],
   ],
 ];
 

@@ -1,4 +1,4 @@
-// What the values of options may be, told by the parser before a command starts.
+// Parses and checks the values of options.
 
 import { InvalidArgumentError, Option } from 'commander';
 import { FORMATS } from './options.ts';
@@ -21,12 +21,12 @@ export function seconds(value: string): number {
   return Number(value);
 }
 
-/** What is resolved is remembered for 90 days. */
+/** Resolved findings are kept for 90 days. */
 export function days(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 1 || number > 90) {
     throw new InvalidArgumentError(
-      'It must be a whole number of days from 1 to 90: what is resolved is forgotten after that.',
+      'It must be a whole number of days from 1 to 90: resolved findings are deleted after that.',
     );
   }
   return number;

@@ -1,17 +1,22 @@
-// What may be said on the command line, as it comes out of the parser, and what is to be done as it goes into the audit.
+// Types of the parsed command line, and of the request that goes into the audit.
 
 import type { Config } from '../../../lambda/config/index.ts';
 import type { Observed } from '../../../lambda/model/observed.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 import type { Severity } from '../../../lambda/model/severity.ts';
 import type { AuthenticationMethod, SslNegotiation, Target, TargetKind } from '../../../lambda/model/target.ts';
+import { EXPORTERS } from '../../../lambda/report/exports/index.ts';
 
 export const FORMATS = ['table', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Of a report. */
-export const REPORT_FORMATS = [...FORMATS, 'ocsf', 'asff', 'sarif', 'junit', 'markdown'] as const;
-export type ReportFormat = (typeof REPORT_FORMATS)[number];
+export const REPORT_FORMATS = ['table', ...exporterNames()] as const;
+export type ReportFormat = 'table' | keyof typeof EXPORTERS;
+
+function exporterNames(): readonly (keyof typeof EXPORTERS)[] {
+  return Object.keys(EXPORTERS) as (keyof typeof EXPORTERS)[];
+}
 
 export interface AuditOptions {
   readonly config?: string;
@@ -36,7 +41,7 @@ export interface AuditOptions {
   readonly timeout?: number;
   readonly probe?: boolean;
   readonly loopback?: LoopbackPolicy;
-  /** Where the run remembers what it told: a file, or `dynamodb:TABLE`. */
+  /** Where the run keeps its state: a file, or `dynamodb:TABLE`. */
   readonly state?: string;
   readonly format: ReportFormat;
   /** Goes with the format `asff` only. */
@@ -76,7 +81,7 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
   readonly configured: Observed<readonly Target[]> | undefined;
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
-  /** What whoever typed the command should know. */
+  /** Printed on standard error before the audit. */
   readonly notes: readonly string[];
 }
 

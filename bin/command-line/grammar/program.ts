@@ -1,4 +1,4 @@
-// The grammar of the command line: commands, options, their help.
+// Defines the grammar of the command line: commands, options, help.
 
 import { styleText } from 'node:util';
 import { Command, Option } from 'commander';
@@ -33,7 +33,7 @@ export interface Commands {
 
 /** @param argv what will be parsed: errors must not repeat a password in it */
 export function createProgram(argv: readonly string[], commands: Commands): Command {
-  const program = new Command('pg-tls-auditor')
+  const program = new Command('npx pg-tls-auditor')
     .description(DESCRIPTION)
     .usage('<command> [options]')
     .version(packageJson.version, '-V, --version', 'print the version')
@@ -81,18 +81,25 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .description(MUTE_DESCRIPTION)
     .argument('<fingerprint>', 'of the finding, as reports and messages name it')
     .option('--until <date>', 'the last day on which it mutes (UTC), or the moment at which it ends; required')
-    .option('--reason <text>', 'why nobody needs to be told; required')
-    .option('--owner <name>', 'who answers for it, a person or a team (default: USER, unless that is root)')
+    .option('--reason <text>', 'why the finding is accepted; required')
+    .option(
+      '--owner <name>',
+      'the person or team that is responsible for the mute (default: USER, unless that is root)',
+    )
     .option('-c, --config <file>', 'the configuration that the entry is for (default: auditor.config.json)', notEmpty)
-    .option('--state <file|dynamodb:table>', 'where runs remember: says what would be muted', notEmpty)
+    .option(
+      '--state <file|dynamodb:table>',
+      'where runs keep their state: shows the finding that would be muted',
+      notEmpty,
+    )
     .addHelpText('after', () => muteEpilogue(outputColumns(), bold))
     .action(commands.mute);
 
   program
     .command('history')
-    .summary('show who has connected insecurely over the last days')
+    .summary('list the clients that connected insecurely over the last days')
     .description(HISTORY_DESCRIPTION)
-    .option('--state <file|dynamodb:table>', 'where runs remember what they saw; required', notEmpty)
+    .option('--state <file|dynamodb:table>', 'where runs keep their state; required', notEmpty)
     .addOption(new Option('--days <number>', 'how many days back, 1 to 90').argParser(days).default(7))
     .option('-t, --target <name>', 'only clients of this target; may be repeated', several)
     .addOption(formatOption('a table, or one JSON document'))
@@ -102,11 +109,12 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
   return program;
 }
 
-/** Commander's own wording takes twice the room. */
+/** Shorter than commander's own text. */
 function optionDescription({ description, argChoices, defaultValue }: Option): string {
-  const facts = [argChoices?.join(', '), defaultValue === undefined ? undefined : `default: ${defaultValue}`];
-  const told = facts.filter((fact) => fact !== undefined);
-  return told.length === 0 ? description : `${description} (${told.join('; ')})`;
+  const facts = [argChoices?.join(', '), defaultValue === undefined ? undefined : `default: ${defaultValue}`].filter(
+    (fact) => fact !== undefined,
+  );
+  return facts.length === 0 ? description : `${description} (${facts.join('; ')})`;
 }
 
 function descriptionBelow(term: string, _termWidth: number, description: string): string {

@@ -1,4 +1,4 @@
-// Mistakes of whoever typed the command or wrote its configuration: told without a stack trace.
+// Defines the error for mistakes in a command or its configuration, which is printed without a stack trace.
 
 /** The message says what is wrong, what is allowed and what to do, and holds no secret. */
 export class UsageError extends Error {

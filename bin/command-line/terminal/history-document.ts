@@ -10,16 +10,16 @@ export interface HistoryDocument {
   readonly days: number;
   readonly since: string;
   readonly until: string;
-  /** The first moment of which the state still holds something. It may have been kept for longer: what was seen then is over, and forgotten. */
-  readonly rememberedSince: string;
-  readonly targets: readonly { readonly name: string; readonly lastLooked: string }[];
+  /** The oldest time in the state. Runs may have been recorded before it: what they saw is resolved and was deleted. */
+  readonly recordedSince: string;
+  readonly targets: readonly { readonly name: string; readonly lastAudited: string }[];
   /** Worst first, of those the most recent first. */
   readonly clients: readonly HistoryRow[];
-  /** What nobody knows: an empty list of clients says nothing of these. */
-  readonly notSeen: readonly CoverageGap[];
+  /** What could not be verified: an empty list of clients says nothing about these. */
+  readonly notSeen: readonly HistoryGap[];
 }
 
-export interface CoverageGap {
+export interface HistoryGap {
   readonly target: string;
   readonly since: string;
   readonly reason: string;

@@ -1,11 +1,11 @@
-// The terminal's view of who has connected insecurely: a row for each client, and below it what is wrong and from where.
+// Renders the history of insecure clients for a terminal: a row for each client, below it what is wrong and from where.
 
 import { stripVTControlCharacters, styleText } from 'node:util';
 import CliTable from 'cli-table3';
 import type { HistoryRow } from '../../../lambda/lifecycle/history.ts';
 import { SEVERITIES } from '../../../lambda/model/severity.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
-import { countsText, displayTime, list, PLAIN, plural, who } from '../../../lambda/report/wording.ts';
+import { countsText, displayTime, list, PLAIN, plural, who } from '../../../lambda/report/text.ts';
 import type { HistoryDocument } from './history-document.ts';
 
 /** Longer lines are hard to read. */
@@ -51,7 +51,7 @@ function cells({ severity, target, role, database, application, lastSeen }: Hist
   return [severity, PLAIN.target(target), ...names, displayTime(lastSeen).replace(/ UTC$/, '')];
 }
 
-/** Undefined where the names have no room beside each other: a name that is cut is nobody's. */
+/** Undefined where the names have no room beside each other: a name must not be cut. */
 function table(clients: readonly HistoryRow[], width: number, heading: Paint): string[] | undefined {
   const all = clients.map(cells);
   const grid = new CliTable({
@@ -100,7 +100,7 @@ function facts({ checks, clients, firstSeen, status }: HistoryRow): string[] {
 function notSeen({ notSeen: gaps }: HistoryDocument, width: number, heading: Paint): string[] {
   if (gaps.length === 0) return [];
   return [
-    heading('NOT SEEN, so nobody knows:'),
+    heading('NOT VERIFIED:'),
     ...gaps.flatMap(({ target, since, reason }) =>
       wrap(`${PLAIN.target(target)}, since ${displayTime(since)}: ${PLAIN.prose(reason)}`, width, '  - ', '    '),
     ),
@@ -108,13 +108,13 @@ function notSeen({ notSeen: gaps }: HistoryDocument, width: number, heading: Pai
 }
 
 function lastLines(document: HistoryDocument, width: number, heading: Paint): string[] {
-  const { days, since, rememberedSince, state, targets } = document;
+  const { days, since, recordedSince, state, targets } = document;
   const names = list(targets.map(({ name }) => PLAIN.target(name)));
-  const isShort = Date.parse(rememberedSince) > Date.parse(since);
-  const back = displayTime(rememberedSince);
+  const isShort = Date.parse(recordedSince) > Date.parse(since);
+  const back = displayTime(recordedSince);
   const memory = isShort
-    ? `What ${state} remembers goes back to ${back} only: who connected before that is not known.`
-    : `What ${state} remembers goes back to ${back}.`;
+    ? `${state} has records since ${back} only: earlier connections are not known.`
+    : `${state} has records since ${back}.`;
   return [
     ...wrap(`The last ${plural(days, 'day')}, since ${displayTime(since)}, on ${names}.`, width),
     ...wrap(memory, width),
@@ -130,6 +130,6 @@ function verdict({ clients, notSeen: gaps }: HistoryDocument): string {
     return `${plural(clients.length, 'client')} connected insecurely (${countsText(counts)}).`;
   }
   return gaps.length === 0
-    ? 'Nobody was seen to connect insecurely.'
-    : 'Nobody was seen to connect insecurely, as far as anybody looked.';
+    ? 'No insecure client was seen.'
+    : 'No insecure client was seen, as far as this could be verified.';
 }

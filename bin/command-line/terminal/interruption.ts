@@ -21,7 +21,7 @@ export function interruptSignal(host: Pick<NodeJS.Process, 'on' | 'off' | 'exit'
     // The terminal has shown ^C beside whatever stood there.
     const newLine = process.stderr.isTTY ? '\n' : '';
     logStderr(
-      `${newLine}interrupted (${name}): what is not audited yet is reported as not audited; once more ends it at once`,
+      `${newLine}interrupted (${name}): databases that are not done yet are reported as not audited; interrupt again to end at once`,
     );
     controller.abort(
       new AuditFailure({

@@ -1,12 +1,12 @@
-// Says on standard error how far a long run has come: one line in place on a terminal, a line now and then elsewhere.
+// Prints the progress of a long run on standard error: one line in place on a terminal, a line now and then elsewhere.
 
 import type { Failure } from '../../../lambda/model/failure.ts';
 
-/** Milliseconds a run may take before it is worth a word. */
-const PATIENCE = 1_000;
-const REDRAW = 100;
+/** A shorter run prints no progress. */
+const FIRST_LINE_DELAY_MS = 1_000;
+const REDRAW_MS = 100;
 /** Milliseconds between the lines of a log. */
-const LOG_INTERVAL = 10_000;
+const LOG_INTERVAL_MS = 10_000;
 const CLEAR_LINE = '\r\x1b[K';
 
 export interface Progress extends Disposable {
@@ -24,11 +24,13 @@ export function startProgress(total: number, stream: Pick<NodeJS.WriteStream, 'i
   let drawn = '';
   const draw = (): void => {
     const now = text();
-    if (now === drawn || Date.now() - start < PATIENCE) return;
+    if (now === drawn || Date.now() - start < FIRST_LINE_DELAY_MS) return;
     stream.write(CLEAR_LINE + now);
     drawn = now;
   };
-  const timer = stream.isTTY ? setInterval(draw, REDRAW) : setInterval(() => stream.write(`${text()}\n`), LOG_INTERVAL);
+  const timer = stream.isTTY
+    ? setInterval(draw, REDRAW_MS)
+    : setInterval(() => stream.write(`${text()}\n`), LOG_INTERVAL_MS);
   return {
     onTarget: ({ snapshot: { failure } }) => {
       if (failure !== undefined) count.missed += 1;

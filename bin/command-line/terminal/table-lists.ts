@@ -1,4 +1,4 @@
-// What the terminal lists below the findings: what is open and was not seen, what is over, and what is muted.
+// Lists below the findings of a terminal: what is carried over, what is resolved, what is muted.
 
 import { countBySeverity, type DigestEntry } from '../../../lambda/report/digest.ts';
 import {
@@ -11,14 +11,14 @@ import {
 } from '../../../lambda/report/lifecycle-text.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import type { Report, ReportFinding, ReportMute } from '../../../lambda/report/schema.ts';
-import { countsText, displayTime, PLAIN, plural, title, who } from '../../../lambda/report/wording.ts';
+import { countsText, displayTime, PLAIN, plural, title, who } from '../../../lambda/report/text.ts';
 
 /** Findings that no mute silences. */
-export function loud({ findings }: Report): ReportFinding[] {
+export function unmutedFindings({ findings }: Report): ReportFinding[] {
   return findings.filter(({ lifecycle }) => lifecycle?.reason !== 'muted');
 }
 
-/** As a message would tell it. */
+/** As a message lists it. */
 export function toDigestEntry(finding: ReportFinding, isObserved: boolean): DigestEntry {
   return { reason: finding.lifecycle?.reason ?? 'observed', finding, isObserved };
 }
@@ -27,13 +27,13 @@ export function stillOpen({ carriedOver = [] }: Report, width: number): string[]
   return listed(
     'Still open, though this run did not see it:',
     carriedOver.map((finding) => {
-      const digestEntry = toDigestEntry(finding, false);
+      const entry = toDigestEntry(finding, false);
       return [
         finding,
-        label(digestEntry),
+        label(entry),
         `${title(finding, PLAIN)} (${finding.severity})`,
         who(finding, PLAIN),
-        ...historyLines(digestEntry, PLAIN),
+        ...historyLines(entry, PLAIN),
         `fingerprint ${finding.fingerprint}`,
       ];
     }),
@@ -69,13 +69,13 @@ function listed(
 export function muteLines(report: Report, width: number): string[] {
   const muted = report.findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted');
   const mutes = report.mutes ?? [];
-  const told = (what: string, mute: ReportMute): string[] =>
+  const line = (what: string, mute: ReportMute): string[] =>
     wrap(`${what}: ${muteMatch(mute, PLAIN)} (${muteAgreement(mute, PLAIN)})`, width, '', '  ');
   return [
     ...(muted.length > 0 ? [`Muted: ${plural(muted.length, 'finding')} (${countsText(countBySeverity(muted))}).`] : []),
-    ...mutes.filter(({ expired }) => expired).flatMap((mute) => told('Expired mute', mute)),
+    ...mutes.filter(({ expired }) => expired).flatMap((mute) => line('Expired mute', mute)),
     ...mutes
       .filter(({ expired, unusedSince }) => !expired && unusedSince !== undefined)
-      .flatMap((mute) => told(`Mute that matches nothing since ${displayTime(mute.unusedSince ?? '')}`, mute)),
+      .flatMap((mute) => line(`Mute that has matched nothing since ${displayTime(mute.unusedSince ?? '')}`, mute)),
   ];
 }

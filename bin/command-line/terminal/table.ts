@@ -1,4 +1,4 @@
-// The terminal's view of a report. For the command line only: the Lambda function must not load cli-table3.
+// Renders a report for a terminal.
 
 import { stripVTControlCharacters, styleText } from 'node:util';
 import CliTable from 'cli-table3';
@@ -26,8 +26,8 @@ import {
   remedyLines,
   title,
   who,
-} from '../../../lambda/report/wording.ts';
-import { loud, muteLines, resolvedLines, stillOpen, toDigestEntry } from './table-lists.ts';
+} from '../../../lambda/report/text.ts';
+import { muteLines, resolvedLines, stillOpen, toDigestEntry, unmutedFindings } from './table-lists.ts';
 import { connectionLines, coverageGapLines } from './target-facts.ts';
 
 /** What a value stands for that could not be observed: not the same as 0. */
@@ -36,7 +36,7 @@ const NOT_KNOWN = '?';
 const NARROWEST_TABLE = 70;
 /** Below this, headings are abbreviated. */
 const ROOMY = 100;
-/** A name or host cut shorter than this tells nobody anything. */
+/** A name or host that is cut shorter than this is of no use. */
 const SHORTEST_NAME = 12;
 const WIDEST = 200;
 const GAP = 2;
@@ -78,19 +78,19 @@ export function renderTable(report: Report, options: { readonly columns: number;
   const paint: Paint = (text, tone) =>
     options.colour ? styleText(TONES[tone], text, { validateStream: false }) : text;
   const groups = groupEntries(
-    loud(report)
+    unmutedFindings(report)
       .toSorted(compareFindings)
       .map((finding) => toDigestEntry(finding, true)),
   );
-  const logStderr = loopbackNote(report.policy.loopback);
+  const note = loopbackNote(report.policy.loopback);
   const blocks = [
     targetRows(report, width, paint),
     ...groups.map((group) => renderGroup(group, width, paint)),
     stillOpen(report, width),
     resolvedLines(report, width),
     muteLines(report, width),
-    ...(logStderr === undefined ? [] : [wrap(logStderr, width)]),
-    listed('NOT SEEN, so nobody knows:', coverageGapLines(report), width, paint),
+    ...(note === undefined ? [] : [wrap(note, width)]),
+    listed('NOT VERIFIED:', coverageGapLines(report), width, paint),
     listed("The auditor's own connections:", connectionLines(report), width, paint),
     lastLines(report, width, paint),
   ];
@@ -103,8 +103,8 @@ export function renderTable(report: Report, options: { readonly columns: number;
 function targetRows(report: Report, width: number, paint: Paint): string[] {
   if (report.targets.length === 0) return [];
   const table = width < NARROWEST_TABLE ? undefined : targetTable(report, width, paint);
-  const legend = report.targets.some(({ verdict }) => blind(verdict))
-    ? wrap(`${NOT_KNOWN} stands for what could not be seen.`, width)
+  const legend = report.targets.some(({ verdict }) => isIncomplete(verdict))
+    ? wrap(`${NOT_KNOWN} means: could not be observed.`, width)
     : [];
   return [...(table ?? targetList(report, width, paint)), ...legend];
 }
@@ -122,7 +122,8 @@ interface Row {
 
 function rows(report: Report, paint: Paint): Row[] {
   const worst = new Map<string, Severity>();
-  for (const { target, severity } of loud(report)) worst.set(target, worse(severity, worst.get(target) ?? severity));
+  for (const { target, severity } of unmutedFindings(report))
+    worst.set(target, worse(severity, worst.get(target) ?? severity));
   const found = new Set(report.findings.map(({ target }) => target));
   return report.targets.map((target) => {
     const severity = worst.get(target.name);
@@ -141,11 +142,11 @@ function rows(report: Report, paint: Paint): Row[] {
 }
 
 function withoutWorst({ verdict }: ReportTarget, isMuted: boolean): string {
-  if (blind(verdict)) return NOT_KNOWN;
+  if (isIncomplete(verdict)) return NOT_KNOWN;
   return isMuted ? 'muted' : 'none';
 }
 
-function blind(verdict: Verdict): boolean {
+function isIncomplete(verdict: Verdict): boolean {
   return verdict === 'unknown' || verdict === 'not-audited';
 }
 
@@ -246,15 +247,15 @@ function renderGroup(group: EntryGroup<DigestEntry>, width: number, paint: Paint
   return [
     paint(mark, group.severity) + first.slice(mark.length),
     ...others,
-    ...group.active.flatMap((digestEntry) => {
-      const { finding } = digestEntry;
+    ...group.entries.flatMap((entry) => {
+      const { finding } = entry;
       const facts = [
-        label(digestEntry),
+        label(entry),
         group.title === undefined ? title(finding, PLAIN) : undefined,
         who(finding, PLAIN),
         howMany(finding, PLAIN),
         ...evidenceLines(finding, PLAIN),
-        ...historyLines(digestEntry, PLAIN),
+        ...historyLines(entry, PLAIN),
         `fingerprint ${finding.fingerprint}`,
       ].filter((fact) => fact !== undefined);
       return wrap(`${PLAIN.target(finding.target)}: ${facts.join('; ')}`, width, '  - ', '    ');
@@ -275,7 +276,7 @@ function lastLines(report: Report, width: number, paint: Paint): string[] {
   const [tone, words] = verdictInWords(report);
   const [first = '', ...others] = wrap(`Verdict: ${words}.`, width);
   return [
-    ...wrap(`Run of ${displayTime(report.startedAt)}. Looked at ${auditSummary(targets)}.`, width),
+    ...wrap(`Run of ${displayTime(report.startedAt)}. Result for ${auditSummary(targets)}.`, width),
     first.replace('Verdict:', () => paint('Verdict:', tone)),
     ...others,
   ];
@@ -288,7 +289,7 @@ function verdictInWords(report: Report): [Verdict, string] {
     report.targets.some((target) => target.verdict === verdict),
   );
   if (worst !== undefined) {
-    return [worst, `incomplete, not everything could be seen${found === undefined ? '' : `; ${found}`}`];
+    return [worst, `incomplete, not everything could be observed${found === undefined ? '' : `; ${found}`}`];
   }
   // Findings without a verdict that says so can't happen; if they do, they are still not "all clear".
   if (found !== undefined) return ['findings', found];
@@ -296,9 +297,9 @@ function verdictInWords(report: Report): [Verdict, string] {
   return clean ? ['clean', 'all clear'] : ['findings', 'findings'];
 }
 
-/** What is muted is there all the same: no "all clear" over it. */
+/** A muted finding is still a finding: the verdict is not "all clear". */
 function foundText(report: Report): string | undefined {
-  const findings = loud(report);
+  const findings = unmutedFindings(report);
   const muted = report.findings.length - findings.length;
   const parts = [
     ...(findings.length > 0

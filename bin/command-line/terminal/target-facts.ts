@@ -1,11 +1,11 @@
-// What the views do not show of a target, for a terminal: how our own connection came out, and what nobody could see.
+// Renders for a terminal the auditor's own connections, and what could not be observed.
 
 import { displayText } from '../../../lambda/model/display.ts';
 import { coverageGapReasons } from '../../../lambda/report/coverage.ts';
 import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
-import { displayTime, plural } from '../../../lambda/report/wording.ts';
+import { displayTime, plural } from '../../../lambda/report/text.ts';
 
-/** Beyond this many targets a line for each is a list that nobody reads; `--format json` has them all. */
+/** With more targets than this, a line for each is too long a list; `--format json` has them all. */
 const MOST_TARGETS = 20;
 
 /** What still fits on a line of the narrowest terminal. */
@@ -30,7 +30,7 @@ function connectionLine(name: string, link: NonNullable<ReportTarget['link']>): 
   return `${displayText(name, LONGEST_NAME)}: ${facts.join('; ')}`;
 }
 
-/** What could not be seen of targets that were audited. */
+/** What could not be observed of targets that were audited in part. */
 export function coverageGapLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
   return targets
     .filter(({ verdict }) => verdict === 'unknown')

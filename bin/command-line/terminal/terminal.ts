@@ -1,4 +1,4 @@
-// What the terminal can show, and writing to it.
+// Writes to the terminal, and knows what it can show.
 
 import { styleText } from 'node:util';
 
@@ -23,7 +23,7 @@ export function bold(text: string): string {
 /**
  * Resolves once the text is out of our hands. What goes wrong is dealt with in one place, by the stream's listener.
  *
- * @returns whether somebody has taken all of it
+ * @returns whether the reader has taken all of it
  */
 export function print(text: string): Promise<boolean> {
   return new Promise((resolve) => process.stdout.write(text, (error) => resolve(!error)));
@@ -34,7 +34,7 @@ export async function flushed(): Promise<void> {
   await print('');
 }
 
-/** Something worth knowing that is not part of the output. */
+/** A message that is not part of the output. */
 export function logStderr(text: string): void {
   process.stderr.write(`${text}\n`);
 }

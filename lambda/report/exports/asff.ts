@@ -1,20 +1,13 @@
-// The report in the AWS Security Finding Format, 2018-10-08: what Security Hub's BatchImportFindings takes.
+// Renders the report in the AWS Security Finding Format, 2018-10-08, for Security Hub's BatchImportFindings.
 
 import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
+import { largestThatFits } from '../fit.ts';
 import type { Report } from '../schema.ts';
-import { displayProse, PLAIN, title } from '../wording.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  labelsText,
-  remedyText,
-  TOOL,
-} from './entries.ts';
+import { displayProse, PLAIN, title } from '../text.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, remedyText, TOOL } from './entries.ts';
+import type { AwsPlace, ExportContext, Exporter } from './exporter.ts';
 import { requirementTexts } from './requirements.ts';
 
 /**
@@ -25,16 +18,7 @@ import { requirementTexts } from './requirements.ts';
 const LONGEST = { title: 256, description: 1_024, recommendation: 512, resourceId: 512, fieldValue: 1_024 } as const;
 const MOST_FIELDS = 50;
 
-/** The account and region that the findings are imported into. */
-export interface AwsPlace {
-  /** 12 digits. */
-  readonly account: string;
-  readonly region: string;
-  /** `aws`, `aws-cn`, `aws-us-gov` …: of the region. */
-  readonly partition: string;
-}
-
-/** An account or region that Security Hub cannot be told of. The message says what is missing or wrong. */
+/** The account or region is missing or wrong. The message says which, and what was given. */
 export class AwsPlaceError extends Error {
   override readonly name = 'AwsPlaceError';
 }
@@ -121,21 +105,26 @@ export interface AsffContext extends ExportContext {
   readonly aws: AwsPlace;
 }
 
-/** A JSON array, as `aws securityhub batch-import-findings --findings file://…` reads it, a hundred at a time. */
-export function renderAsff(report: Report, context: AsffContext): string {
-  return `${JSON.stringify(asffFindings(report, context), null, 2)}\n`;
+/**
+ * A JSON array, as `aws securityhub batch-import-findings --findings file://…` reads it, a hundred at a time.
+ *
+ * @throws TypeError without an account and region
+ */
+export function renderAsff(report: Report, { aws, ...context }: ExportContext): string {
+  if (aws === undefined) throw new TypeError('ASFF needs the AWS account and region of the findings');
+  return `${JSON.stringify(asffFindings(report, { ...context, aws }), null, 2)}\n`;
 }
 
-/** Each finding once: what is there, what is open all the same, and, archived, what is over. */
+/** Each finding once: found by this run, carried over, or resolved and archived. */
 export function asffFindings(report: Report, context: AsffContext): AsffFinding[] {
   return entriesOf(report, context).map((entry) => asffFinding(entry, report, context));
 }
 
 function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffContext): AsffFinding {
-  const { finding, check, standing } = entry;
+  const { finding, check, status } = entry;
   const severity: AsffSeverity = { Label: SEVERITY_LABELS[finding.severity], Original: finding.severity };
   const workflow = { muted: 'SUPPRESSED', resolved: 'RESOLVED', open: undefined } as const;
-  const Status = workflow[standing];
+  const Status = workflow[status];
   const [reference] = check?.references ?? [];
   return {
     SchemaVersion: '2018-10-08',
@@ -176,13 +165,13 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
     Resources: [resource(entry, aws)],
     Compliance: { Status: complianceOf(entry), RelatedRequirements: requirementTexts(entry.check) },
     ...(Status === undefined ? {} : { Workflow: { Status } }),
-    RecordState: standing === 'resolved' ? 'ARCHIVED' : 'ACTIVE',
+    RecordState: status === 'resolved' ? 'ARCHIVED' : 'ACTIVE',
   };
 }
 
-/** Only what was looked for and not found has passed. */
-function complianceOf({ standing, resolution }: Entry): AsffFinding['Compliance']['Status'] {
-  if (standing !== 'resolved') return 'FAILED';
+/** A finding passed only when this run looked for it and did not find it. */
+function complianceOf({ status, resolution }: Entry): AsffFinding['Compliance']['Status'] {
+  if (status !== 'resolved') return 'FAILED';
   return resolution === 'gone' ? 'PASSED' : 'NOT_AVAILABLE';
 }
 
@@ -232,11 +221,17 @@ function fields(given: Readonly<Record<string, string | undefined>>): Record<str
 
 /** A beginning of the text that has so many bytes at most, safe to show. */
 function within(text: string, bytes: number): string {
-  let length = bytes;
-  for (;;) {
-    const shown = displayProse(text, length);
-    const size = Buffer.byteLength(shown);
-    if (size <= bytes) return shown;
-    length = Math.min(length - 1, Math.floor((shown.length * bytes) / size));
-  }
+  return largestThatFits(
+    bytes,
+    (length) => displayProse(text, length),
+    (shown) => Buffer.byteLength(shown) <= bytes,
+  );
 }
+
+export const exporter: Exporter = {
+  name: 'asff',
+  mediaType: 'application/json',
+  extension: 'json',
+  needs: ['aws'],
+  render: renderAsff,
+};

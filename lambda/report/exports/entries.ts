@@ -1,27 +1,22 @@
-// What every export of a report starts from: each finding with where it stands, its check and its target.
+// Joins each finding of a report with its status, its check and its target: exports start from these entries.
 
 import type { CheckInfo } from '../../model/check-info.ts';
+import { hostPort } from '../../model/endpoint.ts';
 import type { Reason, Resolution } from '../../model/lifecycle.ts';
 import { historyLines, label, resolutionLines } from '../lifecycle-text.ts';
 import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from '../schema.ts';
-import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../wording.ts';
+import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from '../text.ts';
+import type { ExportContext } from './exporter.ts';
 
-/** What an export needs besides the report. */
-export interface ExportContext {
-  readonly catalogue: readonly CheckInfo[];
-  /** Of this auditor. */
-  readonly toolVersion: string;
-}
-
-/** The name by which other tools know this one. */
+/** The name of this tool in other tools. */
 export const TOOL = 'pg-tls-auditor';
 
 type Mute = NonNullable<NonNullable<ReportFinding['lifecycle']>['mute']>;
 
-/** A finding, be it there, not seen this time, or over. Times are ISO 8601, UTC. */
+/** An open, muted or resolved finding. Times are ISO 8601, UTC. */
 export interface Entry {
   readonly finding: ReportFinding | ResolvedFinding;
-  readonly standing: 'open' | 'muted' | 'resolved';
+  readonly status: 'open' | 'muted' | 'resolved';
   /** Whether this run saw it. */
   readonly isObserved: boolean;
   readonly reason: Reason;
@@ -38,13 +33,13 @@ export interface Entry {
   readonly check: CheckInfo | undefined;
 }
 
-/** What was seen, worst first, then what is open all the same, then what is over; each fingerprint once. */
+/** What this run found, worst first, then what is carried over, then what is resolved; each fingerprint once. */
 export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[] {
   const targets = new Map(report.targets.map((target) => [target.name, target]));
   const checks = new Map(catalogue.map((check) => [check.id, check]));
   const known = (finding: ReportFinding | ResolvedFinding) => {
     const target = targets.get(finding.target);
-    return { finding, target, check: checks.get(finding.check), looked: target?.takenAt ?? report.finishedAt };
+    return { finding, target, check: checks.get(finding.check), takenAt: target?.takenAt ?? report.finishedAt };
   };
   const entries = [
     ...report.findings.map((finding) => openEntry(finding, known(finding), true)),
@@ -59,44 +54,44 @@ export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[]
   return [...first.values()];
 }
 
-type Known = Pick<Entry, 'finding' | 'target' | 'check'> & { readonly looked: string };
+type Known = Pick<Entry, 'finding' | 'target' | 'check'> & { readonly takenAt: string };
 
-function openEntry({ lifecycle }: ReportFinding, { looked, ...known }: Known, isObserved: boolean): Entry {
+function openEntry({ lifecycle }: ReportFinding, { takenAt, ...known }: Known, isObserved: boolean): Entry {
   const { reason = 'observed', mute } = lifecycle ?? {};
   const muted = reason === 'muted';
   return {
     ...known,
-    ...times(lifecycle, looked),
-    standing: muted ? 'muted' : 'open',
+    ...times(lifecycle, takenAt),
+    status: muted ? 'muted' : 'open',
     isObserved,
     reason,
     ...(muted && mute !== undefined ? { mute } : {}),
   };
 }
 
-function resolvedEntry(finding: ResolvedFinding, { looked, ...known }: Known): Entry {
+function resolvedEntry(finding: ResolvedFinding, { takenAt, ...known }: Known): Entry {
   const { resolution } = finding;
   return {
     ...known,
-    ...times(finding, looked),
-    standing: 'resolved',
+    ...times(finding, takenAt),
+    status: 'resolved',
     isObserved: false,
     reason: 'resolved',
     resolution,
   };
 }
 
-/** Where nothing is remembered, all that is known is that it was there when it was looked at. */
+/** Without state all that is known is that the finding was there when its target was audited. */
 function times(
   life: Pick<ResolvedFinding, 'firstSeen' | 'openedAt' | 'lastSeen'> | undefined,
-  looked: string,
+  takenAt: string,
 ): Pick<Entry, 'firstSeen' | 'openedAt' | 'lastSeen'> {
-  const lastSeen = life?.lastSeen ?? looked;
+  const lastSeen = life?.lastSeen ?? takenAt;
   const openedAt = life?.openedAt ?? life?.firstSeen ?? lastSeen;
   return { firstSeen: life?.firstSeen ?? openedAt, openedAt, lastSeen };
 }
 
-/** What is known of it, one fact a line: who, how many, the evidence, its life. */
+/** The facts of a finding, one a line: the client, how many sessions, the evidence, its history. */
 export function factLines(entry: Entry, style: Style = PLAIN): string[] {
   const { finding } = entry;
   const lines = [
@@ -108,12 +103,12 @@ export function factLines(entry: Entry, style: Style = PLAIN): string[] {
   return lines.filter((line) => line !== undefined);
 }
 
-/** Why it is muted, since when it is there, how it ended: what its title and evidence do not say. */
+/** Why it is muted, since when it is open, how it was resolved: what its title and evidence do not say. */
 export function historyTexts({ finding, reason, isObserved, mute }: Entry, style: Style = PLAIN): string[] {
   if (reason === 'resolved') return 'resolution' in finding ? resolutionLines(finding, style) : [];
   const digestEntry = { reason, finding, isObserved };
-  const standing = mute === undefined ? label(digestEntry) : muteLine(mute, style);
-  return [...(standing === undefined ? [] : [standing]), ...historyLines(digestEntry, style)];
+  const status = mute === undefined ? label(digestEntry) : muteLine(mute, style);
+  return [...(status === undefined ? [] : [status]), ...historyLines(digestEntry, style)];
 }
 
 /** `muted until 2026-12-31 00:00 UTC by payments: the driver is replaced in December` */
@@ -129,9 +124,7 @@ export function remedyText(remedy: string): string {
 /** `orders.db.example.com:5432`, `[::1]:5432`; undefined while the credentials that name it could not be read. */
 export function addressOf({ host, port }: Pick<ReportTarget, 'host' | 'port'>): string | undefined {
   if (host === null) return undefined;
-  const name = PLAIN.target(host);
-  const bracketed = name.includes(':') ? `[${name}]` : name;
-  return port === null ? bracketed : `${bracketed}:${port}`;
+  return port === null ? PLAIN.target(host) : hostPort({ host, port });
 }
 
 /** `team=data`, sorted. */

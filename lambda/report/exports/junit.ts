@@ -1,26 +1,12 @@
-// The report as JUnit XML: a CI shows it like tests, and goes red for what was found and for what could not be seen.
+// Renders the report as JUnit XML: a CI shows it like tests, and fails for findings and for what was not observed.
 // For the command line only: the Lambda function must not load the XML builder.
 
 import Builder from 'fast-xml-builder';
 import { isAtLeast, type Severity } from '../../model/severity.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { PLAIN, title } from '../wording.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  labelsText,
-  muteLine,
-  remedyText,
-  TOOL,
-} from './entries.ts';
-
-export interface JunitContext extends ExportContext {
-  /** Findings of this severity or worse are failures; others are told in a test that passes. */
-  readonly failOn: Severity;
-}
+import { PLAIN, title } from '../text.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, remedyText, TOOL } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 
 interface Problem {
   readonly message: string;
@@ -34,7 +20,7 @@ interface TestCase {
   readonly error?: Problem;
   readonly failure?: Problem;
   readonly skipped?: string;
-  /** What a test that passes has to tell all the same. */
+  /** Findings of a test that passes. */
   readonly output?: string;
 }
 
@@ -53,14 +39,16 @@ interface TestSuite {
  *
  * @see https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd
  */
-export function renderJunit(report: Report, context: JunitContext): string {
+export function renderJunit(report: Report, context: ExportContext): string {
+  // Findings below this are listed in a test that passes.
+  const { failOn = 'medium' } = context;
   const byTarget = Map.groupBy(
     entriesOf(report, context).filter(({ isObserved }) => isObserved),
     ({ finding }) => finding.target,
   );
   const suites = report.targets.map((target) => {
     const found = Map.groupBy(byTarget.get(target.name) ?? [], ({ finding }) => finding.check);
-    return suiteOf(target, found, context.failOn);
+    return suiteOf(target, found, failOn);
   });
   return document(suites.length === 0 ? [nothing(report)] : suites, report, context);
 }
@@ -75,9 +63,9 @@ function suiteOf(target: ReportTarget, found: ReadonlyMap<string, readonly Entry
   const { name, takenAt, link, verdict, checks, error } = target;
   const address = addressOf(target);
   const cases = checks.map((check) => testCase(check, target, found.get(check.id) ?? [], failOn));
-  // Whatever its checks say, not everything was looked at.
-  const blind = verdict === 'not-audited' || verdict === 'unknown';
-  const unexplained = blind && !cases.some((one) => one.error !== undefined);
+  // Whatever its checks say, not everything was observed.
+  const isIncomplete = verdict === 'not-audited' || verdict === 'unknown';
+  const unexplained = isIncomplete && !cases.some((one) => one.error !== undefined);
   const milliseconds = Object.values(link?.timings ?? {}).reduce((sum, phase) => sum + phase, 0);
   return {
     name: PLAIN.target(name),
@@ -109,9 +97,9 @@ function testCase(
   if (status === 'not-applicable') return { name, skipped: why };
   if (status === 'pass') return { name };
   if (verdict === 'not-audited') return { name, error: notAudited(error, found) };
-  const loud = found.filter(({ standing }) => standing !== 'muted');
-  const failing = loud.filter(({ finding }) => isAtLeast(finding.severity, failOn));
-  const incomplete = reason === undefined ? undefined : `Not everything could be seen: ${why}`;
+  const unmuted = found.filter(({ status }) => status !== 'muted');
+  const failing = unmuted.filter(({ finding }) => isAtLeast(finding.severity, failOn));
+  const incomplete = reason === undefined ? undefined : `Not everything could be observed: ${why}`;
   if (failing.length > 0) return { name, failure: failure(failing, incomplete) };
   if (incomplete !== undefined) {
     return {
@@ -120,7 +108,7 @@ function testCase(
     };
   }
   const [mute] = found.flatMap((entry) => (entry.mute === undefined ? [] : [entry.mute]));
-  if (loud.length === 0 && mute !== undefined) return { name, skipped: muteLine(mute) };
+  if (unmuted.length === 0 && mute !== undefined) return { name, skipped: muteLine(mute) };
   return found.length === 0 ? { name } : { name, output: found.map(findingText).join('\n\n') };
 }
 
@@ -157,7 +145,7 @@ function findingText(entry: Entry): string {
   ].join('\n');
 }
 
-function document(suites: readonly TestSuite[], report: Report, { toolVersion }: JunitContext): string {
+function document(suites: readonly TestSuite[], report: Report, { toolVersion }: ExportContext): string {
   const builder = new Builder({
     ignoreAttributes: false,
     attributeNamePrefix: '@',
@@ -218,3 +206,11 @@ function counts(cases: readonly TestCase[]): object {
 function allowedInXml(text: string): string {
   return text.replaceAll(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\u{fffd}');
 }
+
+export const exporter: Exporter = {
+  name: 'junit',
+  mediaType: 'application/xml',
+  extension: 'xml',
+  needs: [],
+  render: renderJunit,
+};

@@ -1,7 +1,7 @@
 // Text in GitHub Flavored Markdown that shows what it holds and does nothing: no markup, link, mention or HTML.
 
 import { displayText } from '../../model/display.ts';
-import type { Style } from '../wording.ts';
+import type { Style } from '../text.ts';
 
 const SENTENCE_LENGTH = 400;
 

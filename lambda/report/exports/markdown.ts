@@ -1,4 +1,4 @@
-// The report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
+// Renders the report in GitHub Flavored Markdown: for a pull request, a job's summary, a ticket or a wiki.
 
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
 import { auditSummary, coverageGapsOf } from '../coverage.ts';
@@ -7,18 +7,19 @@ import { type EntryGroup, groupEntries } from '../groups.ts';
 import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../wording.ts';
-import { addressOf, type Entry, type ExportContext, entriesOf, factLines, remedyText } from './entries.ts';
+import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../text.ts';
+import { addressOf, type Entry, entriesOf, factLines, remedyText } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 
 /** Stands for what could not be observed: not the same as 0. */
 const NOT_KNOWN = '?';
 
-/** A table of the targets, the findings by severity with how to fix them, and what could not be seen. */
+/** A table of the targets, the findings by severity with how to fix them, and what could not be observed. */
 export function renderMarkdown(report: Report, context: ExportContext): string {
   const entries = entriesOf(report, context);
   const open = entries
-    .filter(({ standing, isObserved }) => standing === 'open' && isObserved)
+    .filter(({ status, isObserved }) => status === 'open' && isObserved)
     .sort((a, b) => compareFindings(a.finding, b.finding));
   const blocks = [
     '# PostgreSQL TLS audit',
@@ -29,29 +30,29 @@ export function renderMarkdown(report: Report, context: ExportContext): string {
     ...listed(
       'Still open, though this run did not see it',
       entries,
-      (entry) => entry.standing === 'open' && !entry.isObserved,
+      (entry) => entry.status === 'open' && !entry.isObserved,
     ),
-    ...listed('Resolved', entries, ({ standing }) => standing === 'resolved'),
-    ...listed('Muted', entries, ({ standing }) => standing === 'muted'),
+    ...listed('Resolved', entries, ({ status }) => status === 'resolved'),
+    ...listed('Muted', entries, ({ status }) => status === 'muted'),
     footer(report, context),
   ];
   return `${blocks.join('\n\n')}\n`;
 }
 
 function summary(report: Report, open: readonly Entry[]): string {
-  const looked = `Looked at ${auditSummary(targetsByVerdict(report))}.`;
+  const audited = `Result for ${auditSummary(targetsByVerdict(report))}.`;
   const found =
     open.length === 0
       ? 'No finding.'
       : `${plural(open.length, 'finding')}: ${countsText(countBySeverity(open.map(({ finding }) => finding)))}.`;
   const note = loopbackNote(report.policy.loopback);
-  return [`Run of ${displayTime(report.startedAt)}.`, looked, found, ...(note === undefined ? [] : [note])].join(' ');
+  return [`Run of ${displayTime(report.startedAt)}.`, audited, found, ...(note === undefined ? [] : [note])].join(' ');
 }
 
 const VERDICTS: Readonly<Record<ReportTarget['verdict'], string>> = {
   clean: '✅ clean',
   findings: '❌ findings',
-  unknown: '❓ not fully seen',
+  unknown: '❓ partly audited',
   'not-audited': '❗ **not audited**',
 };
 
@@ -110,7 +111,7 @@ function notSeen(report: Report): string[] {
     return first === undefined ? '' : `- ${codeSpan(first.target.name)}: ${checks}: ${markdownText(first.reason)}`;
   });
   if (missed.length + partly.length === 0) return [];
-  return ['## What could not be seen', 'There may be more than this report lists.', [...missed, ...partly].join('\n')];
+  return ['## Not verified', 'There may be more findings than this report lists.', [...missed, ...partly].join('\n')];
 }
 
 function findings(open: readonly Entry[], { catalogue }: ExportContext): string[] {
@@ -125,11 +126,11 @@ function findings(open: readonly Entry[], { catalogue }: ExportContext): string[
 }
 
 function renderGroup(
-  { check, remedy, statedAbove, title: shared, active }: EntryGroup<Entry>,
+  { check, remedy, statedAbove, title: shared, entries }: EntryGroup<Entry>,
   references: readonly string[],
 ): string[] {
   const name = codeSpan(check);
-  const items = active.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
+  const items = entries.map((entry) => item(entry, shared === undefined ? title(entry.finding, MARKDOWN) : undefined));
   return [
     `### ${shared === undefined ? name : `${MARKDOWN.prose(shared)} (${name})`}`,
     items.join('\n'),
@@ -140,8 +141,8 @@ function renderGroup(
 
 function item(entry: Entry, what: string | undefined): string {
   const { target, fingerprint } = entry.finding;
-  const told = [...(what === undefined ? [] : [what]), ...factLines(entry, MARKDOWN)].join('; ');
-  return `- ${codeSpan(target)}${told === '' ? '' : `: ${told}`} (fingerprint ${codeSpan(fingerprint)})`;
+  const facts = [...(what === undefined ? [] : [what]), ...factLines(entry, MARKDOWN)].join('; ');
+  return `- ${codeSpan(target)}${facts === '' ? '' : `: ${facts}`} (fingerprint ${codeSpan(fingerprint)})`;
 }
 
 function listed(heading: string, entries: readonly Entry[], isListed: (entry: Entry) => boolean): string[] {
@@ -158,15 +159,15 @@ function listed(heading: string, entries: readonly Entry[], isListed: (entry: En
 
 function footer({ startedAt, finishedAt, state, policy }: Report, { toolVersion }: ExportContext): string {
   const { document, version } = policy.cipherProfileSource;
-  const remembered = {
+  const comparison = {
     kept: 'Compared with earlier runs.',
-    none: 'No state is configured: this run stands alone.',
-    unreadable: 'The state could not be read: this run stands alone.',
+    none: 'No state is configured, so runs are not compared.',
+    unreadable: 'The state could not be read, so this run is not compared with earlier ones.',
   }[state];
   return [
     '---',
     `${markdownText(`pg-tls-auditor ${toolVersion}`)}, ${startedAt} to ${finishedAt}. Judged by: TLS from ${policy.minTlsVersion}, ` +
-      `${policy.preferredTlsVersion} preferred, ciphers by ${policy.cipherProfile} (${markdownText(`${document} ${version}`)}). ${remembered}`,
+      `${policy.preferredTlsVersion} preferred, ciphers by ${policy.cipherProfile} (${markdownText(`${document} ${version}`)}). ${comparison}`,
   ].join('\n\n');
 }
 
@@ -176,3 +177,11 @@ function indented(text: string): string {
     .map((line) => `  ${line}`)
     .join('\n');
 }
+
+export const exporter: Exporter = {
+  name: 'markdown',
+  mediaType: 'text/markdown',
+  extension: 'md',
+  needs: [],
+  render: renderMarkdown,
+};

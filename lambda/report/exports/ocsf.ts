@@ -5,18 +5,9 @@ import ipaddr from 'ipaddr.js';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { PLAIN, title, who } from '../wording.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  historyTexts,
-  labelsText,
-  remedyText,
-  TOOL,
-} from './entries.ts';
+import { PLAIN, title, who } from '../text.ts';
+import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, remedyText, TOOL } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 import {
   ACTIVITIES,
   CATEGORY_UID,
@@ -52,7 +43,7 @@ function* eachEvent(report: Report, context: ExportContext): Generator<OcsfEvent
     for (const outcome of target.checks) {
       // A failed check's findings tell; a reason besides says that there may be more.
       if (outcome.status === 'fail' && outcome.reason === undefined) continue;
-      yield lookEvent(outcome, target, checks.get(outcome.id), report, context);
+      yield outcomeEvent(outcome, target, checks.get(outcome.id), report, context);
     }
   }
 }
@@ -95,21 +86,21 @@ function findingEvent(entry: Entry, report: Report, context: ExportContext): Ocs
 }
 
 /** Without state each run stands alone, and its findings are all first ones. */
-function activityOf({ standing, reason, openedAt, lastSeen, isObserved }: Entry, { state }: Report): Enumerated {
-  if (standing === 'resolved') return ACTIVITIES.close;
+function activityOf({ status, reason, openedAt, lastSeen, isObserved }: Entry, { state }: Report): Enumerated {
+  if (status === 'resolved') return ACTIVITIES.close;
   const isFirst = reason === 'new' || reason === 'observed' || (isObserved && openedAt === lastSeen);
   return isFirst || state !== 'kept' ? ACTIVITIES.create : ACTIVITIES.update;
 }
 
-/** What nobody looks for any more is archived: that is no proof that it is mended. */
-function statusOf({ standing, resolution }: Entry): Enumerated {
-  if (standing === 'muted') return STATUSES.suppressed;
-  if (standing === 'open') return STATUSES.new;
+/** A finding whose check or target no longer exists is archived, which does not prove that it is fixed. */
+function statusOf({ status, resolution }: Entry): Enumerated {
+  if (status === 'muted') return STATUSES.suppressed;
+  if (status === 'open') return STATUSES.new;
   return resolution === 'gone' || resolution === 'not-applicable' ? STATUSES.resolved : STATUSES.archived;
 }
 
-function complianceOf({ standing, resolution }: Entry): Enumerated {
-  if (standing !== 'resolved') return COMPLIANCE.fail;
+function complianceOf({ status, resolution }: Entry): Enumerated {
+  if (status !== 'resolved') return COMPLIANCE.fail;
   if (resolution === 'gone') return COMPLIANCE.pass;
   return resolution === 'not-applicable' ? COMPLIANCE.notApplicable : COMPLIANCE.unknown;
 }
@@ -117,7 +108,7 @@ function complianceOf({ standing, resolution }: Entry): Enumerated {
 type CheckOutcome = ReportTarget['checks'][number];
 
 /** How a look came out that has no finding to show for it: also "could not see" is evidence. */
-const LOOKS: Readonly<
+const OUTCOMES: Readonly<
   Record<CheckOutcome['status'], { compliance: Enumerated; severity: Enumerated; status: Enumerated; words: string }>
 > = {
   pass: {
@@ -152,28 +143,28 @@ const LOOKS: Readonly<
   },
 };
 
-function lookEvent(
-  { id, status: outcome, reason }: CheckOutcome,
+function outcomeEvent(
+  { id, status: result, reason }: CheckOutcome,
   target: ReportTarget,
   check: CheckInfo | undefined,
   report: Report,
   context: ExportContext,
 ): OcsfEvent {
-  const look = LOOKS[outcome];
+  const outcome = OUTCOMES[result];
   const uid = `${id}/${target.name}`;
-  const what = `${PLAIN.prose(check?.title ?? id)}: ${look.words}`;
+  const what = `${PLAIN.prose(check?.title ?? id)}: ${outcome.words}`;
   const why = reason === undefined ? what : PLAIN.prose(reason);
   return {
     ...classification(ACTIVITIES.create),
-    ...severity(look.severity),
-    ...status(look.status),
+    ...severity(outcome.severity),
+    ...status(outcome.status),
     time: Date.parse(target.takenAt),
     message: `${what} (${PLAIN.target(target.name)})`,
     metadata: metadata(`${uid}@${report.startedAt}`, id, target.takenAt, context),
     finding_info: { uid, title: what, desc: why, types: [id], analytic: analytic(id, check) },
-    compliance: { ...control(id, check), ...status(look.compliance), status_details: [why] },
+    compliance: { ...control(id, check), ...status(outcome.compliance), status_details: [why] },
     resources: [resource(target.name, target)],
-    ...(outcome !== 'pass' && outcome !== 'not-applicable' && target.error !== undefined
+    ...(result !== 'pass' && result !== 'not-applicable' && target.error !== undefined
       ? { remediation: { desc: remedyText(target.error.remedy) } }
       : {}),
   };
@@ -263,3 +254,11 @@ function shown(fact: Entry['finding']['evidence'][string]): string | number | bo
   if (typeof fact === 'string') return displayText(fact, FACT_LENGTH);
   return Array.isArray(fact) ? fact.map((item) => displayText(item, FACT_LENGTH)) : fact;
 }
+
+export const exporter: Exporter = {
+  name: 'ocsf',
+  mediaType: 'application/json',
+  extension: 'json',
+  needs: [],
+  render: renderOcsf,
+};

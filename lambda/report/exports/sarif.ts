@@ -1,4 +1,4 @@
-// The report as SARIF 2.1.0: for code scanning and for whatever else collects the findings of analysis tools.
+// Renders the report as SARIF 2.1.0, for code scanning and other collectors of findings.
 
 import type {
   Invocation,
@@ -15,17 +15,9 @@ import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
 import { type CoverageGap, coverageGapsOf } from '../coverage.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { displayProse, PLAIN, title } from '../wording.ts';
-import {
-  addressOf,
-  type Entry,
-  type ExportContext,
-  entriesOf,
-  factLines,
-  muteLine,
-  remedyText,
-  TOOL,
-} from './entries.ts';
+import { displayProse, PLAIN, title } from '../text.ts';
+import { addressOf, type Entry, entriesOf, factLines, muteLine, remedyText, TOOL } from './entries.ts';
+import type { ExportContext, Exporter } from './exporter.ts';
 import { codeBlock, link, markdownText } from './markdown-text.ts';
 import { requirementTexts } from './requirements.ts';
 
@@ -64,7 +56,7 @@ export function renderSarif(report: Report, context: ExportContext): string {
   return `${JSON.stringify(sarifLog(report, context), null, 2)}\n`;
 }
 
-/** A log of one run. What could not be seen is a notification of it, and it fails when a target was not audited. */
+/** A log of one run. What could not be observed is a notification; the run fails when a target was not audited. */
 export function sarifLog(report: Report, context: ExportContext): Log {
   const entries = entriesOf(report, context);
   const rules = rulesOf(entries, report, context);
@@ -81,7 +73,7 @@ export function sarifLog(report: Report, context: ExportContext): Log {
             rules,
             notifications: [
               { id: NOT_AUDITED, shortDescription: { text: 'A target could not be audited' } },
-              { id: NOT_SEEN, shortDescription: { text: 'A check could not see everything it should have' } },
+              { id: NOT_SEEN, shortDescription: { text: 'A check could not observe everything' } },
             ],
           },
         },
@@ -130,7 +122,7 @@ function rule(check: CheckInfo): ReportingDescriptor {
 }
 
 function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, number>): Result {
-  const { finding, mute, standing } = entry;
+  const { finding, mute, status } = entry;
   const ruleIndex = indexes.get(finding.check);
   const facts = factLines(entry).join('; ');
   const what = `${title(finding, PLAIN)} on ${PLAIN.target(finding.target)}`;
@@ -154,7 +146,7 @@ function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, numbe
     },
     // Of all results or of none; an empty list says "not suppressed", a missing one "not known".
     ...(report.state === 'kept' ? { baselineState: baselineOf(entry) } : {}),
-    suppressions: standing === 'muted' ? [suppression] : [],
+    suppressions: status === 'muted' ? [suppression] : [],
     properties: {
       severity: finding.severity,
       'security-severity': SECURITY_SEVERITIES[finding.severity],
@@ -170,8 +162,8 @@ function withoutLinks(text: string): string {
   return text.replaceAll('](', '] (');
 }
 
-function baselineOf({ standing, reason, isObserved, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
-  if (standing === 'resolved') return 'absent';
+function baselineOf({ status, reason, isObserved, openedAt, lastSeen }: Entry): NonNullable<Result['baselineState']> {
+  if (status === 'resolved') return 'absent';
   if (reason === 'new' || (isObserved && openedAt === lastSeen)) return 'new';
   return reason === 'escalated' ? 'updated' : 'unchanged';
 }
@@ -242,7 +234,7 @@ function coverageGapNotification(
   indexes: ReadonlyMap<string, number>,
 ): Notification {
   const index = indexes.get(check);
-  const what = status === 'incomplete' ? 'not everything could be seen' : 'could not be decided';
+  const what = status === 'incomplete' ? 'not everything could be observed' : 'could not be decided';
   return {
     ...notification(
       NOT_SEEN,
@@ -266,3 +258,11 @@ function notification(id: string, level: 'error' | 'warning', text: string, targ
     ...(locations.length === 0 ? {} : { locations }),
   };
 }
+
+export const exporter: Exporter = {
+  name: 'sarif',
+  mediaType: 'application/sarif+json',
+  extension: 'sarif',
+  needs: [],
+  render: renderSarif,
+};

@@ -1,10 +1,10 @@
-// The chat card: a custom notification of Amazon Q Developer in chat applications, for Slack and Microsoft Teams.
+// Renders chat cards: custom notifications of Amazon Q Developer in chat applications, for Slack and Microsoft Teams.
 
 import { createHash } from 'node:crypto';
 import { type Digest, digestsByTarget } from '../digest.ts';
 import { headline } from '../headline.ts';
-import { nothingToDo } from '../lifecycle-text.ts';
-import { displayTime, plural } from '../wording.ts';
+import { nextSteps } from '../lifecycle-text.ts';
+import { displayTime, plural } from '../text.ts';
 import { cardDescription } from './chat-description.ts';
 import { SYMBOLS, titleName } from './chat-style.ts';
 
@@ -39,17 +39,17 @@ export const CARD_LIMITS = { title: 250, description: 8_000 } as const;
 
 const MOST_KEYWORDS = 5;
 const MOST_RESOURCES = 10;
-/** Beyond it one card tells of all: a channel is not to be flooded. */
+/** More targets than this share one card, to keep the channel readable. */
 const MOST_TARGET_CARDS = 10;
 
-/** The card of a whole digest, with the digest that it shows. */
+/** A card, with the digest that it shows. */
 export interface CardOfDigest {
   readonly digest: Digest;
   readonly card: ChatCard;
 }
 
 /**
- * The card of a digest: as many whole findings, worst first, as people read in a chat; the rest is counted.
+ * The card of a digest: the worst findings, as many as people read in a chat; the rest is counted.
  *
  * @param service - Names the auditor: two of them in one channel keep to threads of their own.
  */
@@ -68,8 +68,8 @@ function card(digest: Digest, thread: string): ChatCard {
       textType: 'client-markdown',
       title: `${symbol(digest)} ${headline(digest, CARD_LIMITS.title - 3, titleName)}`,
       description: cardDescription(digest, CARD_LIMITS.description),
-      nextSteps: nextSteps(digest),
-      // A word for bad news would be one over good news.
+      nextSteps: nextSteps(digest, (command) => `\`${command}\``),
+      // A keyword of a severity on a card about resolved findings would match a search for open ones.
       keywords: [...new Set([active.length > 0 ? severity : 'resolved', ...checks])].slice(0, MOST_KEYWORDS),
     },
     metadata: {
@@ -83,8 +83,8 @@ function card(digest: Digest, thread: string): ChatCard {
 }
 
 /**
- * One card for each target, worst first, each in the one thread of that target, where what becomes of it follows; what
- * there is to say of mutes in a card of its own. One card for all where there are more than ten targets.
+ * One card for each target, worst first, each in the thread of its target, and a card for mutes that match nothing. One
+ * card for all where there are more than ten targets.
  *
  * @param service - See `renderChatCard`.
  */
@@ -117,7 +117,7 @@ export function renderTestCard(targets: readonly string[], at: string): ChatCard
       textType: 'client-markdown',
       title: '🧪 TEST – nothing is wrong',
       description: [
-        `Someone asked pg-tls-auditor for a test message at ${displayTime(at)}. It works: alerts about ${plural(targets.length, 'database')} reach this channel.`,
+        `This is a test message of pg-tls-auditor, requested at ${displayTime(at)}. It works: alerts about ${plural(targets.length, 'database')} reach this channel.`,
         'It says nothing about any database.',
       ].join('\n'),
       nextSteps: ['Nothing to do.'],
@@ -134,8 +134,8 @@ export function renderTestCard(targets: readonly string[], at: string): ChatCard
 }
 
 /**
- * What is told of some targets stands in one thread. Where runs are not compared, what is told of some findings: repeats
- * gather while nothing changes, and whatever is new starts a card of its own, where people see it.
+ * With state, cards about the same targets share a thread. Without state, cards about the same findings do: repeats go to
+ * one thread while nothing changes, and a new finding starts a thread, where people see it.
  */
 function threadOf({ targets, active, state }: Digest, service: string): string {
   if (state === 'kept') return threadId(service, targets);
@@ -155,13 +155,4 @@ function threadId(service: string, about: readonly string[]): string {
 function symbol({ active, resolved, severity }: Digest): string {
   if (active.length > 0) return SYMBOLS[severity];
   return resolved.length > 0 ? '✅' : '🔕';
-}
-
-function nextSteps(digest: Digest): string[] {
-  if (digest.active.length === 0) return [nothingToDo(digest)];
-  return [
-    'Fix from the top: each group says how.',
-    'Check at once with `pg-tls-auditor audit --target NAME`, or wait for the next run.',
-    'What has to stay for a while: `pg-tls-auditor mute FINGERPRINT` makes the entry for the configuration.',
-  ];
 }

@@ -1,7 +1,8 @@
-// The text of a chat card: what is told, as much of it as people read in a chat.
+// Renders the text of a chat card: the worst findings, as many as people read in a chat.
 
 import { auditSummary, coverageSentences } from '../coverage.ts';
 import type { Digest, DigestEntry } from '../digest.ts';
+import { largestThatFits } from '../fit.ts';
 import { type EntryGroup, firstOf, groupEntries } from '../groups.ts';
 import {
   historyLines,
@@ -15,10 +16,10 @@ import {
   stateLines,
 } from '../lifecycle-text.ts';
 import type { ResolvedFinding } from '../schema.ts';
-import { displayTime, evidenceLines, howMany, loopbackNote, plural, remedyLines, title, who } from '../wording.ts';
+import { displayTime, evidenceLines, howMany, loopbackNote, plural, remedyLines, title, who } from '../text.ts';
 import { CHAT, chatProse, code, SYMBOLS } from './chat-style.ts';
 
-/** What Slack holds in one block of text: beyond it a card is folded or split, and nobody reads on. */
+/** What Slack holds in one block of text: a longer card is folded or split, and people stop reading. */
 const COMFORTABLE_LENGTH = 3_000;
 const MOST_FINDINGS = 20;
 /** A configuration may have a thousand. */
@@ -31,12 +32,12 @@ const MOST_MUTES = 5;
  */
 export function cardDescription(digest: Digest, maxLength: number): string {
   const all = digest.active.length + digest.resolved.length;
-  for (let findings = Math.min(all, MOST_FINDINGS); findings > 0; findings -= 1) {
-    const text = description(digest, findings);
-    // One finding with a long story is still worth its length.
-    if (text.length <= (findings > 1 ? COMFORTABLE_LENGTH : maxLength)) return text;
-  }
-  return description(digest, 0);
+  return largestThatFits(
+    Math.min(all, MOST_FINDINGS),
+    (findings) => description(digest, findings),
+    // One finding with a long text may take all the room there is.
+    (text, findings) => text.length <= (findings > 1 ? COMFORTABLE_LENGTH : maxLength),
+  );
 }
 
 function description(digest: Digest, findings: number): string {
@@ -55,25 +56,25 @@ function description(digest: Digest, findings: number): string {
 
 function renderGroup(group: EntryGroup<DigestEntry>): string {
   const heading = group.title === undefined ? group.check : CHAT.prose(group.title);
-  const many = group.active.length > 1 ? `, ${plural(group.active.length, 'finding')}` : '';
+  const many = group.entries.length > 1 ? `, ${plural(group.entries.length, 'finding')}` : '';
   return [
     `${SYMBOLS[group.severity]} *${group.severity.toUpperCase()}: ${heading}* (${code(group.check)}${many})`,
-    ...group.active.map((digestEntry) => renderEntry(digestEntry, group.title === undefined)),
+    ...group.entries.map((entry) => renderEntry(entry, group.title === undefined)),
     `*How to fix:* ${remedyLines(group.remedy).map(chatProse).join('\n')}`,
   ].join('\n');
 }
 
-function renderEntry(digestEntry: DigestEntry, withTitle: boolean): string {
-  const { finding } = digestEntry;
+function renderEntry(entry: DigestEntry, withTitle: boolean): string {
+  const { finding } = entry;
   const facts = [
     withTitle ? title(finding, CHAT) : undefined,
     who(finding, CHAT),
     howMany(finding, CHAT),
     ...evidenceLines(finding, CHAT),
-    ...historyLines(digestEntry, CHAT),
+    ...historyLines(entry, CHAT),
     `fingerprint ${code(finding.fingerprint)}`,
   ];
-  const reason = label(digestEntry);
+  const reason = label(entry);
   return bullet((reason === undefined ? '' : `*${reason}* `) + CHAT.target(finding.target), facts);
 }
 
@@ -92,21 +93,22 @@ function bullet(what: string, facts: readonly (string | undefined)[]): string {
 function unusedMutes({ unusedMutes: mutes }: Digest): string[] {
   if (mutes.length === 0) return [];
   const shown = mutes.slice(0, MOST_MUTES).map((mute) => {
-    const since = mute.unusedSince === undefined ? '' : `; matches nothing since ${displayTime(mute.unusedSince)}`;
+    const since = mute.unusedSince === undefined ? '' : `; has matched nothing since ${displayTime(mute.unusedSince)}`;
     return `• ${muteMatch(mute, CHAT)}: ${muteAgreement(mute, CHAT)}${since}`;
   });
   const more = mutes.length > MOST_MUTES ? [`*${mutes.length - MOST_MUTES} more left out.*`] : [];
-  const whatToDo = 'Take them out of the configuration, or correct what they match.';
-  return [['🔕 *MUTES THAT MATCH NOTHING*', ...shown, ...more, whatToDo].join('\n')];
+  const whatToDo = 'Remove them from the configuration, or correct what they match.';
+  return [['🔕 *MUTES THAT MATCH NO FINDING*', ...shown, ...more, whatToDo].join('\n')];
 }
 
 function aboutTheRun(digest: Digest): string {
   const ours = [routeLine(digest), notListed(digest), loopbackNote(digest.loopback)];
   return [
-    `Looked at ${auditSummary(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
+    `Result for ${auditSummary(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
     ...ours.filter((line) => line !== undefined).map(chatProse),
-    ...(digest.state === 'none' ? [STANDS_ALONE] : stateLines(digest)),
+    ...(digest.state === 'none' ? [NOT_COMPARED] : stateLines(digest)),
   ].join('\n');
 }
 
-const STANDS_ALONE = 'No state is configured: every run stands alone, and this alert repeats while a problem lasts.';
+const NOT_COMPARED =
+  'No state is configured, so runs are not compared, and this alert is sent after every run until the findings are fixed.';

@@ -1,10 +1,10 @@
-// How text is shown in Slack and Teams: with our markup, and none that a name brings along.
+// Escapes text for Slack and Teams: our markup works, markup within names does not.
 
 import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
-import { displayProse, PLAIN, type Style } from '../wording.ts';
+import { displayProse, PLAIN, type Style } from '../text.ts';
 
-/** Always beside the word: colour alone tells some people nothing. */
+/** Always beside the word: not every reader sees the colour. */
 export const SYMBOLS: Readonly<Record<Severity, string>> = {
   critical: '🔴',
   high: '🟠',

@@ -1,4 +1,4 @@
-// The email: plain text for someone who reads it on a phone at night.
+// Renders the email of a digest as plain text.
 
 import { auditSummary, coverageSentences } from '../coverage.ts';
 import type { Digest, DigestEntry } from '../digest.ts';
@@ -9,7 +9,7 @@ import {
   label,
   muteAgreement,
   muteMatch,
-  nothingToDo,
+  nextSteps,
   notListed,
   resolutionLines,
   resolvedTitle,
@@ -29,7 +29,7 @@ import {
   remedyLines,
   title,
   who,
-} from '../wording.ts';
+} from '../text.ts';
 import { wrap } from './wrap.ts';
 
 /** Characters a line: what mail clients show without breaking it again (RFC 3676 asks for 78 at most). */
@@ -38,10 +38,10 @@ const WIDTH = 72;
 const RULE = '='.repeat(24);
 
 /**
- * The email of a digest: what could not be seen, then the findings, worst first, each group with how to fix it, then
- * what is over, which run this was and what to do next.
+ * The email of a digest: how many findings and where, what could not be observed, the findings, worst first, each group
+ * with how to fix it, what is resolved, which run this was and what to do next.
  *
- * @param maxFindings - Whole findings from the top, the resolved ones last; how many are left out is told. All by default.
+ * @param maxFindings - Whole findings from the top, the resolved ones last; the rest is counted. All by default.
  */
 export function renderEmail(digest: Digest, maxFindings: number = findingsOf(digest)): string {
   return emailRenderer(digest)(maxFindings);
@@ -52,7 +52,7 @@ export function findingsOf({ active, resolved }: Digest): number {
   return active.length + resolved.length;
 }
 
-/** The same for whoever tries how many findings fit: what is told of each is put into words once. */
+/** The same, to try how many findings fit: each finding is put into words once. */
 export function emailRenderer(digest: Digest): (maxFindings: number) => string {
   const known = new Map<DigestEntry | ResolvedFinding, readonly string[]>();
   const once = <One extends DigestEntry | ResolvedFinding>(notify: (one: One) => readonly string[]) => {
@@ -62,81 +62,81 @@ export function emailRenderer(digest: Digest): (maxFindings: number) => string {
       return words;
     };
   };
-  const telling: Telling = { digestEntry: once(facts), resolved: once(resolvedLines) };
-  return (maxFindings) => render(digest, maxFindings, telling);
+  const texts: EntryTexts = { entry: once(facts), resolved: once(resolvedLines) };
+  return (maxFindings) => render(digest, maxFindings, texts);
 }
 
-interface Telling {
-  readonly digestEntry: (digestEntry: DigestEntry) => readonly string[];
+interface EntryTexts {
+  readonly entry: (entry: DigestEntry) => readonly string[];
   readonly resolved: (finding: ResolvedFinding) => readonly string[];
 }
 
-function render(digest: Digest, maxFindings: number, telling: Telling): string {
+function render(digest: Digest, maxFindings: number, texts: EntryTexts): string {
   const shown = firstOf(digest, maxFindings);
   const paragraphs = [
     wrap(openingLine(digest), WIDTH),
     ...digest.warnings.map((warning) => wrap(warning, WIDTH)),
     ...coverageSentences(digest.targetsByVerdict, PLAIN).map((sentence) => wrap(sentence, WIDTH)),
-    ...groupEntries(shown.active).flatMap((group) => renderGroup(group, telling)),
-    ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(telling.resolved)] : []),
+    ...groupEntries(shown.active).flatMap((group) => renderGroup(group, texts)),
+    ...(shown.resolved.length > 0 ? [[RULE, 'RESOLVED'], ...shown.resolved.map(texts.resolved)] : []),
     ...(shown.leftOut === undefined
       ? []
-      : [wrap(`${shown.leftOut}. Run the audit by hand to see what is still there.`, WIDTH)]),
+      : [wrap(`${shown.leftOut}. Run "npx pg-tls-auditor audit" to see everything that is open.`, WIDTH)]),
     ...unusedMutes(digest),
     ...aboutTheRun(digest),
   ];
   return `${paragraphs.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
-/** `4 findings (1 critical, 3 high; 3 new, 1 worse) on orders and crm. 1 resolved on billing.` */
+/** `4 findings on orders and crm: 1 critical, 3 high (3 new, 1 worse). 1 finding resolved on billing.` */
 function openingLine({ active, resolved, unusedMutes: mutes, countBySeverity }: Digest): string {
   const on = (names: readonly string[]): string => `on ${list([...new Set(names)].map(PLAIN.target))}`;
-  const reasons = reasonsText(active);
-  const counts = countsText(countBySeverity) + (reasons === '' ? '' : `; ${reasons}`);
+  const allNew = active.every(({ reason }) => reason === 'new');
+  const reasons = allNew ? '' : reasonsText(active);
+  const counts = countsText(countBySeverity) + (reasons === '' ? '' : ` (${reasons})`);
   const targets = active.map(({ finding }) => finding.target);
   const over = on(resolved.map(({ target }) => target));
   const sentences = [
-    ...(active.length > 0 ? [`${plural(active.length, 'finding')} (${counts}) ${on(targets)}.`] : ['Nothing new.']),
-    ...(resolved.length > 0 ? [`${resolved.length} resolved ${over}.`] : []),
-    ...(mutes.length > 0
-      ? [`${plural(mutes.length, 'mute')} ${mutes.length === 1 ? 'matches' : 'match'} nothing.`]
-      : []),
+    active.length > 0
+      ? `${plural(active.length, allNew ? 'new finding' : 'finding')} ${on(targets)}: ${counts}.`
+      : 'No new finding.',
+    ...(resolved.length > 0 ? [`${plural(resolved.length, 'finding')} resolved ${over}.`] : []),
+    ...(mutes.length > 0 ? [unusedMutesText(mutes.length)] : []),
   ];
   return sentences.join(' ');
 }
 
-function renderGroup(group: EntryGroup<DigestEntry>, telling: Telling): string[][] {
-  const many = group.active.length > 1 ? `, ${plural(group.active.length, 'finding')}` : '';
+function unusedMutesText(count: number): string {
+  return `${plural(count, 'mute')} ${count === 1 ? 'matches' : 'match'} no finding.`;
+}
+
+function renderGroup(group: EntryGroup<DigestEntry>, texts: EntryTexts): string[][] {
+  const many = group.entries.length > 1 ? `, ${plural(group.entries.length, 'finding')}` : '';
   const heading = group.title === undefined ? group.check : PLAIN.prose(group.title);
   return [
     [RULE, ...wrap(`${group.severity.toUpperCase()}: ${heading}`, WIDTH), ...wrap(`(${group.check}${many})`, WIDTH)],
-    ...group.active.map((digestEntry) => [
-      ...entryHeading(digestEntry),
-      ...(group.title === undefined ? wrapDetail(title(digestEntry.finding, PLAIN)) : []),
-      ...telling.digestEntry(digestEntry),
+    ...group.entries.map((entry) => [
+      ...entryHeading(entry),
+      ...(group.title === undefined ? wrapDetail(title(entry.finding, PLAIN)) : []),
+      ...texts.entry(entry),
     ]),
     ['How to fix:', ...remedyLines(group.remedy).flatMap((line) => wrap(line, WIDTH, '  '))],
   ];
 }
 
 /** `- orders: NEW` */
-function entryHeading(digestEntry: DigestEntry): string[] {
-  const reason = label(digestEntry);
-  return wrap(
-    `${PLAIN.target(digestEntry.finding.target)}${reason === undefined ? '' : `: ${reason}`}`,
-    WIDTH,
-    '- ',
-    '  ',
-  );
+function entryHeading(entry: DigestEntry): string[] {
+  const reason = label(entry);
+  return wrap(`${PLAIN.target(entry.finding.target)}${reason === undefined ? '' : `: ${reason}`}`, WIDTH, '- ', '  ');
 }
 
-function facts(digestEntry: DigestEntry): string[] {
-  const { finding } = digestEntry;
+function facts(entry: DigestEntry): string[] {
+  const { finding } = entry;
   return [
     who(finding, PLAIN),
     howMany(finding, PLAIN),
     ...evidenceLines(finding, PLAIN),
-    ...historyLines(digestEntry, PLAIN),
+    ...historyLines(entry, PLAIN),
     `fingerprint: ${finding.fingerprint}`,
   ]
     .filter((line) => line !== undefined)
@@ -159,17 +159,19 @@ function wrapDetail(line: string): string[] {
 function unusedMutes({ unusedMutes: mutes }: Digest): string[][] {
   if (mutes.length === 0) return [];
   return [
-    [RULE, 'MUTES THAT MATCH NOTHING'],
+    [RULE, 'MUTES THAT MATCH NO FINDING'],
     ...mutes
       .slice(0, MOST_MUTES)
       .map((mute) => [
         ...wrap(muteMatch(mute, PLAIN), WIDTH, '- ', '  '),
         ...wrapDetail(muteAgreement(mute, PLAIN)),
-        ...(mute.unusedSince === undefined ? [] : wrapDetail(`matches nothing since ${displayTime(mute.unusedSince)}`)),
+        ...(mute.unusedSince === undefined
+          ? []
+          : wrapDetail(`has matched nothing since ${displayTime(mute.unusedSince)}`)),
       ]),
     ...(mutes.length > MOST_MUTES ? [[`${mutes.length - MOST_MUTES} more left out.`]] : []),
     wrap(
-      'Take them out of the configuration, or correct what they match: a mute that is left behind may silence what nobody meant.',
+      'Remove them from the configuration, or correct what they match. A forgotten mute may hide a finding that it was not meant for.',
       WIDTH,
     ),
   ];
@@ -183,28 +185,24 @@ function aboutTheRun(digest: Digest): string[][] {
     [
       `Run of ${displayTime(digest.startedAt)} (${digest.startedAt})`,
       route,
-      `Looked at ${auditSummary(digest.targetsByVerdict)}.`,
+      `Result for ${auditSummary(digest.targetsByVerdict)}.`,
       notListed(digest),
       note,
     ]
       .filter((line) => line !== undefined)
       .flatMap((line) => wrap(line, WIDTH)),
-    wrap(digest.state === 'none' ? `${STANDS_ALONE} ${REPEATS}` : stateLines(digest).join(' '), WIDTH),
+    wrap(digest.state === 'none' ? `${NOT_COMPARED} ${REPEATS}` : stateLines(digest).join(' '), WIDTH),
     whatToDo(digest),
   ];
 }
 
 function whatToDo(digest: Digest): string[] {
-  if (digest.active.length === 0) return wrap(nothingToDo(digest), WIDTH);
-  const steps = [
-    'Fix from the top; each group says how.',
-    'Check at once with "pg-tls-auditor audit --target NAME", or wait for the next run.',
-    'What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes the entry for the configuration, with a reason, an owner and an end.',
-  ];
+  const steps = nextSteps(digest, (command) => `"${command}"`);
+  if (digest.active.length === 0) return steps.flatMap((step) => wrap(step, WIDTH));
   return ['What to do now:', ...steps.flatMap((step, index) => wrap(step, WIDTH, `${index + 1}. `, '   '))];
 }
 
 /** A configuration may have a thousand. */
 const MOST_MUTES = 10;
-const STANDS_ALONE = 'No state is configured: every run stands alone.';
-const REPEATS = 'This alert repeats with every run while a problem lasts, and stops when it is gone.';
+const NOT_COMPARED = 'No state is configured, so runs are not compared.';
+const REPEATS = 'This alert is sent after every run until the findings are fixed.';

@@ -1,8 +1,8 @@
-// The text message: one line that says whether to get up.
+// Renders the text message: one line.
 
 import type { Digest } from '../digest.ts';
 import { headline } from '../headline.ts';
-import { displayTime, PLAIN } from '../wording.ts';
+import { displayTime, PLAIN } from '../text.ts';
 import { toAscii } from './ascii.ts';
 
 /** One GSM 03.38 message holds 160 characters or 140 bytes: within 140 SNS never splits it, whatever the encoding. */

@@ -1,8 +1,9 @@
-// Message attributes: what subscriptions to the alert topic can filter by.
+// Renders message attributes, by which subscriptions to the alert topic can filter.
 
 import { REASONS } from '../../model/lifecycle.ts';
 import { SEVERITIES } from '../../model/severity.ts';
 import { type Digest, labelsOf } from '../digest.ts';
+import { largestThatFits } from '../fit.ts';
 
 export interface MessageAttribute {
   /** The value of a `String.Array` is JSON. */
@@ -19,14 +20,14 @@ const LIST_BYTES = 32 * 1_024;
 const OTHERS = '*';
 
 /**
- * - `route`: `all` on what everyone hears; else the name of the route
- * - `severity`: of the worst finding told; where everything told is resolved, the worst severity that was told of it
- *   before, so that a subscription from `critical` up hears of the end of what it heard of, and of no other
- * - `targets`: names of the targets with something to tell, worst first. Past 32 KiB the rest is the one name `*`, and
+ * - `route`: `all` for the default receiver; else the name of the route
+ * - `severity`: of the worst finding; where all are resolved, the worst severity with which one of them was sent, so that
+ *   a subscription to `critical` gets the resolution of what it got, and of nothing else
+ * - `targets`: names of the targets with something to report, worst first. Past 32 KiB the rest is the one name `*`, and
  *   `targetsOmitted` counts them: a filter policy that names a target should name `*` too, to miss nothing
  * - `labels`: the labels of these targets, as `key=value`; bounded likewise, with `labelsOmitted`. Absent without labels
- * - `checks`: ids of the checks with something to tell. Absent where only mutes are told of
- * - `reasons`: why it is told: `new`, `escalated`, `mute-expired`, `reminder`, `resolved`; `observed` without state;
+ * - `checks`: ids of the checks with something to report. Absent where the message is about mutes only
+ * - `reasons`: why it is sent: `new`, `escalated`, `mute-expired`, `reminder`, `resolved`; `observed` without state;
  *   `mute-unused` where mutes match nothing
  *
  * Filter policies see `String` and `String.Array`, case-sensitively; raw delivery to SQS drops a message with more than
@@ -67,19 +68,18 @@ function targetAttributes(targets: readonly string[]): Attributes {
 }
 
 function boundedList(name: string, values: readonly string[]): Attributes {
-  let bytes = utf8Bytes(JSON.stringify([OTHERS]));
-  const fitting: string[] = [];
-  for (const value of values) {
-    bytes += utf8Bytes(JSON.stringify(attributeText(value))) + 1;
-    if (bytes > LIST_BYTES) break;
-    fitting.push(value);
-  }
-  const omitted = values.length - fitting.length;
-  if (omitted === 0) return { [name]: stringArray(fitting) };
-  return {
-    [name]: stringArray([...fitting, OTHERS]),
-    [`${name}Omitted`]: { DataType: 'Number', StringValue: String(omitted) },
-  };
+  return largestThatFits(
+    values.length,
+    (items): Attributes => {
+      const omitted = values.length - items;
+      if (omitted === 0) return { [name]: stringArray(values) };
+      return {
+        [name]: stringArray([...values.slice(0, items), OTHERS]),
+        [`${name}Omitted`]: { DataType: 'Number', StringValue: String(omitted) },
+      };
+    },
+    ({ [name]: list }) => utf8Bytes(list?.StringValue ?? '') <= LIST_BYTES,
+  );
 }
 
 function stringArray(values: readonly string[]): MessageAttribute {

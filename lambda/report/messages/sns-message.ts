@@ -1,11 +1,11 @@
-// One SNS message for everybody: a body for each protocol, attributes for filter policies, all within SNS's limits.
+// Renders one SNS message: a body for each protocol, and attributes for filter policies, within SNS's limits.
 
 import type { Digest } from '../digest.ts';
+import { largestThatFits } from '../fit.ts';
 import { fitReport } from '../fit-report.ts';
 import { headline } from '../headline.ts';
-import { reportFor } from '../receiver.ts';
 import type { Report } from '../schema.ts';
-import { displayTime, PLAIN, plural } from '../wording.ts';
+import { displayTime, PLAIN, plural } from '../text.ts';
 import { toAscii } from './ascii.ts';
 import { renderChatCard, renderTargetCards, renderTestCard } from './chat-card.ts';
 import { emailRenderer, findingsOf } from './email.ts';
@@ -24,7 +24,7 @@ export interface RenderedAlert {
   readonly message: string;
   /** For subscription filter policies; see `alertAttributes`. */
   readonly attributes: Readonly<Record<string, MessageAttribute>>;
-  /** Names of the targets that it tells of, all of them; none where it tells of mutes only. */
+  /** Names of all targets with something to report; none where the message is about mutes only. */
   readonly targets: readonly string[];
 }
 
@@ -43,11 +43,11 @@ const SUBJECT_LENGTH = 99;
 const EMAIL_BYTES = 64 * 1_024;
 
 /**
- * The message of a digest, for everybody who hears of what its audience does. When it would pass SNS's limit, whole
+ * The message of a digest, for every subscription of its receiver. When it would exceed SNS's limit, whole
  * findings are left out from the bottom, and whole targets beginning with the healthiest, and counted: in words in the
  * email and the card, as `omittedFindings`, `omittedTargets` and so on in the JSON for `sqs` and `lambda`.
  *
- * @param report - What the digest is of; the message holds of it what the digest's audience hears of, and no more.
+ * @param report - The report that the digest was built from, scoped to the same receiver.
  * @param service - Names the auditor: two of them in one chat channel keep to threads of their own.
  */
 export function renderAlert(digest: Digest, report: Report, service: string): RenderedAlert {
@@ -64,8 +64,7 @@ export function renderAlert(digest: Digest, report: Report, service: string): Re
     attributeBytes(attributes) -
     utf8Bytes(JSON.stringify({ ...small, email: '', sqs: '', lambda: '' }));
   const email = fittingEmail(digest, Math.min(EMAIL_BYTES, room / 3));
-  const own = reportFor(report, digest.receiver);
-  const json = JSON.stringify(fitReport(own, (room - nestedBytes(email)) / 2, nestedBytes));
+  const json = JSON.stringify(fitReport(report, (room - nestedBytes(email)) / 2, nestedBytes));
   return {
     subject,
     message: JSON.stringify({ ...small, email, sqs: json, lambda: json }),
@@ -94,11 +93,11 @@ export function renderChatMessages(digest: Digest, service: string): RenderedAle
   });
 }
 
-/** Who is told that alerts reach them. */
+/** The receiver of a test message. */
 export interface TestReceiver {
   /** `all`, or the name of a route. */
   readonly route: string;
-  /** The names of the targets that they hear of. */
+  /** The names of the targets in its scope. */
   readonly targets: readonly string[];
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -108,21 +107,21 @@ const TEST = 'TEST - nothing is wrong';
 const TEST_SUBJECT = `[pg-tls-auditor] ${TEST}`;
 
 /**
- * A message that shows that every subscription of an audience works, and says so first. It matches every filter policy
+ * A message that proves that every subscription of a receiver works, and says so first. It matches every filter policy
  * on severity, on any of `targets`, and on `route`.
  */
 export function renderTestAlert({ route, targets, at }: TestReceiver): RenderedAlert {
-  const told = `Someone asked pg-tls-auditor for a test message at ${displayTime(at)} (${at}).`;
+  const request = `This is a test message of pg-tls-auditor, requested at ${displayTime(at)} (${at}).`;
   const email = [
     [TEST],
-    wrap(`${told} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),
+    wrap(`${request} It works: alerts about ${plural(targets.length, 'database')} reach this address.`, 72),
     ['It says nothing about any database, and there is nothing to do.'],
   ];
   const json = JSON.stringify({ schemaVersion: 1, test: true, message: TEST, at });
   return {
     subject: TEST_SUBJECT,
     message: JSON.stringify({
-      default: `${TEST}. ${told}`,
+      default: `${TEST}. ${request}`,
       sms: toGsm(`pg-tls-auditor: ${TEST}. Test message of ${displayTime(at)}`),
       https: JSON.stringify(renderTestCard(targets, at)),
       email: `${email.map((lines) => lines.join('\n')).join('\n\n')}\n`,
@@ -152,26 +151,11 @@ function subjectOf(digest: Digest): string {
   return start + headline(digest, SUBJECT_LENGTH - start.length, (name) => toAscii(PLAIN.target(name)));
 }
 
-/** The email with as many findings as fit into `bytes` of the message; found by halving, not by trying each. */
+/** The email with as many findings as fit into `bytes` of the message. */
 function fittingEmail(digest: Digest, bytes: number): string {
-  const render = emailRenderer(digest);
-  const all = findingsOf(digest);
-  const whole = all <= bytes / LEAST_BYTES ? render(all) : undefined;
-  if (whole !== undefined && nestedBytes(whole) <= bytes) return whole;
-  let most = 0;
-  let tooMany = Math.min(all, Math.ceil(bytes / LEAST_BYTES));
-  let best = render(0);
-  while (tooMany - most > 1) {
-    const findings = Math.floor((most + tooMany) / 2);
-    const text = render(findings);
-    if (nestedBytes(text) <= bytes) {
-      most = findings;
-      best = text;
-    } else {
-      tooMany = findings;
-    }
-  }
-  return best;
+  // More than this many never fit: the email of a hundred thousand findings is not rendered to learn that.
+  const most = Math.min(findingsOf(digest), Math.ceil(bytes / LEAST_BYTES));
+  return largestThatFits(most, emailRenderer(digest), (email) => nestedBytes(email) <= bytes);
 }
 
 /** Less than any finding takes in an email. */

@@ -44,10 +44,11 @@ const documentSchema = z.strictObject({
         ...suites.testsuite.map((suite) => [suite['@name'], suite.testcase] as const),
       ]) {
         const counted = suites.testsuite.find((suite) => suite['@name'] === what) ?? suites;
-        const told = [counted['@tests'], counted['@failures'], counted['@errors'], counted['@skipped']];
+        const counts = [counted['@tests'], counted['@failures'], counted['@errors'], counted['@skipped']];
         const having = (kind: 'failure' | 'error' | 'skipped') => cases.filter((one) => one[kind] !== undefined).length;
         const real = [cases.length, having('failure'), having('error'), having('skipped')];
-        if (String(told) !== String(real)) context.addIssue({ code: 'custom', message: `counts of ${what}: ${told}` });
+        if (String(counts) !== String(real))
+          context.addIssue({ code: 'custom', message: `counts of ${what}: ${counts}` });
       }
     }),
 });

@@ -3,14 +3,15 @@
 
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
-import { type JunitContext, renderJunit } from '../../../lambda/report/exports/junit.ts';
+import type { ExportContext } from '../../../lambda/report/exports/exporter.ts';
+import { renderJunit } from '../../../lambda/report/exports/junit.ts';
 import type { Report } from '../../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport, healthyTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
 import { type JunitTestCase, readJunit } from './junit-schema.ts';
 import { CONTEXT, eventfulReport, outcomes, textsOf } from './outcomes.ts';
 
-const ALL: JunitContext = { ...CONTEXT, failOn: 'info' };
+const ALL: ExportContext = { ...CONTEXT, failOn: 'info' };
 
 function caseOf(report: Report, suite: string, name: string, context = ALL): JunitTestCase | undefined {
   const { testsuites } = readJunit(renderJunit(report, context));
@@ -70,7 +71,7 @@ describe('renderJunit', () => {
 
   test('a failure that did not see everything says so', () => {
     expect(caseOf(eventfulReport(), 'crm', 'plaintext-session')?.failure?.[0]?.['#text']).toContain(
-      'Not everything could be seen: 17 sessions are hidden',
+      'Not everything could be observed: 17 sessions are hidden',
     );
   });
 
@@ -94,8 +95,8 @@ describe('renderJunit', () => {
     expect(calm).not.toHaveProperty('failure');
     expect(calm?.['system-out']).toContain('LOW: Unencrypted session over the network');
     // Hidden ones may be worse: no threshold covers what nobody saw.
-    const blind = outcomes({ id: 'plaintext-session', status: 'fail', reason: '3 sessions are hidden' });
-    const half = { ...report, targets: [{ ...target, verdict: 'unknown' as const, checks: blind }] };
+    const unknownTarget = outcomes({ id: 'plaintext-session', status: 'fail', reason: '3 sessions are hidden' });
+    const half = { ...report, targets: [{ ...target, verdict: 'unknown' as const, checks: unknownTarget }] };
     const unsure = caseOf(half, 'orders', 'plaintext-session', { ...CONTEXT, failOn: 'medium' });
     expect(unsure?.error).toMatchObject([{ '@type': 'unknown', '@message': '3 sessions are hidden' }]);
   });

@@ -41,18 +41,18 @@ describe('renderMarkdown', () => {
     expect(text.slice(0, text.indexOf('## High'))).toMatchInlineSnapshot(`
       "# PostgreSQL TLS audit
 
-      Run of 2026-11-10 06:15 UTC. Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1 not audited. 4 findings: 2 critical, 2 high.
+      Run of 2026-11-10 06:15 UTC. Result for 4 databases: 1 clean, 1 with findings, 1 partly audited, 1 not audited. 4 findings: 2 critical, 2 high.
 
       | Target | Address | Verdict | TLS | Sessions | Plaintext | Worst |
       | --- | --- | --- | --- | ---: | ---: | --- |
       | \`orders\` | \`orders.db.example.com:5432\` | ❌ findings | TLSv1.3 | 42 | 0 | high |
       | \`ledger\` | \`ledger.db.example.com:5432\` | ❗ **not audited** | ? | ? | ? | critical |
-      | \`crm\` | \`[2001:db8::7]:5432\` | ❓ not fully seen | TLSv1.3 | 42 | 0 | critical |
+      | \`crm\` | \`[2001:db8::7]:5432\` | ❓ partly audited | TLSv1.3 | 42 | 0 | critical |
       | \`billing\` | \`billing.db.example.com:5432\` | ✅ clean | TLSv1.3 | 42 | 0 | none |
 
-      ## What could not be seen
+      ## Not verified
 
-      There may be more than this report lists.
+      There may be more findings than this report lists.
 
       - \`ledger\` was **not audited**: The certificate of ledger.db.example.com:5432 expired on 2026-11-07T00:00:00Z (certificate-expired)
 
@@ -97,9 +97,9 @@ describe('renderMarkdown', () => {
 
       ## Resolved
 
-      - \`orders\`: Unencrypted session over the network (was high); role \`gone\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; gone: looked for and not found; seen once, 2026-11-09 06:15 UTC (fingerprint \`00000000000000f1\`)
-      - \`orders\`: Unencrypted session over the network (was high); role \`gone\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; over: the check does not apply any more (it is a standby now) (fingerprint \`00000000000000f2\`)
-      - \`retired\`: Unencrypted session over the network (was high); role \`gone\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; no longer looked at: the configuration has no such target any more (fingerprint \`00000000000000f3\`)
+      - \`orders\`: Unencrypted session over the network (was high); role \`gone\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; resolved: this run looked for it and did not find it; seen once, 2026-11-09 06:15 UTC (fingerprint \`00000000000000f1\`)
+      - \`orders\`: Unencrypted session over the network (was high); role \`gone\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; resolved: the check no longer applies (it is a standby now) (fingerprint \`00000000000000f2\`)
+      - \`retired\`: Unencrypted session over the network (was high); role \`gone\`, database \`shop\`, application \`checkout\`; 12 sessions from 10.0.1.7 and 10.0.1.9; oldest session: 2026-11-09 22:10 UTC; closed, not proven fixed: the configuration no longer has this target (fingerprint \`00000000000000f3\`)
 
       ## Muted
 
@@ -115,10 +115,10 @@ describe('renderMarkdown', () => {
   test('tells every finding once, each remedy once, and counts what is unknown as unknown', () => {
     const text = renderMarkdown(badNight(), CONTEXT);
     expect(text.match(/\(fingerprint `/g)).toHaveLength(7);
-    expect(text).toContain('| `crm` | `crm.db.example.com:5432` | ❓ not fully seen | TLSv1.3 | 1+17? | 0+? | high |');
+    expect(text).toContain('| `crm` | `crm.db.example.com:5432` | ❓ partly audited | TLSv1.3 | 1+17? | 0+? | high |');
     expect(text).toContain('| `ledger` | `ledger.db.example.com:5432` | ❗ **not audited** | ? | ? | ? | critical |');
     expect(text).toContain('How to fix: As for plaintext-session above.');
-    expect(text).toContain('No state is configured: this run stands alone.');
+    expect(text).toContain('No state is configured, so runs are not compared.');
   });
 
   test('a run of nothing says so', () => {

@@ -26,9 +26,9 @@ describe('ocsfEvents', () => {
   });
 
   test('has an event for each finding, and for each check and target besides that failed fully', () => {
-    const looks = 4 * CHECKS.length;
+    const outcomes = 4 * CHECKS.length;
     // Three failed checks saw everything, and have their findings to tell.
-    expect(EVENTS).toHaveLength(9 + looks - 3);
+    expect(EVENTS).toHaveLength(9 + outcomes - 3);
     const uids = EVENTS.map(({ finding_info }) => finding_info.uid);
     expect(new Set(uids).size).toBe(uids.length);
     expect(uids.filter((uid) => uid.endsWith('/billing'))).toHaveLength(CHECKS.length);

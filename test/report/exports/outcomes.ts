@@ -2,7 +2,7 @@
 
 import { catalogue } from '../../../lambda/checks/catalogue.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
-import type { ExportContext } from '../../../lambda/report/exports/entries.ts';
+import type { ExportContext } from '../../../lambda/report/exports/exporter.ts';
 import type { Report, ReportTarget } from '../../../lambda/report/schema.ts';
 import { finding, healthyReport, healthyTarget, notAuditedFinding, notAuditedTarget } from '../builders.ts';
 

@@ -110,18 +110,18 @@ describe('sarifLog', () => {
 
   test('what could not be seen is told, and the run did not succeed when a target was not audited', () => {
     expect(INVOCATION?.executionSuccessful).toBe(false);
-    const told = INVOCATION?.toolExecutionNotifications ?? [];
-    expect(told[0]).toMatchObject({
+    const notifications = INVOCATION?.toolExecutionNotifications ?? [];
+    expect(notifications[0]).toMatchObject({
       descriptor: { id: 'not-audited' },
       level: 'error',
       message: { text: expect.stringMatching(/^ledger was not audited: The certificate .*\(certificate-expired\)/) },
     });
-    const ofCrm = told.filter(({ message }) => message.text?.includes(' on crm: '));
+    const ofCrm = notifications.filter(({ message }) => message.text?.includes(' on crm: '));
     expect(ofCrm.map(({ associatedRule, level, message }) => [associatedRule?.id, level, message.text])).toEqual([
       [
         'plaintext-session',
         'warning',
-        'plaintext-session on crm: not everything could be seen: 17 sessions are hidden',
+        'plaintext-session on crm: not everything could be observed: 17 sessions are hidden',
       ],
       ['weak-cipher-session', 'warning', 'weak-cipher-session on crm: could not be decided: 17 sessions are hidden'],
       [

@@ -21,9 +21,9 @@ describe('renderChatCard', () => {
             "deprecated-tls-session",
           ],
           "nextSteps": [
-            "Fix from the top: each group says how.",
-            "Check at once with \`pg-tls-auditor audit --target NAME\`, or wait for the next run.",
-            "What has to stay for a while: \`pg-tls-auditor mute FINGERPRINT\` makes the entry for the configuration.",
+            "Fix the findings from the top; each group says how.",
+            "Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.",
+            "To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date.",
           ],
           "textType": "client-markdown",
           "title": "🔴 2 critical, 4 high (1 not audited): ledger, orders and crm",
@@ -55,9 +55,9 @@ describe('renderChatCard', () => {
     expect(`${title}\n\n${description}`).toMatchInlineSnapshot(`
       "🔴 2 critical, 4 high (1 not audited): ledger, orders and crm
 
-      ⚠️ NOT AUDITED: \`ledger\` (certificate-expired). Nobody looked: nothing below speaks for it.
+      ⚠️ NOT AUDITED: \`ledger\` (certificate-expired). We could not look inside it, so the findings below say nothing about it.
 
-      ⚠️ NOT FULLY SEEN: \`crm\`. There may be more than this lists.
+      ⚠️ PARTLY AUDITED: \`crm\`. There may be more findings than the ones below.
 
       🔴 *CRITICAL: The database could not be audited* (\`target-not-audited\`)
       • \`ledger\`: cause: certificate-expired; what: The certificate of ledger.db.example.com:5432 expired on 2026-11-07T00:00:00Z; fingerprint \`00000000000000ff\`
@@ -80,9 +80,9 @@ describe('renderChatCard', () => {
       • \`orders\`: role \`report\`, database \`shop\`, application (none); 3 sessions from 10.0.1.7 and 10.0.1.9; TLS version: TLSv1; oldest session: 2026-11-10 02:00 UTC; fingerprint \`00000000000000a2\`
       *How to fix:* Upgrade the driver, then set ssl_min_protocol_version = TLSv1.2 on the server.
 
-      Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1 not audited. Run of 2026-11-10 06:15 UTC.
-      Findings not listed: 1 below low.
-      No state is configured: every run stands alone, and this alert repeats while a problem lasts."
+      Result for 4 databases: 1 clean, 1 with findings, 1 partly audited, 1 not audited. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 1 below alerts.minSeverity (low).
+      No state is configured, so runs are not compared, and this alert is sent after every run until the findings are fixed."
     `);
   });
 
@@ -153,7 +153,7 @@ describe('renderTestCard', () => {
   it('says that nothing is wrong', () => {
     expect(renderTestCard(['orders', 'billing'], '2026-11-10T06:15:02Z').content).toMatchInlineSnapshot(`
       {
-        "description": "Someone asked pg-tls-auditor for a test message at 2026-11-10 06:15 UTC. It works: alerts about 2 databases reach this channel.
+        "description": "This is a test message of pg-tls-auditor, requested at 2026-11-10 06:15 UTC. It works: alerts about 2 databases reach this channel.
       It says nothing about any database.",
         "keywords": [
           "test",

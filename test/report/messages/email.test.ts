@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { renderEmail } from '../../../lambda/report/messages/email.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
-import { decided, muteUse, night, told } from '../lifecycle-cases.ts';
+import { decided, digestOfNight, muteUse, night } from '../lifecycle-cases.ts';
 
 describe('renderEmail', () => {
   it('reads well at night', () => {
     expect(renderEmail(digestOf(badNight()))).toMatchInlineSnapshot(`
-      "6 findings (2 critical, 4 high) on ledger, orders and crm.
+      "6 findings on ledger, orders and crm: 2 critical, 4 high.
 
-      NOT AUDITED: ledger (certificate-expired). Nobody looked: nothing below
-      speaks for it.
+      NOT AUDITED: ledger (certificate-expired). We could not look inside it,
+      so the findings below say nothing about it.
 
-      NOT FULLY SEEN: crm. There may be more than this lists.
+      PARTLY AUDITED: crm. There may be more findings than the ones below.
 
       ========================
       CRITICAL: The database could not be audited
@@ -93,19 +93,20 @@ describe('renderEmail', () => {
       ABOUT THIS RUN
 
       Run of 2026-11-10 06:15 UTC (2026-11-10T06:15:02.123Z)
-      Looked at 4 databases: 1 clean, 1 with findings, 1 not fully seen, 1 not
-      audited.
-      Findings not listed: 1 below low.
+      Result for 4 databases: 1 clean, 1 with findings, 1 partly audited, 1
+      not audited.
+      Findings not listed: 1 below alerts.minSeverity (low).
 
-      No state is configured: every run stands alone. This alert repeats with
-      every run while a problem lasts, and stops when it is gone.
+      No state is configured, so runs are not compared. This alert is sent
+      after every run until the findings are fixed.
 
       What to do now:
-      1. Fix from the top; each group says how.
-      2. Check at once with "pg-tls-auditor audit --target NAME", or wait for
-         the next run.
-      3. What has to stay for a while: "pg-tls-auditor mute FINGERPRINT" makes
-         the entry for the configuration, with a reason, an owner and an end.
+      1. Fix the findings from the top; each group says how.
+      2. Check the result at once with "npx pg-tls-auditor audit --target
+         NAME", or wait for the next run.
+      3. To accept a finding for some time, run "npx pg-tls-auditor mute
+         FINGERPRINT": it prints the entry for the configuration, with a
+         reason, an owner and an end date.
       "
     `);
   });
@@ -143,7 +144,7 @@ describe('renderEmail', () => {
     const network = { ...report, policy: { ...report.policy, loopback: 'network' as const } };
     expect(renderEmail(digestOf(report))).not.toContain('oopback');
     expect(renderEmail(digestOf(network)).replaceAll('\n', ' ')).toContain(
-      'Loopback sessions are judged like any other',
+      'Loopback sessions count as network sessions',
     );
   });
 
@@ -154,7 +155,7 @@ describe('renderEmail', () => {
     });
     const email = renderEmail(digestOf(report, 'critical'));
     expect(email).toContain('NOT AUDITED: ledger (certificate-expired).');
-    expect(email).toContain('Findings not listed: 1 below critical.');
+    expect(email).toContain('Findings not listed: 1 below alerts.minSeverity (critical).');
   });
 
   it('leaves out whole findings from the bottom and counts them', () => {
@@ -187,7 +188,7 @@ describe('renderEmail', () => {
 
   it('leaves out what is over before what is there', () => {
     const findings = [decided('new', { role: 'first' }), decided('resolved'), decided('resolved')];
-    const digest = told(night(findings));
+    const digest = digestOfNight(night(findings));
     expect(renderEmail(digest, 2)).toContain('1 resolved left out.');
     expect(renderEmail(digest, 2)).toContain('RESOLVED\n\n- orders');
     expect(renderEmail(digest, 1)).toContain('2 resolved left out.');
@@ -204,7 +205,7 @@ describe('renderEmail', () => {
       ],
       { mutes: [muteUse({ mute, unusedSince: '2026-10-01T00:00:00.000Z', notifyUnused: true })] },
     );
-    const email = renderEmail(told(run));
+    const email = renderEmail(digestOfNight(run));
     expect(email.replaceAll('\n', '')).not.toMatch(UNSAFE);
     expect(email).not.toContain('://');
     expect(email.match(/^How to fix:/gm)).toHaveLength(1);

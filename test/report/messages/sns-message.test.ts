@@ -8,7 +8,7 @@ import {
 import { type Report, reportSchema } from '../../../lambda/report/schema.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from '../builders.ts';
 import { HOSTILE_NAMES } from '../hostile.ts';
-import { decided, night, told } from '../lifecycle-cases.ts';
+import { decided, digestOfNight, night } from '../lifecycle-cases.ts';
 
 const render = (report: Report) => renderAlert(digestOf(report, 'info'), report, 'auditor');
 
@@ -186,7 +186,7 @@ describe('renderAlert', () => {
         targets,
       },
     );
-    const { attributes } = renderAlert(told(run), run.report, 'auditor');
+    const { attributes } = renderAlert(digestOfNight(run), run.report, 'auditor');
     expect(attributes.labels?.StringValue).toBe('["team=shop","tier=1"]');
   });
 
@@ -196,7 +196,7 @@ describe('renderAlert', () => {
       ...Array.from({ length: 3_000 }, (_, index) => decided('resolved', { role: `app_${index}` })),
     ];
     const run = night(findings);
-    const alert = renderAlert(told(run), run.report, 'auditor');
+    const alert = renderAlert(digestOfNight(run), run.report, 'auditor');
     expect(bytesOf(alert)).toBeLessThanOrEqual(MESSAGE_BYTES);
     const json = reportSchema.parse(JSON.parse(bodyOf(alert, 'sqs')));
     expect((json.resolved?.length ?? 0) + (json.omittedResolved ?? 0)).toBe(3_000);
@@ -209,7 +209,7 @@ describe('renderAlert', () => {
   it('says in the subject that something is over, or only reminds', () => {
     const subjectOf = (...findings: Parameters<typeof night>[0]) => {
       const run = night(findings);
-      return renderAlert(told(run), run.report, 'auditor').subject.replace('[pg-tls-auditor] ', '');
+      return renderAlert(digestOfNight(run), run.report, 'auditor').subject.replace('[pg-tls-auditor] ', '');
     };
     expect(subjectOf(decided('new'), decided('escalated'))).toBe('2 high (1 new, 1 worse): orders');
     expect(subjectOf(decided('reminder'), decided('reminder'))).toBe('2 high (reminder): orders');
@@ -245,9 +245,9 @@ describe('renderTestAlert', () => {
     expect(bodyOf(alert, 'email')).toMatchInlineSnapshot(`
       "TEST - nothing is wrong
 
-      Someone asked pg-tls-auditor for a test message at 2026-11-10 06:15 UTC
-      (2026-11-10T06:15:02Z). It works: alerts about 2 databases reach this
-      address.
+      This is a test message of pg-tls-auditor, requested at 2026-11-10 06:15
+      UTC (2026-11-10T06:15:02Z). It works: alerts about 2 databases reach
+      this address.
 
       It says nothing about any database, and there is nothing to do.
       "

@@ -8,9 +8,10 @@ import {
   renderTestChatMessage,
 } from '../../../lambda/report/messages/sns-message.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
-import { decided, eventfulNight, muteUse, night, told, YESTERDAY } from '../lifecycle-cases.ts';
+import { decided, digestOfNight, eventfulNight, muteUse, night, YESTERDAY } from '../lifecycle-cases.ts';
 
-const cardsOf = (run: Parameters<typeof told>[0], service = 'auditor') => renderTargetCards(told(run), service);
+const cardsOf = (run: Parameters<typeof digestOfNight>[0], service = 'auditor') =>
+  renderTargetCards(digestOfNight(run), service);
 const threadOf = (
   reason: Parameters<typeof decided>[0],
   target = 'orders',
@@ -31,7 +32,7 @@ describe('the cards of a digest', () => {
         "🔴 1 critical (worse), 1 resolved: billing",
         "🟠 4 high (2 new, 1 mute ended, 1 reminder): orders",
         "✅ 1 resolved: old-crm",
-        "🔕 1 mute matches nothing (1 not audited)",
+        "🔕 1 mute matches no finding (1 not audited)",
       ]
     `);
     expect(cards.map(({ card }) => card.metadata.relatedResources)).toEqual([['billing'], ['orders'], ['old-crm'], []]);
@@ -47,12 +48,12 @@ describe('the cards of a digest', () => {
       *How to fix:* Renew the certificate, then reload: SELECT pg_reload_conf();
 
       ✅ *RESOLVED*
-      • \`billing\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`nightly\`; gone: looked for and not found; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
+      • \`billing\`: Unencrypted session over the network (was high); role \`app\`, database \`shop\`, application \`nightly\`; resolved: this run looked for it and did not find it; seen from 2026-11-09 06:15 UTC to 2026-11-09 23:30 UTC
 
-      Looked at 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
-      Findings not listed: 1 told before and still open, 1 muted.
-      State is kept: you hear of what is new, worse or gone, and not of every run.
-      Next reminder of what is listed and still there: by 2026-11-11 06:15 UTC."
+      Result for 1 database: 1 with findings. Run of 2026-11-10 06:15 UTC.
+      Findings not listed: 1 already reported and still open, 1 muted.
+      A message is sent when a finding is new, worse or resolved, and not after every run.
+      The findings listed here are sent again by 2026-11-11 06:15 UTC if they are still open."
     `);
   });
 
@@ -91,7 +92,7 @@ describe('the cards of a digest', () => {
   it('say of mutes that match nothing, where there is nothing else to say', () => {
     const mutes = [muteUse({ unusedSince: YESTERDAY, notifyUnused: true })];
     const cards = cardsOf(night([], { targets: [{ name: 'orders' }], mutes }));
-    expect(cards.map(({ card }) => card.content.title)).toEqual(['🔕 1 mute matches nothing']);
+    expect(cards.map(({ card }) => card.content.title)).toEqual(['🔕 1 mute matches no finding']);
   });
 
   it('of what is over have a tick, and a kind of their own to act on', () => {
@@ -112,7 +113,7 @@ describe('the cards of a digest', () => {
       ],
       { mutes: [muteUse({ mute, unusedSince: YESTERDAY, notifyUnused: true })] },
     );
-    const { content, metadata } = renderChatCard(told(run), 'auditor');
+    const { content, metadata } = renderChatCard(digestOfNight(run), 'auditor');
     expect(content.description.replaceAll('\n', '')).not.toMatch(UNSAFE);
     expect(content.description).not.toMatch(/[<>]|:\/\//);
     expect(content.description.length).toBeLessThanOrEqual(CARD_LIMITS.description);
@@ -124,7 +125,7 @@ describe('the cards of a digest', () => {
 
 describe('the messages for a chat topic', () => {
   it('have a card, words for whoever can read none, and the attributes of their own target', () => {
-    const [billing] = renderChatMessages(told(eventfulNight()), 'auditor');
+    const [billing] = renderChatMessages(digestOfNight(eventfulNight()), 'auditor');
     const bodies = JSON.parse(billing?.message ?? '{}') as Record<string, string>;
     expect(Object.keys(bodies)).toEqual(['default', 'https']);
     expect(JSON.parse(bodies.https ?? '')).toMatchObject({ version: '1.0', source: 'custom' });
@@ -143,7 +144,7 @@ describe('the messages for a chat topic', () => {
     const findings = Array.from({ length: 5_000 }, (_, index) =>
       decided('new', { role: `注文_${index}`, target: `database-${index % 3_000}` }),
     );
-    for (const { message } of renderChatMessages(told(night(findings)), 'auditor')) {
+    for (const { message } of renderChatMessages(digestOfNight(night(findings)), 'auditor')) {
       expect(Buffer.byteLength(message)).toBeLessThan(MESSAGE_BYTES / 2);
     }
   });

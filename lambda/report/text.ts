@@ -1,11 +1,11 @@
-// The words that every format shares, so that the same thing is told the same way everywhere.
+// Provides the words that every format shares, so that the same thing reads the same everywhere.
 
 import { displayText } from '../model/display.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { SEVERITIES, type Severity } from '../model/severity.ts';
 import type { ReportFinding, ReportTarget } from './schema.ts';
 
-/** How a format shows text that is not its own. */
+/** How a format shows names and values that it quotes. */
 export interface Style {
   /** The name of a target: ours, from the configuration. */
   readonly target: (name: string) => string;
@@ -31,7 +31,7 @@ const LIST_LENGTH = 5;
 const SENTENCE_LENGTH = 400;
 const REMEDY_LENGTH = 4_000;
 
-/** Where remedies send people; a link to anywhere else stays defanged. */
+/** The sites that remedies link to; a link to any other site is made unusable. */
 const OWN_LINK =
   /https\[:\]\/\/(?=(?:docs\.aws\.amazon\.com|truststore\.pki\.rds\.amazonaws\.com|www\.postgresql\.org)\/)/g;
 
@@ -42,10 +42,10 @@ export function displayTime(iso: string): string {
   return iso.replace(TIMESTAMP, '$1 $2 UTC');
 }
 
-/** The scheme alone, as in "one postgres:// URL": with nothing behind it nobody makes a link of it. */
+/** The scheme alone, as in "one postgres:// URL": with nothing behind it no program makes a link of it. */
 const BARE_SCHEME = /\b(postgres(?:ql)?)\[:\]\/\/(?=[\s,;)"']|$)/g;
 
-/** Our own sentence made safe, with links to the documentation it may name left whole. */
+/** A sentence of ours made safe; links to the documentation stay whole. */
 export function displayProse(text: string, maxLength = SENTENCE_LENGTH): string {
   return displayText(text, maxLength).replaceAll(OWN_LINK, 'https://').replaceAll(BARE_SCHEME, '$1://');
 }
@@ -71,10 +71,10 @@ export function countsText(counts: Readonly<Record<Severity, number>>): string {
     .join(', ');
 }
 
-/** Said wherever findings are told while loopback is judged like a network; undefined otherwise. */
+/** Shown with findings where the policy treats loopback as a network; undefined otherwise. */
 export function loopbackNote(policy: LoopbackPolicy): string | undefined {
   return policy === 'network'
-    ? 'Loopback sessions are judged like any other (policy.loopback is "network").'
+    ? 'Loopback sessions count as network sessions (policy.loopback is "network").'
     : undefined;
 }
 
@@ -120,7 +120,7 @@ export function howMany(finding: ReportFinding, style: Style): string | undefine
   return parts.length > 0 ? parts.join(' ') : undefined;
 }
 
-/** Digits, `.` and `:` are markup nowhere; whatever else stands in the place of an address is shown as somebody's value. */
+/** Digits, `.` and `:` are markup nowhere; anything else in the place of an address is shown as a quoted value. */
 function clientText(client: string, style: Style): string {
   return /^[0-9a-f.:]{2,45}(\/\d{1,3})?$/i.test(client) ? client : style.value(client);
 }

@@ -1,7 +1,7 @@
 // Our own sentences in messages: what they say stays readable, what others put into them does nothing.
 
 import { describe, expect, test } from 'vitest';
-import { displayProse, remedyLines } from '../../lambda/report/wording.ts';
+import { displayProse, remedyLines } from '../../lambda/report/text.ts';
 
 describe('a sentence of ours', () => {
   test.each([
