@@ -13,7 +13,10 @@ export interface AuditOptions {
   readonly collector: Collector;
   /** Aborts when the run is out of time: targets that are not audited by then are reported as not audited. */
   readonly deadline: AbortSignal;
-  /** Whether these are all configured targets; otherwise fleet checks can't conclude that a replica has no target. @default false */
+  /**
+   * Whether these are all configured targets; otherwise fleet checks can't conclude that a replica has no target.
+   * @default false
+   */
   readonly coversAllTargets?: boolean;
   /** Called after each target, in the order in which they finish, before any check runs. */
   readonly onTarget?: (progress: {

@@ -17,9 +17,9 @@ export interface FleetOptions {
 }
 
 /**
- * The second step of an evaluation: adds the outcomes of the fleet checks to each target's own, in the registry's order, and
- * derives the verdicts again. Outcomes of an earlier fleet step are replaced, so parts of a run can be merged and evaluated.
- * Never throws for a check that throws, as `evaluate` does not.
+ * The second step of an evaluation: adds the outcomes of the fleet checks to each target's own, in the registry's
+ * order, and derives the verdicts again. Outcomes of an earlier fleet step are replaced, so parts of a run can be
+ * merged and evaluated. Never throws for a check that throws, as `evaluate` does not.
  */
 export function evaluateFleet(
   audited: readonly AuditedTarget[],

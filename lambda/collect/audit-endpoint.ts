@@ -34,8 +34,8 @@ export interface AuditedEndpoint {
 }
 
 /**
- * Connects, verifies the certificate, logs in and asks. What is known on the way goes to the builder, for a snapshot that
- * fails later.
+ * Connects, verifies the certificate, logs in and asks. What is known on the way goes to the builder, for a snapshot
+ * that fails later.
  *
  * @throws AuditFailure
  */

@@ -2,7 +2,10 @@
 
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 
-/** The failure to report for anything that was thrown. Of a defect it gives the place only: its message might hold a secret. */
+/**
+ * The failure to report for anything that was thrown. Of a defect it gives the place only: its message might hold a
+ * secret.
+ */
 export function asFailure(error: unknown, phase: Phase): Failure {
   if (error instanceof AuditFailure) return error.failure;
   return {

@@ -61,7 +61,10 @@ export class SnapshotBuilder {
     this.redaction = new Redaction(this.#secrets, shown);
   }
 
-  /** The certificates of the server, leaf first. Their facts are read by `readCertificates`, at the latest by `build`. */
+  /**
+   * The certificates of the server, leaf first. Their facts are read by `readCertificates`, at the latest by
+   * `build`.
+   */
   setPresentedCertificates(certificates: readonly X509Certificate[]): void {
     this.#unread = certificates;
   }
@@ -135,7 +138,8 @@ export class SnapshotBuilder {
   }
 
   /**
-   * The failure to report when time is up. The last failure of an attempt, if there is one, says more than that time is up.
+   * The failure to report when time is up. The last failure of an attempt, if there is one, says more than that time
+   * is up.
    *
    * @param deadline of the run; when it has not aborted, the target's own time is up
    */

@@ -21,11 +21,11 @@ const OBSERVERS: readonly Observer[] = [wireProbe];
 const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, randomize: true } as const;
 
 /**
- * Takes a target's snapshot: the audit first, then the observers that the target wants. Never throws: the snapshot says what
- * went wrong.
+ * Takes a target's snapshot: the audit first, then the observers that the target wants. Never throws: the snapshot
+ * says what went wrong.
  *
- * @param deadline aborts when the run is out of time, or for the reason it gives when that is an AuditFailure; the target's
- *   own `timeoutMs` applies besides
+ * @param deadline aborts when the run is out of time, or for the reason it gives when that is an AuditFailure; the
+ *   target's own `timeoutMs` applies besides
  * @param observers of which those run that want the target @default all there are
  */
 export async function takeSnapshot(
@@ -69,8 +69,8 @@ interface Ends {
 }
 
 /**
- * The observers run after the audit, so that they do not disturb it. They run also where it failed, if the target could be
- * connected to: a refused login or an expired certificate says nothing of what else the server accepts.
+ * The observers run after the audit, so that they do not disturb it. They run also where it failed, if the target
+ * could be connected to: a refused login or an expired certificate says nothing of what else the server accepts.
  */
 async function auditAndObserve(
   target: Target,

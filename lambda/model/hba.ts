@@ -7,7 +7,8 @@ export type HbaRuleType = (typeof HBA_RULE_TYPES)[number];
 /** Where a line stands. */
 export interface HbaPlace {
   /**
-   * Absolute. Before PostgreSQL 16, which has one file only: undefined where the login may not read the setting `hba_file`.
+   * Absolute. Before PostgreSQL 16, which has one file only: undefined where the login may not read the setting
+   * `hba_file`.
    */
   readonly fileName?: string | undefined;
   readonly lineNumber: number;
@@ -62,8 +63,8 @@ export interface HbaRole {
   /** The attribute. Superusers may replicate without it. */
   readonly replication: boolean;
   /**
-   * The roles that it is a direct member of, inherited or not, by their places in `HbaFacts.roles`. Names would not do: where
-   * the server does not convert their encoding, two roles may be shown by one name.
+   * The roles that it is a direct member of, inherited or not, by their places in `HbaFacts.roles`. Names would not
+   * do: where the server does not convert their encoding, two roles may be shown by one name.
    */
   readonly memberOf: readonly number[];
 }

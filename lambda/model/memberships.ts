@@ -6,8 +6,8 @@ const KEPT_BYTES = 32 * 1_024 * 1_024;
 /**
  * Memberships of roles, by whatever identifies a role: its oid, or its place in a list.
  *
- * Indirect memberships are computed when they are asked for and never stored as a list: thousands of roles in a chain have
- * millions of them.
+ * Indirect memberships are computed when they are asked for and never stored as a list: thousands of roles in a chain
+ * have millions of them.
  */
 export class Memberships<Role> {
   readonly #numbers = new Map<Role, number>();

@@ -13,8 +13,8 @@ export function encodeRun(run: Run): string {
 }
 
 /**
- * Reads what `encodeRun` wrote. A fact that is missing, of another shape or unheard of is refused with the whole run, and so
- * is a verdict that does not follow from the outcomes: neither may make a target look better.
+ * Reads what `encodeRun` wrote. A fact that is missing, of another shape or unheard of is refused with the whole run,
+ * and so is a verdict that does not follow from the outcomes: neither may make a target look better.
  *
  * @throws RunError which quotes nothing of the text but the place of the first problem
  */
@@ -50,6 +50,6 @@ function refuseOtherVersion(document: unknown): void {
   if (version === RUN_SCHEMA_VERSION) return;
   const given = typeof version === 'number' ? `the schema version ${version}` : 'no schema version';
   throw new RunError(
-    `the run has ${given}, and this version of pg-tls-auditor reads ${RUN_SCHEMA_VERSION}: use the same version for all parts`,
+    `the run has ${given}, and pg-tls-auditor reads ${RUN_SCHEMA_VERSION} here: use one version for all parts`,
   );
 }

@@ -53,9 +53,9 @@ export class RunError extends Error {
 }
 
 /**
- * One run of several parts, in whatever order they are given: from the earliest start to the latest end, with the targets by
- * name. Of a target in two parts the newer snapshot counts, of two taken at the same moment the one with the worse verdict.
- * Evaluate the fleet checks afterwards (`evaluateFleet`): the parts know only their own targets.
+ * One run of several parts, in whatever order they are given: from the earliest start to the latest end, with the
+ * targets by name. Of a target in two parts the newer snapshot counts, of two taken at the same moment the one with
+ * the worse verdict. Evaluate the fleet checks afterwards (`evaluateFleet`): the parts know only their own targets.
  *
  * @throws RunError without any part, and where parts were evaluated by different policies
  */

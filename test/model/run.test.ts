@@ -154,7 +154,7 @@ describe('a run', () => {
   });
 
   test.each<[string, (run: { [key: string]: Json }) => void, RegExp]>([
-    ['of another version', (one) => set(one, ['schemaVersion'], 2), /schema version 2, and .* reads 1: use/],
+    ['of another version', (one) => set(one, ['schemaVersion'], 2), /schema version 2, and .* reads 1 here: use/],
     ['without a version', (one) => void delete one.schemaVersion, /has no schema version/],
     ['without its targets', (one) => void delete one.audited, /^the run can't be used: audited is not/],
     ['with a verdict that is better', (one) => set(one, ['audited', '0', 'verdict'], 'clean'), /another verdict/],
