@@ -17,7 +17,7 @@ interface OptionalPart {
  * people have been told, and would take the bundle past its bar, have their client from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
-  state: { module: './deliver/dynamodb-state.ts', isOn: ({ state }) => state === 'dynamodb' },
+  state: { module: './deliver/state/dynamodb.ts', isOn: ({ state }) => state === 'dynamodb' },
   evidence: {
     module: './deliver/evidence-archive.ts',
     isOn: ({ evidence }) => evidence === 's3',

@@ -150,7 +150,7 @@ describe('the bundle', () => {
       expect([part, script.includes(`require("${CLIENTS[part].package}")`)]).toEqual([part, on && fromRuntime]);
     }
     // what every run needs: the paths are read as they are written
-    expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/publish.ts')).toBe(true);
+    expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/sns.ts')).toBe(true);
   });
 
   test.each(CHOICES)('with parts %s is under 1 MB', async (choice) => {
