@@ -1,4 +1,4 @@
-// A run's turn with a state file: a lock file beside it, which those that wait take over once its holder is dead.
+// Locks a state file with a lock file beside it, and takes over the lock of a process that died.
 
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
@@ -9,13 +9,13 @@ import { LEASE_SKEW_MS, leaseTimeout, pollDelay, RENEWAL } from './lease-wait.ts
 import { StateError } from './store.ts';
 
 export interface FileLockOptions {
-  /** For people: whose state it is. */
+  /** Name of the state store in errors. */
   readonly store: string;
   /** Milliseconds of real time. */
   readonly leaseMs: number;
 }
 
-/** Added to the name of a lock file: held by the one run that takes a dead lock away. */
+/** Added to the name of a lock file: the run that removes a stale lock holds this file. */
 const GUARD = '.takeover';
 
 const lockSchema = z.object({
@@ -64,7 +64,7 @@ export async function acquireFileLock(
     async [Symbol.asyncDispose]() {
       ended.abort();
       await renewing;
-      // Not to be removed: then it is free when the lease ends, and the run was no worse for it.
+      // If it can't be removed, the lock is free when its lease ends; the run itself succeeded.
       if ((await readLock(path).catch(() => undefined))?.token === token) await rm(path).catch(() => undefined);
     },
   };
@@ -88,7 +88,7 @@ async function create(path: string, token: string): Promise<boolean> {
   try {
     await file.writeFile(JSON.stringify(lock));
   } catch (error) {
-    // Nobody could tell whose it is.
+    // An empty lock file names no holder.
     await rm(path, { force: true });
     throw error;
   }
@@ -105,7 +105,7 @@ async function readLock(path: string): Promise<Lock | undefined> {
   }
 }
 
-/** Its holder died on this machine, or has not renewed it within the lease, or renews it by a wrong clock; or it is gone. */
+/** True when the holder died, did not renew the lock within the lease, or has a wrong clock, or when the lock is gone. */
 async function isFree(path: string, lock: Lock | undefined, leaseMs: number): Promise<boolean> {
   if (lock !== undefined && lock.host === hostname() && !isAlive(lock.pid)) return true;
   try {
@@ -128,10 +128,10 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Removes a lock that is free. One at a time, and only after another look: of two that saw the same dead lock, the
- * slower one would otherwise remove the living one that the faster one has put in its place.
+ * Removes a lock that is free. Only one run does so at a time, and it checks the lock again first: of two runs that saw
+ * the same stale lock, the slower one would otherwise remove the new lock of the faster one.
  *
- * @returns false when another is about it
+ * @returns false when another run is removing it
  */
 async function stealStaleLock(path: string, leaseMs: number): Promise<boolean> {
   const guard = `${path}${GUARD}`;
@@ -147,7 +147,7 @@ async function stealStaleLock(path: string, leaseMs: number): Promise<boolean> {
   }
 }
 
-/** A guard is held for a moment only: an old one is of a process that died in that moment. */
+/** A run holds the guard for a moment only: an old guard belongs to a process that died in that moment. */
 async function removeDeadGuard(guard: string, leaseMs: number): Promise<void> {
   if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
 }

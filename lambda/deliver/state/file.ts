@@ -1,4 +1,4 @@
-// What the auditor remembers, in one JSON file, for the command line: replaced whole, never half written.
+// Stores the state in one JSON file for the command line; each save replaces the whole file.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -15,13 +15,13 @@ import { isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, state
 import { StateError, type StateStore } from './store.ts';
 
 export interface FileStateOptions {
-  /** For what has expired. Turns go by the machine's own time. */
+  /** Decides which records have expired. The lock uses the machine's own time. */
   readonly clock: Clock;
-  /** Milliseconds after which the turn of a run that died is free. @default 60000 */
+  /** Milliseconds after which the lock of a run that died is free. @default 60000 */
   readonly leaseMs?: number;
 }
 
-/** Who runs the auditor may read and write it, nobody else: it names databases and roles. */
+/** Only the user that runs the auditor may read and write it: it names databases and roles. */
 const MODE = 0o600;
 
 /** Hundreds of thousands of findings: a larger file is not a state. */
@@ -31,7 +31,7 @@ const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 /** What follows the name of the state file in that of a temporary one. */
 const TEMPORARY = /^\.([0-9a-f]{8})-(\d+)-[0-9a-f-]{36}\.tmp$/;
 
-/** A file that does not exist is an empty state. One that is none of ours is refused, and never overwritten. */
+/** A file that does not exist is an empty state. A file that is not a state is refused, and never overwritten. */
 export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: FileStateOptions): StateStore {
   const name = `file ${showPath(path)}`;
   return {
@@ -72,7 +72,7 @@ function byId(entries: readonly StateRecord[]): StateRecords {
   return new Map(entries.map((entry) => [recordId(entry), entry]));
 }
 
-/** What this run changed, on top of what the file holds now: more than `before` where this run's turn ran out. */
+/** This run's changes, applied to what the file holds now: another run may have saved if this run's lease ran out. */
 function merged(before: StateRecords, wanted: StateRecords, current: StateRecords): StateRecord[] {
   const entries: StateRecord[] = [];
   for (const id of new Set([...current.keys(), ...wanted.keys()])) {
@@ -88,7 +88,7 @@ function merged(before: StateRecords, wanted: StateRecords, current: StateRecord
   return entries;
 }
 
-/** Where a symbolic link leads: it is the file behind it that is locked and replaced. */
+/** Follows symbolic links: the file behind them is locked and replaced. */
 async function fileBehind(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -117,7 +117,7 @@ async function load(path: string, file: string): Promise<StateRecord[]> {
   return parseDocument(showPath(path), text);
 }
 
-/** Written beside it and moved into its place: whoever reads, and whatever stops us, finds the old one or the new one. */
+/** Writes a temporary file and renames it, so that a reader, or a run after a crash, finds the old state or the new one. */
 async function replace(path: string, file: string, entries: readonly StateRecord[]): Promise<void> {
   const temporary = `${file}.${HOST}-${process.pid}-${randomUUID()}.tmp`;
   try {
@@ -140,7 +140,7 @@ async function replace(path: string, file: string, entries: readonly StateRecord
   await syncFolder(dirname(file));
 }
 
-/** Removes the temporary files of runs that were killed while they saved. One of a run that lives stays. */
+/** Removes the temporary files of runs that were killed while they saved, but not those of running processes. */
 async function removeLeftovers(file: string, leaseMs: number): Promise<void> {
   const folder = dirname(file);
   // What can't be listed or removed does no harm.
@@ -155,7 +155,7 @@ async function removeLeftovers(file: string, leaseMs: number): Promise<void> {
   }
 }
 
-/** So that the new name survives a power failure too. Not every file system can. */
+/** Makes the new name survive a power failure too. Not every file system can. */
 async function syncFolder(folder: string): Promise<void> {
   try {
     await using handle = await open(folder, 'r');
