@@ -10,7 +10,7 @@ import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 
 const DEFAULT_PORT = 5432;
 
-/** Days before the end of a certificate at which its finding gets each severity, unless the configuration sets others. */
+/** Default days before the end of a certificate at which its finding gets each severity. */
 export const EXPIRY_DAYS = { medium: 30, high: 14, critical: 7 } as const;
 
 /** Bounds of a session's TLS version, unless the configuration sets others. */

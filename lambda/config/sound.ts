@@ -22,7 +22,7 @@ export interface RuleProblem {
 type Path = readonly PropertyKey[];
 type Issue = Pick<z.core.$ZodIssue, 'code' | 'path'>;
 
-/** What the schema found to be of another type than it gives. A text of the right type may still break a rule of its own. */
+/** Issues about the type of a value. A text of the right type may still break a rule of its own. */
 const OF_ANOTHER_TYPE: ReadonlySet<string | undefined> = new Set([
   'invalid_type',
   'invalid_value',

@@ -105,7 +105,7 @@ async function readLock(path: string): Promise<Lock | undefined> {
   }
 }
 
-/** True when the holder died, did not renew the lock within the lease, or has a wrong clock, or when the lock is gone. */
+/** True when the lock is gone, or its holder died, did not renew it within the lease or has a wrong clock. */
 async function isFree(path: string, lock: Lock | undefined, leaseMs: number): Promise<boolean> {
   if (lock !== undefined && lock.host === hostname() && !isAlive(lock.pid)) return true;
   try {

@@ -117,7 +117,7 @@ async function load(path: string, file: string): Promise<StateRecord[]> {
   return parseDocument(showPath(path), text);
 }
 
-/** Writes a temporary file and renames it, so that a reader, or a run after a crash, finds the old state or the new one. */
+/** Writes a temporary file and renames it: a reader, or a run after a crash, finds the old state or the new one. */
 async function replace(path: string, file: string, entries: readonly StateRecord[]): Promise<void> {
   const temporary = `${file}.${HOST}-${process.pid}-${randomUUID()}.tmp`;
   try {
