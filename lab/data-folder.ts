@@ -1,8 +1,8 @@
-// A server's data folder: initialised once per major, then copied, and configured for each server.
+// Makes a server's data folder: a copy of one that initdb made, with the server's certificate and settings.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, chown, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IssuedCertificate } from './certificates.ts';
 import { loopbackAddresses } from './free-port.ts';
@@ -33,6 +33,9 @@ interface DataFolderOptions {
   readonly tls: (TlsOptions & Required<Pick<TlsOptions, 'certificate'>>) | undefined;
   readonly settings: Settings;
 }
+
+/** Names the folder in which the processes of one test run share what initdb made. @default - each process has its own */
+export const TEMPLATES_FOLDER = 'PG_LAB_TEMPLATES';
 
 const templates = new Map<number, Promise<string>>();
 
@@ -88,12 +91,31 @@ function template(programs: Binaries): Promise<string> {
   return made;
 }
 
-async function initialise({ initdb, major }: Binaries): Promise<string> {
-  const folder = join(labFolder(), `template-${major}`);
+async function initialise(programs: Binaries): Promise<string> {
+  const shared = process.env[TEMPLATES_FOLDER];
+  const own = join(labFolder(), `template-${programs.major}`);
+  if (shared === undefined) return await initdb(programs, own);
+  const folder = join(shared, `template-${programs.major}`);
+  const data = join(folder, 'initial');
+  const exists = await stat(folder).catch(() => undefined);
+  if (exists !== undefined) return data;
+  await initdb(programs, own);
+  try {
+    await rename(own, folder);
+  } catch (error) {
+    // Another process of the run was faster: its folder is as good.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    await rm(own, { recursive: true });
+  }
+  return data;
+}
+
+async function initdb({ initdb: program, major }: Binaries, folder: string): Promise<string> {
   await mkdirOwned(folder);
   const data = join(folder, 'initial');
   const small = major >= 11 ? ['--wal-segsize=1'] : [];
-  await run(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N', ...small]);
+  await run(program, ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N', ...small]);
   return data;
 }
 

@@ -1,9 +1,10 @@
-// Gives a test run a temporary folder of its own, and ends the run only when the servers' folders are gone from it.
+// Gives a test run a temporary folder, and ends the run only when the servers' folders are gone from it.
 
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TEMPLATES_FOLDER } from './data-folder.ts';
 
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
 const PATIENCE = 15_000;
@@ -15,9 +16,11 @@ export default function setup(): () => Promise<void> {
   chmodSync(folder, 0o711);
   const outside = process.env.TMPDIR;
   process.env.TMPDIR = folder;
+  process.env[TEMPLATES_FOLDER] = folder;
   return async () => {
     if (outside === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = outside;
+    delete process.env[TEMPLATES_FOLDER];
     const labs = () => readdirSync(folder).filter((name) => name.startsWith('pg-lab-'));
     const deadline = Date.now() + PATIENCE;
     // Processes that are no children of ours end no promise of ours: looking again is all there is.

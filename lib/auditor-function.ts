@@ -151,12 +151,13 @@ export class AuditorFunction extends Construct {
       sourceMap: true,
       sourceMapMode: SourceMapMode.DEFAULT,
       sourcesContent: false,
-      // Modules that the function never imports, among them pg's native client, ~/.pgpass and Cloudflare's sockets, and
-      // modules that the runtime has.
+      // Imports that are never reached (pg's of its native client, of ~/.pgpass and of Cloudflare's sockets; the SDK's of
+      // event streams, which no operation called here uses), and what the runtime brings.
       externalModules: [
         'pg-native',
         'pgpass',
         'pg-cloudflare',
+        '@smithy/core/event-streams',
         ...UNUSED_CREDENTIAL_PROVIDERS,
         ...modulesLeftOut(deployment),
       ],

@@ -66,7 +66,7 @@ const RULES: readonly Rule[] = [
     from: /^lambda\/(model|analysis|checks|lifecycle|report)\//,
     forbids: ({ to, kind, typeOnly }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
-      (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'fast-xml-builder'].includes(to)),
+      (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder'].includes(to)),
   },
   {
     name: 'the function needs neither CDK nor the command line',

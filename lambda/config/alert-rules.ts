@@ -1,171 +1,141 @@
-// Rules of routes and mutes: who is told must be somebody, of something, and what is muted must be named.
+// Checks rules of routes and mutes: each route has targets and a receiver, each mute names what it mutes.
 
-import * as z from 'zod';
-import { quoteName, showGiven, showName } from '../model/given-text.ts';
+import { quoteName, showGiven } from '../model/given-text.ts';
 import { namePattern } from '../model/name-pattern.ts';
 import { RENAMED_CHECKS } from '../model/renamed.ts';
-import type { ConfigProblem } from './wording.ts';
+import type { RuleProblem, SoundConfig } from './sound.ts';
 
-/** The name that stands for the audience of `alerts.email` and `alerts.slack`. */
+/** The name of the route that `alerts.email` and `alerts.slack` make up. */
 const DEFAULT_ROUTE = 'all';
 const ENDPOINTS = ['email', 'slack', 'https', 'sqs', 'lambda'] as const;
 const MUTE_MATCHES = ['fingerprint', 'check', 'target', 'role', 'database', 'application', 'client'] as const;
+/** A message names this many names or values at most. */
+const SHOWN = 10;
 
-const text = z.string().optional().catch(undefined);
-const given = z.unknown().optional();
-/** Undefined where it is no list at all: the schema says so. */
-const entries = z.array(z.unknown()).optional().catch(undefined);
-const channels = z
-  .array(z.object({ channelId: text }).catch({ channelId: undefined }))
-  .optional()
-  .catch(undefined);
-const labels = z.record(z.string(), z.string()).optional().catch(undefined);
+type Route = NonNullable<NonNullable<NonNullable<SoundConfig['alerts']>['routes']>[number]>;
+type Path = RuleProblem['path'];
 
-/** As in the other rules: what does not fit is undefined here and named by the schema. */
-const outline = z.object({
-  alerts: z
-    .object({
-      slack: channels,
-      routes: z
-        .array(
-          z
-            .object({
-              name: text,
-              targets: entries,
-              labels,
-              email: entries,
-              slack: channels,
-              https: entries,
-              sqs: entries,
-              lambda: entries,
-            })
-            .optional()
-            .catch(undefined),
-        )
-        .catch([]),
-    })
-    .optional()
-    .catch(undefined),
-  mutes: z
-    .array(
-      z
-        .object(
-          Object.fromEntries(MUTE_MATCHES.map((match) => [match, given])) as Record<
-            (typeof MUTE_MATCHES)[number],
-            typeof given
-          >,
-        )
-        .optional()
-        .catch(undefined),
-    )
-    .catch([]),
-  targets: z
-    .array(z.object({ name: z.string(), labels: z.record(z.string(), z.string()).default({}) }))
-    .optional()
-    .catch(undefined),
-});
-
-type Outline = z.output<typeof outline>;
-type RouteOutline = NonNullable<NonNullable<NonNullable<Outline['alerts']>['routes']>[number]>;
+interface NamedTarget {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 /** What is wrong with routes and mutes across their settings. */
-export function* alertProblems(document: unknown): Iterable<ConfigProblem> {
-  const config = outline.safeParse(document).data;
-  if (config === undefined) return;
+export function* alertProblems(config: SoundConfig): Iterable<RuleProblem> {
   yield* repeatedChannels(config);
+  const targets = namedTargets(config);
   const names = new Map<string, number>();
   for (const [index, route] of (config.alerts?.routes ?? []).entries()) {
     if (route === undefined) continue;
-    const path = `alerts.routes[${index}]`;
+    const path = ['alerts', 'routes', index];
     const { name } = route;
     const first = name === undefined ? undefined : names.get(name);
     if (name === DEFAULT_ROUTE) {
       yield {
-        path: `${path}.name`,
+        path: [...path, 'name'],
         message: `must not be "${DEFAULT_ROUTE}": it stands for alerts.email and alerts.slack`,
       };
     } else if (first !== undefined) {
       yield {
-        path: `${path}.name`,
+        path: [...path, 'name'],
         message: `must be unique, but alerts.routes[${first}] is named ${quoteName(name ?? '')} too`,
       };
     } else if (name !== undefined) names.set(name, index);
-    if (ENDPOINTS.every((endpoint) => route[endpoint] === undefined || route[endpoint].length === 0)) {
-      yield { path, message: `tells nobody: give at least one of ${listed(ENDPOINTS)}` };
+    if (ENDPOINTS.every((endpoint) => isEmpty(route, endpoint))) {
+      yield { path, message: `notifies no receiver: give at least one of ${listed(ENDPOINTS)}` };
     }
     yield* unreachableQueues(route, path);
-    yield* unmatchedTargets(route, path, config.targets);
+    yield* unmatchedTargets(route, path, targets);
   }
-  for (const [index, mute] of config.mutes.entries()) {
-    if (mute !== undefined && MUTE_MATCHES.every((match) => mute[match] === undefined)) {
-      yield { path: `mutes[${index}]`, message: `would mute everything: give at least one of ${listed(MUTE_MATCHES)}` };
+  for (const [index, mute] of (config.mutes ?? []).entries()) {
+    if (mute === undefined) continue;
+    const path = ['mutes', index];
+    if (MUTE_MATCHES.every((match) => !(match in mute))) {
+      yield { path, message: `would mute everything: give at least one of ${listed(MUTE_MATCHES)}` };
     }
-    yield* renamedCheck(mute?.check, `mutes[${index}].check`);
-    yield* unmatchedMute(mute?.target, `mutes[${index}].target`, config.targets);
+    yield* renamedCheck(mute.check, [...path, 'check']);
+    yield* unmatchedMute(mute.target, [...path, 'target'], targets);
   }
 }
 
+/** Undefined where the name or a label of a target is wrong: then it is not known what a pattern was meant to match. */
+function namedTargets({ targets }: SoundConfig): readonly NamedTarget[] | undefined {
+  const named = targets?.map((target) => {
+    const labels = Object.entries(target?.labels ?? {});
+    const areSound = labels.every((label): label is [string, string] => label[1] !== undefined);
+    const isSound = target?.name !== undefined && areSound && (target.labels !== undefined || !('labels' in target));
+    return isSound ? { name: target.name, labels: Object.fromEntries(labels) as Record<string, string> } : undefined;
+  });
+  return named?.every((target) => target !== undefined) ? named : undefined;
+}
+
+/** An endpoint's setting that is wrong may hold something: it is not empty. */
+function isEmpty(route: Route, endpoint: (typeof ENDPOINTS)[number]): boolean {
+  return !(endpoint in route) || route[endpoint]?.length === 0;
+}
+
 /** Amazon Q Developer takes one configuration for a channel, and a channel is one audience. */
-function* repeatedChannels({ alerts }: Outline): Iterable<ConfigProblem> {
+function* repeatedChannels({ alerts }: SoundConfig): Iterable<RuleProblem> {
   const firstUse = new Map<string, string>();
   const lists = [
-    { path: 'alerts.slack', channels: alerts?.slack },
+    { list: 'alerts.slack', path: ['alerts', 'slack'], channels: alerts?.slack },
     ...(alerts?.routes ?? []).map((route, index) => ({
-      path: `alerts.routes[${index}].slack`,
+      list: `alerts.routes[${index}].slack`,
+      path: ['alerts', 'routes', index, 'slack'],
       channels: route?.slack,
     })),
   ];
-  for (const { path: list, channels } of lists) {
-    for (const [index, { channelId }] of (channels ?? []).entries()) {
+  for (const { list, path, channels } of lists) {
+    for (const [index, channel] of (channels ?? []).entries()) {
+      const channelId = channel?.channelId;
       if (channelId === undefined) continue;
-      const path = `${list}[${index}]`;
       const first = firstUse.get(channelId);
-      if (first === undefined) firstUse.set(channelId, path);
-      else
+      if (first === undefined) firstUse.set(channelId, `${list}[${index}]`);
+      else {
         yield {
-          path: `${path}.channelId`,
+          path: [...path, index, 'channelId'],
           message: `must be unique, but ${quoteName(channelId)} is named before, by ${first}`,
         };
+      }
     }
   }
 }
 
 /** @see https://docs.aws.amazon.com/sns/latest/dg/fifo-message-delivery.html */
-function* unreachableQueues({ sqs }: RouteOutline, path: string): Iterable<ConfigProblem> {
+function* unreachableQueues({ sqs }: Route, path: Path): Iterable<RuleProblem> {
   for (const [index, arn] of (sqs ?? []).entries()) {
-    if (typeof arn === 'string' && arn.endsWith('.fifo')) {
+    if (arn?.endsWith('.fifo')) {
       yield {
-        path: `${path}.sqs[${index}]`,
+        path: [...path, 'sqs', index],
         message: `must be a standard queue, got ${showGiven(arn)}: a standard topic does not deliver to FIFO queues`,
       };
     }
   }
 }
 
-/** A misspelt pattern would keep a team from hearing of its own databases, and nobody would notice. */
+/** Without this a misspelt pattern would silently leave a team without alerts about its own databases. */
 function* unmatchedTargets(
-  { targets: patterns, labels }: RouteOutline,
-  path: string,
-  targets: Outline['targets'],
-): Iterable<ConfigProblem> {
-  const wanted = Object.entries(labels ?? {});
-  if (patterns === undefined && wanted.length === 0) {
+  route: Route,
+  path: Path,
+  targets: readonly NamedTarget[] | undefined,
+): Iterable<RuleProblem> {
+  const { targets: patterns, labels = {} } = route;
+  const wanted = Object.entries(labels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
+  if (!('targets' in route) && Object.keys(labels).length === 0 && !isWrong(route, 'labels')) {
     yield {
       path,
       message: 'names no targets: give "targets" (names, in which * stands for any characters), "labels", or both',
     };
     return;
   }
-  // Where a target is wrong itself, nobody can say whether it was meant.
   if (targets === undefined) return;
-  const isText = (pattern: unknown): pattern is string => typeof pattern === 'string';
   const unmatched = (patterns ?? []).map(
-    (pattern) => isText(pattern) && !targets.some(({ name }) => namePattern([pattern])(name)),
+    (pattern) => pattern !== undefined && !targets.some(({ name }) => namePattern([pattern])(name)),
   );
   for (const [index, pattern] of (patterns ?? []).entries()) {
     if (unmatched[index]) {
       yield {
-        path: `${path}.targets[${index}]`,
+        path: [...path, 'targets', index],
         message: `matches the name of no target, got ${showGiven(String(pattern))}`,
       };
     }
@@ -173,27 +143,29 @@ function* unmatchedTargets(
   const missing = wanted.filter(([key, value]) => !targets.some((target) => ownLabel(target.labels, key) === value));
   for (const [key, value] of missing) {
     yield {
-      path: `${path}.labels.${showName(key)}`,
+      path: [...path, 'labels', key],
       message: `is on no target with the value ${quoteName(value)}; ${labelValues(targets, key)}`,
     };
   }
   if (missing.length > 0 || unmatched.includes(true)) return;
-  const named = namePattern(patterns === undefined ? ['*'] : patterns.filter(isText));
+  const named = namePattern(patterns === undefined ? ['*'] : patterns.filter((pattern) => pattern !== undefined));
   const matches = targets.some(
     (target) => named(target.name) && wanted.every(([key, value]) => ownLabel(target.labels, key) === value),
   );
   if (!matches) yield { path, message: 'matches no target: no target has all of what "targets" and "labels" ask for' };
 }
 
-/** A misspelt name, or one of a run with `--url`, mutes nothing: who wrote it believes that it does. */
-function* unmatchedMute(pattern: unknown, path: string, targets: Outline['targets']): Iterable<ConfigProblem> {
-  if (typeof pattern !== 'string' || targets === undefined) return;
+/** A mute with a misspelt name, or with the name of a run with `--url`, would mute nothing. */
+function* unmatchedMute(
+  pattern: string | undefined,
+  path: Path,
+  targets: readonly NamedTarget[] | undefined,
+): Iterable<RuleProblem> {
+  if (pattern === undefined || targets === undefined) return;
   if (targets.some(({ name }) => namePattern([pattern])(name))) return;
   yield {
     path,
-    message:
-      `matches the name of no target, so it would mute nothing; targets are ${listed(targets.slice(0, 10).map(({ name }) => name))}` +
-      `${targets.length > 10 ? ` and ${targets.length - 10} more` : ''}`,
+    message: `matches the name of no target, so it would mute nothing; targets are ${firstFew(targets.map(({ name }) => name))}`,
   };
 }
 
@@ -201,17 +173,27 @@ function ownLabel(labels: Readonly<Record<string, string>>, key: string): string
   return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
-function labelValues(targets: NonNullable<Outline['targets']>, key: string): string {
+function labelValues(targets: readonly NamedTarget[], key: string): string {
   const values = [...new Set(targets.flatMap((target) => ownLabel(target.labels, key) ?? []))];
   if (values.length === 0) return 'no target has that label';
-  return `targets have ${listed(values.slice(0, 10))}${values.length > 10 ? ` and ${values.length - 10} more` : ''}`;
+  return `targets have ${firstFew(values)}`;
+}
+
+function firstFew(words: readonly string[]): string {
+  const more = words.length - SHOWN;
+  return `${listed(words.slice(0, SHOWN))}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function listed(words: readonly string[]): string {
   return words.map(quoteName).join(', ');
 }
 
-function* renamedCheck(check: unknown, path: string): Iterable<ConfigProblem> {
-  const name = typeof check === 'string' ? RENAMED_CHECKS.get(check) : undefined;
+/** The setting is given and of another type. */
+function isWrong(route: Route, setting: keyof Route): boolean {
+  return setting in route && route[setting] === undefined;
+}
+
+function* renamedCheck(check: string | undefined, path: Path): Iterable<RuleProblem> {
+  const name = check === undefined ? undefined : RENAMED_CHECKS.get(check);
   if (name !== undefined) yield { path, message: `is the old name of a check: its name is now ${name}` };
 }

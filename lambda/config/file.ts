@@ -1,4 +1,4 @@
-// Reads the file that holds a configuration. No error quotes it: it could hold a secret put in the wrong place.
+// Reads a configuration file; no error quotes it, because it could hold a misplaced secret.
 
 import { readBoundedFileSync } from '../runtime/bounded-file.ts';
 
@@ -8,7 +8,7 @@ export class ConfigFileError extends Error {
 }
 
 export interface ConfigDocumentOptions {
-  /** As a person would call the file. */
+  /** The file's name in errors. */
   readonly shownAs: string;
   /** What to do when it does not exist. */
   readonly whenMissing: string;
@@ -40,8 +40,8 @@ export function readConfigDocument(file: string, { shownAs, whenMissing }: Confi
 }
 
 /**
- * The index of the first character that can't stand where it does. The parser itself names no place for the commonest
- * mistakes, so it is asked about beginnings of the text: up to the mistake they only lack an end.
+ * The index of the first character that is wrong. JSON.parse gives no position for the most common mistakes, so it parses
+ * beginnings of the text: up to the mistake, their only error is a missing end.
  */
 function mistakeAt(text: string): number {
   let [good, bad] = [0, text.length + 1];

@@ -1,4 +1,4 @@
-// The configuration: parseConfig, which names every problem at once, and what it makes of a document.
+// Validates a configuration document, reports every problem at once and fills in defaults.
 
 import * as z from 'zod';
 import type { Mute } from '../model/mute.ts';
@@ -6,11 +6,11 @@ import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, CrlSource, Target } from '../model/target.ts';
 import { DAY_MS } from '../model/time.ts';
-import { alertProblems } from './alert-rules.ts';
-import { crossFieldProblems, localSources } from './rules.ts';
+import { crossFieldProblems } from './rules.ts';
 import { configSchema } from './schema.ts';
+import { soundParts } from './sound.ts';
 import type { ConfigProblem } from './wording.ts';
-import { describeIssue } from './wording.ts';
+import { describeIssue, formatPath } from './wording.ts';
 
 export type { ConfigProblem } from './wording.ts';
 
@@ -28,7 +28,7 @@ export interface Config {
     readonly slack: readonly { readonly workspaceId: string; readonly channelId: string }[];
     /** Findings below this send no alert. */
     readonly minSeverity: Severity;
-    /** 0: nobody is reminded. */
+    /** 0: an open finding is notified once. */
     readonly repeatIntervalHours: number;
     readonly resolveAfterHours: number;
     readonly routes: readonly Route[];
@@ -40,7 +40,7 @@ export interface Config {
   readonly targets: readonly Target[];
 }
 
-/** Who else is told, of which targets. */
+/** A receiver, and the targets that it is notified of. */
 export interface Route {
   /** Unique in the configuration. */
   readonly name: string;
@@ -84,11 +84,14 @@ export interface ParseConfigOptions {
 export function parseConfig(document: unknown, options: ParseConfigOptions): Config {
   const source = options.source ?? 'the configuration';
   const result = configSchema.safeParse(document, { reportInput: true });
+  const issues = result.error?.issues ?? [];
+  const parts = soundParts(result.data ?? (document as ConfigInput), issues);
   const problems = [
-    ...(result.error?.issues ?? []).flatMap(describeIssue),
-    ...crossFieldProblems(document),
-    ...alertProblems(document),
-    ...(options.use === 'deployment' ? localSources(document) : []),
+    ...issues.flatMap(describeIssue),
+    ...[...(parts === undefined ? [] : crossFieldProblems(parts, options.use))].map(({ path, message }) => ({
+      path: formatPath(path),
+      message,
+    })),
   ];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(source, problems);
   return toConfig(result.data);

@@ -10,6 +10,12 @@ import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 
 const DEFAULT_PORT = 5432;
 
+/** Default days before the end of a certificate at which its finding gets each severity. */
+export const EXPIRY_DAYS = { medium: 30, high: 14, critical: 7 } as const;
+
+/** Bounds of a session's TLS version, unless the configuration sets others. */
+export const TLS_VERSIONS = { min: 'TLSv1.2', preferred: 'TLSv1.3' } as const;
+
 const SECRET_NAME =
   'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself';
 
@@ -52,7 +58,9 @@ const caSource = z.union([
 
 const ca = z
   .union([caSource, z.array(caSource).min(1).max(8)])
-  .describe('The CAs that vouch for the server: one source, or several trusted together.');
+  .describe(
+    'CA certificates that the server certificate is verified against: one source, or a list of sources that are all trusted.',
+  );
 
 const crlSource = z.union([
   z
@@ -105,7 +113,7 @@ const timeoutSeconds = z
   .int()
   .min(1)
   .max(600)
-  .describe('Seconds one target may take in all: secrets, connection, retries and queries.');
+  .describe('Total timeout per target, in seconds: secrets, connection, retries and queries.');
 
 const sslNegotiation = z
   .enum(['postgres', 'direct'])
@@ -116,7 +124,7 @@ const authenticationMethod = z.enum(AUTHENTICATION_METHODS);
 const authentication = z
   .union([authenticationMethod, z.array(authenticationMethod).min(1)])
   .describe(
-    'How the server may ask the auditor for its password; anything else is not answered. By default all but "password", which is the password in clear and which LDAP, PAM and RADIUS need. "none": it asks for nothing, as with the methods cert and trust.',
+    'Authentication methods that the auditor answers; it refuses any other. The default is all but "password", which sends the password in clear and which LDAP, PAM and RADIUS need. "none": the server asks for no password, as with the methods cert and trust.',
   );
 
 const minScramIterations = z
@@ -125,13 +133,13 @@ const minScramIterations = z
   .min(1)
   .max(1_000_000)
   .describe(
-    'Iterations that a SCRAM login must take at least (scram_iterations of the server when the password was set). With few, an impostor could guess the password from the answer.',
+    'Least number of iterations in a SCRAM login (scram_iterations of the server when the password was set). With few iterations, an impostor could guess the password from the answer.',
   );
 
 const probe = z
   .boolean()
   .describe(
-    'After the audit, try on at most eight further connections what the server accepts, whatever its settings say: a login in plaintext, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange, cipher suites that protect nothing. No password is sent; the name of the role and of the database are, once, unencrypted.',
+    'Test after the audit what the server accepts, on at most eight more connections: a plaintext login, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange, cipher suites that protect nothing. The probe sends no password. It sends the names of the role and the database once without encryption.',
   );
 
 /** SNS refuses a message with control characters in an attribute, and labels are one. */
@@ -155,7 +163,7 @@ const targetSchema = z.strictObject({
     .enum(TARGET_KINDS)
     .default('postgresql')
     .describe(
-      'What answers there: a PostgreSQL server, or the admin console of a PgBouncer, whose clients and server connections are audited (stats_users in pgbouncer.ini must name the user).',
+      'A PostgreSQL server, or the admin console of a PgBouncer. Of a PgBouncer, both the client side and the server side are audited; stats_users in pgbouncer.ini must name the user.',
     ),
   secret: secretName
     .optional()
@@ -166,21 +174,21 @@ const targetSchema = z.strictObject({
     .describe(
       'Instead of secret: an environment variable or a file holding a connection string or JSON. Command line only.',
     ),
-  host: host.optional().describe('Wins over the host in the credentials.'),
+  host: host.optional().describe('Host name or IP address; overrides the host in the credentials.'),
   port: z
     .number()
     .int()
     .min(1)
     .max(65535)
     .optional()
-    .describe(`Wins over the port in the credentials; ${DEFAULT_PORT} when neither names one.`),
+    .describe(`Port; overrides the port in the credentials. ${DEFAULT_PORT} when neither sets one.`),
   database: shownText
     .min(1)
     .max(63)
     .refine(isDatabaseName, 'must be the name of a database, without parameters')
     .optional()
-    .describe('Wins over the database in the credentials. The console of a PgBouncer is always "pgbouncer".'),
-  tlsServerName: host.optional().describe("The name the server's certificate must carry, when it is not host."),
+    .describe('Database; overrides the database in the credentials. The console of a PgBouncer is always "pgbouncer".'),
+  tlsServerName: host.optional().describe('Name that the server certificate must have, where it is not host.'),
   ca: ca.optional(),
   crl: crl.optional(),
   clientCertificate: clientCertificate.optional(),
@@ -226,7 +234,7 @@ const routeSchema = z
       .describe('Labels that a target must have, all of them.'),
     minSeverity: severityFrom
       .optional()
-      .describe('Findings below this are not told on this route; alerts.minSeverity by default.'),
+      .describe('Least severity of the findings that this route notifies of. The default is alerts.minSeverity.'),
     email: emails.describe('Each recipient confirms once.'),
     slack: slackChannels,
     https: z
@@ -249,7 +257,7 @@ const routeSchema = z
       .default([])
       .describe("In the deployment's account and region; elsewhere its owner must let the routes' topic invoke it."),
   })
-  .describe('What a team hears of its own databases, and of no others.');
+  .describe('Notifies a team of the findings on its own databases, and of no others.');
 
 const muteSchema = z
   .strictObject({
@@ -267,13 +275,15 @@ const muteSchema = z
       .refine(isNetwork, 'must be an IP address or a network such as 10.1.0.0/16')
       .optional()
       .describe('Every client of the finding must lie in it.'),
-    reason: shownText.min(1).max(500).describe('Why nobody needs to be told.'),
-    owner: shownText.min(1).max(200).describe('Who answers for it.'),
+    reason: shownText.min(1).max(500).describe('Why these findings need no notification.'),
+    owner: shownText.min(1).max(200).describe('Person or team that is responsible for the mute.'),
     expires: z
       .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day such as 2027-03-31 or an ISO 8601 time')
-      .describe('The last day (UTC) on which it mutes, or the moment at which it ends.'),
+      .describe('Last day (UTC) of the mute, or the time at which it ends.'),
   })
-  .describe('Findings that match all that is given are counted, and not told. * stands for any characters.');
+  .describe(
+    'Mutes the findings that match every setting given: reports count them, notifications leave them out. * stands for any characters.',
+  );
 
 const deploymentSchema = z.strictObject({
   vpc: z
@@ -302,14 +312,14 @@ const deploymentSchema = z.strictObject({
     .min(256)
     .max(10240)
     .default(1024)
-    .describe('Memory of the function, and with it its share of a processor.'),
+    .describe('Memory of the function, in MiB. Lambda assigns processor time in proportion.'),
   timeoutMinutes: z
     .number()
     .int()
     .min(1)
     .max(15)
     .default(5)
-    .describe('Minutes a run may take. Targets it leaves no time for are reported as not audited.'),
+    .describe('Timeout of a run, in minutes. Targets that a run has no time for are reported as not audited.'),
   logRetentionDays: z
     .union(
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653].map(
@@ -317,7 +327,7 @@ const deploymentSchema = z.strictObject({
       ),
     )
     .default(90)
-    .describe('Days the log is kept: the evidence of what each run saw.'),
+    .describe('Days to keep the log, which holds what each run observed.'),
   secretKmsKeyArns: z
     .array(z.string().regex(/^arn:[\w-]+:kms:[\w-]*:\d{12}:.+$/, 'must be the ARN of a KMS key'))
     .default([])
@@ -332,12 +342,12 @@ const deploymentSchema = z.strictObject({
     .enum(['dynamodb', 'none'])
     .default('dynamodb')
     .describe(
-      'Where runs remember what they have told. "none": every run stands alone, and repeats its alert while a problem lasts.',
+      'Where runs store what they have notified of. "none": every run repeats its alert while a problem lasts.',
     ),
   evidence: z
     .enum(['s3', 'none'])
     .default('s3')
-    .describe("Where every run's full report is kept for auditors, beside the log."),
+    .describe("Where to keep every run's full report as evidence, in addition to the log."),
   evidenceRetentionDays: z
     .number()
     .int()
@@ -363,11 +373,11 @@ const deploymentSchema = z.strictObject({
 const policySchema = z.strictObject({
   minTlsVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'])
-    .default('TLSv1.2')
+    .default(TLS_VERSIONS.min)
     .describe('A session below this is reported as deprecated.'),
   preferredTlsVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'])
-    .default('TLSv1.3')
+    .default(TLS_VERSIONS.preferred)
     .describe('A session below this is reported as information.'),
   cipherProfile: z
     .enum(CIPHER_PROFILES)
@@ -378,14 +388,14 @@ const policySchema = z.strictObject({
   loopback: z
     .enum(LOOPBACK_POLICIES)
     .default('info')
-    .describe('Plaintext over loopback: reported as information, ignored, or judged like any network session.'),
+    .describe('Plaintext sessions over loopback: report as information, ignore, or treat like any network session.'),
   certificateExpiryDays: z
     .strictObject({
-      medium: z.number().int().min(1).max(825).default(30),
-      high: z.number().int().min(1).max(825).default(14),
-      critical: z.number().int().min(1).max(825).default(7),
+      medium: z.number().int().min(1).max(825).default(EXPIRY_DAYS.medium),
+      high: z.number().int().min(1).max(825).default(EXPIRY_DAYS.high),
+      critical: z.number().int().min(1).max(825).default(EXPIRY_DAYS.critical),
     })
-    .default({ medium: 30, high: 14, critical: 7 })
+    .default(EXPIRY_DAYS)
     .describe('Days before the end of a certificate at which its finding becomes medium, high, critical.'),
   clientCertificateRoles: z
     .array(shownText.min(1).max(63))
@@ -416,7 +426,7 @@ export const configSchema = z.strictObject({
     .describe('Time zone of a cron() schedule. Used by the deployment.'),
   alerts: z
     .strictObject({
-      email: emails.describe('Used by the deployment; each recipient confirms once.'),
+      email: emails.describe('Email addresses to notify. Used by the deployment; each recipient confirms once.'),
       slack: slackChannels.describe(
         'Used by the deployment. Authorise the workspace once in Amazon Q Developer in chat applications before deploying.',
       ),
@@ -429,18 +439,18 @@ export const configSchema = z.strictObject({
         .min(0)
         .max(8760)
         .default(24)
-        .describe('Hours after which an open finding is told again; 0: never. Needs state.'),
+        .describe('Hours after which an open finding is notified again; 0: never. Needs state.'),
       resolveAfterHours: z
         .number()
         .min(0)
         .max(8760)
         .default(24)
-        .describe('Hours without a sighting after which a session counts as gone. Needs state.'),
+        .describe('Hours without an observation after which a session finding is resolved. Needs state.'),
       routes: z
         .array(routeSchema)
         .max(200)
         .default([])
-        .describe('Used by the deployment: who else is told, of which databases.'),
+        .describe('More receivers, each with the targets that it is notified of. Used by the deployment.'),
     })
     .prefault({}),
   defaults: z
@@ -454,11 +464,11 @@ export const configSchema = z.strictObject({
       probe: probe.default(false),
     })
     .prefault({})
-    .describe('What targets use that do not say otherwise.'),
+    .describe('Defaults for targets that do not set these themselves.'),
   policy: policySchema.prefault({}),
-  concurrency: z.number().int().min(1).max(256).default(32).describe('How many targets are audited at once.'),
-  mutes: z.array(muteSchema).max(1000).default([]).describe('Findings that nobody is told of until a day.'),
-  deployment: deploymentSchema.prefault({}).describe('What cdk deploy builds. Not used by the command line.'),
+  concurrency: z.number().int().min(1).max(256).default(32).describe('Targets audited at the same time.'),
+  mutes: z.array(muteSchema).max(1000).default([]).describe('Findings that are not notified of until a date.'),
+  deployment: deploymentSchema.prefault({}).describe('Settings of the deployment. Not used by the command line.'),
   targets: z.array(targetSchema).min(1).max(5000).describe('The PostgreSQL endpoints to audit.'),
 });
 

@@ -1,8 +1,7 @@
-// Says a schema's complaints the way the rest of the project says errors: the path, what is allowed, the value given.
+// Words the problems that the schema finds: the path, what is allowed, and the value given where it is safe to show.
 
 import * as z from 'zod';
 import { NOT_SHOWN, showGiven, showName } from '../model/given-text.ts';
-
 import { RENAMED_SETTINGS } from '../model/renamed.ts';
 import { configSchema } from './schema.ts';
 
@@ -16,7 +15,7 @@ export interface ConfigProblem {
 
 type Issue = z.core.$ZodIssue;
 
-/** Says a schema's complaint the way the rest of the project says errors: what is allowed, and the value given. */
+/** One problem for each setting the issue is about; none where another issue reports the same. */
 export function describeIssue(issue: Issue): ConfigProblem[] {
   const path = formatPath(issue.path);
   const got = issue.input === undefined ? '' : `, got ${showValue(issue)}`;
@@ -121,7 +120,8 @@ function showValue({ code, input, path, message }: Issue): string {
 const WORD = /^(?:[A-Za-z]+(?:[ .-][A-Za-z]+)*)?(?:(?<=v)\d[\d.]{0,4})?$/;
 const WORD_OR_NUMBER = new RegExp(`${WORD.source}|^[-+\\d.,_%: ]*[A-Za-z]{0,3}$`);
 
-function formatPath(path: readonly PropertyKey[]): string {
+/** A path as messages show it, e.g. `targets[2].port`. */
+export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
     // Keys are names that a person chose, or something that was pasted in their place.

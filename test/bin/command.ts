@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { compileCache } from '../../lab/compile-cache.ts';
 
 export const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'pg-tls-auditor.ts');
 
@@ -25,7 +26,7 @@ export async function command(args: readonly string[], options: CommandOptions =
   const { env = {}, cwd, onStart, stdout = 'pipe' } = options;
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     // Without HOME the AWS SDK would still find the one of the account.
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...compileCache(), ...env },
     cwd,
     stdio: ['ignore', stdout, 'pipe'],
   });

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startAwsEndpoint } from '../../lab/aws.ts';
 import { createAuthority } from '../../lab/certificates.ts';
+import { compileCache } from '../../lab/compile-cache.ts';
 import { closedPort } from '../../lab/faulty-servers.ts';
 import { healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
@@ -250,7 +251,7 @@ describe('the output', () => {
       ['run', '--silent', 'audit', '--', '--url', url(), '--ca', ca, '--format', 'json'],
       {
         cwd: join(import.meta.dirname, '..', '..'),
-        env: { PATH: process.env.PATH, PGPASSWORD: server.connectionConfig('tls_auditor').password },
+        env: { PATH: process.env.PATH, ...compileCache(), PGPASSWORD: server.connectionConfig('tls_auditor').password },
       },
     );
     expect(reportSchema.parse(JSON.parse(stdout)).targets[0]?.verdict).toBe('clean');

@@ -1,4 +1,4 @@
-// What a configuration may say of routes and mutes, and how it is told what it may not.
+// Which routes and mutes a configuration may have, and how the others are refused.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -49,7 +49,7 @@ describe('a route', () => {
     expect(alerts.routes.map(({ minSeverity }) => minSeverity)).toEqual(['high', 'low']);
   });
 
-  test('that names no targets, tells nobody, or shares its name is refused, all at once', () => {
+  test('that names no targets, notifies no receiver, or shares its name is refused, all at once', () => {
     expect(
       refusal(
         routes(
@@ -64,7 +64,7 @@ describe('a route', () => {
       "auditor.config.json has 4 problems:
         alerts.routes[0].name: must not be "all": it stands for alerts.email and alerts.slack
         alerts.routes[2].name: must be unique, but alerts.routes[1] is named "shop" too
-        alerts.routes[3]: tells nobody: give at least one of "email", "slack", "https", "sqs", "lambda"
+        alerts.routes[3]: notifies no receiver: give at least one of "email", "slack", "https", "sqs", "lambda"
         alerts.routes[4]: names no targets: give "targets" (names, in which * stands for any characters), "labels", or both"
     `);
   });

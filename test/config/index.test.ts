@@ -260,8 +260,9 @@ describe('what is wrong', () => {
       policy: { minTlsVersion: 'TLSv1.3', preferredTlsVersion: 'TLSv1.2' },
       alerts: { slack: ['T0123ABCD', 'T9999ABCD'].map((workspaceId) => ({ workspaceId, channelId: 'C0123ABCD' })) },
       deployment: { vpc: { vpcId: 'vpc-1', subnetIds: ['subnet-0123456789abcdef0'], availabilityZones: ['a', 'b'] } },
-      targets: [TARGET, TARGET],
+      targets: [TARGET, { ...TARGET, port: 54.32, secret: { name: 'x' } }],
     });
+    expect(message).not.toContain('names no credentials');
     expect(message).toContain('policy.preferredTlsVersion: must not be below minTlsVersion (TLSv1.3)');
     expect(message).toContain('deployment.vpc.vpcId');
     expect(message).toContain('deployment.vpc.availabilityZones: must name one zone for each of the 1 subnets, got 2');

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { selfSigned } from '../../lab/certificates.ts';
 import { rdsSecret } from '../../lab/collector.ts';
+import { compileCache } from '../../lab/compile-cache.ts';
 import { healthyServer } from '../../lab/healthy-server.ts';
 import { auth, type HostileServer, hostilePostgres } from '../../lab/hostile-postgres.ts';
 import { AUDITOR, labAuthority, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
@@ -207,6 +208,7 @@ function invoke(env: Readonly<Record<string, string>>): Promise<{ readonly stdou
     ...aws.environment(),
     PATH: process.env.PATH ?? '',
     HOME: '/nonexistent',
+    ...compileCache(),
     ALERT_TOPIC_ARN: aws.topicArn,
     AUDITOR_CONFIG_FILE: path('function.json'),
     POWERTOOLS_SERVICE_NAME: 'pg-tls-auditor',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compileCache } from '../../lab/compile-cache.ts';
 import { readConfigFile } from '../../lib/config-file.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -29,6 +30,7 @@ async function synth(context: Record<string, string>): Promise<Run> {
   const outdir = await mkdtemp(join(folder, 'cdk.out-'));
   const env = {
     PATH: process.env.PATH,
+    ...compileCache(),
     CDK_OUTDIR: outdir,
     CDK_CONTEXT_JSON: JSON.stringify({ ...context, 'aws:cdk:bundling-stacks': [] }),
   };
@@ -143,6 +145,7 @@ test('makes the whole assembly in a folder that is named relative to where it ru
   await copyFile(EXAMPLE, join(elsewhere, 'own.json'));
   const env = {
     PATH: process.env.PATH,
+    ...compileCache(),
     CDK_OUTDIR: 'cdk.out',
     CDK_CONTEXT_JSON: JSON.stringify({ config: 'own.json' }),
   };

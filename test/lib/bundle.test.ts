@@ -166,6 +166,19 @@ describe('the bundle', () => {
   });
 });
 
+test('leaves out the event streams of the SDK, which no operation in the bundle uses', async () => {
+  const files = await sources('on');
+  expect(files.filter((file) => file.includes('/submodules/event-streams/'))).toEqual([]);
+  const streams = async (client: string): Promise<boolean> =>
+    (
+      await readFile(join(ROOT, 'node_modules', '@aws-sdk', client, 'dist-es', 'schemas', 'schemas_0.js'), 'utf8')
+    ).includes('"streaming"');
+  expect(await streams('client-s3')).toBe(true);
+  for (const client of ['client-sns', 'client-secrets-manager', 'client-dynamodb']) {
+    expect([client, await streams(client)]).toEqual([client, false]);
+  }
+});
+
 test('optional parts are imported by the very names that leave them out', async () => {
   const services = await readFile(join(ROOT, 'lambda', 'services.ts'), 'utf8');
   for (const { module } of Object.values(OPTIONAL_PARTS)) expect(services).toContain(`await import('${module}')`);
