@@ -56,7 +56,9 @@ function lines(text: string): string {
   }
   return blocks
     .map(({ isCode, lines: block }) =>
-      isCode ? `\`\`\`\n${block.map((line) => line.replace(/^ {2}/, '')).join('\n')}\n\`\`\`` : plainText(block.join(' ')),
+      isCode
+        ? `\`\`\`\n${block.map((line) => line.replace(/^ {2}/, '')).join('\n')}\n\`\`\``
+        : plainText(block.join(' ')),
     )
     .join('\n\n');
 }

@@ -27,7 +27,11 @@ const HEADING = ['Setting', 'Type', 'Default', 'Meaning'];
 export function configurationReference(schema: JsonSchema): string {
   const all = settings(schema, '').filter(({ path }) => path !== '$schema');
   const bySection = Map.groupBy(all, ({ path }) => sectionOf(path, schema));
-  const table = (section: string): string => markdownTable(HEADING, (bySection.get(section) ?? []).map(({ row }) => row));
+  const table = (section: string): string =>
+    markdownTable(
+      HEADING,
+      (bySection.get(section) ?? []).map(({ row }) => row),
+    );
   const sections = [...bySection.keys()].filter((section) => section !== TOP);
   return [`### At the top\n\n${table(TOP)}`, ...sections.map((name) => `### \`${name}\`\n\n${table(name)}`)].join('\n');
 }

@@ -1,6 +1,7 @@
 // The checks as those know them who only tell of them: without how they judge.
 
 import type { CheckInfo } from '../model/check-info.ts';
+import { checkPageUrl } from '../model/check-page.ts';
 import { CHECKS } from './registry.ts';
 import { wholeRemedy } from './remedies/remedy-text.ts';
 
@@ -13,5 +14,6 @@ export function catalogue(): readonly CheckInfo[] {
     rationale,
     remedy: wholeRemedy(remedy),
     references,
+    page: checkPageUrl(id),
   }));
 }
