@@ -1,6 +1,6 @@
 // Holds the documentation to the code: links, configurations, commands, SQL, rights, metrics and costs.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import * as dynamodb from '@aws-sdk/client-dynamodb';
@@ -106,6 +106,18 @@ test('lines of prose have at most 120 columns', () => {
 });
 
 const BLOCKS = PRESENT.flatMap(({ path, blocks }) => blocks.map((block) => ({ path, ...block })));
+
+test('the architecture describes every folder of the function, and everything at the top that has code', () => {
+  const { codeSpans } = page('docs/architecture.md');
+  const folders = (path: string): readonly string[] =>
+    readdirSync(join(ROOT, path), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|cdk\.out$|dist$|coverage$)/.test(entry.name))
+      .map(({ name }) => (path === '' ? `${name}/` : `${path}/${name}/`));
+  const expected = [...folders('lambda'), ...folders('')].filter(
+    (folder) => !/^(lambda|docs|examples)\/$/.test(folder),
+  );
+  expect(expected.filter((folder) => !codeSpans.includes(folder))).toEqual([]);
+});
 
 describe('configurations and events', () => {
   const TARGETS = [{ name: 'orders', secret: 'prod/orders', labels: { team: 'shop' } }];
