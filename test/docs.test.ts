@@ -85,6 +85,14 @@ describe('the README', () => {
     expect(page('README.md').text.trimEnd().split('\n').length).toBeLessThanOrEqual(150);
   });
 
+  test('shows at most 25 lines of the demo', () => {
+    const [, demo = ''] =
+      /<!-- demo -->\n\n```text\n([\s\S]*?)```\n\n<!-- \/demo -->/.exec(page('README.md').text) ?? [];
+    const { length } = demo.trimEnd().split('\n');
+    expect(length).toBeGreaterThan(5);
+    expect(length).toBeLessThanOrEqual(25);
+  });
+
   test('has the commands that a newcomer types first', () => {
     const commands = page('README.md').blocks.map(({ text }) => text);
     expect(commands).toEqual(expect.arrayContaining(['npm ci && npm test', 'npm ci && npm run demo']));
@@ -135,9 +143,9 @@ describe('configurations and events', () => {
     expect(() => read?.(JSON.parse(block.text))).not.toThrow();
   });
 
-  test.each(['auditor.config.example.json', 'examples/mixed-fleet.json'])('%s is valid', (path) => {
+  test.each(['auditor.config.example.json', 'examples/mixed-fleet.json'])('%s can be deployed', (path) => {
     const document: { readonly $schema: string } = JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
-    expect(() => parseConfig(document, { use: 'deployment' })).not.toThrow();
+    expect(() => synthesize(document).template).not.toThrow();
     expect(existsSync(join(ROOT, dirname(path), document.$schema))).toBe(true);
   });
 

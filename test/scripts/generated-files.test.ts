@@ -46,8 +46,8 @@ describe('generated files', () => {
 describe('the JSON Schema of the configuration', () => {
   const validate = compile(configJsonSchema());
 
-  test('takes the example, which parseConfig takes too', () => {
-    const example: unknown = JSON.parse(read('auditor.config.example.json'));
+  test.each(['auditor.config.example.json', 'examples/mixed-fleet.json'])('takes %s, as parseConfig does', (path) => {
+    const example: unknown = JSON.parse(read(path));
     expect(validate(example), JSON.stringify(validate.errors)).toBe(true);
     expect(() => parseConfig(example, { use: 'deployment' })).not.toThrow();
   });
