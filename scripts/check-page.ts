@@ -43,7 +43,8 @@ function remedySections(remedy: Remedy): readonly string[] {
 }
 
 /** A line that is there to be copied, by its first word; a label of a few words may stand before it. */
-const COMMAND = /^(?:(?<label>[^:]{1,60}): )?(?<command>(?:aws|gcloud|az|SELECT|GRANT|ALTER|REVOKE|CREATE|SHOW) .*)$/;
+const COMMAND =
+  /^(?:(?<label>[^:]{1,60}): )?(?<command>(?:aws|gcloud|az|curl|SELECT|GRANT|ALTER|REVOKE|CREATE|SHOW) .*)$/;
 
 /** A sentence becomes a paragraph, lines to be copied become a block of code. */
 function lines(text: string): string {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../lambda/checks/registry.ts';
 import { configJsonSchema } from '../lambda/config/index.ts';
+import { checkPagePath } from '../lambda/model/check-page.ts';
 import { FAILURE_CAUSES } from '../lambda/model/failure.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 import { checkPage, severityText } from './check-page.ts';
@@ -12,7 +13,7 @@ import { markdownTable } from './markdown.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
 
-/** Where each check has its page, relative to the root. */
+/** The folder of the checks' pages, relative to the root. */
 export const CHECK_PAGES = 'docs/checks';
 
 /** Each page with a generated part, and what makes that part. */
@@ -29,7 +30,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['auditor.schema.json', json(configJsonSchema())],
     ['docs/report.schema.json', json(reportJsonSchema())],
-    ...CHECKS.map((check): [string, string] => [`${CHECK_PAGES}/${check.id}.md`, checkPage(check)]),
+    ...CHECKS.map((check): [string, string] => [checkPagePath(check.id), checkPage(check)]),
     ...Object.entries(PARTS).map(([path, { name, render }]): [string, string] => [
       path,
       withGeneratedPart(readFileSync(join(ROOT, path), 'utf8'), { path, name, content: render() }),
