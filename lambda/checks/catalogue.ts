@@ -1,6 +1,7 @@
 // Derives from the registry what other parts of the auditor need to know about the checks.
 
 import type { CheckInfo } from '../model/check-info.ts';
+import { checkPageUrl } from '../model/check-page.ts';
 import type { AnyCheck } from './check.ts';
 import { CHECKS } from './registry.ts';
 import { wholeRemedy } from './remedies/remedy-text.ts';
@@ -16,6 +17,7 @@ export function catalogue(checks: readonly AnyCheck[] = CHECKS): readonly CheckI
     rationale,
     remedy: wholeRemedy(remedy),
     references,
+    page: checkPageUrl(id),
   }));
 }
 

@@ -20,4 +20,6 @@ export interface CheckInfo {
   readonly remedy: string;
   /** URLs. */
   readonly references: readonly string[];
+  /** URL of the check's own page; undefined where the project has no public address. */
+  readonly page?: string | undefined;
 }

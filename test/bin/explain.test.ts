@@ -27,6 +27,7 @@ describe('an explanation', () => {
              for sessions).
         See: https://www.postgresql.org/docs/current/predefined-roles.html
              https://www.postgresql.org/docs/current/monitoring-stats.html
+             docs/checks/insufficient-privileges.md
       "
     `);
   });

@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
+import { CHECKS } from '../../lambda/checks/registry.ts';
 import { configJsonSchema, parseConfig } from '../../lambda/config/index.ts';
 import { reportJsonSchema } from '../../lambda/report/schema.ts';
-import { causesWithoutHelp, generatedFiles, ROOT, withTables } from '../../scripts/generated-files.ts';
+import { checkPage } from '../../scripts/check-page.ts';
+import { causesWithoutHelp, generatedFiles, ROOT, withGeneratedPart } from '../../scripts/generated-files.ts';
 import { badNight, healthyReport, notAuditedTarget } from '../report/builders.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -19,20 +21,33 @@ describe('generated files', () => {
     expect(read(path)).toBe(content);
   });
 
-  test('a README without a place for a table is an error', () => {
-    expect(() => withTables('# no tables')).toThrow('no place for the table "checks"');
+  test('a page without a place for its generated part is an error', () => {
+    expect(() => withGeneratedPart('# no tables', { path: 'docs/x.md', name: 'checks', content: '' })).toThrow(
+      'docs/x.md has no place for the part "checks"',
+    );
   });
 
-  test('the README helps with every cause of failure', () => {
-    expect(causesWithoutHelp(read('README.md'))).toEqual([]);
+  test('the troubleshooting page helps with every cause of failure', () => {
+    expect(causesWithoutHelp(read('docs/troubleshooting.md'))).toEqual([]);
+  });
+
+  test('text of a check shows as it is: no emphasis, no HTML, nothing but a label before a command', () => {
+    const [check] = CHECKS;
+    if (check === undefined) throw new Error('there is no check');
+    const page = checkPage({
+      ...check,
+      remedy: 'Set app_* to <value>.\nRDS: aws rds modify-db-parameter-group --x <group>\nSELECT 1;',
+    });
+    expect(page).toContain('Set app\\_\\* to \\<value\\>.');
+    expect(page).toContain('RDS:\n\n```\naws rds modify-db-parameter-group --x <group>\nSELECT 1;\n```');
   });
 });
 
 describe('the JSON Schema of the configuration', () => {
   const validate = compile(configJsonSchema());
 
-  test('takes the example, which parseConfig takes too', () => {
-    const example: unknown = JSON.parse(read('auditor.config.example.json'));
+  test.each(['auditor.config.example.json', 'examples/mixed-fleet.json'])('takes %s, as parseConfig does', (path) => {
+    const example: unknown = JSON.parse(read(path));
     expect(validate(example), JSON.stringify(validate.errors)).toBe(true);
     expect(() => parseConfig(example, { use: 'deployment' })).not.toThrow();
   });

@@ -4,6 +4,7 @@ import { styleText } from 'node:util';
 import type { AnyCheck } from '../../../lambda/checks/check.ts';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
 import { remedyParts } from '../../../lambda/checks/remedies/remedy-text.ts';
+import { checkPagePath, checkPageUrl } from '../../../lambda/model/check-page.ts';
 import type { Remedy } from '../../../lambda/model/remedy.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import type { ChecksOptions, Format } from '../grammar/options.ts';
@@ -74,7 +75,9 @@ function renderCatalogue(
       ...wrap(title, width, '  '),
       ...labelled('Why', rationale),
       ...fix(remedy, width, labelled),
-      ...references.flatMap((reference, index) => wrap(reference, width, index === 0 ? '  See: ' : INDENT)),
+      ...[...references, checkPageUrl(id) ?? checkPagePath(id)].flatMap((reference, index) =>
+        wrap(reference, width, index === 0 ? '  See: ' : INDENT),
+      ),
     ];
     return lines.join('\n');
   });

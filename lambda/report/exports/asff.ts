@@ -125,7 +125,7 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
   const severity: AsffSeverity = { Label: SEVERITY_LABELS[finding.severity], Original: finding.severity };
   const workflow = { muted: 'SUPPRESSED', resolved: 'RESOLVED', open: undefined } as const;
   const Status = workflow[status];
-  const [reference] = check?.references ?? [];
+  const url = check?.page ?? check?.references[0];
   return {
     SchemaVersion: '2018-10-08',
     Id: `${TOOL}/${aws.region}/${aws.account}/${finding.fingerprint}`,
@@ -150,7 +150,7 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
           remedyText(finding.remedy).replaceAll(/\s+/g, ' ') || 'No remedy is known.',
           LONGEST.recommendation,
         ),
-        ...(reference === undefined ? {} : { Url: reference }),
+        ...(url === undefined ? {} : { Url: url }),
       },
     },
     ProductFields: fields({

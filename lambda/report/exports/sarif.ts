@@ -99,7 +99,7 @@ function rulesOf(entries: readonly Entry[], { targets }: Report, { catalogue }: 
 
 function rule(check: CheckInfo): ReportingDescriptor {
   const { id, title: what, severity, rationale, references } = check;
-  const [helpUri] = references;
+  const helpUri = check.page ?? references[0];
   return {
     id,
     shortDescription: { text: displayProse(what, LONGEST_DESCRIPTION) },
