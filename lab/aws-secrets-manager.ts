@@ -1,4 +1,5 @@
-// The part of AWS Secrets Manager that reading needs: GetSecretValue and BatchGetSecretValue, with the service's limits.
+// The part of AWS Secrets Manager that reading needs: GetSecretValue and BatchGetSecretValue, with the service's
+// limits.
 
 import { randomUUID } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';

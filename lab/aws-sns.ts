@@ -86,7 +86,8 @@ export class Sns {
     const attributes = readAttributes(form);
     if (!/^arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}(\.fifo)?$/.test(topicArn)) throw invalid('TopicArn');
     if (!this.#topics.has(topicArn)) throw new AwsFailure('NotFound', 'Topic does not exist', 404);
-    // Docs of Publish: ASCII text that begins with a letter, number or punctuation mark, without line breaks or control characters.
+    // Docs of Publish: ASCII text that begins with a letter, number or punctuation mark, without line breaks or control
+    // characters.
     if (subject !== undefined && !/^[!-~][ -~]{0,99}$/.test(subject)) throw invalid('Subject');
     if (message === '') throw invalid('Empty message');
     if (Buffer.byteLength(message) + bytesOf(attributes) > MOST_BYTES) throw invalid('Message too long');

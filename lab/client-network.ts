@@ -1,4 +1,5 @@
-// Clients with addresses of their own, in a second network namespace: every client on one machine is loopback to PostgreSQL.
+// Clients with addresses of their own, in a second network namespace: every client on one machine is loopback to
+// PostgreSQL.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';

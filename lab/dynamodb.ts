@@ -64,7 +64,8 @@ const CREDENTIALS = { accessKeyId: 'AKIALABDYNAMODB00000', secretAccessKey: 'not
  *
  * @example
  * await using dynamodb = await startDynamoDb();
- * const store = createDynamoDbState(dynamodb.client, dynamodb.tableName, { clock: systemClock, owner: 'a test', audience: 'all' });
+ * const options = { clock: systemClock, owner: 'a test', audience: 'all' };
+ * const store = createDynamoDbState(dynamodb.client, dynamodb.tableName, options);
  */
 export async function startDynamoDb({
   tableName = 'pg-tls-auditor-state',

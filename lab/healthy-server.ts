@@ -1,4 +1,5 @@
-// What a healthy server is: nothing is to be found on it, by a login that sees everything. One for tests, demo and bench.
+// What a healthy server is: nothing is to be found on it, by a login that sees everything. One for tests, demo and
+// bench.
 
 import type { Settings } from './data-folder.ts';
 import { AUDITOR, type PostgresOptions } from './postgres.ts';

@@ -1,4 +1,5 @@
-// Hostile servers that take more than one honest-looking connection: TLS itself, later connections, consoles and probes.
+// Hostile servers that take more than one honest-looking connection: TLS itself, later connections, consoles and
+// probes.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FailureCause } from '../lambda/model/failure.ts';
@@ -36,7 +37,7 @@ const silent: Connection = () => undefined;
 const resetting: Connection = (socket) => void socket.resetAndDestroy();
 const flooding: Connection = (socket) => endless(Buffer.alloc(65_536, 0x16))(socket);
 
-// --- TLS ----------------------------------------------------------------------------------------------------------------
+// --- TLS -------------------------------------------------------------------------------------------------------------
 
 const TLS: readonly HostileScenario[] = [
   {
@@ -135,9 +136,9 @@ const TLS: readonly HostileScenario[] = [
   },
 ];
 
-// --- the second look at a certificate ------------------------------------------------------------------------------------
+// --- the second look at a certificate --------------------------------------------------------------------------------
 
-const SECOND_LOOKS: readonly (readonly [what: string, connection: Connection])[] = [
+const SECOND_CONNECTIONS: readonly (readonly [what: string, connection: Connection])[] = [
   ['says nothing', silent],
   ['resets', resetting],
   ['floods', flooding],
@@ -160,7 +161,7 @@ const SECOND_LOOKS: readonly (readonly [what: string, connection: Connection])[]
 
 /** The first connection has a certificate that nothing vouches for: the auditor looks at it once more. */
 const DIAGNOSED: readonly HostileScenario[] = [
-  ...SECOND_LOOKS.map(
+  ...SECOND_CONNECTIONS.map(
     ([what, connection]): HostileScenario => ({
       name: `has an unknown certificate, and on the second look ${what}`,
       start: async () =>
@@ -196,7 +197,7 @@ const DIAGNOSED: readonly HostileScenario[] = [
   },
 ];
 
-// --- a password that is refused, and read anew ---------------------------------------------------------------------------
+// --- a password that is refused, and read again -----------------------------------------------------------------------
 
 const RENEWED = 'canary-N3w-Pa55w0rd-canary';
 
@@ -244,7 +245,7 @@ const REFRESHED: readonly HostileScenario[] = SECOND_LOGINS.map(([what, script, 
   causes,
 }));
 
-// --- PgBouncer's console -------------------------------------------------------------------------------------------------
+// --- PgBouncer's console ---------------------------------------------------------------------------------------------
 
 /** RowDescription with those names. */
 function named(...names: readonly string[]): Buffer {
@@ -348,7 +349,7 @@ const POOLERS: readonly HostileScenario[] = CONSOLES.map(([what, script, causes]
   causes,
 }));
 
-// --- the wire probe, and everything behind the first connection ----------------------------------------------------------
+// --- the wire probe, and everything behind the first connection ------------------------------------------------------
 
 /** On connections without TLS. */
 function inPlaintext(...parts: readonly Uint8Array[]): Connection {

@@ -60,7 +60,7 @@ const TIME = ['timed-out'] as const;
 /** More than is read, or more than comes in time. */
 const FLOOD = ['answer-too-large', 'timed-out'] as const;
 
-// --- before TLS ---------------------------------------------------------------------------------------------------------
+// --- before TLS ------------------------------------------------------------------------------------------------------
 
 function answersSslRequest(answer: Uint8Array | string, then: (socket: net.Socket) => void = () => undefined) {
   return (socket: net.Socket): void => {
@@ -138,7 +138,7 @@ const BEFORE_TLS: readonly HostileScenario[] = [
   },
 ];
 
-// --- login --------------------------------------------------------------------------------------------------------------
+// --- login -----------------------------------------------------------------------------------------------------------
 
 /** Answers the startup message, and waits for the client to go. */
 function answers(...parts: readonly Uint8Array[]): Script {
@@ -490,7 +490,7 @@ const LOGIN_MESSAGES: readonly HostileScenario[] = [
   },
 ];
 
-// --- queries ------------------------------------------------------------------------------------------------------------
+// --- queries ---------------------------------------------------------------------------------------------------------
 
 /** Lets in, and answers the first query so. */
 function answersQuery(...parts: readonly Uint8Array[]): Script {

@@ -1,4 +1,5 @@
-// Whether a role's policies allow a request, for the statements that this project writes: Allow only, with few conditions.
+// Whether a role's policies allow a request, for the statements that this project writes: Allow only, with few
+// conditions.
 
 /** A statement as IAM has it, with ARNs in place of references. */
 export interface Statement {

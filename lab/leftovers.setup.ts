@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
-const PATIENCE = 15_000;
+const GRACE_PERIOD = 15_000;
 
 /** Vitest's global setup; what it returns is the teardown. */
 export default function setup(): () => Promise<void> {
@@ -19,7 +19,7 @@ export default function setup(): () => Promise<void> {
     if (outside === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = outside;
     const labs = () => readdirSync(folder).filter((name) => name.startsWith('pg-lab-'));
-    const deadline = Date.now() + PATIENCE;
+    const deadline = Date.now() + GRACE_PERIOD;
     // Processes that are no children of ours end no promise of ours: looking again is all there is.
     while (labs().length > 0 && Date.now() < deadline) await sleep(20);
     const left = labs();

@@ -1,4 +1,5 @@
-// What libpq's verify-full makes of a server, by this machine's psql where it has one: the yardstick of our own verification.
+// What libpq's verify-full makes of a server, by this machine's psql where it has one: the yardstick of our own
+// verification.
 
 import { spawn, spawnSync } from 'node:child_process';
 
@@ -22,7 +23,8 @@ export interface LibpqQuestion {
 }
 
 /**
- * Connects with verify-full. `accepted` means that libpq went on to the login, whatever came of that; else what it said.
+ * Connects with verify-full. `accepted` means that libpq went on to the login, whatever came of that; else what it
+ * said.
  *
  * @param loginError what the server answers to a login, to tell it from libpq's own refusal
  */

@@ -1,4 +1,5 @@
-// Real PostgreSQL servers with real TLS for tests, the demo and benchmarks: started in half a second, gone without a trace.
+// Real PostgreSQL servers with real TLS for tests, the demo and benchmarks: started in half a second, gone without a
+// trace.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

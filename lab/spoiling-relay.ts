@@ -1,4 +1,5 @@
-// Stands between the SDK's clients and a local service: says what they asked for, and refuses or holds what a test picks.
+// Stands between the SDK's clients and a local service: says what they asked for, and refuses or holds what a test
+// picks.
 
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse, request as send } from 'node:http';

@@ -75,12 +75,12 @@ describe('6,000 roles in a chain', () => {
   test('are judged in a quarter of the memory that the function has', () => {
     const module = (path: string): string => JSON.stringify(new URL(`../lambda/${path}`, import.meta.url).href);
     const script = `
-      import { catalogueQuestion } from ${module('collect/postgres/catalogue-query.ts')};
+      import { catalogueQuery } from ${module('collect/postgres/catalogue-query.ts')};
       import { hbaFacts } from ${module('collect/postgres/hba-queries.ts')};
       import { readSessions } from ${module('collect/postgres/session-query.ts')};
       import { acceptance } from ${module('analysis/pg-hba/acceptance.ts')};
       const list = (length, make) => Array.from({ length }, (_, i) => make(i));
-      const catalogue = catalogueQuestion.read((${chain})(6_000));
+      const catalogue = catalogueQuery.read((${chain})(6_000));
       const rule = (users, databases) => ({ lineNumber: 1, type: 'host', databases, users, address: 'all', method: 'md5', options: [] });
       const rules = [rule(['+r5999'], ['all']), rule(['all'], ['samerole']), rule(['+r10', '+r3000'], ['r1'])];
       const facts = hbaFacts({ rules, faults: [], patterns: new Map() }, { major: 18, catalogue });
@@ -199,7 +199,7 @@ describe('100,000 sessions', () => {
   });
 
   test('are remembered in proportion', () => {
-    const remember = (count: number) => {
+    const stateRecords = (count: number) => {
       const snapshot = different(count);
       const { findings, outcomes } = evaluate(snapshot, POLICY);
       const observed = [{ target: 'orders', takenAt: NOW, findings, outcomes }];
@@ -218,7 +218,7 @@ describe('100,000 sessions', () => {
         return next === undefined ? [] : recordsOf(next);
       };
     };
-    expectInProportion(remember(2_500), remember(10_000));
+    expectInProportion(stateRecords(2_500), stateRecords(10_000));
   });
 });
 

@@ -97,7 +97,7 @@ const STATE = {
       firstSeen: AT,
       openedAt: AT,
       lastSeen: AT,
-      told: { at: AT, severity: 'high', reason: 'new' },
+      lastNotified: { at: AT, severity: 'high', reason: 'new' },
     },
   ],
   targets: [{ name: 'orders', takenAt: AT }],

@@ -407,9 +407,9 @@ describe('a message that no confirmed subscriber receives', () => {
       { id: 'no-subscriber', message: expect.stringContaining('1 subscription pending') },
     ]);
     await disconnect();
-    const quiet = await invoke(0.25);
-    expect(quiet.published).toEqual([]);
-    expect(metricsOf(quiet)).toMatchObject({ AlertsWithoutSubscriber: 1 });
+    const secondRun = await invoke(0.25);
+    expect(secondRun.published).toEqual([]);
+    expect(metricsOf(secondRun)).toMatchObject({ AlertsWithoutSubscriber: 1 });
   });
 
   test('is looked for on every page', async () => {
@@ -450,9 +450,9 @@ describe('evidence', () => {
   beforeEach(() => lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket }));
 
   test('is the whole report of every run, under its time, whether anybody is told or not', async () => {
-    const told = await invoke(0, { requestId: 'first' });
-    const quiet = await invoke(0.25, { requestId: 'second' });
-    const silent = await invoke(23, { requestId: 'third', event: { notify: false } });
+    const firstRun = await invoke(0, { requestId: 'first' });
+    const secondRun = await invoke(0.25, { requestId: 'second' });
+    const thirdRun = await invoke(23, { requestId: 'third', event: { notify: false } });
     const keyOf = (hours: number, requestId: string): string => {
       const [day = '', time = ''] = timeOf(hours).toISOString().split('T');
       return `reports/${day.replaceAll('-', '/')}/${day.replaceAll('-', '')}T${time.replaceAll(/[:.]/g, '')}-${requestId}.json.gz`;
@@ -463,9 +463,9 @@ describe('evidence', () => {
       keyOf(23, 'third'),
     ]);
     expect(lab.aws.objects.map(({ body }) => JSON.parse(gunzipSync(body).toString()))).toEqual(
-      [told, quiet, silent].map(({ report }) => report),
+      [firstRun, secondRun, thirdRun].map(({ report }) => report),
     );
-    expect([told, quiet, silent].map(({ published }) => published.length)).toEqual([1, 0, 0]);
+    expect([firstRun, secondRun, thirdRun].map(({ published }) => published.length)).toEqual([1, 0, 0]);
   });
 
   test('that is not stored fails the run: people have been told, and are not told again', async () => {

@@ -259,7 +259,8 @@ describe('something in between', () => {
   test('that takes plaintext and old TLS where the server does not is given as the reason', async () => {
     await using hidden = await startPostgres({
       roles: [{ name: 'tls_auditor', attributes: 'SUPERUSER' }],
-      // The pooler itself comes in plaintext, by a database name that the probe asks for as well: so its rule is on top.
+      // The pooler itself comes in plaintext, by a database name that the probe asks for as well: so its rule is on
+      // top.
       hba: ['local all all trust', 'host postgres tls_auditor 127.0.0.1/32 scram-sha-256'],
     });
     await using pooler = await carelessPooler(certificate, hidden);
@@ -353,9 +354,9 @@ describe('where the audit fails,', () => {
   });
 
   test('at the certificate, what the server accepts is still seen: Node judges it after the handshake', async () => {
-    const stranger = await startPostgresOfStranger();
-    await using _ = stranger;
-    const { snapshot } = await audit({ probe: true }, { db: rdsSecret(stranger), ca: server.ca ?? '' });
+    const unrelated = await startUnrelatedPostgres();
+    await using _ = unrelated;
+    const { snapshot } = await audit({ probe: true }, { db: rdsSecret(unrelated), ca: server.ca ?? '' });
     expect(snapshot.failure?.cause).toBe('certificate-wrong-host');
     expect(wireOf(snapshot).tlsVersions).toMatchObject({ TLSv1: REFUSED, 'TLSv1.2': ACCEPTED, 'TLSv1.3': ACCEPTED });
   });
@@ -371,7 +372,7 @@ describe('where the audit fails,', () => {
     expect(exclusion.connections).toHaveLength(1);
   });
 
-  async function startPostgresOfStranger(): Promise<PostgresServer> {
+  async function startUnrelatedPostgres(): Promise<PostgresServer> {
     const certificate = await (await labAuthority()).issue({ dnsNames: ['elsewhere.example.com'], ipAddresses: [] });
     return startPostgres({ roles: ROLES, tls: { certificate } });
   }
@@ -388,8 +389,11 @@ beforeAll(async () => {
   subject = { role: 'app', database: 'shop', trust: await store.trustFor([{ secret: 'ca' }], undefined) };
 });
 
-/** Milliseconds for one connection: far more than a server on this machine takes, far less than one who waits for silence wants. */
-const PATIENCE = 700;
+/**
+ * Milliseconds for one connection: far more than a server on this machine takes, far less than one who waits for
+ * silence wants.
+ */
+const CONNECTION_TIMEOUT_MS = 700;
 
 /** The probe alone, of whatever listens there. */
 function probed(
@@ -398,7 +402,7 @@ function probed(
   sslNegotiation: 'postgres' | 'direct' = 'postgres',
 ): Promise<WireProbe> {
   const endpoint = { host, port, verifiedName: host, sslNegotiation } as const;
-  return probeWire({ ...subject, endpoint }, signal, PATIENCE);
+  return probeWire({ ...subject, endpoint }, signal, CONNECTION_TIMEOUT_MS);
 }
 
 describe('a port that takes direct TLS only', () => {

@@ -1,4 +1,5 @@
-// Why OpenSSL rejects a certificate whose issuer is trusted, in words of our own: by its code, its sentence and the chain.
+// Why OpenSSL rejects a certificate whose issuer is trusted, in words of our own: by its code, its sentence and the
+// chain.
 
 import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';

@@ -1,4 +1,5 @@
-// Certificate revocation lists (RFC 5280, section 5): read for OpenSSL, which judges by them, and to explain its judgement.
+// Certificate revocation lists (RFC 5280, section 5): read for OpenSSL, which judges by them, and to explain its
+// judgement.
 
 import type { X509Certificate } from 'node:crypto';
 import { AuditFailure } from '../../model/failure.ts';

@@ -163,7 +163,9 @@ export async function login(
   }
 }
 
-/** Says goodbye. What was asked is answered already: a server, or what stands before it, that does not hang up is left. */
+/**
+ * Says goodbye. What was asked is answered already: a server, or what stands before it, that does not hang up is left.
+ */
 export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
   if (signal.aborted || socket.destroyed) return;
   const { promise: longEnough, resolve } = Promise.withResolvers<void>();

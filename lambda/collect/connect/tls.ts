@@ -95,7 +95,8 @@ export async function secured(tls: TLSSocket, endpoint: Endpoint, signal: AbortS
     if (tls.authorizationError) throw new IdentityError(String(tls.authorizationError), error as Error);
     throw handshakeFailure(error, endpoint);
   }
-  // A server that speaks direct TLS must confirm the protocol: without that we may be talking to something else (ALPACA).
+  // A server that speaks direct TLS must confirm the protocol: without that we may be talking to something else
+  // (ALPACA).
   if (endpoint.sslNegotiation === 'direct' && tls.alpnProtocol !== ALPN) {
     tls.destroy();
     throw new AuditFailure({

@@ -18,8 +18,8 @@ export const MIN_VERSION = 'TLSv1.2';
 const MAX_VERSION = 'TLSv1.3';
 
 /**
- * Node's own list, written out: OPENSSL_CONF and `NODE_OPTIONS=--tls-cipher-list` change what is not given. Security level 2
- * refuses keys and signatures of less than 112 bits (OpenSSL, SSL_CTX_set_security_level).
+ * Node's own list, written out: OPENSSL_CONF and `NODE_OPTIONS=--tls-cipher-list` change what is not given. Security
+ * level 2 refuses keys and signatures of less than 112 bits (OpenSSL, SSL_CTX_set_security_level).
  */
 const CIPHERS = [
   'TLS_AES_256_GCM_SHA384',

@@ -1,4 +1,5 @@
-// Why a role is not let in, apart from its password: rules of pg_hba.conf, other methods, client certificates, the role.
+// Why a role is not let in, apart from its password: rules of pg_hba.conf, other methods, client certificates, the
+// role.
 
 import { isIP } from 'node:net';
 import { providerOfName } from '../../model/hosting.ts';

@@ -80,8 +80,8 @@ export function isPasswordRejected(failure: AuditFailure): boolean {
 }
 
 /**
- * A server that asks for a password where the credentials hold none. The cause is that of a wrong one, which is what some
- * servers call it.
+ * A server that asks for a password where the credentials hold none. The cause is that of a wrong one, which is what
+ * some servers call it.
  *
  * @param source where the credentials come from, e.g. `secret prod/orders`
  */

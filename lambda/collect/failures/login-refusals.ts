@@ -13,7 +13,8 @@ export function refusalOf(error: DatabaseError, attempt: Attempt): Refusal {
 }
 
 function byState(error: DatabaseError, attempt: Attempt): Refusal | undefined {
-  // Code of the database's own may end a login with any SQLSTATE; only it has a context. Shutdowns and the like stay so.
+  // Code of the database's own may end a login with any SQLSTATE; only it has a context. Shutdowns and the like stay
+  // so.
   if (error.where !== undefined && !/^5[378]/.test(error.code)) return loginCode(attempt);
   switch (error.code) {
     case '28P01':
@@ -73,7 +74,9 @@ function missingDatabase({ place, database }: Attempt): Refusal {
   };
 }
 
-/** CheckMyDatabase of PostgreSQL's postinit.c: no CONNECT privilege, closed, or left behind by a DROP that was cut off. */
+/**
+ * CheckMyDatabase of PostgreSQL's postinit.c: no CONNECT privilege, closed, or left behind by a DROP that was cut off.
+ */
 function closedDatabase(error: DatabaseError, attempt: Attempt): Refusal | undefined {
   const { place, role, database, sqlRole, sqlDatabase } = attempt;
   const names = quotedNames(error.message);

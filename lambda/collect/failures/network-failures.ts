@@ -9,8 +9,8 @@ import { codeOf, fieldsOf } from './system-error.ts';
 
 /** A fault of the network, by its code (`ECONNREFUSED`, …). */
 export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase): AuditFailure {
-  const { code, told } = telling(error);
-  const suffix = told === undefined ? '' : ` (${displayText(told, 200)})`;
+  const { code, detail } = codeAndDetail(error);
+  const suffix = detail === undefined ? '' : ` (${displayText(detail, 200)})`;
   if (code === 'ETIMEDOUT') return timedOut(endpoint, phase);
   const { cause, message, advice, transient } = byCode(code, endpoint, phase);
   return new AuditFailure(
@@ -20,18 +20,18 @@ export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase)
 }
 
 /** With several addresses Node collects one error each. That IPv6 has no route says nothing of a server on IPv4. */
-function telling(error: unknown): { readonly code: string | undefined; readonly told: string | undefined } {
+function codeAndDetail(error: unknown): { readonly code: string | undefined; readonly detail: string | undefined } {
   const { errors } = fieldsOf(error);
   const all = Array.isArray(errors) ? (errors as readonly unknown[]) : [];
   const codes = all.map(codeOf);
   const code = codes.find((one) => !NO_ROUTE.includes(one ?? '')) ?? codes[0] ?? codeOf(error);
-  if (new Set(codes).size < 2) return { code, told: code };
+  if (new Set(codes).size < 2) return { code, detail: code };
   // Which address failed how: a name with a dead address among good ones is mended in DNS.
   const each = all.map((one, index) => {
     const { address } = fieldsOf(one);
     return `${codes[index] ?? 'no code'}${typeof address === 'string' ? ` at ${address}` : ''}`;
   });
-  return { code, told: each.join(', ') };
+  return { code, detail: each.join(', ') };
 }
 
 /** What a code means. */

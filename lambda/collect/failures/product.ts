@@ -108,7 +108,7 @@ export function unsupportedProduct({ name, instead }: Product, endpoint: Endpoin
 }
 
 /** Milliseconds. Whatever it is, it has answered a login a moment ago. */
-const PATIENCE = 1_000;
+const ANSWER_TIMEOUT_MS = 1_000;
 
 /** One message each: what refuses the first may answer the second. Consoles of poolers know the last. */
 const VIEW_QUERIES = ['ROLLBACK', 'SELECT version()', 'SHOW VERSION'] as const;
@@ -116,7 +116,7 @@ const VIEW_QUERIES = ['ROLLBACK', 'SELECT version()', 'SHOW VERSION'] as const;
 /** Asks a server that gave no whole answer what it is. Never throws, and soon gives up: this only explains. */
 export async function askProduct(client: pg.Client): Promise<Product | undefined> {
   const { promise: longEnough, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), PATIENCE);
+  const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT_MS);
   try {
     return await Promise.race([askEach(client), longEnough]);
   } finally {

@@ -1,5 +1,5 @@
-// What poolers and hosting services answer in PostgreSQL's place. They send words and hardly a SQLSTATE of their own, and
-// their words are always English: each entry names where they are documented or printed.
+// What poolers and hosting services answer in PostgreSQL's place. They send words and hardly a SQLSTATE of their own,
+// and their words are always English: each entry names where they are documented or printed.
 
 import { type DatabaseError, unquoted } from './database-error.ts';
 import { type Advice, type Attempt, type Refusal, storePassword } from './refusal.ts';
@@ -10,10 +10,10 @@ interface Entry {
 }
 
 /** Messages are looked at no further: what they quote may be long. */
-const MOST_LOOKED_AT = 300;
+const MAX_MATCHED_LENGTH = 300;
 
 export function providerRefusal({ message }: DatabaseError, attempt: Attempt): Refusal | undefined {
-  const said = unquoted(message.slice(0, MOST_LOOKED_AT));
+  const said = unquoted(message.slice(0, MAX_MATCHED_LENGTH));
   return ENTRIES.find(({ words }) => words.test(said))?.refusal(attempt);
 }
 

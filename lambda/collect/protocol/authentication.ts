@@ -1,5 +1,5 @@
-// The server's side of a login, as far as it is let to go: which methods may be asked for, in which order, and what must have
-// been proved before the login counts. Like libpq's `require_auth`. Pure.
+// The server's side of a login, as far as it is let to go: which methods may be asked for, in which order, and what
+// must have been proved before the login counts. Like libpq's `require_auth`. Pure.
 
 import type { AuthenticationMethod } from '../../model/target.ts';
 import type { ServerMessage } from './framing.ts';

@@ -1,5 +1,6 @@
-// What the bodies of a server's messages must look like. The driver reads them in a listener of the socket, where a byte too
-// few ends the process: nothing reaches it that is not whole (protocol documentation, "Message Formats"). Pure.
+// What the bodies of a server's messages must look like. The driver reads them in a listener of the socket, where a
+// byte too few ends the process: nothing reaches it that is not whole (protocol documentation, "Message Formats").
+// Pure.
 
 import type { ServerMessage } from './framing.ts';
 import { violation } from './protocol-error.ts';

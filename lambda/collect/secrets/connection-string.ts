@@ -1,6 +1,6 @@
-// Connection strings as secrets hold them: URLs, those of JDBC and R2DBC, libpq's keyword/value form, Npgsql's and ODBC's.
-// Parsed here and not by pg, because pg lets a string's SSL parameters replace ours (field: `?sslmode=disable` connects
-// in plaintext whatever else is asked for). Errors never quote the string: it holds the password.
+// Connection strings as secrets hold them: URLs, those of JDBC and R2DBC, libpq's keyword/value form, Npgsql's and
+// ODBC's. Parsed here and not by pg, because pg lets a string's SSL parameters replace ours (field: `?sslmode=disable`
+// connects in plaintext whatever else is asked for). Errors never quote the string: it holds the password.
 
 import { holdsSecret } from '../../model/given-text.ts';
 import { semicolonPairs } from './keyword-list.ts';
@@ -145,8 +145,8 @@ function decode(raw: string): string {
 }
 
 /**
- * libpq's conninfo: `key = value`, values quoted with ' when they hold spaces, \ escapes ' and \. The white space is C's:
- * other characters that Unicode counts as such are part of a value.
+ * libpq's conninfo: `key = value`, values quoted with ' when they hold spaces, \ escapes ' and \. The white space is
+ * C's: other characters that Unicode counts as such are part of a value.
  */
 function fromKeywords(text: string): Parameter[] {
   const parameters: Parameter[] = [];

@@ -33,8 +33,8 @@ export interface Credentials {
  * Reads credentials from what a secret, an environment variable or a file holds: RDS JSON
  * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html), RDS-managed JSON
  * with only `username` and `password`, JSON with a connection string, a bare connection string, environment variables
- * (`PGHOST=…` a line, or as JSON), and the same within a JSON string or in base64. What the target's configuration says wins
- * over what the secret says.
+ * (`PGHOST=…` a line, or as JSON), and the same within a JSON string or in base64. What the target's configuration says
+ * wins over what the secret says.
  *
  * @param source for people, e.g. `secret prod/orders`
  * @throws AuditFailure with the cause `secret-unusable`

@@ -8,13 +8,15 @@ const MOST_WORK = 1_000_000;
 
 const SCRYPT = '1.3.6.1.4.1.11591.4.11';
 
-/** The encryption of PEM itself (RFC 1421), which hashes a passphrase once. OpenSSL reads nothing else under such names. */
+/**
+ * The encryption of PEM itself (RFC 1421), which hashes a passphrase once. OpenSSL reads nothing else under such names.
+ */
 const LEGACY = /^-----BEGIN (?:RSA|EC|DSA) PRIVATE KEY-----\s+Proc-Type:/;
 
 /**
- * Whether to read the key with a passphrase would hold up everything else: an EncryptedPrivateKeyInfo (RFC 5958, section 3)
- * with more iterations than anyone means, or what OpenSSL may read and we cannot. By its structure: OpenSSL takes one under
- * the label of a plain key too, which begins with a number.
+ * Whether to read the key with a passphrase would hold up everything else: an EncryptedPrivateKeyInfo (RFC 5958,
+ * section 3) with more iterations than anyone means, or what OpenSSL may read and we cannot. By its structure: OpenSSL
+ * takes one under the label of a plain key too, which begins with a number.
  */
 export function isOverstretched(key: string | Uint8Array): boolean {
   if (typeof key === 'string' && LEGACY.test(key)) return false;

@@ -13,8 +13,8 @@ export interface Spelling {
 }
 
 /**
- * Every spelling that is looked for beside those that `unescapeText` undoes. Case is not told apart but in base64, so hex
- * and escapes are listed in one case.
+ * Every spelling that is looked for beside those that `unescapeText` undoes. Case is not told apart but in base64, so
+ * hex and escapes are listed in one case.
  *
  * @param brief leaves out what nobody does with a key or another long text: reversing it, changing its case, hashing it
  * @param users that PostgreSQL's md5 verifier, md5(password + user), may be made with
@@ -76,8 +76,8 @@ function listed(utf8: Buffer): Spelling[] {
 }
 
 /**
- * In base64 and base64url, at each of the three places where it may begin in a group of three bytes. Characters that also
- * hold bits of what stands beside it cannot be looked for.
+ * In base64 and base64url, at each of the three places where it may begin in a group of three bytes. Characters that
+ * also hold bits of what stands beside it cannot be looked for.
  */
 function base64(bytes: Buffer): Spelling[] {
   return [0, 1, 2].flatMap((offset) => {

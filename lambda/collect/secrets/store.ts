@@ -29,7 +29,9 @@ export interface SecretStore {
 /** Makes a client for a region; undefined is the region of the environment. */
 export type SecretsManagerFactory = (region: string | undefined) => SecretsManagerClient;
 
-/** Real clients, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
+/**
+ * Real clients, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included.
+ */
 export function secretsManagerClients(): SecretsManagerFactory {
   const clients = new Map<string | undefined, SecretsManagerClient>();
   return (region) => {
@@ -168,8 +170,8 @@ function isTransient(error: unknown): boolean {
 }
 
 /**
- * The error without what hangs on it unseen: the service's answer, and the request with the auditor's own session token.
- * JSON's parser quotes what it can't read, perhaps a secret, so of its errors nothing is kept.
+ * The error without what hangs on it unseen: the service's answer, and the request with the auditor's own session
+ * token. JSON's parser quotes what it can't read, perhaps a secret, so of its errors nothing is kept.
  */
 function withoutAnswer(error: unknown): Error | undefined {
   if (error instanceof SyntaxError) return undefined;
@@ -252,8 +254,8 @@ function secretFailure(id: string, error: unknown): AuditFailure {
 }
 
 /**
- * Starts fetching all secrets of a run at its start: twenty to a call, instead of one by one as targets come to their turn.
- * What fails here is asked for again, and told, by the targets that need it.
+ * Starts fetching all secrets of a run at its start: twenty to a call, instead of one by one as targets come to their
+ * turn. What fails here is asked for again, and told, by the targets that need it.
  */
 export function prefetchSecrets(targets: readonly Target[], secrets: SecretStore): void {
   const sources = targets.flatMap(({ credentials, ca, crl = [], clientCertificate }) => [

@@ -33,7 +33,9 @@ function isSslMode(name: string): boolean {
   return /^(?:pg|db|postgres|postgresql|database)?sslmode$/.test(plain(name));
 }
 
-/** Settings of libpq, node-postgres, JDBC, R2DBC, Prisma, asyncpg, Npgsql and ODBC that ask for less than verify-full. */
+/**
+ * Settings of libpq, node-postgres, JDBC, R2DBC, Prisma, asyncpg, Npgsql and ODBC that ask for less than verify-full.
+ */
 export function weakness([name, value]: Parameter): readonly string[] {
   const setting = value.toLowerCase();
   const weak = [`${name}=${value}`];

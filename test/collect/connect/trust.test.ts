@@ -44,7 +44,9 @@ function storeOf(secrets: Record<string, SecretContent>): Store {
   return { ...createTrustStore(createSourceReader({ get, refresh: get }, {})), reads };
 }
 
-/** What comes of a handshake by that context with a server that shows that certificate: `verified`, or an error's code. */
+/**
+ * What comes of a handshake by that context with a server that shows that certificate: `verified`, or an error's code.
+ */
 async function handshake(
   context: SecureContext,
   { chainPem, keyPem }: Pick<IssuedCertificate, 'chainPem' | 'keyPem'>,
@@ -70,7 +72,10 @@ async function handshake(
   }
 }
 
-/** Puts certificates where Node reads the operating system's store from. It reads once a process: of this file, one test. */
+/**
+ * Puts certificates where Node reads the operating system's store from. It reads once a process: of this file, one
+ * test.
+ */
 async function systemStoreOf(pem: string): Promise<string> {
   const folder = await mkdtempDisposable(join(tmpdir(), 'trust-'));
   onTestFinished(() => folder[Symbol.asyncDispose]());

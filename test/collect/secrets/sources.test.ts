@@ -107,7 +107,7 @@ describe('a file', () => {
     const file = join(locked, 'dsn');
     await writeFile(file, CANARY);
     await chmod(file, 0o000);
-    const { failure } = await failureOf(() => asNobody(() => sources.read({ file })));
+    const { failure } = await failureOf(() => asUnprivilegedUser(() => sources.read({ file })));
     expect(failure).toMatchObject({
       cause: 'secret-access-denied',
       message: `The file ${file} may not be read (EACCES)`,
@@ -117,7 +117,7 @@ describe('a file', () => {
 });
 
 /** Root may read every file, so as root the read is made as another user. */
-async function asNobody<T>(read: () => Promise<T>): Promise<T> {
+async function asUnprivilegedUser<T>(read: () => Promise<T>): Promise<T> {
   const root = process.geteuid?.() === 0;
   if (root) process.seteuid?.(65_534);
   try {
