@@ -197,7 +197,7 @@ const DIAGNOSED: readonly HostileScenario[] = [
   },
 ];
 
-// --- a password that is refused, and read again -----------------------------------------------------------------------
+// --- a password that is refused, and read again ----------------------------------------------------------------------
 
 const RENEWED = 'canary-N3w-Pa55w0rd-canary';
 

@@ -18,6 +18,7 @@ export const GIVEN_UP_WORDS = [
 /** Names that stay although they contain such a word, with the reason. */
 export const KEPT_NAMES: Readonly<Record<string, string>> = {
   byHop: 'a key of the report schema',
+  quietHours: 'a setting that was renamed: the configuration refuses it and names the new one',
 };
 
 /** What the comments and the texts of shipped code must not say. */
