@@ -1,6 +1,5 @@
-// Fuzzes the auditor: generated input into everything that reads what comes from outside, and a real audit beside
-// servers that mutate an honest session. Exit 0: no fault; 1: a fault, with the command that shows it again; 2: bad
-// usage.
+// Fuzzes the parsers of external input, and audits servers that mutate a real session.
+// Exit 0: no fault; 1: a fault, with the command that shows it again; 2: bad usage.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

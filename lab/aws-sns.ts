@@ -1,4 +1,4 @@
-// The part of Amazon SNS that publishing needs, with the limits that the real service enforces.
+// Serves the part of Amazon SNS that publishing needs, with the service's limits.
 
 import { randomUUID } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';
@@ -43,7 +43,7 @@ export class Sns {
   readonly #topics: ReadonlySet<string>;
   #subscriptions: readonly TopicSubscription[];
 
-  /** Unless it is told otherwise, each topic has a confirmed subscription by email and one by https. */
+  /** By default each topic has a confirmed subscription by email and one by https. */
   constructor(topicArns: readonly string[]) {
     this.#topics = new Set(topicArns);
     this.#subscriptions = topicArns.flatMap((arn) =>

@@ -1,5 +1,5 @@
-// A local endpoint that the real AWS SDK clients talk to: Secrets Manager, SNS, S3 and Security Hub, with their limits
-// and their faults.
+// Starts a local endpoint for the real AWS SDK clients: Secrets Manager, SNS, S3 and Security Hub,
+// with the limits of the services, and with faults on request.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';

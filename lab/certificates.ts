@@ -1,4 +1,4 @@
-// Certificates made on the fly: authorities, the servers' and clients' own, and every way in which one can be wrong.
+// Issues authorities and certificates for servers and clients, valid or wrong in a chosen way.
 
 import 'reflect-metadata';
 

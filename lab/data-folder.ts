@@ -1,4 +1,4 @@
-// A server's data folder: initialised once per major, then copied, and configured for each server.
+// Prepares a server's data folder: initialised once per major, then copied and configured for each server.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

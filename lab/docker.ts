@@ -1,4 +1,4 @@
-// Whether a test that needs a container can run here; where it can't, it is skipped, with the reason.
+// Decides whether tests that need a container can run here; skips them with the reason where they cannot.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getContainerRuntimeClient, getReaper, ImageName } from 'testcontainers';

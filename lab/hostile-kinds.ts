@@ -1,5 +1,4 @@
-// Hostile servers that take more than one honest-looking connection: TLS itself, later connections, consoles and
-// probes.
+// Lists hostile servers that act over several connections: TLS, retries, consoles and the wire probe.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FailureCause } from '../lambda/model/failure.ts';
@@ -97,7 +96,7 @@ const TLS: readonly HostileScenario[] = [
       ['bytes that are no TLS', Buffer.alloc(300, 0x41)],
       ['an alert that nothing encrypts', hex('15 0303 0002 02 28')],
       ['a warning that nothing encrypts', hex('15 0303 0002 01 00')],
-      ['a record that nobody encrypted', hex(`17 0303 0020 ${'00'.repeat(32)}`)],
+      ['a record that is not encrypted', hex(`17 0303 0020 ${'00'.repeat(32)}`)],
       ['a record of 65,535 bytes', Buffer.concat([hex('17 0303 ffff'), Buffer.alloc(65_535)])],
       ['a new ServerHello', hex(`16 0303 002a 02 000026 0303 ${'ab'.repeat(32)} 00 1301 00`)],
     ] as const
@@ -136,7 +135,7 @@ const TLS: readonly HostileScenario[] = [
   },
 ];
 
-// --- the second look at a certificate --------------------------------------------------------------------------------
+// --- the second connection, for a refused certificate --------------------------------------------------------------------
 
 const SECOND_CONNECTIONS: readonly (readonly [what: string, connection: Connection])[] = [
   ['says nothing', silent],
@@ -159,11 +158,11 @@ const SECOND_CONNECTIONS: readonly (readonly [what: string, connection: Connecti
   ],
 ];
 
-/** The first connection has a certificate that nothing vouches for: the auditor looks at it once more. */
+/** The first connection has a certificate that no CA vouches for: the auditor connects once more to read it. */
 const DIAGNOSED: readonly HostileScenario[] = [
   ...SECOND_CONNECTIONS.map(
     ([what, connection]): HostileScenario => ({
-      name: `has an unknown certificate, and on the second look ${what}`,
+      name: `has an unknown certificate, and on the second connection ${what}`,
       start: async () =>
         hostileInTurn(
           servingTls(await selfSigned(), (peer) => peer.gone),
@@ -173,7 +172,7 @@ const DIAGNOSED: readonly HostileScenario[] = [
     }),
   ),
   {
-    name: 'has an unknown certificate, and on the second look a good one',
+    name: 'has an unknown certificate, and on the second connection a good one',
     start: async ({ certificate }) =>
       hostileInTurn(
         servingTls(await selfSigned(), (peer) => peer.gone),

@@ -1,4 +1,4 @@
-// What hostile and broken servers do, one row each: before TLS, in a login, and in answer to the audit's queries.
+// Lists hostile and broken servers, one row each: before TLS, during login, and in answer to audit queries.
 
 import type net from 'node:net';
 import type { FailureCause } from '../lambda/model/failure.ts';
@@ -673,7 +673,7 @@ const QUERIES: readonly HostileScenario[] = [
       ['t', 'ParameterDescription'],
       ['V', 'FunctionCallResponse'],
       ['v', 'NegotiateProtocolVersion'],
-      ['w', 'a type of nobody'],
+      ['w', 'an unknown type'],
     ] as const
   ).map(
     ([type, what]): HostileScenario => ({

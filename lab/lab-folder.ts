@@ -1,4 +1,4 @@
-// The one folder that holds all that this process's servers put on disk, and its removal however the process ends.
+// Keeps all files of this process's servers in one folder, and removes it however the process ends.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Gives a test run a temporary folder of its own, and ends the run only when the servers' folders are gone from it.
+// Gives a test run its own temporary folder, and ends the run only after all servers' folders are gone from it.
 
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ export default function setup(): () => Promise<void> {
     else process.env.TMPDIR = outside;
     const labs = () => readdirSync(folder).filter((name) => name.startsWith('pg-lab-'));
     const deadline = Date.now() + GRACE_PERIOD;
-    // Processes that are no children of ours end no promise of ours: looking again is all there is.
+    // These processes are not our children, so we cannot wait for their end: poll.
     while (labs().length > 0 && Date.now() < deadline) await sleep(20);
     const left = labs();
     if (left.length > 0) throw new Error(`tests left servers behind in ${folder}: ${left.join(', ')}`);

@@ -1,4 +1,4 @@
-// Finds the PostgreSQL servers that npm installed, and makes them runnable by the user that servers run as.
+// Finds the PostgreSQL servers that npm installed, and lets the user that servers run as execute them.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';

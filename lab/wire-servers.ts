@@ -1,4 +1,4 @@
-// Servers that answer the wire probe in ways that no PostgreSQL does by itself: fronts, and those that mean no good.
+// Starts servers that answer the wire probe as no PostgreSQL does by itself: proxies and hostile servers.
 
 import { once } from 'node:events';
 import net from 'node:net';

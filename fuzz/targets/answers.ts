@@ -1,4 +1,4 @@
-// Answers to what an audit asks: rows in which any cell is anything.
+// Fuzzes the answers to the audit queries: rows whose cells hold anything.
 
 import fc from 'fast-check';
 import { healthyPooler, healthySnapshot, POLICY, poolerSettings } from '../../lab/snapshots.ts';

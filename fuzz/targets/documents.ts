@@ -1,4 +1,4 @@
-// Documents that people and other programs write: the configuration, events, the state.
+// Fuzzes documents that people and other programs write: the configuration, events, the state.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

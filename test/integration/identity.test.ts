@@ -288,7 +288,7 @@ describe('an environment that switches verification off', () => {
   });
 });
 
-describe('the second look', () => {
+describe('the second connection', () => {
   test('shows no client certificate', async () => {
     const client = await authority.issue({ clientAuth: true, commonName: 'auditor' });
     await using server = await askingForCertificates(await selfSigned());
@@ -321,7 +321,7 @@ describe('the second look', () => {
     void server.connectionClosed(0).then(() => server[Symbol.asyncDispose]());
     const { snapshot } = await audit({}, { db, ca: authority.rootPem });
     expect(snapshot.failure).toMatchObject({ cause: 'certificate-untrusted' });
-    expect(snapshot.failure?.message).toMatch(/a second look at its certificate failed/);
+    expect(snapshot.failure?.message).toMatch(/a second connection to read its certificate failed/);
     expect(snapshot.serverChain.known).toBe(false);
   });
 });

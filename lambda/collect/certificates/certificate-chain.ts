@@ -1,4 +1,4 @@
-// Chains of certificates: what a server presented, in the order of issuers, and completed from what is trusted.
+// Orders the certificates that a server presented by issuer, and completes the chain from the CA bundle.
 
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';

@@ -1,4 +1,4 @@
-// From an X.509 certificate to the plain facts that checks and explanations use.
+// Converts an X.509 certificate to the plain facts that checks and explanations use.
 
 import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';
@@ -84,7 +84,7 @@ export function certificateProblem(certificate: X509Certificate): string | undef
   return dates.some((date) => Number.isNaN(Date.parse(date))) ? 'its dates cannot be read' : undefined;
 }
 
-/** Beyond it the names are counted: nothing is judged by them here, for OpenSSL and Node compare all of them. */
+/** Names beyond it are only counted. No check depends on them, because OpenSSL and Node compare all names. */
 const MOST_NAMES = 100;
 
 function shownNames(all: string | undefined): readonly string[] {

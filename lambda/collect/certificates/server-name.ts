@@ -1,5 +1,5 @@
-// Whether a certificate is for the name or address that a server is reached by: libpq's rule for verify-full, or less.
-// Read from the certificate's DER, because the text forms of its names are ambiguous.
+// Decides whether a certificate is valid for a server's name or address: libpq's rule for verify-full, or stricter.
+// Reads the certificate's DER, because the text forms of its names are ambiguous.
 
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';

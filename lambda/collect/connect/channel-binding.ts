@@ -1,4 +1,4 @@
-// Whether SCRAM can be bound to the TLS channel: what is bound is a hash of the server's certificate (RFC 5929, section
+// Decides whether SCRAM can be bound to the TLS channel, which takes a hash of the server's certificate (RFC 5929,
 // 4.1).
 
 import type { X509Certificate } from 'node:crypto';

@@ -1,4 +1,4 @@
-// What asking a target after login takes and brings, whatever kind of target it is.
+// Defines what the audit of a target needs after login and what it returns, for every kind of target.
 
 import type { TLSSocket } from 'node:tls';
 import type { Endpoint } from '../../model/endpoint.ts';

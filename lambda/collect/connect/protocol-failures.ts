@@ -1,4 +1,4 @@
-// What ended a session that the server broke, or that broke in our hands, as the failure of an audit.
+// Converts the error that ended a session (protocol violation, authentication, defect) to an audit failure.
 
 import type { Endpoint } from '../../model/endpoint.ts';
 import { hostPort } from '../../model/endpoint.ts';
@@ -25,8 +25,8 @@ export function protocolFailureOf(error: unknown, endpoint: Endpoint, phase: Pha
 
 /**
  * The one sure sign of something between the auditor and the server: the server's hash of its certificate is another
- * than that of the certificate which the auditor was shown, or the server offers a binding of which the auditor heard
- * nothing (auth-scram.c). By where the server's error comes from, for its words may be translated.
+ * than that of the certificate which the auditor received, or the server offers a binding that the auditor did not see
+ * (auth-scram.c). Recognised by the source position of the error, because its words may be translated.
  *
  * @returns undefined for any other error
  */

@@ -1,4 +1,4 @@
-// The order and the amount of what a server may send: login, then answers to simple queries. Everything else ends the
+// Enforces the order and number of server messages: login, then answers to simple queries. Any other message ends the
 // session. Pure.
 
 import { AuthenticationDialogue, type AuthenticationPolicy } from './authentication.ts';

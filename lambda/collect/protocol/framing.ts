@@ -1,5 +1,5 @@
-// Splits what a server sends into whole messages (protocol documentation, "Message Formats"): one byte of type, a
-// length that counts itself, and the body. Refuses by the header what is unknown or too long, before its body is kept.
+// Splits the byte stream of a server into whole messages (protocol documentation, "Message Formats"): one byte of type,
+// a length that counts itself, and the body. Refuses unknown types and excessive lengths before it keeps the body.
 // Pure.
 
 import { tooLarge, violation } from './protocol-error.ts';

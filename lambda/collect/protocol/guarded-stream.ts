@@ -1,5 +1,5 @@
-// What stands between TLS and the driver: hands it whole, known and bounded messages only, and keeps what it throws
-// from the rest of the process (docs/adr/0010).
+// Stands between TLS and the driver: passes on only whole, known and bounded messages, and keeps errors that the driver
+// throws from ending the process (docs/adr/0010).
 
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -199,7 +199,9 @@ export class GuardedStream extends EventEmitter {
     this.#isLarge = true;
     const tooLong = (): void =>
       this.#fail(
-        tooLarge(`took longer than ${LARGE_ANSWER_TIMEOUT_MS / 1000} s to send a large answer, for which others wait`),
+        tooLarge(
+          `took longer than ${LARGE_ANSWER_TIMEOUT_MS / 1000} s to send a large answer, while other targets wait`,
+        ),
       );
     return {
       slots: this.#options.limits.largeAnswers,

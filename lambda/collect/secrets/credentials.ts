@@ -1,4 +1,4 @@
-// Credentials from the shapes that secrets come in. Pure: text in, credentials out; errors never quote the text.
+// Reads credentials from every shape in which secrets hold them. Pure; errors never quote the text.
 
 import { AuditFailure } from '../../model/failure.ts';
 import type { CredentialFacts } from '../../model/snapshot.ts';
@@ -62,7 +62,7 @@ export function parseCredentials(content: string | Uint8Array, source: string, t
     password: stored.password,
     // The console of a PgBouncer has no other name, whatever database the stored credentials are for besides.
     database: target.kind === 'pgbouncer' ? CONSOLE : (target.database ?? stored.database ?? DEFAULT_DATABASE),
-    // What is typed for once is nobody's stored connection string.
+    // A connection string given on the command line is not stored, so no check reports it.
     facts: { source, dsn: 'option' in target.credentials ? undefined : stored.dsn },
   };
 }

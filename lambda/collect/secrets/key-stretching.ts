@@ -1,5 +1,5 @@
-// How much work the passphrase of an encrypted key costs, by the key's own word: OpenSSL does all of it at one go, and
-// nothing ends it.
+// Reads how much work the passphrase of an encrypted key costs, because OpenSSL does that work in one uninterruptible
+// call.
 
 import { type Der, DerError, INTEGER, objectIdentifier, readAllDer, readDer, SEQUENCE } from '../certificates/der.ts';
 

@@ -1,4 +1,4 @@
-// Connection strings of Npgsql and ODBC, and files of environment variables: lists of names with values. Pure.
+// Parses lists of names with values: connection strings of Npgsql and ODBC, and files of environment variables. Pure.
 
 /** A name as it stands there, with its value. */
 export type Pair = readonly [name: string, value: string];

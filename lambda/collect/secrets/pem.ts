@@ -1,4 +1,4 @@
-// CA bundles and client certificates, as people paste them into secrets and files. Errors never quote what was read.
+// Reads CA bundles and client certificates from secrets and files. Errors never quote what was read.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';

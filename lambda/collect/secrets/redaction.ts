@@ -1,4 +1,4 @@
-// Purges secrets from what came from outside: a server that was sent a password may write it back in any spelling.
+// Removes secrets from texts of the server, which may send a password back in any spelling.
 
 import { FAILURE_CAUSES } from '../../model/failure.ts';
 import { VERDICTS } from '../../model/finding.ts';
@@ -18,8 +18,8 @@ const STAR = 0x2a;
 export type Searched = 'text' | 'fact';
 
 /**
- * Bytes that a secret must have to be looked for. Shorter ones are a part of ordinary words: to hide them in facts
- * would change what is judged, to hide them in errors what people read.
+ * Bytes that a secret must have to be searched for. Shorter ones are parts of ordinary words: hiding them in facts
+ * would change outcomes, and hiding them in errors would garble messages.
  */
 const SHORTEST: Readonly<Record<Searched, number>> = { text: 4, fact: 8 };
 
@@ -31,7 +31,7 @@ const PART = 32;
 const LAYERS = 3;
 
 /**
- * Words that facts are compared by. A password that is one of them, or a piece of one, can't be told from it; to hide
+ * Words that facts are compared by. A password that is one of them, or a piece of one, cannot be told apart; hiding
  * it would hide `plaintext` from every session that is not encrypted.
  */
 const VOCABULARY: readonly string[] = [

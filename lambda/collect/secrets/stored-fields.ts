@@ -1,4 +1,4 @@
-// Credentials as named fields: JSON secrets of every provider, environment variables, Npgsql and ODBC. Pure.
+// Reads credentials from named fields: JSON secrets of every provider, environment variables, Npgsql and ODBC. Pure.
 
 import { displayText } from '../../model/display.ts';
 import { holdsSecret, showName } from '../../model/given-text.ts';

@@ -1,6 +1,5 @@
-// What a secret or a file holds of certificates and keys, in the shapes in which people store them: PEM, DER, PKCS #7,
-// and base64 of any of these, or JSON with such texts. Nothing is judged here, and nothing of the content is ever
-// quoted.
+// Splits a secret or file into certificates, keys and revocation lists: PEM, DER, PKCS #7, base64 of these, or JSON
+// with such texts. Decides nothing about them, and quotes nothing of them.
 
 import {
   contextTag,

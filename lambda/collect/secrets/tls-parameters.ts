@@ -1,4 +1,4 @@
-// TLS parameters of connection strings and stored fields, as drivers of every language spell them: which ask for less.
+// Recognises TLS parameters that ask for less than verify-full, in the spellings of drivers of every language.
 
 /** A name as it is stored, with its value. */
 export type Parameter = readonly [name: string, value: string];
