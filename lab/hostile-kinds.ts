@@ -135,7 +135,7 @@ const TLS: readonly HostileScenario[] = [
   },
 ];
 
-// --- the second connection, for a refused certificate --------------------------------------------------------------------
+// --- the second connection, for a refused certificate ----------------------------------------------------------------
 
 const SECOND_CONNECTIONS: readonly (readonly [what: string, connection: Connection])[] = [
   ['says nothing', silent],

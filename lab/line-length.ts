@@ -15,7 +15,9 @@ export function longSourceLines(path: string, source: string): readonly number[]
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
   const literals: (readonly [start: number, end: number])[] = [];
   new Visitor({
-    Literal: ({ start, end }) => void literals.push([start, end]),
+    Literal: ({ value, start, end }) => {
+      if (typeof value === 'string' || value instanceof RegExp) literals.push([start, end]);
+    },
     TemplateElement: ({ start, end }) => void literals.push([start, end]),
   }).visit(program);
   let rest = source;

@@ -39,7 +39,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
         phase,
         message: `${hostPort(endpoint)} answered the request for TLS with ${describeError(errorFields(answer.subarray(5)).get('C'))}`,
         remedy:
-          "read the server's message in its own log (it is not shown here: before TLS it may come from anyone on the network path); the server may be out of processes or connections",
+          "check the server's own log for the message (it is not shown here: before TLS it may come from anyone on the network path); the server may be out of processes or connections",
       },
       { transient: true },
     );

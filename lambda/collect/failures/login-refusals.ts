@@ -43,7 +43,7 @@ function unnamed({ place, role }: Attempt): Refusal {
   return {
     cause: 'login-failed',
     message: `${place} refuses the login of ${role}`,
-    advice: "see the server log, and the SQLSTATE in appendix A of PostgreSQL's documentation",
+    advice: "check the server log, and find the SQLSTATE in appendix A of PostgreSQL's documentation",
   };
 }
 

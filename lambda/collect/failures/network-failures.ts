@@ -120,7 +120,7 @@ export function byCode(code: string | undefined, endpoint: Endpoint, phase: Phas
 /** The connection ended. Before TLS that is also how a server answers that knows direct TLS only. */
 function closed(endpoint: Endpoint, phase: Phase): Refusal {
   const place = hostPort(endpoint);
-  const advice = 'see the server log at that time; a proxy or firewall in between may have closed the connection';
+  const advice = 'check the server log at that time; a proxy or firewall in between may have closed the connection';
   return {
     cause: 'connection-reset',
     message: `${place} closed the connection ${WHILE[phase]}`,
