@@ -140,7 +140,7 @@ describe('a real server', () => {
       return (await audit({}, { db, ca: authority.certificatePem })).snapshot;
     };
 
-    test('is told by the channel binding, as critical', async () => {
+    test('is detected by the channel binding, as critical', async () => {
       await using relay = await interceptor();
       const snapshot = await through(relay);
       expect(snapshot.failure).toMatchObject({ cause: 'channel-binding-failed', phase: 'login' });
@@ -149,7 +149,7 @@ describe('a real server', () => {
       );
     });
 
-    test('is told also where it hides that the server offers the binding', async () => {
+    test('is detected also where it hides that the server offers the binding', async () => {
       const plus = Buffer.from('SCRAM-SHA-256-PLUS\0');
       await using relay = await interceptor((bytes) => {
         const at = bytes.indexOf(plus);

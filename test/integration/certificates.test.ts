@@ -105,7 +105,7 @@ describe('the chain that a server presents', () => {
     });
   });
 
-  test('is judged with its intermediates, and told of each once', async () => {
+  test('is checked with its intermediates, and each is reported once', async () => {
     const parent = await createAuthority({ name: 'Healthy Intermediate', parent: authority, notAfter: inDays(400) });
     const intermediate = await createAuthority({ name: 'Old Intermediate', parent, notAfter: inDays(10) });
     const certificate = await intermediate.issue({ notAfter: inDays(60) });
@@ -139,7 +139,7 @@ describe('the chain that a server presents', () => {
     });
   });
 
-  test('is its own root where the bundle holds the server’s own certificate: told once', async () => {
+  test('is its own root where the bundle holds the server’s own certificate: reported once', async () => {
     const certificate = await selfSigned({ notAfter: inDays(6) });
     expect(resultsOf(await audited({ certificate }))).toEqual({
       ...HEALTHY,
@@ -178,7 +178,7 @@ describe('a weak certificate', () => {
     expect(resultsOf(snapshot)).toMatchObject({ 'weak-server-certificate': 'not-applicable' });
   });
 
-  test('that is refused for something else is judged for what it is', async () => {
+  test('that is refused for another reason is still checked', async () => {
     const certificate = await authority.issue({ clientAuth: true, ipAddresses: ['127.0.0.1'] });
     const snapshot = await refused(certificate);
     expect(snapshot.failure?.cause).toBe('certificate-rejected');
@@ -259,7 +259,7 @@ describeEachMajor((major) => {
     expect(resultsOf(snapshot)).toEqual({ ...HEALTHY, 'client-certificate-expiring': ['high CN=tls_auditor'] });
   });
 
-  test('takes a provider’s role for the provider’s where its name is proven, and for nobody’s elsewhere', async () => {
+  test('takes a provider’s role for the provider’s where its name is proven, and for an ordinary role elsewhere', async () => {
     await using _sessions = await openSessions(server, [{ kind: 'plaintext', role: 'rdsadmin' }]);
     const severities = async (target: Partial<Target>): Promise<readonly string[]> => {
       const outcome = sessionsOf(plaintextSession, await snapshotOf(target), { loopback: 'network' });

@@ -109,7 +109,7 @@ describe('a certificate out of time', () => {
   });
 });
 
-describe('a certificate for somebody else', () => {
+describe('a certificate for another server', () => {
   test.each([
     ['another name', '127.0.0.1', { dnsNames: ['a.example.com', 'b.example.com'] }, ['DNS:a.example.com', 'DNS:b.exa']],
     ['an address, where the host is a name', 'localhost', { ipAddresses: ['127.0.0.1', '::1'] }, ['Address:127.0.0.1']],
@@ -162,7 +162,7 @@ describe('a certificate for somebody else', () => {
   });
 });
 
-describe('a certificate of nobody we trust', () => {
+describe('a certificate of no CA that we trust', () => {
   test('self-signed: with the fingerprint to compare before it is trusted', async () => {
     const certificate = await selfSigned();
     const { snapshot, message } = await refused({ certificate });

@@ -176,7 +176,7 @@ describeEachMajor((major) => {
     expect(rows).not.toContain(CANARY);
   });
 
-  test('the statement told for a foreign server mends it, whichever options it has', async () => {
+  test('the statement advised for a foreign server fixes it, whichever options it has', async () => {
     await using server = await startPostgres({ major });
     const options = ['', ", sslmode 'require'", ", sslrootcert '/ca.pem'", ", sslmode 'prefer', sslrootcert '/ca.pem'"];
     await server.adminQuery(
@@ -201,7 +201,7 @@ describeEachMajor((major) => {
     expect(await linkOutcomes()).toEqual({ status: 'pass' });
   });
 
-  test('that pg_hba.conf cannot be opened is told as that, not as a privilege that lacks, and costs nothing else', async () => {
+  test('that pg_hba.conf cannot be opened is reported as that, not as a missing privilege, and costs nothing else', async () => {
     await using server = await startPostgres({ major });
     await server.adminQuery(`
       CREATE EXTENSION postgres_fdw;

@@ -132,7 +132,7 @@ describeEachMajor((major) => {
       expect(found.map(disagreement).join()).toBe('');
     });
 
-    test('is told with the line that lets the login in', async () => {
+    test('is reported with the line that lets the login in', async () => {
       await server.setHba([...OWN_WAY, 'hostnossl all all 127.0.0.1/32 trust']);
       const [problem] = problems(plaintextAccepted, await snapshotOf(server, 'boss'));
       expect(problem).toMatchObject({
@@ -155,7 +155,7 @@ describeEachMajor((major) => {
       expect(server.log().slice(from)).not.toMatch(/connection to client lost|unexpected EOF|reset by peer/);
     });
 
-    test('with rules that are not loaded yet says so, and by whom it could be told for certain', async () => {
+    test('with rules that are not loaded yet says so, and which login could find out', async () => {
       await server.setHba([...OWN_WAY, 'host all all 127.0.0.1/32 scram-sha-256']);
       // A server says that it reloads before it reads the file. A connection it takes after that.
       await server.adminQuery('SELECT 1');

@@ -208,14 +208,14 @@ function targetOf(entry: string): string {
   return Object.keys(TARGETS).find((name) => entry.split(' ').includes(name)) ?? entry;
 }
 
-test('ten runs over a week tell what a person would want to hear, and nothing twice', () => {
+test('ten runs over a week notify of what a person wants to know, and of nothing twice', () => {
   expect(week.map(({ published }) => published.map(read))).toEqual(WEEK.map((run) => messages(run)));
   expect(week.map(({ error }) => error)).toEqual(WEEK.map(() => undefined));
   // Three databases, three threads: whatever becomes of a database stands in its own.
   expect(new Set(threads.values()).size).toBe(3);
 });
 
-test('a team hears of its own databases, and of no others', () => {
+test('a team is notified of its own databases, and of no others', () => {
   const sent = week.flatMap(({ published }) => published);
   const own = sent.filter(({ attributes }) => attributes.route?.value === 'payments');
   expect(own).toHaveLength(13);
@@ -251,7 +251,7 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
       return [faulty, await lab.invoke({ at: timeOf(run.at + NEXT) })];
     }
 
-    test('in reading what one audience was told: it hears what is there at once, the rest from the next run', async () => {
+    test('in reading what one receiver was notified of: it gets what is there at once, the rest from the next run', async () => {
       for (const integration of notified) {
         await recall(index);
         refuse(({ operation, place }) => operation === 'Query' && place === `${integration.key}#finding`);
@@ -341,7 +341,7 @@ describe('a whole week', () => {
     ({ operation, place }) => operation === 'Query' && place === 'payments#chat#target',
   ];
 
-  test('in which no run but a repeated one comes through tells the same, each run as soon as it can', async () => {
+  test('in which no run but a repeated one comes through notifies of the same, each run as soon as it can', async () => {
     await world.reset();
     await lab.useTable();
     const notified: Read[][] = [];
@@ -360,7 +360,7 @@ describe('a whole week', () => {
     expect(failed).toEqual(WEEK.map(() => true));
   });
 
-  test('in which every run is started twice, as schedulers do, tells the same', async () => {
+  test('in which every run is started twice, as schedulers do, notifies of the same', async () => {
     await world.reset();
     await lab.useTable();
     const repeated: PublishedMessage[] = [];
@@ -409,7 +409,7 @@ describe('two runs that overlap', () => {
     }
   });
 
-  test('and see different things: what the later look found gone is not told again by the earlier one', async () => {
+  test('and see different things: what the later run found gone is not notified again by the earlier one', async () => {
     // Given: a run that has seen the old certificate and the clients, and is held before it decides,
     await setStage(5);
     await recall(5);
@@ -437,7 +437,7 @@ describe('two runs that overlap', () => {
   });
 });
 
-test('a database that is down for a day is told once a day, and what was wrong with it is not taken for mended', async () => {
+test('a database that is down for a day is notified once a day, and its findings are not resolved', async () => {
   const DOWN = 'shop target-not-audited';
   await setStage(0);
   await recall(0);
@@ -466,7 +466,7 @@ test('a database that is down for a day is told once a day, and what was wrong w
   ]);
 });
 
-test('a run by hand of one database tells of that one, and ends nothing elsewhere', async () => {
+test('a run by hand of one database notifies of that one, and ends nothing elsewhere', async () => {
   await setStage(5);
   await recall(5);
   const byHand = await lab.invoke({ at: timeOf(78), event: { targets: ['shop'] } });
@@ -479,7 +479,7 @@ test('a run by hand of one database tells of that one, and ends nothing elsewher
   );
 });
 
-test('a run that tells nobody changes nothing, and says what would be told', async () => {
+test('a run that does not notify changes nothing, and says what it would send', async () => {
   await setStage(5);
   await recall(5);
   const table = async () =>

@@ -93,7 +93,7 @@ const noSources = createSourceReader(
 const UNKNOWN = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE';
 
 describe('what is trusted', () => {
-  test('a bundle: its authorities, and nobody else', async () => {
+  test('a bundle: its authorities, and no others', async () => {
     const { context, bundle } = await storeOf({ ca: root.certificatePem }).trustFor([{ secret: 'ca' }], undefined);
     expect(await handshake(context, server)).toBe('verified');
     expect(await handshake(context, otherServer)).toBe(UNKNOWN);
@@ -108,7 +108,7 @@ describe('what is trusted', () => {
     expect(bundle).toHaveLength(2);
   });
 
-  test('no source: nobody', async () => {
+  test('no source: no authority', async () => {
     const { context } = await storeOf({}).trustFor([], undefined);
     expect(await handshake(context, server)).toBe(UNKNOWN);
   });

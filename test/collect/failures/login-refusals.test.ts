@@ -299,7 +299,7 @@ describe('a provider', () => {
     expect(failureFor(said).remedy).not.toMatch(/rds_iam/);
   });
 
-  test.each([RDS, CLOUD_SQL])('rules that nobody but the provider writes are not advised to be changed: %s', (host) => {
+  test.each([RDS, CLOUD_SQL])('rules that only the provider writes are not advised to be changed: %s', (host) => {
     const said = {
       code: '28000',
       message:

@@ -73,7 +73,7 @@ describe('an option', () => {
 describe('a file', () => {
   const sources = createSourceReader(untouched, {});
 
-  test('is read anew each time, byte by byte', async () => {
+  test('is read again each time, byte by byte', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'sources-'));
     const file = join(folder.path, 'dsn');
     await writeFile(file, Buffer.of(0, 255, 7));
@@ -100,7 +100,7 @@ describe('a file', () => {
     expect(error.transient).toBe(false);
   });
 
-  test('that may not be read is told from one that does not exist', async () => {
+  test('that may not be read is distinguished from one that does not exist', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'sources-'));
     const locked = join(folder.path, 'locked');
     await mkdir(locked, { mode: 0o700 });

@@ -1,4 +1,4 @@
-// Every cause of a failure, told to the owner of a configuration and to someone who has given --url: what it owes to
+// The texts of every cause of a failure, in the words of the configuration and of --url: what they owe to
 // both.
 
 import { describe, expect, test } from 'vitest';
