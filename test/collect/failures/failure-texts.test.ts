@@ -1,5 +1,4 @@
-// The texts of every cause of a failure, in the words of the configuration and of --url: what they owe to
-// both.
+// The texts of every cause of a failure, in the words of the configuration and in those of --url.
 
 import { describe, expect, test } from 'vitest';
 import { closedPort } from '../../../lab/faulty-servers.ts';
