@@ -164,7 +164,8 @@ export async function login(
 }
 
 /**
- * Says goodbye. What was asked is answered already: a server, or what stands before it, that does not hang up is left.
+ * Sends Terminate and closes. All queries are answered by now, so a server or proxy that keeps the connection open is
+ * not waited for.
  */
 export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
   if (signal.aborted || socket.destroyed) return;

@@ -31,7 +31,7 @@ const PART = 32;
 const LAYERS = 3;
 
 /**
- * Words that facts are compared by. A password that is one of them, or a piece of one, cannot be told apart; hiding
+ * Words that facts are compared by. A password that is one of them, or a piece of one, cannot be distinguished; hiding
  * it would hide `plaintext` from every session that is not encrypted.
  */
 const VOCABULARY: readonly string[] = [
