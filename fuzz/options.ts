@@ -1,4 +1,4 @@
-// The options of `npm run fuzz`.
+// Parses the options of `npm run fuzz`.
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';

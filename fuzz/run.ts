@@ -1,5 +1,5 @@
-// Fuzzes the auditor: generated input into everything that reads what comes from outside, and a real audit beside servers
-// that mutate an honest session. Exit 0: no fault; 1: a fault, with the command that shows it again; 2: bad usage.
+// Fuzzes the parsers of external input, and audits servers that mutate a real session.
+// Exit 0: no fault; 1: a fault, with the command that shows it again; 2: bad usage.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,8 +15,8 @@ import type { Assignment } from './worker.ts';
 /** For a run that is bounded by time. */
 const MOST_RUNS = 100_000_000;
 /**
- * Milliseconds for one input, beyond which it counts as hanging, and for what a target starts before the first. The slowest
- * take 12 s on a busy machine.
+ * Milliseconds for one input, beyond which it counts as hanging, and for what a target starts before the first. The
+ * slowest take 12 s on a busy machine.
  */
 const HANGING = 90_000;
 /** MiB of JavaScript objects; what a Lambda function of 1 GB has. */

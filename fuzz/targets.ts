@@ -1,4 +1,4 @@
-// Every target of the fuzzer, in the order in which they are tried.
+// Lists all fuzz targets in the order in which they run.
 
 import type { FuzzTarget } from './generators/fuzz-target.ts';
 import { ANSWER_TARGETS } from './targets/answers.ts';

@@ -1,4 +1,4 @@
-// Tries one target for a while, and says what came of it.
+// Runs one fuzz target for a limited time and returns the result.
 
 import fc from 'fast-check';
 import type { FuzzTarget } from './generators/fuzz-target.ts';

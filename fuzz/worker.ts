@@ -1,4 +1,4 @@
-// The process in which targets are tried: what they do to it is seen by the one that started it.
+// Runs fuzz targets in a process of its own, so that its parent sees crashes and hangs.
 //
 // Arguments: a file for the progress, then JSON with the seed and the targets. Writes a line of JSON for each trial.
 

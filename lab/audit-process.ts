@@ -1,6 +1,6 @@
-// A process of its own that audits targets: what hostile servers do to it can't be seen from within.
+// Audits targets in a process of its own, so that crashes and memory use are visible from outside.
 //
-// Reads JSON with the targets from standard input; writes JSON with a verdict for each, and the most memory it took.
+// Reads JSON with the targets from standard input; writes JSON with a verdict for each, and the peak memory.
 
 import { text } from 'node:stream/consumers';
 import { auditTargets } from '../lambda/audit.ts';

@@ -1,4 +1,4 @@
-// What the local AWS services say when they refuse.
+// Defines the errors that the local AWS services answer with.
 
 /** An error as AWS defines it: its code, its HTTP status and a sentence. */
 export class AwsFailure extends Error {

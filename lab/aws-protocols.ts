@@ -1,4 +1,4 @@
-// The protocols that AWS services speak: requests as operations, answers and errors as the SDK's clients read them.
+// Reads the SDK's requests as operations, and writes answers and errors in the protocols of AWS services.
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';

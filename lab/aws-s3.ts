@@ -1,4 +1,4 @@
-// The part of Amazon S3 that storing a report needs: PutObject and GetObject, with what the real service holds them to.
+// Serves Amazon S3's PutObject and GetObject, with the checks that the real service makes.
 
 import { createHash } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';

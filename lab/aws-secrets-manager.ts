@@ -1,4 +1,4 @@
-// The part of AWS Secrets Manager that reading needs: GetSecretValue and BatchGetSecretValue, with the service's limits.
+// Serves AWS Secrets Manager's GetSecretValue and BatchGetSecretValue, with the service's limits.
 
 import { randomUUID } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';

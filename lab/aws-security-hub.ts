@@ -1,6 +1,6 @@
 // The part of AWS Security Hub that importing needs: BatchImportFindings, with the limits of the service and of the AWS
-// Security Finding Format. No npm package carries a schema of that format: the one here is written from the API reference
-// (https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html) and the user guide's
+// Security Finding Format. No npm package carries a schema of that format: the one here is written from the API
+// reference (https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html) and the user guide's
 // "Required" and "Optional top-level ASFF attributes", for the attributes that an auditor has a use for.
 
 import * as z from 'zod';

@@ -1,4 +1,4 @@
-// The part of Amazon SNS that publishing needs, with the limits that the real service enforces.
+// Serves the part of Amazon SNS that publishing needs, with the service's limits.
 
 import { randomUUID } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';
@@ -43,7 +43,7 @@ export class Sns {
   readonly #topics: ReadonlySet<string>;
   #subscriptions: readonly TopicSubscription[];
 
-  /** Unless it is told otherwise, each topic has a confirmed subscription by email and one by https. */
+  /** By default each topic has a confirmed subscription by email and one by https. */
   constructor(topicArns: readonly string[]) {
     this.#topics = new Set(topicArns);
     this.#subscriptions = topicArns.flatMap((arn) =>
@@ -86,7 +86,8 @@ export class Sns {
     const attributes = readAttributes(form);
     if (!/^arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}(\.fifo)?$/.test(topicArn)) throw invalid('TopicArn');
     if (!this.#topics.has(topicArn)) throw new AwsFailure('NotFound', 'Topic does not exist', 404);
-    // Docs of Publish: ASCII text that begins with a letter, number or punctuation mark, without line breaks or control characters.
+    // Docs of Publish: ASCII text that begins with a letter, number or punctuation mark, without line breaks or control
+    // characters.
     if (subject !== undefined && !/^[!-~][ -~]{0,99}$/.test(subject)) throw invalid('Subject');
     if (message === '') throw invalid('Empty message');
     if (Buffer.byteLength(message) + bytesOf(attributes) > MOST_BYTES) throw invalid('Message too long');

@@ -1,5 +1,5 @@
-// A local endpoint that the real AWS SDK clients talk to: Secrets Manager, SNS, S3 and Security Hub, with their limits and
-// their faults.
+// Starts a local endpoint for the real AWS SDK clients: Secrets Manager, SNS, S3 and Security Hub,
+// with the limits of the services, and with faults on request.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -46,11 +46,10 @@ export interface AwsEndpointOptions {
 }
 
 /**
- * A fault to meet the next requests: an error the service answers with, or silence, or a reset connection, or one that is
- * reset once the request is carried out.
- * Codes as the services have them: `ThrottlingException` (400) and `InternalServiceError` (500) of Secrets Manager,
- * `Throttled` (429), `InternalError` (500) and `AuthorizationError` (403) of SNS, `SlowDown` (503) and `AccessDenied` (403)
- * of S3, `AccessDeniedException` (403) of Security Hub.
+ * A fault to meet the next requests: an error the service answers with, or silence, or a reset connection, or one that
+ * is reset once the request is carried out. Codes as the services have them: `ThrottlingException` (400) and
+ * `InternalServiceError` (500) of Secrets Manager, `Throttled` (429), `InternalError` (500) and `AuthorizationError`
+ * (403) of SNS, `SlowDown` (503) and `AccessDenied` (403) of S3, `AccessDeniedException` (403) of Security Hub.
  */
 export type Fault = {
   /** @default 1 */

@@ -1,4 +1,4 @@
-// Certificates made on the fly: authorities, the servers' and clients' own, and every way in which one can be wrong.
+// Issues authorities and certificates for servers and clients, valid or wrong in a chosen way.
 
 import 'reflect-metadata';
 
@@ -39,7 +39,10 @@ export interface RawExtension {
 export interface CertificateOptions extends Validity {
   /** @default the first DNS name or address */
   readonly commonName?: string;
-  /** `dnsNames` and `ipAddresses` default to those of this machine's loopback when neither is given; two empty lists make a certificate without subjectAltName. */
+  /**
+   * `dnsNames` and `ipAddresses` default to those of this machine's loopback when neither is given; two empty lists
+   * make a certificate without subjectAltName.
+   */
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
   /** @default 'ec-p256' */
@@ -90,7 +93,10 @@ export interface AuthorityOptions extends Validity {
   readonly parent?: Authority;
   /** @default 'ec-p256' */
   readonly keyType?: KeyType;
-  /** The key pair of another authority: makes its cross-signed or renewed certificate, of the same name unless `name` is given. */
+  /**
+   * The key pair of another authority: makes its cross-signed or renewed certificate, of the same name unless `name` is
+   * given.
+   */
   readonly keysOf?: Authority;
   /** How many authorities may stand below. @default any number */
   readonly pathLength?: number;
@@ -294,7 +300,10 @@ function signingAlgorithm(keyType: KeyType, hash: SignatureHash) {
   return { name: keyType.startsWith('ec') ? 'ECDSA' : 'RSASSA-PKCS1-v1_5', hash };
 }
 
-/** An RSA key carries the one hash it may be used with, and the library signs with that: another hash takes another key object. */
+/**
+ * An RSA key carries the one hash it may be used with, and the library signs with that: another hash takes another key
+ * object.
+ */
 async function signingKey({ keys, keyType }: Pick<Issuer, 'keys' | 'keyType'>, hash: SignatureHash) {
   if (!keyType.startsWith('rsa')) return keys.privateKey;
   const der = await subtle.exportKey('pkcs8', keys.privateKey);

@@ -1,4 +1,5 @@
-// Clients with addresses of their own, in a second network namespace: every client on one machine is loopback to PostgreSQL.
+// Gives clients addresses of their own in a second network namespace, because PostgreSQL sees every client of one
+// machine as loopback.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
@@ -36,14 +37,14 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', (l
   const { id, host, port, localAddress, message } = JSON.parse(line);
   const socket = connect({ host, port, localAddress });
   let reply = Buffer.alloc(0);
-  const tell = () => { socket.destroy(); process.stdout.write(JSON.stringify({ id, reply: reply.toString('hex') }) + '\\n'); };
+  const report = () => { socket.destroy(); process.stdout.write(JSON.stringify({ id, reply: reply.toString('hex') }) + '\\n'); };
   socket.once('connect', () => socket.write(Buffer.from(message, 'hex')));
   socket.on('data', (chunk) => {
     reply = Buffer.concat([reply, chunk]);
     if (reply.length >= 9 && reply.length > reply.readInt32BE(1)) socket.destroy();
   });
   socket.on('error', () => {});
-  socket.once('close', tell);
+  socket.once('close', report);
 });`;
 
 function ip(...args: readonly string[]): string | undefined {

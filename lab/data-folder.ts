@@ -1,4 +1,4 @@
-// Makes a server's data folder: a copy of one that initdb made, with the server's certificate and settings.
+// Prepares a server's data folder: initialised once per major, then copied and configured for each server.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

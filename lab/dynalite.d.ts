@@ -1,4 +1,4 @@
-// What of dynalite, which carries no types, the tests use.
+// Declares the part of dynalite that the tests use; the package has no types.
 
 declare module 'dynalite' {
   import type { Server } from 'node:http';

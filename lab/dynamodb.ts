@@ -1,4 +1,4 @@
-// DynamoDB on a local port for the real SDK client: dynalite, behind a relay that counts requests and spoils some.
+// Serves DynamoDB on a local port: dynalite behind a relay that counts requests and injects faults.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, request as send } from 'node:http';
@@ -13,7 +13,7 @@ export type DynamoDbOperation = 'Query' | 'GetItem' | 'PutItem' | 'DeleteItem';
 /**
  * What the next requests of an operation meet: an error the service answers with (`ThrottlingException`,
  * `ProvisionedThroughputExceededException`, `AccessDeniedException`: 400; `InternalServerError`: 500), silence, a
- * connection reset before the request is done, or one reset after it, so that nobody hears that it was.
+ * connection reset before the request is done, or one reset after it, so that the client does not learn that it was.
  */
 export type DynamoDbFault = {
   /** @default 1 */
@@ -46,11 +46,11 @@ export interface DynamoDbEndpoint extends AsyncDisposable {
   count(operation: DynamoDbOperation): number;
   /** Queues a fault: the next requests for that operation meet it, then those queued after it. */
   failNext(operation: DynamoDbOperation, fault: DynamoDbFault): void;
-  /** Forgets the faults that nobody has met yet. */
+  /** Discards the faults that no request has met yet. */
   clearFaults(): void;
   /** Everything that the table holds, as it is stored. */
   items(): Promise<readonly Readonly<Record<string, unknown>>[]>;
-  /** Writes an item as somebody else could, here or in another table. */
+  /** Writes an item as another client could, here or in another table. */
   put(item: Readonly<Record<string, unknown>>, table?: string): Promise<void>;
   delete(pk: string, sk: string): Promise<void>;
 }
@@ -64,7 +64,8 @@ const CREDENTIALS = { accessKeyId: 'AKIALABDYNAMODB00000', secretAccessKey: 'not
  *
  * @example
  * await using dynamodb = await startDynamoDb();
- * const store = createDynamoDbState(dynamodb.client, dynamodb.tableName, { clock: systemClock, owner: 'a test', audience: 'all' });
+ * const options = { clock: systemClock, owner: 'a test', audience: 'all' };
+ * const store = createDynamoDbState(dynamodb.client, dynamodb.tableName, options);
  */
 export async function startDynamoDb({
   tableName = 'pg-tls-auditor-state',

@@ -1,4 +1,4 @@
-// Suites about the server itself, declared once for each PostgreSQL major under test.
+// Declares a test suite once for each PostgreSQL major under test.
 
 import { describe, test } from 'vitest';
 import { majorsUnderTest, newestMajor, reasonUnavailable } from './postgres.ts';

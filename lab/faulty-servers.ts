@@ -1,4 +1,4 @@
-// Servers that fail in every way a network and a PostgreSQL can, and record what clients sent them before they did.
+// Starts servers that fail as networks and PostgreSQL do, and that record what clients sent to them.
 
 import { once } from 'node:events';
 import net from 'node:net';

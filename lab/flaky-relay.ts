@@ -1,4 +1,4 @@
-// A relay in front of a real server that spoils connections below TLS: what load balancers, NAT and failovers do.
+// Relays to a real server and breaks connections below TLS, as load balancers, NAT and failovers do.
 
 import { once } from 'node:events';
 import net from 'node:net';

@@ -14,7 +14,7 @@ export function loopbackAddresses(): readonly string[] {
 }
 
 /**
- * A port that nobody listens on. Below the ranges from which systems take the ports of outgoing connections: one of
+ * A port without a listener. Below the ranges from which systems take the ports of outgoing connections: one of
  * those could take it between this look and the server's start.
  */
 export async function freePort(): Promise<number> {

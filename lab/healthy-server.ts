@@ -1,4 +1,4 @@
-// What a healthy server is: nothing is to be found on it, by a login that sees everything. One for tests, demo and bench.
+// Defines a server, and a login that may see everything, on which no check finds anything. For tests, demo and bench.
 
 import type { Settings } from './data-folder.ts';
 import { AUDITOR, type PostgresOptions } from './postgres.ts';
@@ -9,7 +9,7 @@ export const HEALTHY_SETTINGS = {
   ssl_ciphers: 'ECDHE+AESGCM:ECDHE+CHACHA20',
 } as const satisfies Settings;
 
-/** Everybody gets in over TLS, with SCRAM. */
+/** Every role may log in over TLS, with SCRAM. */
 export const HEALTHY_HBA = [
   'local all all trust',
   'hostssl all all all scram-sha-256',

@@ -1,4 +1,4 @@
-// Hostile servers that take more than one honest-looking connection: TLS itself, later connections, consoles and probes.
+// Lists hostile servers that act over several connections: TLS, retries, consoles and the wire probe.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FailureCause } from '../lambda/model/failure.ts';
@@ -36,7 +36,7 @@ const silent: Connection = () => undefined;
 const resetting: Connection = (socket) => void socket.resetAndDestroy();
 const flooding: Connection = (socket) => endless(Buffer.alloc(65_536, 0x16))(socket);
 
-// --- TLS ----------------------------------------------------------------------------------------------------------------
+// --- TLS -------------------------------------------------------------------------------------------------------------
 
 const TLS: readonly HostileScenario[] = [
   {
@@ -96,7 +96,7 @@ const TLS: readonly HostileScenario[] = [
       ['bytes that are no TLS', Buffer.alloc(300, 0x41)],
       ['an alert that nothing encrypts', hex('15 0303 0002 02 28')],
       ['a warning that nothing encrypts', hex('15 0303 0002 01 00')],
-      ['a record that nobody encrypted', hex(`17 0303 0020 ${'00'.repeat(32)}`)],
+      ['a record that is not encrypted', hex(`17 0303 0020 ${'00'.repeat(32)}`)],
       ['a record of 65,535 bytes', Buffer.concat([hex('17 0303 ffff'), Buffer.alloc(65_535)])],
       ['a new ServerHello', hex(`16 0303 002a 02 000026 0303 ${'ab'.repeat(32)} 00 1301 00`)],
     ] as const
@@ -135,9 +135,9 @@ const TLS: readonly HostileScenario[] = [
   },
 ];
 
-// --- the second look at a certificate ------------------------------------------------------------------------------------
+// --- the second connection, for a refused certificate ----------------------------------------------------------------
 
-const SECOND_LOOKS: readonly (readonly [what: string, connection: Connection])[] = [
+const SECOND_CONNECTIONS: readonly (readonly [what: string, connection: Connection])[] = [
   ['says nothing', silent],
   ['resets', resetting],
   ['floods', flooding],
@@ -158,11 +158,11 @@ const SECOND_LOOKS: readonly (readonly [what: string, connection: Connection])[]
   ],
 ];
 
-/** The first connection has a certificate that nothing vouches for: the auditor looks at it once more. */
+/** The first connection has a certificate that no CA vouches for: the auditor connects once more to read it. */
 const DIAGNOSED: readonly HostileScenario[] = [
-  ...SECOND_LOOKS.map(
+  ...SECOND_CONNECTIONS.map(
     ([what, connection]): HostileScenario => ({
-      name: `has an unknown certificate, and on the second look ${what}`,
+      name: `has an unknown certificate, and on the second connection ${what}`,
       start: async () =>
         hostileInTurn(
           servingTls(await selfSigned(), (peer) => peer.gone),
@@ -172,7 +172,7 @@ const DIAGNOSED: readonly HostileScenario[] = [
     }),
   ),
   {
-    name: 'has an unknown certificate, and on the second look a good one',
+    name: 'has an unknown certificate, and on the second connection a good one',
     start: async ({ certificate }) =>
       hostileInTurn(
         servingTls(await selfSigned(), (peer) => peer.gone),
@@ -196,7 +196,7 @@ const DIAGNOSED: readonly HostileScenario[] = [
   },
 ];
 
-// --- a password that is refused, and read anew ---------------------------------------------------------------------------
+// --- a password that is refused, and read again ----------------------------------------------------------------------
 
 const RENEWED = 'canary-N3w-Pa55w0rd-canary';
 
@@ -244,7 +244,7 @@ const REFRESHED: readonly HostileScenario[] = SECOND_LOGINS.map(([what, script, 
   causes,
 }));
 
-// --- PgBouncer's console -------------------------------------------------------------------------------------------------
+// --- PgBouncer's console ---------------------------------------------------------------------------------------------
 
 /** RowDescription with those names. */
 function named(...names: readonly string[]): Buffer {
@@ -348,7 +348,7 @@ const POOLERS: readonly HostileScenario[] = CONSOLES.map(([what, script, causes]
   causes,
 }));
 
-// --- the wire probe, and everything behind the first connection ----------------------------------------------------------
+// --- the wire probe, and everything behind the first connection ------------------------------------------------------
 
 /** On connections without TLS. */
 function inPlaintext(...parts: readonly Uint8Array[]): Connection {

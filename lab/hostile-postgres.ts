@@ -1,4 +1,4 @@
-// A server that completes TLS with a good certificate and then sends whatever a script says: broken, lying or hostile.
+// Starts a server that completes TLS with a good certificate and then sends what a script says.
 
 import { createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// What hostile and broken servers do, one row each: before TLS, in a login, and in answer to the audit's queries.
+// Lists hostile and broken servers, one row each: before TLS, during login, and in answer to audit queries.
 
 import type net from 'node:net';
 import type { FailureCause } from '../lambda/model/failure.ts';
@@ -60,7 +60,7 @@ const TIME = ['timed-out'] as const;
 /** More than is read, or more than comes in time. */
 const FLOOD = ['answer-too-large', 'timed-out'] as const;
 
-// --- before TLS ---------------------------------------------------------------------------------------------------------
+// --- before TLS ------------------------------------------------------------------------------------------------------
 
 function answersSslRequest(answer: Uint8Array | string, then: (socket: net.Socket) => void = () => undefined) {
   return (socket: net.Socket): void => {
@@ -138,7 +138,7 @@ const BEFORE_TLS: readonly HostileScenario[] = [
   },
 ];
 
-// --- login --------------------------------------------------------------------------------------------------------------
+// --- login -----------------------------------------------------------------------------------------------------------
 
 /** Answers the startup message, and waits for the client to go. */
 function answers(...parts: readonly Uint8Array[]): Script {
@@ -490,7 +490,7 @@ const LOGIN_MESSAGES: readonly HostileScenario[] = [
   },
 ];
 
-// --- queries ------------------------------------------------------------------------------------------------------------
+// --- queries ---------------------------------------------------------------------------------------------------------
 
 /** Lets in, and answers the first query so. */
 function answersQuery(...parts: readonly Uint8Array[]): Script {
@@ -673,7 +673,7 @@ const QUERIES: readonly HostileScenario[] = [
       ['t', 'ParameterDescription'],
       ['V', 'FunctionCallResponse'],
       ['v', 'NegotiateProtocolVersion'],
-      ['w', 'a type of nobody'],
+      ['w', 'an unknown type'],
     ] as const
   ).map(
     ([type, what]): HostileScenario => ({

@@ -1,4 +1,4 @@
-// Whether a role's policies allow a request, for the statements that this project writes: Allow only, with few conditions.
+// Evaluates a role's policies for a request, for the statements this project writes: Allow only, few conditions.
 
 /** A statement as IAM has it, with ARNs in place of references. */
 export interface Statement {

@@ -1,5 +1,5 @@
-// A Kerberos realm of its own for tests, with a KDC on a loopback port, and the PostgreSQL of the machine's packages:
-// the one from npm is built without GSSAPI. Nothing of the system's configuration is read or written.
+// Starts a Kerberos realm with a KDC on a loopback port, and the PostgreSQL of the machine's packages, because the one
+// from npm is built without GSSAPI. Reads and writes none of the system's configuration.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

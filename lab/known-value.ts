@@ -1,4 +1,4 @@
-// Facts in tests: a fact that must be known, or the reason why it is not.
+// Returns the value of a fact that must be known, or fails with the reason why it is unknown.
 
 import type { Observed } from '../lambda/model/observed.ts';
 

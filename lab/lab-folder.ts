@@ -1,4 +1,4 @@
-// The one folder that holds all that this process's servers put on disk, and its removal however the process ends.
+// Keeps all files of this process's servers in one folder, and removes it however the process ends.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -37,7 +37,10 @@ turns=0
 while rm -rf "$1"; [ -e "$1" ] && [ $turns -lt 100 ]; do sleep 0.05; turns=$((turns + 1)); done
 `;
 
-/** The account that servers run as: `postgres` refuses root, so root lends it to another; anyone else starts it as themselves. */
+/**
+ * The account that servers run as: `postgres` refuses root, so root lends it to another; anyone else starts it as
+ * themselves.
+ */
 export const serverAccount: Account | undefined = process.getuid?.() === 0 ? unprivilegedAccount() : undefined;
 
 let folder: string | undefined;
@@ -74,7 +77,10 @@ export function serverRuns(): () => void {
   };
 }
 
-/** The options under which `spawn` starts a server's program: as its account, with none of our environment's PG variables. */
+/**
+ * The options under which `spawn` starts a server's program: as its account, with none of our environment's PG
+ * variables.
+ */
 export function asServer(): { cwd: string; env: NodeJS.ProcessEnv; uid?: number; gid?: number } {
   return { cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }, ...serverAccount };
 }

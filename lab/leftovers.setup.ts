@@ -1,4 +1,4 @@
-// Gives a test run a temporary folder, and ends the run only when the servers' folders are gone from it.
+// Gives a test run its own temporary folder, and ends the run only after all servers' folders are gone from it.
 
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TEMPLATES_FOLDER } from './data-folder.ts';
 
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
-const PATIENCE = 15_000;
+const GRACE_PERIOD = 15_000;
 
 /** Vitest's global setup; what it returns is the teardown. */
 export default function setup(): () => Promise<void> {
@@ -22,8 +22,8 @@ export default function setup(): () => Promise<void> {
     else process.env.TMPDIR = outside;
     delete process.env[TEMPLATES_FOLDER];
     const labs = () => readdirSync(folder).filter((name) => name.startsWith('pg-lab-'));
-    const deadline = Date.now() + PATIENCE;
-    // Processes that are no children of ours end no promise of ours: looking again is all there is.
+    const deadline = Date.now() + GRACE_PERIOD;
+    // These processes are not our children, so we cannot wait for their end: poll.
     while (labs().length > 0 && Date.now() < deadline) await sleep(20);
     const left = labs();
     if (left.length > 0) throw new Error(`tests left servers behind in ${folder}: ${left.join(', ')}`);

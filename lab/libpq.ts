@@ -1,4 +1,4 @@
-// What libpq's verify-full makes of a server, by this machine's psql where it has one: the yardstick of our own verification.
+// Verifies a server with libpq's verify-full through this machine's psql: the reference for our own verification.
 
 import { spawn, spawnSync } from 'node:child_process';
 
@@ -22,9 +22,10 @@ export interface LibpqQuestion {
 }
 
 /**
- * Connects with verify-full. `accepted` means that libpq went on to the login, whatever came of that; else what it said.
+ * Connects with verify-full. `accepted` means that libpq went on to the login, whatever came of that; else what it
+ * said.
  *
- * @param loginError what the server answers to a login, to tell it from libpq's own refusal
+ * @param loginError what the server answers to a login, to distinguish it from libpq's own refusal
  */
 export async function askLibpq(
   { host, port, rootCertificates, revocationLists }: LibpqQuestion,

@@ -1,4 +1,4 @@
-// Which module imports which, read from the sources.
+// Reads from the sources which module imports which.
 
 import { globSync, readFileSync } from 'node:fs';
 import { join, posix, sep } from 'node:path';

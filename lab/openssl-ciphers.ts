@@ -1,4 +1,4 @@
-// What the OpenSSL in Node makes of a cipher list: a client with that list names its suites in its first message.
+// Expands a cipher list with Node's OpenSSL: a client with that list names its suites in its ClientHello.
 
 import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';

@@ -1,5 +1,5 @@
-// A real PgBouncer in front of a lab server, where the machine has one: transaction pooling, TLS to it, and behind it
-// what a test wants.
+// Starts a real PgBouncer in front of a lab server, where the machine has one: transaction pooling, TLS on the client
+// side, and the server side that a test chooses.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,11 +37,11 @@ export interface PgBouncer extends AsyncDisposable {
   log(): string;
 }
 
-/** Where Debian puts it is not in everybody's PATH. */
+/** Debian installs it in a folder that is not in every user's PATH. */
 const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
 
 /**
- * Ends it when our end of its standard input closes, which happens however we end. An end of its own is told by the
+ * Ends it when our end of its standard input closes, which happens however we end. An end of its own is reported by the
  * shell's.
  */
 const KEEPER = `

@@ -1,4 +1,4 @@
-// Finds the PostgreSQL servers that npm installed, and makes them runnable by the user that servers run as.
+// Finds the PostgreSQL servers that npm installed, and lets the user that servers run as execute them.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
@@ -19,7 +19,9 @@ export interface Binaries {
 const platform = `${process.platform}-${process.arch}`;
 const runnable = new Map<number, Binaries>();
 
-/** The majors installed here, ascending. The newest comes with `npm ci`, the others with `npm ci --prefix test/majors`. */
+/**
+ * The majors installed here, ascending. The newest comes with `npm ci`, the others with `npm ci --prefix test/majors`.
+ */
 export function availableMajors(): readonly number[] {
   return [...new Set([...OLDER_MAJORS, newest()?.major ?? 0])]
     .filter((major) => installed(major) !== undefined)

@@ -1,4 +1,4 @@
-// Real PostgreSQL servers with real TLS for tests, the demo and benchmarks: started in half a second, gone without a trace.
+// Starts real PostgreSQL servers with real TLS in half a second, and removes them without a trace.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -322,7 +322,7 @@ export class PostgresServer implements AsyncDisposable {
   }
 }
 
-/** A backend's process id, as the server told it at login. */
+/** A backend's process id, as the server announced it at login. */
 export function backendPid(client: pg.Client): number {
   const { processID } = client as pg.Client & { readonly processID: number | null };
   if (processID === null) throw new Error('the client is not connected');

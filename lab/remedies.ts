@@ -1,4 +1,4 @@
-// The remedy of a problem as its finding tells it, for tests that ask a check alone.
+// Returns the remedy that the finding of a problem would have, for tests that call one check.
 
 import { remedyText } from '../lambda/checks/remedies/remedy-text.ts';
 import type { Problem } from '../lambda/model/finding.ts';

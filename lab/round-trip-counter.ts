@@ -1,4 +1,4 @@
-// Stands between a client and a server and counts how often the client waited for an answer after it had logged in.
+// Relays between a client and a server, and counts how often the client waits for an answer after login.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -56,7 +56,9 @@ async function countingRelay(server: Upstream, counts: number[]): Promise<Upstre
   };
 }
 
-/** A round trip is whatever the client sends, in one piece or several, that the server then answers: a goodbye is none. */
+/**
+ * A round trip is whatever the client sends, in one piece or several, that the server then answers: Terminate is none.
+ */
 function count(client: net.Socket, server: net.Socket, counts: number[]): void {
   let beforeLogin: Buffer | undefined = Buffer.alloc(0);
   let index = -1;

@@ -1,4 +1,4 @@
-// A server that lets every login in over TLS, announces what it likes, and answers each query as a test says.
+// Starts a server that accepts every login over TLS and answers each query as a test says.
 
 import { once } from 'node:events';
 import net from 'node:net';

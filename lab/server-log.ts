@@ -1,4 +1,4 @@
-// What a server writes to its log, kept line by line, and a way to wait for a line instead of sleeping.
+// Collects a server's log by line, and waits for a line, so that tests need not sleep.
 
 interface Waiter {
   readonly pattern: RegExp;

@@ -1,4 +1,4 @@
-// Opens real client sessions of every kind and holds them, each over a verified connection where it is encrypted.
+// Opens and holds real client sessions of every kind; encrypted ones verify the server.
 
 import { X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';

@@ -1,4 +1,4 @@
-// Stands between the SDK's clients and a local service: says what they asked for, and refuses or holds what a test picks.
+// Relays between the SDK's clients and a local service: records requests, and refuses or delays those a test picks.
 
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse, request as send } from 'node:http';

@@ -1,4 +1,4 @@
-// A streaming standby of a lab server, made without pg_basebackup: from a copy of the primary while it is stopped.
+// Starts a streaming standby of a lab server from a copy of the stopped primary, without pg_basebackup.
 
 import { spawnSync } from 'node:child_process';
 import { appendFile, chown, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// What a client says first to a server, and what the first answer means for the rules of pg_hba.conf.
+// Sends the first message of a client, and reads from the first answer which rule of pg_hba.conf applied.
 
 import type { Destination } from '../lambda/analysis/pg-hba/names.ts';
 

@@ -1,4 +1,4 @@
-// Servers that answer the wire probe in ways that no PostgreSQL does by itself: fronts, and those that mean no good.
+// Starts servers that answer the wire probe as no PostgreSQL does by itself: proxies and hostile servers.
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -19,8 +19,8 @@ export interface WireServer extends AsyncDisposable {
 const ASK_FOR_PASSWORD = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
 
 /**
- * A pooler that takes every TLS version and plaintext, whatever the server behind it does, and leads TLS clients there in
- * plaintext.
+ * A pooler that takes every TLS version and plaintext, whatever the server behind it does, and leads TLS clients there
+ * in plaintext.
  */
 export function carelessPooler(
   { chainPem, keyPem }: Pick<IssuedCertificate, 'chainPem' | 'keyPem'>,
@@ -110,7 +110,9 @@ export function drips(bytes: Buffer, everyMs: number): Promise<WireServer> {
 /** A fatal alert: handshake_failure. */
 const HANDSHAKE_FAILURE = Buffer.from([21, 3, 3, 0, 2, 2, 40]);
 
-/** Relays to a server until its part of the handshake is over, and refuses the client then: for want of a certificate. */
+/**
+ * Relays to a server until its part of the handshake is over, and refuses the client then: for want of a certificate.
+ */
 export function refusesAfterItsFlight(upstream: Upstream): Promise<WireServer> {
   return listen((socket, keep) => {
     const behind = keep(net.connect(upstream.port, upstream.host));

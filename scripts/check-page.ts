@@ -1,17 +1,17 @@
 // Renders the page of one check: what it says, why it matters, how to fix what it finds, and where the rule comes from.
 
-import type { Check } from '../lambda/checks/check.ts';
+import type { AnyCheck } from '../lambda/checks/check.ts';
 import { remedyParts } from '../lambda/checks/remedies/remedy-text.ts';
 import type { Remedy } from '../lambda/model/remedy.ts';
 import { plainText } from './markdown.ts';
 
 /** The check's usual severity, and when it is another. */
-export function severityText({ severity, severityNote }: Check): string {
+export function severityText({ severity, severityNote }: AnyCheck): string {
   return severityNote === undefined ? severity : `${severity}; ${severityNote}`;
 }
 
 /** The same facts as `pg-tls-auditor explain` prints. */
-export function checkPage(check: Check): string {
+export function checkPage(check: AnyCheck): string {
   const { id, title, rationale, remedy, references } = check;
   return `${[
     `# \`${id}\``,

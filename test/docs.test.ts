@@ -134,7 +134,7 @@ describe('configurations and events', () => {
     'json config': (document) => parseConfig(document, { use: 'deployment' }),
     'json target': (document) => parseConfig({ targets: [document] }, { use }),
     'json mutes': (document) => parseConfig({ targets: TARGETS, mutes: document }, { use }),
-    'json event': (document) => parseEvent(document, ['orders']),
+    'json event': (document) => parseEvent(document),
   };
 
   test.each(BLOCKS.filter(({ language }) => language.startsWith('json')))('$path, $language: $text', (block) => {
@@ -366,7 +366,10 @@ describe('AWS', () => {
 
 describe("a check's page", () => {
   const files = 'https://example.com/blob/main/';
-  const check = { id: 'plaintext-session', title: 'x', severity: 'high', rationale: 'x', remedy: 'x' } as const;
+  const check = {
+    ...{ id: 'plaintext-session', title: 'x', severity: 'high', rationale: 'x', remedy: 'x' },
+    ...{ subject: 'session', requirements: [] },
+  } as const;
   const context = (url?: string) => ({
     catalogue: [{ ...check, references: ['https://example.com/rule'], page: url }],
     toolVersion: '1.0.0',

@@ -130,7 +130,7 @@ describe('imports', () => {
     expect(findCycle(between)).toBeUndefined();
   });
 
-  test('are found in every form, with the types told apart', () => {
+  test('are found in every form, with type imports marked', () => {
     const source = `
       import { a } from './a.ts';
       import type { B } from './b.ts';
@@ -153,7 +153,7 @@ describe('imports', () => {
     ]);
   });
 
-  test('that go round in a circle are told as the path that closes it', () => {
+  test('that form a cycle are shown as the path that closes it', () => {
     const edge = (from: string, to: string): Import => ({ from, to, kind: 'ours', typeOnly: false });
     expect(findCycle([edge('a', 'b'), edge('b', 'c'), edge('c', 'b')])).toEqual(['b', 'c', 'b']);
     expect(findCycle([edge('a', 'b'), edge('a', 'c'), edge('b', 'c')])).toBeUndefined();

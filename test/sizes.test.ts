@@ -199,7 +199,7 @@ describe('100,000 sessions', () => {
   });
 
   test('are remembered in proportion', () => {
-    const remember = (count: number) => {
+    const stateRecords = (count: number) => {
       const snapshot = different(count);
       const { findings, outcomes } = evaluate(snapshot, POLICY);
       const observed = [{ target: 'orders', takenAt: NOW, findings, outcomes }];
@@ -218,7 +218,7 @@ describe('100,000 sessions', () => {
         return next === undefined ? [] : recordsOf(next);
       };
     };
-    expectInProportion(remember(2_500), remember(10_000));
+    expectInProportion(stateRecords(2_500), stateRecords(10_000));
   });
 });
 

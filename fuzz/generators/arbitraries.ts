@@ -1,4 +1,4 @@
-// What inputs are made of: texts that strangers write, mutated bytes and mutated documents.
+// Generates fuzz inputs: texts from outside, mutated bytes and mutated documents.
 
 import fc from 'fast-check';
 
@@ -71,7 +71,7 @@ const PIECES = [
   ],
 ] as const;
 
-/** A text that a stranger wrote. */
+/** A text from outside. */
 export const strangeText: fc.Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.array(fc.constantFrom(...PIECES), { maxLength: 12 }).map((parts) => parts.join('')) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 60 }) },

@@ -1,4 +1,4 @@
-// Certificates that are the same in every run, so that a seed gives the same inputs. Their keys are not kept anywhere.
+// Makes certificates that are the same in every run, so that a seed gives the same inputs. Keeps no key.
 
 import { createPrivateKey } from 'node:crypto';
 

@@ -1,4 +1,4 @@
-// What can be fuzzed: something generated, and what must hold for all of it.
+// Defines a fuzz target: a generator of inputs, and a property that must hold for all of them.
 
 import type fc from 'fast-check';
 

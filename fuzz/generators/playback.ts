@@ -1,4 +1,4 @@
-// Plays a recorded session back, with a login of its own and with changes: what the mutating servers send.
+// Plays a recorded server session back with mutations and with a login of its own.
 
 import { createHmac, pbkdf2Sync } from 'node:crypto';
 import fc from 'fast-check';

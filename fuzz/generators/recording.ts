@@ -1,4 +1,4 @@
-// A recorded session: what a real PostgreSQL sends in an audit, through a relay that ends TLS in between.
+// Records what a real PostgreSQL sends during an audit, through a relay that terminates TLS.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

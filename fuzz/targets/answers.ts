@@ -1,4 +1,4 @@
-// Answers to what an audit asks: rows in which any cell is anything.
+// Fuzzes the answers to the audit queries: rows whose cells hold anything.
 
 import fc from 'fast-check';
 import { healthyPooler, healthySnapshot, POLICY, poolerSettings } from '../../lab/snapshots.ts';
@@ -202,7 +202,7 @@ const rows: FuzzTarget = {
   prepare: () => ({
     property: fc.property(answersArbitrary, (answers) => {
       const snapshot = throwingOnly(UNUSABLE, () => snapshotOf(answers));
-      if (snapshot !== undefined) checkJudged(snapshot);
+      if (snapshot !== undefined) evaluateAll(snapshot);
     }),
   }),
 };
@@ -227,7 +227,7 @@ function snapshotOf(answers: { readonly [AuditQuery in keyof typeof HONEST]: Sel
 }
 
 /** No check crashes over what was read, and what is reported of it is bounded. */
-function checkJudged(snapshot: Snapshot): void {
+function evaluateAll(snapshot: Snapshot): void {
   const { outcomes, findings } = evaluate(snapshot, POLICY);
   for (const { check: id, outcome } of outcomes) {
     check(outcome.status !== 'error', `the check ${id} crashed: ${JSON.stringify(outcome)}`);
@@ -287,7 +287,7 @@ const consoleTarget: FuzzTarget = {
               : values,
           });
         });
-        if (snapshot !== undefined) checkJudged(snapshot);
+        if (snapshot !== undefined) evaluateAll(snapshot);
       },
     ),
   }),

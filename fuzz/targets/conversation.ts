@@ -1,4 +1,4 @@
-// A whole session with a server that mutates an honest one, without network and TLS: login, queries and what is read.
+// Fuzzes a whole session (login, queries, results) with a mutating server, without network or TLS.
 
 import { EventEmitter } from 'node:events';
 import type { TLSSocket } from 'node:tls';

@@ -1,4 +1,4 @@
-// Documents that people and other programs write: the configuration, events, the state.
+// Fuzzes documents that people and other programs write: the configuration, events, the state.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -107,7 +107,7 @@ const STATE = {
       firstSeen: AT,
       openedAt: AT,
       lastSeen: AT,
-      told: { at: AT, severity: 'high', reason: 'new' },
+      lastNotified: { at: AT, severity: 'high', reason: 'new' },
     },
   ],
   targets: [{ name: 'orders', takenAt: AT }],

@@ -1,4 +1,4 @@
-// What people and programs are sent: whatever names are in a report, it is bounded and does nothing.
+// Fuzzes the names in a report: every message stays within its limit and contains no active content.
 
 import fc from 'fast-check';
 import { renderTable } from '../../bin/command-line/terminal/table.ts';

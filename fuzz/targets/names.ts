@@ -1,4 +1,4 @@
-// Names of certificates: never accepted where a rule of a few lines, libpq's, would not.
+// Fuzzes certificate names against a short model of libpq's rule: the auditor accepts no name that the model refuses.
 
 import fc from 'fast-check';
 import { nameMismatch } from '../../lambda/collect/certificates/server-name.ts';

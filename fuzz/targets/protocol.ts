@@ -1,4 +1,4 @@
-// Messages of a server: framing, their bodies, the order they come in, and how a login is asked for.
+// Fuzzes a server's messages: framing, bodies, order, and authentication requests.
 
 import { EventEmitter } from 'node:events';
 import fc from 'fast-check';

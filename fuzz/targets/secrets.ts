@@ -1,4 +1,4 @@
-// What secrets hold: connection strings, JSON, CA bundles, keys. None of it may be in what is said about it.
+// Fuzzes secrets (connection strings, JSON, CA bundles, keys): no error message quotes their content.
 
 import fc from 'fast-check';
 import { targetOf } from '../../lab/collector.ts';

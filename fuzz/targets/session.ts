@@ -1,4 +1,4 @@
-// Real audits over TLS: of servers that mutate a recorded session, on the wire too, beside a healthy one.
+// Audits servers that mutate a recorded session, over real TLS, beside a healthy server.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// Texts and bytes that strangers write: what is shown of them, and what is read from them before and beside TLS.
+// Fuzzes texts and bytes from outside: how they are displayed, and how they are parsed before and beside TLS.
 
 import fc from 'fast-check';
 import { auth, errorMessage, hex } from '../../lab/hostile-postgres.ts';

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { renderTable } from '../../bin/command-line/terminal/table.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport, healthyTarget, notAuditedTarget } from '../report/builders.ts';
@@ -10,7 +10,7 @@ const plain = (report: Report, columns = 100) => renderTable(report, { columns, 
 const lastLine = (report: Report) => plain(report, 200).trimEnd().split('\n').at(-1);
 
 describe('renderTable', () => {
-  it('shows every target, then the findings, worst first, then the verdict in words', () => {
+  test('shows every target, then the findings, worst first, then the verdict in words', () => {
     expect(plain(badNight())).toMatchInlineSnapshot(`
       "Target   Host                    Verdict        TLS  Sessions  Plaintext  Deprecated  Worst
       orders   orders.db.example.com   x findings     1.3        61         13           4  critical
@@ -71,7 +71,7 @@ describe('renderTable', () => {
     `);
   });
 
-  it('says since when, and what is muted, over, or not seen, where runs remember', () => {
+  test('says since when, and what is muted, over, or not seen, where runs remember', () => {
     const { report } = eventfulNight();
     expect(plain(report).split('\n\n').slice(1).join('\n\n')).toMatchInlineSnapshot(`
       "CRITICAL: A server certificate expires in 6 days (server-certificate-expiring)
@@ -134,14 +134,14 @@ describe('renderTable', () => {
     `);
   });
 
-  it('calls nothing clear that is only muted', () => {
+  test('calls nothing clear that is only muted', () => {
     const { report } = night([decided('muted', {}, { mute: MUTE })]);
     expect(lastLine(report)).toBe('Verdict: 1 finding, muted.');
     expect(plain(report)).toMatch(/x findings .* muted\n/);
     expect(plain(report)).not.toContain('HIGH');
   });
 
-  it('says of a target that was not fully seen what nobody could see, each reason once, and what it keeps from judging', () => {
+  test('says of a target that was not fully seen what nobody could see, each reason once, and what it keeps from judging', () => {
     const reason = 'the login may not read pg_hba.conf: GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor';
     const target = healthyTarget({
       name: 'crm',
@@ -163,7 +163,7 @@ describe('renderTable', () => {
     `);
   });
 
-  it('is a list where a table would break', () => {
+  test('is a list where a table would break', () => {
     expect(plain(badNight(), 60).split('\n\n')[0]).toMatchInlineSnapshot(`
       "x findings  orders
         orders.db.example.com
@@ -185,7 +185,7 @@ describe('renderTable', () => {
     `);
   });
 
-  it('fits every width from 60 to 200 columns', () => {
+  test('fits every width from 60 to 200 columns', () => {
     const long = healthyTarget({
       name: 'n'.repeat(63),
       host: 'orders.cluster-c0abcdefghij.eu-west-1.rds.amazonaws.com',
@@ -207,14 +207,14 @@ describe('renderTable', () => {
       }
   });
 
-  it('adds colours only when told, and says the same without', () => {
+  test('adds colours only when told, and says the same without', () => {
     const report = badNight();
     const coloured = renderTable(report, { columns: 100, colour: true });
     expect(coloured).not.toBe(plain(report));
     expect(stripVTControlCharacters(coloured)).toBe(plain(report));
   });
 
-  it('counts sessions below the minimum as deprecated, and loopback as plaintext where policy says so', () => {
+  test('counts sessions below the minimum as deprecated, and loopback as plaintext where policy says so', () => {
     const sessions = {
       total: 20,
       hidden: 0,
@@ -227,7 +227,7 @@ describe('renderTable', () => {
     expect(plain(network).split('\n')[1]).toMatch(/ 20 +7 +5 /);
   });
 
-  it.each([
+  test.each([
     ['all clear only when every target was seen and clean', healthyReport(), 'Verdict: all clear.'],
     [
       'not audited',
@@ -254,7 +254,7 @@ describe('renderTable', () => {
     expect(lastLine(report)).toBe(verdict);
   });
 
-  it('never shows 0 for what it could not see', () => {
+  test('never shows 0 for what it could not see', () => {
     const hidden = healthyTarget({
       verdict: 'unknown',
       sessions: {
@@ -269,7 +269,7 @@ describe('renderTable', () => {
     expect(table).toMatch(/! not audited +\? +\? +\? +\? +\?/);
   });
 
-  it.each(HOSTILE_NAMES)('shows %s harmlessly', (_what, name) => {
+  test.each(HOSTILE_NAMES)('shows %s harmlessly', (_what, name) => {
     const report = healthyReport({
       targets: [healthyTarget({ name, host: name })],
       findings: [finding({ target: name, role: name, application: name, evidence: { clientDn: name } })],
@@ -279,7 +279,7 @@ describe('renderTable', () => {
     expect(table.split('\n').length).toBeLessThan(25);
   });
 
-  it.each(HOSTILE_NAMES)('shows %s harmlessly where it is muted, over or not seen', (_what, name) => {
+  test.each(HOSTILE_NAMES)('shows %s harmlessly where it is muted, over or not seen', (_what, name) => {
     const mute = { ...MUTE, match: { role: name }, owner: name, reason: name };
     const { report } = night(
       [

@@ -6,7 +6,9 @@ import { AuditFailure } from '../../lambda/model/failure.ts';
 
 export const CANARY = 'canary-7c1f';
 
-/** All that printing, logging and serialising a value shows of it, with the causes of an error and what is hidden on it. */
+/**
+ * All that printing, logging and serialising a value shows of it, with the causes of an error and what is hidden on it.
+ */
 export function everythingShownOf(value: unknown): string {
   const renderings = [
     String(value),

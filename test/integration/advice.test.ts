@@ -1,5 +1,5 @@
-// What is advised for pg_hba.conf, applied to the letter on real servers: the finding is gone, nothing is let in that was
-// not, and whoever came over TLS still does.
+// What is advised for pg_hba.conf, applied to the letter on real servers: the finding is gone, nothing is let in that
+// was not, and whoever came over TLS still does.
 
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';

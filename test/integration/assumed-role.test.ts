@@ -23,7 +23,7 @@ describeEachMajor((major) => {
 
   afterAll(() => server[Symbol.asyncDispose]());
 
-  const look = async (): Promise<Snapshot> => {
+  const observe = async (): Promise<Snapshot> => {
     const { snapshot } = await audit({}, { db: rdsSecret(server, 'tls_auditor'), ca: server.ca ?? '' });
     return snapshot;
   };
@@ -39,7 +39,7 @@ describeEachMajor((major) => {
     ['of all roles', 'ALTER ROLE ALL SET role = app', 'ALTER ROLE ALL RESET role;'],
   ])('a setting %s is named, and the statement that ends it makes the login see', async (what, statement, reset) => {
     await server.adminQuery(statement);
-    const blind = await look();
+    const blind = await observe();
     expect(knownValue(blind.visibility)).toMatchObject({
       role: 'app',
       assumed: { login: 'tls_auditor' },
@@ -55,7 +55,7 @@ describeEachMajor((major) => {
 
     // What PGOPTIONS does for psql.
     await server.adminQuery(`SET ROLE NONE; ${reset}`);
-    const seeing = await look();
+    const seeing = await observe();
     expect(findingOf(seeing)).toBeUndefined();
     expect(knownValue(seeing.visibility)).toMatchObject({ role: 'tls_auditor', seesAllSessions: true });
     expect(knownValue(seeing.visibility).assumed).toBeUndefined();

@@ -1,4 +1,5 @@
-// What a server may ask the auditor for, and what counts as a login: real servers, and something in between that relays.
+// What a server may ask the auditor for, and what counts as a login: real servers, and something in between that
+// relays.
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -47,14 +48,14 @@ describe('a real server', () => {
       ],
       roles: [AUDITOR, ...['by_md5', 'by_password', 'by_trust', 'slow', 'quick'].map((name) => ({ name }))],
     });
-    const setAnew = async (role: string, settings: readonly string[]): Promise<void> => {
+    const setPasswords = async (role: string, settings: readonly string[]): Promise<void> => {
       const { password } = server.connectionConfig(role);
       await server.adminQuery(`${settings.join('; ')}; ALTER ROLE ${role} PASSWORD '${password}'`);
     };
-    await setAnew('by_md5', ["SET password_encryption = 'md5'"]);
+    await setPasswords('by_md5', ["SET password_encryption = 'md5'"]);
     if (major >= 16) {
-      await setAnew('slow', ["SET password_encryption = 'scram-sha-256'", 'SET scram_iterations = 600000']);
-      await setAnew('quick', ["SET password_encryption = 'scram-sha-256'", 'SET scram_iterations = 1']);
+      await setPasswords('slow', ["SET password_encryption = 'scram-sha-256'", 'SET scram_iterations = 600000']);
+      await setPasswords('quick', ["SET password_encryption = 'scram-sha-256'", 'SET scram_iterations = 1']);
     }
   });
   afterAll(() => server[Symbol.asyncDispose]());
@@ -139,7 +140,7 @@ describe('a real server', () => {
       return (await audit({}, { db, ca: authority.certificatePem })).snapshot;
     };
 
-    test('is told by the channel binding, as critical', async () => {
+    test('is detected by the channel binding, as critical', async () => {
       await using relay = await interceptor();
       const snapshot = await through(relay);
       expect(snapshot.failure).toMatchObject({ cause: 'channel-binding-failed', phase: 'login' });
@@ -148,7 +149,7 @@ describe('a real server', () => {
       );
     });
 
-    test('is told also where it hides that the server offers the binding', async () => {
+    test('is detected also where it hides that the server offers the binding', async () => {
       const plus = Buffer.from('SCRAM-SHA-256-PLUS\0');
       await using relay = await interceptor((bytes) => {
         const at = bytes.indexOf(plus);

@@ -45,7 +45,7 @@ beforeAll(async () => {
 });
 
 /** The findings as `check severity certificate`, and the status of each check without findings. */
-function judged(snapshot: Snapshot): Readonly<Record<string, string | readonly string[]>> {
+function resultsOf(snapshot: Snapshot): Readonly<Record<string, string | readonly string[]>> {
   return Object.fromEntries(
     CERTIFICATE_CHECKS.map((check) => {
       const outcome = check.evaluate(snapshot, POLICY);
@@ -91,7 +91,7 @@ async function refused(certificate: IssuedCertificate, target: Partial<Target> =
 
 describe('the chain that a server presents', () => {
   test('with nothing wrong has no finding', async () => {
-    expect(judged(await audited({ certificate: await authority.issue({ notAfter: inDays(31) }) }))).toEqual(HEALTHY);
+    expect(resultsOf(await audited({ certificate: await authority.issue({ notAfter: inDays(31) }) }))).toEqual(HEALTHY);
   });
 
   test.each([
@@ -99,13 +99,13 @@ describe('the chain that a server presents', () => {
     [7, 'critical'],
   ] as const)('that ends in under %i days is %s', async (days, severity) => {
     const certificate = await authority.issue({ notAfter: daysFromNow(days) });
-    expect(judged(await audited({ certificate }))).toEqual({
+    expect(resultsOf(await audited({ certificate }))).toEqual({
       ...HEALTHY,
       'server-certificate-expiring': [`${severity} CN=localhost`],
     });
   });
 
-  test('is judged with its intermediates, and told of each once', async () => {
+  test('is checked with its intermediates, and each is reported once', async () => {
     const parent = await createAuthority({ name: 'Healthy Intermediate', parent: authority, notAfter: inDays(400) });
     const intermediate = await createAuthority({ name: 'Old Intermediate', parent, notAfter: inDays(10) });
     const certificate = await intermediate.issue({ notAfter: inDays(60) });
@@ -118,14 +118,14 @@ describe('the chain that a server presents', () => {
       'CN=Healthy Intermediate',
       'CN=Healthy Root',
     ]);
-    expect(judged(snapshot)).toEqual({ ...HEALTHY, 'server-certificate-expiring': ['high CN=Old Intermediate'] });
+    expect(resultsOf(snapshot)).toEqual({ ...HEALTHY, 'server-certificate-expiring': ['high CN=Old Intermediate'] });
   });
 
   test('ends in a root that is about to expire: the bundle’s finding, and no other', async () => {
     const dying = await createAuthority({ name: 'Dying Root', notAfter: inDays(5) });
     const certificate = await dying.issue({ notAfter: inDays(60) });
     const snapshot = await audited({ certificate, ca: `${authority.rootPem}${dying.rootPem}` });
-    expect(judged(snapshot)).toEqual({ ...HEALTHY, 'ca-bundle-expiring': ['critical CN=Dying Root'] });
+    expect(resultsOf(snapshot)).toEqual({ ...HEALTHY, 'ca-bundle-expiring': ['critical CN=Dying Root'] });
   });
 
   test('needs one root of a bundle whose others are old: information on each', async () => {
@@ -133,15 +133,15 @@ describe('the chain that a server presents', () => {
     const tired = await createAuthority({ name: 'Tired Root', notAfter: inDays(3) });
     const certificate = await authority.issue({ notAfter: inDays(60) });
     const ca = `${retired.rootPem}${authority.rootPem}${tired.rootPem}${retired.rootPem}`;
-    expect(judged(await audited({ certificate, ca }))).toEqual({
+    expect(resultsOf(await audited({ certificate, ca }))).toEqual({
       ...HEALTHY,
       'ca-bundle-expiring': ['info CN=Retired Root', 'info CN=Tired Root'],
     });
   });
 
-  test('is its own root where the bundle holds the server’s own certificate: told once', async () => {
+  test('is its own root where the bundle holds the server’s own certificate: reported once', async () => {
     const certificate = await selfSigned({ notAfter: inDays(6) });
-    expect(judged(await audited({ certificate }))).toEqual({
+    expect(resultsOf(await audited({ certificate }))).toEqual({
       ...HEALTHY,
       'server-certificate-expiring': ['critical CN=localhost'],
     });
@@ -150,7 +150,7 @@ describe('the chain that a server presents', () => {
   test('ends in the system’s or the bundle’s roots, where both are trusted', async () => {
     const certificate = await authority.issue({ notAfter: inDays(60) });
     const snapshot = await audited({ certificate, target: { ca: ['system', { secret: 'ca' }] } });
-    expect(judged(snapshot)).toEqual(HEALTHY);
+    expect(resultsOf(snapshot)).toEqual(HEALTHY);
   });
 });
 
@@ -159,13 +159,13 @@ describe('a weak certificate', () => {
 
   test.each(['rsa-2048', 'ed25519'] as const)('is none with a key of %s', async (keyType) => {
     const certificate = await authority.issue({ keyType, notAfter: inDays(60) });
-    expect(judged(await audited({ certificate }))).toEqual(HEALTHY);
+    expect(resultsOf(await audited({ certificate }))).toEqual(HEALTHY);
   });
 
   test('without subjectAltName gets through by its subject, and is found', async () => {
     const certificate = await authority.issue({ ...NO_NAMES, notAfter: inDays(60) });
     const snapshot = await audited({ certificate, target: { host: 'localhost' } });
-    expect(judged(snapshot)).toEqual({ ...HEALTHY, 'weak-server-certificate': ['medium CN=localhost'] });
+    expect(resultsOf(snapshot)).toEqual({ ...HEALTHY, 'weak-server-certificate': ['medium CN=localhost'] });
   });
 
   test.each([
@@ -175,14 +175,14 @@ describe('a weak certificate', () => {
   ] as const)('that is refused for %s is told once, by target-not-audited', async (_what, options, cause, target) => {
     const snapshot = await refused(await authority.issue({ ...options, notAfter: inDays(60) }), target);
     expect(snapshot.failure?.cause).toBe(cause);
-    expect(judged(snapshot)).toMatchObject({ 'weak-server-certificate': 'not-applicable' });
+    expect(resultsOf(snapshot)).toMatchObject({ 'weak-server-certificate': 'not-applicable' });
   });
 
-  test('that is refused for something else is judged for what it is', async () => {
+  test('that is refused for another reason is still checked', async () => {
     const certificate = await authority.issue({ clientAuth: true, ipAddresses: ['127.0.0.1'] });
     const snapshot = await refused(certificate);
     expect(snapshot.failure?.cause).toBe('certificate-rejected');
-    expect(judged(snapshot)).toMatchObject({ 'weak-server-certificate': 'pass' });
+    expect(resultsOf(snapshot)).toMatchObject({ 'weak-server-certificate': 'pass' });
   });
 });
 
@@ -210,7 +210,10 @@ describeEachMajor((major) => {
 
   afterAll(() => server[Symbol.asyncDispose]());
 
-  async function look(target: Partial<Target> = {}, secrets: Readonly<Record<string, string>> = {}): Promise<Snapshot> {
+  async function snapshotOf(
+    target: Partial<Target> = {},
+    secrets: Readonly<Record<string, string>> = {},
+  ): Promise<Snapshot> {
     const { snapshot } = await audit(target, { db: rdsSecret(server), ca: certificate.rootPem, ...secrets });
     expect(snapshot.failure).toBeUndefined();
     return snapshot;
@@ -229,7 +232,7 @@ describeEachMajor((major) => {
       { kind: 'plaintext', role: 'app_ledger', applicationName: 'plaintext' },
       { kind: 'tlsv1.3', role: 'report', applicationName: 'of another role' },
     ]);
-    const snapshot = await look();
+    const snapshot = await snapshotOf();
     expect(knownValue(snapshot.sessions).visible).toHaveLength(6);
     const outcome = sessionsOf(missingClientCertificate, snapshot, { clientCertificateRoles: ['app_*'] });
     expect(outcome).toMatchObject({
@@ -243,20 +246,23 @@ describeEachMajor((major) => {
   test('is content when every session of such roles showed one', async () => {
     const clientCertificate = await authority.issue({ clientAuth: true, commonName: 'app_ledger' });
     await using _sessions = await openSessions(server, [{ kind: 'tlsv1.3', role: 'app_ledger', clientCertificate }]);
-    const outcome = sessionsOf(missingClientCertificate, await look(), { clientCertificateRoles: ['*'] });
+    const outcome = sessionsOf(missingClientCertificate, await snapshotOf(), { clientCertificateRoles: ['*'] });
     expect(outcome).toEqual({ status: 'pass' });
   });
 
   test('judges the certificate that the auditor itself shows', async () => {
     const own = await authority.issue({ clientAuth: true, commonName: 'tls_auditor', notAfter: inDays(10) });
-    const snapshot = await look({ clientCertificate: { secret: 'own' } }, { own: `${own.chainPem}${own.keyPem}` });
-    expect(judged(snapshot)).toEqual({ ...HEALTHY, 'client-certificate-expiring': ['high CN=tls_auditor'] });
+    const snapshot = await snapshotOf(
+      { clientCertificate: { secret: 'own' } },
+      { own: `${own.chainPem}${own.keyPem}` },
+    );
+    expect(resultsOf(snapshot)).toEqual({ ...HEALTHY, 'client-certificate-expiring': ['high CN=tls_auditor'] });
   });
 
-  test('takes a provider’s role for the provider’s where its name is proven, and for nobody’s elsewhere', async () => {
+  test('takes a provider’s role for the provider’s where its name is proven, and for an ordinary role elsewhere', async () => {
     await using _sessions = await openSessions(server, [{ kind: 'plaintext', role: 'rdsadmin' }]);
     const severities = async (target: Partial<Target>): Promise<readonly string[]> => {
-      const outcome = sessionsOf(plaintextSession, await look(target), { loopback: 'network' });
+      const outcome = sessionsOf(plaintextSession, await snapshotOf(target), { loopback: 'network' });
       return outcome.status === 'fail' ? outcome.problems.map(({ severity }) => severity) : [];
     };
     expect(await severities({ tlsServerName: 'orders.c1a2b3.eu-west-1.rds.amazonaws.com' })).toEqual(['info']);

@@ -1,5 +1,6 @@
-// Random files of rules against real logins: what is said to be certain is true, and what is said to be closed is not open,
-// whether the quotes in the file are known or not. From loopback and, where one can be made, from a second network.
+// Random files of rules against real logins: what is said to be certain is true, and what is said to be closed is not
+// open, whether the quotes in the file are known or not. From loopback and, where one can be made, from a second
+// network.
 
 import { once } from 'node:events';
 import { chmod, writeFile } from 'node:fs/promises';
@@ -248,8 +249,8 @@ describeEachMajor((major) => {
 
   /** What is said of one connection. */
   function holds(facts: HbaFacts, { answer, ...connection }: Login): keyof typeof WORDS {
-    const judged = judgeOne(facts, connection);
-    const permissiveRules = judged.status === 'open' ? judged.permissiveRules : [];
+    const evaluated = acceptanceOf(facts, connection);
+    const permissiveRules = evaluated.status === 'open' ? evaluated.permissiveRules : [];
     const certain = permissiveRules.some(({ doubt }) => doubt === undefined);
     if (permissiveRules.length === 0)
       expect({ connection, answer }, WORDS.closed).toEqual({ connection, answer: 'refused' });
@@ -289,7 +290,7 @@ function count(of: 'closed' | 'certain' | 'doubtful', seen: Record<'closed' | 'c
 }
 
 /** The engine's judgement of one connection. */
-function judgeOne(facts: HbaFacts, { destination, role, address }: Connection): Acceptance {
+function acceptanceOf(facts: HbaFacts, { destination, role, address }: Connection): Acceptance {
   const to = destination === 'physical-replication' ? undefined : destination.database;
   const only: HbaFacts = {
     ...facts,

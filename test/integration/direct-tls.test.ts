@@ -66,7 +66,7 @@ describe('a port that knows direct TLS alone', () => {
     expect(failure?.remedy).toContain('"sslNegotiation": "direct"');
   });
 
-  test('is told by the alert', async () => {
+  test('is recognised by the alert', async () => {
     await using server = await speaksGarbage(Buffer.from([21, 3, 1, 0, 2, 2, 70]));
     expect(await failureAt(server, {})).toMatchObject({
       cause: 'direct-tls-required',

@@ -1,5 +1,5 @@
-// Nothing from the environment weakens an audit: the command line and the function, each in a process of its own, against an
-// impostor, a server with another name's certificate, and a healthy server.
+// Nothing from the environment weakens an audit: the command line and the function, each in a process of its own,
+// against an impostor, a server with another name's certificate, and a healthy server.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -27,14 +27,14 @@ const path = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-environment-'));
-  const stranger = await selfSigned({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] });
+  const unrelated = await selfSigned({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'] });
   const elsewhere = await (await labAuthority()).issue({ dnsNames: ['other.example.com'], ipAddresses: [] });
   const roles = [{ ...AUDITOR, password: PASSWORD }];
   [healthy, misnamed, impostor, aws] = await Promise.all([
     startPostgres(healthyServer({ roles })),
     startPostgres(healthyServer({ roles, tls: { certificate: elsewhere } })),
     // It would take the password in clear, and let in.
-    hostilePostgres(stranger, async (peer) => {
+    hostilePostgres(unrelated, async (peer) => {
       await peer.receive();
       await peer.send(auth.code(3));
       await peer.receive();
@@ -55,7 +55,7 @@ beforeAll(async () => {
   await Promise.all([
     ...names.map((name) => writeFile(path(`${name}.json`), secrets[name] ?? '', { mode: 0o600 })),
     writeFile(path('ca.pem'), healthy.ca ?? ''),
-    writeFile(path('stranger.pem'), stranger.certificatePem),
+    writeFile(path('unrelated.pem'), unrelated.certificatePem),
     writeFile(path('bundle.json'), JSON.stringify({ defaults: { ca: { file: 'ca.pem' } }, targets: targets(local) })),
     writeFile(path('system.json'), JSON.stringify({ defaults: { ca: 'system' }, targets: targets(local) })),
     writeFile(
@@ -74,7 +74,7 @@ system_default = system_default_sect
 [system_default_sect]
 MinProtocol = TLSv1
 CipherString = ALL:@SECLEVEL=0
-VerifyCAFile = ${path('stranger.pem')}
+VerifyCAFile = ${path('unrelated.pem')}
 `,
     ),
   ]);
@@ -103,10 +103,10 @@ const LIBPQ = {
   PGREQUIRESSL: '0',
   PGSSLNEGOTIATION: 'direct',
   PGSSLMINPROTOCOLVERSION: 'TLSv1',
-  PGSSLROOTCERT: 'stranger.pem',
-  PGSSLCERT: 'stranger.pem',
-  PGSSLKEY: 'stranger.pem',
-  PGSSLCRL: 'stranger.pem',
+  PGSSLROOTCERT: 'unrelated.pem',
+  PGSSLCERT: 'unrelated.pem',
+  PGSSLKEY: 'unrelated.pem',
+  PGSSLCRL: 'unrelated.pem',
   PGCHANNELBINDING: 'disable',
   PGGSSENCMODE: 'require',
   PGREQUIREAUTH: 'password',
@@ -114,15 +114,15 @@ const LIBPQ = {
   PGHOST: 'elsewhere.example.com',
   PGHOSTADDR: '192.0.2.1',
   PGPORT: '1',
-  PGUSER: 'stranger',
-  PGPASSWORD: 'stranger',
+  PGUSER: 'unrelated',
+  PGPASSWORD: 'unrelated',
   PGPASSFILE: '/nonexistent',
-  PGDATABASE: 'stranger',
-  PGSERVICE: 'stranger',
+  PGDATABASE: 'unrelated',
+  PGSERVICE: 'unrelated',
   PGSERVICEFILE: '/nonexistent',
-  PGAPPNAME: 'stranger',
+  PGAPPNAME: 'unrelated',
   PGCLIENTENCODING: 'SQL_ASCII',
-  PGTZ: 'stranger',
+  PGTZ: 'unrelated',
   PGDATESTYLE: 'German',
   PGCONNECT_TIMEOUT: '0',
   PGTARGETSESSIONATTRS: 'any',
@@ -138,8 +138,8 @@ const ROWS: readonly Row[] = [
   refusedAlways('NODE_OPTIONS', () => '--use-openssl-ca'),
   refusedAlways('NODE_OPTIONS', () => `--openssl-config=${path('openssl.cnf')}`),
   refusedAlways('NODE_DEBUG', () => 'http,tls'),
-  heeded({ NODE_EXTRA_CA_CERTS: () => path('stranger.pem') }),
-  heeded({ SSL_CERT_FILE: () => path('stranger.pem'), SSL_CERT_DIR: () => folder }),
+  heeded({ NODE_EXTRA_CA_CERTS: () => path('unrelated.pem') }),
+  heeded({ SSL_CERT_FILE: () => path('unrelated.pem'), SSL_CERT_DIR: () => folder }),
   heeded({ NODE_USE_SYSTEM_CA: () => '1', NODE_OPTIONS: () => '--use-system-ca', OPENSSL_CONF: () => '/dev/null' }),
   heeded({ NODE_PG_FORCE_NATIVE: () => '1' }),
   heeded(Object.fromEntries(Object.entries(LIBPQ).map(([variable, value]) => [variable, () => value]))),
@@ -185,7 +185,7 @@ describe('the command line', { concurrent: true }, () => {
 
   test("trusts no more than the system's roots, whatever certificates variables name", async () => {
     const names = ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'PGSSLROOTCERT', 'PGSSLCERT'];
-    const env = { ...Object.fromEntries(names.map((name) => [name, path('stranger.pem')])), SSL_CERT_DIR: folder };
+    const env = { ...Object.fromEntries(names.map((name) => [name, path('unrelated.pem')])), SSL_CERT_DIR: folder };
     const { exitCode, stdout } = await command(['audit', '--config', path('system.json'), '--format', 'json'], {
       env,
       cwd: folder,

@@ -88,7 +88,7 @@ describe('before TLS', () => {
     expect(server.log()).not.toContain('canary');
   });
 
-  test('bytes that somebody slips in behind the S are an attack, not the server’s words (CVE-2021-23222)', async () => {
+  test('bytes that an attacker adds after the S are an attack, not the server’s words (CVE-2021-23222)', async () => {
     await using server = await stuffsPlaintext(certificate);
     const { failure } = await auditAt(server, { timeoutMs: 2_000 });
     expect(failure).toMatchObject({ cause: 'tls-handshake-failed', phase: 'tls' });
@@ -120,7 +120,7 @@ describe('before TLS', () => {
     expect(server.connections.length).toBeGreaterThan(1);
   });
 
-  test('a port at which nobody listens', async () => {
+  test('a port without a listener', async () => {
     const { failure } = await auditAt(await closedPort(), { timeoutMs: 2_000 });
     expect(failure).toMatchObject({ cause: 'connection-refused', phase: 'tcp' });
     expect(failure?.message).toContain('ECONNREFUSED');
@@ -220,7 +220,7 @@ describe('silence', () => {
     expect(failure?.message).toContain('then time was up');
   });
 
-  test('when the run was out of time before the audit began, nobody is called', async () => {
+  test('when the run was out of time before the audit began, no server is called', async () => {
     await using server = await blackHole();
     const { failure } = await auditAt(server, {}, AbortSignal.abort());
     expect(failure).toMatchObject({ cause: 'out-of-time' });
@@ -403,7 +403,7 @@ describe('a real server', () => {
     expect(logged(role)).toBe(before + 1);
   });
 
-  test('is waited for no longer than a moment when somebody holds a lock', async () => {
+  test('is waited for no longer than a moment when another session holds a lock', async () => {
     await using holder = await openSession(server, { kind: 'tlsv1.3', role: 'boss' });
     await holder.query('BEGIN; LOCK TABLE pg_catalog.pg_auth_members IN ACCESS EXCLUSIVE MODE');
     const { snapshot } = await run();

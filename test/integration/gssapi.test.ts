@@ -51,7 +51,7 @@ describe.skipIf(reason !== undefined)(`GSSAPI${reason === undefined ? '' : ` (${
     await realm?.[Symbol.asyncDispose]();
   });
 
-  async function look(): Promise<Snapshot> {
+  async function observe(): Promise<Snapshot> {
     const { snapshot } = await audit({}, { db: rdsSecret(server), ca: server.ca ?? '' });
     expect(snapshot.failure).toBeUndefined();
     return snapshot;
@@ -78,7 +78,7 @@ describe.skipIf(reason !== undefined)(`GSSAPI${reason === undefined ? '' : ` (${
       await using session = await realm.openSession(server, { ...options, gssencmode: 'require' });
       const [row] = await server.adminQuery('SELECT encrypted FROM pg_stat_gssapi WHERE pid = $1', [session.pid]);
       expect(row).toEqual({ encrypted: true });
-      const snapshot = await look();
+      const snapshot = await observe();
       expect(only(snapshot, session.pid)).toMatchObject({
         role: options.role,
         transport: 'gss',
@@ -96,7 +96,7 @@ describe.skipIf(reason !== undefined)(`GSSAPI${reason === undefined ? '' : ` (${
       session.pid,
     ]);
     expect(row).toEqual({ gss_authenticated: true, encrypted: false });
-    const snapshot = await look();
+    const snapshot = await observe();
     expect(only(snapshot, session.pid)).toMatchObject({ transport: 'loopback', tls: undefined });
     const { findings } = evaluate(snapshot, { ...POLICY, loopback: 'network' }, [plaintextSession]);
     expect(findings).toMatchObject([{ check: 'plaintext-session', severity: 'high', role: 'app' }]);
@@ -104,11 +104,11 @@ describe.skipIf(reason !== undefined)(`GSSAPI${reason === undefined ? '' : ` (${
 
   test('a session that GSSAPI authenticates over TLS is encrypted by TLS', async () => {
     await using session = await realm.openSession(server, { role: 'app', gssencmode: 'disable', sslmode: 'require' });
-    expect(only(await look(), session.pid)).toMatchObject({ transport: 'tls', tls: { version: 'TLSv1.3' } });
+    expect(only(await observe(), session.pid)).toMatchObject({ transport: 'tls', tls: { version: 'TLSv1.3' } });
   });
 
   test('rules that ask for encryption by GSSAPI let no plaintext in', async () => {
-    const { verdict, findings } = evaluate(await look(), POLICY, [plaintextAllowed]);
+    const { verdict, findings } = evaluate(await observe(), POLICY, [plaintextAllowed]);
     expect({ verdict, findings }).toEqual({ verdict: 'clean', findings: [] });
   });
 });

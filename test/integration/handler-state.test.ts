@@ -193,7 +193,7 @@ describe('memory', () => {
   describe('that can not be read', () => {
     beforeEach(() => lab.relay.treat(({ operation }) => (operation === 'Query' ? 'refuse' : 'pass')));
 
-    test('fails the run, loudly and uncounted, and people are told all the same, with a word about it', async () => {
+    test('fails the run without a metric, and receivers are notified all the same, with a warning', async () => {
       const run = await invoke(0);
       expect(run.error?.message).toMatch(
         /^The state in DynamoDB table state-1 could not be read \(AccessDeniedException\)/,
@@ -216,7 +216,7 @@ describe('memory', () => {
       expect(run.log.filter(({ message }) => message === 'finding')).toHaveLength(1);
     });
 
-    test('is told of once by a function that stays, until something new is there', async () => {
+    test('is notified once by a function that stays warm, until there is a new finding', async () => {
       expect((await invoke(0)).published).toHaveLength(1);
       for (const hours of [0.25, 0.5, 6]) expect((await invoke(hours)).published).toEqual([]);
       await using _legacy = await connect('legacy');
@@ -227,7 +227,7 @@ describe('memory', () => {
       expect((await invoke(24.25)).published, 'a reminder').toHaveLength(1);
     });
 
-    test('keeps nothing back once it can be read: the first run tells what it does not know to be told', async () => {
+    test('keeps nothing back once it can be read: the first run notifies of what no record says was notified', async () => {
       await invoke(0);
       lab.relay.treat(() => 'pass');
       const next = await invoke(0.25);
@@ -237,7 +237,7 @@ describe('memory', () => {
       expect((await invoke(0.5)).published).toEqual([]);
     });
 
-    test('is as little told as with state of what is below the threshold or muted', async () => {
+    test('leaves out what is below the threshold or muted, as with state', async () => {
       await configure({ mutes: [{ role: 'app', reason: 'moves', owner: 'team', expires: timeOf(1).toISOString() }] });
       expect((await invoke(0)).published).toEqual([]);
       await configure({ alerts: { minSeverity: 'critical' } });
@@ -245,7 +245,7 @@ describe('memory', () => {
     });
   });
 
-  test('that another run holds for too long is left to it: nothing is told twice', async () => {
+  test('that another run holds for too long is left to it: nothing is notified twice', async () => {
     const until = Date.now() + 60_000;
     const turn = { pk: 'all#run', sk: 'lease', token: 'of another', owner: 'another', since: timeOf(0).toISOString() };
     await lab.dynamodb.put({ ...turn, until }, 'state-1');
@@ -299,7 +299,7 @@ describe('topics', () => {
     expect(metricsOf(run)).toMatchObject({ TargetsAudited: 1 });
   });
 
-  test('a route without a topic of its own is told by the alert topic, under its own name', async () => {
+  test('a route without a topic of its own is notified by the alert topic, under its own name', async () => {
     await configure(ROUTES);
     const { published } = await invoke(0);
     expect(published.map(({ topicArn, attributes }) => [topicArn, attributes.route?.value])).toEqual([
@@ -341,28 +341,31 @@ describe('a message that no confirmed subscriber receives', () => {
     ['no one has subscribed', []],
     ['no one has confirmed', [{ ...DBA, isConfirmed: false }]],
     ['the subscribers are on another topic', [{ ...DBA, topic: 'routes' }]],
-  ])('is not remembered as told where %s: the first one who confirms is told everything', async (_, subscriptions) => {
-    lab.aws.setSubscriptions(subscriptions);
-    for (const hours of [0, 0.25, 30]) {
-      const run = await invoke(hours);
-      expect(run.error).toBeUndefined();
-      expect(run.report?.warnings).toMatchObject([{ id: 'no-subscriber' }]);
-      expect(run.report?.findings).toMatchObject([
-        { lifecycle: { reason: 'new', firstSeen: timeOf(0).toISOString() } },
-      ]);
-      expect(metricsOf(run)).toMatchObject({ RunsCompleted: 1, AlertsWithoutSubscriber: 1 });
-      expect(run.log.filter(({ warning }) => warning === 'no-subscriber')).toHaveLength(1);
-    }
-    lab.aws.setSubscriptions([DBA]);
-    const scoped = await invoke(30.25);
-    expect(scoped.published).toHaveLength(1);
-    expect(scoped.published.map((message) => bodyFor(message, 'email')).join()).toContain('NEW');
-    expect(scoped.report?.warnings).toBeUndefined();
-    expect(metricsOf(scoped)).toMatchObject({ AlertsWithoutSubscriber: 0 });
-    expect((await invoke(30.5)).published).toEqual([]);
-  });
+  ])(
+    'is not recorded as notified where %s: the first subscriber who confirms is notified of everything',
+    async (_, subscriptions) => {
+      lab.aws.setSubscriptions(subscriptions);
+      for (const hours of [0, 0.25, 30]) {
+        const run = await invoke(hours);
+        expect(run.error).toBeUndefined();
+        expect(run.report?.warnings).toMatchObject([{ id: 'no-subscriber' }]);
+        expect(run.report?.findings).toMatchObject([
+          { lifecycle: { reason: 'new', firstSeen: timeOf(0).toISOString() } },
+        ]);
+        expect(metricsOf(run)).toMatchObject({ RunsCompleted: 1, AlertsWithoutSubscriber: 1 });
+        expect(run.log.filter(({ warning }) => warning === 'no-subscriber')).toHaveLength(1);
+      }
+      lab.aws.setSubscriptions([DBA]);
+      const scoped = await invoke(30.25);
+      expect(scoped.published).toHaveLength(1);
+      expect(scoped.published.map((message) => bodyFor(message, 'email')).join()).toContain('NEW');
+      expect(scoped.report?.warnings).toBeUndefined();
+      expect(metricsOf(scoped)).toMatchObject({ AlertsWithoutSubscriber: 0 });
+      expect((await invoke(30.5)).published).toEqual([]);
+    },
+  );
 
-  test('is not remembered as told once the last one has left, be it the end of a finding', async () => {
+  test('is not recorded as notified once the last subscriber has left, not even the end of a finding', async () => {
     lab.aws.setSubscriptions([DBA]);
     await invoke(0);
     lab.aws.setSubscriptions([]);
@@ -374,7 +377,7 @@ describe('a message that no confirmed subscriber receives', () => {
     expect((await invoke(25.5)).published).toEqual([]);
   });
 
-  test('is kept for that route, whoever else has confirmed on its topic, and the others are told once', async () => {
+  test('is kept for that route, whichever others have confirmed on its topic, and the others are notified once', async () => {
     await configure({
       alerts: {
         email: ['dba@example.com'],
@@ -452,16 +455,16 @@ describe('a message that no confirmed subscriber receives', () => {
     expect((await invoke(0.25)).published, 'told before').toEqual([]);
   });
 
-  test('is known before something is to be told, and by a test alert', async () => {
+  test('is known before there is anything to notify, and by a test alert', async () => {
     lab.aws.setSubscriptions([{ ...DBA, isConfirmed: false }]);
     const tested = await invoke(0, { event: { testAlert: true, notify: false } });
     expect(tested.report?.warnings).toMatchObject([
       { id: 'no-subscriber', message: expect.stringContaining('1 subscription pending') },
     ]);
     await disconnect();
-    const quiet = await invoke(0.25);
-    expect(quiet.published).toEqual([]);
-    expect(metricsOf(quiet)).toMatchObject({ AlertsWithoutSubscriber: 1 });
+    const secondRun = await invoke(0.25);
+    expect(secondRun.published).toEqual([]);
+    expect(metricsOf(secondRun)).toMatchObject({ AlertsWithoutSubscriber: 1 });
   });
 
   test('is looked for on every page', async () => {
@@ -501,10 +504,10 @@ test.each([59_999, 59_998.5, 60_000.25, 13_331])(
 describe('evidence', () => {
   beforeEach(() => lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket }));
 
-  test('is the whole report of every run, under its time, whether anybody is told or not', async () => {
-    const told = await invoke(0, { requestId: 'first' });
-    const quiet = await invoke(0.25, { requestId: 'second' });
-    const silent = await invoke(23, { requestId: 'third', event: { notify: false } });
+  test('is the whole report of every run, under its time, whether or not it notifies', async () => {
+    const firstRun = await invoke(0, { requestId: 'first' });
+    const secondRun = await invoke(0.25, { requestId: 'second' });
+    const thirdRun = await invoke(23, { requestId: 'third', event: { notify: false } });
     const keyOf = (hours: number, requestId: string): string => {
       const [day = '', time = ''] = timeOf(hours).toISOString().split('T');
       return `reports/${day.replaceAll('-', '/')}/${day.replaceAll('-', '')}T${time.replaceAll(/[:.]/g, '')}-${requestId}.json.gz`;
@@ -515,12 +518,12 @@ describe('evidence', () => {
       keyOf(23, 'third'),
     ]);
     expect(lab.aws.objects.map(({ body }) => JSON.parse(gunzipSync(body).toString()))).toEqual(
-      [told, quiet, silent].map(({ report }) => report),
+      [firstRun, secondRun, thirdRun].map(({ report }) => report),
     );
-    expect([told, quiet, silent].map(({ published }) => published.length)).toEqual([1, 0, 0]);
+    expect([firstRun, secondRun, thirdRun].map(({ published }) => published.length)).toEqual([1, 0, 0]);
   });
 
-  test('that is not stored fails the run: people have been told, and are not told again', async () => {
+  test('that is not stored fails the run: receivers have been notified, and are not notified again', async () => {
     lab.aws.failNext('PutObject', { code: 'AccessDenied', status: 403 });
     const failed = await invoke(0);
     expect(failed.error?.message).toContain(`could not be stored in S3 bucket ${lab.aws.bucket}`);
@@ -530,7 +533,7 @@ describe('evidence', () => {
     expect(lab.aws.objects).toHaveLength(1);
   });
 
-  test('is of every target, also where everyone could not be told and a team could', async () => {
+  test('is of every target, also where the default receiver could not be notified and a team could', async () => {
     const targets = [
       { name: 'orders', secret: 'prod/orders', labels: { team: 'payments' } },
       { name: 'billing', secret: 'prod/orders', labels: { team: 'finance' } },
@@ -544,7 +547,7 @@ describe('evidence', () => {
     expect(stored.map((report) => report.targets.map(({ name }) => name))).toEqual([['orders', 'billing']]);
   });
 
-  test('is stored of a run that could tell nobody, and both failures are named', async () => {
+  test('is stored of a run that could notify no receiver, and both failures are named', async () => {
     lab.relay.treat(({ operation }) => (operation === 'Publish' ? 'refuse' : 'pass'));
     const { error } = await invoke(0);
     expect(error?.message).toContain('could not be published to');
@@ -581,7 +584,7 @@ describe('Security Hub', () => {
     expect(states()).toEqual([[TITLE, 'ARCHIVED', expect.any(Number)]]);
   });
 
-  test('that refuses fails the run: people have been told, and the next run imports', async () => {
+  test('that refuses fails the run: receivers have been notified, and the next run imports', async () => {
     lab.aws.failNext('BatchImportFindings', { code: 'AccessDeniedException', status: 403 });
     const failed = await invoke(0);
     expect(failed.error?.message).toContain('could not be imported into Security Hub');
@@ -603,7 +606,7 @@ describe('Security Hub', () => {
     expect(states()).toEqual([[TITLE, 'ARCHIVED', expect.any(Number)]]);
   });
 
-  test('is left alone by a run that tells nobody, and where it is off', async () => {
+  test('is left alone by a run that does not notify, and where it is off', async () => {
     await invoke(0, { event: { notify: false } });
     await configure();
     await invoke(0.25);

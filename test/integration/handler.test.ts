@@ -152,7 +152,7 @@ describe('a scheduled run', () => {
     expect(email.replaceAll('\n', ' ')).toContain('policy.loopback is "network"');
   });
 
-  test('that finds nothing worth telling tells nothing, and counts itself', async () => {
+  test('that finds nothing to notify publishes nothing, and counts itself', async () => {
     await configure();
     await using _session = await openSession(server, { kind: 'tlsv1.3', role: 'app' });
     const run = await invoke();
@@ -192,7 +192,7 @@ describe('a scheduled run', () => {
 });
 
 describe('a bad target', () => {
-  test('does not cost the good ones anything, and is told', async () => {
+  test('does not cost the good ones anything, and is reported', async () => {
     await using exclusion = await blackHole();
     const dead = await closedPort();
     const good = Array.from({ length: 12 }, (_, i) => ({ ...TARGET, name: `good-${i}` }));
@@ -351,7 +351,7 @@ describe('SNS', () => {
     return openSession(server, { kind: 'plaintext', role: 'app' });
   };
 
-  test('is asked again when it throttles or fails, and hears of it once', async () => {
+  test('is asked again when it throttles or fails, and gets each message once', async () => {
     await using _session = await findSomething();
     aws.failNext('Publish', { code: 'Throttled', status: 429 });
     aws.failNext('Publish', { code: 'InternalError', status: 500 });
@@ -361,7 +361,7 @@ describe('SNS', () => {
     expect(aws.published).toHaveLength(1);
   });
 
-  test('that does not take the alert makes the run fail, loudly and uncounted', async () => {
+  test('that does not take the alert makes the run fail, without a metric', async () => {
     await using _session = await findSomething();
     aws.failNext('Publish', { code: 'AuthorizationError', status: 403 });
     await expect(invoke()).rejects.toThrow(

@@ -256,8 +256,8 @@ describeEachMajor((major) => {
             const facts = quotes === 'shown' ? await readFile() : await readFacts();
             const answers = await Promise.all(tried.map(knock));
             for (const [index, each] of tried.entries()) {
-              const judged = evaluate(facts, each);
-              const permissiveRules = judged.status === 'open' ? judged.permissiveRules : [];
+              const evaluated = evaluate(facts, each);
+              const permissiveRules = evaluated.status === 'open' ? evaluated.permissiveRules : [];
               const refused = answers[index] === 'refused';
               if (permissiveRules.length === 0)
                 expect({ each, refused }, 'said to be closed').toEqual({ each, refused: true });
@@ -441,15 +441,15 @@ function evaluate(facts: HbaFacts, { destination, role, address }: Connection): 
   return acceptance(only, 'plaintext', originOf(address));
 }
 
-function rulesOf(judged: Acceptance): readonly HbaRule[] {
-  if (judged.status === 'unknown') throw new Error(judged.reason);
-  return judged.status === 'closed' ? [] : judged.permissiveRules.map(({ rule }) => rule);
+function rulesOf(evaluated: Acceptance): readonly HbaRule[] {
+  if (evaluated.status === 'unknown') throw new Error(evaluated.reason);
+  return evaluated.status === 'closed' ? [] : evaluated.permissiveRules.map(({ rule }) => rule);
 }
 
 /** What the server asks for by the rule that decides. */
-function answerOf(judged: Acceptance): Answer {
-  const rules = rulesOf(judged);
-  if (judged.status === 'open') expect(judged.permissiveRules.map(({ doubt }) => doubt)).toEqual([undefined]);
+function answerOf(evaluated: Acceptance): Answer {
+  const rules = rulesOf(evaluated);
+  if (evaluated.status === 'open') expect(evaluated.permissiveRules.map(({ doubt }) => doubt)).toEqual([undefined]);
   const [rule] = rules;
   if (rule === undefined) return 'refused';
   if (rule.method === 'trust') return 'nothing';

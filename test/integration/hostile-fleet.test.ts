@@ -1,5 +1,5 @@
-// Thirty hostile servers at once, beside five healthy ones, in a process with the memory of a function: it survives them,
-// and the healthy ones are clean.
+// Thirty hostile servers at once, beside five healthy ones, in a process with the memory of a function: it survives
+// them, and the healthy ones are clean.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

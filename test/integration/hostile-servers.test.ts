@@ -1,5 +1,5 @@
-// Hostile and broken servers, each beside a healthy one: none of them costs the other anything, none is called clean, and
-// none gets or shows the password.
+// Hostile and broken servers, each beside a healthy one: none of them costs the other anything, none is called clean,
+// and none gets or shows the password.
 
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -109,7 +109,7 @@ describe('a certificate out of time', () => {
   });
 });
 
-describe('a certificate for somebody else', () => {
+describe('a certificate for another server', () => {
   test.each([
     ['another name', '127.0.0.1', { dnsNames: ['a.example.com', 'b.example.com'] }, ['DNS:a.example.com', 'DNS:b.exa']],
     ['an address, where the host is a name', 'localhost', { ipAddresses: ['127.0.0.1', '::1'] }, ['Address:127.0.0.1']],
@@ -162,7 +162,7 @@ describe('a certificate for somebody else', () => {
   });
 });
 
-describe('a certificate of nobody we trust', () => {
+describe('a certificate of no CA that we trust', () => {
   test('self-signed: with the fingerprint to compare before it is trusted', async () => {
     const certificate = await selfSigned();
     const { snapshot, message } = await refused({ certificate });
@@ -288,7 +288,7 @@ describe('an environment that switches verification off', () => {
   });
 });
 
-describe('the second look', () => {
+describe('the second connection', () => {
   test('shows no client certificate', async () => {
     const client = await authority.issue({ clientAuth: true, commonName: 'auditor' });
     await using server = await askingForCertificates(await selfSigned());
@@ -321,7 +321,7 @@ describe('the second look', () => {
     void server.connectionClosed(0).then(() => server[Symbol.asyncDispose]());
     const { snapshot } = await audit({}, { db, ca: authority.rootPem });
     expect(snapshot.failure).toMatchObject({ cause: 'certificate-untrusted' });
-    expect(snapshot.failure?.message).toMatch(/a second look at its certificate failed/);
+    expect(snapshot.failure?.message).toMatch(/a second connection to read its certificate failed/);
     expect(snapshot.serverChain.known).toBe(false);
   });
 });

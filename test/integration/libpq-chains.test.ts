@@ -1,4 +1,5 @@
-// Our verification of chains and revocation beside libpq's own: psql with verify-full and an audit, with the same files.
+// Our verification of chains and revocation beside libpq's own: psql with verify-full and an audit, with the same
+// files.
 
 import { X509Certificate } from 'node:crypto';
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';

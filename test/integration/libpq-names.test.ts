@@ -1,4 +1,5 @@
-// Our rule for names beside libpq's own: psql with verify-full and the auditor's handshake, against the same certificates.
+// Our rule for names beside libpq's own: psql with verify-full and the auditor's handshake, against the same
+// certificates.
 
 import { mkdtempDisposable, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -129,7 +129,7 @@ describe('a server that answers', () => {
     expect(server.sessions()).toBe(1);
   });
 
-  test('in part, and then never again, is still told by what it did', async () => {
+  test('in part, and then never again, is still recognised by what it did', async () => {
     await using server = await scriptedPostgres({
       certificate,
       announces: { server_version: '18.4' },

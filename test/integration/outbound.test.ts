@@ -176,7 +176,7 @@ describeEachMajor((major) => {
     expect(rows).not.toContain(CANARY);
   });
 
-  test('the statement told for a foreign server mends it, whichever options it has', async () => {
+  test('the statement advised for a foreign server fixes it, whichever options it has', async () => {
     await using server = await startPostgres({ major });
     const options = ['', ", sslmode 'require'", ", sslrootcert '/ca.pem'", ", sslmode 'prefer', sslrootcert '/ca.pem'"];
     await server.adminQuery(
@@ -187,21 +187,21 @@ describeEachMajor((major) => {
         ),
       ].join('; '),
     );
-    const judged = async () => {
+    const linkOutcomes = async () => {
       const { snapshot } = await audit({}, { db: rdsSecret(server), ca: server.ca ?? '' });
       return insecureOutboundLink.evaluate(snapshot, POLICY);
     };
-    const found = await judged();
+    const found = await linkOutcomes();
     const problems = found.status === 'fail' ? found.problems : [];
     expect(problems).toHaveLength(options.length);
     for (const problem of problems) {
       const statement = /ALTER SERVER .*;/.exec(shownRemedy(problem))?.[0] ?? 'no statement';
       await server.adminQuery(statement.replace('<CA file on this server>', '/new-ca.pem'));
     }
-    expect(await judged()).toEqual({ status: 'pass' });
+    expect(await linkOutcomes()).toEqual({ status: 'pass' });
   });
 
-  test('that pg_hba.conf cannot be opened is told as that, not as a privilege that lacks, and costs nothing else', async () => {
+  test('that pg_hba.conf cannot be opened is reported as that, not as a missing privilege, and costs nothing else', async () => {
     await using server = await startPostgres({ major });
     await server.adminQuery(`
       CREATE EXTENSION postgres_fdw;
@@ -238,12 +238,12 @@ describeEachMajor((major) => {
       `CREATE SUBSCRIPTION "${subscription}" CONNECTION '${conninfo} sslmode=disable' PUBLICATION p WITH (slot_name = 'orders')`,
     );
     await publisher.waitForLog(/connection authorized: user=app/);
-    const judged = async () => {
+    const linkOutcomes = async () => {
       const { snapshot } = await audit({}, { db: rdsSecret(subscriber), ca: subscriber.ca ?? '' });
       return { snapshot, outcome: insecureOutboundLink.evaluate(snapshot, POLICY) };
     };
 
-    const blind = await judged();
+    const blind = await linkOutcomes();
     expect(blind.outcome).toMatchObject({
       status: 'unknown',
       reason: expect.stringContaining('GRANT SELECT (subconninfo)'),
@@ -252,17 +252,17 @@ describeEachMajor((major) => {
     await subscriber.adminQuery(grant);
 
     // It goes over this machine's loopback, and is judged as what is written.
-    expect((await judged()).outcome).toEqual({ status: 'pass' });
+    expect((await linkOutcomes()).outcome).toEqual({ status: 'pass' });
     await subscriber.adminQuery(`ALTER SUBSCRIPTION "${subscription}" CONNECTION 'host=${name} sslmode=disable'`);
-    expect((await judged()).outcome).toMatchObject({
+    expect((await linkOutcomes()).outcome).toMatchObject({
       status: 'fail',
       problems: [{ severity: 'high', evidence: { sslmode: 'disable', name: subscription } }],
     });
     await subscriber.adminQuery(`ALTER SUBSCRIPTION "${subscription}" CONNECTION 'host=${name} sslmode=verify-full'`);
-    expect((await judged()).outcome).toEqual({ status: 'pass' });
+    expect((await linkOutcomes()).outcome).toEqual({ status: 'pass' });
     await subscriber.adminQuery(`ALTER SUBSCRIPTION "${subscription}" CONNECTION 'host=${name} sslmode=disable'`);
     await subscriber.adminQuery(`ALTER SUBSCRIPTION "${subscription}" DISABLE`);
-    expect((await judged()).outcome).toEqual({ status: 'pass' });
+    expect((await linkOutcomes()).outcome).toEqual({ status: 'pass' });
     await subscriber.adminQuery(`ALTER SUBSCRIPTION "${subscription}" SET (slot_name = NONE)`);
     await subscriber.adminQuery(`DROP SUBSCRIPTION "${subscription}"`);
   });

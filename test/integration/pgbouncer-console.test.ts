@@ -206,7 +206,7 @@ describe.skipIf(reason !== undefined)(`the console of PgBouncer${reason === unde
     expect(evaluate(snapshot, NETWORK).verdict).toBe('not-audited');
   });
 
-  test('a wrong password is told as such, and fetched anew once', async () => {
+  test('a wrong password is reported as such, and fetched again once', async () => {
     await using bouncer = await startPgBouncer(server, { behind: 'verify-full', settings: SOUND });
     const at = { host: bouncer.host, port: bouncer.port };
     const wrong = rdsSecret(server, undefined, { ...at, password: 'wrong' });

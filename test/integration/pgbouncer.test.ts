@@ -50,7 +50,7 @@ describe.skipIf(reason !== undefined)(`behind PgBouncer${reason === undefined ? 
       });
     });
 
-    test('with another TLS version behind, the two legs are told apart', async () => {
+    test('with another TLS version behind, the two sides are distinguished', async () => {
       const snapshot = await through({ behind: 'verify-full', settings: { server_tls_protocols: 'tlsv1.2' } });
       const outcome = tlsTerminatedByProxy.evaluate(snapshot, POLICY);
       expect(outcome).toMatchObject({

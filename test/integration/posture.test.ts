@@ -87,7 +87,7 @@ describeEachMajor((major) => {
     expect((await outcome(weakPasswordAuthentication)).status).toBe(major >= 14 ? 'pass' : 'fail');
   });
 
-  describe('after what a finding tells to do it is gone', () => {
+  describe('once its remedy is applied, a finding is gone', () => {
     test('for cipher suites, and the server refuses them', async () => {
       await set({ ssl_ciphers: SOUND });
       expect(await outcome(weakCiphersAllowed)).toEqual({ status: 'pass' });
@@ -244,7 +244,7 @@ describeEachMajor((major) => {
     });
   });
 
-  test('a setting called rds.force_ssl makes nobody believe that this is RDS', async () => {
+  test('a setting called rds.force_ssl does not make the server count as RDS', async () => {
     await server.setHba([...STRICT, 'host all all all scram-sha-256']);
     await server.adminQuery('ALTER DATABASE postgres SET rds.force_ssl = 1');
     try {

@@ -133,7 +133,7 @@ describeEachMajor((major) => {
       expect(found.map(disagreement).join()).toBe('');
     });
 
-    test('is told with the line that lets the login in', async () => {
+    test('is reported with the line that lets the login in', async () => {
       await server.setHba([...OWN_WAY, 'hostnossl all all 127.0.0.1/32 trust']);
       const [problem] = problems(plaintextAccepted, await snapshotOf(server, 'boss'));
       expect(problem).toMatchObject({
@@ -156,7 +156,7 @@ describeEachMajor((major) => {
       expect(server.log().slice(from)).not.toMatch(/connection to client lost|unexpected EOF|reset by peer/);
     });
 
-    test('with rules that are not loaded yet says so, and by whom it could be told for certain', async () => {
+    test('with rules that are not loaded yet says so, and which login could find out', async () => {
       await server.setHba([...OWN_WAY, 'host all all 127.0.0.1/32 scram-sha-256']);
       // A server says that it reloads before it reads the file. A connection it takes after that.
       await server.adminQuery('SELECT 1');
@@ -260,7 +260,8 @@ describe('something in between', () => {
   test('that takes plaintext and old TLS where the server does not is given as the reason', async () => {
     await using hidden = await startPostgres({
       roles: [{ name: 'tls_auditor', attributes: 'SUPERUSER' }],
-      // The pooler itself comes in plaintext, by a database name that the probe asks for as well: so its rule is on top.
+      // The pooler itself comes in plaintext, by a database name that the probe asks for as well: so its rule is on
+      // top.
       hba: ['local all all trust', 'host postgres tls_auditor 127.0.0.1/32 scram-sha-256'],
     });
     await using pooler = await carelessPooler(certificate, hidden);
@@ -354,9 +355,9 @@ describe('where the audit fails,', () => {
   });
 
   test('at the certificate, what the server accepts is still seen: Node judges it after the handshake', async () => {
-    const stranger = await startPostgresOfStranger();
-    await using _ = stranger;
-    const { snapshot } = await audit({ probe: true }, { db: rdsSecret(stranger), ca: server.ca ?? '' });
+    const unrelated = await startUnrelatedPostgres();
+    await using _ = unrelated;
+    const { snapshot } = await audit({ probe: true }, { db: rdsSecret(unrelated), ca: server.ca ?? '' });
     expect(snapshot.failure?.cause).toBe('certificate-wrong-host');
     expect(wireOf(snapshot).tlsVersions).toMatchObject({ TLSv1: REFUSED, 'TLSv1.2': ACCEPTED, 'TLSv1.3': ACCEPTED });
   });
@@ -372,7 +373,7 @@ describe('where the audit fails,', () => {
     expect(exclusion.connections).toHaveLength(1);
   });
 
-  async function startPostgresOfStranger(): Promise<PostgresServer> {
+  async function startUnrelatedPostgres(): Promise<PostgresServer> {
     const certificate = await (await labAuthority()).issue({ dnsNames: ['elsewhere.example.com'], ipAddresses: [] });
     return startPostgres({ roles: ROLES, tls: { certificate } });
   }
@@ -389,7 +390,10 @@ beforeAll(async () => {
   subject = { role: 'app', database: 'shop', trust: await store.trustFor([{ secret: 'ca' }], undefined) };
 });
 
-/** Milliseconds for one connection: far more than a server on this machine takes, far less than one who waits for silence wants. */
+/**
+ * Milliseconds for one connection: far more than a server on this machine takes, far less than one who waits for
+ * silence wants.
+ */
 const CONNECTION_TIMEOUT_MS = 700;
 
 /** The probe alone, of whatever listens there. */

@@ -155,7 +155,7 @@ describeEachMajor((major) => {
     });
   }
 
-  test('an audit waits for nobody’s transaction, whatever isolation its role is set to', async () => {
+  test('an audit waits for no other transaction, whatever isolation its role is set to', async () => {
     await using _settings = await withSettings('ROLE tls_auditor', {
       default_transaction_isolation: 'serializable',
       default_transaction_deferrable: 'on',

@@ -65,7 +65,7 @@ describeEachMajor((major) => {
   afterAll(() => server[Symbol.asyncDispose]());
 
   /** Audits as a role, and expects the audit to come through. */
-  async function look(
+  async function observe(
     role?: string,
     target: Partial<Target> = {},
   ): Promise<{ readonly sessions: Sessions; readonly visibility: Visibility }> {
@@ -80,7 +80,7 @@ describeEachMajor((major) => {
       'select backend_start as start from pg_stat_activity where pid = $1',
       [session.pid],
     );
-    const { sessions, visibility } = await look();
+    const { sessions, visibility } = await observe();
     expect(visibility).toEqual({ role: 'tls_auditor', seesAllSessions: true, inherits: true });
     expect(sessions).toEqual({
       hidden: 0,
@@ -106,7 +106,7 @@ describeEachMajor((major) => {
     'a %s session to ::1 is seen as one to 127.0.0.1 is',
     async (kind) => {
       await using session = await openSession(server, { kind, role: 'app', host: '::1' });
-      const { sessions } = await look();
+      const { sessions } = await observe();
       const seen = [{ pid: session.pid, clientAddress: '::1', ...SEEN_AS[kind] }];
       expect(sessions).toEqual({ hidden: 0, visible: seen.map((facts) => expect.objectContaining(facts)) });
     },
@@ -114,7 +114,7 @@ describeEachMajor((major) => {
 
   test.each(['tlsv1.3', 'plaintext'] as const)('a %s session to localhost has a loopback address', async (kind) => {
     await using session = await openSession(server, { kind, role: 'app', host: 'localhost' });
-    const [seen] = inOrder((await look()).sessions, [session]);
+    const [seen] = inOrder((await observe()).sessions, [session]);
     expect(seen).toMatchObject(SEEN_AS[kind]);
     expect(loopbackAddresses()).toContain(seen?.clientAddress);
   });
@@ -125,7 +125,7 @@ describeEachMajor((major) => {
       { kind: 'tlsv1.3', role: 'app', clientCertificate },
       { kind: 'tlsv1.3', role: 'app' },
     ]);
-    const seen = inOrder((await look()).sessions, held.sessions);
+    const seen = inOrder((await observe()).sessions, held.sessions);
     expect(seen.map((session) => session?.tls?.clientDn)).toEqual(['/CN=ledger service', undefined]);
   });
 
@@ -138,7 +138,7 @@ describeEachMajor((major) => {
       { kind: 'tlsv1.3', role: 'boss' },
       { kind: 'unix-socket', role: 'boss', database: 'postgres' },
     ]);
-    const { sessions } = await look();
+    const { sessions } = await observe();
     expect(sessions.hidden).toBe(0);
     expect(inOrder(sessions, held.sessions)).toMatchObject([
       { role: 'app', database: 'orders', kind: 'client', superuser: false, transport: 'loopback' },
@@ -161,7 +161,7 @@ describeEachMajor((major) => {
       { kind: 'tlsv1.3', role: 'blind' },
       { kind: 'tlsv1.3', role: 'app' },
     ]);
-    const seen = inOrder((await look()).sessions, held.sessions);
+    const seen = inOrder((await observe()).sessions, held.sessions);
     expect(seen.map((session) => session?.superuser)).toEqual([true, false]);
   });
 
@@ -173,7 +173,7 @@ describeEachMajor((major) => {
       { kind: 'unix-socket', role: 'app' },
       { kind: 'tlsv1.3', role: 'standby', replication: 'physical' },
     ]);
-    const { sessions, visibility } = await look('blind');
+    const { sessions, visibility } = await observe('blind');
     expect(visibility).toEqual({ role: 'blind', seesAllSessions: false, inherits: true });
     expect(inOrder(sessions, [own])).toMatchObject([{ role: 'blind', transport: 'loopback' }]);
     // At least: the server has processes of its own among the rows that show nothing.
@@ -185,7 +185,7 @@ describeEachMajor((major) => {
       { kind: 'plaintext', role: 'app' },
       { kind: 'tlsv1.3', role: 'boss' },
     ]);
-    const { sessions, visibility } = await look(login);
+    const { sessions, visibility } = await observe(login);
     expect(visibility).toEqual({ role: login, seesAllSessions: true, inherits: true });
     expect(sessions.hidden).toBe(0);
     expect(inOrder(sessions, held.sessions)).toMatchObject([{ transport: 'loopback' }, { transport: 'tls' }]);
@@ -193,7 +193,7 @@ describeEachMajor((major) => {
 
   test('membership without inheritance opens as much as this server lets it open, and is reported as that', async () => {
     await using session = await openSession(server, { kind: 'plaintext', role: 'app' });
-    const { sessions, visibility } = await look('heir');
+    const { sessions, visibility } = await observe('heir');
     // From 15 on the views ask for the privileges of pg_read_all_stats, before that for membership.
     const seesAllSessions = major < 15;
     expect(visibility).toEqual({ role: 'heir', seesAllSessions, inherits: false });
@@ -209,7 +209,7 @@ describeEachMajor((major) => {
       `select pid from pg_stat_activity where usesysid is null and client_port is not null`,
     );
     expect(shown).toHaveLength(major >= 18 ? 2 : 0);
-    expect((await look()).sessions).toEqual({ visible: [], hidden: 0 });
+    expect((await observe()).sessions).toEqual({ visible: [], hidden: 0 });
   });
 
   test('names that clients choose arrive as the server keeps them', async () => {
@@ -222,7 +222,7 @@ describeEachMajor((major) => {
       'select pid, application_name as name from pg_stat_activity where usename = $1',
       [HOSTILE_ROLE],
     );
-    const seen = inOrder((await look()).sessions, held.sessions);
+    const seen = inOrder((await observe()).sessions, held.sessions);
     expect(seen.map((session) => session?.role)).toEqual(names.map(() => HOSTILE_ROLE));
     const kept = new Map(rows.map(({ pid, name }) => [pid, name]));
     expect(seen.map((session) => session?.application)).toEqual(held.sessions.map(({ pid }) => kept.get(pid)));

@@ -11,7 +11,7 @@ export type Topic = (typeof TOPICS)[number];
 export interface Read {
   readonly topic: Topic;
   /** `new shop plaintext-session worker`: why, where, what, and whose session it is; in the order of the text. */
-  readonly told: readonly string[];
+  readonly notified: readonly string[];
   /** Of a chat topic: the thread of the card. */
   readonly thread?: string;
 }
@@ -40,20 +40,22 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
 export function read(message: PublishedMessage): Read {
   const topic = message.topicArn.split(':').at(-1) as Topic;
   const isChat = topic.startsWith('chat-');
-  const told = isChat ? readCard(cardOf(message).content.description) : readEmail(bodyFor(message, 'email'));
+  const notified = isChat ? readCard(cardOf(message).content.description) : readEmail(bodyFor(message, 'email'));
   const attribute = (name: string): string => message.attributes[name]?.value ?? '';
   const list = (name: string): string[] => JSON.parse(attribute(name)) as string[];
   mustAgree('route', [attribute('route')], [topic === 'alerts' || topic === 'chat-all' ? 'all' : 'payments']);
-  mustAgree('targets', list('targets'), [...new Set(told.map(({ target }) => target))]);
-  mustAgree('checks', list('checks'), [...new Set(told.map(({ check }) => check))]);
+  mustAgree('targets', list('targets'), [...new Set(notified.map(({ target }) => target))]);
+  mustAgree('checks', list('checks'), [...new Set(notified.map(({ check }) => check))]);
   mustAgree(
     'reasons',
     list('reasons').map((reason) => ATTRIBUTES[reason] ?? reason),
-    [...new Set(told.map(({ reason }) => reason))],
+    [...new Set(notified.map(({ reason }) => reason))],
   );
   return {
     topic,
-    told: told.map(({ reason, target, check, role }) => [reason, target, check, ...(role ? [role] : [])].join(' ')),
+    notified: notified.map(({ reason, target, check, role }) =>
+      [reason, target, check, ...(role ? [role] : [])].join(' '),
+    ),
     ...(isChat ? { thread: cardOf(message).metadata.threadId } : {}),
   };
 }

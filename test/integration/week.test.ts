@@ -10,12 +10,12 @@ import { cardOf, isWithoutState, type Read, read, TOPICS, type Topic } from './w
 import { createWorld, HOUR_MS, TARGETS, type World } from './week-world.ts';
 
 /** What each audience is told by one run, in words of `week-messages.ts`. */
-interface ToldBy {
+interface NotifiedBy {
   readonly all?: readonly string[];
   readonly payments?: readonly string[];
 }
 
-interface ScheduledRun extends ToldBy {
+interface ScheduledRun extends NotifiedBy {
   /** Hours after the beginning of the week. */
   readonly at: number;
   /** What happens before. */
@@ -79,7 +79,7 @@ const WEEK: readonly ScheduledRun[] = [
 const NEXT = 0.25;
 
 /** Each with a memory of its own; the table's partitions begin with the key. */
-const INTEGRATIONS: readonly { readonly key: string; readonly topic: Topic; readonly receiver: keyof ToldBy }[] = [
+const INTEGRATIONS: readonly { readonly key: string; readonly topic: Topic; readonly receiver: keyof NotifiedBy }[] = [
   { key: 'all', topic: 'alerts', receiver: 'all' },
   { key: 'all#chat', topic: 'chat-all', receiver: 'all' },
   { key: 'payments', topic: 'routes', receiver: 'payments' },
@@ -191,13 +191,16 @@ function targetsOf({ attributes }: PublishedMessage): readonly string[] {
 }
 
 /** The messages that people are to get: one on the topic, and a card a database in its thread. */
-function messages(told: ToldBy, only: (integration: (typeof INTEGRATIONS)[number]) => boolean = () => true): Read[] {
+function messages(
+  notified: NotifiedBy,
+  only: (integration: (typeof INTEGRATIONS)[number]) => boolean = () => true,
+): Read[] {
   return INTEGRATIONS.filter(only).flatMap(({ topic, receiver }): Read[] => {
-    const entries = told[receiver] ?? [];
+    const entries = notified[receiver] ?? [];
     if (entries.length === 0) return [];
-    if (!topic.startsWith('chat-')) return [{ topic, told: entries }];
+    if (!topic.startsWith('chat-')) return [{ topic, notified: entries }];
     const byTarget = Map.groupBy(entries, (entry) => targetOf(entry));
-    return [...byTarget].map(([target, about]) => ({ topic, told: about, thread: threads.get(target) ?? '' }));
+    return [...byTarget].map(([target, about]) => ({ topic, notified: about, thread: threads.get(target) ?? '' }));
   });
 }
 
@@ -205,14 +208,14 @@ function targetOf(entry: string): string {
   return Object.keys(TARGETS).find((name) => entry.split(' ').includes(name)) ?? entry;
 }
 
-test('ten runs over a week tell what a person would want to hear, and nothing twice', () => {
+test('ten runs over a week notify of what a person wants to know, and of nothing twice', () => {
   expect(week.map(({ published }) => published.map(read))).toEqual(WEEK.map((run) => messages(run)));
   expect(week.map(({ error }) => error)).toEqual(WEEK.map(() => undefined));
   // Three databases, three threads: whatever becomes of a database stands in its own.
   expect(new Set(threads.values()).size).toBe(3);
 });
 
-test('a team hears of its own databases, and of no others', () => {
+test('a team is notified of its own databases, and of no others', () => {
   const sent = week.flatMap(({ published }) => published);
   const own = sent.filter(({ attributes }) => attributes.route?.value === 'payments');
   expect(own).toHaveLength(13);
@@ -228,7 +231,7 @@ test('a team hears of its own databases, and of no others', () => {
 describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => all !== undefined))(
   'a fault in the run at $at hours',
   ({ index, ...run }) => {
-    const told = INTEGRATIONS.filter(({ receiver }) => (run[receiver] ?? []).length > 0);
+    const notified = INTEGRATIONS.filter(({ receiver }) => (run[receiver] ?? []).length > 0);
 
     beforeAll(() => setStage(index));
 
@@ -248,8 +251,8 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
       return [faulty, await lab.invoke({ at: timeOf(run.at + NEXT) })];
     }
 
-    test('in reading what one audience was told: it hears what is there at once, the rest from the next run', async () => {
-      for (const integration of told) {
+    test('in reading what one receiver was notified of: it gets what is there at once, the rest from the next run', async () => {
+      for (const integration of notified) {
         await recall(index);
         refuse(({ operation, place }) => operation === 'Query' && place === `${integration.key}#finding`);
         const [faulty, next] = await runTwice();
@@ -268,7 +271,7 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
     });
 
     test('in publishing any of its messages: that one and those after it come from the next run, and no other', async () => {
-      for (const integration of told) {
+      for (const integration of notified) {
         const own = messages(run, (other) => other === integration);
         for (let from = 1; from <= own.length; from += 1) {
           await recall(index);
@@ -285,7 +288,7 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
 
     // Nobody can know whether a run that died before it saved has told: better twice than never.
     test('between publishing a message and saving that: this one message comes twice, and none is lost', async () => {
-      for (const integration of told) {
+      for (const integration of notified) {
         const own = messages(run, (other) => other === integration);
         await recall(index);
         refuse(isSave(integration.key));
@@ -299,7 +302,7 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
     });
 
     test('in the middle of saving: at most what was not saved comes twice, and none is lost', async () => {
-      for (const integration of told) {
+      for (const integration of notified) {
         await recall(index);
         refuse(isSave(integration.key), 2);
         const [died, next] = await runTwice();
@@ -308,10 +311,10 @@ describe.each(WEEK.map((run, index) => ({ ...run, index })).filter(({ all }) => 
         expect(first.filter(({ topic }) => topic !== integration.topic)).toEqual(others);
         const second = next.published.map(read);
         expect(second.filter(({ topic }) => topic !== integration.topic)).toEqual([]);
-        const entries = [...without(first, others), ...second].flatMap((message) => message.told);
+        const entries = [...without(first, others), ...second].flatMap((message) => message.notified);
         expect(new Set(entries), integration.key).toEqual(new Set(run[integration.receiver]));
-        expect(new Set(second.flatMap((message) => message.told)).size).toBe(
-          second.flatMap((message) => message.told).length,
+        expect(new Set(second.flatMap((message) => message.notified)).size).toBe(
+          second.flatMap((message) => message.notified).length,
         );
         const third = await lab.invoke({ at: timeOf(run.at + 2 * NEXT) });
         expect(third.published, integration.key).toEqual([]);
@@ -338,10 +341,10 @@ describe('a whole week', () => {
     ({ operation, place }) => operation === 'Query' && place === 'payments#chat#target',
   ];
 
-  test('in which no run but a repeated one comes through tells the same, each run as soon as it can', async () => {
+  test('in which no run but a repeated one comes through notifies of the same, each run as soon as it can', async () => {
     await world.reset();
     await lab.useTable();
-    const told: Read[][] = [];
+    const notified: Read[][] = [];
     const failed: boolean[] = [];
     for (const [index, { at, before }] of WEEK.entries()) {
       await before?.(world);
@@ -350,14 +353,14 @@ describe('a whole week', () => {
       lab.relay.treat(() => 'pass');
       const next = await lab.invoke({ at: timeOf(at + NEXT) });
       failed.push(faulty.error !== undefined && next.error === undefined);
-      told.push([...faulty.published, ...next.published].filter((message) => !isWithoutState(message)).map(read));
+      notified.push([...faulty.published, ...next.published].filter((message) => !isWithoutState(message)).map(read));
     }
     const order = (sent: readonly Read[]): string[] => sent.map((message) => JSON.stringify(message)).sort();
-    expect(told.map(order)).toEqual(WEEK.map((run) => order(messages(run))));
+    expect(notified.map(order)).toEqual(WEEK.map((run) => order(messages(run))));
     expect(failed).toEqual(WEEK.map(() => true));
   });
 
-  test('in which every run is started twice, as schedulers do, tells the same', async () => {
+  test('in which every run is started twice, as schedulers do, notifies of the same', async () => {
     await world.reset();
     await lab.useTable();
     const repeated: PublishedMessage[] = [];
@@ -394,7 +397,7 @@ describe('two runs that overlap', () => {
     for (const index of [0, 4, 5, 8]) {
       await setStage(index);
       await recall(index);
-      const { at, ...told } = WEEK[index] ?? { at: 0 };
+      const { at, ...notified } = WEEK[index] ?? { at: 0 };
       const leading = lab.invoke({ at: timeOf(at + first), requestId: 'leading' });
       await leaseOf('leading');
       const following = lab.invoke({ at: timeOf(at + second), requestId: 'following' });
@@ -402,11 +405,11 @@ describe('two runs that overlap', () => {
       expect(outcomes.map(({ error }) => error)).toEqual([undefined, undefined]);
       // What either has published, the other one's list has too: they ran at the same time.
       const sent = new Map(outcomes.flatMap(({ published }) => published).map((each) => [each.messageId, each]));
-      expect([...sent.values()].map(read), `at ${at} hours`).toEqual(messages(told));
+      expect([...sent.values()].map(read), `at ${at} hours`).toEqual(messages(notified));
     }
   });
 
-  test('and see different things: what the later look found gone is not told again by the earlier one', async () => {
+  test('and see different things: what the later run found gone is not notified again by the earlier one', async () => {
     // Given: a run that has seen the old certificate and the clients, and is held before it decides,
     await setStage(5);
     await recall(5);
@@ -434,15 +437,15 @@ describe('two runs that overlap', () => {
   });
 });
 
-test('a database that is down for a day is told once a day, and what was wrong with it is not taken for mended', async () => {
+test('a database that is down for a day is notified once a day, and its findings are not resolved', async () => {
   const DOWN = 'shop target-not-audited';
   await setStage(0);
   await recall(0);
-  const told: (readonly string[])[] = [];
+  const notified: (readonly string[])[] = [];
   const run = async (at: number): Promise<void> => {
     const { published } = await lab.invoke({ at: timeOf(at) });
-    told.push(
-      published.filter(({ topicArn }) => topicArn.endsWith(':alerts')).flatMap((message) => read(message).told),
+    notified.push(
+      published.filter(({ topicArn }) => topicArn.endsWith(':alerts')).flatMap((message) => read(message).notified),
     );
   };
   await run(0);
@@ -454,7 +457,7 @@ test('a database that is down for a day is told once a day, and what was wrong w
   }
   // The worker did not come back with it: a day has passed since anybody saw it.
   await run(31);
-  expect(told).toEqual([
+  expect(notified).toEqual([
     [`new ${WORKER}`, `new ${CERTIFICATE}`],
     [`new ${DOWN}`],
     [],
@@ -463,7 +466,7 @@ test('a database that is down for a day is told once a day, and what was wrong w
   ]);
 });
 
-test('a run by hand of one database tells of that one, and ends nothing elsewhere', async () => {
+test('a run by hand of one database notifies of that one, and ends nothing elsewhere', async () => {
   await setStage(5);
   await recall(5);
   const byHand = await lab.invoke({ at: timeOf(78), event: { targets: ['shop'] } });
@@ -476,7 +479,7 @@ test('a run by hand of one database tells of that one, and ends nothing elsewher
   );
 });
 
-test('a run that tells nobody changes nothing, and says what would be told', async () => {
+test('a run that does not notify changes nothing, and says what it would send', async () => {
   await setStage(5);
   await recall(5);
   const table = async () =>

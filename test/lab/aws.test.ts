@@ -100,15 +100,15 @@ describe('Secrets Manager', () => {
   });
 
   test('credentials other than its own are refused', async () => {
-    const stranger = new SecretsManagerClient({
+    const unknownClient = new SecretsManagerClient({
       endpoint: aws.url,
       region: aws.region,
       credentials: { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'x' },
     });
-    await expect(stranger.send(new GetSecretValueCommand({ SecretId: 'prod/orders' }))).rejects.toMatchObject({
+    await expect(unknownClient.send(new GetSecretValueCommand({ SecretId: 'prod/orders' }))).rejects.toMatchObject({
       name: 'UnrecognizedClientException',
     });
-    stranger.destroy();
+    unknownClient.destroy();
   });
 });
 

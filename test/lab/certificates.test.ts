@@ -23,14 +23,14 @@ describe('a certificate', () => {
     expect(intermediate.rootPem).toBe(root.certificatePem);
   });
 
-  test('is for this machine’s loopback unless told otherwise', async () => {
+  test('is for this machine’s loopback by default', async () => {
     const certificate = new X509Certificate((await selfSigned()).certificatePem);
     expect(certificate.checkHost('localhost')).toBe('localhost');
     expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
     expect(certificate.checkIP('::1')).toBe('::1');
   });
 
-  test('names what it is told to name, and nothing more', async () => {
+  test('names what the options say, and nothing more', async () => {
     const named = await selfSigned({ dnsNames: ['*.example.com'], ipAddresses: ['2001:db8::7'], commonName: 'db' });
     const certificate = new X509Certificate(named.certificatePem);
     expect(certificate.subjectAltName).toBe('DNS:*.example.com, IP Address:2001:DB8:0:0:0:0:0:7');

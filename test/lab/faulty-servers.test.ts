@@ -110,7 +110,7 @@ describe('before TLS', () => {
     await expectNothingButAnSslRequest(server);
   });
 
-  test('a plaintext-only server says N, and hears nothing more from a careful client', async () => {
+  test('a plaintext-only server says N, and receives nothing more from a careful client', async () => {
     await using server = await refusesTls();
     expect(await connect(server)).toMatchObject({ message: 'The server does not support SSL connections' });
     await expectNothingButAnSslRequest(server);

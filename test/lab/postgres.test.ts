@@ -70,7 +70,7 @@ describe.each(majorsUnderTest())('PostgreSQL %i', (major) => {
     ).toHaveLength(2);
   });
 
-  test('listens without TLS when told so', async () => {
+  test('listens without TLS when asked to', async () => {
     await using server = await startPostgres({ major, tls: false });
     expect(server.ca).toBeUndefined();
     expect(await logIn(server)).toMatch(new RegExp(`^${major}\\.`));
@@ -111,7 +111,7 @@ test('programs out of the server user’s reach and without library links are co
   }
 });
 
-test('a server that can not start tells why, and leaves nothing', async () => {
+test('a server that cannot start says why, and leaves nothing', async () => {
   await expect(startPostgres({ settings: { no_such_setting: 1 } })).rejects.toThrow(
     /did not start:[\s\S]*unrecognized configuration parameter "no_such_setting"/,
   );

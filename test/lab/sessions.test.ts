@@ -85,9 +85,9 @@ describe('any server', () => {
       { client_dn: '/CN=ledger' },
     ]);
     await expect(openSession(server, { kind: 'tlsv1.3', role: 'ledger' })).rejects.toMatchObject({ code: '28000' });
-    const stranger = await (await createAuthority()).issue({ clientAuth: true, commonName: 'ledger' });
+    const untrusted = await (await createAuthority()).issue({ clientAuth: true, commonName: 'ledger' });
     await expect(
-      openSession(server, { kind: 'tlsv1.3', role: 'ledger', clientCertificate: stranger }),
+      openSession(server, { kind: 'tlsv1.3', role: 'ledger', clientCertificate: untrusted }),
     ).rejects.toThrow();
   });
 

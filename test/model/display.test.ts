@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { displayText } from '../../lambda/model/display.ts';
 
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
@@ -18,7 +18,7 @@ const anyText = fc.oneof(
 );
 
 describe('displayText', () => {
-  it('leaves ordinary names alone, whatever language they are in', () => {
+  test('leaves ordinary names alone, whatever language they are in', () => {
     for (const name of [
       '',
       'orders-api',
@@ -32,7 +32,7 @@ describe('displayText', () => {
     }
   });
 
-  it.each([
+  test.each([
     ['a mention of a channel', '<!channel> <@U1> <#C1>', '\\u{3c}!channel> \\u{3c}@U1> \\u{3c}#C1>'],
     ['an ANSI escape', '\u001b[2Jx', '\\u{1b}[2Jx'],
     ['line ends', 'a\r\nb', 'a\\u{d}\\u{a}b'],
@@ -49,26 +49,26 @@ describe('displayText', () => {
     expect(displayText(raw)).toBe(shown);
   });
 
-  it('shows no more than four combining marks on a letter', () => {
+  test('shows no more than four combining marks on a letter', () => {
     expect(displayText(`a${'\u0301'.repeat(6)}b`)).toBe(`a${'\u0301'.repeat(4)}\\u{301}\\u{301}b`);
   });
 
-  it('ends what is too long with an ellipsis', () => {
+  test('ends what is too long with an ellipsis', () => {
     expect(displayText('x'.repeat(10_000))).toBe(`${'x'.repeat(63)}…`);
     expect(displayText('x'.repeat(64))).toBe('x'.repeat(64));
   });
 
-  it('never cuts within an emoji, an accented letter or an escape', () => {
+  test('never cuts within an emoji, an accented letter or an escape', () => {
     expect(displayText(`${'x'.repeat(60)}${FAMILY}yyy`)).toBe(`${'x'.repeat(60)}…`);
     expect(displayText(`${'x'.repeat(62)}e\u0301yyy`)).toBe(`${'x'.repeat(62)}…`);
     expect(displayText(`${'x'.repeat(60)}\u001byyy`)).toBe(`${'x'.repeat(60)}…`);
   });
 
-  it('shows a bounded part of a grapheme that never ends', () => {
+  test('shows a bounded part of a grapheme that never ends', () => {
     expect(displayText('ᄀ'.repeat(10_000), 8)).toBe(`${'ᄀ'.repeat(7)}…`);
   });
 
-  it('holds its promises for any text', () => {
+  test('holds its promises for any text', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 1, max: 100 }), (raw, maxLength) => {
         const shown = displayText(raw, maxLength);

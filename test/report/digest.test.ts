@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
 import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';
@@ -12,16 +12,16 @@ const notify = (report: Report, minSeverity: Severity) =>
   buildDigest(undecided(report), { route: DEFAULT_ROUTE, minSeverity });
 
 describe('buildDigest', () => {
-  it('has nothing to tell of a run without findings', () => {
+  test('has nothing to tell of a run without findings', () => {
     expect(notify(healthyReport(), 'info')).toBeUndefined();
   });
 
-  it('has nothing to tell when every finding is below the threshold', () => {
+  test('has nothing to tell when every finding is below the threshold', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' })] });
     expect(notify(report, 'medium')).toBeUndefined();
   });
 
-  it('tells findings at the threshold and counts those below', () => {
+  test('tells findings at the threshold and counts those below', () => {
     const report = healthyReport({ findings: [finding({ severity: 'low' }), finding({ severity: 'medium' })] });
     const digest = notify(report, 'medium');
     expect(digest?.active.map((entry) => entry.finding.severity)).toEqual(['medium']);
@@ -29,7 +29,7 @@ describe('buildDigest', () => {
     expect(digest?.countBySeverity).toEqual({ info: 0, low: 0, medium: 1, high: 0, critical: 0 });
   });
 
-  it('puts the worst first, then orders by target and check, whatever order they come in', () => {
+  test('puts the worst first, then orders by target and check, whatever order they come in', () => {
     const findings = [
       finding({ severity: 'low', target: 'a' }),
       finding({ severity: 'high', target: 'b', check: 'z' }),
@@ -51,7 +51,7 @@ describe('buildDigest', () => {
     expect(order(findings.toReversed())).toEqual(order(findings));
   });
 
-  it('names every target by its verdict, with the cause where it was not audited', () => {
+  test('names every target by its verdict, with the cause where it was not audited', () => {
     const digest = notify(badNight(), 'low');
     expect(digest?.targetsByVerdict).toEqual({
       clean: [{ name: 'billing', cause: undefined, labels: {}, gaps: [] }],
@@ -62,7 +62,7 @@ describe('buildDigest', () => {
     expect(digest?.targets).toEqual(['ledger', 'orders', 'crm']);
   });
 
-  it('says what could not be seen of a target that was looked at, each reason once', () => {
+  test('says what could not be seen of a target that was looked at, each reason once', () => {
     const reason = 'the login may not read pg_hba.conf';
     const crm = healthyTarget({
       name: 'crm',
@@ -78,7 +78,7 @@ describe('buildDigest', () => {
     expect(digest && renderEmail(digest)).toContain(`crm: ${reason}`);
   });
 
-  it('leaves the report as it was', () => {
+  test('leaves the report as it was', () => {
     const report = badNight();
     const before = structuredClone(report);
     notify(report, 'info');
@@ -94,20 +94,20 @@ describe('the digest of a run with state', () => {
     );
   };
 
-  it('sends nothing when nothing is to be told', () => {
+  test('sends nothing when nothing is to be told', () => {
     expect(reasonsOf([decided('ongoing'), decided('muted')])).toBeUndefined();
   });
 
-  it('tells what the decision says is to be told, and nothing else', () => {
+  test('tells what the decision says is to be told, and nothing else', () => {
     const findings = [decided('ongoing'), decided('new'), decided('muted'), decided('reminder'), decided('escalated')];
     expect(reasonsOf(findings)?.toSorted()).toEqual(['escalated', 'new', 'reminder']);
   });
 
-  it('tells nobody what is too low for them, however new', () => {
+  test('tells nobody what is too low for them, however new', () => {
     expect(reasonsOf([decided('new', { severity: 'low' })])).toBeUndefined();
   });
 
-  it('puts what nobody has heard before reminders of the same severity, and the worst first of all', () => {
+  test('puts what nobody has heard before reminders of the same severity, and the worst first of all', () => {
     const findings = [
       decided('reminder', { target: 'a' }),
       decided('new', { target: 'b' }),
@@ -117,7 +117,7 @@ describe('the digest of a run with state', () => {
     expect(active.map(({ finding: { target } }) => target)).toEqual(['c', 'b', 'a']);
   });
 
-  it('tells an end to whoever was told of the finding, by the severity that they were told', () => {
+  test('tells an end to whoever was told of the finding, by the severity that they were told', () => {
     const wasCritical = decided('resolved', { severity: 'low' }, { lastNotifiedSeverity: 'critical' });
     const { decided: run } = night([wasCritical], { targets: [{ name: 'orders' }] });
     const digestFrom = (minSeverity: Severity) => buildDigest(run, { route: DEFAULT_ROUTE, minSeverity });
@@ -126,19 +126,19 @@ describe('the digest of a run with state', () => {
     expect(buildDigest(wasLow.decided, { route: DEFAULT_ROUTE, minSeverity: 'high' })).toBeUndefined();
   });
 
-  it('does not tell an end that the decision keeps to itself', () => {
+  test('does not tell an end that the decision keeps to itself', () => {
     const { decided: run } = night([decided('resolved', {}, { notify: false })]);
     expect(buildDigest(run, { route: DEFAULT_ROUTE, minSeverity: 'info' })).toBeUndefined();
   });
 
-  it('is as severe as its worst notice, not as what is over', () => {
+  test('is as severe as its worst notice, not as what is over', () => {
     const digest = digestOfNight(
       night([decided('new', { severity: 'medium' }), decided('resolved', { severity: 'critical' })]),
     );
     expect(digest.severity).toBe('medium');
   });
 
-  it('counts what it does not list, by target', () => {
+  test('counts what it does not list, by target', () => {
     const { suppressed } = digestOfNight(eventfulNight(), { minSeverity: 'high' });
     expect(Object.fromEntries(suppressed)).toEqual({
       billing: { ongoing: 1, muted: 1, belowThreshold: 0 },
@@ -146,7 +146,7 @@ describe('the digest of a run with state', () => {
     });
   });
 
-  it('tells of mutes that match nothing on no route', () => {
+  test('tells of mutes that match nothing on no route', () => {
     const run = night([], { targets: [{ name: 'orders' }], mutes: [muteUse({ notifyUnused: true })] });
     expect(digestOfNight(run)).toMatchObject({
       severity: 'info',
@@ -158,14 +158,14 @@ describe('the digest of a run with state', () => {
     expect(buildDigest(buildDecidedReport(run.run, decision), route)).toBeUndefined();
   });
 
-  it('says when what it lists is told again, and that there is no such time', () => {
+  test('says when what it lists is told again, and that there is no such time', () => {
     const run = night([decided('new')]);
     expect(digestOfNight(run, { repeatIntervalHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
     expect(digestOfNight(run, { repeatIntervalHours: undefined })).not.toHaveProperty('nextReminder');
     expect(digestOfNight(night([decided('new')], { state: false }))).not.toHaveProperty('nextReminder');
   });
 
-  it('tells what the decision knows nothing of: better twice than never', () => {
+  test('tells what the decision knows nothing of: better twice than never', () => {
     const { run } = night([decided('new')]);
     const none = buildDecidedReport(run, { findings: [], mutes: [] });
     expect(buildDigest(none, { route: DEFAULT_ROUTE, minSeverity: 'medium' })?.active).toHaveLength(1);

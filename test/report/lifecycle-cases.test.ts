@@ -1,6 +1,6 @@
 // What people read of each turn in the life of a finding, in every format.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import type { Digest } from '../../lambda/report/digest.ts';
 import { renderChatCard } from '../../lambda/report/messages/chat-card.ts';
 import { renderEmail } from '../../lambda/report/messages/email.ts';
@@ -34,8 +34,8 @@ const cardOf = (digest: Digest) => {
 
 describe('a first sighting', () => {
   const run = night([one('new')]);
-  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (new): orders"`));
-  it('in the email', () =>
+  test('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (new): orders"`));
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "1 new finding on orders: 1 high.
 
@@ -72,7 +72,7 @@ describe('a first sighting', () => {
          reason, an owner and an end date.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🟠 1 high (new): orders
 
@@ -88,7 +88,7 @@ describe('a first sighting', () => {
       - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
       - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
-  it('in the text message', () =>
+  test('in the text message', () =>
     expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 high (new): orders. 2026-11-10 06:15 UTC"`,
     ));
@@ -96,9 +96,9 @@ describe('a first sighting', () => {
 
 describe('what has become worse', () => {
   const run = night([one('escalated', { severity: 'critical' }, { lastNotifiedSeverity: 'medium' })]);
-  it('in the subject', () =>
+  test('in the subject', () =>
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 critical (worse): orders"`));
-  it('in the email', () =>
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "1 finding on orders: 1 critical (worse).
 
@@ -136,7 +136,7 @@ describe('what has become worse', () => {
          reason, an owner and an end date.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🔴 1 critical (worse): orders
 
@@ -152,7 +152,7 @@ describe('what has become worse', () => {
       - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
       - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
-  it('in the text message', () =>
+  test('in the text message', () =>
     expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 critical (worse): orders. 2026-11-10 06:15 UTC"`,
     ));
@@ -160,9 +160,9 @@ describe('what has become worse', () => {
 
 describe('a reminder', () => {
   const run = night([one('reminder', {}, { openedAt: LAST_MONTH, firstSeen: LAST_MONTH }), decided('ongoing')]);
-  it('in the subject', () =>
+  test('in the subject', () =>
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (reminder): orders"`));
-  it('in the email', () =>
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "1 finding on orders: 1 high (reminder).
 
@@ -200,7 +200,7 @@ describe('a reminder', () => {
          reason, an owner and an end date.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🟠 1 high (reminder): orders
 
@@ -217,7 +217,7 @@ describe('a reminder', () => {
       - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
       - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
-  it('in the text message', () =>
+  test('in the text message', () =>
     expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 high (reminder): orders. 2026-11-10 06:15 UTC"`,
     ));
@@ -225,8 +225,8 @@ describe('a reminder', () => {
 
 describe('what is resolved', () => {
   const run = night([one('resolved'), decided('ongoing', { target: 'billing' })]);
-  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 resolved: orders"`));
-  it('in the email', () =>
+  test('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 resolved: orders"`));
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "No new finding. 1 finding resolved on orders.
 
@@ -251,7 +251,7 @@ describe('what is resolved', () => {
       Nothing to do now. 1 finding reported before is still open.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "✅ 1 resolved: orders
 
@@ -264,12 +264,12 @@ describe('what is resolved', () => {
 
       - Nothing to do now. 1 finding reported before is still open."
     `));
-  it('in the text message', () =>
+  test('in the text message', () =>
     expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 resolved: orders. 2026-11-10 06:15 UTC"`,
     ));
 
-  it.each([
+  test.each([
     ['gone', 'resolved: this run looked for it and did not find it'],
     ['not-applicable', 'resolved: the check no longer applies (TLS is off)'],
     ['check-removed', 'closed, not proven fixed: the auditor no longer has this check'],
@@ -281,7 +281,7 @@ describe('what is resolved', () => {
     expect(cardOf(digest)).toContain(words);
   });
 
-  it('has no remedy, and nothing of ours that asks for anything', () => {
+  test('has no remedy, and nothing of ours that asks for anything', () => {
     for (const text of [emailOf(run), cardOf(digestOfNight(run))]) {
       expect(text).not.toContain('How to fix');
       expect(text).not.toContain('What to do now');
@@ -293,9 +293,9 @@ describe('what is resolved', () => {
 
 describe('the end of a mute', () => {
   const run = night([one('mute-expired', {}, { mute: MUTE, openedAt: LAST_MONTH })]);
-  it('in the subject', () =>
+  test('in the subject', () =>
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high (mute ended): orders"`));
-  it('in the email', () =>
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "1 finding on orders: 1 high (mute ended).
 
@@ -335,7 +335,7 @@ describe('the end of a mute', () => {
          reason, an owner and an end date.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🟠 1 high (mute ended): orders
 
@@ -352,7 +352,7 @@ describe('the end of a mute', () => {
       - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
 
-  it('that was taken out of the configuration is not called expired', () => {
+  test('that was taken out of the configuration is not called expired', () => {
     const later = { ...MUTE, expires: '2027-01-01T00:00:00.000Z' };
     const email = emailOf(night([one('mute-expired', {}, { mute: later })]));
     expect(email).toContain('NO LONGER MUTED');
@@ -360,7 +360,7 @@ describe('the end of a mute', () => {
     expect(email).not.toMatch(/EXPIRED|2027/);
   });
 
-  it('is told without state too', () => {
+  test('is told without state too', () => {
     const { finding: found, notify, isObserved, reason } = one('mute-expired');
     const bare = night([{ finding: found, notify, isObserved, reason, mute: MUTE }], { state: false });
     expect(emailOf(bare)).toContain('MUTE EXPIRED');
@@ -370,11 +370,11 @@ describe('the end of a mute', () => {
 
 describe('an eventful night', () => {
   const run = eventfulNight();
-  it('in the subject', () =>
+  test('in the subject', () =>
     expect(subjectOf(run)).toMatchInlineSnapshot(
       `"[pg-tls-auditor] 1 critical, 4 high (2 new, 1 worse, 1 not audited), 2 resolved: billing and 2 more"`,
     ));
-  it('in the email', () =>
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "5 findings on billing and orders: 1 critical, 4 high (2 new, 1 worse, 1
       mute ended, 1 reminder). 2 findings resolved on billing and old-crm. 1
@@ -483,7 +483,7 @@ describe('an eventful night', () => {
          reason, an owner and an end date.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🔴 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: billing, orders and old-crm
 
@@ -520,7 +520,7 @@ describe('an eventful night', () => {
       - Check the result at once with \`npx pg-tls-auditor audit --target NAME\`, or wait for the next run.
       - To accept a finding for some time, run \`npx pg-tls-auditor mute FINGERPRINT\`: it prints the entry for the configuration, with a reason, an owner and an end date."
     `));
-  it('in the text message', () =>
+  test('in the text message', () =>
     expect(renderSms(digestOfNight(run))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 1 critical, 4 high (2 new, 1 worse, 1 mute ended, 1 reminder, 1 not audited), 2 resolved: 3 databases. 2026-11-10 06:15 UTC"`,
     ));
@@ -531,9 +531,9 @@ describe('a mute that matches nothing', () => {
     targets: [{ name: 'orders' }],
     mutes: [muteUse({ unusedSince: YESTERDAY, notifyUnused: true })],
   });
-  it('in the subject', () =>
+  test('in the subject', () =>
     expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 mute matches no finding"`));
-  it('in the email', () =>
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "No new finding. 1 mute matches no finding.
 
@@ -560,7 +560,7 @@ describe('a mute that matches nothing', () => {
       Nothing to fix. Update the mutes that are listed here.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🔕 1 mute matches no finding
 
@@ -578,8 +578,8 @@ describe('a mute that matches nothing', () => {
 describe('without state', () => {
   const { finding: found } = { finding: finding({ fingerprint: FINGERPRINT }) };
   const run = night([{ reason: 'observed', finding: found, isObserved: true, notify: true }], { state: false });
-  it('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high: orders"`));
-  it('in the email', () =>
+  test('in the subject', () => expect(subjectOf(run)).toMatchInlineSnapshot(`"[pg-tls-auditor] 1 high: orders"`));
+  test('in the email', () =>
     expect(emailOf(run)).toMatchInlineSnapshot(`
       "1 finding on orders: 1 high.
 
@@ -615,7 +615,7 @@ describe('without state', () => {
          reason, an owner and an end date.
       "
     `));
-  it('in the card', () =>
+  test('in the card', () =>
     expect(cardOf(digestOfNight(run))).toMatchInlineSnapshot(`
       "🟠 1 high: orders
 

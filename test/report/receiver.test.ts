@@ -1,6 +1,6 @@
 // Which targets are in the scope of which receiver.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
 import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import {
@@ -17,7 +17,7 @@ const isInScope = (receiver: Partial<Receiver>, name: string, labels: Record<str
   matchesRoute({ route: 'payments', minSeverity: 'low', ...receiver })({ name, labels });
 
 describe('an audience', () => {
-  it.each<[string, Partial<Receiver>, string, Record<string, string>, boolean]>([
+  test.each<[string, Partial<Receiver>, string, Record<string, string>, boolean]>([
     ['everyone hears of every target', { route: DEFAULT_ROUTE }, 'anything', {}, true],
     // Even if someone gave it more: nobody is to miss what everyone hears.
     [
@@ -46,7 +46,7 @@ describe('an audience', () => {
     expect(isInScope(receiver, name, labels)).toBe(expected);
   });
 
-  it('is everyone, then each route with its own threshold or the common one', () => {
+  test('is everyone, then each route with its own threshold or the common one', () => {
     const { alerts } = parseConfig(
       {
         targets: [{ name: 'orders', secret: 'orders', labels: { team: 'shop' } }],
@@ -72,7 +72,7 @@ describe('an audience', () => {
 describe('the scope of a receiver', () => {
   const ROUTE: Receiver = { route: 'payments', minSeverity: 'critical', labels: { team: 'pay' } };
 
-  it('is decided by the labels of known targets; a target that no configuration has any more has none', () => {
+  test('is decided by the labels of known targets; a target that no configuration has any more has none', () => {
     const inScope = scopeOf(ROUTE, [
       { name: 'pay-1', labels: { team: 'pay' } },
       { name: 'orders', labels: { team: 'shop' } },
@@ -82,12 +82,12 @@ describe('the scope of a receiver', () => {
     expect(['pay-1', 'orders', 'pay-gone'].map(byName)).toEqual([true, false, true]);
   });
 
-  it('leaves the default receiver its decision as it is', () => {
+  test('leaves the default receiver its decision as it is', () => {
     const { decision } = eventfulNight();
     expect(scopeDecision(decision, { route: DEFAULT_ROUTE, minSeverity: 'critical' }, () => false)).toBe(decision);
   });
 
-  it('leaves a route the findings of its targets, whatever their severity, and no mutes', () => {
+  test('leaves a route the findings of its targets, whatever their severity, and no mutes', () => {
     const { run, decision } = eventfulNight();
     const own = scopeDecision(decision, ROUTE, (name) => name === 'billing');
     const { report } = buildDecidedReport({ ...run, audited: [] }, own);
@@ -98,7 +98,7 @@ describe('the scope of a receiver', () => {
     expect(report).toMatchObject({ schemaVersion: 1, state: 'kept' });
   });
 
-  it('keeps the state of what is out of scope as it was decided', () => {
+  test('keeps the state of what is out of scope as it was decided', () => {
     const { decision } = eventfulNight();
     expect(scopeDecision(decision, ROUTE, () => false).next).toBe(decision.next);
   });

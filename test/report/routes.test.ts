@@ -1,7 +1,7 @@
 // A route hears of its own targets, and of no other: not in a text, not in a number, not between the lines.
 
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
 import { type AuditState, EMPTY_STATE, REASONS } from '../../lambda/model/lifecycle.ts';
 import { known } from '../../lambda/model/observed.ts';
@@ -76,7 +76,7 @@ const runs = fc
   });
 
 describe('a route', () => {
-  it.each([
+  test.each([
     ['labels', BY_LABEL],
     ['names', BY_NAME],
   ])('by %s learns nothing of the others', (_how, receiver) => {
@@ -92,19 +92,19 @@ describe('a route', () => {
     expect(spoke, 'a property about silence proves nothing').toBeGreaterThan(50);
   });
 
-  it('would be caught if it did: everyone hears of both', () => {
+  test('would be caught if it did: everyone hears of both', () => {
     const run = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })]);
     const texts = outputs(run, { route: 'all', minSeverity: 'low' });
     expect(texts.filter((text) => text.includes('theirs')).length).toBeGreaterThan(5);
     expect(outputs(run, BY_NAME).join('\n')).toContain('ours-1');
   });
 
-  it('hears nothing when only others have something to tell', () => {
+  test('hears nothing when only others have something to tell', () => {
     const run = night([decided('new', { target: 'theirs-1' }), decided('ongoing', { target: 'ours-1' })]);
     expect(outputs(run, BY_NAME)).toEqual([]);
   });
 
-  it('is not told of its targets that others failed to be audited', () => {
+  test('is not told of its targets that others failed to be audited', () => {
     const run = night([decided('new', { target: 'ours-1' })], {
       targets: [{ name: 'ours-1' }, { name: 'theirs-1', failed: true }],
     });
@@ -113,7 +113,7 @@ describe('a route', () => {
     expect(outputs(run, BY_NAME).join('\n')).not.toMatch(/not audited/i);
   });
 
-  it('receives from notify nothing of the others, whatever its state remembers of them', async () => {
+  test('receives from notify nothing of the others, whatever its state remembers of them', async () => {
     const { run } = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })], {
       targets: ['ours', 'theirs'].map((team) => ({ name: `${team}-1`, labels: { team } })),
     });
@@ -158,13 +158,13 @@ describe('a route', () => {
     expect(published.join()).not.toContain('theirs');
   });
 
-  it('has its own threshold', () => {
+  test('has its own threshold', () => {
     const run = night([decided('new', { target: 'ours-1', severity: 'medium' })]);
     expect(outputs(run, { ...BY_NAME, minSeverity: 'high' })).toEqual([]);
     expect(outputs(run, { ...BY_NAME, minSeverity: 'medium' })).not.toEqual([]);
   });
 
-  it('is named in its messages, with what it hears of', () => {
+  test('is named in its messages, with what it hears of', () => {
     const receiver: Receiver = { route: 'payments', minSeverity: 'high', labels: { team: 'payments' } };
     const decided = scoped(eventfulNight(), receiver);
     const digest = buildDigest(decided, receiver);

@@ -1,5 +1,5 @@
-// Reads cells of a server's answer, which may hold anything: what PostgreSQL cannot have sent is said to be so, by the
-// fact that it belongs to, and its text is never quoted.
+// Reads cells of a server's answer. A value that PostgreSQL cannot have sent makes its fact unusable; the error names
+// the fact and never quotes the value.
 
 import { known, type Observed, unknown } from '../../model/observed.ts';
 

@@ -1,4 +1,4 @@
-// How long a text from outside may be, decided where it is read: whatever a server sends, a fact has a size.
+// Limits the length of texts from outside where they are read, so that every fact has a bounded size.
 
 /**
  * Characters (UTF-16 code units) that each kind of text may have. PostgreSQL's own limits are far below: a name has 63
@@ -28,16 +28,16 @@ export const LONGEST = {
 const CUT = '…';
 
 /**
- * A text that is shown and that no judgement turns on: cut, with a mark at its end, where it is too long. Cutting it
- * again changes nothing. Where judgement turns on a text, its reader says `unknown` instead.
+ * Cuts a text that is only shown to that length, with a mark at its end. Cutting it again changes nothing. A text that
+ * an evaluation depends on is not cut: its reader makes the fact `unknown` instead.
  */
 export function boundedText(text: string, longest: number): string {
   if (text.length <= longest) return text;
   return `${text.slice(0, longest - CUT.length).replace(/[\ud800-\udbff]$/, '')}${CUT}`;
 }
 
-/** Why a value that is judged cannot be: it is longer than any that means something. Undefined where it is not. */
+/** Why a value that is too long cannot be evaluated; undefined where its length is fine. Lengths in UTF-16 units. */
 export function tooLong(what: string, text: string, longest: number): string | undefined {
   if (text.length <= longest) return undefined;
-  return `${what} has ${text.length} characters, more than the ${longest} that are judged`;
+  return `${what} has ${text.length} characters, more than the ${longest} that are evaluated`;
 }

@@ -1,4 +1,4 @@
-// Client addresses as servers and poolers show them: only what is an address is shown as one.
+// Reads client addresses as servers and poolers show them, and accepts only valid ones.
 
 import { isIP } from 'node:net';
 import type { Cell } from './answer.ts';

@@ -1,15 +1,15 @@
-// Chains of certificates: what a server presented, in the order of issuers, and completed from what is trusted.
+// Orders the certificates that a server presented by issuer, and completes the chain from the CA bundle.
 
 import { X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 
 /**
- * The server's certificate and its issuers, leaf first: what it presented, and the root from the CA bundle that completes the
- * chain where there is one. Empty when the server presented none.
+ * The server's certificate and its issuers, leaf first: what it presented, and the root from the CA bundle that
+ * completes the chain where there is one. Empty when the server presented none.
  *
- * Ask once, after the handshake, and let nothing ask the socket for its certificate afterwards: `getPeerX509Certificate`
- * (Node 24.21) takes the chain away. It is needed where the first question ends too early: Node then stopped at an issuer
- * that was the last one sent.
+ * Ask once, after the handshake, and let nothing ask the socket for its certificate afterwards:
+ * `getPeerX509Certificate` (Node 24.21) takes the chain away. It is needed where the first question ends too early:
+ * Node then stopped at an issuer that was the last one sent.
  *
  * @param peer what `getPeerCertificate(true)` answered
  * @param anchors what completes such a chain
@@ -29,8 +29,8 @@ export function presentedChain(
 }
 
 /**
- * Signatures that are tried for one chain. OpenSSL takes 100 certificates in one; hundreds that share their names would cost a
- * trial for each pair, some milliseconds for some curves, and nothing else goes on meanwhile.
+ * Signatures that are tried for one chain. OpenSSL takes 100 certificates in one; hundreds that share their names would
+ * cost a trial for each pair, some milliseconds for some curves, and nothing else goes on meanwhile.
  */
 const MOST_TRIALS = 200;
 

@@ -1,4 +1,4 @@
-// What node:crypto does not show of a certificate: its names as bytes, and its extensions.
+// Reads what node:crypto does not show of a certificate: names as bytes, and extensions.
 
 import {
   contextTag,

@@ -1,12 +1,12 @@
-// From an X.509 certificate to the plain facts that checks and explanations use.
+// Converts an X.509 certificate to the plain facts that checks and explanations use.
 
 import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 
 /**
- * Field sizes of the named curves over prime fields, by OpenSSL's names (SEC 2, ANSI X9.62, RFC 5639). A curve that is not
- * here, such as those over binary fields, has a size that is not known.
+ * Field sizes of the named curves over prime fields, by OpenSSL's names (SEC 2, ANSI X9.62, RFC 5639). A curve that is
+ * not here, such as those over binary fields, has a size that is not known.
  */
 const CURVE_BITS: ReadonlyMap<string, number> = new Map([
   ...['secp112r1', 'secp112r2'].map((name) => [name, 112] as const),
@@ -28,8 +28,8 @@ const CURVE_BITS: ReadonlyMap<string, number> = new Map([
 const BINARY_CURVE = /^(?:sect(\d+)[kr]\d|c2[pt]nb(\d+)[vw]\d)$/;
 
 /**
- * The facts, of whatever certificate: a key that can't be read is of type `unknown`, and a date that can't be read counts as
- * the beginning of 1970, so that no certificate passes for it.
+ * The facts, of whatever certificate: a key that can't be read is of type `unknown`, and a date that can't be read
+ * counts as the beginning of 1970, so that no certificate passes for it.
  */
 export function certificateFacts(certificate: X509Certificate): CertificateFacts {
   const { type, bits, sha256 } = keyFacts(certificate);
@@ -84,7 +84,7 @@ export function certificateProblem(certificate: X509Certificate): string | undef
   return dates.some((date) => Number.isNaN(Date.parse(date))) ? 'its dates cannot be read' : undefined;
 }
 
-/** Beyond it the names are counted: nothing is judged by them here, for OpenSSL and Node compare all of them. */
+/** Names beyond it are only counted. No check depends on them, because OpenSSL and Node compare all names. */
 const MOST_NAMES = 100;
 
 function shownNames(all: string | undefined): readonly string[] {

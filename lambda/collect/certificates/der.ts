@@ -1,4 +1,4 @@
-// A reader for DER (X.690): the little of certificates, revocation lists and PKCS #7 that node:crypto does not show.
+// Reads the DER (X.690) of certificates, revocation lists and PKCS #7 that node:crypto does not show.
 
 /** One value: its identifier octet, its content, and both with the length between them. */
 export interface Der {

@@ -1,4 +1,4 @@
-// Why OpenSSL rejects a certificate whose issuer is trusted, in words of our own: by its code, its sentence and the chain.
+// Explains why OpenSSL rejects a certificate whose issuer is trusted, by error code, OpenSSL sentence and chain.
 
 import type { X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';

@@ -1,5 +1,5 @@
-// Whether a certificate is for the name or address that a server is reached by: libpq's rule for verify-full, or less.
-// Read from the certificate's DER, because the text forms of its names are ambiguous.
+// Decides whether a certificate is valid for a server's name or address: libpq's rule for verify-full, or stricter.
+// Reads the certificate's DER, because the text forms of its names are ambiguous.
 
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -50,10 +50,10 @@ export class ServerNameError extends Error {
  * Undefined when the certificate is for that name or address.
  *
  * The rule is libpq's (PostgreSQL 18, `pgtls_verify_peer_name_matches_certificate_guts` in fe-secure-openssl.c and
- * `wildcard_certificate_match` in fe-secure-common.c): the alternative names in order; the subject's first common name only
- * where there is no alternative name of the host's kind; `*.` stands for one whole label at the start; letters of ASCII in
- * any case; a name with a null byte, or an address of a wrong length, refuses the certificate. Narrower than libpq in this:
- * an address counts only as an iPAddress (RFC 9525, section 6.1), in the usual spelling.
+ * `wildcard_certificate_match` in fe-secure-common.c): the alternative names in order; the subject's first common name
+ * only where there is no alternative name of the host's kind; `*.` stands for one whole label at the start; letters of
+ * ASCII in any case; a name with a null byte, or an address of a wrong length, refuses the certificate. Narrower than
+ * libpq in this: an address counts only as an iPAddress (RFC 9525, section 6.1), in the usual spelling.
  *
  * @param host as it is dialled or configured
  */
@@ -91,7 +91,10 @@ export function nameMismatch(host: string, certificate: Pick<X509Certificate, 'r
 
 const REISSUE = "have the certificate issued anew, with the server's names as subjectAltName";
 
-/** What inet_aton takes for an IPv4 address beside the usual form: fewer numbers, octal, hexadecimal, text behind a space. */
+/**
+ * What inet_aton takes for an IPv4 address beside the usual form: fewer numbers, octal, hexadecimal, text behind a
+ * space.
+ */
 const ODD_ADDRESS = /^(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}(\s.*)?$/is;
 
 type Comparison = 'match' | 'other' | 'malformed';

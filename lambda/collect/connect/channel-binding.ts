@@ -1,4 +1,5 @@
-// Whether SCRAM can be bound to the TLS channel: what is bound is a hash of the server's certificate (RFC 5929, section 4.1).
+// Decides whether SCRAM can be bound to the TLS channel, which takes a hash of the server's certificate (RFC 5929,
+// 4.1).
 
 import type { X509Certificate } from 'node:crypto';
 import { signatureAlgorithmHashFromCertificate } from 'pg/lib/crypto/cert-signatures.js';
@@ -7,8 +8,8 @@ import { signatureAlgorithmHashFromCertificate } from 'pg/lib/crypto/cert-signat
 const HASHES: readonly string[] = ['MD5', 'SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
 
 /**
- * Whether pg can bind to this certificate. libpq can where it is signed with SHA-224 or SHA-3 too. For Ed25519 and Ed448 the
- * RFC names no hash, and neither binds. Without binding the login is SCRAM all the same.
+ * Whether pg can bind to this certificate. libpq can where it is signed with SHA-224 or SHA-3 too. For Ed25519 and
+ * Ed448 the RFC names no hash, and neither binds. Without binding the login is SCRAM all the same.
  */
 export function bindsTo(leaf: X509Certificate | undefined): boolean {
   if (leaf === undefined || /^ed(25519|448)$/i.test(leaf.signatureAlgorithm ?? '')) return false;

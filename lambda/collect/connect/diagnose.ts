@@ -1,5 +1,5 @@
-// Why a server's certificate was refused: a second handshake, without credentials or client certificate, that looks at
-// the chain and sends nothing. The only place that does not verify, and nothing ever follows it on the connection.
+// Explains why a server's certificate was refused: a second handshake, without credentials or client certificate, reads
+// the chain and sends nothing. This is the only place that does not verify, and no session follows on its connection.
 
 import type { X509Certificate } from 'node:crypto';
 import { connect, createSecureContext } from 'node:tls';
@@ -24,7 +24,7 @@ export interface Diagnosis {
 }
 
 /**
- * Explains a refused certificate. Does not throw: without a second look the explanation is only shorter.
+ * Explains a refused certificate. Does not throw: without a second connection the explanation is only shorter.
  *
  * @param trust what the certificate was to be verified with
  */
@@ -42,7 +42,7 @@ export async function diagnose(
     presented = await handshakeWithoutVerification(endpoint, signal);
     chain = presented.map(certificateFacts);
   } catch (error) {
-    unseen = `; a second look at its certificate failed: ${(error as Error).message}`;
+    unseen = `; a second connection to read its certificate failed: ${(error as Error).message}`;
   }
   const { cause, message, remedy } = explain({
     refusal,
@@ -91,7 +91,7 @@ interface MissingIssuer {
   readonly namesake: boolean;
 }
 
-/** Follows a chain on into the bundle: from the last certificate presented to the issuer that nobody has. */
+/** Follows a chain into the CA bundle: from the last certificate presented to the issuer that is missing. */
 function missingIssuer(
   top: X509Certificate | undefined,
   bundle: readonly X509Certificate[],
@@ -284,7 +284,7 @@ function untrusted({ endpoint, chain: [leaf], bundle, systemStoreLeftOut, missin
       cause: 'certificate-untrusted',
       message: `${signed} is signed in the name of ${issuer}, but with another key than the CA of that name in the CA bundle has`,
       remedy:
-        'ask whoever runs that CA whether it has a new key: if so, add its present certificate to the CA bundle; if not, somebody imitates it',
+        'ask the operator of that CA whether it has a new key: if so, add its present certificate to the CA bundle; if not, another party imitates the CA, and the connection may be intercepted',
     };
   }
   return {

@@ -1,4 +1,4 @@
-// The way to a server before TLS is up: TCP, then PostgreSQL's request for TLS. No credential passes here.
+// Opens the way to a server before TLS: TCP, then PostgreSQL's SSLRequest. Sends no credential.
 
 import { connect, type Socket } from 'node:net';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -15,7 +15,7 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 export async function openTcp(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
   const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
-  // Whoever waits for the socket is told of its errors; one that comes while nobody waits is met by the next who does.
+  // Each step that waits for the socket handles its errors. An error between two steps reaches the next step.
   socket.on('error', () => {});
   try {
     await socketEvent(socket, 'connect', signal);

@@ -1,4 +1,4 @@
-// Types what the queries to a target need and bring, for PostgreSQL and PgBouncer alike.
+// Defines what the audit of a target needs after login and what it returns, for every kind of target.
 
 import type { TLSSocket } from 'node:tls';
 import type { Endpoint } from '../../model/endpoint.ts';

@@ -1,4 +1,4 @@
-// What ended a session that the server broke, or that broke in our hands, as the failure of an audit.
+// Converts the error that ended a session (protocol violation, authentication, defect) to an audit failure.
 
 import type { Endpoint } from '../../model/endpoint.ts';
 import { hostPort } from '../../model/endpoint.ts';
@@ -7,7 +7,9 @@ import { breakOff } from '../../runtime/confinement.ts';
 import { remediesOf } from '../failures/refusal.ts';
 import { ProtocolError } from '../protocol/protocol-error.ts';
 
-/** What the protocol forbids, as an AuditFailure. Anything else is a defect of ours or of the driver: it ends the audit. */
+/**
+ * What the protocol forbids, as an AuditFailure. Anything else is a defect of ours or of the driver: it ends the audit.
+ */
 export function protocolFailureOf(error: unknown, endpoint: Endpoint, phase: Phase): Error {
   if (error instanceof ProtocolError) {
     const { reason: cause, message, advice } = error;
@@ -22,9 +24,9 @@ export function protocolFailureOf(error: unknown, endpoint: Endpoint, phase: Pha
 }
 
 /**
- * The one sure sign of something between the auditor and the server: the server's hash of its certificate is another than
- * that of the certificate which the auditor was shown, or the server offers a binding of which the auditor heard nothing
- * (auth-scram.c). By where the server's error comes from, for its words may be translated.
+ * The one sure sign of something between the auditor and the server: the server's hash of its certificate is another
+ * than that of the certificate which the auditor received, or the server offers a binding that the auditor did not see
+ * (auth-scram.c). Recognised by the source position of the error, because its words may be translated.
  *
  * @returns undefined for any other error
  */
@@ -50,8 +52,8 @@ export function channelBindingFailure(error: unknown, endpoint: Endpoint): Audit
 }
 
 /**
- * Whether the driver rejected for a reason that is neither the server's, nor the network's, nor SCRAM's: those have a code of
- * PostgreSQL or of Node, or one of the driver's own messages.
+ * Whether the driver rejected for a reason that is neither the server's, nor the network's, nor SCRAM's: those have a
+ * code of PostgreSQL or of Node, or one of the driver's own messages.
  */
 export function isDriverDefect(error: unknown): boolean {
   if (error instanceof AuditFailure) return false;

@@ -1,4 +1,4 @@
-// Certificate revocation lists (RFC 5280, section 5): read for OpenSSL, which judges by them, and to explain its judgement.
+// Reads certificate revocation lists (RFC 5280, section 5), which OpenSSL enforces, and explains a refusal by them.
 
 import type { X509Certificate } from 'node:crypto';
 import { AuditFailure } from '../../model/failure.ts';

@@ -1,4 +1,4 @@
-// A PostgreSQL session over a TLS connection that is already verified: login, and how the server asked for it.
+// Logs in to PostgreSQL over a verified TLS connection, and records how the server asked for the password.
 
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
@@ -32,8 +32,8 @@ export interface DatabaseSession {
 
 /**
  * What pg's client has and its types do not show. `connectionParameters` takes values from PG* environment variables,
- * which are those of whoever runs the command line: none of them may change an audit. Startup options would also be
- * refused by poolers.
+ * which belong to the person who runs the command line: none of them may change an audit. Poolers would also refuse
+ * startup options.
  */
 interface ClientInternals {
   readonly connectionParameters: Record<string, unknown>;
@@ -134,7 +134,7 @@ export async function login(
   internals.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
     if (parameterName === 'server_version') announcedVersion = parameterValue;
   });
-  // After login, errors reach whoever awaits the query; an idle session's end is noticed by the next one.
+  // After login, errors reach the caller that awaits the query; the next query finds that an idle session has ended.
   client.on('error', () => {});
   const stop = (): void => void socket.destroy();
   signal.addEventListener('abort', stop, { once: true });
@@ -163,7 +163,10 @@ export async function login(
   }
 }
 
-/** Says goodbye. What was asked is answered already: a server, or what stands before it, that does not hang up is left. */
+/**
+ * Sends Terminate and closes. All queries are answered by now, so a server or proxy that keeps the connection open is
+ * not waited for.
+ */
 export async function logout({ client }: DatabaseSession, socket: TLSSocket, signal: AbortSignal): Promise<void> {
   if (signal.aborted || socket.destroyed) return;
   const { promise: longEnough, resolve } = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
-// The TLS handshake that proves who the server is. Ours and not pg's, so that nothing of PostgreSQL's login is sent
-// before the proof, and so that the name to verify may differ from the host that is dialled (docs/adr/0001).
+// Performs the TLS handshake that proves who the server is. It is ours and not pg's, so that nothing of the login is
+// sent before the proof, and the verified name may differ from the host that is dialled (docs/adr/0001).
 
 import type { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
@@ -95,7 +95,8 @@ export async function secured(tls: TLSSocket, endpoint: Endpoint, signal: AbortS
     if (tls.authorizationError) throw new IdentityError(String(tls.authorizationError), error as Error);
     throw handshakeFailure(error, endpoint);
   }
-  // A server that speaks direct TLS must confirm the protocol: without that we may be talking to something else (ALPACA).
+  // A server that speaks direct TLS must confirm the protocol: without that we may be talking to something else
+  // (ALPACA).
   if (endpoint.sslNegotiation === 'direct' && tls.alpnProtocol !== ALPN) {
     tls.destroy();
     throw new AuditFailure({

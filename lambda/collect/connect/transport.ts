@@ -1,4 +1,4 @@
-// What a session's transport is. The heart of the matter: nothing may be called safer than it is.
+// Derives the transport of a session from its facts. It must never report a session as safer than it is.
 
 import { BlockList, isIP } from 'node:net';
 import type { Transport } from '../../model/snapshot.ts';

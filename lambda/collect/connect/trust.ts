@@ -1,4 +1,4 @@
-// What a TLS session to a target is verified with: its CAs, and our own certificate where the target wants one.
+// Reads what a target's TLS session is verified with: CA bundle, revocation lists and our client certificate.
 
 import type { X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
@@ -18,8 +18,8 @@ export const MIN_VERSION = 'TLSv1.2';
 const MAX_VERSION = 'TLSv1.3';
 
 /**
- * Node's own list, written out: OPENSSL_CONF and `NODE_OPTIONS=--tls-cipher-list` change what is not given. Security level 2
- * refuses keys and signatures of less than 112 bits (OpenSSL, SSL_CTX_set_security_level).
+ * Node's own list, written out: OPENSSL_CONF and `NODE_OPTIONS=--tls-cipher-list` change what is not given. Security
+ * level 2 refuses keys and signatures of less than 112 bits (OpenSSL, SSL_CTX_set_security_level).
  */
 const CIPHERS = [
   'TLS_AES_256_GCM_SHA384',
@@ -87,7 +87,7 @@ export function createTrustStore(sources: SourceReader, environment: ProcessEnvi
       if (existing !== undefined) return existing;
       const trust = buildTrust({ sources, environment }, { ca, clientCertificate, crl });
       built.set(key, trust);
-      // A failure is for those who asked; it is not kept, so that a retry asks again.
+      // A failure reaches the callers that wait for it and is not cached, so that a retry asks again.
       trust.catch(() => built.delete(key));
       return trust;
     },

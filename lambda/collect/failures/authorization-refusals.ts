@@ -1,4 +1,4 @@
-// Why a role is not let in, apart from its password: rules of pg_hba.conf, other methods, client certificates, the role.
+// Explains SQLSTATE 28000: rules of pg_hba.conf, authentication methods, client certificates, roles without LOGIN.
 
 import { isIP } from 'node:net';
 import { providerOfName } from '../../model/hosting.ts';

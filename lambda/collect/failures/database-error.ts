@@ -1,6 +1,8 @@
-// An error that a PostgreSQL server reports, and how to read it whatever language its messages are in.
+// Reads an error that a PostgreSQL server reports, whatever language its messages are in.
 
-/** The fields of an ErrorResponse that say what happened (protocol documentation, "Error and Notice Message Fields"). */
+/**
+ * The fields of an ErrorResponse that say what happened (protocol documentation, "Error and Notice Message Fields").
+ */
 export interface DatabaseError {
   /** SQLSTATE (PostgreSQL documentation, appendix A). */
   readonly code: string;

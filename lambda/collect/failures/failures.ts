@@ -1,4 +1,4 @@
-// From what a server says went wrong to a cause, a sentence and a remedy: before TLS, at login, and for queries.
+// Converts errors before TLS, at login and of queries to audit failures: a cause, a sentence and a remedy.
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -39,7 +39,7 @@ export function protocolFailure(answer: Buffer, endpoint: Endpoint): AuditFailur
         phase,
         message: `${hostPort(endpoint)} answered the request for TLS with ${describeError(errorFields(answer.subarray(5)).get('C'))}`,
         remedy:
-          'look into the server log, where its words are (before TLS anybody on the path could have written them); the server may be out of processes or connections',
+          "check the server's own log for the message (it is not shown here: before TLS it may come from anyone on the network path); the server may be out of processes or connections",
       },
       { transient: true },
     );
@@ -80,8 +80,8 @@ export function isPasswordRejected(failure: AuditFailure): boolean {
 }
 
 /**
- * A server that asks for a password where the credentials hold none. The cause is that of a wrong one, which is what some
- * servers call it.
+ * A server that asks for a password where the credentials hold none. The cause is that of a wrong one, which is what
+ * some servers call it.
  *
  * @param source where the credentials come from, e.g. `secret prod/orders`
  */

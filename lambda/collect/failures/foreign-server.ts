@@ -1,5 +1,4 @@
-// What kind of thing answered where nothing is proven yet: described, and never quoted, for whoever is on the path can
-// write what comes before TLS. Pure.
+// Describes what answered before TLS. Never quotes it, because anyone on the network path can write those bytes. Pure.
 
 /** SQLSTATEs that servers refuse connections with, in our words (PostgreSQL documentation, appendix A). */
 const REFUSALS: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,4 @@
-// From a broken TLS handshake to its cause, a sentence and a remedy.
+// Converts a failed TLS handshake to an audit failure: a cause, a sentence and a remedy.
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -93,7 +93,7 @@ SELECT pg_reload_conf();`,
   return {
     cause: 'direct-tls-refused',
     message: `${place} closed the connection when direct TLS began`,
-    advice: `${NEEDS_17}; otherwise look into the server log at that moment`,
+    advice: `${NEEDS_17}; otherwise see the server log at that time`,
     transient: true,
   };
 }

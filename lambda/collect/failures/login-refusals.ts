@@ -1,5 +1,5 @@
-// From the error with which a server refuses a login to its cause. By SQLSTATE and by the function of the server that
-// raised it: messages are in the server's language. Words count only where a pooler sends nothing else.
+// Explains a refused login by SQLSTATE and by the server function that raised the error, because messages are in the
+// server's language. Uses the words only where a pooler sends nothing else.
 
 import { notAuthorized } from './authorization-refusals.ts';
 import { type DatabaseError, quotedNames, unquoted } from './database-error.ts';
@@ -13,7 +13,8 @@ export function refusalOf(error: DatabaseError, attempt: Attempt): Refusal {
 }
 
 function byState(error: DatabaseError, attempt: Attempt): Refusal | undefined {
-  // Code of the database's own may end a login with any SQLSTATE; only it has a context. Shutdowns and the like stay so.
+  // Code of the database's own may end a login with any SQLSTATE; only it has a context. Shutdowns and the like stay
+  // so.
   if (error.where !== undefined && !/^5[378]/.test(error.code)) return loginCode(attempt);
   switch (error.code) {
     case '28P01':
@@ -42,11 +43,11 @@ function unnamed({ place, role }: Attempt): Refusal {
   return {
     cause: 'login-failed',
     message: `${place} refuses the login of ${role}`,
-    advice: "look the SQLSTATE up in PostgreSQL's appendix A, and see the server log",
+    advice: "check the server log, and find the SQLSTATE in appendix A of PostgreSQL's documentation",
   };
 }
 
-/** The server does not say which of them it is, so that a stranger cannot find out which roles exist. */
+/** The server does not say which of them it is, so that an attacker cannot find out which roles exist. */
 function wrongPassword({ place, role, sqlRole }: Attempt): Refusal {
   return {
     cause: 'password-rejected',
@@ -55,7 +56,7 @@ function wrongPassword({ place, role, sqlRole }: Attempt): Refusal {
       storePassword(role),
       `, or set it:
 ALTER ROLE ${sqlRole} PASSWORD '…';
-The server refuses an expired password and an unknown role with the same words. This query tells:
+The server refuses an expired password and an unknown role with the same words. This query shows which it is:
 SELECT rolcanlogin, rolvaliduntil FROM pg_catalog.pg_roles WHERE rolname = ${sqlText(role)};
 Where rolvaliduntil is past:
 ALTER ROLE ${sqlRole} VALID UNTIL 'infinity';
@@ -73,7 +74,9 @@ function missingDatabase({ place, database }: Attempt): Refusal {
   };
 }
 
-/** CheckMyDatabase of PostgreSQL's postinit.c: no CONNECT privilege, closed, or left behind by a DROP that was cut off. */
+/**
+ * CheckMyDatabase of PostgreSQL's postinit.c: no CONNECT privilege, closed, or left behind by a DROP that was cut off.
+ */
 function closedDatabase(error: DatabaseError, attempt: Attempt): Refusal | undefined {
   const { place, role, database, sqlRole, sqlDatabase } = attempt;
   const names = quotedNames(error.message);

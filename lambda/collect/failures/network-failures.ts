@@ -1,4 +1,4 @@
-// From a fault of the network to its cause, a sentence and a remedy.
+// Converts a network error to an audit failure: a cause, a sentence and a remedy.
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -9,8 +9,8 @@ import { codeOf, fieldsOf } from './system-error.ts';
 
 /** A fault of the network, by its code (`ECONNREFUSED`, …). */
 export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase): AuditFailure {
-  const { code, told } = telling(error);
-  const suffix = told === undefined ? '' : ` (${displayText(told, 200)})`;
+  const { code, detail } = codeAndDetail(error);
+  const suffix = detail === undefined ? '' : ` (${displayText(detail, 200)})`;
   if (code === 'ETIMEDOUT') return timedOut(endpoint, phase);
   const { cause, message, advice, transient } = byCode(code, endpoint, phase);
   return new AuditFailure(
@@ -19,19 +19,22 @@ export function networkFailure(error: unknown, endpoint: Endpoint, phase: Phase)
   );
 }
 
-/** With several addresses Node collects one error each. That IPv6 has no route says nothing of a server on IPv4. */
-function telling(error: unknown): { readonly code: string | undefined; readonly told: string | undefined } {
+/**
+ * The code of an error and its details for the message. For a host with several addresses Node collects one error per
+ * address: a missing IPv6 route says nothing about a server on IPv4.
+ */
+function codeAndDetail(error: unknown): { readonly code: string | undefined; readonly detail: string | undefined } {
   const { errors } = fieldsOf(error);
   const all = Array.isArray(errors) ? (errors as readonly unknown[]) : [];
   const codes = all.map(codeOf);
   const code = codes.find((one) => !NO_ROUTE.includes(one ?? '')) ?? codes[0] ?? codeOf(error);
-  if (new Set(codes).size < 2) return { code, told: code };
-  // Which address failed how: a name with a dead address among good ones is mended in DNS.
+  if (new Set(codes).size < 2) return { code, detail: code };
+  // Names each address with its error: a dead address among good ones must be fixed in DNS.
   const each = all.map((one, index) => {
     const { address } = fieldsOf(one);
     return `${codes[index] ?? 'no code'}${typeof address === 'string' ? ` at ${address}` : ''}`;
   });
-  return { code, told: each.join(', ') };
+  return { code, detail: each.join(', ') };
 }
 
 /** What a code means. */
@@ -117,7 +120,7 @@ export function byCode(code: string | undefined, endpoint: Endpoint, phase: Phas
 /** The connection ended. Before TLS that is also how a server answers that knows direct TLS only. */
 function closed(endpoint: Endpoint, phase: Phase): Refusal {
   const place = hostPort(endpoint);
-  const advice = 'look into the server log at that moment; a proxy or firewall in between may have cut it';
+  const advice = 'check the server log at that time; a proxy or firewall in between may have closed the connection';
   return {
     cause: 'connection-reset',
     message: `${place} closed the connection ${WHILE[phase]}`,

@@ -1,4 +1,4 @@
-// Databases that speak PostgreSQL's protocol and are something else: what they announce, and what can be done instead.
+// Recognises databases that speak PostgreSQL's protocol but cannot be audited, and says what to do instead.
 
 import type pg from 'pg';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -107,16 +107,18 @@ export function unsupportedProduct({ name, instead }: Product, endpoint: Endpoin
   });
 }
 
-/** Milliseconds. Whatever it is, it has answered a login a moment ago. */
-const PATIENCE = 1_000;
+/** Short, because the server answered a login a moment ago. */
+const ANSWER_TIMEOUT_MS = 1_000;
 
 /** One message each: what refuses the first may answer the second. Consoles of poolers know the last. */
 const VIEW_QUERIES = ['ROLLBACK', 'SELECT version()', 'SHOW VERSION'] as const;
 
-/** Asks a server that gave no whole answer what it is. Never throws, and soon gives up: this only explains. */
+/**
+ * Asks a server that answered incompletely what it is. Never throws, and gives up after one second: it only explains.
+ */
 export async function askProduct(client: pg.Client): Promise<Product | undefined> {
   const { promise: longEnough, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), PATIENCE);
+  const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT_MS);
   try {
     return await Promise.race([askEach(client), longEnough]);
   } finally {

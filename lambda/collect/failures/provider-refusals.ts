@@ -1,5 +1,5 @@
-// What poolers and hosting services answer in PostgreSQL's place. They send words and hardly a SQLSTATE of their own, and
-// their words are always English: each entry names where they are documented or printed.
+// Explains the errors that poolers and hosting services send in place of PostgreSQL. They send hardly any SQLSTATE of
+// their own, and always English words: each entry names where they are documented or printed.
 
 import { type DatabaseError, unquoted } from './database-error.ts';
 import { type Advice, type Attempt, type Refusal, storePassword } from './refusal.ts';
@@ -9,11 +9,11 @@ interface Entry {
   readonly refusal: (attempt: Attempt) => Refusal;
 }
 
-/** Messages are looked at no further: what they quote may be long. */
-const MOST_LOOKED_AT = 300;
+/** Characters of a message that are compared: what it quotes may be long. */
+const MAX_MATCHED_LENGTH = 300;
 
 export function providerRefusal({ message }: DatabaseError, attempt: Attempt): Refusal | undefined {
-  const said = unquoted(message.slice(0, MOST_LOOKED_AT));
+  const said = unquoted(message.slice(0, MAX_MATCHED_LENGTH));
   return ENTRIES.find(({ words }) => words.test(said))?.refusal(attempt);
 }
 
@@ -25,7 +25,7 @@ const NEON: readonly Entry[] = [
     words: /^(?:ERROR: +)?Endpoint ID is not specified|^Inconsistent project name inferred/i,
     refusal: ({ place }) => ({
       cause: 'endpoint-not-found',
-      message: `${place} (Neon) cannot tell which endpoint is meant`,
+      message: `${place} (Neon) cannot find out which endpoint is meant`,
       advice: `${host} the endpoint's own name (ep-….neon.tech), and leave "tlsServerName" out: Neon finds the endpoint by the name in the TLS handshake`,
     }),
   },

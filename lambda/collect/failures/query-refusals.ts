@@ -1,4 +1,4 @@
-// From what a server answers to the audit queries, other than what they ask for, to its cause.
+// Explains why a server refused the audit queries or answered them in part.
 
 import type { Endpoint } from '../../model/endpoint.ts';
 import { hostPort } from '../../model/endpoint.ts';
@@ -20,7 +20,7 @@ export class IncompleteAnswer extends Error {
   }
 }
 
-/** It stays so however often it is asked. */
+/** Not transient: another attempt would end the same way. */
 export function incompleteAnswer({ answered, asked }: IncompleteAnswer, endpoint: Endpoint): AuditFailure {
   return new AuditFailure({
     cause: 'answer-incomplete',

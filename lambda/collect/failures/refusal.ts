@@ -1,4 +1,4 @@
-// A login that was refused: what the tables of refusals (PostgreSQL's, providers', poolers') are made of.
+// Defines a refused login, from which the tables of refusals of PostgreSQL, providers and poolers are built.
 
 import { displayText } from '../../model/display.ts';
 import type { Endpoint } from '../../model/endpoint.ts';
@@ -18,7 +18,7 @@ export interface Refusal {
   readonly transient?: boolean;
 }
 
-/** Who wanted to log in where, as messages and statements name them. */
+/** The login that was tried: server, role and database, as messages and SQL statements name them. */
 export interface Attempt {
   readonly endpoint: Endpoint;
   readonly place: string;

@@ -1,4 +1,5 @@
-// What a server says of its own state, at login and for queries alike: starting, stopping, a standby, out of something.
+// Explains errors about the state of the server, at login and for queries: starting, stopping, standby, out of
+// resources.
 
 import type { DatabaseError } from './database-error.ts';
 import type { Refusal } from './refusal.ts';
@@ -42,7 +43,7 @@ export function recoveryConflict({ place }: { readonly place: string }): Refusal
     advice: `let the standby wait a little longer:
 ALTER SYSTEM SET max_standby_streaming_delay = '30s';
 SELECT pg_reload_conf();
-Or turn hot_standby_feedback on there, or audit at a quieter time`,
+Or turn hot_standby_feedback on there, or audit at a time with less load`,
     transient: true,
   };
 }
@@ -56,7 +57,7 @@ function notReady(message: string): Refusal {
   };
 }
 
-/** It stays so until someone changes it: trying again is in vain. */
+/** This lasts until an administrator changes it, so it is not transient. */
 function noHotStandby(place: string): Refusal {
   return {
     cause: 'server-not-ready',

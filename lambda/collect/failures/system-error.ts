@@ -8,12 +8,12 @@ interface SystemError {
   readonly errors?: readonly unknown[];
 }
 
-/** Whatever was thrown, as something with fields. */
+/** Anything that was thrown, as an object whose fields can be read. */
 export function fieldsOf(error: unknown): SystemError {
   return typeof error === 'object' && error !== null ? error : {};
 }
 
-/** Node's name of a fault. Some errors have a number there, which is none. */
+/** Node's name of an error, such as `ECONNRESET`. Undefined where the code is a number, which names nothing. */
 export function codeOf(error: unknown): string | undefined {
   const { code } = fieldsOf(error);
   return typeof code === 'string' && code !== '' ? code : undefined;

@@ -1,5 +1,5 @@
-// The server's side of a login, as far as it is let to go: which methods may be asked for, in which order, and what must have
-// been proved before the login counts. Like libpq's `require_auth`. Pure.
+// Controls the server's side of a login: which methods it may ask for, in which order, and what it must prove before
+// the login counts, like libpq's `require_auth`. Pure.
 
 import type { AuthenticationMethod } from '../../model/target.ts';
 import type { ServerMessage } from './framing.ts';
@@ -184,7 +184,7 @@ function notAllowed(method: AuthenticationMethod, what: string, { methods }: Aut
 const ELSEWHERE: Readonly<Record<AuthenticationMethod, { readonly first?: string; readonly otherwise?: string }>> = {
   password: {
     otherwise:
-      ' (LDAP, PAM and RADIUS do), for the server then sees the password; otherwise give the role a rule with scram-sha-256 in pg_hba.conf',
+      ' (LDAP, PAM and RADIUS do), because the server then sees the password; otherwise give the role a rule with scram-sha-256 in pg_hba.conf',
   },
   md5: {
     first: 'set password_encryption to scram-sha-256 on the server, then the password of the role anew; or ',

@@ -1,4 +1,4 @@
-// The order and the amount of what a server may send: login, then answers to simple queries. Everything else ends the
+// Enforces the order and number of server messages: login, then answers to simple queries. Any other message ends the
 // session. Pure.
 
 import { AuthenticationDialogue, type AuthenticationPolicy } from './authentication.ts';
@@ -15,8 +15,8 @@ import {
 import { tooLarge, violation } from './protocol-error.ts';
 
 /**
- * Of one session. 100,000 sessions of a server take 25 MB in as many rows; a server sends a dozen parameters at login, and a
- * notice now and then.
+ * Of one session. 100,000 sessions of a server take 25 MB in as many rows; a server sends a dozen parameters at login,
+ * and a notice now and then.
  */
 export const SESSION_LIMITS = {
   /** What rows cost in memory: their bytes, and what each value takes besides. */
@@ -126,8 +126,8 @@ export class ServerDialogue {
   }
 
   /**
-   * PostgreSQL announces the columns of a SELECT and counts its rows. Where something on the way lost one of them, sessions
-   * would be missing; the driver takes a SELECT without columns for one without rows.
+   * PostgreSQL announces the columns of a SELECT and counts its rows. Where something on the way lost one of them,
+   * sessions would be missing; the driver takes a SELECT without columns for one without rows.
    */
   #completed({ body }: ServerMessage): void {
     const [select, counted] = /^SELECT(?: (\d+))?\0$/.exec(body.toString('latin1')) ?? [];

@@ -1,4 +1,5 @@
-// pg's client and query, without its entry: that one loads a native client where NODE_PG_FORCE_NATIVE is set.
+// Exports pg's client and query without its entry module, which loads a native client where NODE_PG_FORCE_NATIVE is
+// set.
 
 import type pg from 'pg';
 import client from 'pg/lib/client.js';

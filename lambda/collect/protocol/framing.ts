@@ -1,5 +1,6 @@
-// Splits what a server sends into whole messages (protocol documentation, "Message Formats"): one byte of type, a length
-// that counts itself, and the body. Refuses by the header what is unknown or too long, before its body is kept. Pure.
+// Splits the byte stream of a server into whole messages (protocol documentation, "Message Formats"): one byte of type,
+// a length that counts itself, and the body. Refuses unknown types and excessive lengths before it keeps the body.
+// Pure.
 
 import { tooLarge, violation } from './protocol-error.ts';
 
@@ -15,8 +16,8 @@ interface MessageType {
 }
 
 /**
- * The messages that a server may send to a client that logs in and sends simple queries. A server bounds a row by 1 GB; the
- * longest row that an audit asks for is a whole pg_hba.conf.
+ * The messages that a server may send to a client that logs in and sends simple queries. A server bounds a row by 1 GB;
+ * the longest row that an audit asks for is a whole pg_hba.conf.
  */
 const MESSAGE_TYPES: ReadonlyMap<string, MessageType> = new Map(
   Object.entries({

@@ -1,5 +1,5 @@
-// What stands between TLS and the driver: hands it whole, known and bounded messages only, and keeps what it throws from the
-// rest of the process (docs/adr/0010).
+// Stands between TLS and the driver: passes on only whole, known and bounded messages, and keeps errors that the driver
+// throws from ending the process (docs/adr/0010).
 
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
@@ -22,7 +22,7 @@ export class SharedLimits {
 /** Bytes of memory from which an answer is large. A server with a thousand sessions and roles stays below. */
 const LARGE = 4 * 1024 * 1024;
 /** Milliseconds in which the rest of a large answer must come, others may be waiting. 128 MiB take a second. */
-const LARGE_PATIENCE = 10_000;
+const LARGE_ANSWER_TIMEOUT_MS = 10_000;
 /** Rounds from which a computation is long: a tenth of a second. */
 const LONG_HASH = 100_000;
 /** `p`: the client's answer to a request for authentication. */
@@ -198,11 +198,15 @@ export class GuardedStream extends EventEmitter {
     if (this.#isLarge || this.#dialogue.cost <= LARGE) return undefined;
     this.#isLarge = true;
     const tooLong = (): void =>
-      this.#fail(tooLarge(`took longer than ${LARGE_PATIENCE / 1000} s to send a large answer, for which others wait`));
+      this.#fail(
+        tooLarge(
+          `took longer than ${LARGE_ANSWER_TIMEOUT_MS / 1000} s to send a large answer, while other targets wait`,
+        ),
+      );
     return {
       slots: this.#options.limits.largeAnswers,
       taken: () => {
-        this.#timer = setTimeout(tooLong, LARGE_PATIENCE);
+        this.#timer = setTimeout(tooLong, LARGE_ANSWER_TIMEOUT_MS);
       },
     };
   }

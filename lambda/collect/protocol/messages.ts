@@ -1,5 +1,5 @@
-// What the bodies of a server's messages must look like. The driver reads them in a listener of the socket, where a byte too
-// few ends the process: nothing reaches it that is not whole (protocol documentation, "Message Formats"). Pure.
+// Validates the bodies of server messages ("Message Formats"). The driver parses them in a socket listener, where a
+// missing byte would end the process. Pure.
 
 import type { ServerMessage } from './framing.ts';
 import { violation } from './protocol-error.ts';
@@ -45,7 +45,7 @@ export function checkFields(message: ServerMessage): ReadonlyMap<string, string>
   return fields;
 }
 
-/** The fields that every ErrorResponse has ("Error and Notice Message Fields"); what is told people goes by them. */
+/** The fields that every ErrorResponse has ("Error and Notice Message Fields"); failures are explained by them. */
 export function checkError(message: ServerMessage): void {
   const fields = checkFields(message);
   if (!fields.has('S') || !fields.has('M') || !/^[0-9A-Z]{5}$/.test(fields.get('C') ?? '')) {

@@ -1,4 +1,4 @@
-// What a server sends that ends a session: the cause, and words that hold nothing of what it sent.
+// Defines the error for server messages that end a session; its text holds nothing that the server sent.
 
 import type { FailureCause } from '../../model/failure.ts';
 import type { Advice } from '../failures/refusal.ts';

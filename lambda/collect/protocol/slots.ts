@@ -1,11 +1,11 @@
-// A few places that many share: those who find none wait in line.
+// Limits how many tasks run at once; further tasks wait in a queue.
 
-/** What a place is given back with. Giving it back twice is giving it back once. */
+/** A place that a task holds. A second release has no effect. */
 export interface Slot {
   release(): void;
 }
 
-/** At most so many at once. */
+/** A fixed number of places. */
 export class Slots {
   #free: number;
   readonly #waiting: ((slot: Slot) => void)[] = [];

@@ -1,6 +1,6 @@
-// Connection strings as secrets hold them: URLs, those of JDBC and R2DBC, libpq's keyword/value form, Npgsql's and ODBC's.
-// Parsed here and not by pg, because pg lets a string's SSL parameters replace ours (field: `?sslmode=disable` connects
-// in plaintext whatever else is asked for). Errors never quote the string: it holds the password.
+// Parses connection strings: URLs, JDBC, R2DBC, libpq's keyword/value form, Npgsql's and ODBC's. Parsed here and not by
+// pg, because pg lets a string's SSL parameters replace ours (with `?sslmode=disable` it connects in plaintext whatever
+// the caller asked for). Errors never quote the string, because it holds the password.
 
 import { holdsSecret } from '../../model/given-text.ts';
 import { semicolonPairs } from './keyword-list.ts';
@@ -145,8 +145,8 @@ function decode(raw: string): string {
 }
 
 /**
- * libpq's conninfo: `key = value`, values quoted with ' when they hold spaces, \ escapes ' and \. The white space is C's:
- * other characters that Unicode counts as such are part of a value.
+ * libpq's conninfo: `key = value`, values quoted with ' when they hold spaces, \ escapes ' and \. The white space is
+ * C's: other characters that Unicode counts as such are part of a value.
  */
 function fromKeywords(text: string): Parameter[] {
   const parameters: Parameter[] = [];
@@ -160,7 +160,7 @@ function fromKeywords(text: string): Parameter[] {
       );
     }
     const [, name = '', quoted, plain = ''] = match;
-    // `user= password=x` names the user `password=x` to libpq. Nobody means that, and user names are shown.
+    // `user= password=x` names the user `password=x` to libpq. It is a mistake, and user names are shown.
     if (name.toLowerCase() !== 'password' && /(?:^[a-z_]+|;[^;=]*)=/i.test(plain)) {
       throw new ConnectionStringError(
         "the connection string has a key without a value (write '' for an empty one), or ; between pairs instead of spaces",

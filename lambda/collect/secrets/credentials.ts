@@ -1,4 +1,4 @@
-// Credentials from the shapes that secrets come in. Pure: text in, credentials out; errors never quote the text.
+// Reads credentials from every shape in which secrets hold them. Pure; errors never quote the text.
 
 import { AuditFailure } from '../../model/failure.ts';
 import type { CredentialFacts } from '../../model/snapshot.ts';
@@ -33,8 +33,8 @@ export interface Credentials {
  * Reads credentials from what a secret, an environment variable or a file holds: RDS JSON
  * (https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html), RDS-managed JSON
  * with only `username` and `password`, JSON with a connection string, a bare connection string, environment variables
- * (`PGHOST=…` a line, or as JSON), and the same within a JSON string or in base64. What the target's configuration says wins
- * over what the secret says.
+ * (`PGHOST=…` a line, or as JSON), and the same within a JSON string or in base64. What the target's configuration says
+ * wins over what the secret says.
  *
  * @param source for people, e.g. `secret prod/orders`
  * @throws AuditFailure with the cause `secret-unusable`
@@ -62,7 +62,7 @@ export function parseCredentials(content: string | Uint8Array, source: string, t
     password: stored.password,
     // The console of a PgBouncer has no other name, whatever database the stored credentials are for besides.
     database: target.kind === 'pgbouncer' ? CONSOLE : (target.database ?? stored.database ?? DEFAULT_DATABASE),
-    // What is typed for once is nobody's stored connection string.
+    // A connection string given on the command line is not stored, so no check reports it.
     facts: { source, dsn: 'option' in target.credentials ? undefined : stored.dsn },
   };
 }

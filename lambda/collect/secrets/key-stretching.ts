@@ -1,5 +1,5 @@
-// How much work the passphrase of an encrypted key costs, by the key's own word: OpenSSL does all of it at one go, and
-// nothing ends it.
+// Reads how much work the passphrase of an encrypted key costs, because OpenSSL does that work in one uninterruptible
+// call.
 
 import { type Der, DerError, INTEGER, objectIdentifier, readAllDer, readDer, SEQUENCE } from '../certificates/der.ts';
 
@@ -8,13 +8,15 @@ const MOST_WORK = 1_000_000;
 
 const SCRYPT = '1.3.6.1.4.1.11591.4.11';
 
-/** The encryption of PEM itself (RFC 1421), which hashes a passphrase once. OpenSSL reads nothing else under such names. */
+/**
+ * The encryption of PEM itself (RFC 1421), which hashes a passphrase once. OpenSSL reads nothing else under such names.
+ */
 const LEGACY = /^-----BEGIN (?:RSA|EC|DSA) PRIVATE KEY-----\s+Proc-Type:/;
 
 /**
- * Whether to read the key with a passphrase would hold up everything else: an EncryptedPrivateKeyInfo (RFC 5958, section 3)
- * with more iterations than anyone means, or what OpenSSL may read and we cannot. By its structure: OpenSSL takes one under
- * the label of a plain key too, which begins with a number.
+ * Whether to read the key with a passphrase would hold up everything else: an EncryptedPrivateKeyInfo (RFC 5958,
+ * section 3) with more iterations than anyone means, or what OpenSSL may read and we cannot. By its structure: OpenSSL
+ * takes one under the label of a plain key too, which begins with a number.
  */
 export function isOverstretched(key: string | Uint8Array): boolean {
   if (typeof key === 'string' && LEGACY.test(key)) return false;

@@ -1,4 +1,4 @@
-// Connection strings of Npgsql and ODBC, and files of environment variables: lists of names with values. Pure.
+// Parses lists of names with values: connection strings of Npgsql and ODBC, and files of environment variables. Pure.
 
 /** A name as it stands there, with its value. */
 export type Pair = readonly [name: string, value: string];
@@ -14,9 +14,9 @@ const NAME = /^\s*([A-Za-z][\w ]*?)\s*=\s*/;
 const SERVER_NAME = /^(?:host|server|data ?source|driver|dsn)$/i;
 
 /**
- * The pairs of `Host=db;Port=5432;Username=u;Password=x` (ADO.NET, as Npgsql reads it: values with ; in single or double
- * quotes, their own quotes doubled) or `Driver={…};Server=db;Uid=u;Pwd=x` (ODBC: in braces). Undefined where the text is
- * no such string, so that a libpq string with ; in its password is none.
+ * The pairs of `Host=db;Port=5432;Username=u;Password=x` (ADO.NET, as Npgsql reads it: values with ; in single or
+ * double quotes, their own quotes doubled) or `Driver={…};Server=db;Uid=u;Pwd=x` (ODBC: in braces). Undefined where the
+ * text is no such string, so that a libpq string with ; in its password is none.
  */
 export function semicolonPairs(text: string): Pair[] | undefined {
   const pairs: Pair[] = [];
@@ -50,8 +50,8 @@ function valueAt(text: string): readonly [whole: string, value: string] | undefi
 const ASSIGNMENT = /^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$/;
 
 /**
- * The variables of a file such as `.env`: one `NAME=value` a line, comments and empty lines. Undefined where the text is
- * no such file; a single line in lower case is libpq's form.
+ * The variables of a file such as `.env`: one `NAME=value` a line, comments and empty lines. Undefined where the text
+ * is no such file; a single line in lower case is libpq's form.
  *
  * @throws KeywordListError where a value is one that shells, Docker and dotenv libraries read differently
  */

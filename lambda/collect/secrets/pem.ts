@@ -1,4 +1,4 @@
-// CA bundles and client certificates, as people paste them into secrets and files. Errors never quote what was read.
+// Reads CA bundles and client certificates from secrets and files. Errors never quote what was read.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
@@ -21,7 +21,8 @@ export interface CaBundle {
  * One whose key or dates can't be read is left out and reported: libpq and OpenSSL take the file, and use the others.
  *
  * @param source for people, e.g. `CA bundle in secret shared/rds-ca`
- * @throws AuditFailure with the cause `ca-bundle-unusable` when it holds no usable certificate, a broken one, or a private key
+ * @throws AuditFailure with the cause `ca-bundle-unusable` when it holds no usable certificate, a broken one, or a
+ *   private key
  */
 export function parseCaBundle(content: string | Uint8Array, source: string): CaBundle {
   const fail = (problem: string, remedy: string, cause?: unknown): AuditFailure =>
@@ -35,11 +36,11 @@ export function parseCaBundle(content: string | Uint8Array, source: string): CaB
   }
   const certificates = readCertificates(pieces, fail);
   if (certificates.length === 0) throw fail(...withoutCertificate(pieces));
-  const judged = certificates.map((certificate) => ({ certificate, problem: certificateProblem(certificate) }));
-  const unusable = judged.flatMap(({ certificate, problem }) =>
+  const checked = certificates.map((certificate) => ({ certificate, problem: certificateProblem(certificate) }));
+  const unusable = checked.flatMap(({ certificate, problem }) =>
     problem === undefined ? [] : [{ certificate, problem }],
   );
-  if (unusable.length === judged.length) {
+  if (unusable.length === checked.length) {
     const problems = [...new Set(unusable.map(({ problem }) => problem))].join('; ');
     throw fail(
       `holds no certificate that can be used: ${problems}`,
@@ -47,7 +48,7 @@ export function parseCaBundle(content: string | Uint8Array, source: string): CaB
     );
   }
   return {
-    certificates: judged.flatMap(({ certificate, problem }) => (problem === undefined ? certificate : [])),
+    certificates: checked.flatMap(({ certificate, problem }) => (problem === undefined ? certificate : [])),
     unusable,
   };
 }
@@ -68,9 +69,9 @@ const PASSPHRASE_KEYS = ['passphrase', 'keyPassphrase', 'privateKeyPassphrase'];
 const AS_JSON = 'store JSON with "certificate" and "privateKey" as PEM texts';
 
 /**
- * The auditor's own certificate and private key for mutual TLS: JSON with `certificate` and `privateKey` (and `passphrase`
- * where the key is encrypted), or one text with both. The certificate is the one that fits the key, wherever it stands; its
- * issuers follow it in their order.
+ * The auditor's own certificate and private key for mutual TLS: JSON with `certificate` and `privateKey` (and
+ * `passphrase` where the key is encrypted), or one text with both. The certificate is the one that fits the key,
+ * wherever it stands; its issuers follow it in their order.
  *
  * @param contents what is stored: one text with all, or one for each part
  * @param passphrase of an encrypted key, where it is not in the JSON

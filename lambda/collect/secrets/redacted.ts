@@ -1,4 +1,4 @@
-// A secret that can't be printed by accident: not by JSON, string conversion, console.log or util.inspect.
+// Wraps a secret so that JSON, string conversion, console.log and util.inspect cannot print it.
 
 import { inspect } from 'node:util';
 

@@ -1,4 +1,4 @@
-// Purges secrets from what came from outside: a server that was sent a password may write it back in any spelling.
+// Removes secrets from texts of the server, which may send a password back in any spelling.
 
 import { FAILURE_CAUSES } from '../../model/failure.ts';
 import { VERDICTS } from '../../model/finding.ts';
@@ -18,8 +18,8 @@ const STAR = 0x2a;
 export type Searched = 'text' | 'fact';
 
 /**
- * Bytes that a secret must have to be looked for. Shorter ones are a part of ordinary words: to hide them in facts would
- * change what is judged, to hide them in errors what people read.
+ * Bytes that a secret must have to be searched for. Shorter ones are parts of ordinary words: hiding them in facts
+ * would change outcomes, and hiding them in errors would garble messages.
  */
 const SHORTEST: Readonly<Record<Searched, number>> = { text: 4, fact: 8 };
 
@@ -31,8 +31,8 @@ const PART = 32;
 const LAYERS = 3;
 
 /**
- * Words that facts are compared by. A password that is one of them, or a piece of one, can't be told from it; to hide it
- * would hide `plaintext` from every session that is not encrypted.
+ * Words that facts are compared by. A password that is one of them, or a piece of one, cannot be distinguished; hiding
+ * it would hide `plaintext` from every session that is not encrypted.
  */
 const VOCABULARY: readonly string[] = [
   ...[
@@ -62,9 +62,11 @@ export class Redaction {
   readonly #finders = new Map<Searched, Finder>();
 
   /**
-   * @param secrets - What must never be shown: passwords, keys, passphrases. Not a whole connection string, whose host is
+   * @param secrets - What must never be shown: passwords, keys, passphrases. Not a whole connection string, whose host
+   *   is
    *   shown anyway. Of a long one, such as a key, each line and part is looked for.
-   * @param publicTexts - What the report shows anyway (user, host, database, target): a secret equal to one is left out.
+   * @param publicTexts - What the report shows anyway (user, host, database, target): a secret equal to one is left
+   *   out.
    */
   constructor(secrets: readonly Redacted[], publicTexts: readonly string[] = []) {
     this.#users = publicTexts;
@@ -74,8 +76,8 @@ export class Redaction {
   }
 
   /**
-   * Overwrites each occurrence with as many `*`, so that the framing of a message stays right. In time that grows with the
-   * length of the bytes only.
+   * Overwrites each occurrence with as many `*`, so that the framing of a message stays right. In time that grows with
+   * the length of the bytes only.
    *
    * @param what - `fact` looks for secrets of 8 bytes or more, `text` for those of 4 or more.
    */
@@ -90,8 +92,8 @@ export class Redaction {
 
   /**
    * Texts, keys and members of plain values, lists, maps and sets, however deep, with `(redacted)` in the place of each
-   * occurrence of a secret of 8 bytes or more, as in facts: these values are compared, not only read. Whatever holds none
-   * is returned as the same object; other objects (dates, buffers, errors) are left alone.
+   * occurrence of a secret of 8 bytes or more, as in facts: these values are compared, not only read. Whatever holds
+   * none is returned as the same object; other objects (dates, buffers, errors) are left alone.
    */
   everywhere<T>(value: T): T {
     return this.#finder('fact') === undefined ? value : (this.#walk(value) as T);
@@ -130,7 +132,9 @@ export class Redaction {
     return kept.join(PLACEHOLDER);
   }
 
-  /** Made when it is first wanted: most targets never send what needs it. Undefined where there is nothing to look for. */
+  /**
+   * Made when it is first wanted: most targets never send what needs it. Undefined where there is nothing to look for.
+   */
   #finder(what: Searched): Finder | undefined {
     if (this.#secrets.length === 0) return undefined;
     const existing = this.#finders.get(what);

@@ -1,11 +1,11 @@
-// How a secret may be spelled in a text: encoded, escaped, reversed, hashed. Pure.
+// Lists the spellings that a secret may have in a text: encoded, escaped, reversed, hashed. Pure.
 
 import { createHash } from 'node:crypto';
 
 /** One spelling of a secret, as bytes to look for. */
 export interface Spelling {
   readonly bytes: Buffer;
-  /** Whether upper and lower case are told apart: they are in base64. */
+  /** Whether case matters, as it does in base64. */
   readonly exact: boolean;
   /** Bytes of base64 before and after it that hold a part of the secret and a part of what stands beside it. */
   readonly before: 0 | 1;
@@ -13,10 +13,10 @@ export interface Spelling {
 }
 
 /**
- * Every spelling that is looked for beside those that `unescapeText` undoes. Case is not told apart but in base64, so hex
- * and escapes are listed in one case.
+ * Every spelling to search for, beside those that `unescapeText` undoes. Case matters only in base64, so hex and
+ * escapes are listed in one case.
  *
- * @param brief leaves out what nobody does with a key or another long text: reversing it, changing its case, hashing it
+ * @param brief leaves out the spellings that keys and other long texts never have: reversed, in another case, hashed
  * @param users that PostgreSQL's md5 verifier, md5(password + user), may be made with
  */
 export function spellingsOf(secret: string, users: readonly string[], brief: boolean): Spelling[] {
@@ -76,8 +76,8 @@ function listed(utf8: Buffer): Spelling[] {
 }
 
 /**
- * In base64 and base64url, at each of the three places where it may begin in a group of three bytes. Characters that also
- * hold bits of what stands beside it cannot be looked for.
+ * In base64 and base64url, at each of the three places where it may begin in a group of three bytes. Characters that
+ * also hold bits of what stands beside it cannot be looked for.
  */
 function base64(bytes: Buffer): Spelling[] {
   return [0, 1, 2].flatMap((offset) => {

@@ -1,4 +1,4 @@
-// Where the contents of credentials, CA bundles and client certificates are read from: secrets, files, the environment.
+// Reads credentials, CA bundles and client certificates from secrets, files and the environment.
 
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
 import { showName, showPath } from '../../model/given-text.ts';

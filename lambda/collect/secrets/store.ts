@@ -1,4 +1,4 @@
-// Secrets Manager as the auditor uses it: each secret fetched once a run, many in one call, faults told apart.
+// Reads Secrets Manager: each secret once a run, many in one call, with a failure of its own for each kind of error.
 
 import {
   BatchGetSecretValueCommand,
@@ -30,7 +30,9 @@ export interface SecretStore {
 /** Makes a client for a region; undefined is the region of the environment. */
 export type SecretsManagerFactory = (region: string | undefined) => SecretsManagerClient;
 
-/** Real clients, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included. */
+/**
+ * Real clients, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included.
+ */
 export function secretsManagerClients(): SecretsManagerFactory {
   const clients = new Map<string | undefined, SecretsManagerClient>();
   return (region) => {
@@ -76,7 +78,7 @@ export function createSecretStore(clientFor: SecretsManagerFactory): SecretStore
   const refresh = (id: string): Promise<SecretContent> => {
     const value = fetch(id);
     values.set(id, value);
-    // A failure is for those who asked; it is not kept, so that a retry asks again.
+    // A failure reaches the callers that wait for it and is not cached, so that a retry asks again.
     value.catch(() => {
       if (values.get(id) === value) values.delete(id);
     });
@@ -169,8 +171,8 @@ function isTransient(error: unknown): boolean {
 }
 
 /**
- * The error without what hangs on it unseen: the service's answer, and the request with the auditor's own session token.
- * JSON's parser quotes what it can't read, perhaps a secret, so of its errors nothing is kept.
+ * The error without what hangs on it unseen: the service's answer, and the request with the auditor's own session
+ * token. JSON's parser quotes what it can't read, perhaps a secret, so of its errors nothing is kept.
  */
 function withoutAnswer(error: unknown): Error | undefined {
   if (error instanceof SyntaxError) return undefined;
@@ -253,8 +255,8 @@ function secretFailure(id: string, error: unknown): AuditFailure {
 }
 
 /**
- * Starts fetching all secrets of a run at its start: twenty to a call, instead of one by one as targets come to their turn.
- * What fails here is asked for again, and told, by the targets that need it.
+ * Starts fetching all secrets of a run at its start, twenty to a call, instead of one by one when each target begins.
+ * The targets that need a secret which fails here ask for it again and report the failure.
  */
 export function prefetchSecrets(targets: readonly Target[], secrets: SecretStore): void {
   const sources = targets.flatMap(({ credentials, ca, crl = [], clientCertificate }) => [

@@ -1,4 +1,4 @@
-// Credentials as named fields: JSON secrets of every provider, environment variables, Npgsql and ODBC. Pure.
+// Reads credentials from named fields: JSON secrets of every provider, environment variables, Npgsql and ODBC. Pure.
 
 import { displayText } from '../../model/display.ts';
 import { holdsSecret, showName } from '../../model/given-text.ts';
@@ -122,7 +122,9 @@ function plainName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
-/** The first by preference. Of variables such as `PGUSER` and `DB_USER` that differ it is not certain which one holds. */
+/**
+ * The first by preference. Of variables such as `PGUSER` and `DB_USER` that differ it is not certain which one holds.
+ */
 function preferred(given: readonly (readonly [string, unknown])[], meaning: Meaning): Found | undefined {
   const found = ORDERED_NAMES[meaning].flatMap((wanted) =>
     given.filter(([name, value]) => plainName(name) === wanted && !(meaning === 'url' && value === '')),

@@ -1,5 +1,5 @@
-// What a secret or a file holds of certificates and keys, in the shapes in which people store them: PEM, DER, PKCS #7, and
-// base64 of any of these, or JSON with such texts. Nothing is judged here, and nothing of the content is ever quoted.
+// Splits a secret or file into certificates, keys and revocation lists: PEM, DER, PKCS #7, base64 of these, or JSON
+// with such texts. Decides nothing about them, and quotes nothing of them.
 
 import {
   contextTag,
@@ -68,7 +68,8 @@ function pemPieces(text: string): readonly Piece[] {
     const [pem, label, body = ''] = BLOCK.exec(part) ?? [];
     if (pem === undefined || label === undefined) return [];
     const end = `-----END ${label}-----`;
-    // Forms of one line store a space where a line ends. Headers, which encrypted keys may have, hold spaces of their own.
+    // Forms of one line store a space where a line ends. Headers, which encrypted keys may have, hold spaces of their
+    // own.
     const inner = body.includes(':') ? body : `\n${body.trim().replaceAll(/\s+/g, '\n')}\n`;
     const kind = kindOf(label, body);
     if (kind === 'certificate-set') return [{ kind, content: Buffer.from(body, 'base64') }];
@@ -108,8 +109,9 @@ function derKind(content: Uint8Array): PieceKind {
   if (first?.tag !== SEQUENCE || second === undefined) return 'binary';
   if (second.tag === OCTET_STRING)
     return ENCRYPTION.test(firstIdentifier(first) ?? '') ? 'encrypted-private-key' : 'binary';
-  // Of a certificate and a revocation list the third field is the signature; the list's own fields begin with the version,
-  // if any, and the algorithm; the certificate's with a tagged version, if any, and the serial number before the algorithm.
+  // Of a certificate and a revocation list the third field is the signature; the list's own fields begin with the
+  // version, if any, and the algorithm; the certificate's with a tagged version, if any, and the serial number before
+  // the algorithm.
   if (fields.length !== 3) return 'binary';
   return isRevocationList(first) ? 'revocation-list' : 'certificate';
 }

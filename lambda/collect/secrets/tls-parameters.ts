@@ -1,4 +1,4 @@
-// TLS parameters of connection strings and stored fields, as drivers of every language spell them: which ask for less.
+// Recognises TLS parameters that ask for less than verify-full, in the spellings of drivers of every language.
 
 /** A name as it is stored, with its value. */
 export type Parameter = readonly [name: string, value: string];
@@ -33,7 +33,9 @@ function isSslMode(name: string): boolean {
   return /^(?:pg|db|postgres|postgresql|database)?sslmode$/.test(plain(name));
 }
 
-/** Settings of libpq, node-postgres, JDBC, R2DBC, Prisma, asyncpg, Npgsql and ODBC that ask for less than verify-full. */
+/**
+ * Settings of libpq, node-postgres, JDBC, R2DBC, Prisma, asyncpg, Npgsql and ODBC that ask for less than verify-full.
+ */
 export function weakness([name, value]: Parameter): readonly string[] {
   const setting = value.toLowerCase();
   const weak = [`${name}=${value}`];

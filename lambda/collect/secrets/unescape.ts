@@ -1,4 +1,4 @@
-// Undoes what programs escape in texts: percent encoding, backslashes, HTML entities, doubled quotes. Keeps the places.
+// Undoes percent encoding, backslashes, HTML entities and doubled quotes in a text, and keeps the positions.
 
 /** The bytes that an escaped text stands for, and where each of them stood. */
 export interface Unescaped {

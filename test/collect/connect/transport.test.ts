@@ -163,7 +163,7 @@ describe('for any row', () => {
     );
   });
 
-  test('nothing is called safer than its row shows, and every row that shows it all is judged', () => {
+  test('nothing is called safer than its row shows, and every row that shows it all has a transport', () => {
     const facts: fc.Arbitrary<TransportFacts> = fc.record({
       kind: maybe(fc.constantFrom('client backend', 'walsender')),
       ssl: maybe(fc.boolean()),

@@ -44,7 +44,9 @@ function storeOf(secrets: Record<string, SecretContent>): Store {
   return { ...createTrustStore(createSourceReader({ get, refresh: get }, {})), reads };
 }
 
-/** What comes of a handshake by that context with a server that shows that certificate: `verified`, or an error's code. */
+/**
+ * What comes of a handshake by that context with a server that shows that certificate: `verified`, or an error's code.
+ */
 async function handshake(
   context: SecureContext,
   { chainPem, keyPem }: Pick<IssuedCertificate, 'chainPem' | 'keyPem'>,
@@ -70,7 +72,10 @@ async function handshake(
   }
 }
 
-/** Puts certificates where Node reads the operating system's store from. It reads once a process: of this file, one test. */
+/**
+ * Puts certificates where Node reads the operating system's store from. It reads once a process: of this file, one
+ * test.
+ */
 async function systemStoreOf(pem: string): Promise<string> {
   const folder = await mkdtempDisposable(join(tmpdir(), 'trust-'));
   onTestFinished(() => folder[Symbol.asyncDispose]());
@@ -88,7 +93,7 @@ const noSources = createSourceReader(
 const UNKNOWN = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE';
 
 describe('what is trusted', () => {
-  test('a bundle: its authorities, and nobody else', async () => {
+  test('a bundle: its authorities, and no others', async () => {
     const { context, bundle } = await storeOf({ ca: root.certificatePem }).trustFor([{ secret: 'ca' }], undefined);
     expect(await handshake(context, server)).toBe('verified');
     expect(await handshake(context, otherServer)).toBe(UNKNOWN);
@@ -103,7 +108,7 @@ describe('what is trusted', () => {
     expect(bundle).toHaveLength(2);
   });
 
-  test('no source: nobody', async () => {
+  test('no source: no authority', async () => {
     const { context } = await storeOf({}).trustFor([], undefined);
     expect(await handshake(context, server)).toBe(UNKNOWN);
   });

@@ -410,7 +410,7 @@ test('an error is PostgreSQL’s when it has a SQLSTATE and a severity', () => {
   expect(isDatabaseError(new Error('28P01'))).toBe(false);
 });
 
-test('an IPv6 address stands in brackets, so that its port can be told', () => {
+test('an IPv6 address stands in brackets, so that its port is clear', () => {
   const failures = [
     networkFailure(coded('ECONNREFUSED'), IPV6, 'tcp'),
     timedOut(IPV6, 'tcp'),
@@ -430,7 +430,7 @@ test('no other failure asks for a fresh password', () => {
   }
 });
 
-test('a defect of ours is told as one, not as trouble of the network', () => {
+test('a defect of ours is reported as one, not as a network error', () => {
   const defect = new TypeError("Cannot read properties of undefined (reading 'code')");
   expect(() => queryFailure(defect, ENDPOINT)).toThrow(defect);
   expect(() => login(defect)).toThrow(defect);

@@ -14,7 +14,7 @@ interface Said {
   readonly where?: string;
 }
 
-function told(said: Said, verifiedName = 'db.example.com'): Failure & { readonly transient: boolean } {
+function failureFor(said: Said, verifiedName = 'db.example.com'): Failure & { readonly transient: boolean } {
   const endpoint: Endpoint = { host: verifiedName, port: 5432, verifiedName, sslNegotiation: 'postgres' };
   const error = Object.assign(new Error(said.message), { severity: 'FATAL', ...said });
   const { failure, transient } = loginFailure(error, endpoint, 'tls_auditor', 'orders');
@@ -109,7 +109,8 @@ const LANGUAGES = {
 } as const;
 
 describe.each(Object.entries(LANGUAGES))('a server that speaks %s', (_language, texts) => {
-  const says = (message: string, routine: string): Failure => told({ code: '28000', message, routine, file: 'auth.c' });
+  const says = (message: string, routine: string): Failure =>
+    failureFor({ code: '28000', message, routine, file: 'auth.c' });
 
   test('and rejects by a rule', () => {
     const { cause, message, remedy } = says(texts.rejected, 'ClientAuthentication');
@@ -253,15 +254,15 @@ describe('by the function that raised it, without a word of English', () => {
       /by LDAP/,
     ],
   ])('%s', (_what, said, cause, message) => {
-    const failure = told(said);
+    const failure = failureFor(said);
     expect(failure.cause).toBe(cause);
     expect(failure.message).toMatch(message);
   });
 
   test('a standby without sessions is not asked again, every other server that is not ready is', () => {
     const off = { code: '57P03', message: 'not accepting connections', detail: 'Hot standby mode is disabled.' };
-    expect(told(off).transient).toBe(false);
-    expect(told({ code: '57P03', message: 'starting up' }).transient).toBe(true);
+    expect(failureFor(off).transient).toBe(false);
+    expect(failureFor({ code: '57P03', message: 'starting up' }).transient).toBe(true);
   });
 });
 
@@ -277,35 +278,35 @@ describe('a provider', () => {
       message: 'no pg_hba.conf entry for host "203.0.113.7", user "tls_auditor", database "orders", SSL encryption',
       routine: 'ClientAuthentication',
     };
-    const { cause, message, remedy } = told(said, AZURE);
+    const { cause, message, remedy } = failureFor(said, AZURE);
     expect(cause).toBe('login-refused');
     expect(message).toMatch(/no firewall rule of Azure/);
     expect(remedy).toMatch(
       /az postgres flexible-server firewall-rule create .*--start-ip-address 203\.0\.113\.7 --end-ip-address 203\.0\.113\.7$/,
     );
-    expect(told({ ...said, message: said.message.replace('203.0.113.7', '0.0.0.0/0; rm -rf') }, AZURE).remedy).toMatch(
-      /--start-ip-address <address>/,
-    );
-    expect(told(said).remedy).not.toMatch(/\baz\b/);
+    expect(
+      failureFor({ ...said, message: said.message.replace('203.0.113.7', '0.0.0.0/0; rm -rf') }, AZURE).remedy,
+    ).toMatch(/--start-ip-address <address>/);
+    expect(failureFor(said).remedy).not.toMatch(/\baz\b/);
   });
 
   test('RDS’s PAM is rds_iam, and PAM anywhere else is not', () => {
     const said = { code: '28000', message: 'PAM authentication failed for user "tls_auditor"', routine: 'auth_failed' };
-    expect(told(said, RDS)).toMatchObject({
+    expect(failureFor(said, RDS)).toMatchObject({
       message: expect.stringMatching(/takes IAM tokens from tls_auditor, which has the role rds_iam/),
       remedy: 'let the role log in by its password:\nREVOKE rds_iam FROM tls_auditor;',
     });
-    expect(told(said).remedy).not.toMatch(/rds_iam/);
+    expect(failureFor(said).remedy).not.toMatch(/rds_iam/);
   });
 
-  test.each([RDS, CLOUD_SQL])('rules that nobody but the provider writes are not advised to be changed: %s', (host) => {
+  test.each([RDS, CLOUD_SQL])('rules that only the provider writes are not advised to be changed: %s', (host) => {
     const said = {
       code: '28000',
       message:
         'pg_hba.conf rejects connection for host "10.0.0.9", user "tls_auditor", database "rdsadmin", SSL encryption',
       routine: 'ClientAuthentication',
     };
-    expect(told(said, host).remedy).not.toMatch(/hostssl|pg_hba/);
+    expect(failureFor(said, host).remedy).not.toMatch(/hostssl|pg_hba/);
   });
 
   test('Cloud SQL’s client certificates come from gcloud', () => {
@@ -314,10 +315,11 @@ describe('a provider', () => {
       message: 'connection requires a valid client certificate',
       routine: 'ClientAuthentication',
     };
-    expect(told(said, CLOUD_SQL).remedy).toMatch(/gcloud sql ssl client-certs create/);
+    expect(failureFor(said, CLOUD_SQL).remedy).toMatch(/gcloud sql ssl client-certs create/);
   });
 
-  // Sources: neon.com/docs/connect/connection-errors, supabase/supavisor, rds-proxy.troubleshooting of the RDS user guide.
+  // Sources: neon.com/docs/connect/connection-errors, supabase/supavisor, rds-proxy.troubleshooting of the RDS user
+  // guide.
   test.each<[string, string, string, FailureCause, RegExp]>([
     [
       NEON,
@@ -450,15 +452,15 @@ describe('a provider', () => {
       /max_connections|max_client_conn/,
     ],
   ])('%s %s: %s', (host, code, message, cause, remedy) => {
-    const failure = told({ code, message }, host);
+    const failure = failureFor({ code, message }, host);
     expect(failure.cause).toBe(cause);
     expect(failure.remedy).toMatch(remedy);
   });
 
   test('words in the name of a role or database do not count', () => {
     const role = 'password authentication failed for user "AAD_Entra Tenant or user not found"';
-    expect(told({ code: '28P01', message: role, routine: 'auth_failed' }).cause).toBe('password-rejected');
+    expect(failureFor({ code: '28P01', message: role, routine: 'auth_failed' }).cause).toBe('password-rejected');
     const database = 'database "endpoint is disabled" does not exist';
-    expect(told({ code: '3D000', message: database, routine: 'InitPostgres' }).cause).toBe('database-missing');
+    expect(failureFor({ code: '3D000', message: database, routine: 'InitPostgres' }).cause).toBe('database-missing');
   });
 });

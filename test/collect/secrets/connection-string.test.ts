@@ -399,7 +399,7 @@ describe('what a string asks of TLS', () => {
     });
   });
 
-  test('the last sslmode counts, and an earlier weak one is told: drivers do not agree on which counts', () => {
+  test('the last sslmode counts, and an earlier weak one is reported: drivers do not agree on which counts', () => {
     expect(parseConnectionString('postgres://db?sslmode=disable&sslmode=verify-full')).toMatchObject({
       sslmode: 'verify-full',
       weakParameters: ['sslmode=disable'],

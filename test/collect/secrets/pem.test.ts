@@ -366,7 +366,9 @@ const derKey = (pem: string): Buffer => createPrivateKey(pem).export({ type: 'pk
 const encryptedDer = (pem: string): Buffer =>
   createPrivateKey(pem).export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: CANARY });
 
-/** OpenSSL's 2,048 iterations take two bytes: as many more as fit into the same, and the salt gives way for the rest. */
+/**
+ * OpenSSL's 2,048 iterations take two bytes: as many more as fit into the same, and the salt gives way for the rest.
+ */
 function overstretched(): Buffer {
   const der = encryptedDer(client.keyPem);
   const iterations = der.indexOf(Buffer.from('02020800', 'hex'));

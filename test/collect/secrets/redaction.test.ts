@@ -191,7 +191,7 @@ test('of a key, each line and each part is hidden, also without line ends', () =
   expect(redaction.text(pem)).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
 });
 
-test('values are searched however deep, and only what holds a secret is made anew', () => {
+test('values are searched however deep, and only what holds a secret is copied', () => {
   const redaction = redactionOf('canary-7c1f');
   const [kept, at] = [{ fine: ['x'] }, new Date(0)];
   const value = {

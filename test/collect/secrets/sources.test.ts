@@ -73,7 +73,7 @@ describe('an option', () => {
 describe('a file', () => {
   const sources = createSourceReader(untouched, {});
 
-  test('is read anew each time, byte by byte', async () => {
+  test('is read again each time, byte by byte', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'sources-'));
     const file = join(folder.path, 'dsn');
     await writeFile(file, Buffer.of(0, 255, 7));
@@ -100,14 +100,14 @@ describe('a file', () => {
     expect(error.transient).toBe(false);
   });
 
-  test('that may not be read is told from one that does not exist', async () => {
+  test('that may not be read is distinguished from one that does not exist', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'sources-'));
     const locked = join(folder.path, 'locked');
     await mkdir(locked, { mode: 0o700 });
     const file = join(locked, 'dsn');
     await writeFile(file, CANARY);
     await chmod(file, 0o000);
-    const { failure } = await failureOf(() => asNobody(() => sources.read({ file })));
+    const { failure } = await failureOf(() => asUnprivilegedUser(() => sources.read({ file })));
     expect(failure).toMatchObject({
       cause: 'secret-access-denied',
       message: `The file ${file} may not be read (EACCES)`,
@@ -117,7 +117,7 @@ describe('a file', () => {
 });
 
 /** Root may read every file, so as root the read is made as another user. */
-async function asNobody<T>(read: () => Promise<T>): Promise<T> {
+async function asUnprivilegedUser<T>(read: () => Promise<T>): Promise<T> {
   const root = process.geteuid?.() === 0;
   if (root) process.seteuid?.(65_534);
   try {

@@ -81,7 +81,7 @@ describe('how often is asked', () => {
     expect(lab.aws.requests.map(({ secretIds }) => secretIds)).toEqual([['prod/db-0', 'prod/db-1']]);
   });
 
-  test('another run fetches anew', async () => {
+  test('another run fetches again', async () => {
     await using lab = await startLab(named(1));
     await lab.store.get('prod/db-0');
     lab.aws.setSecret('prod/db-0', 'rotated');
@@ -110,7 +110,7 @@ describe('how often is asked', () => {
     expect(lab.aws.count('GetSecretValue')).toBe(2);
   });
 
-  test('a failure is not kept: the next one who asks is answered anew', async () => {
+  test('a failure is not cached: the next caller fetches again', async () => {
     await using lab = await startLab({});
     await failureFor(lab.store, 'prod/late');
     lab.aws.setSecret('prod/late', 'here');
@@ -361,7 +361,7 @@ describe('failures', () => {
     expect(aws.requests).toHaveLength(0);
   });
 
-  test('an ARN without a region fails for who asked for it, and for nobody else', async () => {
+  test('an ARN without a region fails for its caller, and for no other', async () => {
     await using lab = await startLab(named(1));
     const [broken, good] = await Promise.allSettled([
       lab.store.get('arn:aws:secretsmanager::123456789012:secret:prod/db-0'),

@@ -1,4 +1,5 @@
-// The shapes in which people store credentials: read where the meaning is certain, refused by the field's name elsewhere.
+// The shapes in which people store credentials: read where the meaning is certain, refused by the field's name
+// elsewhere.
 
 import { describe, expect, test } from 'vitest';
 import { targetOf } from '../../../lab/collector.ts';

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { CARD_LIMITS, renderChatCard, renderTestCard } from '../../../lambda/report/messages/chat-card.ts';
 import { badNight, digestOf, finding, healthyReport } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
@@ -7,7 +7,7 @@ const cardOf = (findings: ReturnType<typeof finding>[]) =>
   renderChatCard(digestOf(healthyReport({ findings })), 'auditor');
 
 describe('renderChatCard', () => {
-  it('is the custom notification that the service accepts', () => {
+  test('is the custom notification that the service accepts', () => {
     const { content, ...rest } = renderChatCard(digestOf(badNight()), 'auditor');
     const { description: _shownBelow, ...others } = content;
     expect({ ...rest, metadata: { ...rest.metadata, threadId: '…' }, content: others }).toMatchInlineSnapshot(`
@@ -50,7 +50,7 @@ describe('renderChatCard', () => {
     `);
   });
 
-  it('reads well in Slack', () => {
+  test('reads well in Slack', () => {
     const { title, description } = renderChatCard(digestOf(badNight()), 'auditor').content;
     expect(`${title}\n\n${description}`).toMatchInlineSnapshot(`
       "🔴 2 critical, 4 high (1 not audited): ledger, orders and crm
@@ -86,7 +86,7 @@ describe('renderChatCard', () => {
     `);
   });
 
-  it('stays in the thread while nothing changes, and starts another when something does', () => {
+  test('stays in the thread while nothing changes, and starts another when something does', () => {
     const first = finding();
     const second = finding();
     const threadOf = (findings: ReturnType<typeof finding>[]) => cardOf(findings).metadata.threadId;
@@ -94,7 +94,7 @@ describe('renderChatCard', () => {
     expect(threadOf([first])).not.toBe(threadOf([first, second]));
   });
 
-  it('shows whole findings within what people read in a chat and counts the rest', () => {
+  test('shows whole findings within what people read in a chat and counts the rest', () => {
     const { description } = cardOf(
       Array.from({ length: 5_000 }, (_, index) => finding({ role: `app_${index}` })),
     ).content;
@@ -104,13 +104,13 @@ describe('renderChatCard', () => {
     expect(description.length).toBeLessThanOrEqual(3_000);
   });
 
-  it('shows one finding even when its story is long', () => {
+  test('shows one finding even when its story is long', () => {
     const { description } = cardOf([finding({ remedy: 'word '.repeat(700) }), finding({ severity: 'low' })]).content;
     expect(description.match(/^•/gm)).toHaveLength(1);
     expect(description.length).toBeLessThanOrEqual(CARD_LIMITS.description);
   });
 
-  it('holds the limits for the longest names there can be', () => {
+  test('holds the limits for the longest names there can be', () => {
     const targets = Array.from({ length: 50 }, (_, index) => `${'<&>'.repeat(40)}${index}`);
     const { content } = cardOf(
       targets.map((target) => finding({ target, role: '<&>'.repeat(100), remedy: '<'.repeat(5_000) })),
@@ -119,7 +119,7 @@ describe('renderChatCard', () => {
     expect(content.description.length).toBeLessThanOrEqual(CARD_LIMITS.description);
   });
 
-  it.each(HOSTILE_NAMES)('shows %s harmlessly', (_what, name) => {
+  test.each(HOSTILE_NAMES)('shows %s harmlessly', (_what, name) => {
     const { content, metadata } = cardOf([
       finding({
         role: name,
@@ -141,7 +141,7 @@ describe('renderChatCard', () => {
     expect(JSON.stringify(metadata)).not.toContain('U012ABCDE');
   });
 
-  it('keeps code in our own sentences copyable', () => {
+  test('keeps code in our own sentences copyable', () => {
     const { description } = cardOf([
       finding({ remedy: 'Set `hostssl all all 10.0.0.0/8 scram-sha-256` in pg_hba.conf for app_role *' }),
     ]).content;
@@ -150,7 +150,7 @@ describe('renderChatCard', () => {
 });
 
 describe('renderTestCard', () => {
-  it('says that nothing is wrong', () => {
+  test('says that nothing is wrong', () => {
     expect(renderTestCard(['orders', 'billing'], '2026-11-10T06:15:02Z').content).toMatchInlineSnapshot(`
       {
         "description": "This is a test message of pg-tls-auditor, requested at 2026-11-10 06:15 UTC. It works: alerts about 2 databases reach this channel.

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { renderEmail } from '../../../lambda/report/messages/email.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
 import { decided, digestOfNight, muteUse, night } from '../lifecycle-cases.ts';
 
 describe('renderEmail', () => {
-  it('reads well at night', () => {
+  test('reads well at night', () => {
     expect(renderEmail(digestOf(badNight()))).toMatchInlineSnapshot(`
       "6 findings on ledger, orders and crm: 2 critical, 4 high.
 
@@ -111,7 +111,7 @@ describe('renderEmail', () => {
     `);
   });
 
-  it('tells a remedy once for all findings that share it', () => {
+  test('tells a remedy once for all findings that share it', () => {
     const findings = Array.from({ length: 50 }, (_, index) => finding({ role: `app_${index}` }));
     const email = renderEmail(digestOf(healthyReport({ findings })));
     expect(email.match(/sslmode=verify-full/g)).toHaveLength(1);
@@ -119,7 +119,7 @@ describe('renderEmail', () => {
     expect(email).toContain('(plaintext-session, 50 findings)');
   });
 
-  it('gives each finding its own title where they differ, and each remedy its findings', () => {
+  test('gives each finding its own title where they differ, and each remedy its findings', () => {
     const findings = [
       finding({ title: 'CN=a expires in 3 days', remedy: 'Renew a.' }),
       finding({ title: 'CN=b expires in 5 days', remedy: 'Renew the others.' }),
@@ -131,7 +131,7 @@ describe('renderEmail', () => {
     expect(email.match(/Renew the others/g)).toHaveLength(1);
   });
 
-  it('keeps the lines of a remedy and the links to documentation in it, and no other link', () => {
+  test('keeps the lines of a remedy and the links to documentation in it, and no other link', () => {
     const remedy = 'Run:\n  ALTER SYSTEM SET ssl = on;\nSee https://www.postgresql.org/docs/ and https://evil.example/';
     const email = renderEmail(digestOf(healthyReport({ findings: [finding({ remedy })] })));
     expect(email).toContain(
@@ -139,7 +139,7 @@ describe('renderEmail', () => {
     );
   });
 
-  it('says so when loopback is judged like a network', () => {
+  test('says so when loopback is judged like a network', () => {
     const report = healthyReport({ findings: [finding()] });
     const network = { ...report, policy: { ...report.policy, loopback: 'network' as const } };
     expect(renderEmail(digestOf(report))).not.toContain('oopback');
@@ -148,7 +148,7 @@ describe('renderEmail', () => {
     );
   });
 
-  it('names what was not audited even when its finding is below the threshold', () => {
+  test('names what was not audited even when its finding is below the threshold', () => {
     const report = healthyReport({
       targets: [healthyTarget({ verdict: 'findings' }), notAuditedTarget('ledger')],
       findings: [finding({ severity: 'critical' }), finding({ target: 'ledger', check: 'target-not-audited' })],
@@ -158,7 +158,7 @@ describe('renderEmail', () => {
     expect(email).toContain('Findings not listed: 1 below alerts.minSeverity (critical).');
   });
 
-  it('leaves out whole findings from the bottom and counts them', () => {
+  test('leaves out whole findings from the bottom and counts them', () => {
     const findings = [
       finding({ severity: 'critical', role: 'first' }),
       finding({ severity: 'high', role: 'second' }),
@@ -171,7 +171,7 @@ describe('renderEmail', () => {
     expect(email).toContain('2 more findings left out: 1 high, 1 medium.');
   });
 
-  it.each(HOSTILE_NAMES)('shows %s harmlessly', (_what, name) => {
+  test.each(HOSTILE_NAMES)('shows %s harmlessly', (_what, name) => {
     const hostile = finding({
       role: name,
       database: name,
@@ -186,7 +186,7 @@ describe('renderEmail', () => {
     expect(email.match(/^How to fix:/gm)).toHaveLength(1);
   });
 
-  it('leaves out what is over before what is there', () => {
+  test('leaves out what is over before what is there', () => {
     const findings = [decided('new', { role: 'first' }), decided('resolved'), decided('resolved')];
     const digest = digestOfNight(night(findings));
     expect(renderEmail(digest, 2)).toContain('1 resolved left out.');
@@ -196,7 +196,7 @@ describe('renderEmail', () => {
     expect(renderEmail(digest, 0)).toContain('1 more finding left out: 1 high; 2 resolved left out.');
   });
 
-  it.each(HOSTILE_NAMES)('shows %s harmlessly at every turn', (_what, name) => {
+  test.each(HOSTILE_NAMES)('shows %s harmlessly at every turn', (_what, name) => {
     const mute = { match: { role: name }, reason: name, owner: name, expires: '2026-11-01T00:00:00.000Z' };
     const run = night(
       [

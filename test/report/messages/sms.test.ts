@@ -1,22 +1,22 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { renderSms, SMS_LENGTH, toGsm } from '../../../lambda/report/messages/sms.ts';
 import { badNight, digestOf, finding, healthyReport } from '../builders.ts';
 
 describe('renderSms', () => {
-  it('says in one line whether to get up', () => {
+  test('says in one line whether to get up', () => {
     expect(renderSms(digestOf(badNight()))).toMatchInlineSnapshot(
       `"pg-tls-auditor: 2 critical, 4 high (1 not audited): ledger, orders and crm. 2026-11-10 06:15 UTC"`,
     );
   });
 
-  it('names fewer databases rather than pass the limit', () => {
+  test('names fewer databases rather than pass the limit', () => {
     const targets = ['a'.repeat(50), 'b'.repeat(50), 'c'.repeat(50)];
     const sms = renderSms(digestOf(healthyReport({ findings: targets.map((target) => finding({ target })) })));
     expect(sms).toBe(`pg-tls-auditor: 3 high: ${'a'.repeat(50)} and 2 more. 2026-11-10 06:15 UTC`);
     expect(sms.length).toBeLessThanOrEqual(SMS_LENGTH);
   });
 
-  it('holds the limit in GSM characters whatever the databases are called', () => {
+  test('holds the limit in GSM characters whatever the databases are called', () => {
     const names = ['Zoë 👨‍👩‍👧‍👦 [x] {y} ~^|`\\', '注'.repeat(64), 'x\u001b\n'.repeat(64)];
     const sms = renderSms(digestOf(healthyReport({ findings: names.map((target) => finding({ target })) })));
     expect(sms).toMatch(/^[\x20-\x7e]*$/);
@@ -24,7 +24,7 @@ describe('renderSms', () => {
     expect(sms.length).toBeLessThanOrEqual(SMS_LENGTH);
   });
 
-  it('drops accents and shows what has no letter in ASCII as a question mark', () => {
+  test('drops accents and shows what has no letter in ASCII as a question mark', () => {
     expect(toGsm('Zoë Škoda 注文 [a]')).toBe('Zoe Skoda ?? ?a?');
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import {
   MESSAGE_BYTES,
   type RenderedAlert,
@@ -30,7 +30,7 @@ const bytesOf = ({ message, attributes }: RenderedAlert) =>
 const SUBJECT = /^[\x20-\x7e]{1,99}$/;
 
 describe('renderAlert', () => {
-  it('says in the subject how bad it is, what and where', () => {
+  test('says in the subject how bad it is, what and where', () => {
     expect(render(badNight()).subject).toMatchInlineSnapshot(
       `"[pg-tls-auditor] 2 critical, 4 high, 1 info (1 not audited): ledger, orders and crm"`,
     );
@@ -39,7 +39,7 @@ describe('renderAlert', () => {
     ).toBe('[pg-tls-auditor] 5 high: a, b, c and 2 more');
   });
 
-  it('has a body for each protocol', () => {
+  test('has a body for each protocol', () => {
     const alert = render(badNight());
     expect(Object.keys(bodiesOf(alert)).sort()).toEqual(['default', 'email', 'https', 'lambda', 'sms', 'sqs']);
     expect(bodyOf(alert, 'default')).toMatchInlineSnapshot(`
@@ -50,13 +50,13 @@ describe('renderAlert', () => {
     expect(JSON.parse(bodyOf(alert, 'https'))).toMatchObject({ version: '1.0', source: 'custom' });
   });
 
-  it('gives machines the whole report', () => {
+  test('gives machines the whole report', () => {
     const report = badNight();
     expect(JSON.parse(bodyOf(render(report), 'sqs'))).toEqual(report);
     expect(bodyOf(render(report), 'lambda')).toBe(bodyOf(render(report), 'sqs'));
   });
 
-  it('has attributes to filter by', () => {
+  test('has attributes to filter by', () => {
     expect(render(badNight()).attributes).toMatchInlineSnapshot(`
       {
         "checks": {
@@ -83,14 +83,14 @@ describe('renderAlert', () => {
     `);
   });
 
-  it('leaves nothing out of an ordinary run', () => {
+  test('leaves nothing out of an ordinary run', () => {
     const findings = Array.from({ length: 60 }, (_, index) => finding({ role: `app_${index}` }));
     const alert = render(healthyReport({ findings }));
     expect(bodyOf(alert, 'email')).not.toContain('left out');
     expect(JSON.parse(bodyOf(alert, 'sqs'))).not.toHaveProperty('omittedFindings');
   });
 
-  it.each([
+  test.each([
     ['5,000 findings', 5_000, 1, 'app'],
     ['5,000 findings on 1,000 databases', 5_000, 1_000, 'app'],
     ['few findings on 1,000 databases', 10, 1_000, 'app'],
@@ -123,7 +123,7 @@ describe('renderAlert', () => {
     if (howMany === 5_000) expect(bytesOf(alert)).toBeGreaterThan(MESSAGE_BYTES * 0.9);
   });
 
-  it('renders the email a few times, not once a finding, to find what fits', () => {
+  test('renders the email a few times, not once a finding, to find what fits', () => {
     let read = 0;
     const findings = Array.from({ length: 5_000 }, (_, index) => {
       const one = finding({ role: `app_${index}` });
@@ -139,7 +139,7 @@ describe('renderAlert', () => {
     expect(read / findings.length).toBeLessThan(10);
   });
 
-  it('keeps targets that nobody could look at when it leaves others out', () => {
+  test('keeps targets that nobody could look at when it leaves others out', () => {
     const targets = Array.from({ length: 500 }, (_, index) => healthyTarget({ name: `database-${index}` }));
     const alert = render(healthyReport({ targets: [...targets, notAuditedTarget('ledger')], findings: [finding()] }));
     const json = reportSchema.parse(JSON.parse(bodyOf(alert, 'sqs')));
@@ -147,7 +147,7 @@ describe('renderAlert', () => {
     expect(json.targets[0]?.name).toBe('ledger');
   });
 
-  it('names "*" for the targets that the attribute cannot hold, so that no filter policy misses its own', () => {
+  test('names "*" for the targets that the attribute cannot hold, so that no filter policy misses its own', () => {
     const findings = Array.from({ length: 5_000 }, (_, index) =>
       finding({ target: `a-rather-long-database-name-${index}` }),
     );
@@ -161,7 +161,7 @@ describe('renderAlert', () => {
     });
   });
 
-  it('bounds labels as it does targets, and has none where there are none', () => {
+  test('bounds labels as it does targets, and has none where there are none', () => {
     const findings = Array.from({ length: 2_000 }, (_, index) => finding({ target: `database-${index}` }));
     const targets = findings.map(({ target: name }) => healthyTarget({ name, labels: { [name]: 'v'.repeat(250) } }));
     const alert = render(healthyReport({ targets, findings }));
@@ -174,7 +174,7 @@ describe('renderAlert', () => {
     expect(render(badNight()).attributes).not.toHaveProperty('labels');
   });
 
-  it('has the labels of what there is to tell of, each once, and no others', () => {
+  test('has the labels of what there is to tell of, each once, and no others', () => {
     const targets = [
       { name: 'orders', labels: { team: 'shop', tier: '1' } },
       { name: 'billing', labels: { team: 'shop' } },
@@ -190,7 +190,7 @@ describe('renderAlert', () => {
     expect(attributes.labels?.StringValue).toBe('["team=shop","tier=1"]');
   });
 
-  it('holds the limit with thousands that are over, counted', () => {
+  test('holds the limit with thousands that are over, counted', () => {
     const findings = [
       decided('new'),
       ...Array.from({ length: 3_000 }, (_, index) => decided('resolved', { role: `app_${index}` })),
@@ -206,7 +206,7 @@ describe('renderAlert', () => {
     expect(listed + Number(/(\d+) resolved left out\./.exec(email)?.[1] ?? 0)).toBe(3_000);
   });
 
-  it('says in the subject that something is over, or only reminds', () => {
+  test('says in the subject that something is over, or only reminds', () => {
     const subjectOf = (...findings: Parameters<typeof night>[0]) => {
       const run = night(findings);
       return renderAlert(digestOfNight(run), run.report, 'auditor').subject.replace('[pg-tls-auditor] ', '');
@@ -225,7 +225,7 @@ describe('renderAlert', () => {
     expect(subjectOf(...many)).toBe('1200 critical, 1200 high, 1200 medium, 1200 low, 1200 resolved: 1 database');
   });
 
-  it.each(HOSTILE_NAMES)('is a valid message with %s for a name', (_what, name) => {
+  test.each(HOSTILE_NAMES)('is a valid message with %s for a name', (_what, name) => {
     const target = name === '' ? 'orders' : name;
     const alert = render(healthyReport({ findings: [finding({ target, role: name, application: name })] }));
     expect(alert.subject).toMatch(SUBJECT);
@@ -239,7 +239,7 @@ describe('renderAlert', () => {
 describe('renderTestAlert', () => {
   const alert = renderTestAlert({ route: 'all', targets: ['orders', 'billing'], at: '2026-11-10T06:15:02Z' });
 
-  it('says in every body that it is a test and nothing is wrong', () => {
+  test('says in every body that it is a test and nothing is wrong', () => {
     expect(alert.subject).toMatchInlineSnapshot(`"[pg-tls-auditor] TEST - nothing is wrong"`);
     for (const body of Object.values(bodiesOf(alert))) expect(body).toMatch(/TEST [-–] nothing is wrong/);
     expect(bodyOf(alert, 'email')).toMatchInlineSnapshot(`
@@ -256,7 +256,7 @@ describe('renderTestAlert', () => {
     expect(bodyOf(alert, 'sms').length).toBeLessThanOrEqual(140);
   });
 
-  it('passes every filter policy on severity and targets', () => {
+  test('passes every filter policy on severity and targets', () => {
     expect(JSON.parse(alert.attributes.severity?.StringValue ?? '')).toEqual([
       'info',
       'low',

@@ -1,6 +1,6 @@
 // One card for each target, in the one thread of that target.
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, it as test } from 'vitest';
 import { CARD_LIMITS, renderChatCard, renderTargetCards } from '../../../lambda/report/messages/chat-card.ts';
 import {
   MESSAGE_BYTES,
@@ -25,7 +25,7 @@ const onTargets = (count: number) =>
   night(Array.from({ length: count }, (_, index) => decided('new', { target: `database-${index}` })));
 
 describe('the cards of a digest', () => {
-  it('are one for each target, worst first, and one for mutes', () => {
+  test('are one for each target, worst first, and one for mutes', () => {
     const cards = cardsOf(eventfulNight());
     expect(cards.map(({ card }) => card.content.title)).toMatchInlineSnapshot(`
       [
@@ -38,7 +38,7 @@ describe('the cards of a digest', () => {
     expect(cards.map(({ card }) => card.metadata.relatedResources)).toEqual([['billing'], ['orders'], ['old-crm'], []]);
   });
 
-  it('tell of their own target only', () => {
+  test('tell of their own target only', () => {
     const [billing, orders] = cardsOf(eventfulNight());
     expect(JSON.stringify(billing?.card)).not.toMatch(/orders|crm/);
     expect(JSON.stringify(orders?.card)).not.toMatch(/billing|crm/);
@@ -57,7 +57,7 @@ describe('the cards of a digest', () => {
     `);
   });
 
-  it('stay in one thread, whatever becomes of the target', () => {
+  test('stay in one thread, whatever becomes of the target', () => {
     const threads = (['new', 'escalated', 'reminder', 'mute-expired', 'resolved'] as const).map((reason) =>
       threadOf(reason, 'orders', 'auditor', reason === 'escalated' ? 'critical' : 'high'),
     );
@@ -65,37 +65,37 @@ describe('the cards of a digest', () => {
     expect(threads[0]).toMatch(/^pg-tls-auditor-[0-9a-f]{16}$/);
   });
 
-  it('stay in it without state too', () => {
+  test('stay in it without state too', () => {
     const observed = { ...decided('new'), reason: 'observed' as const };
     const [first] = cardsOf(night([observed], { state: false }));
     expect(first?.card.metadata.threadId).toBe(threadOf('new'));
   });
 
-  it('have a thread for each target, and for each auditor', () => {
+  test('have a thread for each target, and for each auditor', () => {
     const threads = [threadOf('new'), threadOf('new', 'billing'), threadOf('new', 'orders', 'another')];
     expect(new Set(threads).size).toBe(3);
   });
 
-  it('cannot be led into the thread of others by what they are called', () => {
+  test('cannot be led into the thread of others by what they are called', () => {
     // The names of service and target must not run into each other.
     expect(threadOf('new', 'b', 'a')).not.toBe(threadOf('new', '","b', 'a'));
     expect(threadOf('new', 'ab', 'c')).not.toBe(threadOf('new', 'a', 'bc'));
   });
 
-  it('are ten at most, and beyond it one for all', () => {
+  test('are ten at most, and beyond it one for all', () => {
     expect(cardsOf(onTargets(10))).toHaveLength(10);
     const cards = cardsOf(onTargets(11));
     expect(cards).toHaveLength(1);
     expect(cards[0]?.card.content.title).toBe('🟠 11 high (new): database-0, database-1, database-10 and 8 more');
   });
 
-  it('say of mutes that match nothing, where there is nothing else to say', () => {
+  test('say of mutes that match nothing, where there is nothing else to say', () => {
     const mutes = [muteUse({ unusedSince: YESTERDAY, notifyUnused: true })];
     const cards = cardsOf(night([], { targets: [{ name: 'orders' }], mutes }));
     expect(cards.map(({ card }) => card.content.title)).toEqual(['🔕 1 mute matches no finding']);
   });
 
-  it('of what is over have a tick, and a kind of their own to act on', () => {
+  test('of what is over have a tick, and a kind of their own to act on', () => {
     const [card] = cardsOf(night([decided('resolved', { severity: 'critical' })], { targets: [{ name: 'orders' }] }));
     expect(card?.card.content.title).toBe('✅ 1 resolved: orders');
     expect(card?.card.metadata).toMatchObject({
@@ -104,7 +104,7 @@ describe('the cards of a digest', () => {
     });
   });
 
-  it.each(HOSTILE_NAMES)('show %s harmlessly at every turn', (_what, name) => {
+  test.each(HOSTILE_NAMES)('show %s harmlessly at every turn', (_what, name) => {
     const mute = { match: { role: name }, reason: name, owner: name, expires: '2026-11-01T00:00:00.000Z' };
     const run = night(
       [
@@ -124,7 +124,7 @@ describe('the cards of a digest', () => {
 });
 
 describe('the messages for a chat topic', () => {
-  it('have a card, words for whoever can read none, and the attributes of their own target', () => {
+  test('have a card, words for whoever can read none, and the attributes of their own target', () => {
     const [billing] = renderChatMessages(digestOfNight(eventfulNight()), 'auditor');
     const bodies = JSON.parse(billing?.message ?? '{}') as Record<string, string>;
     expect(Object.keys(bodies)).toEqual(['default', 'https']);
@@ -140,7 +140,7 @@ describe('the messages for a chat topic', () => {
     });
   });
 
-  it('hold the limit with thousands of findings', () => {
+  test('hold the limit with thousands of findings', () => {
     const findings = Array.from({ length: 5_000 }, (_, index) =>
       decided('new', { role: `注文_${index}`, target: `database-${index % 3_000}` }),
     );
@@ -149,7 +149,7 @@ describe('the messages for a chat topic', () => {
     }
   });
 
-  it('show that the channel works', () => {
+  test('show that the channel works', () => {
     const { message, attributes } = renderTestChatMessage({ route: 'payments', targets: ['orders'], at: YESTERDAY });
     expect(Object.keys(JSON.parse(message) as object)).toEqual(['default', 'https']);
     expect(message).toContain('nothing is wrong');

@@ -1,4 +1,4 @@
-// Every cause of a failure, told to the owner of a configuration and to someone who has given --url: what it owes to both.
+// The texts of every cause of a failure, in the words of the configuration and in those of --url.
 
 import { describe, expect, test } from 'vitest';
 import { closedPort } from '../../../lab/faulty-servers.ts';
@@ -212,7 +212,9 @@ const FAILURES: Partial<Readonly<Record<FailureCause, readonly Make[]>>> = {
   'session-ended': [query('57P05'), query('25P03')],
 };
 
-/** Made by an audit as a whole, by what reads secrets or certificates, or by the protocol; walked in tests of their own. */
+/**
+ * Made by an audit as a whole, by what reads secrets or certificates, or by the protocol; walked in tests of their own.
+ */
 const ELSEWHERE: readonly string[] = [
   'secret-not-found',
   'secret-access-denied',
@@ -241,9 +243,9 @@ function said(words: string): Make {
 }
 
 function inPooler(error: AuditFailure, { endpoint, user }: Names): Failure {
-  const told = toConsoleFailure(error, endpoint, { user });
-  if (!(told instanceof AuditFailure)) throw new Error('no failure');
-  return told.failure;
+  const shown = toConsoleFailure(error, endpoint, { user });
+  if (!(shown instanceof AuditFailure)) throw new Error('no failure');
+  return shown.failure;
 }
 
 const CASES = FAILURE_CAUSES.flatMap((cause) =>
@@ -270,12 +272,12 @@ describe.each(CASES)('%s', (_name, cause, make) => {
     expect(failure.cause).toBe(cause);
     const configured = toldFor(CONFIGURED, failure);
     const fromUrl = toldFor(FROM_URL, failure);
-    for (const told of [configured, fromUrl]) {
-      expect(told).not.toHaveProperty('remedyForUrl');
-      expect(told.message).toMatch(/^\S[^\n]*[^.\s]$/);
-      expect(told.message).not.toMatch(/[.!?] [A-Z]|undefined|\[object/);
-      expect(told.remedy.replace(/^"sslNegotiation".*?:|^--ssl-negotiation direct needs/, 'check')).toMatch(VERBS);
-      expect(told.remedy).not.toMatch(/undefined|\[object|\bwhoever\b|\bsomebody\b|\bnobody\b/);
+    for (const shown of [configured, fromUrl]) {
+      expect(shown).not.toHaveProperty('remedyForUrl');
+      expect(shown.message).toMatch(/^\S[^\n]*[^.\s]$/);
+      expect(shown.message).not.toMatch(/[.!?] [A-Z]|undefined|\[object/);
+      expect(shown.remedy.replace(/^"sslNegotiation".*?:|^--ssl-negotiation direct needs/, 'check')).toMatch(VERBS);
+      expect(shown.remedy).not.toMatch(/undefined|\[object|\bwhoever\b|\bsomebody\b|\bnobody\b/);
     }
     expect(configured.remedy).not.toMatch(OPTIONS);
     expect(fromUrl.remedy).not.toMatch(SETTINGS);
@@ -289,11 +291,11 @@ describe.each(CASES)('%s', (_name, cause, make) => {
       database: hostile,
       said: hostile,
     });
-    for (const told of [toldFor(CONFIGURED, failure), toldFor(FROM_URL, failure)]) {
-      expect(told.message).not.toMatch(UNSAFE);
-      expect(told.remedy.replaceAll('\n', '')).not.toMatch(UNSAFE);
-      expect(told.message.length).toBeLessThan(1_000);
-      expect(told.remedy.length).toBeLessThan(1_500);
+    for (const shown of [toldFor(CONFIGURED, failure), toldFor(FROM_URL, failure)]) {
+      expect(shown.message).not.toMatch(UNSAFE);
+      expect(shown.remedy.replaceAll('\n', '')).not.toMatch(UNSAFE);
+      expect(shown.message.length).toBeLessThan(1_000);
+      expect(shown.remedy.length).toBeLessThan(1_500);
     }
   });
 });
