@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CHECKS } from '../lambda/checks/registry.ts';
 import { configJsonSchema } from '../lambda/config/index.ts';
 import { FAILURE_CAUSES } from '../lambda/model/failure.ts';
+import { logsJsonSchema } from '../lambda/report/logs-schema.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -14,6 +15,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['auditor.schema.json', json(configJsonSchema())],
     ['docs/report.schema.json', json(reportJsonSchema())],
+    ['docs/logs.schema.json', json(logsJsonSchema())],
     ['README.md', withTables(readFileSync(join(ROOT, 'README.md'), 'utf8'))],
   ]);
 }

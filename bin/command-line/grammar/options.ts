@@ -67,6 +67,14 @@ export interface HistoryOptions {
   readonly format: Format;
 }
 
+export interface LogsOptions {
+  /** As `SHOW log_line_prefix` shows it. */
+  readonly prefix?: string;
+  readonly format: Format;
+  /** Findings of this severity or worse make the exit code 1. */
+  readonly failOn: Severity;
+}
+
 export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | 'policy' | 'alerts' | 'mutes'> {
   /** Every target that is configured, audited or not; undefined where there is no configuration that could say so. */
   readonly configured: Config['targets'] | undefined;
