@@ -1,11 +1,15 @@
 // Shows on a terminal how much of the log files is read.
 
-import type { LogFile } from '../targets/log-files.ts';
-
 /** Milliseconds before the first line, and between two. */
 const FIRST = 1_000;
 const REDRAW = 200;
 const CLEAR_LINE = '\r\x1b[K';
+
+/** A file with its size in bytes, where that is known, and how many of them are read. */
+interface MeasuredFile {
+  readonly size: number | undefined;
+  readonly done: () => number;
+}
 
 export interface LogProgress extends Disposable {
   readonly draw: () => void;
@@ -13,7 +17,7 @@ export interface LogProgress extends Disposable {
 
 /** Disposing of it clears the line. Nothing is shown where the stream is no terminal. */
 export function startLogProgress(
-  files: readonly Pick<LogFile, 'size' | 'done'>[],
+  files: readonly MeasuredFile[],
   lines: () => number,
   stream: Pick<NodeJS.WriteStream, 'isTTY' | 'write'>,
 ): LogProgress {

@@ -126,8 +126,8 @@ export function compilePrefix(prefix: string): CompiledPrefix {
   const whole = segmentsOf([...everywhere, ...session]);
   // What %q ends is not written by processes without a session.
   const alone = session.length === 0 ? undefined : segmentsOf(everywhere);
-  const shows = [/%[0#-]?\d*[hr]/, /%-?\d*u/, /%-?\d*d/, /%-?\d*a/, /%-?\d*[pc]/, /%-?\d*[tmn]/].filter((escape) =>
-    escape.test(prefix),
+  const shows = [/%[0#-]?\d*[hr]/, /%-?\d*u/, /%-?\d*d/, /%-?\d*a/, /%-?\d*[pc]/, /%-?\d*[tmn]/].filter((shown) =>
+    shown.test(prefix),
   ).length;
   return {
     prefix,
@@ -145,13 +145,13 @@ function tokenize(prefix: string): { readonly everywhere: readonly Token[]; read
   const everywhere: Token[] = [];
   const session: Token[] = [];
   let into = everywhere;
-  for (const [text, padding, escape] of prefix.matchAll(/%(-?\d{0,4})(.)|[^%]+|%$/gs)) {
-    if (escape === undefined) into.push({ pattern: literal(text) });
-    else if (escape === '%') into.push({ pattern: '%' });
-    else if (escape === 'q') into = session;
-    else if (escape in FREE) into.push({ free: FREE[escape] });
+  for (const [text, padding, letter] of prefix.matchAll(/%(-?\d{0,4})(.)|[^%]+|%$/gs)) {
+    if (letter === undefined) into.push({ pattern: literal(text) });
+    else if (letter === '%') into.push({ pattern: '%' });
+    else if (letter === 'q') into = session;
+    else if (letter in FREE) into.push({ free: FREE[letter] });
     else {
-      const pattern = FIXED[escape];
+      const pattern = FIXED[letter];
       if (pattern === undefined) throw new PrefixError(`it holds an escape that log_line_prefix does not have`);
       into.push({ pattern: padding === '' || padding === undefined ? pattern : ` {0,99}${pattern} {0,99}` });
     }
