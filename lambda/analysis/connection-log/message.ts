@@ -45,11 +45,11 @@ const TRANSLATED = [
   '已接收到连接: ',
 ] as const;
 
-const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const quoted = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 const bytes = (text: string): string => Buffer.from(text).toString('latin1');
 
 /** Finds a marker, or the translation of one, in a line decoded as Latin-1. */
-export const MARKED = new RegExp([...MARKERS, ...TRANSLATED.map(bytes)].map(escape).join('|'));
+export const MARKED = new RegExp([...MARKERS, ...TRANSLATED.map(bytes)].map(quoted).join('|'));
 
 export function isTranslated(message: string): boolean {
   return TRANSLATED.some((text) => message.startsWith(text));
