@@ -8,7 +8,7 @@ const [, , file = ''] = process.argv;
 const start = performance.now();
 const aggregator = new LoginAggregator();
 const reader = new ConnectionLogReader({ onEvent: (event, record) => aggregator.add(event, record) });
-for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 })) reader.push(piece as Buffer);
+for await (const piece of createReadStream(file, { highWaterMark: 256 * 1024 })) reader.push(piece as Buffer);
 reader.end();
 const { clients } = aggregator.result();
 const milliseconds = performance.now() - start;

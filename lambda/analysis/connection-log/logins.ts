@@ -5,6 +5,7 @@ import type { Transport } from '../../model/snapshot.ts';
 import { fold } from '../sessions/fold.ts';
 import type { ConnectionEvent, Encryption, LoggedTls, LogRecord } from './events.ts';
 import { revealsForgery } from './message.ts';
+import { RecentMap } from './recent-map.ts';
 
 /** Logins of one role, database, application and network, all by the same transport. */
 export interface ClientLogins {
@@ -61,11 +62,13 @@ export interface LoginBounds {
   readonly clients?: number;
   /** @default 1000 */
   readonly failures?: number;
-  /** Connections of which the arrival or the login is remembered. @default 50000 */
+  /** Connections of which the arrival or the login is remembered. @default 20000 */
   readonly connections?: number;
 }
 
 const MOST_ADDRESSES = 8;
+/** What was worked out for a text is kept for the next time. */
+const MOST_REMEMBERED = 10_000;
 /** Names are stored up to this length; no server keeps longer ones. */
 const LONGEST_NAME = 200;
 
@@ -90,20 +93,23 @@ type Authorized = Extract<ConnectionEvent, { readonly kind: 'authorized' }>;
 type Failure = Omit<FailedLogins, 'count' | 'first' | 'last'>;
 
 export class LoginAggregator {
-  readonly #bounds: Required<LoginBounds>;
+  readonly #bounds: Required<Omit<LoginBounds, 'connections'>>;
   readonly #rows = new Map<string, Row>();
   readonly #failures = new Map<
     string,
     { failure: Failure; count: number; first: number | undefined; last: number | undefined }
   >();
-  readonly #connections = new Map<string, Connection>();
-  readonly #networks = new Map<string, string>();
+  readonly #connections: RecentMap<Connection>;
+  readonly #networks = new RecentMap<string>(MOST_REMEMBERED);
+  readonly #texts = new RecentMap<string>(MOST_REMEMBERED);
+  readonly #folded = new RecentMap<string>(MOST_REMEMBERED);
   #total = 0;
   #from: number | undefined;
   #to: number | undefined;
 
-  constructor({ clients = 10_000, failures = 1_000, connections = 50_000 }: LoginBounds = {}) {
-    this.#bounds = { clients, failures, connections };
+  constructor({ clients = 10_000, failures = 1_000, connections = 20_000 }: LoginBounds = {}) {
+    this.#bounds = { clients, failures };
+    this.#connections = new RecentMap(connections);
   }
 
   add(event: ConnectionEvent, record: LogRecord): void {
@@ -115,12 +121,15 @@ export class LoginAggregator {
     const known = record.connection === undefined ? undefined : this.#connections.get(record.connection);
     switch (event.kind) {
       case 'received':
-        this.#remember(record, { host: own(event.host), login: undefined, failed: false });
+        this.#remember(record, { host: this.#own(event.host), login: undefined, failed: false });
         return;
       case 'authorized': {
         const host = record.host ?? known?.host;
-        const login = { event, time, key: this.#count(event, host, time, 1) };
-        if (known === undefined) this.#remember(record, { host: host && own(host), login, failed: false });
+        const key = this.#count(event, host, time, 1);
+        // Without a name by which later entries are known to be of this connection, none can correct it.
+        if (record.connection === undefined) return;
+        const login = { event: this.#ownEvent(event), time, key };
+        if (known === undefined) this.#remember(record, { host: host && this.#own(host), login, failed: false });
         else known.login = login;
         return;
       }
@@ -150,13 +159,6 @@ export class LoginAggregator {
 
   #remember({ connection }: LogRecord, entry: Connection): void {
     if (connection === undefined) return;
-    this.#connections.delete(connection);
-    if (this.#connections.size >= this.#bounds.connections) {
-      for (const oldest of this.#connections.keys()) {
-        this.#connections.delete(oldest);
-        break;
-      }
-    }
     this.#connections.set(own(connection), entry);
   }
 
@@ -165,10 +167,10 @@ export class LoginAggregator {
     const { transport, hostKnown, isForged } = transportOf(event, host);
     const tls = transport === 'tls' ? event.tls : undefined;
     const network = hostKnown && host !== undefined && transport !== 'unix-socket' ? this.#network(host) : undefined;
-    const pattern = fold(event.application.slice(0, LONGEST_NAME));
+    const pattern = this.#fold(event.application.slice(0, LONGEST_NAME));
     // What clients cannot choose stands first: names that hold the separator mix up names, never transports.
-    const known = [transport, isForged, hostKnown, event.replication, tls?.version, tls?.cipher, tls?.bits, network];
-    const key = `${known.join('\0')}\0${event.role}\0${event.database ?? ''}\0${pattern}`;
+    const way = `${transport}\0${isForged}\0${hostKnown}\0${event.replication}\0${tls?.version}\0${tls?.cipher}\0${tls?.bits}`;
+    const key = `${way}\0${network}\0${event.role}\0${event.database ?? ''}\0${pattern}`;
     let row = this.#rows.get(key);
     let usedKey = key;
     if (row === undefined) {
@@ -274,10 +276,38 @@ export class LoginAggregator {
     extend(counted, time);
   }
 
+  #ownEvent(event: Authorized): Authorized {
+    const { role, database, application, tls, gss } = event;
+    return {
+      ...event,
+      tls: tls && { ...tls, version: this.#own(tls.version), cipher: this.#own(tls.cipher) },
+      gss: gss && { encrypted: gss.encrypted, principal: undefined },
+      role: this.#own(role),
+      database: database === undefined ? undefined : this.#own(database),
+      application: this.#own(application),
+    };
+  }
+
+  /** One copy of each text, which does not keep the text alive that it was cut from. */
+  #own(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    const made = own(text);
+    this.#texts.set(made, made);
+    return made;
+  }
+
+  #fold(application: string): string {
+    const known = this.#folded.get(application);
+    if (known !== undefined) return known;
+    const pattern = fold(application);
+    this.#folded.set(own(application), pattern);
+    return pattern;
+  }
+
   #network(host: string): string {
     const known = this.#networks.get(host);
     if (known !== undefined) return known;
-    if (this.#networks.size >= 10_000) this.#networks.clear();
     const made = networkOf(host);
     this.#networks.set(own(host), made);
     return made;

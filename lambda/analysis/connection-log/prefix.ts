@@ -167,6 +167,8 @@ function literal(text: string): string {
 interface Segment {
   readonly free: 'role' | 'database' | 'application' | 'other' | undefined;
   readonly pattern: RegExp;
+  /** What the groups of the pattern are, in order. Named groups take several times as long. */
+  readonly names: readonly string[];
 }
 
 function segmentsOf(tokens: readonly Token[]): readonly Segment[] {
@@ -175,14 +177,14 @@ function segmentsOf(tokens: readonly Token[]): readonly Segment[] {
   let pattern = '';
   // Two free texts side by side cannot be told apart: they are read as one, which is neither.
   const close = (): void => {
+    const names: string[] = [];
     // A name may not stand for two things: the second is passed over.
-    const names = new Set<string>();
-    const unique = pattern.replaceAll(/\(\?<(\w+)>/g, (group, name: string) => {
-      if (names.has(name) && name !== 'label') return '(?:';
-      names.add(name);
-      return group;
+    const numbered = pattern.replaceAll(/\(\?<(\w+)>/g, (_, name: string) => {
+      if (names.includes(name)) return '(?:';
+      names.push(name);
+      return '(';
     });
-    segments.push({ free, pattern: new RegExp(unique, free === undefined ? 'y' : 'g') });
+    segments.push({ free, pattern: new RegExp(numbered, free === undefined ? 'y' : 'g'), names });
   };
   for (const token of tokens) {
     if ('pattern' in token) pattern += token.pattern;
@@ -199,38 +201,39 @@ function segmentsOf(tokens: readonly Token[]): readonly Segment[] {
 }
 
 interface Match {
-  readonly facts: Partial<Record<string, string>>;
+  readonly facts: Partial<Record<string, string | undefined>>;
   readonly end: number;
 }
 
 /** Reads from left to right; where the text after a name fits in several places, the first that lets the rest fit. */
 function match(segments: readonly Segment[], line: string): Match | undefined {
+  const facts: Partial<Record<string, string | undefined>> = {};
   let trials = MOST_TRIALS;
-  const attempt = (index: number, from: number): Match | undefined => {
+  const attempt = (index: number, from: number): number | undefined => {
     const segment = segments[index];
-    if (segment === undefined) return { facts: {}, end: from };
+    if (segment === undefined) return from;
+    const { free, pattern, names } = segment;
+    const within =
+      free === undefined || line.length <= from + LONGEST_NAME ? line : line.slice(0, from + 2 * LONGEST_NAME);
     let searchFrom = from;
     while (trials > 0) {
       trials -= 1;
-      segment.pattern.lastIndex = searchFrom;
-      const found = segment.pattern.exec(
-        segment.free === undefined || line.length <= from + LONGEST_NAME
-          ? line
-          : line.slice(0, from + 2 * LONGEST_NAME),
-      );
+      pattern.lastIndex = searchFrom;
+      const found = pattern.exec(within);
       if (found === null || found.index > from + LONGEST_NAME) return undefined;
-      const rest = attempt(index + 1, found.index + found[0].length);
-      if (rest !== undefined) {
-        const { free } = segment;
-        const name = free === undefined || free === 'other' ? {} : { [free]: line.slice(from, found.index) };
-        return { facts: { ...rest.facts, ...found.groups, ...name }, end: rest.end };
+      const end = attempt(index + 1, found.index + found[0].length);
+      if (end !== undefined) {
+        for (let group = 0; group < names.length; group += 1) facts[names[group] ?? ''] = found[group + 1];
+        if (free !== undefined && free !== 'other') facts[free] = line.slice(from, found.index);
+        return end;
       }
-      if (segment.free === undefined) return undefined;
+      if (free === undefined) return undefined;
       searchFrom = found.index + 1;
     }
     return undefined;
   };
-  return attempt(0, 0);
+  const end = attempt(0, 0);
+  return end === undefined ? undefined : { facts, end };
 }
 
 /** What the server writes for a name that it does not know yet. */

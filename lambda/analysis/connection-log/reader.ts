@@ -45,6 +45,8 @@ export interface ReaderOptions {
   readonly onEvent: (event: ConnectionEvent, record: LogRecord) => void;
 }
 
+/** Bytes that are decoded at once. */
+const PIECE = 64 * 1024;
 /** Bytes from which the format is recognised. */
 const SAMPLE = 64 * 1024;
 const SAMPLE_LINES = 400;
@@ -84,7 +86,9 @@ export class ConnectionLogReader {
 
   /** @throws UnknownFormatError */
   push(chunk: Uint8Array): void {
-    this.pushLatin1(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1'));
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    // Short strings are young when they die: longer ones pile up until a whole collection.
+    for (let at = 0; at < bytes.length; at += PIECE) this.pushLatin1(bytes.toString('latin1', at, at + PIECE));
   }
 
   /** @throws UnknownFormatError */

@@ -24,6 +24,8 @@ const MINUTE_MS = 60_000;
 export class LogClock {
   /** Zones whose offset is not known; their times are read as UTC. At most ten. */
   readonly unknownZones = new Set<string>();
+  #text = '';
+  #time: number | undefined;
   #second = '';
   #value: number | undefined;
 
@@ -33,6 +35,14 @@ export class LogClock {
    * @param text `2026-11-28 08:17:06.123 UTC`, `2026-11-28 08:17:06 +03`, `2026-11-28T08:17:06Z`, `1795853826.123`
    */
   read(text: string): number | undefined {
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#time = this.#parse(text);
+    }
+    return this.#time;
+  }
+
+  #parse(text: string): number | undefined {
     if (/^\d{9,11}\.\d{3}$/.test(text)) return Math.round(Number(text) * 1000);
     const [, second, fraction = '', zone = ''] =
       /^(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?([A-Za-z]{1,6}|[+-]\d\d(?::?\d\d)?)?$/.exec(text) ?? [];
