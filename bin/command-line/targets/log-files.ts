@@ -10,7 +10,7 @@ import { UsageError } from '../grammar/usage-error.ts';
 /** Stands for standard input. */
 export const STANDARD_INPUT = '-';
 
-const PIECE = 1024 * 1024;
+const PIECE = 256 * 1024;
 /** Logs compress well; what unpacks to more than this many times its size, beyond the first part, is no log. */
 const MOST_TIMES_LARGER = 250;
 const ALWAYS_UNPACKED = 256 * 1024 * 1024;

@@ -2,7 +2,7 @@
 
 import type { LogRecord } from './events.ts';
 import { decoded, LONGEST_LINE } from './lines.ts';
-import { isTranslated, MARKED } from './message.ts';
+import { isMarked, isTranslated } from './message.ts';
 import { type CompiledPrefix, isForeignLabel } from './prefix.ts';
 import type { LogClock } from './time.ts';
 
@@ -16,8 +16,8 @@ export interface RecordSink {
 }
 
 export interface LineReader {
-  /** @param line Latin-1 */
-  line(line: string, isCut: boolean): void;
+  /** @param line Latin-1 @param mayBeForeign false where it is known to be ASCII */
+  line(line: string, isCut: boolean, mayBeForeign?: boolean): void;
   /** What is still open is complete. */
   end(): void;
 }
@@ -56,7 +56,7 @@ export class StderrReader implements LineReader {
     this.#sink = sink;
   }
 
-  line(whole: string, isCut: boolean): void {
+  line(whole: string, isCut: boolean, mayBeForeign = true): void {
     const line = this.#wrapper === 'none' ? whole : (unwrap(whole, this.#wrapper) ?? whole);
     if (line.charCodeAt(0) === TAB) {
       if (this.#open !== undefined) this.#continue(line.slice(1), isCut);
@@ -64,7 +64,7 @@ export class StderrReader implements LineReader {
     }
     if (this.#open !== undefined && this.#isDetail(line)) return;
     this.end();
-    if (!MARKED.test(line)) return;
+    if (!isMarked(line, mayBeForeign)) return;
     const read = this.#prefix.read(decoded(line), this.#clock);
     if (read === undefined) {
       this.#sink.onUnreadable();
@@ -134,7 +134,7 @@ export class CsvReader implements LineReader {
 
   line(line: string, isCut: boolean): void {
     if (!this.#isQuoted && !CSV_HEAD.test(line)) {
-      if (MARKED.test(line)) this.#sink.onUnreadable();
+      if (isMarked(line)) this.#sink.onUnreadable();
       return;
     }
     for (let at = line.indexOf('"'); at >= 0; at = line.indexOf('"', at + 1)) this.#isQuoted = !this.#isQuoted;
@@ -166,7 +166,7 @@ export class CsvReader implements LineReader {
     const text = this.#lines.length === 1 ? (this.#lines[0] ?? '') : this.#lines.join('\n');
     const isTorn = this.#isQuoted || this.#isCut;
     this.#reset();
-    if (!MARKED.test(text)) return;
+    if (!isMarked(text)) return;
     const columns = csvColumns(decoded(text));
     const [time = '', user, database, , from = '', session] = columns;
     const [severity = '', , message = '', detail] = columns.slice(11);
@@ -235,10 +235,10 @@ export class JsonReader implements LineReader {
   }
 
   line(line: string, isCut: boolean): void {
-    if (!MARKED.test(line) && !hasEscapes(line)) return;
+    if (!isMarked(line) && !hasEscapes(line)) return;
     const entry = isCut ? undefined : parseObject(decoded(line));
     if (entry === undefined) {
-      if (MARKED.test(line)) this.#sink.onUnreadable();
+      if (isMarked(line)) this.#sink.onUnreadable();
       return;
     }
     const text = (name: string): string | undefined => {
@@ -302,7 +302,7 @@ export class PoolerReader implements LineReader {
   }
 
   line(whole: string, isCut: boolean): void {
-    if (!MARKED.test(whole)) return;
+    if (!isMarked(whole)) return;
     const line = decoded(whole);
     const [head, time = ''] = POOLER_HEAD.exec(line) ?? [];
     if (head === undefined) {

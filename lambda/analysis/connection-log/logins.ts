@@ -62,7 +62,7 @@ export interface LoginBounds {
   readonly clients?: number;
   /** @default 1000 */
   readonly failures?: number;
-  /** Connections of which the arrival or the login is remembered. @default 20000 */
+  /** Connections of which the arrival or the login is remembered. @default 10000 */
   readonly connections?: number;
 }
 
@@ -107,7 +107,7 @@ export class LoginAggregator {
   #from: number | undefined;
   #to: number | undefined;
 
-  constructor({ clients = 10_000, failures = 1_000, connections = 20_000 }: LoginBounds = {}) {
+  constructor({ clients = 10_000, failures = 1_000, connections = 10_000 }: LoginBounds = {}) {
     this.#bounds = { clients, failures };
     this.#connections = new RecentMap(connections);
   }

@@ -39,22 +39,31 @@ const MARKS = [
   'direct SSL conn',
   'login attempt: ',
   'closing because: ',
-  ...[
-    'Verbindung ',
-    'conexi',
-    'connexion ',
-    'connessione ',
-    '接続',
-    'ავტორიზებულია',
-    'დაკავშირება: ',
-    '연결 인증',
-    '접속 수락',
-  ],
+  // German and Italian need no letter beyond ASCII.
+  'Verbindung ',
+  'connessione ',
+] as const;
+const FOREIGN_MARKS = [
+  ...['conexi', 'connexion ', '接続', 'ავტორიზებულია', 'დაკავშირება: ', '연결 인증', '접속 수락'],
   ...['подключение', 'anslutn?ing ', 'підключення', 'єднання отримано', '已接收到连接'],
 ] as const;
 
-/** Finds out which lines, decoded as Latin-1, may be about a connection. Others are never read. */
-export const MARKED = new RegExp(MARKS.map((mark) => Buffer.from(mark).toString('latin1')).join('|'));
+const MARKED = new RegExp(MARKS.join('|'));
+const FOREIGN_MARKED = new RegExp(FOREIGN_MARKS.map((mark) => Buffer.from(mark).toString('latin1')).join('|'));
+
+/** Whether text decoded as Latin-1 holds bytes beyond ASCII. */
+export function isBeyondAscii(text: string): boolean {
+  return Buffer.byteLength(text) !== text.length;
+}
+
+/**
+ * Whether a line, decoded as Latin-1, may be about a connection. Others are never read.
+ *
+ * @param mayBeForeign false where the text around it is known to be ASCII
+ */
+export function isMarked(line: string, mayBeForeign = true): boolean {
+  return MARKED.test(line) || (mayBeForeign && FOREIGN_MARKED.test(line));
+}
 
 export function isTranslated(message: string): boolean {
   return TRANSLATED.some((text) => message.startsWith(text));

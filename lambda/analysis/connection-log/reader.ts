@@ -15,7 +15,7 @@ import {
   type Wrapper,
 } from './formats.ts';
 import { decoded, LineSplitter } from './lines.ts';
-import { readEvent } from './message.ts';
+import { isBeyondAscii, readEvent } from './message.ts';
 import { ObjectScanner } from './objects.ts';
 import { type CompiledPrefix, compilePrefix, guessPrefix } from './prefix.ts';
 import { LogClock } from './time.ts';
@@ -194,13 +194,22 @@ export class ConnectionLogReader {
 
   #lineReader(reader: LineReader): Pushed {
     const { counts } = this;
+    let mayBeForeign = true;
+    let wasForeign = true;
     const splitter = new LineSplitter((line, isCut) => {
       counts.read += 1;
-      reader.line(line, isCut);
+      reader.line(line, isCut, mayBeForeign);
     });
     return {
-      push: (text) => splitter.push(text),
+      push: (text) => {
+        // A line may have begun in the piece before.
+        const isForeign = isBeyondAscii(text);
+        mayBeForeign = isForeign || wasForeign;
+        wasForeign = isForeign || (wasForeign && !text.includes('\n'));
+        splitter.push(text);
+      },
       end: () => {
+        mayBeForeign = true;
         splitter.end();
         reader.end();
       },

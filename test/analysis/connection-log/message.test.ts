@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ConnectionEvent, LogRecord } from '../../../lambda/analysis/connection-log/events.ts';
-import { MARKED, readEvent } from '../../../lambda/analysis/connection-log/message.ts';
+import { isMarked, readEvent } from '../../../lambda/analysis/connection-log/message.ts';
 
 function read(message: string, known: Partial<LogRecord> = {}): ConnectionEvent | undefined {
-  expect(MARKED.test(Buffer.from(message).toString('latin1')), 'a line without a marker is never read').toBe(true);
+  expect(isMarked(Buffer.from(message).toString('latin1')), 'a line without a marker is never read').toBe(true);
   return readEvent({
     time: undefined,
     connection: '1',
