@@ -79,7 +79,8 @@ export function isForeignLabel(label: string): boolean {
 
 const MOMENT = '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d';
 const ZONE = '(?:[A-Za-z]{1,6}|[+-]\\d\\d(?::?\\d\\d)?)';
-const HOST = '[\\w.:%-]{1,255}';
+/** Never a time, which exports put before each line. */
+const HOST = '(?!\\d{4}-\\d\\d-\\d\\dT)[\\w.:%-]{1,255}';
 
 /** Escapes whose text has a form of its own. What is named is a fact; the rest only has to be passed over. */
 const FIXED: Readonly<Record<string, string>> = {

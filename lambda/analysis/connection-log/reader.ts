@@ -277,7 +277,7 @@ interface Pushed {
   readonly end: () => void;
 }
 
-const WRAPPERS: readonly Wrapper[] = ['none', 'time', 'time-and-stream'];
+const WRAPPERS: readonly Wrapper[] = ['none', 'time-and-stream', 'time'];
 
 function most(lines: readonly string[], fits: (line: string) => boolean): boolean {
   return lines.filter(fits).length * 2 > lines.length || (lines[0] !== undefined && fits(lines[0]));
