@@ -129,7 +129,8 @@ function authorized(text: string, { role, database }: LogRecord, replication: bo
   }
   // A client without a name has no such part: what follows the sign was its name, and is taken for the server's.
   const isBare = rest.endsWith(APPLICATION);
-  const forged = isBare || holdsTail(rest) || (tls !== undefined && !isPossible(tls));
+  const forged =
+    isBare || holdsTail(rest) || holdsTail(gss?.principal ?? '') || (tls !== undefined && !isPossible(tls));
   return { kind: 'authorized', ...names(rest, role, database, replication), tls, gss, replication, forged };
 }
 

@@ -144,6 +144,10 @@ describe('forged tails', () => {
       `${login}x SSL enabled (protocol=TLSv1.3, cipher=TLS_AES_256_GCM_SHA384, bits=512)`,
     ],
     ['a GSS tail before a TLS tail', `${login}x GSS (authenticated=yes, encrypted=yes)${tail}`],
+    [
+      'a TLS tail after a GSS tail with a principal',
+      `${login}x GSS (authenticated=yes, encrypted=yes, principal=a)${tail}`,
+    ],
     ['two GSS tails', `${login}x GSS (authenticated=yes, encrypted=yes) GSS (authenticated=yes, encrypted=yes)`],
   ])('%s are marked', (_what, message) => {
     expect(read(message)).toMatchObject({ kind: 'authorized', role: 'plain', forged: true });
