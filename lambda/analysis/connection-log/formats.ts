@@ -196,7 +196,7 @@ function shown(text: string | undefined): string | undefined {
 }
 
 /** The columns of one record, RFC 4180. */
-export function csvColumns(record: string): string[] {
+function csvColumns(record: string): string[] {
   const columns: string[] = [];
   let at = 0;
   while (at <= record.length) {

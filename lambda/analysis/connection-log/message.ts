@@ -135,7 +135,7 @@ function authorized(text: string, { role, database }: LogRecord, replication: bo
 }
 
 /** Whether a text that a client chose holds what only the server writes behind it. */
-export function holdsTail(text: string): boolean {
+function holdsTail(text: string): boolean {
   return text.includes(TLS_TAIL) || text.includes(GSS_TAIL);
 }
 
