@@ -2,6 +2,7 @@
 
 import type { FuzzTarget } from './generators/fuzz-target.ts';
 import { ANSWER_TARGETS } from './targets/answers.ts';
+import { CONNECTION_LOG_TARGETS } from './targets/connection-log.ts';
 import { CONVERSATION_TARGETS } from './targets/conversation.ts';
 import { DOCUMENT_TARGETS } from './targets/documents.ts';
 import { MESSAGE_TARGETS } from './targets/messages.ts';
@@ -21,4 +22,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...MESSAGE_TARGETS,
   ...CONVERSATION_TARGETS,
   ...SESSION_TARGETS,
+  ...CONNECTION_LOG_TARGETS,
 ];

@@ -169,7 +169,7 @@ function parseCommandLine(argv: readonly string[]): void {
   const explain = async (id: string): Promise<void> => {
     if (!CHECKS.some((check) => check.id === id)) throw new Error(`explain ${id}: there is no such check`);
   };
-  const program = createProgram(argv, { audit: noop, checks: noop, explain, mute: noop, history: noop });
+  const program = createProgram(argv, { audit: noop, checks: noop, explain, mute: noop, history: noop, logs: noop });
   if (argv.includes('--help') || argv.includes('--version')) {
     const [name] = argv.filter((argument) => !argument.startsWith('-'));
     expect(name === undefined || program.commands.some((command) => command.name() === name)).toBe(true);
@@ -367,8 +367,13 @@ describe('AWS', () => {
 describe("a check's page", () => {
   const files = 'https://example.com/blob/main/';
   const check = {
-    ...{ id: 'plaintext-session', title: 'x', severity: 'high', rationale: 'x', remedy: 'x' },
-    ...{ subject: 'session', requirements: [] },
+    id: 'plaintext-session',
+    title: 'x',
+    subject: 'session',
+    severity: 'high',
+    rationale: 'x',
+    remedy: 'x',
+    requirements: [],
   } as const;
   const context = (url?: string) => ({
     catalogue: [{ ...check, references: ['https://example.com/rule'], page: url }],

@@ -32,6 +32,10 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       const { history } = await import('./commands/history.ts');
       exitCode = await history(options);
     },
+    logs: async (files, options) => {
+      const { logs } = await import('./commands/logs.ts');
+      exitCode = await logs(files, options);
+    },
   });
   try {
     await program.parseAsync(argv, { from: 'user' });

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { renderTable } from '../../bin/command-line/terminal/table.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { badNight, finding, healthyReport, healthyTarget, notAuditedTarget } from '../report/builders.ts';

@@ -48,6 +48,7 @@ describe('help', () => {
         mute [options] <fingerprint>  print the entry that mutes a finding until a day
         history [options]             list the clients that connected insecurely over
                                       the last days
+        logs [options] [file...]      show from log files who connected how
         help [command]                show the help of a command
 
       Examples:

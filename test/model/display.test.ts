@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { displayText } from '../../lambda/model/display.ts';
 
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;

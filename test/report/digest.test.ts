@@ -1,4 +1,4 @@
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Severity } from '../../lambda/model/severity.ts';
 import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import { buildDigest } from '../../lambda/report/digest.ts';

@@ -1,6 +1,6 @@
 // What people read of each turn in the life of a finding, in every format.
 
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Digest } from '../../lambda/report/digest.ts';
 import { renderChatCard } from '../../lambda/report/messages/chat-card.ts';
 import { renderEmail } from '../../lambda/report/messages/email.ts';

@@ -1,6 +1,6 @@
 // Which targets are in the scope of which receiver.
 
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
 import { buildDecidedReport } from '../../lambda/report/build-report.ts';
 import {

@@ -1,7 +1,7 @@
 // A route hears of its own targets, and of no other: not in a text, not in a number, not between the lines.
 
 import fc from 'fast-check';
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
 import { type AuditState, EMPTY_STATE, REASONS } from '../../lambda/model/lifecycle.ts';
 import { known } from '../../lambda/model/observed.ts';

@@ -14,6 +14,9 @@ export const MUTE_DESCRIPTION =
 export const HISTORY_DESCRIPTION =
   'Lists the clients that connected in plaintext, with TLS versions or ciphers that the policy forbids, or without the client certificate that it asks for: fix these before you enforce TLS. A run sees the sessions of one moment; a client that connects between two runs is not seen.';
 
+export const LOGS_DESCRIPTION =
+  'Reads the log files of a PostgreSQL server or a PgBouncer and shows who connected how: also the clients that are connected for a second only. It needs no server and no password. A log can convict and never acquit: clients can forge what it says.';
+
 type Section = readonly [heading: string, entries: readonly Entry[]];
 /** A term with its explanation, or a line to be typed, which is never broken. */
 type Entry = readonly [term: string, explanation: string] | string;
@@ -120,6 +123,30 @@ const HISTORY_EXIT: Section = [
 /** @param heading styles a heading */
 export function historyEpilogue(width: number, heading: (text: string) => string): string {
   return sections([HISTORY_EXAMPLES, HISTORY_EXIT], width, heading);
+}
+
+const LOGS_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'pg-tls-auditor logs /var/log/postgresql/postgresql-18-main.log',
+    "pg-tls-auditor logs --prefix '%m [%p] ' postgresql.log.1 postgresql.log",
+    'zcat postgresql.csv.*.gz | pg-tls-auditor logs --format json',
+    'aws logs filter-log-events --log-group-name /aws/rds/instance/orders/postgresql | pg-tls-auditor logs',
+  ],
+];
+
+const LOGS_EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'the lines show no insecure login as severe as --fail-on, which does not prove that there was none'],
+    ['1', 'there are findings as severe as --fail-on, or worse'],
+    ['2', 'the log could not be read whole, holds no login, or is in another language; or the command is wrong'],
+  ],
+];
+
+/** @param heading styles a heading */
+export function logsEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([LOGS_EXAMPLES, LOGS_EXIT], width, heading);
 }
 
 function sections(all: readonly Section[], width: number, heading: (text: string) => string): string {

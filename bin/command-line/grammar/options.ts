@@ -73,6 +73,14 @@ export interface HistoryOptions {
   readonly format: Format;
 }
 
+export interface LogsOptions {
+  /** As `SHOW log_line_prefix` shows it. */
+  readonly prefix?: string;
+  readonly format: Format;
+  /** Findings of this severity or worse make the exit code 1. */
+  readonly failOn: Severity;
+}
+
 export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | 'policy' | 'alerts' | 'mutes'> {
   /**
    * Every target of the configuration's sources, audited or not; unknown where a source failed. Undefined without a

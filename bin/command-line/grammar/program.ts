@@ -17,8 +17,9 @@ import {
   muteEpilogue,
   programEpilogue,
 } from './help.ts';
+import { addLogsCommand } from './logs-arguments.ts';
 import { days, formatOption, notEmpty, several } from './option-values.ts';
-import type { AuditOptions, ChecksOptions, HistoryOptions, MuteOptions } from './options.ts';
+import type { AuditOptions, ChecksOptions, HistoryOptions, LogsOptions, MuteOptions } from './options.ts';
 
 /** Below this, what an option does no longer fits beside it. */
 const NARROW = 70;
@@ -29,6 +30,7 @@ export interface Commands {
   readonly explain: (check: string, options: ChecksOptions) => Promise<void>;
   readonly mute: (fingerprint: string, options: MuteOptions) => Promise<void>;
   readonly history: (options: HistoryOptions) => Promise<void>;
+  readonly logs: (files: readonly string[], options: LogsOptions) => Promise<void>;
 }
 
 /** @param argv what will be parsed: errors must not repeat a password in it */
@@ -105,6 +107,8 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .addOption(formatOption('a table, or one JSON document'))
     .addHelpText('after', () => historyEpilogue(outputColumns(), bold))
     .action(commands.history);
+
+  addLogsCommand(program, commands.logs);
 
   return program;
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CARD_LIMITS, renderChatCard, renderTestCard } from '../../../lambda/report/messages/chat-card.ts';
 import { badNight, digestOf, finding, healthyReport } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';

@@ -1,4 +1,4 @@
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { renderEmail } from '../../../lambda/report/messages/email.ts';
 import { badNight, digestOf, finding, healthyReport, healthyTarget, notAuditedTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';

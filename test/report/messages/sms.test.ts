@@ -1,4 +1,4 @@
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { renderSms, SMS_LENGTH, toGsm } from '../../../lambda/report/messages/sms.ts';
 import { badNight, digestOf, finding, healthyReport } from '../builders.ts';
 

@@ -1,4 +1,4 @@
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   MESSAGE_BYTES,
   type RenderedAlert,

@@ -1,6 +1,6 @@
 // One card for each target, in the one thread of that target.
 
-import { describe, expect, it, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CARD_LIMITS, renderChatCard, renderTargetCards } from '../../../lambda/report/messages/chat-card.ts';
 import {
   MESSAGE_BYTES,

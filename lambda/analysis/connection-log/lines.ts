@@ -1,0 +1,60 @@
+// Splits the bytes of a log into lines, each bounded in length.
+
+/** Code units of a line that are kept; what is longer is cut. No line about a connection comes near. */
+export const LONGEST_LINE = 64 * 1024;
+
+/** @param line Latin-1: a code unit a byte @param isCut whether its end is left out */
+export type OnLine = (line: string, isCut: boolean) => void;
+
+export class LineSplitter {
+  readonly #onLine: OnLine;
+  #rest = '';
+  #isCut = false;
+
+  constructor(onLine: OnLine) {
+    this.#onLine = onLine;
+  }
+
+  /** @param text Latin-1 */
+  push(text: string): void {
+    let from = 0;
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
+      if (this.#rest !== '' || this.#isCut) {
+        this.#keep(text.slice(from, at));
+        this.#end();
+      } else {
+        const end = text.charCodeAt(at - 1) === CARRIAGE_RETURN && at > from ? at - 1 : at;
+        if (end - from > LONGEST_LINE) this.#onLine(text.slice(from, from + LONGEST_LINE), true);
+        else this.#onLine(text.slice(from, end), false);
+      }
+      from = at + 1;
+    }
+    if (from < text.length) this.#keep(text.slice(from));
+  }
+
+  /** The last line need not end. */
+  end(): void {
+    if (this.#rest !== '' || this.#isCut) this.#end();
+  }
+
+  #keep(text: string): void {
+    const room = LONGEST_LINE - this.#rest.length;
+    if (text.length > room) this.#isCut = true;
+    if (room > 0) this.#rest += text.slice(0, room);
+  }
+
+  #end(): void {
+    const [line, isCut] = [this.#rest, this.#isCut];
+    this.#rest = '';
+    this.#isCut = false;
+    this.#onLine(!isCut && line.endsWith('\r') ? line.slice(0, -1) : line, isCut);
+  }
+}
+
+const CARRIAGE_RETURN = 13;
+const BEYOND_ASCII = /[\x80-\xff]/;
+
+/** The text of a line whose bytes are UTF-8; what is not becomes U+FFFD. */
+export function decoded(line: string): string {
+  return BEYOND_ASCII.test(line) ? Buffer.from(line, 'latin1').toString('utf8') : line;
+}

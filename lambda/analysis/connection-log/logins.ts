@@ -1,0 +1,388 @@
+// Aggregates the events of a connection log: who logged in how, how often and since when, in bounded memory.
+
+import ipaddr from 'ipaddr.js';
+import type { Transport } from '../../model/snapshot.ts';
+import { fold } from '../sessions/fold.ts';
+import type { ConnectionEvent, Encryption, LoggedTls, LogRecord } from './events.ts';
+import { revealsForgery } from './message.ts';
+import { RecentMap } from './recent-map.ts';
+
+/** Logins of one role, database, application and network, all by the same transport. */
+export interface ClientLogins {
+  /** Undefined in a row of others. */
+  readonly role: string | undefined;
+  readonly database: string | undefined;
+  /** Digits and UUIDs folded to `#` where there were several; empty where the client gave no name. */
+  readonly application: string | undefined;
+  readonly replication: boolean;
+  readonly transport: Transport;
+  /** The text of the login cannot be believed: transport says `plaintext` then, since nothing shows more. */
+  readonly forged: boolean;
+  readonly tls: LoggedTls | undefined;
+  /** In CIDR notation, or a name where the server logs names. Undefined for sockets and where the log does not show it. */
+  readonly network: string | undefined;
+  /** Whether the log shows where the client is. */
+  readonly hostKnown: boolean;
+  /** At most eight, sorted. */
+  readonly addresses: readonly string[];
+  readonly moreAddresses: boolean;
+  readonly logins: number;
+  /** Milliseconds since 1970; undefined where the log shows no times. */
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+  /** Clients beyond the bound, added together: their names and ciphers are not known. */
+  readonly others: boolean;
+}
+
+/** Logins that failed or were refused, of one cause. Names in it are a stranger's word. */
+export interface FailedLogins {
+  readonly kind: 'handshake-failed' | 'refused' | 'client-certificate-failed' | 'others';
+  readonly reason: string;
+  readonly encryption: Encryption | undefined;
+  readonly role: string | undefined;
+  readonly database: string | undefined;
+  readonly network: string | undefined;
+  readonly count: number;
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+}
+
+export interface Logins {
+  readonly clients: readonly ClientLogins[];
+  readonly failures: readonly FailedLogins[];
+  /** All logins, also those of others. */
+  readonly total: number;
+  /** Of the events about connections, milliseconds since 1970. */
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+
+export interface LoginBounds {
+  /** @default 10000 */
+  readonly clients?: number;
+  /** @default 1000 */
+  readonly failures?: number;
+  /** Connections of which the arrival or the login is remembered. @default 10000 */
+  readonly connections?: number;
+}
+
+const MOST_ADDRESSES = 8;
+/** What was worked out for a text is kept for the next time. */
+const MOST_REMEMBERED = 10_000;
+/** Names are stored up to this length; no server keeps longer ones. */
+const LONGEST_NAME = 200;
+
+interface Row extends Omit<ClientLogins, 'addresses' | 'application' | 'logins' | 'first' | 'last' | 'moreAddresses'> {
+  application: string | undefined;
+  pattern: string | undefined;
+  readonly addresses: Set<string>;
+  moreAddresses: boolean;
+  logins: number;
+  first: number | undefined;
+  last: number | undefined;
+}
+
+interface Connection {
+  readonly host: string | undefined;
+  /** The login, once there was one. */
+  login: { readonly key: string; readonly event: Authorized; readonly time: number | undefined } | undefined;
+  failed: boolean;
+}
+
+type Authorized = Extract<ConnectionEvent, { readonly kind: 'authorized' }>;
+type Failure = Omit<FailedLogins, 'count' | 'first' | 'last'>;
+
+export class LoginAggregator {
+  readonly #bounds: Required<Omit<LoginBounds, 'connections'>>;
+  readonly #rows = new Map<string, Row>();
+  readonly #failures = new Map<
+    string,
+    { failure: Failure; count: number; first: number | undefined; last: number | undefined }
+  >();
+  readonly #connections: RecentMap<Connection>;
+  readonly #networks = new RecentMap<string>(MOST_REMEMBERED);
+  readonly #texts = new RecentMap<string>(MOST_REMEMBERED);
+  readonly #folded = new RecentMap<string>(MOST_REMEMBERED);
+  #total = 0;
+  #from: number | undefined;
+  #to: number | undefined;
+
+  constructor({ clients = 10_000, failures = 1_000, connections = 10_000 }: LoginBounds = {}) {
+    this.#bounds = { clients, failures };
+    this.#connections = new RecentMap(connections);
+  }
+
+  add(event: ConnectionEvent, record: LogRecord): void {
+    const { time } = record;
+    if (time !== undefined) {
+      this.#from = this.#from === undefined || time < this.#from ? time : this.#from;
+      this.#to = this.#to === undefined || time > this.#to ? time : this.#to;
+    }
+    const known = record.connection === undefined ? undefined : this.#connections.get(record.connection);
+    switch (event.kind) {
+      case 'received':
+        this.#remember(record, { host: this.#own(event.host), login: undefined, failed: false });
+        return;
+      case 'authorized': {
+        const host = record.host ?? known?.host;
+        const key = this.#count(event, host, time, 1);
+        // Without a name by which later entries are known to be of this connection, none can correct it.
+        if (record.connection === undefined) return;
+        const login = { event: this.#ownEvent(event), time, key };
+        if (known === undefined) this.#remember(record, { host: host && this.#own(host), login, failed: false });
+        else known.login = login;
+        return;
+      }
+      case 'authenticated':
+        return;
+      case 'ready':
+      case 'disconnected': {
+        const host = event.kind === 'disconnected' ? (event.host ?? record.host) : record.host;
+        if (known !== undefined) this.#correct(known, host, record.application);
+        if (event.kind === 'disconnected' && record.connection !== undefined)
+          this.#connections.delete(record.connection);
+        return;
+      }
+      default:
+        this.#fail(event, record, known);
+    }
+  }
+
+  result(): Logins {
+    const clients = [...this.#rows.values()].map(({ pattern: _, addresses, ...row }) => ({
+      ...row,
+      addresses: [...addresses].sort(),
+    }));
+    const failures = [...this.#failures.values()].map(({ failure, ...counted }) => ({ ...failure, ...counted }));
+    return { clients, failures, total: this.#total, from: this.#from, to: this.#to };
+  }
+
+  #remember({ connection }: LogRecord, entry: Connection): void {
+    if (connection === undefined) return;
+    this.#connections.set(own(connection), entry);
+  }
+
+  /** @returns the key of the row that it was counted in */
+  #count(event: Authorized, host: string | undefined, time: number | undefined, logins: 1 | 0): string {
+    const { transport, hostKnown, isForged } = transportOf(event, host);
+    const tls = transport === 'tls' ? event.tls : undefined;
+    const network = hostKnown && host !== undefined && transport !== 'unix-socket' ? this.#network(host) : undefined;
+    const pattern = this.#fold(event.application.slice(0, LONGEST_NAME));
+    // What clients cannot choose stands first: names that hold the separator mix up names, never transports.
+    const way = `${transport}\0${isForged}\0${hostKnown}\0${event.replication}\0${tls?.version}\0${tls?.cipher}\0${tls?.bits}`;
+    const key = `${way}\0${network}\0${event.role}\0${event.database ?? ''}\0${pattern}`;
+    let row = this.#rows.get(key);
+    let usedKey = key;
+    if (row === undefined) {
+      if (this.#rows.size >= this.#bounds.clients) {
+        usedKey = `others\0${transport}\0${isForged}`;
+        row = this.#rows.get(usedKey) ?? this.#newRow(usedKey, { ...OTHERS, transport, forged: isForged });
+      } else {
+        row = this.#newRow(usedKey, {
+          role: own(event.role),
+          database: event.database === undefined ? undefined : own(event.database),
+          application: own(event.application),
+          pattern: own(pattern),
+          replication: event.replication,
+          transport,
+          forged: isForged,
+          tls: tls && { version: own(tls.version), cipher: own(tls.cipher), bits: tls.bits },
+          network,
+          hostKnown,
+          others: false,
+        });
+      }
+    }
+    if (row.pattern !== undefined && row.application !== event.application && row.application !== row.pattern) {
+      if (row.application !== event.application.slice(0, LONGEST_NAME)) row.application = row.pattern;
+    }
+    if (network !== undefined && host !== undefined && !row.others && !row.addresses.has(host)) {
+      if (row.addresses.size < MOST_ADDRESSES) row.addresses.add(own(host));
+      else row.moreAddresses = true;
+    }
+    row.logins += logins;
+    this.#total += logins;
+    extend(row, time);
+    return usedKey;
+  }
+
+  #newRow(key: string, row: Omit<Row, 'addresses' | 'moreAddresses' | 'logins' | 'first' | 'last'>): Row {
+    const made = {
+      ...row,
+      addresses: new Set<string>(),
+      moreAddresses: false,
+      logins: 0,
+      first: undefined,
+      last: undefined,
+    };
+    this.#rows.set(key, made);
+    return made;
+  }
+
+  /** What a later entry of the same connection shows: that the application's name forges, or where the client is. */
+  #correct(connection: Connection, host: string | undefined, application: string | undefined): void {
+    const { login } = connection;
+    if (login === undefined) return;
+    const isForging =
+      application !== undefined && revealsForgery(application, login.event.application) && !login.event.forged;
+    const row = this.#rows.get(login.key);
+    if (row === undefined) return;
+    const findsHost = !row.hostKnown && host !== undefined && row.transport === 'plaintext' && !row.forged;
+    if (!isForging && !findsHost) return;
+    row.logins -= 1;
+    this.#total -= 1;
+    if (row.logins === 0) this.#rows.delete(login.key);
+    const event = isForging ? { ...login.event, forged: true } : login.event;
+    connection.login = { ...login, event, key: this.#count(event, host ?? connection.host, login.time, 1) };
+  }
+
+  #fail(
+    event: Extract<ConnectionEvent, { readonly kind: FailedLogins['kind'] }>,
+    record: LogRecord,
+    known: Connection | undefined,
+  ): void {
+    // The server logs a certificate of another name, and then that the login failed.
+    if (known?.failed === true) return;
+    if (known !== undefined) known.failed = true;
+    else this.#remember(record, { host: record.host && own(record.host), login: undefined, failed: true });
+    const host = (event.kind === 'refused' ? event.host : undefined) ?? record.host ?? known?.host;
+    this.#countFailure(
+      {
+        kind: event.kind,
+        reason: event.kind === 'refused' ? event.by : event.failure,
+        encryption: event.kind === 'refused' ? event.encryption : undefined,
+        role: 'role' in event ? (event.role ?? record.role) : undefined,
+        database: event.kind === 'refused' ? (event.database ?? record.database) : undefined,
+        network: host === undefined || host === LOCAL ? undefined : this.#network(host),
+      },
+      record.time,
+    );
+  }
+
+  #countFailure(failure: Failure, time: number | undefined): void {
+    const key = Object.values(failure)
+      .map((value) => value?.slice(0, LONGEST_NAME))
+      .join('\0');
+    let counted = this.#failures.get(key);
+    if (counted === undefined) {
+      const isFull = this.#failures.size >= this.#bounds.failures;
+      counted = isFull ? this.#failures.get(OTHERS_KEY) : undefined;
+      if (counted === undefined) {
+        counted = { failure: isFull ? OTHER_FAILURES : ownAll(failure), count: 0, first: undefined, last: undefined };
+        this.#failures.set(isFull ? OTHERS_KEY : own(key, 2_000), counted);
+      }
+    }
+    counted.count += 1;
+    extend(counted, time);
+  }
+
+  #ownEvent(event: Authorized): Authorized {
+    const { role, database, application, tls, gss } = event;
+    return {
+      ...event,
+      tls: tls && { ...tls, version: this.#own(tls.version), cipher: this.#own(tls.cipher) },
+      gss: gss && { encrypted: gss.encrypted, principal: undefined },
+      role: this.#own(role),
+      database: database === undefined ? undefined : this.#own(database),
+      application: this.#own(application),
+    };
+  }
+
+  /** One copy of each text, which does not keep the text alive that it was cut from. */
+  #own(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    const made = own(text);
+    this.#texts.set(made, made);
+    return made;
+  }
+
+  #fold(application: string): string {
+    const known = this.#folded.get(application);
+    if (known !== undefined) return known;
+    const pattern = fold(application);
+    this.#folded.set(own(application), pattern);
+    return pattern;
+  }
+
+  #network(host: string): string {
+    const known = this.#networks.get(host);
+    if (known !== undefined) return known;
+    const made = networkOf(host);
+    this.#networks.set(own(host), made);
+    return made;
+  }
+}
+
+const OTHERS_KEY = 'others';
+const OTHERS = {
+  role: undefined,
+  database: undefined,
+  application: undefined,
+  pattern: undefined,
+  replication: false,
+  tls: undefined,
+  network: undefined,
+  hostKnown: false,
+  others: true,
+} as const;
+const OTHER_FAILURES: Failure = {
+  kind: 'others',
+  reason: 'others',
+  encryption: undefined,
+  role: undefined,
+  database: undefined,
+  network: undefined,
+};
+
+const LOCAL = '[local]';
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1|::ffff:127(?:\.\d{1,3}){3})$/i;
+
+interface TransportFacts {
+  readonly transport: Transport;
+  readonly hostKnown: boolean;
+  readonly isForged: boolean;
+}
+
+/**
+ * How a login travelled, never better than what is shown. A host that is not known is not the server's own, and neither is
+ * a name: whoever owns an address chooses the name that it has.
+ */
+function transportOf({ tls, gss, forged }: Authorized, host: string | undefined): TransportFacts {
+  const hostKnown = host !== undefined;
+  if (forged) return { transport: 'plaintext', hostKnown, isForged: true };
+  if (tls !== undefined) return { transport: 'tls', hostKnown, isForged: false };
+  if (gss?.encrypted === true) return { transport: 'gss', hostKnown, isForged: false };
+  if (host === LOCAL) return { transport: 'unix-socket', hostKnown, isForged: false };
+  if (host !== undefined && LOOPBACK.test(host)) return { transport: 'loopback', hostKnown, isForged: false };
+  return { transport: 'plaintext', hostKnown, isForged: false };
+}
+
+function networkOf(host: string): string {
+  const address = host.replace(/%.*$/s, '');
+  if (!ipaddr.IPv4.isValidFourPartDecimal(address) && !ipaddr.IPv6.isValid(address)) return own(host);
+  const parsed = ipaddr.process(address);
+  const prefix = parsed.kind() === 'ipv4' ? 24 : 64;
+  return `${ipaddr.fromByteArray(parsed.toByteArray().fill(0, prefix / 8))}/${prefix}`;
+}
+
+function extend(of: { first: number | undefined; last: number | undefined }, time: number | undefined): void {
+  if (time === undefined) return;
+  if (of.first === undefined || time < of.first) of.first = time;
+  if (of.last === undefined || time > of.last) of.last = time;
+}
+
+/** A copy that does not keep the text alive that it was cut from. */
+function own(text: string, longest = LONGEST_NAME): string {
+  return Buffer.from(text.length > longest ? text.slice(0, longest) : text).toString();
+}
+
+function ownAll(failure: Failure): Failure {
+  const { role, database, network } = failure;
+  return {
+    ...failure,
+    role: role === undefined ? undefined : own(role),
+    database: database === undefined ? undefined : own(database),
+    network: network === undefined ? undefined : own(network),
+  };
+}
