@@ -25,8 +25,12 @@ export const plaintextSession: SessionCheck = {
   rationale:
     'An attacker on the path can read and change everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
-    everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); where a public CA issued the server's certificate, ${SYSTEM_ROOTS}.
-Then refuse plaintext on the server, and have the clients connect anew: sessions that are open stay as they are until they end.`,
+    everywhere: `1. Make the client verify the server:
+- libpq, psql: sslmode=verify-full sslrootcert=<CA file>
+- node-postgres: ssl: { ca }
+- JDBC: sslmode=verify-full&sslrootcert=<CA file>
+Where a public CA issued the server's certificate: ${SYSTEM_ROOTS}.
+2. Refuse plaintext on the server. Then let the clients connect again: sessions that are open stay as they are until they end.`,
     selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
     pgbouncer: pgbouncerSettings(

@@ -13,7 +13,7 @@ export const targetNotAudited: AuditCheck = {
   severityNote: "critical where the server's certificate failed verification, or the login showed signs of an impostor",
   rationale:
     'Nothing is known about its sessions, and silence would read as all clear. Where the certificate failed, an impostor may stand between the auditor and the server; no credential was sent.',
-  remedy: 'Each cause comes with its own: see the finding, and the troubleshooting section of the README.',
+  remedy: 'Each cause comes with its own: see the finding, and docs/troubleshooting.md.',
   requirements: IN_TRANSIT,
   hidesSessions: true,
   pgbouncer: 'same',

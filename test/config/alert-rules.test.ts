@@ -194,7 +194,7 @@ describe('a mute that names a target', () => {
   );
 });
 
-describe('a name given up before 0.1.0', () => {
+describe('a name of version 0.1.0 that was given up', () => {
   test.each([
     [{ alerts: { quietHours: 12 } }, 'alerts.quietHours: is not a setting: its name is now alerts.resolveAfterHours'],
     [

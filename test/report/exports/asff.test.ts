@@ -55,7 +55,7 @@ describe('asffFindings', () => {
       Severity: { Label: 'HIGH', Original: 'high' },
       FindingProviderFields: { Severity: { Label: 'HIGH', Original: 'high' } },
       Title: 'Unencrypted session over the network (orders)',
-      Description: expect.stringMatching(/^role "old", database "shop", .* Whoever is on the path reads/),
+      Description: expect.stringMatching(/^role "old", database "shop", .* An attacker on the path can read/),
       Remediation: { Recommendation: { Text: expect.stringContaining('hostssl all all all scram-sha-256') } },
       Resources: [
         { Id: 'orders.db.example.com:5432', Details: { Other: { target: 'orders', role: 'old', sessions: '12' } } },

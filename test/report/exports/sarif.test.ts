@@ -65,7 +65,7 @@ describe('sarifLog', () => {
     expect(rules[0]).toMatchObject({
       id: 'plaintext-session',
       shortDescription: { text: 'Unencrypted session over the network' },
-      help: { markdown: expect.stringContaining('```text\nClient: connect with sslmode=verify-full') },
+      help: { markdown: expect.stringContaining('```text\n1. Make the client verify the server:') },
       defaultConfiguration: { level: 'error' },
       properties: { 'security-severity': '8.0', tags: expect.arrayContaining(['security', 'PCI DSS v4.0.1 4.2.1']) },
     });
