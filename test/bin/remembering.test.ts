@@ -220,7 +220,7 @@ describe('print, then save', () => {
       },
     });
     expect([exitCode, report.state, reasons(report)]).toEqual([2, 'none', ['orders: observed']]);
-    expect(stderr).toMatch(/^waiting for another run that decides with file state\.json\ninterrupted \(SIGINT\)/);
+    expect(stderr).toMatch(/^waiting for another run that uses file state\.json\ninterrupted \(SIGINT\)/);
     expect(stderr).toContain(`process ${process.pid} on`);
     await expect(stat(state)).rejects.toThrow('ENOENT');
   });
