@@ -37,14 +37,14 @@ import { evaluateOwnLogin } from './shared/own-login.ts';
 import { readSetting } from './shared/setting.ts';
 import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 
-const SET_ANEW =
+const SET_PASSWORDS_AGAIN =
   "Then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
 
 /** Whose passwords may be stored as MD5. */
 const ASKS_PASSWORD: readonly string[] = ['md5', 'password'];
-const SET_ANEW_FIRST = `have new passwords stored for SCRAM:
+const SET_SCRAM_PASSWORDS_FIRST = `have new passwords stored for SCRAM:
 ${alterSystem('password_encryption', 'scram-sha-256')}
-${SET_ANEW}: with MD5 it is kept out.`;
+${SET_PASSWORDS_AGAIN}: with MD5 it is kept out.`;
 
 /** How the managed services store and take passwords by SCRAM only. */
 const BY_SCRAM: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
@@ -72,7 +72,7 @@ export const weakPasswordAuthentication: ServerCheck = {
   remedy: {
     everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
     selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
-${SET_ANEW}.
+${SET_PASSWORDS_AGAIN}.
 In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then ${RELOAD}`,
     ...BY_SCRAM,
   },
@@ -110,7 +110,7 @@ function evaluateStorage(snapshot: Snapshot): PartialOutcome {
         remedy: {
           everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
           selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
-${SET_ANEW}.`,
+${SET_PASSWORDS_AGAIN}.`,
           ...BY_SCRAM,
         },
       },
@@ -214,7 +214,7 @@ function weakRuleProblem(
         ...advise(rule, facts, {
           tlsOn,
           from,
-          beforeScram: ASKS_PASSWORD.includes(rule.method) ? SET_ANEW_FIRST : undefined,
+          beforeScram: ASKS_PASSWORD.includes(rule.method) ? SET_SCRAM_PASSWORDS_FIRST : undefined,
         }),
         `Then ${RELOAD}`,
       ].join('\n'),

@@ -43,12 +43,12 @@ export function mayBeSecret(text: string): boolean {
       ) ||
       (/password/i.test(spelled) && !/^[\w./-]+$/.test(spelled)) ||
       /^[^\s:/]+:(?!\d+(?:\/|$))[^\s:]+$/.test(spelled) ||
-      looksGenerated(spelled),
+      seemsGenerated(spelled),
   );
 }
 
 /** Whether a person would not have made it up: classes of characters change all the time. */
-function looksGenerated(text: string): boolean {
+function seemsGenerated(text: string): boolean {
   return text.split(/[\s/.:,-]+/).some((word) => {
     const classes = [/[a-z]/, /[A-Z]/, /\d/, /[!#$%^&*()+=~|<>?{}]/].filter((characters) =>
       characters.test(word),

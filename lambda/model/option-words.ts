@@ -47,18 +47,14 @@ export function isFromOption({ credentials }: Pick<Target, 'credentials'>): bool
 /** Advice that names settings of a configuration, for someone who has given options instead. */
 export function inOptions(text: string): string {
   return REPLACEMENTS.reduce(
-    (lastNotified, [pattern, replacement]) =>
-      typeof replacement === 'string'
-        ? lastNotified.replace(pattern, replacement)
-        : lastNotified.replace(pattern, replacement),
+    (shown, [pattern, replacement]) =>
+      typeof replacement === 'string' ? shown.replace(pattern, replacement) : shown.replace(pattern, replacement),
     text,
   );
 }
 
 /** A failure as the report of this target tells it. */
-export function toldFor(target: Pick<Target, 'credentials'>, failure: Failure): Failure {
-  const { remedyForUrl, ...lastNotified } = failure;
-  return isFromOption(target)
-    ? { ...lastNotified, remedy: remedyForUrl ?? inOptions(lastNotified.remedy) }
-    : lastNotified;
+export function failureForTarget(target: Pick<Target, 'credentials'>, failure: Failure): Failure {
+  const { remedyForUrl, ...shown } = failure;
+  return isFromOption(target) ? { ...shown, remedy: remedyForUrl ?? inOptions(shown.remedy) } : shown;
 }

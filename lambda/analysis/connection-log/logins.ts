@@ -68,7 +68,7 @@ export interface LoginBounds {
 
 const MOST_ADDRESSES = 8;
 /** What was worked out for a text is kept for the next time. */
-const MOST_REMEMBERED = 10_000;
+const MAX_CACHED = 10_000;
 /** Names are stored up to this length; no server keeps longer ones. */
 const LONGEST_NAME = 200;
 
@@ -100,9 +100,9 @@ export class LoginAggregator {
     { failure: Failure; count: number; first: number | undefined; last: number | undefined }
   >();
   readonly #connections: RecentMap<Connection>;
-  readonly #networks = new RecentMap<string>(MOST_REMEMBERED);
-  readonly #texts = new RecentMap<string>(MOST_REMEMBERED);
-  readonly #folded = new RecentMap<string>(MOST_REMEMBERED);
+  readonly #networks = new RecentMap<string>(MAX_CACHED);
+  readonly #texts = new RecentMap<string>(MAX_CACHED);
+  readonly #folded = new RecentMap<string>(MAX_CACHED);
   #total = 0;
   #from: number | undefined;
   #to: number | undefined;
@@ -121,7 +121,7 @@ export class LoginAggregator {
     const known = record.connection === undefined ? undefined : this.#connections.get(record.connection);
     switch (event.kind) {
       case 'received':
-        this.#remember(record, { host: this.#own(event.host), login: undefined, failed: false });
+        this.#record(record, { host: this.#own(event.host), login: undefined, failed: false });
         return;
       case 'authorized': {
         const host = record.host ?? known?.host;
@@ -129,7 +129,7 @@ export class LoginAggregator {
         // Without a name by which later entries are known to be of this connection, none can correct it.
         if (record.connection === undefined) return;
         const login = { event: this.#ownEvent(event), time, key };
-        if (known === undefined) this.#remember(record, { host: host && this.#own(host), login, failed: false });
+        if (known === undefined) this.#record(record, { host: host && this.#own(host), login, failed: false });
         else known.login = login;
         return;
       }
@@ -157,7 +157,7 @@ export class LoginAggregator {
     return { clients, failures, total: this.#total, from: this.#from, to: this.#to };
   }
 
-  #remember({ connection }: LogRecord, entry: Connection): void {
+  #record({ connection }: LogRecord, entry: Connection): void {
     if (connection === undefined) return;
     this.#connections.set(own(connection), entry);
   }
@@ -244,7 +244,7 @@ export class LoginAggregator {
     // The server logs a certificate of another name, and then that the login failed.
     if (known?.failed === true) return;
     if (known !== undefined) known.failed = true;
-    else this.#remember(record, { host: record.host && own(record.host), login: undefined, failed: true });
+    else this.#record(record, { host: record.host && own(record.host), login: undefined, failed: true });
     const host = (event.kind === 'refused' ? event.host : undefined) ?? record.host ?? known?.host;
     this.#countFailure(
       {
