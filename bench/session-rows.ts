@@ -3,8 +3,8 @@
 export type SessionRow = (string | null)[];
 
 /**
- * `typical`: 200 roles, each with its application whose workers are numbered, thousands of clients, mostly TLSv1.3, some
- * of everything else. `hostile`: the same, and every application name a new one as long as PostgreSQL takes.
+ * `typical`: 200 roles, each with its application whose workers are numbered, thousands of clients, mostly TLSv1.3,
+ * some of everything else. `hostile`: the same, and every application name a new one as long as PostgreSQL takes.
  */
 export type Mix = 'typical' | 'hostile';
 

@@ -1,4 +1,5 @@
-// Servers that complete handshakes of TLS versions below the policy's minimum: seen on the wire, whatever the settings say.
+// Servers that complete handshakes of TLS versions below the policy's minimum: seen on the wire, whatever the settings
+// say.
 
 import type { Outcome, Problem } from '../model/finding.ts';
 import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../model/probe.ts';

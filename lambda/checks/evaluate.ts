@@ -13,8 +13,8 @@ import { CHECKS } from './registry.ts';
 import { remedyText } from './remedies/remedy-text.ts';
 
 /**
- * Evaluates the checks of single targets, in the registry's order; `evaluateFleet` adds the others. Never throws: a check
- * that does is an outcome of its own, and keeps the target from being called clean.
+ * Evaluates the checks of single targets, in the registry's order; `evaluateFleet` adds the others. Never throws: a
+ * check that does is an outcome of its own, and keeps the target from being called clean.
  */
 export function evaluate(snapshot: Snapshot, policy: Policy, checks: readonly AnyCheck[] = CHECKS): Evaluation {
   const ofTargets = checks.filter((check): check is Check => !isFleetCheck(check));

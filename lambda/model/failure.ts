@@ -87,7 +87,8 @@ export interface Failure {
   /** What to do, as an instruction. Settings of a configured target stand in it in quotes: `"tlsServerName"`. */
   readonly remedy: string;
   /**
-   * The same for a server that --url names, where other names for the settings do not suffice (`toldFor`). Not in reports.
+   * The same for a server that --url names, where other names for the settings do not suffice (`toldFor`). Not in
+   * reports.
    */
   readonly remedyForUrl?: string | undefined;
 }

@@ -44,7 +44,7 @@ export function isFromOption({ credentials }: Pick<Target, 'credentials'>): bool
   return 'option' in credentials;
 }
 
-/** Advice that names settings of a configuration, for someone who has given options instead. */
+/** Advice that names settings of a configuration, in the words of the command line's options. */
 export function inOptions(text: string): string {
   return REPLACEMENTS.reduce(
     (shown, [pattern, replacement]) =>
@@ -53,7 +53,7 @@ export function inOptions(text: string): string {
   );
 }
 
-/** A failure as the report of this target tells it. */
+/** A failure as the report of this target shows it. */
 export function failureForTarget(target: Pick<Target, 'credentials'>, failure: Failure): Failure {
   const { remedyForUrl, ...shown } = failure;
   return isFromOption(target) ? { ...shown, remedy: remedyForUrl ?? inOptions(shown.remedy) } : shown;

@@ -1,4 +1,5 @@
-// Schedule expressions of EventBridge Scheduler: what it accepts, what is wrong with the rest, and on which days one runs.
+// Schedule expressions of EventBridge Scheduler: what it accepts, what is wrong with the rest, and on which days one
+// runs.
 //
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 

@@ -38,8 +38,8 @@ export type ClientCertificateSource =
 export type SslNegotiation = 'postgres' | 'direct';
 
 /**
- * How a server may ask the auditor to prove who it is. `password` is the password in clear; `none` is no request, as with the
- * methods `cert` and `trust`.
+ * How a server may ask the auditor to prove who it is. `password` is the password in clear; `none` is no request, as
+ * with the methods `cert` and `trust`.
  */
 export const AUTHENTICATION_METHODS = ['scram-sha-256', 'md5', 'password', 'none'] as const;
 export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];

@@ -103,7 +103,8 @@ export interface Scenario {
   readonly fleet?: 'alone' | 'one-of-several';
   /**
    * The checks that the row judges: of them exactly `finds` is found, and exactly `unknown` is unknown. The verdict is
-   * theirs. `target-not-audited` and `insufficient-privileges` are always among them: no row is right by having seen nothing.
+   * theirs. `target-not-audited` and `insufficient-privileges` are always among them: no row is right by having seen
+   * nothing.
    */
   readonly evaluates: readonly CheckId[] | 'everything';
   readonly finds: readonly Expected[];

@@ -19,7 +19,9 @@ export interface ClientLogins {
   /** The text of the login cannot be believed: transport says `plaintext` then, since nothing shows more. */
   readonly forged: boolean;
   readonly tls: LoggedTls | undefined;
-  /** In CIDR notation, or a name where the server logs names. Undefined for sockets and where the log does not show it. */
+  /**
+   * In CIDR notation, or a name where the server logs names. Undefined for sockets and where the log does not show it.
+   */
   readonly network: string | undefined;
   /** Whether the log shows where the client is. */
   readonly hostKnown: boolean;
@@ -345,8 +347,8 @@ interface TransportFacts {
 }
 
 /**
- * How a login travelled, never better than what is shown. A host that is not known is not the server's own, and neither is
- * a name: whoever owns an address chooses the name that it has.
+ * How a login travelled, never better than what is shown. A host that is not known is not the server's own, and neither
+ * is a name: the owner of an address chooses the name that it has.
  */
 function transportOf({ tls, gss, forged }: Authorized, host: string | undefined): TransportFacts {
   const hostKnown = host !== undefined;

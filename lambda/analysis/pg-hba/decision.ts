@@ -60,7 +60,10 @@ export function decide(facts: HbaFacts, connection: KnownConnection): Decision {
   return accepts && rule !== undefined ? { status: 'accepted', rule } : { status: 'rejected', rule };
 }
 
-/** The rules that match the connection or may, in their order, up to the first that certainly does; or why that is not known. */
+/**
+ * The rules that match the connection or may, in their order, up to the first that certainly does; or why that is not
+ * known.
+ */
 export function candidatesFor(
   facts: HbaFacts,
   { encryption, role: name, database, address }: KnownConnection,

@@ -10,8 +10,8 @@ export interface SeenLogin extends KnownConnection {
 }
 
 /**
- * The facts with the quotes that those logins prove: where only one rule can have decided, it matched, and a field in which
- * only one word can have matched says how that word is read.
+ * The facts with the quotes that those logins prove: where only one rule can have decided, it matched, and a field in
+ * which only one word can have matched says how that word is read.
  */
 export function withSeenLogins(facts: HbaFacts, logins: readonly SeenLogin[]): HbaFacts {
   return logins.reduce(withSeenLogin, facts);

@@ -96,7 +96,7 @@ function describeRule(rule: HbaRule): string {
   return `${displayText(describePlace(rule), 300)}: ${displayText(hbaLine(rule), 300)}`;
 }
 
-/** `ident` asks somebody else than the client. */
+/** `ident` asks the ident server of the client's host, not the client. */
 const WITHOUT_ASKING: readonly string[] = ['trust', 'ident'];
 
 function differenceOf(

@@ -1,5 +1,5 @@
-// Offers a server nothing but cipher suites that protect nothing. By a ClientHello of our own: OpenSSL as Node has it is
-// built without most of them. The handshake goes no further than the server's choice.
+// Offers a server nothing but cipher suites that protect nothing. By a ClientHello of our own: OpenSSL as Node has it
+// is built without most of them. The handshake goes no further than the server's choice.
 
 import { randomBytes } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
