@@ -1,4 +1,4 @@
-// A process of its own that takes rows all the way to the rendered message, several times, and prints what it took.
+// Renders rows to the message several times, in a process of its own, and prints the cost.
 
 import { healthySnapshot } from '../lab/snapshots.ts';
 import { evaluate } from '../lambda/checks/evaluate.ts';

@@ -1,4 +1,4 @@
-// Synthetic rows of the audit's session query: a large, busy server, the same in every run.
+// Generates synthetic rows of the session query for a large, busy server, the same in every run.
 
 export type SessionRow = (string | null)[];
 

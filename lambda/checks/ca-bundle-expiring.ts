@@ -1,4 +1,4 @@
-// Whether the CA bundle will go on vouching: the root that this target's chain ends in, and what else in it is old.
+// Finds certificates of the CA bundle that end soon: the root of the target's chain, and others.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';

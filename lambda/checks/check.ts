@@ -1,4 +1,4 @@
-// Defines what a check is: a pure function of a snapshot and the policy, and all that the auditor says about it.
+// Defines a check: a pure function of a snapshot and the policy, with its texts.
 
 import type { CheckSubject } from '../model/check-info.ts';
 import type { Outcome } from '../model/finding.ts';

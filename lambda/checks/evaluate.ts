@@ -1,4 +1,4 @@
-// Evaluates every check on one snapshot: outcomes, findings, and the verdict on the target.
+// Evaluates every check on one snapshot, and derives the findings and the verdict.
 
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem } from '../model/finding.ts';

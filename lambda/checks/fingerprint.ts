@@ -1,4 +1,4 @@
-// The identity by which a finding is recognised from run to run.
+// Computes the fingerprint by which runs recognise the same finding.
 
 import { createHash } from 'node:crypto';
 import { fold } from '../analysis/sessions/fold.ts';

@@ -1,4 +1,4 @@
-// Connections that the server itself opens to others, and that do not make sure whom they reach.
+// Finds connections that the server opens to other servers without verifying them.
 
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';

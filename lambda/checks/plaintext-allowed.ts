@@ -1,4 +1,4 @@
-// Rules of pg_hba.conf that let unencrypted connections in from the network.
+// Finds rules of pg_hba.conf that let unencrypted connections in from the network.
 
 import {
   type AcceptedConnection,

@@ -1,4 +1,4 @@
-// Targets that could not be audited.
+// Finds targets that could not be audited.
 
 import { mayBeImpostor } from '../model/failure.ts';
 import type { Problem } from '../model/finding.ts';

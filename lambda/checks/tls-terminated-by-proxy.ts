@@ -1,4 +1,4 @@
-// Poolers and proxies that end TLS before the server: what the server shows of its sessions is their leg only.
+// Finds proxies that end TLS before the server, whose sessions then show the proxy's side only.
 
 import { displayText } from '../model/display.ts';
 import type { Outcome } from '../model/finding.ts';

@@ -1,4 +1,4 @@
-// Sessions of a present TLS version with a cipher suite that is too weak.
+// Finds sessions with a weak cipher suite in a TLS version that is not deprecated.
 
 import { type SuiteClass, suiteClass, weaknesses, worstClass } from '../analysis/openssl-ciphers/cipher-strength.ts';
 import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';

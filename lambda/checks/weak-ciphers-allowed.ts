@@ -1,4 +1,4 @@
-// Servers whose list of cipher suites lets in what the policy's profile does not.
+// Finds servers whose cipher list lets in suites that the policy's profile does not list.
 
 import { type CipherListMeaning, readCipherList } from '../analysis/openssl-ciphers/cipher-list.ts';
 import {

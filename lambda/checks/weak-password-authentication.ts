@@ -1,4 +1,4 @@
-// Logins over the network that prove who they are by MD5, by a password in clear, or not at all.
+// Finds logins over the network by MD5, by a password in clear, or without authentication.
 
 import {
   acceptance,

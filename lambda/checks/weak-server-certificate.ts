@@ -1,4 +1,4 @@
-// Certificates of the chain the server presents that prove less than a certificate should.
+// Finds certificates of the server's chain with a weak key, a weak signature or a missing name.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';

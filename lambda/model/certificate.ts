@@ -1,4 +1,4 @@
-// The facts of an X.509 certificate that checks and explanations need. No key material.
+// Defines the facts of an X.509 certificate that checks and reports use, without key material.
 
 export interface CertificateFacts {
   /** Distinguished name on one line, most specific part first, e.g. `CN=db.example.com, O=Example`. */

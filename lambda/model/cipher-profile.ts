@@ -1,4 +1,4 @@
-// Cipher profiles: which suites a published guideline lists, by which version of it. A new version is a change here.
+// Lists the cipher suites of published guidelines. A new version of one is a change here.
 
 import type { CipherProfileName } from './policy.ts';
 

@@ -1,4 +1,4 @@
-// Makes names that clients choose (roles, applications, databases, certificate subjects) safe to show anywhere.
+// Escapes names that clients choose, such as roles and databases, for any output.
 
 /**
  * What must not reach a terminal, a log or a message raw: control, format, surrogate, private-use and unassigned

@@ -1,4 +1,4 @@
-// What a person gave, as an error may show it: a secret put in the wrong place is described, never quoted.
+// Quotes a person's input in errors, and describes it instead where it may hold a secret.
 
 import { displayText } from './display.ts';
 

@@ -1,4 +1,4 @@
-// Advice in the words of where a target came from: settings of a configuration, or options of the command line.
+// Rewrites advice about settings as advice about command-line options, for targets given by --url.
 
 import type { Failure } from './failure.ts';
 import type { Target } from './target.ts';

@@ -1,4 +1,4 @@
-// What a pooler is set to do, and where the servers are that it connects to.
+// Defines the facts of a pooler: its settings, and the servers that it connects to.
 
 import type { Observed } from './observed.ts';
 

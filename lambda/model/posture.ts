@@ -1,4 +1,4 @@
-// What a server's configuration allows, beyond what sessions happen to do at the moment.
+// Defines the facts of a server's configuration: settings, overrides and outbound connections.
 
 /** The server settings that an audit reads. Which of them exist depends on version and provider. */
 export const SETTING_NAMES = [

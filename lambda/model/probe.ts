@@ -1,5 +1,4 @@
-// What a server answers on the wire, whatever its configuration says: plaintext, TLS versions, direct TLS, key
-// exchange.
+// Defines what the wire probe observes: plaintext, TLS versions, direct TLS, suites, key exchange.
 
 import type { Observed } from './observed.ts';
 

@@ -1,4 +1,4 @@
-// How to fix something, by where the server runs. Plain data: what a finding shows of it depends on its target.
+// Defines a remedy: what to do everywhere, and on each platform, as plain data.
 
 /** Where servers run whose settings are changed in different ways, by the names people know them by. */
 export const PLATFORM_NAMES = {

@@ -1,4 +1,4 @@
-// Names that settings and checks had before 0.1.0, so that an error can give the new one.
+// Lists the names that settings and checks had before 0.1.0, so that errors can give the new ones.
 
 /** Settings of the configuration, by their old paths. */
 export const RENAMED_SETTINGS: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,4 @@
-// A snapshot: the readonly facts observed on one target at one moment. No judgement in it.
+// Defines a snapshot: the readonly facts observed on one target at one moment, without evaluation.
 
 import type { CertificateFacts } from './certificate.ts';
 import type { Failure } from './failure.ts';

@@ -1,4 +1,4 @@
-// Names as SQL that is there to be copied writes them.
+// Quotes identifiers for SQL that people copy.
 
 import { displayText } from './display.ts';
 

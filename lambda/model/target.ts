@@ -1,4 +1,4 @@
-// A target: one PostgreSQL server or PgBouncer endpoint to audit, as the configuration names it.
+// Defines a target: a PostgreSQL server or PgBouncer to audit, as the configuration names it.
 
 /** Where a CA bundle comes from. `system` is Node's bundled roots plus the operating system's store. */
 export type CaSource =

@@ -1,4 +1,4 @@
-// Times: lengths in milliseconds, the clock of a run, and moments as ISO 8601 texts.
+// Defines lengths of time, the clock of a run, and how moments are written (ISO 8601).
 
 import { compareText } from './text-order.ts';
 

@@ -1,4 +1,4 @@
-// The types of what a connection log says: records as a format holds them, and the events in them.
+// Defines the records of a connection log and the events that they hold.
 
 import type { TlsVersion } from '../../model/tls.ts';
 

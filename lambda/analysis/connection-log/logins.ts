@@ -1,4 +1,4 @@
-// Aggregates the events of a connection log: who logged in how, how often and since when, in bounded memory.
+// Aggregates the events of a connection log into logins per client, in bounded memory.
 
 import ipaddr from 'ipaddr.js';
 import type { Transport } from '../../model/snapshot.ts';

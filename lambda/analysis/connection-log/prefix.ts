@@ -1,4 +1,4 @@
-// Compiles a log_line_prefix to a reader of lines, and knows the prefixes of the platforms.
+// Compiles a log_line_prefix to a reader of lines, and lists the prefixes of platforms.
 
 import type { LogClock } from './time.ts';
 

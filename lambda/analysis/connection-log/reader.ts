@@ -1,4 +1,4 @@
-// Reads a connection log of any known format, recognised from its first lines, in one pass over its bytes.
+// Reads a connection log in one pass, and recognises its format from the first lines.
 
 import type { ConnectionEvent, LogRecord } from './events.ts';
 import {

@@ -1,4 +1,6 @@
-// Which cipher suites a list in OpenSSL's language lets in (https://docs.openssl.org/master/man1/openssl-ciphers/).
+// Evaluates a list in OpenSSL's cipher language to the suites that it lets in.
+//
+// https://docs.openssl.org/master/man1/openssl-ciphers/
 
 import { CIPHER_SUITES, type CipherSuite, ianaName } from './cipher-suites.ts';
 

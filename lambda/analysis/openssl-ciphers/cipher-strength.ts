@@ -1,4 +1,4 @@
-// How strong a cipher suite is, by the name OpenSSL gives it.
+// Rates a cipher suite by its OpenSSL name.
 
 import { cipherProfile } from '../../model/cipher-profile.ts';
 import type { CipherProfileName } from '../../model/policy.ts';

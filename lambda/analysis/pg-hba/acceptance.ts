@@ -1,5 +1,4 @@
-// Which rules of pg_hba.conf let connections in, by the order in which PostgreSQL tries them: the first that matches
-// a connection decides, whatever it says.
+// Finds the rules of pg_hba.conf that let connections in, where the first match decides.
 
 import type { HbaFacts, HbaRule, HbaRuleType } from '../../model/hba.ts';
 import {

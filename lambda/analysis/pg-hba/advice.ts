@@ -1,4 +1,4 @@
-// What to make of a rule of pg_hba.conf that lets too much in: the same whichever check asks.
+// Writes the advice for a rule of pg_hba.conf that lets too much in, the same for every check.
 
 import { displayText } from '../../model/display.ts';
 import type { HbaFacts, HbaPlace, HbaRule } from '../../model/hba.ts';

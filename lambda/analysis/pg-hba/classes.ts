@@ -1,5 +1,4 @@
-// All connections there can be, in as few as tell them apart: to one file, thousands of roles and databases are a
-// handful.
+// Groups all possible connections into the few classes that a pg_hba.conf can distinguish.
 
 import type { HbaRole, HbaRule } from '../../model/hba.ts';
 import { type Budget, consume } from './address-block.ts';

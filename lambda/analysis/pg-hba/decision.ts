@@ -1,4 +1,4 @@
-// Which rule of pg_hba.conf decides about one connection whose role, database and address are known.
+// Finds the rule of pg_hba.conf that decides about one connection.
 
 import type { HbaFacts, HbaRole, HbaRule } from '../../model/hba.ts';
 import { addressesOf, canMatch, type Encryption, QUOTING, whyUnknown } from './acceptance.ts';

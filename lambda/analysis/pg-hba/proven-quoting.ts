@@ -1,4 +1,4 @@
-// What logins that were seen to be let in or refused say of quotes that pg_hba_file_rules does not show.
+// Infers quotes that pg_hba_file_rules does not show from logins that were accepted or refused.
 
 import type { HbaFacts, HbaQuotes, HbaRole, HbaRule } from '../../model/hba.ts';
 import { candidatesFor, type KnownConnection } from './decision.ts';

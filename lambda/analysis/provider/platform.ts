@@ -1,4 +1,4 @@
-// Who runs a server, as far as that is proven.
+// Determines who runs a server, as far as that is proven.
 
 import { type ProviderId, providerOfName } from '../../model/hosting.ts';
 import type { Snapshot } from '../../model/snapshot.ts';

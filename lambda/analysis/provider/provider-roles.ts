@@ -1,4 +1,4 @@
-// The roles by which providers run their own sessions on the databases they host.
+// Recognises the roles by which providers run their own sessions on databases they host.
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';

@@ -1,4 +1,4 @@
-// What a pooler accepts of its clients: plaintext, and logins that prove little.
+// Evaluates what a pooler accepts of its clients: plaintext, and weak authentication.
 
 import { displayText } from '../../model/display.ts';
 import type { Outcome, Problem } from '../../model/finding.ts';

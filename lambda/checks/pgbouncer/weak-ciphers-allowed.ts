@@ -1,4 +1,4 @@
-// Whether the cipher suites that a pooler admits, from clients and to servers, are those of the policy's profile.
+// Evaluates a pooler's cipher lists, to clients and to servers, by the policy's profile.
 
 import { readCipherList } from '../../analysis/openssl-ciphers/cipher-list.ts';
 import {

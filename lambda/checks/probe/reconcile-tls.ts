@@ -1,4 +1,4 @@
-// Holds the TLS versions that the wire accepts against those that the settings allow. Pure.
+// Compares the TLS versions that the wire accepts with those that the settings allow.
 
 import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../../model/probe.ts';
 import type { Snapshot } from '../../model/snapshot.ts';

@@ -1,4 +1,4 @@
-// How a setting of the server is changed on each platform, with the exact commands.
+// Writes the commands that change a server's setting on each platform.
 
 import type { Platform, PlatformRemedy } from '../../model/remedy.ts';
 import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';

@@ -1,4 +1,4 @@
-// How soon a certificate ends, and how much that matters: the same for servers' certificates, CAs and our own.
+// Evaluates how soon a certificate ends: the server's, a CA's or the auditor's own.
 
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { displayText } from '../../model/display.ts';

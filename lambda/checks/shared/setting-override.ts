@@ -1,4 +1,4 @@
-// password_encryption where a database or role has a value of its own: it decides there, whatever the server is set to.
+// Evaluates overrides of password_encryption, which decide in their database or for their role.
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';

@@ -1,4 +1,4 @@
-// Finds out what a server answers on fresh connections, without a credential and whatever its settings say.
+// Probes what a server answers on fresh connections, without a credential.
 
 import type { Socket } from 'node:net';
 import { displayText } from '../../model/display.ts';

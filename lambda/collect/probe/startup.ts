@@ -1,5 +1,6 @@
-// What a server answers to a login that nothing encrypts: the startup message with the role's name, and the first
-// message back. No password ever follows it.
+// Builds the startup message of a plaintext login, and parses the server's first answer.
+//
+// No password ever follows it.
 
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { PlaintextAnswer, PlaintextAuthentication } from '../../model/probe.ts';
