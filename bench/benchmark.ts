@@ -1,4 +1,4 @@
-// What a benchmark is, and what all of them are given.
+// Defines a benchmark, and the context that every benchmark gets.
 
 import pg from 'pg';
 import type { PostgresServer } from '../lab/postgres.ts';

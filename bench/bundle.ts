@@ -1,5 +1,4 @@
-// The bundle as it is deployed, with its optional parts on and off: its size, and how long it takes to load beside a handler
-// that does nothing.
+// Measures the size of the deployed bundle, and its load time beside an empty handler.
 
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -67,7 +66,9 @@ export const bundle: Benchmark = {
   },
 };
 
-/** Synthesises a stack for each choice and finds what it would upload. The lab's folder goes however this process ends. */
+/**
+ * Synthesises a stack for each choice and finds what it would upload. The lab's folder goes however this process ends.
+ */
 async function synthesised(folder: string): Promise<ReadonlyMap<string, string>> {
   await mkdir(folder);
   const app = new App({ outdir: join(folder, 'cdk.out'), analyticsReporting: false });

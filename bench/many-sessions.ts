@@ -1,4 +1,4 @@
-// 50,000 sessions from rows to the rendered message, in fresh processes.
+// Measures 50,000 sessions from rows to the rendered message, in fresh processes.
 
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

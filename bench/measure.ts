@@ -1,4 +1,4 @@
-// How times are taken and told: alternated pairs, medians, and rows of a table with the bar each is held to.
+// Measures times in alternated pairs, and formats medians as rows of a table with their limits.
 
 /** One line of the result. */
 export interface Row {

@@ -1,4 +1,4 @@
-// One audit of one target, from its secrets to its report, beside a bare verified connection with one query.
+// Measures one audit, from secrets to report, beside a bare verified connection with one query.
 
 import { rdsSecret } from '../lab/collector.ts';
 import type { PostgresServer } from '../lab/postgres.ts';

@@ -1,4 +1,4 @@
-// A process of its own that reads one connection log as the command does, and prints what it took.
+// Reads one connection log as the command does, in a process of its own, and prints the cost.
 
 import { createReadStream } from 'node:fs';
 import { LoginAggregator } from '../lambda/analysis/connection-log/logins.ts';

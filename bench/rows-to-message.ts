@@ -1,4 +1,4 @@
-// A process of its own that takes rows all the way to the rendered message, several times, and prints what it took.
+// Renders rows to the message several times, in a process of its own, and prints the cost.
 
 import { healthySnapshot } from '../lab/snapshots.ts';
 import { evaluate } from '../lambda/checks/evaluate.ts';
@@ -15,11 +15,16 @@ import { catalogueRows, type Mix, type SessionRow, sessionRows } from './session
 export interface RowsToMessage {
   /** Milliseconds; the first is that of a cold process, as a scheduled function's is. */
   readonly times: readonly number[];
-  /** Milliseconds of processor time, garbage collection and compiling included: what other work on the machine hardly changes. */
+  /**
+   * Milliseconds of processor time, garbage collection and compiling included: what other work on the machine hardly
+   * changes.
+   */
   readonly processorTimes: readonly number[];
   readonly findings: number;
   readonly messageBytes: number;
-  /** Bytes: all of the process at its highest, Node and the rows included; the rest beyond that before the first run. */
+  /**
+   * Bytes: all of the process at its highest, Node and the rows included; the rest beyond that before the first run.
+   */
   readonly peakMemory: number;
   readonly memoryGrowth: number;
   readonly heapGrowth: number;

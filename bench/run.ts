@@ -1,5 +1,6 @@
-// Runs the benchmarks and says for each bar of the design whether it was met. Exit 0: all were; 1: one was missed;
-// 2: bad usage, or a benchmark that could not run.
+// Runs the benchmarks, and prints whether each met its limit.
+//
+// Exit code 0: all did; 1: one did not; 2: bad usage, or a benchmark that could not run.
 
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';

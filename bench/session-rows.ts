@@ -1,10 +1,10 @@
-// Synthetic rows of the audit's session query: a large, busy server, the same in every run.
+// Generates synthetic rows of the session query for a large, busy server, the same in every run.
 
 export type SessionRow = (string | null)[];
 
 /**
- * `typical`: 200 roles, each with its application whose workers are numbered, thousands of clients, mostly TLSv1.3, some
- * of everything else. `hostile`: the same, and every application name a new one as long as PostgreSQL takes.
+ * `typical`: 200 roles, each with its application whose workers are numbered, thousands of clients, mostly TLSv1.3,
+ * some of everything else. `hostile`: the same, and every application name a new one as long as PostgreSQL takes.
  */
 export type Mix = 'typical' | 'hostile';
 

@@ -1,4 +1,4 @@
-// 1,000 targets in one invocation, beside as many bare verified connections at the same concurrency.
+// Measures 1,000 targets in one invocation, beside as many bare verified connections.
 
 import pMap from 'p-map';
 import { startAwsEndpoint } from '../lab/aws.ts';

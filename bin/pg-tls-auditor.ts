@@ -5,5 +5,5 @@ import { installCrashHandlers } from './command-line/crash.ts';
 
 installCrashHandlers();
 const { run } = await import('./command-line/run.ts');
-// Nothing that may still be open, such as a request nobody waits for any more, holds the process.
+// Nothing that may still be open, such as a request that was abandoned, holds the process.
 process.exit(await run(process.argv.slice(2)));

@@ -28,8 +28,8 @@ export const FIRST_SIGHT: Act = {
 export const SAME_AGAIN: Act = { when: 'Today', hours: 0.25, planted: TARGETS, notifications: [] };
 
 /**
- * One client is mended, and for more than the 24 hours (alerts.resolveAfterHours) after which a session counts as gone; a mute
- * has ended; everybody is reminded of the rest (alerts.repeatIntervalHours).
+ * One client is mended, and for more than the 24 hours (alerts.resolveAfterHours) after which a session counts as gone;
+ * a mute has ended; everybody is reminded of the rest (alerts.repeatIntervalHours).
  */
 export const NEXT_DAY: Act = {
   when: 'Tomorrow',

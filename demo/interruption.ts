@@ -14,8 +14,8 @@ export class Interruption extends Error {
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 /**
- * Aborts with an `Interruption` when the process is asked to end, or when the reader of its output is gone. Signals after
- * the first change nothing: npm passes on the Ctrl-C that the terminal has sent us already.
+ * Aborts with an `Interruption` when the process is asked to end, or when the reader of its output is gone. Signals
+ * after the first change nothing: npm passes on the Ctrl-C that the terminal has sent us already.
  */
 export function interruptions(): AbortSignal {
   const controller = new AbortController();

@@ -1,4 +1,5 @@
-// Everything the demo audits: servers, client sessions, secrets and a configuration, all of it real and gone afterwards.
+// Everything the demo audits: servers, client sessions, secrets and a configuration, all of it real and gone
+// afterwards.
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

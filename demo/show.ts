@@ -66,7 +66,10 @@ export function showEmail(screen: Screen, message: PublishedMessage): string {
   ].join('\n');
 }
 
-/** Of the email: its subject, its summary, the superuser in plaintext and how to fix it, and a line for each other group. */
+/**
+ * Of the email: its subject, its summary, the superuser in plaintext and how to fix it, and a line for each other
+ * group.
+ */
 export function showEmailInShort(screen: Screen, message: PublishedMessage): string {
   const subject = wrap(`Subject: ${message.subject}`, ruleWidth(screen) - 4, '', '         ');
   const [summary = '', ...sections] = bodyFor(message, 'email')

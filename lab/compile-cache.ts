@@ -1,8 +1,8 @@
 // Passes the run's cache of compiled modules on to processes that get an environment of their own.
 
 /**
- * The variable that names the cache, where the run has one: a process that loads the auditor's TypeScript then takes half
- * of the processor time (`vitest.config.ts` sets it).
+ * The variable that names the cache, where the run has one: a process that loads the auditor's TypeScript then takes
+ * half of the processor time (`vitest.config.ts` sets it).
  *
  * @see https://nodejs.org/docs/latest-v24.x/api/module.html#module-compile-cache
  */

@@ -34,7 +34,9 @@ interface DataFolderOptions {
   readonly settings: Settings;
 }
 
-/** Names the folder in which the processes of one test run share what initdb made. @default - each process has its own */
+/**
+ * Names the folder in which the processes of one test run share what initdb made. @default - each process has its own
+ */
 export const TEMPLATES_FOLDER = 'PG_LAB_TEMPLATES';
 
 const templates = new Map<number, Promise<string>>();

@@ -151,8 +151,8 @@ export class AuditorFunction extends Construct {
       sourceMap: true,
       sourceMapMode: SourceMapMode.DEFAULT,
       sourcesContent: false,
-      // Imports that are never reached (pg's of its native client, of ~/.pgpass and of Cloudflare's sockets; the SDK's of
-      // event streams, which no operation called here uses), and what the runtime brings.
+      // Imports that are never reached (pg's of its native client, of ~/.pgpass and of Cloudflare's sockets; the SDK's
+      // of event streams, which no operation called here uses), and what the runtime brings.
       externalModules: [
         'pg-native',
         'pgpass',

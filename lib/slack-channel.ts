@@ -14,9 +14,10 @@ export function addSlackChannel(
   topic: ITopic,
 ): void {
   const id = `Slack${channelId}`;
+  const stackName = Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' });
   new SlackChannelConfiguration(scope, id, {
     // Names are unique in an account, across its regions.
-    slackChannelConfigurationName: `${Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' })}-${channelId}-${Stack.of(scope).region}`,
+    slackChannelConfigurationName: `${stackName}-${channelId}-${Stack.of(scope).region}`,
     slackWorkspaceId: workspaceId,
     slackChannelId: channelId,
     notificationTopics: [topic],

@@ -23,7 +23,9 @@ interface Setting {
 
 const HEADING = ['Setting', 'Type', 'Default', 'Meaning'];
 
-/** A table of the settings that stand alone at the top, then a heading and a table for each object and list of objects. */
+/**
+ * A table of the settings that stand alone at the top, then a heading and a table for each object and list of objects.
+ */
 export function configurationReference(schema: JsonSchema): string {
   const all = settings(schema, '').filter(({ path }) => path !== '$schema');
   const bySection = Map.groupBy(all, ({ path }) => sectionOf(path, schema));

@@ -93,6 +93,7 @@ describe('an environment', () => {
 test('the function reads its environment through the contract', () => {
   const files = readdirSync(LAMBDA, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
   const readers = files.filter((file) => readFileSync(join(LAMBDA, file), 'utf8').includes('process.env'));
-  // Besides the handler, which hands it to the contract: what guards Node itself, and the CAs that Node's variables name.
+  // Besides the handler, which hands it to the contract: what guards Node itself, and the CAs that Node's variables
+  // name.
   expect(readers.sort()).toEqual(['collect/connect/trust.ts', 'handler.ts', 'runtime/unsafe-environment.ts']);
 });

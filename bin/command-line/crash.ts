@@ -24,7 +24,7 @@ export function installCrashHandlers(): void {
   process.stderr.on('error', () => {});
 }
 
-/** An error's place, not its message: nobody knows what a defect put there. */
+/** An error's place, not its message: a defect may have put anything there, a secret too. */
 function describeCrash(error: unknown): string {
   if (!(error instanceof Error))
     return `pg-tls-auditor crashed: something was thrown that is no error (${typeof error})`;

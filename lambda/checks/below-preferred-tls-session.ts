@@ -1,4 +1,4 @@
-// Sessions that are good enough today, by a TLS version older than the one the policy prefers.
+// Finds sessions whose TLS version is allowed, and older than the one that the policy prefers.
 
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';

@@ -1,4 +1,4 @@
-// Whether the CA bundle will go on vouching: the root that this target's chain ends in, and what else in it is old.
+// Finds certificates of the CA bundle that end soon: the root of the target's chain, and others.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
@@ -73,7 +73,7 @@ interface Chain {
 function rootOf({ serverChain, failure, takenAt }: Snapshot, { bundle, system }: TrustFacts): Chain | string {
   if (!serverChain.known) return serverChain.reason;
   if (failure !== undefined && isIdentityFailure(failure.cause)) {
-    return "the server's certificate was not verified: nobody knows which root it would need";
+    return "the server's certificate was not verified: which root it needs is not known";
   }
   const chain = serverChain.value;
   const roots = bundle.filter(({ selfSigned }) => selfSigned);
@@ -111,7 +111,7 @@ function problems(
   takenAt: string,
   thresholds: Policy['certificateExpiryDays'],
 ): readonly Problem[] {
-  // One certificate may be in a bundle twice. Those of the chain are told of already: here, or as the server's.
+  // One certificate may be in a bundle twice. Those of the chain are reported already: here, or as the server's.
   const inChain = new Set([...chain, ...(root === undefined ? [] : [root])].map(({ sha256 }) => sha256));
   const others = new Map(
     bundle.flatMap((certificate) => (inChain.has(certificate.sha256) ? [] : [[certificate.sha256, certificate]])),

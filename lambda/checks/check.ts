@@ -1,4 +1,4 @@
-// Defines what a check is: a pure function of a snapshot and the policy, and all that the auditor says about it.
+// Defines a check: a pure function of a snapshot and the policy, with its texts.
 
 import type { CheckSubject } from '../model/check-info.ts';
 import type { Outcome } from '../model/finding.ts';
@@ -22,12 +22,13 @@ interface CheckBase {
   /** Why it matters, in a sentence or two. */
   readonly rationale: string;
   /**
-   * How to fix it, with the exact SQL, `pg_hba.conf` line, connection setting or command of the provider: for each platform,
-   * or one text where it is the same on all of them.
+   * How to fix it, with the exact SQL, `pg_hba.conf` line, connection setting or command of the provider: for each
+   * platform, or one text where it is the same on all of them.
    */
   readonly remedy: Remedy;
   /**
-   * Whether its findings come and go by themselves, as sessions do: they are resolved only after alerts.resolveAfterHours.
+   * Whether its findings come and go by themselves, as sessions do: they are resolved only after
+   * alerts.resolveAfterHours.
    *
    * @default false
    */
@@ -37,8 +38,8 @@ interface CheckBase {
   /** URLs of the sources of the rule. */
   readonly references: readonly string[];
   /**
-   * How it evaluates a target that is a PgBouncer: `same` where both have the facts (sessions, certificates, the wire probe),
-   * else a function of its own.
+   * How it evaluates a target that is a PgBouncer: `same` where both have the facts (sessions, certificates, the wire
+   * probe), else a function of its own.
    */
   readonly pgbouncer: 'same' | ((snapshot: Snapshot, policy: Policy) => Outcome);
 }

@@ -1,4 +1,4 @@
-// The certificate that the auditor itself shows to a target, when it ends soon.
+// Finds a client certificate of the auditor's own that ends soon.
 
 import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
 import type { ServerCheck } from './check.ts';

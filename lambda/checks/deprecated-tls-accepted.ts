@@ -1,4 +1,4 @@
-// Servers that complete handshakes of TLS versions below the policy's minimum: seen on the wire, whatever the settings say.
+// Finds servers that were seen to complete handshakes of TLS versions below the policy's minimum.
 
 import type { Outcome, Problem } from '../model/finding.ts';
 import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../model/probe.ts';

@@ -1,4 +1,4 @@
-// Servers that accept TLS versions below the policy's minimum.
+// Finds servers whose settings allow TLS versions below the policy's minimum.
 
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';

@@ -1,4 +1,4 @@
-// Sessions encrypted by a TLS version that is not to be used any more.
+// Finds sessions whose TLS version is below the policy's minimum.
 
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';

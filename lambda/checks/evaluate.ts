@@ -1,4 +1,4 @@
-// Evaluates every check on one snapshot: outcomes, findings, and the verdict on the target.
+// Evaluates every check on one snapshot, and derives the findings and the verdict.
 
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem } from '../model/finding.ts';
@@ -13,8 +13,8 @@ import { CHECKS } from './registry.ts';
 import { remedyText } from './remedies/remedy-text.ts';
 
 /**
- * Evaluates the checks of single targets, in the registry's order; `evaluateFleet` adds the others. Never throws: a check
- * that does is an outcome of its own, and keeps the target from being called clean.
+ * Evaluates the checks of single targets, in the registry's order; `evaluateFleet` adds the others. Never throws: a
+ * check that does is an outcome of its own, and keeps the target from being called clean.
  */
 export function evaluate(snapshot: Snapshot, policy: Policy, checks: readonly AnyCheck[] = CHECKS): Evaluation {
   const ofTargets = checks.filter((check): check is Check => !isFleetCheck(check));

@@ -1,12 +1,12 @@
-// The identity by which a finding is recognised from run to run.
+// Computes the fingerprint by which runs recognise the same finding.
 
 import { createHash } from 'node:crypto';
 import { fold } from '../analysis/sessions/fold.ts';
 import type { Problem } from '../model/finding.ts';
 
 /**
- * 16 hexadecimal characters, built from what a person would fix: check, target, role, database, application with runs of
- * digits and UUIDs folded, and the check's own subject. Not from pids, ports, addresses, counts or times.
+ * 16 hexadecimal characters, built from what a person would fix: check, target, role, database, application with runs
+ * of digits and UUIDs folded, and the check's own subject. Not from pids, ports, addresses, counts or times.
  */
 export function fingerprint(
   check: string,

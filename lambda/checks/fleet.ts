@@ -18,7 +18,9 @@ export interface FleetMember {
 /** Every target of the configuration. */
 export type Fleet = readonly FleetMember[];
 
-/** @param snapshots of every configured target: without some of them, a replica that is a target would look uncovered */
+/**
+ * @param snapshots of every configured target: without some of them, a replica that is a target would look uncovered
+ */
 export function fleetOf(snapshots: readonly Snapshot[]): Fleet {
   return snapshots.map(({ target, networkPath, server, aurora }) => ({
     name: target.name,

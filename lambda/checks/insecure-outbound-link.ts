@@ -1,4 +1,4 @@
-// Connections that the server itself opens to others, and that do not make sure whom they reach.
+// Finds connections that the server opens to other servers without verifying them.
 
 import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
@@ -68,8 +68,8 @@ ${RELOAD}`,
 };
 
 /**
- * As of this version `sslrootcert=system` is verify-full, and libpq refuses to connect with any weaker sslmode beside it;
- * before, it is the name of a file.
+ * As of this version `sslrootcert=system` is verify-full, and libpq refuses to connect with any weaker sslmode beside
+ * it; before, it is the name of a file.
  */
 const SYSTEM_VERIFIES_SINCE = 16;
 
@@ -116,11 +116,14 @@ function remedyOf({ kind, name, database, sslmode, emptySslmode, sslrootcert }: 
         everywhere: `${where}ALTER SUBSCRIPTION ${quoteIdentifier(name ?? '')} CONNECTION '<as it is, without sslmode and sslrootcert> ${settings}';`,
         ...CA_FILES,
       };
-    case 'foreign-server':
+    case 'foreign-server': {
+      const mode = `${setOrAdd(sslmode !== undefined || emptySslmode === true)} sslmode 'verify-full'`;
+      const rootcert = `${setOrAdd(sslrootcert !== undefined)} sslrootcert '<CA file on this server>'`;
       return {
-        everywhere: `${where}ALTER SERVER ${quoteIdentifier(name ?? '')} OPTIONS (${setOrAdd(sslmode !== undefined || emptySslmode === true)} sslmode 'verify-full', ${setOrAdd(sslrootcert !== undefined)} sslrootcert '<CA file on this server>');`,
+        everywhere: `${where}ALTER SERVER ${quoteIdentifier(name ?? '')} OPTIONS (${mode}, ${rootcert});`,
         ...CA_FILES,
       };
+    }
     case 'primary':
       return {
         selfManaged: `On this standby: ALTER SYSTEM SET primary_conninfo = '<as it is, without sslmode and sslrootcert> ${settings}';

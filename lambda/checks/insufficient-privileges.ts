@@ -1,4 +1,4 @@
-// Logins that may not see what they are to audit.
+// Finds logins that lack the privileges to see what they audit.
 
 import { displayText } from '../model/display.ts';
 import type { Outcome } from '../model/finding.ts';

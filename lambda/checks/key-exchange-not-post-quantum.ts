@@ -1,4 +1,4 @@
-// Servers whose key exchange a quantum computer could undo later, on traffic that is recorded today.
+// Finds servers whose key exchange a quantum computer could undo on traffic recorded today.
 
 import type { Outcome } from '../model/finding.ts';
 import type { WireProbe } from '../model/probe.ts';

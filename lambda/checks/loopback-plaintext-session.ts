@@ -1,4 +1,4 @@
-// Unencrypted sessions that stay on the server's own host, as far as PostgreSQL can tell.
+// Finds unencrypted sessions that stay on the server's own host, as far as PostgreSQL shows.
 
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';

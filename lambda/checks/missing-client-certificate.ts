@@ -1,4 +1,4 @@
-// Sessions of roles that are to prove themselves by a client certificate, and did not show one.
+// Finds sessions without a client certificate of roles that must show one.
 
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { tlsOf, tlsVersions } from '../analysis/sessions/session-tls.ts';

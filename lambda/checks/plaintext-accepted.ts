@@ -1,4 +1,4 @@
-// Servers that go along with a login that nothing encrypts: seen on the wire, whatever the configuration says.
+// Finds servers that were seen to go on with a login that nothing encrypts.
 
 import { advise } from '../analysis/pg-hba/advice.ts';
 import { describePlace, hbaLine } from '../analysis/pg-hba/line.ts';

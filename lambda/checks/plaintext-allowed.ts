@@ -1,4 +1,4 @@
-// Rules of pg_hba.conf that let unencrypted connections in from the network.
+// Finds rules of pg_hba.conf that let unencrypted connections in from the network.
 
 import {
   type AcceptedConnection,
@@ -58,7 +58,7 @@ function evaluateHbaOrForceSsl(snapshot: Snapshot, { loopback }: Policy): Outcom
   const { settings } = snapshot;
   const hba = rulesOf(snapshot);
   const forced = readSetting(snapshot, 'rds.force_ssl');
-  // On RDS nobody may read the rules, and this setting says what they are made to do.
+  // On RDS no role may read the rules, and this setting says what they are made to do.
   if (!hba.known && forced.known) return evaluateForceSsl(forced.value, hba.reason, snapshot);
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
   return withReloadCaveat(evaluatePlaintextRules(hba, { tlsOn, loopback }), hba);
@@ -90,7 +90,7 @@ function evaluateForceSsl(value: string, reason: string, snapshot: Snapshot): Ou
 /**
  * The outcome for the rules: one problem for each by which plaintext gets in.
  *
- * @param tlsOn the setting `ssl`: without it, `hostssl` rules would let nobody in
+ * @param tlsOn the setting `ssl`: without it, `hostssl` rules match no connection
  */
 export function evaluatePlaintextRules(
   hba: Observed<HbaFacts>,
@@ -143,7 +143,7 @@ function titleOf({ rule: { method }, doubt }: PermissiveRule): string {
   return `pg_hba.conf ${verb}let${doubt === undefined ? 's' : ''} unencrypted connections in from the network without a password`;
 }
 
-/** With those that a rule only may let in told apart, where others are certain. */
+/** Those that a rule only may let in are listed by themselves, where others are certain. */
 function describeExamples(examples: PermissiveRule['examples']): Evidence {
   const certain = examples.filter(({ doubt }) => doubt === undefined);
   const doubtful = examples.filter(({ doubt }) => doubt !== undefined);

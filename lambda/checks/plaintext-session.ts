@@ -1,4 +1,4 @@
-// Sessions over the network that nothing encrypts.
+// Finds unencrypted sessions over the network.
 
 import { decide } from '../analysis/pg-hba/decision.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';

@@ -1,4 +1,4 @@
-// Lists every check, in the order in which people read about them.
+// Lists every check, in the order in which reports show them.
 
 import { belowPreferredTlsSession } from './below-preferred-tls-session.ts';
 import { caBundleExpiring } from './ca-bundle-expiring.ts';

@@ -1,4 +1,4 @@
-// Certificates of the chain the server presents that end soon.
+// Finds certificates of the server's chain that end soon.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';

@@ -1,4 +1,4 @@
-// Targets that could not be audited.
+// Finds targets that could not be audited.
 
 import { mayBeImpostor } from '../model/failure.ts';
 import type { Problem } from '../model/finding.ts';
@@ -37,7 +37,10 @@ export const targetNotAudited: AuditCheck = {
   },
 };
 
-/** No audit gets there: the handshake refuses such a connection. Were it to happen, all the rest would be a stranger's word. */
+/**
+ * No audit gets there: the handshake refuses such a connection. Were it to happen, all the rest would be a stranger's
+ * word.
+ */
 const UNVERIFIED: Problem = {
   severity: 'critical',
   title: 'The server was audited without its certificate being verified',

@@ -1,4 +1,4 @@
-// Servers that don't speak TLS themselves.
+// Finds servers that do not offer TLS themselves.
 
 import { displayText } from '../model/display.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';

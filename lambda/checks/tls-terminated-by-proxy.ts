@@ -1,4 +1,4 @@
-// Poolers and proxies that end TLS before the server: what the server shows of its sessions is their leg only.
+// Finds proxies that end TLS before the server, whose sessions then show the proxy's side only.
 
 import { displayText } from '../model/display.ts';
 import type { Outcome } from '../model/finding.ts';
@@ -42,10 +42,10 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
  *
  * Sameness proves nothing: TLS with the same cipher suite on both legs looks like one leg, and is what a well-kept
  * RDS Proxy or PgBouncer has. A pooler is known by its BackendKeyData, in which PostgreSQL announces the process that
- * pg_backend_pid() names and PgBouncer a random number. That a proxy passes messages on as they are, the same number does
- * not rule out: it takes channel binding, or the server to see our very socket; without either the audit may be of the
- * proxy's sessions, and to call that clean would be a guess. SCRAM without channel binding is no proof of a proxy: services
- * leave it out of their servers too.
+ * pg_backend_pid() names and PgBouncer a random number. That a proxy passes messages on as they are, the same number
+ * does not rule out: it takes channel binding, or the server to see our very socket; without either the audit may be of
+ * the proxy's sessions, and to call that clean would be a guess. SCRAM without channel binding is no proof of a proxy:
+ * services leave it out of their servers too.
  */
 function compareViews(link: AuditConnection, isDirect: boolean): Outcome {
   const { serverView, channelBinding, tlsVersion, cipher, backendPid } = link;

@@ -1,4 +1,4 @@
-// Sessions of a present TLS version with a cipher suite that is too weak.
+// Finds sessions with a weak cipher suite in a TLS version that is not deprecated.
 
 import { type SuiteClass, suiteClass, weaknesses, worstClass } from '../analysis/openssl-ciphers/cipher-strength.ts';
 import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';
@@ -20,7 +20,7 @@ export const weakCipherSession: SessionCheck = {
   subject: 'session',
   severity: 'medium',
   severityNote:
-    "high where nothing is encrypted, nobody proves who the server is, or the suite is of export grade; critical for superusers and replication where nothing is encrypted; info for the provider's own roles",
+    "high where nothing is encrypted, the server does not prove who it is, or the suite is of export grade; critical for superusers and replication where nothing is encrypted; info for the provider's own roles",
   transient: true,
   rationale:
     'Without forward secrecy, a server key that leaks later opens every session recorded before. CBC, RC4, 3DES, NULL, export and anonymous suites have known attacks; fewer than 128 bits can be searched.',
@@ -45,8 +45,8 @@ ${REPLACE_OPEN}`,
       (session) =>
         tlsOf(session, ({ version, cipher, bits }) => {
           if (weaknesses(cipher, bits, cipherProfile).length === 0) return false;
-          // Sessions below the minimum are deprecated-tls-session's: one thing to fix is told once. But what protects nothing
-          // is worse than that.
+          // Sessions below the minimum are deprecated-tls-session's: one thing to fix is one finding. But what protects
+          // nothing is worse than that.
           return !isOlderThan(version, minTlsVersion) || isUnprotected(suiteClass(cipher));
         }),
       (group) => {

@@ -1,4 +1,4 @@
-// Servers whose list of cipher suites lets in what the policy's profile does not.
+// Finds servers whose cipher list lets in suites that the policy's profile does not list.
 
 import { type CipherListMeaning, readCipherList } from '../analysis/openssl-ciphers/cipher-list.ts';
 import {
@@ -104,7 +104,10 @@ interface WeakSuite {
   readonly isEffective?: boolean;
 }
 
-/** Of every major so far. Nobody chose it, and of what is in it OpenSSL is built without RC4 and 3DES unless asked. */
+/**
+ * Of every major so far. It is no one's choice, and of what is in it OpenSSL is built without RC4 and 3DES unless
+ * asked.
+ */
 const DEFAULT_LIST = 'HIGH:MEDIUM:+3DES:!aNULL';
 
 function weakListProblem(

@@ -1,4 +1,4 @@
-// Logins over the network that prove who they are by MD5, by a password in clear, or not at all.
+// Finds logins over the network by MD5, by a password in clear, or without authentication.
 
 import {
   acceptance,
@@ -37,14 +37,14 @@ import { evaluateOwnLogin } from './shared/own-login.ts';
 import { readSetting } from './shared/setting.ts';
 import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 
-const SET_ANEW =
+const SET_PASSWORDS_AGAIN =
   "Then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
 
 /** Whose passwords may be stored as MD5. */
 const ASKS_PASSWORD: readonly string[] = ['md5', 'password'];
-const SET_ANEW_FIRST = `have new passwords stored for SCRAM:
+const SET_SCRAM_PASSWORDS_FIRST = `have new passwords stored for SCRAM:
 ${alterSystem('password_encryption', 'scram-sha-256')}
-${SET_ANEW}: with MD5 it is kept out.`;
+${SET_PASSWORDS_AGAIN}: with MD5 it is kept out.`;
 
 /** How the managed services store and take passwords by SCRAM only. */
 const BY_SCRAM: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
@@ -72,7 +72,7 @@ export const weakPasswordAuthentication: ServerCheck = {
   remedy: {
     everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
     selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
-${SET_ANEW}.
+${SET_PASSWORDS_AGAIN}.
 In pg_hba.conf write "scram-sha-256" in place of "md5", "password" and "trust" in rules for network addresses, then ${RELOAD}`,
     ...BY_SCRAM,
   },
@@ -110,7 +110,7 @@ function evaluateStorage(snapshot: Snapshot): PartialOutcome {
         remedy: {
           everywhere: 'First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).',
           selfManaged: `${alterSystem('password_encryption', 'scram-sha-256')}
-${SET_ANEW}.`,
+${SET_PASSWORDS_AGAIN}.`,
           ...BY_SCRAM,
         },
       },
@@ -121,7 +121,7 @@ ${SET_ANEW}.`,
 function evaluateRules(snapshot: Snapshot, { loopback }: Policy): PartialOutcome {
   const { settings } = snapshot;
   const hba = rulesOf(snapshot);
-  // On RDS nobody may read the rules, and a setting says what they accept.
+  // On RDS no role may read the rules, and a setting says what they accept.
   if (!hba.known)
     return isAmazonRds(snapshot) ? evaluateAccepted(snapshot) : { problems: [], unknownReason: hba.reason };
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
@@ -152,11 +152,14 @@ function evaluateRules(snapshot: Snapshot, { loopback }: Policy): PartialOutcome
 
 const ACCEPTED = 'rds.accepted_password_auth_method';
 
-/** `scram` or `md5+scram`. @see https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html */
+/**
+ * `scram` or `md5+scram`. @see
+ * https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL_Password_Encryption_configuration.html
+ */
 function evaluateAccepted(snapshot: Snapshot): PartialOutcome {
   const accepted = readSetting(snapshot, ACCEPTED);
   if (!accepted.known)
-    return { problems: [], unknownReason: `RDS shows nobody its pg_hba.conf, and ${accepted.reason}` };
+    return { problems: [], unknownReason: `RDS does not show its pg_hba.conf, and ${accepted.reason}` };
   if (accepted.value === 'scram') return { problems: [] };
   if (accepted.value !== 'md5+scram') {
     return { problems: [], unknownReason: `${ACCEPTED} is ${displayText(accepted.value)}, which is not known here` };
@@ -187,7 +190,7 @@ interface Evaluation {
   readonly why: string;
 }
 
-/** @param tlsOn without it, a `hostssl` rule lets nobody in */
+/** @param tlsOn without it, a `hostssl` rule matches no connection */
 function weakRuleProblem(
   { permissiveRule, encryptions }: Way,
   facts: HbaFacts,
@@ -214,7 +217,7 @@ function weakRuleProblem(
         ...advise(rule, facts, {
           tlsOn,
           from,
-          beforeScram: ASKS_PASSWORD.includes(rule.method) ? SET_ANEW_FIRST : undefined,
+          beforeScram: ASKS_PASSWORD.includes(rule.method) ? SET_SCRAM_PASSWORDS_FIRST : undefined,
         }),
         `Then ${RELOAD}`,
       ].join('\n'),
@@ -230,8 +233,8 @@ function rolesIn(examples: PermissiveRule['examples'], doubt: string | undefined
 }
 
 /**
- * Where only the server's own addresses can be meant, connections are of its own users, as over loopback. In quotes, the
- * word is the name of a host, which may be anywhere.
+ * Where only the server's own addresses can be meant, connections are of its own users, as over loopback. In quotes,
+ * the word is the name of a host, which may be anywhere.
  */
 function severityOf({ severity }: Evaluation, { rule: { address, quotes }, doubt }: PermissiveRule): Severity {
   if (address !== 'samehost' || quotes?.address !== false || doubt === undefined) return severity;
@@ -247,7 +250,7 @@ function evaluateMethod({ method, options }: HbaRule, encryptedOnly: boolean): E
       if (anyCertificate) {
         return {
           severity: 'high',
-          does: 'lets whoever has a client certificate in from the network as any role',
+          does: 'lets any holder of a client certificate in from the network as any role',
           why: "trust takes the client's word for the role, and the certificate's name is not compared with it",
         };
       }
@@ -267,12 +270,12 @@ function evaluateMethod({ method, options }: HbaRule, encryptedOnly: boolean): E
         ? {
             severity: 'medium',
             does: 'asks for passwords in clear, over encrypted connections only',
-            why: 'the network does not see them, but the server does, and so does whoever plays the server to a client that does not verify it',
+            why: 'the network does not see them, but the server does, and so does an impostor of the server where a client does not verify it',
           }
         : {
             severity: 'medium',
             does: 'asks for passwords in clear from the network, encrypted or not',
-            why: 'on an unencrypted connection whoever listens reads them',
+            why: 'on an unencrypted connection anyone on the path can read them',
           };
     case 'md5':
       return {

@@ -1,4 +1,4 @@
-// Certificates of the chain the server presents that prove less than a certificate should.
+// Finds certificates of the server's chain with a weak key, a weak signature or a missing name.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
@@ -44,7 +44,8 @@ A weak intermediate is its CA's to renew, and goes into client_tls_cert_file aft
   ],
   evaluate: ({ serverChain, failure }) => {
     if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
-    // A root above the leaf is trusted for what it is: nobody looks at its signature, and its owner chose its key.
+    // A root above the leaf is trusted for what it is: clients do not verify its signature, and its owner chose its
+    // key.
     const evaluated = serverChain.value
       .filter(({ selfSigned }, index) => index === 0 || !selfSigned)
       .map((certificate, index) => ({ certificate, ...weaknessesOf(certificate, index === 0, failure) }));

@@ -5,7 +5,7 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
-import { isFromOption, toldFor } from '../model/option-words.ts';
+import { isFromOption, failureForTarget } from '../model/option-words.ts';
 import type { AuditConnection, CredentialFacts, NetworkPath, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
@@ -125,7 +125,7 @@ export class SnapshotBuilder {
       return { link: known(this.#audit.link), ...this.#audit.facts };
     }
     return {
-      ...(this.#audit === undefined ? {} : { failure: toldFor(this.#target, this.#audit.failure) }),
+      ...(this.#audit === undefined ? {} : { failure: failureForTarget(this.#target, this.#audit.failure) }),
       link: NOT_AUDITED,
       server: NOT_AUDITED,
       visibility: NOT_AUDITED,

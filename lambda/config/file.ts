@@ -40,8 +40,8 @@ export function readConfigDocument(file: string, { shownAs, whenMissing }: Confi
 }
 
 /**
- * The index of the first character that is wrong. JSON.parse gives no position for the most common mistakes, so it parses
- * beginnings of the text: up to the mistake, their only error is a missing end.
+ * The index of the first character that is wrong. JSON.parse gives no position for the most common mistakes, so it
+ * parses beginnings of the text: up to the mistake, their only error is a missing end.
  */
 function mistakeAt(text: string): number {
   let [good, bad] = [0, text.length + 1];

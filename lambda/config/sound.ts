@@ -31,8 +31,8 @@ const OF_ANOTHER_TYPE: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /**
- * `value` without the parts that are of another type, so that rules across settings can read the rest. A setting that is
- * given and wrong keeps its key, with the value undefined; one that is not given has no key.
+ * `value` without the parts that are of another type, so that rules across settings can read the rest. A setting that
+ * is given and wrong keeps its key, with the value undefined; one that is not given has no key.
  *
  * @param issues what the schema found in `value`
  */

@@ -45,7 +45,7 @@ export function describeIssue(issue: Issue): ConfigProblem[] {
     case 'too_big': {
       if (issue.origin === 'number' || issue.origin === 'int') {
         const allowed = numberAt(issue.path);
-        // Beyond what JavaScript counts exactly: told a second time by the setting's own limit.
+        // Beyond what JavaScript counts exactly: the setting's own limit reports it already.
         if (allowed?.includes(' to ') && Number(issueBound(issue)) === Number.MAX_SAFE_INTEGER) return [];
         return problem(`must be ${allowed ?? bounded(issue)}${got}`);
       }
@@ -100,8 +100,8 @@ function bounded(issue: SizeIssue): string {
 }
 
 /**
- * A value as an error may show it. Where the name of a secret belongs, people paste the secret: nothing is quoted there.
- * Where a word of a few, a number or a switch belongs, only what looks like one.
+ * A value as an error may show it. Where the name of a secret belongs, people paste the secret: nothing is quoted
+ * there. Where a word of a few, a number or a switch belongs, only what looks like one.
  */
 function showValue({ code, input, path, message }: Issue): string {
   if (typeof input === 'object' && input !== null) return Array.isArray(input) ? 'a list' : 'an object';

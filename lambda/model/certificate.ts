@@ -1,4 +1,4 @@
-// The facts of an X.509 certificate that checks and explanations need. No key material.
+// Defines the facts of an X.509 certificate that checks and reports use, without key material.
 
 export interface CertificateFacts {
   /** Distinguished name on one line, most specific part first, e.g. `CN=db.example.com, O=Example`. */
@@ -7,7 +7,9 @@ export interface CertificateFacts {
   /** ISO 8601, UTC, to the second. */
   readonly notBefore: string;
   readonly notAfter: string;
-  /** As the certificate lists them, e.g. `DNS:db.example.com`, `IP Address:10.0.0.1`. Empty when there is no extension. */
+  /**
+   * As the certificate lists them, e.g. `DNS:db.example.com`, `IP Address:10.0.0.1`. Empty when there is no extension.
+   */
   readonly subjectAltNames: readonly string[];
   /** Hexadecimal without separators. */
   readonly serialNumber: string;

@@ -1,4 +1,4 @@
-// Check metadata for renderers and exports, without the evaluation function.
+// Defines what renderers and exports know of a check: its metadata, without its evaluation.
 
 import type { Requirement } from './requirement.ts';
 import type { Severity } from './severity.ts';

@@ -1,8 +1,8 @@
-// Says where the documentation page of a check is: its path in the repository, and its address on the web.
+// Gives the path and the web address of a check's documentation page.
 
 /**
- * Where the repository's files can be read, ending in a slash. Undefined while the repository has no public address: these
- * links stand in security alerts, and a guessed address could be registered by another.
+ * Where the repository's files can be read, ending in a slash. Undefined while the repository has no public address:
+ * these links stand in security alerts, and a guessed address could be registered by another.
  */
 const REPOSITORY_FILES: string | undefined = undefined;
 

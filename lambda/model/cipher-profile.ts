@@ -1,4 +1,4 @@
-// Cipher profiles: which suites a published guideline lists, by which version of it. A new version is a change here.
+// Lists the cipher suites of published guidelines. A new version of one is a change here.
 
 import type { CipherProfileName } from './policy.ts';
 
@@ -46,10 +46,10 @@ const PROFILES: Readonly<Record<CipherProfileName, CipherProfile>> = {
     allowsCbc: false,
     sslCiphers: 'ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20',
   },
-  // Section 3.3.1.1 for TLSv1.2 and servers with ECDSA or RSA certificates, 3.3.1.2 for TLSv1.3. Left out is what the section
-  // lists for certificates with DSA, DH and static ECDH keys: FIPS 186-5 has withdrawn DSA, and OpenSSL the others. It prefers
-  // GCM and CCM and allows CBC; it lists no ChaCha20 (not a NIST algorithm), and leaves RSA key transport to its appendix
-  // D, as deprecated.
+  // Section 3.3.1.1 for TLSv1.2 and servers with ECDSA or RSA certificates, 3.3.1.2 for TLSv1.3. Left out is what the
+  // section lists for certificates with DSA, DH and static ECDH keys: FIPS 186-5 has withdrawn DSA, and OpenSSL the
+  // others. It prefers GCM and CCM and allows CBC; it lists no ChaCha20 (not a NIST algorithm), and leaves RSA key
+  // transport to its appendix D, as deprecated.
   'nist-sp-800-52r2': {
     source: {
       document: 'NIST SP 800-52',

@@ -1,4 +1,4 @@
-// Makes names that clients choose (roles, applications, databases, certificate subjects) safe to show anywhere.
+// Escapes names that clients choose, such as roles and databases, for any output.
 
 /**
  * What must not reach a terminal, a log or a message raw: control, format, surrogate, private-use and unassigned
@@ -31,8 +31,9 @@ const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /**
  * `raw` as one line that shows what it holds and does nothing: unsafe characters become `\u{1b}`, `://` becomes `[:]//`
- * so that no mail client or chat makes a link of it, the `<` of `<!channel>` becomes `\u{3c}`, and what is longer than `maxLength` ends in `…`, never within an
- * emoji, an accented letter or an escape. Showing it twice changes nothing more. An empty string stays empty.
+ * so that no mail client or chat makes a link of it, the `<` of `<!channel>` becomes `\u{3c}`, and what is longer than
+ * `maxLength` ends in `…`, never within an emoji, an accented letter or an escape. Showing it twice changes nothing
+ * more. An empty string stays empty.
  *
  * It is not quoting: other markup of the place it goes to (Slack, HTML) is the renderer's matter.
  *
@@ -53,7 +54,9 @@ function shown(found: string): string {
   return `\\u{${found.codePointAt(0)?.toString(16)}}`;
 }
 
-/** The longest beginning of `text` within `length` code units that ends between two graphemes and between two escapes. */
+/**
+ * The longest beginning of `text` within `length` code units that ends between two graphemes and between two escapes.
+ */
 function cut(text: string, length: number): string {
   if (PLAIN.test(text)) return text.slice(0, length).replace(OPEN_ESCAPE, '');
   let end = 0;

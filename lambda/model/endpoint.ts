@@ -1,4 +1,4 @@
-// Where a server is reached, and how messages name that place.
+// Defines where a server is reached, and formats that place for messages.
 
 import { displayText } from './display.ts';
 import type { SslNegotiation } from './target.ts';

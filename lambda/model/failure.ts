@@ -1,4 +1,4 @@
-// Why something could not be done: a stable cause, a sentence for people, and what to do about it.
+// Defines the failures of an audit: a stable cause, a sentence for people, and a remedy.
 
 /**
  * Every cause an audit can end early with. Stable: alerts, mutes and dashboards are written against these.
@@ -87,7 +87,8 @@ export interface Failure {
   /** What to do, as an instruction. Settings of a configured target stand in it in quotes: `"tlsServerName"`. */
   readonly remedy: string;
   /**
-   * The same for a server that --url names, where other names for the settings do not suffice (`toldFor`). Not in reports.
+   * The same for a server that --url names, where other names for the settings do not suffice (`failureForTarget`). Not in
+   * reports.
    */
   readonly remedyForUrl?: string | undefined;
 }

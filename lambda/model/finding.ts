@@ -1,4 +1,4 @@
-// What a check concludes: an outcome, with findings where something is to be fixed.
+// Defines what a check concludes: outcomes, the problems in them, and findings.
 
 import type { Remedy } from './remedy.ts';
 import type { Severity } from './severity.ts';

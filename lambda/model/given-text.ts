@@ -1,4 +1,4 @@
-// What a person gave, as an error may show it: a secret put in the wrong place is described, never quoted.
+// Quotes a person's input in errors, and describes it instead where it may hold a secret.
 
 import { displayText } from './display.ts';
 
@@ -8,7 +8,10 @@ export const NOT_SHOWN = 'a text that may hold a secret (not shown)';
 /** UTF-16 code units of what is shown of a name. */
 const MAX_LENGTH = 64;
 
-/** Beginnings of keys and tokens: Slack, AWS, GitHub, GitLab, Stripe and OpenAI, JWT, Google, Neon, Vault, npm and others. */
+/**
+ * Beginnings of keys and tokens: Slack, AWS, GitHub, GitLab, Stripe and OpenAI, JWT, Google, Neon, Vault, npm and
+ * others.
+ */
 const TOKEN =
   /\bxox[a-z]-|\bxapp-|\b(?:AKIA|ASIA)[A-Z0-9]{12}|\bgh[a-z]_\w{8}|\bgithub_pat_|\bglpat-|\b[srp]k[-_](?:live|test|proj|ant)|\bsk-\w{16}|\beyJ[\w-]{8}|\bAIza[\w-]{16}|\bnpg_\w{4}|\bhv[sb]\.|\bSG\.[\w-]{8}|\bdop_v1_|\bpscale_|\bnpm_\w{16}|\bAGE-SECRET-KEY|hooks\.slack\.com\/services/;
 
@@ -43,12 +46,12 @@ export function mayBeSecret(text: string): boolean {
       ) ||
       (/password/i.test(spelled) && !/^[\w./-]+$/.test(spelled)) ||
       /^[^\s:/]+:(?!\d+(?:\/|$))[^\s:]+$/.test(spelled) ||
-      looksGenerated(spelled),
+      seemsGenerated(spelled),
   );
 }
 
-/** Whether a person would not have made it up: classes of characters change all the time. */
-function looksGenerated(text: string): boolean {
+/** Whether a program probably generated it: classes of characters change all the time. */
+function seemsGenerated(text: string): boolean {
   return text.split(/[\s/.:,-]+/).some((word) => {
     const classes = [/[a-z]/, /[A-Z]/, /\d/, /[!#$%^&*()+=~|<>?{}]/].filter((characters) =>
       characters.test(word),
@@ -77,8 +80,8 @@ function spellings(text: string): string[] {
 }
 
 /**
- * A text that a person gave, as an error quotes it: in double quotes, on one line, nothing in it that acts on a terminal;
- * or the words that it is not shown.
+ * A text that a person gave, as an error quotes it: in double quotes, on one line, nothing in it that acts on a
+ * terminal; or the words that it is not shown.
  */
 export function showGiven(text: string, maxLength = MAX_LENGTH): string {
   return mayBeSecret(text) ? NOT_SHOWN : quoted(text, maxLength);
@@ -95,8 +98,8 @@ export function showName(name: string): string {
 }
 
 /**
- * A path of a file or folder, without quotes, on one line. People put the text of the file, or a connection string, where
- * its path belongs.
+ * A path of a file or folder, without quotes, on one line. People put the text of the file, or a connection string,
+ * where its path belongs.
  */
 export function showPath(path: string): string {
   const isPath = !/[\n\0]|:\/\//.test(path) && !holdsSecret(path);

@@ -1,4 +1,4 @@
-// What decides who may log in from where: the rules of pg_hba.conf, and the roles and databases that they speak of.
+// Defines the rules of pg_hba.conf, and the roles and databases that they name.
 
 /** The first field of a rule. `hostgssenc` and `hostnogssenc` came with PostgreSQL 12. */
 export const HBA_RULE_TYPES = ['local', 'host', 'hostssl', 'hostnossl', 'hostgssenc', 'hostnogssenc'] as const;

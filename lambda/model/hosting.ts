@@ -1,4 +1,4 @@
-// Services that host PostgreSQL, and the names by which their servers are reached.
+// Recognises services that host PostgreSQL by the names of their servers.
 
 const PROVIDERS = [
   { id: 'rds', name: 'Amazon RDS', domains: ['.rds.amazonaws.com', '.rds.amazonaws.com.cn'] },

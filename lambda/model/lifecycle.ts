@@ -1,20 +1,20 @@
-// The life of a finding from run to run: what is remembered of it, and what it is now compared with before.
+// Defines what state records of findings, targets and mutes, and what a run decides about them.
 
 import type { Finding, Outcome } from './finding.ts';
 import type { Mute } from './mute.ts';
 import type { Severity } from './severity.ts';
 
 /**
- * What a finding is now:
+ * What a finding is now, compared with the recorded state:
  *
- * - `new`: there, and nobody has been told of it in this episode
- * - `escalated`: of a higher severity than people were told
- * - `mute-expired`: there, and what muted it mutes it no more
- * - `reminder`: still there, and told of last a while ago
- * - `resolved`: gone, or no longer looked for
- * - `ongoing`: still open, and nothing to tell
- * - `muted`: there, and not to be told
- * - `observed`: there, in a run that knows of no earlier ones because no state is configured
+ * - `new`: open, and no message of this episode has been sent
+ * - `escalated`: of a higher severity than the last message gave
+ * - `mute-expired`: open, and the mute that matched it has ended
+ * - `reminder`: still open, and the repeat interval has passed since the last message
+ * - `resolved`: gone, or no longer checked
+ * - `ongoing`: still open, and nothing to notify of
+ * - `muted`: open, and a mute suppresses it
+ * - `observed`: there, in a run without state, which knows of no earlier runs
  */
 export const REASONS = [
   'new',
@@ -29,13 +29,13 @@ export const REASONS = [
 export type Reason = (typeof REASONS)[number];
 
 /**
- * Why an open finding is over: a complete look found it `gone`; its check does not apply any more; the catalogue has no
- * such check, or the configuration no such target, any more.
+ * Why an open finding is over: a complete observation found it `gone`; its check does not apply any more; the catalogue
+ * has no such check, or the configuration no such target, any more.
  */
 export const RESOLUTIONS = ['gone', 'not-applicable', 'check-removed', 'target-removed'] as const;
 export type Resolution = (typeof RESOLUTIONS)[number];
 
-/** What is remembered of a finding. Times are ISO 8601, UTC. */
+/** The record of a finding. Times are ISO 8601, UTC. */
 export interface FindingRecord {
   /** As it was last seen. */
   readonly finding: Finding;
@@ -46,7 +46,7 @@ export interface FindingRecord {
   readonly openedAt: string;
   readonly lastSeen: string;
   /**
-   * The last message about this episode; undefined when nobody was told. Of an open record, `resolved` is the message of
+   * The last message about this episode; undefined when none was sent. Of an open record, `resolved` is the message of
    * the episode before.
    */
   readonly lastNotified?: { readonly at: string; readonly severity: Severity; readonly reason: Reason } | undefined;
@@ -57,23 +57,23 @@ export interface FindingRecord {
     | undefined;
 }
 
-/** What is remembered of a target: its newest snapshot. A run that is overtaken by another looks at older ones. */
+/** The record of a target: its newest snapshot. A run that another one overtook has an older snapshot. */
 export interface TargetRecord {
   readonly name: string;
   readonly takenAt: string;
 }
 
-/** What is remembered of a mute. */
+/** The record of a mute. */
 export interface MuteRecord {
   /** By what it matches: a new reason or end does not make it another one. */
   readonly key: string;
   readonly firstSeen: string;
   readonly lastMatched?: string | undefined;
-  /** When people were told that it matches nothing. */
+  /** When a message said that it matches nothing. */
   readonly unusedNotifiedAt?: string | undefined;
 }
 
-/** All that is remembered, each by its fingerprint, name or key. */
+/** All records: findings by fingerprint, targets by name, mutes by key. */
 export interface AuditState {
   readonly findings: ReadonlyMap<string, FindingRecord>;
   readonly targets: ReadonlyMap<string, TargetRecord>;
@@ -82,13 +82,13 @@ export interface AuditState {
 
 export const EMPTY_STATE: AuditState = { findings: new Map(), targets: new Map(), mutes: new Map() };
 
-/** When people are told again, and when a thing counts as gone. */
+/** When a message is repeated, and when a finding counts as gone. */
 export interface LifecyclePolicy {
   /** Hours without a sighting after which a session's finding is gone: pooled and nightly clients come and go. */
   readonly resolveAfterHours: number;
   /** Hours after the last message about an open finding; undefined: never reminded. */
   readonly repeatIntervalHours?: number | undefined;
-  /** The lowest severity that any audience is told of. */
+  /** The lowest severity that any audience receives. */
   readonly minSeverity: Severity;
 }
 
@@ -108,13 +108,13 @@ export interface Decided {
   readonly finding: Finding;
   /** Whether this run saw it. */
   readonly isObserved: boolean;
-  /** Whether people are to be told. */
+  /** Whether a message is to be sent about it. */
   readonly notify: boolean;
   /** Times are ISO 8601, UTC; undefined without state. */
   readonly firstSeen?: string | undefined;
   readonly openedAt?: string | undefined;
   readonly lastSeen?: string | undefined;
-  /** The severity that people were told before. */
+  /** The severity that the last message gave. */
   readonly lastNotifiedSeverity?: Severity | undefined;
   /** Of a resolved one. */
   readonly resolution?: Resolution | undefined;
@@ -132,18 +132,20 @@ export interface MuteUse {
   readonly matched: number;
   /** ISO 8601, UTC: since when it matches nothing, where that is 30 days or more. */
   readonly unusedSince?: string | undefined;
-  /** Whether people are to be told that it matches nothing. */
+  /** Whether a message is to say that it matches nothing. */
   readonly notifyUnused: boolean;
 }
 
 export interface Decision {
-  /** Every finding of the run, and every one that is remembered as open or was resolved by this run. */
+  /** Every finding of the run, and every one that is recorded as open or was resolved by this run. */
   readonly findings: readonly Decided[];
   readonly mutes: readonly MuteUse[];
-  /** What to remember once people have been told; undefined without state. */
+  /** What to store once the messages are delivered; undefined without state. */
   readonly next?: AuditState | undefined;
-  /** What to remember where the message reached no one: the same, and the next run tells it all again. */
+  /**
+   * What to store where no message was delivered: the same without the notifications, so that the next run sends them.
+   */
   readonly unnotified?: AuditState | undefined;
-  /** ISO 8601, UTC: the latest remembered time in the future, where some are. They count as now. */
+  /** ISO 8601, UTC: the latest recorded time in the future, where some are. They count as now. */
   readonly clockAheadUntil?: string | undefined;
 }

@@ -1,4 +1,4 @@
-// A mute: an agreement to be told nothing of some findings, by somebody, for a reason, until a day.
+// Defines a mute: which findings it suppresses, who owns it, why, and when it ends.
 
 /** What may stand in `*`-patterns: `*` stands for any characters, everything else for itself. */
 export interface MuteMatch {

@@ -1,4 +1,4 @@
-// Names in settings (policy, routes, mutes), in which `*` stands for any characters.
+// Matches names against the patterns of settings (policy, routes, mutes), where `*` is any text.
 
 /** Whether a name is one that the patterns mean. Whole names, case and all, as PostgreSQL compares them. */
 export function namePattern(patterns: readonly string[]): (name: string) => boolean {

@@ -1,4 +1,4 @@
-// A fact that may be unavailable: its value, or why it is not known. Unknown never passes a check.
+// Defines a fact that may be unavailable: its value, or the reason why it is not known.
 
 export type Observed<T> =
   | { readonly known: true; readonly value: T }

@@ -1,4 +1,4 @@
-// Advice in the words of where a target came from: settings of a configuration, or options of the command line.
+// Rewrites advice about settings as advice about command-line options, for targets given by --url.
 
 import type { Failure } from './failure.ts';
 import type { Target } from './target.ts';
@@ -44,21 +44,17 @@ export function isFromOption({ credentials }: Pick<Target, 'credentials'>): bool
   return 'option' in credentials;
 }
 
-/** Advice that names settings of a configuration, for someone who has given options instead. */
+/** Advice that names settings of a configuration, in the words of the command line's options. */
 export function inOptions(text: string): string {
   return REPLACEMENTS.reduce(
-    (lastNotified, [pattern, replacement]) =>
-      typeof replacement === 'string'
-        ? lastNotified.replace(pattern, replacement)
-        : lastNotified.replace(pattern, replacement),
+    (shown, [pattern, replacement]) =>
+      typeof replacement === 'string' ? shown.replace(pattern, replacement) : shown.replace(pattern, replacement),
     text,
   );
 }
 
-/** A failure as the report of this target tells it. */
-export function toldFor(target: Pick<Target, 'credentials'>, failure: Failure): Failure {
-  const { remedyForUrl, ...lastNotified } = failure;
-  return isFromOption(target)
-    ? { ...lastNotified, remedy: remedyForUrl ?? inOptions(lastNotified.remedy) }
-    : lastNotified;
+/** A failure as the report of this target shows it. */
+export function failureForTarget(target: Pick<Target, 'credentials'>, failure: Failure): Failure {
+  const { remedyForUrl, ...shown } = failure;
+  return isFromOption(target) ? { ...shown, remedy: remedyForUrl ?? inOptions(shown.remedy) } : shown;
 }

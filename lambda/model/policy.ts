@@ -1,4 +1,4 @@
-// Policy: what the checks hold the facts against. Every value has a default in the configuration.
+// Defines the policy that checks apply; every value has a default in the configuration.
 
 import type { TlsVersion } from './tls.ts';
 

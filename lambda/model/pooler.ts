@@ -1,4 +1,4 @@
-// What a pooler is set to do, and where the servers are that it connects to.
+// Defines the facts of a pooler: its settings, and the servers that it connects to.
 
 import type { Observed } from './observed.ts';
 
@@ -32,8 +32,8 @@ export interface PgBouncerSettings {
   /** What is in effect. Absent where this version has no such setting. */
   readonly values: Readonly<Partial<Record<PgBouncerSettingName, string | undefined>>>;
   /**
-   * Other than its console. One that a fallback entry (`*`) stands for is listed once a client has asked for it, and for
-   * as long as the pooler remembers it.
+   * Other than its console. One that a fallback entry (`*`) stands for is listed once a client has asked for it, and
+   * for as long as the pooler remembers it.
    */
   readonly databases: Observed<readonly PgBouncerDatabase[]>;
 }

@@ -1,4 +1,4 @@
-// Which version of PostgreSQL the server is.
+// Reads the major version out of the version that a server shows.
 
 import type { Snapshot } from './snapshot.ts';
 

@@ -1,4 +1,4 @@
-// What a server's configuration allows, beyond what sessions happen to do at the moment.
+// Defines the facts of a server's configuration: settings, overrides and outbound connections.
 
 /** The server settings that an audit reads. Which of them exist depends on version and provider. */
 export const SETTING_NAMES = [
@@ -16,15 +16,15 @@ export type SettingName = (typeof SETTING_NAMES)[number];
 /** As the server shows them to the login. */
 export interface Settings {
   /**
-   * What is in effect on the server. Absent where it has no such setting or does not show it to the login, and where the
-   * auditor's own session was given another value.
+   * What is in effect on the server. Absent where it has no such setting or does not show it to the login, and where
+   * the auditor's own session was given another value.
    */
   readonly values: Readonly<Partial<Record<SettingName, string>>>;
   /** Those whose value can't be judged, each with the reason: a sentence without a final period. */
   readonly unusable?: Readonly<Partial<Record<SettingName, string>>> | undefined;
   /** Those whose value in the files waits for a restart; undefined where none does. */
   readonly pendingRestart?: readonly SettingName[] | undefined;
-  /** Those that a database or a role has a value of its own of; undefined where nobody asked. */
+  /** Those for which a database or a role has its own value; undefined where they were not queried. */
   readonly overrides?: readonly SettingOverride[] | undefined;
   /** Whether the login sees settings that only superusers do: has the privileges of `pg_read_all_settings`. */
   readonly seesAll: boolean;

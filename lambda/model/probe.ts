@@ -1,4 +1,4 @@
-// What a server answers on the wire, whatever its configuration says: plaintext, TLS versions, direct TLS, key exchange.
+// Defines what the wire probe observes: plaintext, TLS versions, direct TLS, suites, key exchange.
 
 import type { Observed } from './observed.ts';
 
@@ -49,7 +49,10 @@ export interface WireProbe {
   readonly directTls: Observed<WireAnswer>;
   /** What the server chose where it was offered post-quantum hybrids first. */
   readonly keyExchange: Observed<KeyExchange>;
-  /** What it chose where it was offered nothing but suites without encryption, without authentication, or of export grade. */
+  /**
+   * What it chose where it was offered nothing but suites without encryption, without authentication, or of export
+   * grade.
+   */
   readonly brokenSuites: Observed<BrokenSuiteAnswer>;
   /** How many connections it took. */
   readonly connections: number;

@@ -1,4 +1,4 @@
-// How to fix something, by where the server runs. Plain data: what a finding shows of it depends on its target.
+// Defines a remedy: what to do everywhere, and on each platform, as plain data.
 
 /** Where servers run whose settings are changed in different ways, by the names people know them by. */
 export const PLATFORM_NAMES = {
@@ -15,9 +15,11 @@ export const PLATFORMS = Object.keys(PLATFORM_NAMES) as readonly Platform[];
 
 /** What to do on the server, for each platform: sentences and commands, one a line. */
 export interface PlatformRemedy extends Readonly<Record<Platform, string>> {
-  /** What to do whatever the platform, told before the rest: in clients, with stored credentials, in the database. */
+  /** What to do whatever the platform, shown before the rest: in clients, with stored credentials, in the database. */
   readonly everywhere?: string | undefined;
-  /** Of a target that is a PgBouncer: what to do in its settings. Undefined where what is wrong cannot be wrong there. */
+  /**
+   * Of a target that is a PgBouncer: what to do in its settings. Undefined where what is wrong cannot be wrong there.
+   */
   readonly pgbouncer?: string | undefined;
 }
 

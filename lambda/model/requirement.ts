@@ -1,4 +1,4 @@
-// Requirements of compliance standards that the checks give evidence for.
+// Lists the requirements of compliance standards that findings are evidence for.
 
 export interface Requirement {
   readonly standard: string;

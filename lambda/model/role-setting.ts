@@ -1,4 +1,4 @@
-// The setting `role`, by which a login's sessions run as another role.
+// Describes the setting `role`, which makes a login's sessions run as another role.
 
 import type { AssumedRole, Visibility } from './snapshot.ts';
 import { quoteIdentifier } from './sql-identifier.ts';

@@ -1,4 +1,4 @@
-// The shape of a run as JSON: every fact of a snapshot, strictly.
+// Defines the schema of a run as JSON, which is strict about every fact of a snapshot.
 
 import * as z from 'zod';
 import type { CertificateFacts } from './certificate.ts';

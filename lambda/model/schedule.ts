@@ -1,4 +1,4 @@
-// Schedule expressions of EventBridge Scheduler: what it accepts, what is wrong with the rest, and on which days one runs.
+// Parses schedule expressions of EventBridge Scheduler, and says on which days they run.
 //
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 

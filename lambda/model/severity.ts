@@ -1,4 +1,4 @@
-// How much a finding matters, and how severities compare.
+// Defines severities and their order.
 
 /** Severities from least to most serious: the order of this list is the order of comparison. */
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;

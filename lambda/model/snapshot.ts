@@ -1,4 +1,4 @@
-// A snapshot: the readonly facts observed on one target at one moment. No judgement in it.
+// Defines a snapshot: the readonly facts observed on one target at one moment, without evaluation.
 
 import type { CertificateFacts } from './certificate.ts';
 import type { Failure } from './failure.ts';
@@ -81,8 +81,8 @@ export interface AssumedRole {
   /** `session_user`. */
   readonly login: string;
   /**
-   * What the setting `role` that makes it so belongs to: a role, a database, one role in one database, or neither for all.
-   * Undefined where something else sets it, such as a pooler.
+   * What the setting `role` that makes it so belongs to: a role, a database, one role in one database, or neither for
+   * all. Undefined where something else sets it, such as a pooler.
    */
   readonly setting?: { readonly role?: string | undefined; readonly database?: string | undefined } | undefined;
 }
@@ -90,7 +90,7 @@ export interface AssumedRole {
 export interface Sessions {
   /** Client and replication sessions other than the auditor's own. */
   readonly visible: readonly Session[];
-  /** Further sessions whose encryption the server did not show to this login: nobody knows how they travel. */
+  /** Further sessions whose encryption the server did not show to this login: how they travel is not known. */
   readonly hidden: number;
 }
 
@@ -111,8 +111,8 @@ export interface AuditConnection {
   /** The server's own row for our session; unknown where it showed none. */
   readonly serverView: Observed<{ readonly tlsVersion: string; readonly cipher: string } | 'not-tls'>;
   /**
-   * The process of the server behind our session: as BackendKeyData announced it at login, and as the server calls it by
-   * pg_backend_pid(). Undefined where either is not known, and for a pooler's console.
+   * The process of the server behind our session: as BackendKeyData announced it at login, and as the server calls it
+   * by pg_backend_pid(). Undefined where either is not known, and for a pooler's console.
    */
   readonly backendPid?: { readonly announced: number; readonly own: number } | undefined;
   /** Milliseconds. */
@@ -206,13 +206,15 @@ export interface TrustFacts {
   /** Whether the system's roots are trusted besides the bundle. */
   readonly system: boolean;
   /**
-   * The environment variable (`SSL_CERT_FILE`, `SSL_CERT_DIR`) that replaces the operating system's store, which is left out
-   * for that reason: of the system's roots only Node's bundled ones are trusted.
+   * The environment variable (`SSL_CERT_FILE`, `SSL_CERT_DIR`) that replaces the operating system's store, which is
+   * left out for that reason: of the system's roots only Node's bundled ones are trusted.
    */
   readonly systemStoreLeftOut?: 'SSL_CERT_FILE' | 'SSL_CERT_DIR' | undefined;
   /** The certificates of the CA bundle; empty when only the system's roots are trusted. */
   readonly bundle: readonly CertificateFacts[];
-  /** Certificates of the bundle that vouch for nothing, since their key or dates can't be read; undefined means none. */
+  /**
+   * Certificates of the bundle that vouch for nothing, since their key or dates can't be read; undefined means none.
+   */
   readonly unusable?: readonly UnusableCertificate[] | undefined;
 }
 

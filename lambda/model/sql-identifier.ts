@@ -1,4 +1,4 @@
-// Names as SQL that is there to be copied writes them.
+// Quotes identifiers for SQL that people copy.
 
 import { displayText } from './display.ts';
 
@@ -6,8 +6,8 @@ import { displayText } from './display.ts';
 const MAX_LENGTH = 200;
 
 /**
- * The name as an identifier in a statement: bare where SQL reads it so, else in quotes with its own quotes doubled. Names
- * are chosen by clients: what must not be shown raw is escaped, and such a statement does not run as it stands.
+ * The name as an identifier in a statement: bare where SQL reads it so, else in quotes with its own quotes doubled.
+ * Names are chosen by clients: what must not be shown raw is escaped, and such a statement does not run as it stands.
  */
 export function quoteIdentifier(name: string): string {
   if (name.length <= MAX_LENGTH && /^[a-z_][a-z0-9_$]*$/.test(name) && !RESERVED.has(name)) return name;
@@ -15,8 +15,8 @@ export function quoteIdentifier(name: string): string {
 }
 
 /**
- * Words that PostgreSQL reads as syntax where the name of a role or object belongs: those marked reserved in appendix C of
- * its documentation, and the words for roles.
+ * Words that PostgreSQL reads as syntax where the name of a role or object belongs: those marked reserved in appendix C
+ * of its documentation, and the words for roles.
  */
 const RESERVED: ReadonlySet<string> = new Set(
   `all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column

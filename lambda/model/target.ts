@@ -1,4 +1,4 @@
-// A target: one PostgreSQL server or PgBouncer endpoint to audit, as the configuration names it.
+// Defines a target: a PostgreSQL server or PgBouncer to audit, as the configuration names it.
 
 /** Where a CA bundle comes from. `system` is Node's bundled roots plus the operating system's store. */
 export type CaSource =
@@ -38,8 +38,8 @@ export type ClientCertificateSource =
 export type SslNegotiation = 'postgres' | 'direct';
 
 /**
- * How a server may ask the auditor to prove who it is. `password` is the password in clear; `none` is no request, as with the
- * methods `cert` and `trust`.
+ * How a server may ask the auditor to prove who it is. `password` is the password in clear; `none` is no request, as
+ * with the methods `cert` and `trust`.
  */
 export const AUTHENTICATION_METHODS = ['scram-sha-256', 'md5', 'password', 'none'] as const;
 export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];

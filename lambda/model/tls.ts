@@ -1,4 +1,4 @@
-// TLS protocol versions, named as PostgreSQL and OpenSSL name them.
+// Defines the TLS versions and their order, by the names that PostgreSQL and OpenSSL use.
 
 /** Every version `pg_stat_ssl.version` can show, oldest first: the order of this list is the order of comparison. */
 export const TLS_VERSIONS = ['SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;

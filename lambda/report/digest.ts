@@ -57,7 +57,8 @@ export interface Digest {
 /**
  * The digest of a run for a receiver; undefined when there is nothing to send.
  *
- * @param decided - Scoped to the receiver: the digest leaves out findings below the receiver's threshold, and nothing else.
+ * @param decided - Scoped to the receiver: the digest leaves out findings below the receiver's threshold, and nothing
+ *   else.
  *
  * @example buildDigest(buildDecidedReport(run, decision), { route: 'all', minSeverity: 'medium' })?.active[0]?.reason
  */

@@ -56,10 +56,11 @@ interface LabelledTarget {
 }
 
 /**
- * Whether a target matches a receiver: the name one of the patterns, and all of the labels. The default receiver matches
- * every target.
+ * Whether a target matches a receiver: the name one of the patterns, and all of the labels. The default receiver
+ * matches every target.
  *
- * @example matchesRoute({ route: 'payments', minSeverity: 'high', targets: ['pay-*'] })({ name: 'pay-eu', labels: {} }) // true
+ * @example matchesRoute({ route: 'payments', minSeverity: 'high', targets: ['pay-*'] })({ name: 'pay-eu', labels: {} })
+ *   // true
  */
 export function matchesRoute({ route, targets, labels }: Receiver): (target: LabelledTarget) => boolean {
   if (route === DEFAULT_ROUTE) return () => true;

@@ -14,8 +14,8 @@ const MOST_ENTRIES = 100;
 const TEXT_LENGTH = 2_000;
 
 /**
- * Without the keys that have no value: a document of its own, not a view of ours. Every text is made safe here once more,
- * whichever check wrote it: it may come from a state that an older auditor kept.
+ * Without the keys that have no value: a document of its own, not a view of ours. Every text is made safe here once
+ * more, whichever check wrote it: it may come from a state that an older auditor kept.
  */
 function bare(finding: Finding): ReportFinding {
   const { fingerprint, check, severity, target, title, role, database, application, clients, count } = finding;

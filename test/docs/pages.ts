@@ -64,8 +64,8 @@ function anchorsOf(headings: readonly string[]): ReadonlySet<string> {
 }
 
 /**
- * The commands of a block for the shell, each as its words: lines that go on are joined, comments left out, and commands
- * joined by `&&` or `|` taken apart. Quotes are understood as far as the pages use them.
+ * The commands of a block for the shell, each as its words: lines that go on are joined, comments left out, and
+ * commands joined by `&&` or `|` taken apart. Quotes are understood as far as the pages use them.
  */
 export function commandsOf(script: string): readonly (readonly string[])[] {
   const commands: string[][] = [];

@@ -1,5 +1,5 @@
-// Deploys the synthesised template to a local AWS stand-in, runs the deployed asset as the deployed function would run, and
-// reads back what it did. Where Python's moto is installed; elsewhere it is skipped, and says so.
+// Deploys the synthesised template to a local AWS stand-in, runs the deployed asset as the deployed function would run,
+// and reads back what it did. Where Python's moto is installed; elsewhere it is skipped, and says so.
 
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -108,7 +108,7 @@ describe('what lasts rings once, and once when it is over', () => {
   function messages(alarm: AlarmProperties, values: ReadonlyMap<number, number>, minutes: number): string[] {
     const { Period, EvaluationPeriods, DatapointsToAlarm = EvaluationPeriods, TreatMissingData } = alarm;
     const length = Period / 60;
-    const told: string[] = [];
+    const notified: string[] = [];
     let state = 'OK';
     for (let end = length * EvaluationPeriods; end <= minutes; end += length) {
       const points = Array.from({ length: EvaluationPeriods }, (_, index) => {
@@ -121,10 +121,10 @@ describe('what lasts rings once, and once when it is over', () => {
       if (TreatMissingData === 'ignore' && points.every((point) => point === undefined)) continue;
       const breaching = points.filter((point) => point !== undefined && point >= 1).length;
       const next = breaching >= DatapointsToAlarm ? 'ALARM' : 'OK';
-      if (next !== state) told.push(next);
+      if (next !== state) notified.push(next);
       state = next;
     }
-    return told;
+    return notified;
   }
 
   const alarmOn = (MetricName: string, schedule: string): AlarmProperties => {

@@ -7,8 +7,8 @@ type Condition = string | { readonly exists: boolean };
 export type FilterPolicy = Readonly<Record<string, readonly Condition[]>>;
 
 /**
- * Whether a subscription receives a message. Every key of the policy must match, by one of its conditions each. A message
- * without any attribute passes no policy, not even one that asks for an attribute's absence.
+ * Whether a subscription receives a message. Every key of the policy must match, by one of its conditions each. A
+ * message without any attribute passes no policy, not even one that asks for an attribute's absence.
  *
  * @see https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
  * @see https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html

@@ -1,4 +1,5 @@
-// The function with the rights of its synthesised role: every call that it makes is allowed, and no right is left unused.
+// The function with the rights of its synthesised role: every call that it makes is allowed, and no right is left
+// unused.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Stack } from 'aws-cdk-lib';
@@ -29,7 +30,10 @@ const CONFIG: ConfigInput = {
   targets: ['orders', 'billing', 'ledger'].map((name) => ({ name, secret: `prod/${name}` })),
 };
 
-/** What the services do with the role on their own account: Lambda with the log and the queue, SNS and Secrets Manager with keys. */
+/**
+ * What the services do with the role on their own account: Lambda with the log and the queue, SNS and Secrets Manager
+ * with keys.
+ */
 const OF_SERVICES = new Set([
   'logs:CreateLogStream',
   'logs:PutLogEvents',

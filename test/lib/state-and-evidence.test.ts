@@ -1,4 +1,5 @@
-// The table that runs remember in, the bucket that keeps their reports, and Security Hub: there when on, and not when off.
+// The table that runs remember in, the bucket that keeps their reports, and Security Hub: there when on, and not when
+// off.
 
 import type { Stack } from 'aws-cdk-lib';
 import { Match, type Template } from 'aws-cdk-lib/assertions';

@@ -1,4 +1,5 @@
-// What strangers write stays text: a hostile text in every text of a snapshot at once, through every renderer and format.
+// What strangers write stays text: a hostile text in every text of a snapshot at once, through every renderer and
+// format.
 
 import { marked, type Token } from 'marked';
 import { describe, expect, test } from 'vitest';

@@ -14,7 +14,7 @@ const FOUND = {
 } as unknown as ReportFinding;
 
 function compare(finds: readonly Expected[], findings: readonly ReportFinding[] = [FOUND]) {
-  const row: Scenario = { name: 'a row', judges: ['plaintext-allowed'], finds, verdict: 'findings' };
+  const row: Scenario = { name: 'a row', evaluates: ['plaintext-allowed'], finds, verdict: 'findings' };
   const result: Result = { findings, unknown: new Map(), verdict: 'findings' };
   return difference(row, result);
 }

@@ -163,13 +163,13 @@ export class Lab implements AsyncDisposable {
 }
 
 /** The ids of the checks that a row judges. */
-export function judged({ judges }: Scenario): readonly string[] {
-  return judges === 'everything' ? CHECKS.map(({ id }) => id) : [...new Set([...judges, ...ALWAYS])];
+export function evaluatedChecks({ evaluates }: Scenario): readonly string[] {
+  return evaluates === 'everything' ? CHECKS.map(({ id }) => id) : [...new Set([...evaluates, ...ALWAYS])];
 }
 
 function outcomeFor(row: Scenario, snapshot: Snapshot): Result {
   const policy = { ...POLICY, ...row.policy };
-  const ids = judged(row);
+  const ids = evaluatedChecks(row);
   const own = evaluate(
     snapshot,
     policy,

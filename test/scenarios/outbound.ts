@@ -28,41 +28,41 @@ function subscription(conninfo: string): NonNullable<Scenario['sql']> {
   };
 }
 
-const JUDGES = { judges: ['insecure-outbound-link'] } as const;
+const EVALUATES = { evaluates: ['insecure-outbound-link'] } as const;
 const INSECURE = { check: 'insecure-outbound-link', severity: 'high' } as const;
 
 export const OUTBOUND_SCENARIOS: readonly Scenario[] = [
   {
     name: 'foreign server: sslmode=disable',
-    ...JUDGES,
+    ...EVALUATES,
     sql: foreignServer(`host 'dwh.example.com', sslmode 'disable'`),
     finds: [{ ...INSECURE, database: 'orders' }],
     verdict: 'findings',
   },
   {
     name: 'foreign server: no sslmode',
-    ...JUDGES,
+    ...EVALUATES,
     sql: foreignServer(`host 'dwh.example.com'`),
     finds: [INSECURE],
     verdict: 'findings',
   },
   {
     name: 'foreign server: sslmode=verify-full',
-    ...JUDGES,
+    ...EVALUATES,
     sql: foreignServer(`host 'dwh.example.com', sslmode 'verify-full'`),
     finds: [],
     verdict: 'clean',
   },
   {
     name: 'foreign server: on this machine',
-    ...JUDGES,
+    ...EVALUATES,
     sql: foreignServer(`host 'localhost'`),
     finds: [],
     verdict: 'clean',
   },
   {
     name: 'subscription: sslmode=prefer, seen by a superuser',
-    ...JUDGES,
+    ...EVALUATES,
     login: 'boss',
     sql: subscription('host=primary.example.com dbname=x user=u password=hunter2 sslmode=prefer'),
     finds: [INSECURE],
@@ -70,7 +70,7 @@ export const OUTBOUND_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'subscription: sslmode=verify-full, seen by a superuser',
-    ...JUDGES,
+    ...EVALUATES,
     login: 'boss',
     sql: subscription('host=primary.example.com dbname=x user=u password=hunter2 sslmode=verify-full'),
     finds: [],
@@ -78,7 +78,7 @@ export const OUTBOUND_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'subscription: that the login may not read',
-    ...JUDGES,
+    ...EVALUATES,
     sql: subscription('host=primary.example.com dbname=x sslmode=disable'),
     finds: [],
     unknown: ['insecure-outbound-link'],

@@ -103,9 +103,10 @@ export interface Scenario {
   readonly fleet?: 'alone' | 'one-of-several';
   /**
    * The checks that the row judges: of them exactly `finds` is found, and exactly `unknown` is unknown. The verdict is
-   * theirs. `target-not-audited` and `insufficient-privileges` are always among them: no row is right by having seen nothing.
+   * theirs. `target-not-audited` and `insufficient-privileges` are always among them: no row is right by having seen
+   * nothing.
    */
-  readonly judges: readonly CheckId[] | 'everything';
+  readonly evaluates: readonly CheckId[] | 'everything';
   readonly finds: readonly Expected[];
   /** Checks that must say that they could not see what they judge, in part or at all. @default none */
   readonly unknown?: readonly CheckId[];

@@ -6,7 +6,7 @@ import { describeEachMajor } from '../../lab/each-major.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { CERTIFICATE_SCENARIOS } from './certificates.ts';
 import { HONESTY_SCENARIOS } from './honesty.ts';
-import { type Difference, difference, judged, Lab } from './lab.ts';
+import { type Difference, difference, evaluatedChecks, Lab } from './lab.ts';
 import { OUTBOUND_SCENARIOS } from './outbound.ts';
 import { renderTable, type TableRow } from './result-table.ts';
 import { RULE_SCENARIOS } from './rules.ts';
@@ -36,7 +36,7 @@ function whySkipped(row: Scenario, major: number): string | undefined {
   const { from = OLDEST_MAJOR, to = Number.POSITIVE_INFINITY } = row.majors ?? {};
   if (major < from) return `needs PostgreSQL ${from}`;
   if (major > to) return `is about PostgreSQL ${to} and older`;
-  const missing = [...judged(row), ...row.finds.map(({ check }) => check), ...(row.unknown ?? [])].find(
+  const missing = [...evaluatedChecks(row), ...row.finds.map(({ check }) => check), ...(row.unknown ?? [])].find(
     (id) => !registered.has(id),
   );
   return missing === undefined ? undefined : `${missing} is not registered`;
@@ -85,7 +85,7 @@ describe('the rows', () => {
   });
 
   test.each([...registered])('say of %s where it finds something, and where it must not', (id) => {
-    const judging = SCENARIOS.filter((row) => judged(row).includes(id));
+    const judging = SCENARIOS.filter((row) => evaluatedChecks(row).includes(id));
     const finding = judging.filter(({ finds }) => finds.some(({ check }) => check === id));
     expect(finding, 'no row expects a finding').not.toEqual([]);
     expect(judging.length, 'no row expects none').toBeGreaterThan(finding.length);
@@ -93,7 +93,7 @@ describe('the rows', () => {
 
   test('expect findings only of checks that they judge', () => {
     const astray = SCENARIOS.filter((row) => {
-      const ids = new Set<string>([...judged(row), ...CHECK_IDS.filter((id) => !registered.has(id))]);
+      const ids = new Set<string>([...evaluatedChecks(row), ...CHECK_IDS.filter((id) => !registered.has(id))]);
       return [...row.finds.map(({ check }) => check), ...(row.unknown ?? [])].some((id) => !ids.has(id));
     });
     expect(astray.map(({ name }) => name)).toEqual([]);

@@ -3,10 +3,10 @@
 import { LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { LEGACY, type Scenario, SESSION_CHECKS } from './scenario.ts';
 
-const PLAINTEXT = { hba: LOOPBACK_PLAINTEXT_HBA, judges: SESSION_CHECKS } as const;
+const PLAINTEXT = { hba: LOOPBACK_PLAINTEXT_HBA, evaluates: SESSION_CHECKS } as const;
 /** A tunnel makes loopback a network, and a test of this machine. */
 const NETWORK = { ...PLAINTEXT, policy: { loopback: 'network' } } as const;
-const OLD_TLS = { settings: LEGACY, judges: SESSION_CHECKS } as const;
+const OLD_TLS = { settings: LEGACY, evaluates: SESSION_CHECKS } as const;
 
 export const SESSION_SCENARIOS: readonly Scenario[] = [
   {
@@ -129,7 +129,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'TLSv1.3 of everybody',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { loopback: 'network' },
     sessions: [
       { kind: 'tlsv1.3' },
@@ -141,14 +141,14 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'TLSv1.2 with a strong cipher',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     sessions: [{ kind: 'tlsv1.2' }],
     finds: [{ check: 'below-preferred-tls-session', severity: 'info', role: 'app' }],
     verdict: 'findings',
   },
   {
     name: 'TLSv1.2 where the policy prefers no more',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { preferredTlsVersion: 'TLSv1.2' },
     sessions: [{ kind: 'tlsv1.2' }],
     finds: [],
@@ -156,7 +156,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'TLSv1.2 where the policy wants TLSv1.3',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { minTlsVersion: 'TLSv1.3' },
     sessions: [{ kind: 'tlsv1.2' }, { kind: 'tlsv1.3', role: 'billing' }],
     finds: [{ check: 'deprecated-tls-session', severity: 'high', role: 'app' }],
@@ -218,7 +218,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'TLSv1.2 under the profile mozilla-modern',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { cipherProfile: 'mozilla-modern' },
     sessions: [{ kind: 'tlsv1.2' }, { kind: 'tlsv1.3' }],
     finds: [
@@ -229,7 +229,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'TLSv1.2 with AES-256-GCM under the profile of NIST',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { cipherProfile: 'nist-sp-800-52r2' },
     sessions: [{ kind: 'tlsv1.2' }],
     finds: [{ check: 'below-preferred-tls-session', severity: 'info' }],
@@ -237,7 +237,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'mutual TLS wanted of a role that shows no certificate',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { clientCertificateRoles: ['app'] },
     sessions: [{ kind: 'tlsv1.3' }, { kind: 'tlsv1.3', role: 'billing' }],
     finds: [{ check: 'missing-client-certificate', severity: 'medium', role: 'app' }],
@@ -245,7 +245,7 @@ export const SESSION_SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'mutual TLS wanted of a role that shows its certificate once of twice',
-    judges: SESSION_CHECKS,
+    evaluates: SESSION_CHECKS,
     policy: { clientCertificateRoles: ['a*'] },
     sessions: [{ kind: 'tlsv1.3', clientCertificate: 'client' }, { kind: 'tlsv1.3' }],
     finds: [{ check: 'missing-client-certificate', severity: 'medium', role: 'app', count: 1 }],

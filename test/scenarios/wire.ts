@@ -2,7 +2,7 @@
 
 import { type CheckId, LEGACY, type Scenario } from './scenario.ts';
 
-const JUDGES = [
+const EVALUATES = [
   'plaintext-accepted',
   'deprecated-tls-accepted',
   'key-exchange-not-post-quantum',
@@ -17,13 +17,13 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'wire: plaintext and old TLS are refused',
     probe: true,
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [{ ...CLASSICAL, evidence: { chosen: /^(x25519|secp256r1)$/ } }],
     verdict: 'findings',
   },
   {
     name: 'wire: the same without the probe is not looked at',
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [],
     verdict: 'clean',
   },
@@ -31,7 +31,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     name: 'wire: plaintext over loopback',
     probe: true,
     hba: ['local all all trust', 'host all tls_auditor 127.0.0.1/32 scram-sha-256'],
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [
       CLASSICAL,
       {
@@ -54,7 +54,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     probe: true,
     hba: ['local all all trust', 'host all tls_auditor 127.0.0.1/32 scram-sha-256'],
     policy: { loopback: 'ignore' },
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [CLASSICAL],
     verdict: 'findings',
   },
@@ -63,7 +63,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     probe: true,
     hba: ['local all all trust', 'host all tls_auditor 127.0.0.1/32 scram-sha-256'],
     policy: { loopback: 'network' },
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [
       CLASSICAL,
       { check: 'plaintext-accepted', severity: 'medium' },
@@ -76,7 +76,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     probe: true,
     hba: ['local all all trust', 'hostssl all all all scram-sha-256', 'hostnossl all tls_auditor 127.0.0.1/32 trust'],
     policy: { loopback: 'network' },
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [
       CLASSICAL,
       {
@@ -93,7 +93,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     name: 'wire: plaintext for other roles only',
     probe: true,
     hba: ['local all all trust', 'hostssl all all all scram-sha-256', 'host all app 127.0.0.1/32 scram-sha-256'],
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [CLASSICAL],
     verdict: 'findings',
   },
@@ -101,7 +101,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     name: 'wire: TLSv1 and TLSv1.1 are accepted',
     probe: true,
     settings: LEGACY,
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [
       CLASSICAL,
       { check: 'deprecated-tls-allowed', severity: 'medium' },
@@ -113,7 +113,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     name: 'wire: TLSv1 is allowed, and refused for want of a cipher',
     probe: true,
     settings: { ssl_min_protocol_version: 'TLSv1' },
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [
       CLASSICAL,
       {
@@ -128,7 +128,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     name: 'wire: TLSv1.2 is accepted where the policy wants TLSv1.3',
     probe: true,
     policy: { minTlsVersion: 'TLSv1.3' },
-    judges: JUDGES,
+    evaluates: EVALUATES,
     finds: [
       CLASSICAL,
       { check: 'deprecated-tls-allowed', severity: 'medium' },
@@ -141,7 +141,7 @@ export const WIRE_SCENARIOS: readonly Scenario[] = [
     probe: true,
     via: 'tls-proxy',
     hba: ['local all all trust', 'hostnossl all all 127.0.0.1/32 scram-sha-256', 'hostssl all all all scram-sha-256'],
-    judges: ['plaintext-accepted', 'deprecated-tls-accepted', 'key-exchange-not-post-quantum'],
+    evaluates: ['plaintext-accepted', 'deprecated-tls-accepted', 'key-exchange-not-post-quantum'],
     finds: [],
     unknown: ['plaintext-accepted'],
     verdict: 'unknown',

@@ -126,8 +126,8 @@ function descriptionBelow(term: string, _termWidth: number, description: string)
 }
 
 /**
- * Commander repeats what it does not understand. An argument that may be a secret is not repeated, the value of an option
- * that does not exist never, and nothing raw.
+ * Commander repeats what it does not understand. An argument that may be a secret is not repeated, the value of an
+ * option that does not exist never, and nothing raw.
  */
 function safeToShow(text: string, argv: readonly string[]): string {
   return argv

@@ -11,7 +11,9 @@ const MOST_TARGETS = 20;
 /** What still fits on a line of the narrowest terminal. */
 const LONGEST_NAME = 48;
 
-/** One sentence for each target that was reached: its TLS, what its certificate is good for, and where the time went. */
+/**
+ * One sentence for each target that was reached: its TLS, what its certificate is good for, and where the time went.
+ */
 export function connectionLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
   const reached = targets.flatMap((target) => (target.link === null ? [] : [connectionLine(target.name, target.link)]));
   return reached.length > MOST_TARGETS ? [] : reached;

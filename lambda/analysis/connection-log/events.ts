@@ -1,4 +1,4 @@
-// The types of what a connection log says: records as a format holds them, and the events in them.
+// Defines the records of a connection log and the events that they hold.
 
 import type { TlsVersion } from '../../model/tls.ts';
 
@@ -6,7 +6,9 @@ import type { TlsVersion } from '../../model/tls.ts';
 export interface LogRecord {
   /** Milliseconds since 1970, UTC; undefined where the entry shows no time. */
   readonly time: number | undefined;
-  /** What the entries of one connection share: session id, process id or client pointer; undefined where none is shown. */
+  /**
+   * What the entries of one connection share: session id, process id or client pointer; undefined where none is shown.
+   */
   readonly connection: string | undefined;
   /** Address or name of the client, or `[local]`; undefined where the entry shows none. */
   readonly host: string | undefined;
@@ -62,7 +64,10 @@ export type ConnectionEvent =
       readonly tls: LoggedTls | undefined;
       readonly gss: { readonly encrypted: boolean; readonly principal: string | undefined } | undefined;
       readonly replication: boolean;
-      /** The application holds the text of a TLS or GSS tail, or the tail cannot be true: nothing shows how it travelled. */
+      /**
+       * The application holds the text of a TLS or GSS tail, or the tail cannot be true: nothing shows how it
+       * travelled.
+       */
       readonly forged: boolean;
     }
   | { readonly kind: 'handshake-failed'; readonly failure: HandshakeFailure; readonly reason: string }

@@ -24,7 +24,9 @@ export interface LineReader {
 
 const TAB = 9;
 
-/** What `aws logs tail`, exports to S3 and container runtimes put before each line: a time, and perhaps a stream's name. */
+/**
+ * What `aws logs tail`, exports to S3 and container runtimes put before each line: a time, and perhaps a stream's name.
+ */
 const WRAPPER = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)[ \t]/;
 const STREAM = /^[\w./:[\]-]{1,512}[ \t]/;
 

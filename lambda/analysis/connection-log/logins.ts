@@ -1,4 +1,4 @@
-// Aggregates the events of a connection log: who logged in how, how often and since when, in bounded memory.
+// Aggregates the events of a connection log into logins per client, in bounded memory.
 
 import ipaddr from 'ipaddr.js';
 import type { Transport } from '../../model/snapshot.ts';
@@ -19,7 +19,9 @@ export interface ClientLogins {
   /** The text of the login cannot be believed: transport says `plaintext` then, since nothing shows more. */
   readonly forged: boolean;
   readonly tls: LoggedTls | undefined;
-  /** In CIDR notation, or a name where the server logs names. Undefined for sockets and where the log does not show it. */
+  /**
+   * In CIDR notation, or a name where the server logs names. Undefined for sockets and where the log does not show it.
+   */
   readonly network: string | undefined;
   /** Whether the log shows where the client is. */
   readonly hostKnown: boolean;
@@ -68,7 +70,7 @@ export interface LoginBounds {
 
 const MOST_ADDRESSES = 8;
 /** What was worked out for a text is kept for the next time. */
-const MOST_REMEMBERED = 10_000;
+const MAX_CACHED = 10_000;
 /** Names are stored up to this length; no server keeps longer ones. */
 const LONGEST_NAME = 200;
 
@@ -100,9 +102,9 @@ export class LoginAggregator {
     { failure: Failure; count: number; first: number | undefined; last: number | undefined }
   >();
   readonly #connections: RecentMap<Connection>;
-  readonly #networks = new RecentMap<string>(MOST_REMEMBERED);
-  readonly #texts = new RecentMap<string>(MOST_REMEMBERED);
-  readonly #folded = new RecentMap<string>(MOST_REMEMBERED);
+  readonly #networks = new RecentMap<string>(MAX_CACHED);
+  readonly #texts = new RecentMap<string>(MAX_CACHED);
+  readonly #folded = new RecentMap<string>(MAX_CACHED);
   #total = 0;
   #from: number | undefined;
   #to: number | undefined;
@@ -121,7 +123,7 @@ export class LoginAggregator {
     const known = record.connection === undefined ? undefined : this.#connections.get(record.connection);
     switch (event.kind) {
       case 'received':
-        this.#remember(record, { host: this.#own(event.host), login: undefined, failed: false });
+        this.#record(record, { host: this.#own(event.host), login: undefined, failed: false });
         return;
       case 'authorized': {
         const host = record.host ?? known?.host;
@@ -129,7 +131,7 @@ export class LoginAggregator {
         // Without a name by which later entries are known to be of this connection, none can correct it.
         if (record.connection === undefined) return;
         const login = { event: this.#ownEvent(event), time, key };
-        if (known === undefined) this.#remember(record, { host: host && this.#own(host), login, failed: false });
+        if (known === undefined) this.#record(record, { host: host && this.#own(host), login, failed: false });
         else known.login = login;
         return;
       }
@@ -157,7 +159,7 @@ export class LoginAggregator {
     return { clients, failures, total: this.#total, from: this.#from, to: this.#to };
   }
 
-  #remember({ connection }: LogRecord, entry: Connection): void {
+  #record({ connection }: LogRecord, entry: Connection): void {
     if (connection === undefined) return;
     this.#connections.set(own(connection), entry);
   }
@@ -244,7 +246,7 @@ export class LoginAggregator {
     // The server logs a certificate of another name, and then that the login failed.
     if (known?.failed === true) return;
     if (known !== undefined) known.failed = true;
-    else this.#remember(record, { host: record.host && own(record.host), login: undefined, failed: true });
+    else this.#record(record, { host: record.host && own(record.host), login: undefined, failed: true });
     const host = (event.kind === 'refused' ? event.host : undefined) ?? record.host ?? known?.host;
     this.#countFailure(
       {
@@ -345,8 +347,8 @@ interface TransportFacts {
 }
 
 /**
- * How a login travelled, never better than what is shown. A host that is not known is not the server's own, and neither is
- * a name: whoever owns an address chooses the name that it has.
+ * How a login travelled, never better than what is shown. A host that is not known is not the server's own, and neither
+ * is a name: the owner of an address chooses the name that it has.
  */
 function transportOf({ tls, gss, forged }: Authorized, host: string | undefined): TransportFacts {
   const hostKnown = host !== undefined;

@@ -108,8 +108,8 @@ function received(text: string): ConnectionEvent | undefined {
 }
 
 /**
- * From the right: the tails, which the server writes last; then the names, by what the prefix or the columns say of them.
- * The application is the client's own text and may hold anything, also the text of a tail.
+ * From the right: the tails, which the server writes last; then the names, by what the prefix or the columns say of
+ * them. The application is the client's own text and may hold anything, also the text of a tail.
  */
 function authorized(text: string, { role, database }: LogRecord, replication: boolean): ConnectionEvent | undefined {
   let rest = text;
@@ -160,7 +160,9 @@ interface Names {
 const DATABASE = ' database=';
 const APPLICATION = ' application_name=';
 
-/** @param text `ROLE database=DATABASE application_name=APPLICATION`, without the last or, for replication, the second */
+/**
+ * @param text `ROLE database=DATABASE application_name=APPLICATION`, without the last or, for replication, the second
+ */
 function names(text: string, role: string | undefined, database: string | undefined, replication: boolean): Names {
   // Roles and databases may hold the separators too: where they are known, nothing is guessed.
   const head = replication ? role : `${role}${DATABASE}${database}`;
@@ -190,7 +192,10 @@ function isPossible({ version, cipher, bits }: LoggedTls): boolean {
   return true;
 }
 
-/** `identity="CN=app" method=cert (/data/pg_hba.conf:2)`, `user="app" method=trust (…)`. The file's path is the server's. */
+/**
+ * `identity="CN=app" method=cert (/data/pg_hba.conf:2)`, `user="app" method=trust (…)`. The file's path is the
+ * server's.
+ */
 function authenticated(text: string): ConnectionEvent | undefined {
   const at = text.lastIndexOf('" method=');
   const start = text.indexOf('="');

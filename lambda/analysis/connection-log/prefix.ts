@@ -1,4 +1,4 @@
-// Compiles a log_line_prefix to a reader of lines, and knows the prefixes of the platforms.
+// Compiles a log_line_prefix to a reader of lines, and lists the prefixes of platforms.
 
 import type { LogClock } from './time.ts';
 
@@ -176,7 +176,7 @@ function segmentsOf(tokens: readonly Token[]): readonly Segment[] {
   const segments: Segment[] = [];
   let free: Segment['free'];
   let pattern = '';
-  // Two free texts side by side cannot be told apart: they are read as one, which is neither.
+  // The boundary between two free texts side by side is not known: they are read as one, which is neither.
   const close = (): void => {
     const names: string[] = [];
     // A name may not stand for two things: the second is passed over.

@@ -1,4 +1,4 @@
-// Reads a connection log of any known format, recognised from its first lines, in one pass over its bytes.
+// Reads a connection log in one pass, and recognises its format from the first lines.
 
 import type { ConnectionEvent, LogRecord } from './events.ts';
 import {
@@ -175,7 +175,7 @@ export class ConnectionLogReader {
       onRecord: (record, isCut) => {
         const event = readEvent(record);
         if (event === undefined) return;
-        // Of a message without its end, nobody knows whether it said how the client connected.
+        // A message without its end may have said how the client connected, or not.
         if (isCut) {
           counts.unreadable += 1;
           return;
@@ -216,7 +216,9 @@ export class ConnectionLogReader {
     };
   }
 
-  /** An export of CloudWatch Logs: each event's message is lines of the server's log; each stream is a log of its own. */
+  /**
+   * An export of CloudWatch Logs: each event's message is lines of the server's log; each stream is a log of its own.
+   */
   #exportReader(): Pushed {
     const streams = new Map<string, ConnectionLogReader>();
     const readerOf = (name: string): ConnectionLogReader => {

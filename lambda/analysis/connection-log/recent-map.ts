@@ -1,4 +1,4 @@
-// A map that forgets what it was given long ago, so that it stays within a bound.
+// Provides a map with a bounded number of entries that drops those not used for long.
 
 /** Two generations: when the younger is full it becomes the older, and what the older held is forgotten. */
 export class RecentMap<Value> {

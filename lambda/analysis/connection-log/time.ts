@@ -1,4 +1,4 @@
-// Reads the times that servers write, by the zone they write.
+// Parses the times that servers write in logs, with their zones.
 
 /** Offsets in minutes of the abbreviations that mean one thing only; CST, IST and BST do not. */
 const ZONES: Readonly<Record<string, number>> = {

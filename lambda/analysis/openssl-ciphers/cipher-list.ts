@@ -1,4 +1,6 @@
-// Which cipher suites a list in OpenSSL's language lets in (https://docs.openssl.org/master/man1/openssl-ciphers/).
+// Evaluates a list in OpenSSL's cipher language to the suites that it lets in.
+//
+// https://docs.openssl.org/master/man1/openssl-ciphers/
 
 import { CIPHER_SUITES, type CipherSuite, ianaName } from './cipher-suites.ts';
 
@@ -8,9 +10,9 @@ export interface CipherListMeaning {
   /** Items that are not known here: another version of OpenSSL may know them, or leave them out. */
   readonly notUnderstood: readonly NotUnderstood[];
   /**
-   * Those of the suites that are let in for certain as far as security levels go: by the list's own level 0, by their own
-   * names, or because OpenSSL's default level (1 since 1.1.0) allows them. `HIGH` stands for anonymous suites too, which it
-   * then forbids.
+   * Those of the suites that are let in for certain as far as security levels go: by the list's own level 0, by their
+   * own names, or because OpenSSL's default level (1 since 1.1.0) allows them. `HIGH` stands for anonymous suites too,
+   * which it then forbids.
    */
   readonly effective: readonly CipherSuite[];
 }
@@ -39,8 +41,9 @@ const VERSIONS: readonly [OpenSsl, ...OpenSsl[]] = [
 ];
 
 /**
- * What `ssl_ciphers` lets in for TLSv1.2 and older, by whichever version of OpenSSL. Order (`+`, `@STRENGTH`) is of no interest; what OpenSSL is built
- * without, or forbids by a security level that the list does not give, is not known and so not left out.
+ * What `ssl_ciphers` lets in for TLSv1.2 and older, by whichever version of OpenSSL. Order (`+`, `@STRENGTH`) is of no
+ * interest; what OpenSSL is built without, or forbids by a security level that the list does not give, is not known and
+ * so not left out.
  */
 export function readCipherList(list: string): CipherListMeaning {
   if (list.length > LONGEST) {
@@ -63,7 +66,7 @@ export function readCipherList(list: string): CipherListMeaning {
   return meaningOf(admitted, whole, notUnderstood);
 }
 
-/** Characters: the names of all suites there are take half of it. Longer lists cost time, and nobody means them. */
+/** Characters: the names of all suites there are take half of it. Longer lists cost time and have no use. */
 const LONGEST = 8 * 1_024;
 
 function meaningOf(
@@ -131,8 +134,8 @@ function apply(list: string, openssl: OpenSsl): Pick<CipherListMeaning, 'suites'
 type Matcher = (suite: CipherSuite) => boolean;
 
 /**
- * Undefined where one of the words is not known. Nor is what names of suites and some classes mean when they are joined to
- * words: OpenSSL takes some of these for the name alone, and leaves some out.
+ * Undefined where one of the words is not known. Nor is what names of suites and some classes mean when they are joined
+ * to words: OpenSSL takes some of these for the name alone, and leaves some out.
  */
 function matcher(words: string, openssl: OpenSsl): Matcher | undefined {
   const each = words.split('+');

@@ -1,4 +1,4 @@
-// How strong a cipher suite is, by the name OpenSSL gives it.
+// Rates a cipher suite by its OpenSSL name.
 
 import { cipherProfile } from '../../model/cipher-profile.ts';
 import type { CipherProfileName } from '../../model/policy.ts';
@@ -19,10 +19,11 @@ const BROKEN = [
 
 /**
  * What is wrong with a suite; empty when the profile lists it. A reason never contradicts the profile: where its
- * guideline allows CBC, a suite is not told to be weak for that.
+ * guideline allows CBC, CBC is no weakness of a suite.
  *
  * @param cipher OpenSSL's name, as `pg_stat_ssl.cipher` shows it
- * @param bits as `pg_stat_ssl.bits` shows them; undefined where nobody does: the names of short suites tell of them too
+ * @param bits as `pg_stat_ssl.bits` shows them; undefined where they are not shown: the names of suites with short keys
+ *   give them too
  */
 export function weaknesses(cipher: string, bits: number | undefined, profile: CipherProfileName): readonly string[] {
   const { suites, allowsCbc } = cipherProfile(profile);
@@ -53,7 +54,7 @@ export function worstClass(ciphers: readonly string[]): SuiteClass {
   return (['unencrypted', 'unauthenticated', 'broken'] as const).find((each) => classes.has(each)) ?? 'weak';
 }
 
-/** What a list is worth that lets in suites of a class, whoever then uses it. */
+/** The severity of a list that lets in suites of a class, whether a session uses one or not. */
 export const ADMITTING: Readonly<Record<SuiteClass, Severity>> = {
   unencrypted: 'high',
   unauthenticated: 'high',

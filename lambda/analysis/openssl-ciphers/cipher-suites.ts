@@ -1,4 +1,4 @@
-// The cipher suites of TLSv1.2 and older that OpenSSL has for PostgreSQL, and what its cipher lists tell them apart by.
+// Lists OpenSSL's suites of TLSv1.2 and older, with the properties that cipher lists select by.
 
 /** The first version in which the suite can be used. */
 type FirstProtocol = 'SSLv3' | 'TLSv1' | 'TLSv1.2';

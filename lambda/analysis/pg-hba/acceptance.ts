@@ -1,5 +1,4 @@
-// Which rules of pg_hba.conf let connections in, by the order in which PostgreSQL tries them: the first that matches
-// a connection decides, whatever it says.
+// Finds the rules of pg_hba.conf that let connections in, where the first match decides.
 
 import type { HbaFacts, HbaRule, HbaRuleType } from '../../model/hba.ts';
 import {
@@ -71,7 +70,8 @@ const BUDGET = 20_000_000;
  * Whether connections so encrypted, from such addresses, are accepted for authentication for any role that may log in
  * to any database that takes connections, or for physical replication, and by which rules.
  *
- * Where the facts leave it open what a rule matches, it is taken to let in all it may and to keep out only what it must.
+ * Where the facts leave it open what a rule matches, it is taken to let in all it may and to keep out only what it
+ * must.
  */
 export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin = NETWORK): Acceptance {
   const unusable = whyUnknown(facts);

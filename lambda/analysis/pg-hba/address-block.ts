@@ -1,4 +1,4 @@
-// Sets of addresses as pg_hba.conf gives them, and the question what is left of one when others are taken away.
+// Computes sets of addresses in pg_hba.conf, and what is left of one without others.
 
 import ipaddr from 'ipaddr.js';
 

@@ -1,4 +1,4 @@
-// What to make of a rule of pg_hba.conf that lets too much in: the same whichever check asks.
+// Writes the advice for a rule of pg_hba.conf that lets too much in, the same for every check.
 
 import { displayText } from '../../model/display.ts';
 import type { HbaFacts, HbaPlace, HbaRule } from '../../model/hba.ts';
@@ -52,10 +52,10 @@ function certificate({ options }: HbaRule, major: number): readonly string[] {
 }
 
 /**
- * What has to be done before, then the change of the rule, and of those by which its unencrypted connections would get in
- * next: each a step of its own.
+ * What has to be done before, then the change of the rule, and of those by which its unencrypted connections would get
+ * in next: each a step of its own.
  *
- * @param tlsOn the setting `ssl`: without it, `hostssl` rules let nobody in
+ * @param tlsOn the setting `ssl`: without it, `hostssl` rules match no connection
  * @param beforeScram in place of the short text about passwords
  * @param from where connections must come from to be unwanted without encryption
  */
@@ -73,7 +73,7 @@ export function advise(
   const before = new Set([
     ...(tlsOn || !ends.some(({ end }) => end.type !== 'hostgssenc')
       ? []
-      : ['set ssl = on, with a certificate: until then nobody can connect over TLS.']),
+      : ['set ssl = on, with a certificate: until then no client can connect over TLS.']),
     ...ends
       .filter(({ rule: { method }, end }) => end.method !== method && end.method !== 'reject')
       .map(
@@ -91,12 +91,12 @@ export function advise(
   ];
 }
 
-/** More than that of later lines help nobody. */
+/** Later lines that are listed: a longer list is not read. */
 const MAX_LATER = 10;
 
 /**
- * Later rules by which connections may get in, unencrypted, once this one and those between are changed: unwanted ones, and
- * others by another method, which may be a weaker one.
+ * Later rules by which connections may get in, unencrypted, once this one and those between are changed: unwanted ones,
+ * and others by another method, which may be a weaker one.
  */
 function laterWays(rule: HbaRule, facts: HbaFacts, from: Origin): readonly HbaRule[] {
   const changed = letsThrough(rule) ? [rule] : [];

@@ -1,4 +1,4 @@
-// All connections there can be, in as few as tell them apart: to one file, thousands of roles and databases are a handful.
+// Groups all possible connections into the few classes that a pg_hba.conf can distinguish.
 
 import type { HbaRole, HbaRule } from '../../model/hba.ts';
 import { type Budget, consume } from './address-block.ts';
@@ -94,7 +94,10 @@ export function classesOf(
 /** Names that mean themselves and nothing else, whatever the version, and quoted or not. */
 const PLAIN_NAME = /^(?!(?:all|sameuser|samerole|samegroup|replication)$)[A-Za-z0-9_][\w$-]*$/;
 
-/** The databases, or the users, of all rules. A list of thousands of names is looked up in, not gone through for each role. */
+/**
+ * The databases, or the users, of all rules. A list of thousands of names is looked up in, not gone through for each
+ * role.
+ */
 class TokenLists {
   /** By a plain name: the rules that have it. */
   readonly #named = new Map<string, Set<number>>();

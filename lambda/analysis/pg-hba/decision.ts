@@ -1,4 +1,4 @@
-// Which rule of pg_hba.conf decides about one connection whose role, database and address are known.
+// Finds the rule of pg_hba.conf that decides about one connection.
 
 import type { HbaFacts, HbaRole, HbaRule } from '../../model/hba.ts';
 import { addressesOf, canMatch, type Encryption, QUOTING, whyUnknown } from './acceptance.ts';
@@ -60,7 +60,10 @@ export function decide(facts: HbaFacts, connection: KnownConnection): Decision {
   return accepts && rule !== undefined ? { status: 'accepted', rule } : { status: 'rejected', rule };
 }
 
-/** The rules that match the connection or may, in their order, up to the first that certainly does; or why that is not known. */
+/**
+ * The rules that match the connection or may, in their order, up to the first that certainly does; or why that is not
+ * known.
+ */
 export function candidatesFor(
   facts: HbaFacts,
   { encryption, role: name, database, address }: KnownConnection,

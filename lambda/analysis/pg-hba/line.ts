@@ -1,4 +1,4 @@
-// Rules of pg_hba.conf as lines of it again.
+// Writes parsed rules of pg_hba.conf as lines of the file.
 
 import type { HbaPlace, HbaRule } from '../../model/hba.ts';
 import { parseBlock, prefixLength } from './address-block.ts';

@@ -1,4 +1,4 @@
-// Whether the database and the role of a connection match those of a rule of pg_hba.conf, as hba.c decides it.
+// Matches a connection's database and role with those of a rule, as PostgreSQL's hba.c does.
 
 import type { HbaFacts, HbaPattern, HbaRole, HbaRule } from '../../model/hba.ts';
 import { Memberships } from '../../model/memberships.ts';

@@ -1,4 +1,4 @@
-// Rules that were changed and wait to be loaded: what is judged then is not what the server goes by.
+// Reports rules that were changed in the file and that the server has not loaded yet.
 
 import type { Outcome } from '../../model/finding.ts';
 import type { HbaFacts } from '../../model/hba.ts';

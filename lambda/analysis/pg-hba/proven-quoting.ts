@@ -1,4 +1,4 @@
-// What logins that were seen to be let in or refused say of quotes that pg_hba_file_rules does not show.
+// Infers quotes that pg_hba_file_rules does not show from logins that were accepted or refused.
 
 import type { HbaFacts, HbaQuotes, HbaRole, HbaRule } from '../../model/hba.ts';
 import { candidatesFor, type KnownConnection } from './decision.ts';
@@ -10,8 +10,8 @@ export interface SeenLogin extends KnownConnection {
 }
 
 /**
- * The facts with the quotes that those logins prove: where only one rule can have decided, it matched, and a field in which
- * only one word can have matched says how that word is read.
+ * The facts with the quotes that those logins prove: where only one rule can have decided, it matched, and a field in
+ * which only one word can have matched says how that word is read.
  */
 export function withSeenLogins(facts: HbaFacts, logins: readonly SeenLogin[]): HbaFacts {
   return logins.reduce(withSeenLogin, facts);

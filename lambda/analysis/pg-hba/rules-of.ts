@@ -1,4 +1,4 @@
-// The rules of a snapshot with all that its audit has seen of them: on the wire as well as in the server's view.
+// Combines a snapshot's rules with what the audit's own logins prove about them.
 
 import type { HbaFacts } from '../../model/hba.ts';
 import { known, type Observed } from '../../model/observed.ts';

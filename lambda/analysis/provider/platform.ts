@@ -1,12 +1,13 @@
-// Who runs a server, as far as that is proven.
+// Determines who runs a server, as far as that is proven.
 
 import { type ProviderId, providerOfName } from '../../model/hosting.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
 /**
- * Whose server it has proven to be: by the name that its certificate was verified for, for nobody else gets one for the
- * provider's domains. A setting such as `rds.force_ssl` proves nothing: on a server of one's own, the owner of any
- * database can make it up with ALTER DATABASE … SET. Undefined where nothing is proven.
+ * The provider that the server has proven to belong to, by the name that its certificate was verified for: CAs issue
+ * certificates for a provider's domains to that provider only. A setting such as `rds.force_ssl` proves nothing: on a
+ * server of one's own, the owner of any database can make it up with ALTER DATABASE … SET. Undefined where nothing is
+ * proven.
  */
 export function provenProvider({ link }: Snapshot): ProviderId | undefined {
   return link.known ? providerOfName(link.value.verifiedName) : undefined;

@@ -1,4 +1,4 @@
-// The roles by which providers run their own sessions on the databases they host.
+// Recognises the roles by which providers run their own sessions on databases they host.
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';
@@ -24,7 +24,8 @@ const ROLES: Readonly<Record<ProviderId, readonly string[]>> = {
 };
 
 /**
- * The problem as it is told of a provider's own role: labelled, so that nobody looks for the client, and never dropped.
+ * The problem as it is reported of a provider's own role: labelled, because it is no client of the operator's, and
+ * never dropped.
  *
  * It becomes information only where the server has proven to be that provider's. The role's name is no proof, for on a
  * server of one's own anybody who may create roles can call one `rdsadmin`.

@@ -1,4 +1,4 @@
-// Where sessions come from, in few words: addresses, or networks when there are many.
+// Summarises the addresses of sessions as a few addresses or networks.
 
 import ipaddr from 'ipaddr.js';
 

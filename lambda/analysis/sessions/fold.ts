@@ -1,4 +1,4 @@
-// Names that programs number: `worker-17` and `worker-18` are one thing to fix.
+// Folds the numbers in program names, so that `worker-17` and `worker-18` are one client.
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 const DIGITS = /\d+/g;

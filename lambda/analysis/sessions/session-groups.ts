@@ -1,4 +1,4 @@
-// Sessions grouped by what a person would fix: one client of one role in one database, however often it connects.
+// Groups sessions by client, role and database, so that each group is one thing to fix.
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';

@@ -1,4 +1,4 @@
-// What the TLS facts of a group of sessions are, for evidence.
+// Summarises the TLS facts of a group of sessions as evidence.
 
 import { displayText } from '../../model/display.ts';
 import type { Session, SessionTls } from '../../model/snapshot.ts';

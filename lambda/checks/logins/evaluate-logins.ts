@@ -36,8 +36,8 @@ export interface LoginContext {
 }
 
 /**
- * The findings, in no order. A row that nothing shows enough of (of others, of an unknown host without encryption) is in
- * none: that the log does not show it must be said beside them.
+ * The findings, in no order. A row that nothing shows enough of (of others, of an unknown host without encryption) is
+ * in none: that the log does not show it must be said beside them.
  */
 export function evaluateLogins(clients: readonly ClientLogins[], context: LoginContext): readonly Finding[] {
   const shown = clients.filter(({ others, forged, transport, hostKnown }) => {

@@ -1,4 +1,4 @@
-// What a pooler accepts of its clients: plaintext, and logins that prove little.
+// Evaluates what a pooler accepts of its clients: plaintext, and weak authentication.
 
 import { displayText } from '../../model/display.ts';
 import type { Outcome, Problem } from '../../model/finding.ts';
@@ -107,8 +107,8 @@ function evaluateMethod(method: string, encryptedOnly: boolean): Outcome {
         severity: encryptedOnly ? 'low' : 'medium',
         title: 'The pooler asks clients for passwords in clear',
         why: encryptedOnly
-          ? 'the network does not see them, but whoever plays the pooler to a client that does not verify it does'
-          : 'on an unencrypted connection whoever listens reads them',
+          ? 'the network does not see them, but an impostor of the pooler does, where a client does not verify it'
+          : 'on an unencrypted connection anyone on the path can read them',
       });
     case 'md5':
       return fail(method, {

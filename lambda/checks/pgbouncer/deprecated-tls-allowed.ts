@@ -1,4 +1,4 @@
-// Whether a pooler accepts TLS versions of its clients that are below the policy's minimum.
+// Evaluates whether a pooler accepts TLS versions below the policy's minimum from clients.
 
 import { displayText } from '../../model/display.ts';
 import { clientTls } from './client-side.ts';

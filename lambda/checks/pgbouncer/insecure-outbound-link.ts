@@ -1,4 +1,4 @@
-// Whether a pooler makes sure whom it reaches when it connects to servers, and that nobody listens.
+// Evaluates whether a pooler verifies the servers it connects to, and encrypts the connections.
 
 import { displayText } from '../../model/display.ts';
 import type { Policy } from '../../model/policy.ts';
@@ -18,7 +18,8 @@ export const evaluateServerConnections: SettingsEvaluation = (pooler, policy, sn
     };
   }
   const parts = [evaluateMode(pooler), evaluateProtocols(pooler, policy)];
-  // Nothing is wrong with the settings, whatever they are used for; and where something is, it may concern nobody.
+  // Nothing is wrong with the settings, whatever they are used for; and where something is, it may concern no
+  // connection.
   if (
     network.known ||
     parts.every(({ problems, unknownReason }) => problems.length === 0 && unknownReason === undefined)
@@ -50,7 +51,7 @@ function evaluateMode(pooler: PgBouncerSettings): PartialOutcome {
   };
 }
 
-/** Told wherever connections to servers are not what they should be. */
+/** The remedy wherever connections to servers are not what they should be. */
 export const VERIFY_SERVERS = `In pgbouncer.ini: server_tls_sslmode = verify-full and server_tls_ca_file = <CA of the servers>, with each host in [databases] by a name that the server's certificate carries; ${RELOAD}.
 ${REPLACE_OPEN}`;
 

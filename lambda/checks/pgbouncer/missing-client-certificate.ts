@@ -1,4 +1,4 @@
-// Whether clients of a pooler prove themselves by certificates: its console shows none, its settings may demand them.
+// Evaluates by a pooler's settings whether it demands client certificates; its console shows none.
 
 import { displayText } from '../../model/display.ts';
 import { namePattern } from '../../model/name-pattern.ts';

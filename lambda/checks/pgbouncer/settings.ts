@@ -38,7 +38,7 @@ export function readSetting({ values, version }: PgBouncerSettings, name: PgBoun
   return value === undefined ? unknown(`PgBouncer ${displayText(version)} shows no setting ${name}`) : known(value);
 }
 
-/** Whether clients can't reach it over a network: then what it would accept of them matters to nobody. */
+/** Whether clients can't reach it over a network: then what it would accept of them does not matter. */
 export function isLoopbackOnly(
   { values }: PgBouncerSettings,
   { loopback }: Policy,
@@ -68,8 +68,8 @@ export function isEncryptedOnly(mode: string): boolean {
 export const SSL_MODES: readonly string[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
 /**
- * Whether connections to servers can go over a network, as far as PgBouncer lists what it connects to; loopback is one where
- * the policy says so.
+ * Whether connections to servers can go over a network, as far as PgBouncer lists what it connects to; loopback is one
+ * where the policy says so.
  */
 export function reachesNetwork(
   { databases }: PgBouncerSettings,

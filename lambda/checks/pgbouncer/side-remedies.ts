@@ -1,4 +1,4 @@
-// Words a finding about sessions of a PgBouncer: which side of it they are on, and texts that side remedies share.
+// Writes the texts of findings about the client side and the server side of a PgBouncer.
 
 import { cipherProfile } from '../../model/cipher-profile.ts';
 import type { Problem } from '../../model/finding.ts';

@@ -1,4 +1,4 @@
-// Which TLS versions a setting such as `client_tls_protocols` allows, as PgBouncer reads it.
+// Parses a setting such as `client_tls_protocols` to TLS versions, as PgBouncer reads it.
 
 import { displayText } from '../../model/display.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';

@@ -1,4 +1,4 @@
-// Whether anything stands between the auditor and a pooler. The pooler itself is an end here: both its sides are seen.
+// Evaluates whether a proxy stands between the auditor and a pooler.
 
 import { displayText } from '../../model/display.ts';
 import type { PgBouncerEvaluation } from './settings.ts';

@@ -1,4 +1,4 @@
-// Whether the cipher suites that a pooler admits, from clients and to servers, are those of the policy's profile.
+// Evaluates a pooler's cipher lists, to clients and to servers, by the policy's profile.
 
 import { readCipherList } from '../../analysis/openssl-ciphers/cipher-list.ts';
 import {
@@ -93,7 +93,7 @@ function evaluateList(side: Side, pooler: PgBouncerSettings, { cipherProfile: pr
     notUnderstood.length > 0 ? unclear : suites.length === 0 ? `${name} admits no suite that is known here` : undefined;
   if (weak.length === 0) return { problems: [], unknownReason };
   const { source } = cipherProfile(profile);
-  // Of what a word stands for nobody chose RC4 and 3DES, and OpenSSL is built without them unless asked.
+  // A word such as HIGH includes RC4 and 3DES without anyone's choice, and OpenSSL is built without them unless asked.
   const inEffect = weak.filter(({ suite }) => effective.some(({ name: each }) => each === suite));
   const worst: SuiteClass =
     list === setting.value ? worstClass(inEffect.map(({ suite }) => suite)) : chosenByWord(inEffect);

@@ -1,4 +1,4 @@
-// Adds to findings about the configuration that the wire is stricter than it.
+// Adds to findings about the configuration that the wire probe saw a stricter server.
 
 import { hbaLine } from '../../analysis/pg-hba/line.ts';
 import { displayText } from '../../model/display.ts';

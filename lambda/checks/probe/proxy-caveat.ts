@@ -1,4 +1,4 @@
-// How likely it is that something between us and the server answered in its place.
+// Describes how likely it is that something before the server answered the wire probe.
 
 import type { Snapshot } from '../../model/snapshot.ts';
 

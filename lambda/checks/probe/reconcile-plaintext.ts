@@ -1,4 +1,4 @@
-// Holds what the wire says of a plaintext login against what the configuration says of the very same one. Pure.
+// Compares the wire's answer to a plaintext login with what the configuration says of that login.
 
 import { decide } from '../../analysis/pg-hba/decision.ts';
 import { describePlace, hbaLine } from '../../analysis/pg-hba/line.ts';
@@ -96,7 +96,7 @@ function describeRule(rule: HbaRule): string {
   return `${displayText(describePlace(rule), 300)}: ${displayText(hbaLine(rule), 300)}`;
 }
 
-/** `ident` asks somebody else than the client. */
+/** `ident` asks the ident server of the client's host, not the client. */
 const WITHOUT_ASKING: readonly string[] = ['trust', 'ident'];
 
 function differenceOf(

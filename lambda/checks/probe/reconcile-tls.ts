@@ -1,4 +1,4 @@
-// Holds the TLS versions that the wire accepts against those that the settings allow. Pure.
+// Compares the TLS versions that the wire accepts with those that the settings allow.
 
 import { PROBED_VERSIONS, type ProbedVersion, type WireProbe } from '../../model/probe.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
@@ -6,7 +6,10 @@ import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
 import { readSetting } from '../shared/setting.ts';
 import { proxyCaveat } from './proxy-caveat.ts';
 
-/** Why a server may accept versions that `ssl_min_protocol_version` rules out; undefined where they agree or it is unknown. */
+/**
+ * Why a server may accept versions that `ssl_min_protocol_version` rules out; undefined where they agree or it is
+ * unknown.
+ */
 export function acceptedBeyondSettings(snapshot: Snapshot, accepted: readonly ProbedVersion[]): string | undefined {
   const minimum = minimumOf(snapshot);
   const beyond = accepted.filter((version) => minimum !== undefined && isOlderThan(version, minimum));

@@ -1,4 +1,4 @@
-// The GRANT that makes a login see more, as it takes effect in the server's version.
+// Writes the GRANT that makes a login see more, in the form that the server's version needs.
 
 import { majorOf } from '../../model/postgres-version.ts';
 import { loginRole, resetRole } from '../../model/role-setting.ts';

@@ -1,4 +1,4 @@
-// How a setting of the server is changed on each platform, with the exact commands.
+// Writes the commands that change a server's setting on each platform.
 
 import type { Platform, PlatformRemedy } from '../../model/remedy.ts';
 import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
@@ -6,7 +6,9 @@ import { isOlderThan, TLS_VERSIONS, type TlsVersion } from '../../model/tls.ts';
 /** Read again without a restart: settings, pg_hba.conf and certificate files. */
 export const RELOAD = 'SELECT pg_reload_conf();';
 
-/** How clients trust public CAs: the value `system` of libpq is younger than many clients, and not every driver has it. */
+/**
+ * How clients trust public CAs: the value `system` of libpq is younger than many clients, and not every driver has it.
+ */
 export const SYSTEM_ROOTS =
   "sslrootcert=system (libpq 16 and newer; before, the operating system's CA file; JDBC has no such value: sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory)";
 
@@ -17,7 +19,9 @@ export const SYSTEM_ROOTS =
 export const REQUIRE_TLS_IN_HBA = `In pg_hba.conf, in each rule for network addresses: change the first word from host to hostssl, and leave the rest of the line as it is; in rules that begin with hostnossl, change the method to reject.
 Then ${RELOAD}`;
 
-/** In psql, as a superuser: one statement a line, because ALTER SYSTEM fails beside another in one string of psql -c. */
+/**
+ * In psql, as a superuser: one statement a line, because ALTER SYSTEM fails beside another in one string of psql -c.
+ */
 export function alterSystem(setting: string, value: string, ...reset: readonly string[]): string {
   return [
     `ALTER SYSTEM SET ${setting} = '${value}';`,

@@ -4,7 +4,7 @@ import { providerOfName } from '../../model/hosting.ts';
 import { PLATFORM_NAMES, PLATFORMS, type Platform, type PlatformRemedy, type Remedy } from '../../model/remedy.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
-/** The remedy as a finding of this target tells it. */
+/** The remedy as a finding of this target shows it. */
 export function remedyText(remedy: Remedy, snapshot: Snapshot): string {
   if (typeof remedy === 'string') return remedy;
   // What is PostgreSQL's, or a provider's, is nothing that a pooler has.
@@ -15,8 +15,8 @@ export function remedyText(remedy: Remedy, snapshot: Snapshot): string {
 
 /**
  * By the name that its certificate was verified for; where no connection came about, by the one that it was to be
- * reached by, which is proof of nothing but enough for advice. A server whose login may read the rules is somebody's
- * own: that takes a superuser's GRANT, which no provider gives. Undefined where nothing tells.
+ * reached by, which is proof of nothing but enough for advice. A server whose login may read the rules is
+ * self-managed: that takes a superuser's GRANT, which no provider gives. Undefined where none of this is known.
  */
 function platformOf({ link, target, hba }: Snapshot): Platform | undefined {
   const provider = providerOfName(link.known ? link.value.verifiedName : (target.host ?? ''));
@@ -35,14 +35,14 @@ const ON_A_SERVICE =
 
 const PGBOUNCER = 'PgBouncer';
 
-/** The remedy for whoever has servers of every kind: each platform's part under its heading. */
+/** The remedy for every platform: each platform's part under its heading. */
 export function wholeRemedy(remedy: Remedy): string {
   if (typeof remedy === 'string') return remedy;
   return joined(remedy.everywhere, ...remedyParts(remedy).map(({ of, text }) => `${of}:\n${text}`));
 }
 
 /**
- * The parts under their headings, in the order in which platforms are listed; those that need the same are told together.
+ * The parts under their headings, in the order in which platforms are listed; those that need the same share one part.
  * The first line of a managed service's part is a sentence that says what the commands after it do.
  */
 export function remedyParts(remedy: PlatformRemedy): readonly { readonly of: string; readonly text: string }[] {

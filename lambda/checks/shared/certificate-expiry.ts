@@ -1,4 +1,4 @@
-// How soon a certificate ends, and how much that matters: the same for servers' certificates, CAs and our own.
+// Evaluates how soon a certificate ends: the server's, a CA's or the auditor's own.
 
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { displayText } from '../../model/display.ts';
@@ -20,8 +20,8 @@ export interface Expiry {
 /**
  * Whether the certificate ends within the days of the policy; undefined when it has longer.
  *
- * To the second: with exactly 30 days left it is medium, with a second more it is nothing. In the very second of its end
- * OpenSSL takes it for expired (X509_cmp_time), so here it is too, though RFC 5280 would grant it that second.
+ * To the second: with exactly 30 days left it is medium, with a second more it is nothing. In the very second of its
+ * end OpenSSL takes it for expired (X509_cmp_time), so here it is too, though RFC 5280 would grant it that second.
  *
  * @param takenAt ISO 8601
  */
@@ -40,7 +40,9 @@ export function expiryOf(
   };
 }
 
-/** Which certificate it is and when it ends. The hash tells it from its successor: a renewed one is another matter. */
+/**
+ * Which certificate it is and when it ends. Its hash differs from its successor's: a renewed one is another finding.
+ */
 export function describeExpiry(
   { subject, issuer, notAfter, sha256 }: CertificateFacts,
   { expired, daysLeft }: Expiry,

@@ -1,4 +1,4 @@
-// How the server asked the auditor itself for its password: the one login of which a snapshot shows it.
+// Describes how the server authenticated the auditor, the only login whose method a snapshot shows.
 
 import { displayText } from '../../model/display.ts';
 import type { PlatformRemedy } from '../../model/remedy.ts';

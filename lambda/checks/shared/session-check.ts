@@ -6,8 +6,8 @@ import type { Outcome, Problem } from '../../model/finding.ts';
 import type { Session, Snapshot } from '../../model/snapshot.ts';
 
 /**
- * The outcome for the sessions that `isWrong` picks, with one problem for each group of them. What a provider's own roles
- * do on its service is information: nobody but the provider can change it.
+ * The outcome for the sessions that `isWrong` picks, with one problem for each group of them. What a provider's own
+ * roles do on its service is information: only the provider can change it.
  */
 export function checkSessions(
   snapshot: Snapshot,

@@ -1,4 +1,4 @@
-// password_encryption where a database or role has a value of its own: it decides there, whatever the server is set to.
+// Evaluates overrides of password_encryption, which decide in their database or for their role.
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';
@@ -31,7 +31,7 @@ export function weakOverrides(snapshot: Snapshot): readonly Problem[] {
       },
       remedy: `First see that every driver can SCRAM (libpq 10, JDBC 42.2.0, Npgsql 3.2.7 or newer).
 ${alter(override)} RESET password_encryption;
-New sessions then have the server's value. Whoever set a password meanwhile sets it anew, e.g. with \\password.`,
+New sessions then have the server's value. Have each role whose password was set meanwhile set it again, e.g. with \\password.`,
     }));
 }
 

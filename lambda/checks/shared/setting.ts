@@ -1,4 +1,4 @@
-// A setting of the server, or why it is not known.
+// Reads a setting of the server from a snapshot, or the reason why it is not known.
 
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { SettingName } from '../../model/posture.ts';

@@ -1,4 +1,4 @@
-// How much an sslmode matters on connections that a server or a pooler itself opens.
+// Rates an sslmode of connections that a server or a pooler opens.
 
 import type { Severity } from '../../model/severity.ts';
 

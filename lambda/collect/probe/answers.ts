@@ -1,4 +1,4 @@
-// What came of a handshake of the wire probe, as an answer to its question. Pure.
+// Turns the result of a probe's handshake into the answer to its question.
 
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import { type KeyExchange, PROBED_VERSIONS, type ProbedVersion, type WireAnswer } from '../../model/probe.ts';

@@ -1,5 +1,6 @@
-// One TLS handshake of the wire probe: what it offers, and what came of it. The certificate is verified as in an audit;
-// whether it passes is not the question here, for nothing follows the handshake.
+// Makes one TLS handshake of the wire probe and returns what came of it.
+//
+// The certificate is verified as in an audit. Whether it passes does not matter, because nothing follows the handshake.
 
 import type { Socket } from 'node:net';
 import { connect, createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocket } from 'node:tls';

@@ -1,4 +1,4 @@
-// The plaintext connection of the wire probe: reads the first answer to a login, and leaves.
+// Opens the probe's plaintext connection, reads the first answer to a login, and closes it.
 
 import type { Socket } from 'node:net';
 import type { Observed } from '../../model/observed.ts';

@@ -1,4 +1,4 @@
-// Finds out what a server answers on fresh connections, without a credential and whatever its settings say.
+// Probes what a server answers on fresh connections, without a credential.
 
 import type { Socket } from 'node:net';
 import { displayText } from '../../model/display.ts';
@@ -30,12 +30,12 @@ const CONNECTION_TIMEOUT_MS = 5_000;
 export const LONGEST_PROBE_MS = 9 * CONNECTION_TIMEOUT_MS;
 
 /**
- * Probes over one connection after the other, each for one question. Never throws: what was not answered is unknown, with
- * the reason.
+ * Probes over one connection after the other, each for one question. Never throws: what was not answered is unknown,
+ * with the reason.
  *
- * At most eight connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it did
- * not show; TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer; one where the request
- * for TLS got none, from a port that takes nothing but direct TLS; and suites that protect nothing.
+ * At most eight connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it
+ * did not show; TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer; one where the
+ * request for TLS got none, from a port that takes nothing but direct TLS; and suites that protect nothing.
  *
  * @param signal aborts when there is no time left for the whole probe
  * @param timeoutMs milliseconds for each connection

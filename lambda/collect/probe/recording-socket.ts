@@ -1,4 +1,4 @@
-// A socket with an ear: passes bytes on both ways, and keeps the beginning of what the other side sent.
+// Passes bytes through in both directions, and records the first ones that the other side sends.
 
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';

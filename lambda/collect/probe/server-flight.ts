@@ -1,5 +1,6 @@
-// Reads what a TLS server says before encryption starts: which version and group it chose, or why it refuses. Node tells
-// neither the group of a post-quantum hybrid nor, for a handshake that failed late, what had been agreed on. Pure.
+// Parses what a TLS server sends before encryption starts: its version and group, or its alert.
+//
+// Node shows neither the group of a post-quantum hybrid nor, after a handshake that failed late, what was agreed on.
 
 /** What the beginning of a server's bytes shows. Nothing of it is proven: encryption and identity come after. */
 export interface ServerFlight {

@@ -1,5 +1,6 @@
-// What a server answers to a login that nothing encrypts: the startup message with the role's name, and the first message
-// back. No password ever follows it.
+// Builds the startup message of a plaintext login, and parses the server's first answer.
+//
+// No password ever follows it.
 
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { PlaintextAnswer, PlaintextAuthentication } from '../../model/probe.ts';
@@ -74,13 +75,13 @@ const REFUSED_BY_RULES = { code: '28000', routine: 'ClientAuthentication' } as c
 
 /**
  * How proxies and providers say that it takes TLS: PgBouncer "SSL required", Neon "connection is insecure (try using
- * `sslmode=require`)", Azure "SSL connection is required", RDS Proxy "This RDS Proxy requires TLS connections". RDS itself
- * and Cloud SQL answer like PostgreSQL, some without the routine.
+ * `sslmode=require`)", Azure "SSL connection is required", RDS Proxy "This RDS Proxy requires TLS connections". RDS
+ * itself and Cloud SQL answer like PostgreSQL, some without the routine.
  */
 const WANTS_TLS =
   /\b(SSL|TLS)\b.{0,40}\brequired\b|\brequires?\b.{0,40}\b(SSL|TLS|encryp\w+)\b|connection is insecure|no encryption|SSL off/i;
 
-/** The words decide here and are not told: nothing is encrypted, and whoever is on the path can write them. */
+/** The words decide here and are not shown: nothing is encrypted, and anyone on the path can write them. */
 function readError(body: Buffer): Observed<PlaintextAnswer> {
   const fields = errorFields(body);
   const [code, message, routine] = [fields.get('C'), fields.get('M') ?? '', fields.get('R')];

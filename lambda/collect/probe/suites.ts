@@ -1,5 +1,6 @@
-// Offers a server nothing but cipher suites that protect nothing. By a ClientHello of our own: OpenSSL as Node has it is
-// built without most of them. The handshake goes no further than the server's choice.
+// Offers a server only cipher suites that protect nothing, and reads which one it chooses.
+//
+// The ClientHello is our own: Node's OpenSSL is built without most of these suites. The handshake ends at that choice.
 
 import { randomBytes } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';

@@ -134,8 +134,8 @@ export function renderTestCard(targets: readonly string[], at: string): ChatCard
 }
 
 /**
- * With state, cards about the same targets share a thread. Without state, cards about the same findings do: repeats go to
- * one thread while nothing changes, and a new finding starts a thread, where people see it.
+ * With state, cards about the same targets share a thread. Without state, cards about the same findings do: repeats go
+ * to one thread while nothing changes, and a new finding starts a thread, where people see it.
  */
 function threadOf({ targets, active, state }: Digest, service: string): string {
   if (state === 'kept') return threadId(service, targets);

@@ -21,11 +21,14 @@ const OTHERS = '*';
 
 /**
  * - `route`: `all` for the default receiver; else the name of the route
- * - `severity`: of the worst finding; where all are resolved, the worst severity with which one of them was sent, so that
+ * - `severity`: of the worst finding; where all are resolved, the worst severity with which one of them was sent, so
+ * that
  *   a subscription to `critical` gets the resolution of what it got, and of nothing else
- * - `targets`: names of the targets with something to report, worst first. Past 32 KiB the rest is the one name `*`, and
+ * - `targets`: names of the targets with something to report, worst first. Past 32 KiB the rest is the one name `*`,
+ * and
  *   `targetsOmitted` counts them: a filter policy that names a target should name `*` too, to miss nothing
- * - `labels`: the labels of these targets, as `key=value`; bounded likewise, with `labelsOmitted`. Absent without labels
+ * - `labels`: the labels of these targets, as `key=value`; bounded likewise, with `labelsOmitted`. Absent without
+ * labels
  * - `checks`: ids of the checks with something to report. Absent where the message is about mutes only
  * - `reasons`: why it is sent: `new`, `escalated`, `mute-expired`, `reminder`, `resolved`; `observed` without state;
  *   `mute-unused` where mutes match nothing

@@ -18,8 +18,8 @@ export interface RenderedAlert {
   /** Printable ASCII on one line, under 100 characters. */
   readonly subject: string;
   /**
-   * JSON: a body for each of `default`, `email`, `sms`, `https`, `sqs` and `lambda`; of `default` and `https` only where it
-   * is for a chat topic.
+   * JSON: a body for each of `default`, `email`, `sms`, `https`, `sqs` and `lambda`; of `default` and `https` only
+   * where it is for a chat topic.
    */
   readonly message: string;
   /** For subscription filter policies; see `alertAttributes`. */

@@ -370,8 +370,9 @@ describe('an opening', () => {
   test('tells apart what is certain and what is not', () => {
     // The second reads like physical replication, and is a database in quotes.
     const lines = ['host shop,replication courier 10.0.0.0/8 md5'];
-    const judged = acceptance(facts({ lines, quotes: 'lost', databases: ['replication', 'shop'] }), 'plaintext');
-    const examples = judged.status === 'open' ? judged.permissiveRules.flatMap((opening) => opening.examples) : [];
+    const evaluated = acceptance(facts({ lines, quotes: 'lost', databases: ['replication', 'shop'] }), 'plaintext');
+    const examples =
+      evaluated.status === 'open' ? evaluated.permissiveRules.flatMap((opening) => opening.examples) : [];
     expect(examples.map(({ destination, doubt }) => [destination, doubt])).toEqual([
       [{ database: 'shop' }, undefined],
       ['physical-replication', expect.stringContaining('is quoted')],
@@ -406,8 +407,8 @@ describe('other connections', () => {
     ['gss', [2, 3, 5]],
   ])('that are %s meet the rules for them', (encryption, opens) => {
     const lines = [...LINES, 'hostnogssenc d all all md5', 'host e all all md5'];
-    const judged = acceptance(facts({ lines, databases: ['a', 'b', 'c', 'd', 'e'] }), encryption);
-    expect(linesOf(judged)).toEqual(opens);
+    const evaluated = acceptance(facts({ lines, databases: ['a', 'b', 'c', 'd', 'e'] }), encryption);
+    expect(linesOf(evaluated)).toEqual(opens);
   });
 
   test.each([
@@ -415,8 +416,12 @@ describe('other connections', () => {
     ['::1/128', [1]],
     ['0.0.0.0/32', []],
   ])('over loopback meet the rule for %s where loopback is a network', (address, opens) => {
-    const judged = acceptance(facts({ lines: [`host all all ${address} trust`] }), 'plaintext', NETWORK_AND_LOOPBACK);
-    expect(linesOf(judged)).toEqual(opens);
+    const evaluated = acceptance(
+      facts({ lines: [`host all all ${address} trust`] }),
+      'plaintext',
+      NETWORK_AND_LOOPBACK,
+    );
+    expect(linesOf(evaluated)).toEqual(opens);
   });
 
   test.each([
@@ -425,8 +430,12 @@ describe('other connections', () => {
     ['"samehost"', '1?'],
     ['localhost', '1?'],
   ])('over loopback get in by %s, as far as it is known', (address, opens) => {
-    const judged = acceptance(facts({ lines: [`host all all ${address} trust`] }), 'plaintext', NETWORK_AND_LOOPBACK);
-    expect(linesOf(judged)).toEqual([opens]);
+    const evaluated = acceptance(
+      facts({ lines: [`host all all ${address} trust`] }),
+      'plaintext',
+      NETWORK_AND_LOOPBACK,
+    );
+    expect(linesOf(evaluated)).toEqual([opens]);
   });
 
   test('from nowhere meet no rule', () => {
@@ -448,8 +457,8 @@ describe('the rules tell nothing', () => {
   });
 
   test('where PostgreSQL does not say what is wrong with a line', () => {
-    const judged = acceptance({ ...facts(given), faults: [{ lineNumber: 7 }] }, 'plaintext');
-    expect(judged).toMatchObject({
+    const evaluated = acceptance({ ...facts(given), faults: [{ lineNumber: 7 }] }, 'plaintext');
+    expect(evaluated).toMatchObject({
       status: 'unknown',
       reason: expect.stringContaining(
         'line 7 of pg_hba.conf keeps the file from being loaded (PostgreSQL does not say',
@@ -476,8 +485,11 @@ describe('large installations', () => {
   test('are judged with a rule for every client', () => {
     const clients = Array.from({ length: 500 }, (_, i) => `host db${i} user${i} 10.0.${i >> 8}.${i & 255}/32 md5`);
     const started = performance.now();
-    const judged = acceptance(facts({ lines: [...clients, 'hostssl all all all md5'], roles, databases }), 'plaintext');
-    expect(linesOf(judged)).toHaveLength(500);
+    const evaluated = acceptance(
+      facts({ lines: [...clients, 'hostssl all all all md5'], roles, databases }),
+      'plaintext',
+    );
+    expect(linesOf(evaluated)).toHaveLength(500);
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 
@@ -489,8 +501,8 @@ describe('large installations', () => {
       return `host all all ${hexadecimal(mask & scattered(line * 8 + 3))} ${hexadecimal(mask)} reject`;
     });
     const started = performance.now();
-    const judged = acceptance(facts({ lines: [...rejects, 'host all all fd00::/8 md5'] }), 'plaintext');
-    expect(judged).toEqual({
+    const evaluated = acceptance(facts({ lines: [...rejects, 'host all all fd00::/8 md5'] }), 'plaintext');
+    expect(evaluated).toEqual({
       status: 'unknown',
       reason: 'the rules are too many or too intricate to be judged',
     });
@@ -552,14 +564,14 @@ function addressAndMask([text, mask]: readonly string[]): Pick<HbaRule, 'address
 }
 
 function permissiveRules(lines: readonly string[]): readonly PermissiveRule[] {
-  const judged = acceptance(facts({ lines }), 'plaintext');
-  return judged.status === 'open' ? judged.permissiveRules : [];
+  const evaluated = acceptance(facts({ lines }), 'plaintext');
+  return evaluated.status === 'open' ? evaluated.permissiveRules : [];
 }
 
-function linesOf(judged: Acceptance): readonly (number | string)[] {
-  if (judged.status === 'unknown') throw new Error(judged.reason);
-  if (judged.status === 'closed') return [];
-  return judged.permissiveRules.map(({ rule, doubt }) =>
+function linesOf(evaluated: Acceptance): readonly (number | string)[] {
+  if (evaluated.status === 'unknown') throw new Error(evaluated.reason);
+  if (evaluated.status === 'closed') return [];
+  return evaluated.permissiveRules.map(({ rule, doubt }) =>
     doubt === undefined ? rule.lineNumber : `${rule.lineNumber}?`,
   );
 }

@@ -20,7 +20,7 @@ import { toConsoleFailure, unexpectedConsole, wrongKind } from '../../../lambda/
 import { parseCaBundle, parseClientCertificate } from '../../../lambda/collect/secrets/pem.ts';
 import type { Endpoint } from '../../../lambda/model/endpoint.ts';
 import { AuditFailure, FAILURE_CAUSES, type Failure, type FailureCause } from '../../../lambda/model/failure.ts';
-import { inOptions, toldFor } from '../../../lambda/model/option-words.ts';
+import { inOptions, failureForTarget } from '../../../lambda/model/option-words.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../../report/hostile.ts';
 
 interface Names {
@@ -270,8 +270,8 @@ describe.each(CASES)('%s', (_name, cause, make) => {
   test('is one sentence, and an instruction in the words of where the target came from', async () => {
     const failure = await make(USUAL);
     expect(failure.cause).toBe(cause);
-    const configured = toldFor(CONFIGURED, failure);
-    const fromUrl = toldFor(FROM_URL, failure);
+    const configured = failureForTarget(CONFIGURED, failure);
+    const fromUrl = failureForTarget(FROM_URL, failure);
     for (const shown of [configured, fromUrl]) {
       expect(shown).not.toHaveProperty('remedyForUrl');
       expect(shown.message).toMatch(/^\S[^\n]*[^.\s]$/);
@@ -291,7 +291,7 @@ describe.each(CASES)('%s', (_name, cause, make) => {
       database: hostile,
       said: hostile,
     });
-    for (const shown of [toldFor(CONFIGURED, failure), toldFor(FROM_URL, failure)]) {
+    for (const shown of [failureForTarget(CONFIGURED, failure), failureForTarget(FROM_URL, failure)]) {
       expect(shown.message).not.toMatch(UNSAFE);
       expect(shown.remedy.replaceAll('\n', '')).not.toMatch(UNSAFE);
       expect(shown.message.length).toBeLessThan(1_000);

@@ -1,4 +1,5 @@
-// What every store promises: a memory that is whole, one run at a time, and nothing lost where runs overlap all the same.
+// What every store promises: a memory that is whole, one run at a time, and nothing lost where runs overlap all the
+// same.
 
 import { describe, expect, test } from 'vitest';
 import { StateError } from '../../../lambda/deliver/state/store.ts';

@@ -1,7 +1,7 @@
-// The class Compliance Finding of OCSF 1.6.0. No npm package carries the schema: this one is written from its definition
-// (https://github.com/ocsf/ocsf-schema, tag 1.6.0: events/findings/compliance_finding.json, what it extends, and the objects
-// in it), strictly: an attribute that the class or object does not have is an error, and so is a caption beside an id
-// that means something else.
+// The class Compliance Finding of OCSF 1.6.0. No npm package carries the schema: this one is written from its
+// definition (https://github.com/ocsf/ocsf-schema, tag 1.6.0: events/findings/compliance_finding.json, what it extends,
+// and the objects in it), strictly: an attribute that the class or object does not have is an error, and so is a
+// caption beside an id that means something else.
 
 import * as z from 'zod';
 

@@ -1,7 +1,7 @@
-// SARIF 2.1.0. The npm packages that carry its JSON Schema carry a whole tool with it (over 100 MB): this schema is written
-// from the OASIS standard with errata 01 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/), strictly, for the
-// objects that are used here. What the standard asks for beyond its own schema is checked too: indexes that point at what
-// they name, properties that all results have or none.
+// SARIF 2.1.0. The npm packages that carry its JSON Schema carry a whole tool with it (over 100 MB): this schema is
+// written from the OASIS standard with errata 01 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/),
+// strictly, for the objects that are used here. What the standard asks for beyond its own schema is checked too:
+// indexes that point at what they name, properties that all results have or none.
 
 import * as z from 'zod';
 
