@@ -87,7 +87,7 @@ interface Refusal {
   readonly certain: boolean;
 }
 
-/** Says of sessions, where rules or the wire show it, that the server would not let them in any more. */
+/** Adds to sessions that the server would now refuse them, where the rules or the wire show it. */
 function whatRefuses(snapshot: Snapshot): (group: SessionGroup) => Refusal | undefined {
   const { pooler } = snapshot;
   if (pooler !== undefined) return () => undefined;
@@ -110,7 +110,7 @@ const OLDER_PERHAPS: Refusal = {
 /** How many connections of one snapshot are held against the rules: enough to help, and few beside its sessions. */
 const MOST_DECISIONS = 200;
 
-/** Whether the rules refuse such connections. For replication no rule is looked for: it names no database. */
+/** Whether the rules refuse such connections. Not evaluated for replication, which names no database. */
 function areRefused(sessions: readonly Session[], facts: HbaFacts, budget: { left: number }): boolean {
   const seen = new Set<string>();
   for (const { role, database, clientAddress: address } of sessions) {

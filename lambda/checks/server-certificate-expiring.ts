@@ -54,7 +54,7 @@ If it is an intermediate CA: append its renewed certificate to client_tls_cert_f
   },
 };
 
-/** A root above the leaf is the CA bundle's, whatever the server sent: ca-bundle-expiring judges it. */
+/** A root above the leaf is the CA bundle's, whatever the server sent: ca-bundle-expiring evaluates it. */
 function isRoot({ selfSigned }: CertificateFacts): boolean {
   return selfSigned;
 }

@@ -48,7 +48,7 @@ export function suiteClass(cipher: string): SuiteClass {
   return BROKEN.some(([pattern]) => pattern.test(cipher)) ? 'broken' : 'weak';
 }
 
-/** The suite that protects least, by which a list or a client that lets in several is judged. */
+/** The class of the suite that protects least, which decides about a list or a client with several suites. */
 export function worstClass(ciphers: readonly string[]): SuiteClass {
   const classes = new Set(ciphers.map(suiteClass));
   return (['unencrypted', 'unauthenticated', 'broken'] as const).find((each) => classes.has(each)) ?? 'weak';

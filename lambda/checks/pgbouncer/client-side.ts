@@ -156,7 +156,9 @@ function fail(
   };
 }
 
-/** Whether clients speak TLS to it at all; judgements of how they do have nothing to say where they don't. */
+/**
+ * Whether the pooler offers its clients TLS at all; checks of TLS versions and suites do not apply where it does not.
+ */
 export function clientTls({ values }: PgBouncerSettings): boolean {
   return values.client_tls_sslmode !== 'disable' && values.client_tls_sslmode !== '';
 }
