@@ -26,7 +26,7 @@ export const plaintextSession: SessionCheck = {
     'An attacker on the path can read and change everything in it: passwords sent, queries, results. A superuser session gives away the whole server, a replication stream the whole data.',
   remedy: {
     everywhere: `Client: connect with sslmode=verify-full and sslrootcert=<CA file> (libpq, psql), ssl: { ca } (node-postgres), sslmode=verify-full&sslrootcert=… (JDBC); where a public CA issued the server's certificate, ${SYSTEM_ROOTS}.
-Then refuse plaintext on the server, and have the clients connect anew: sessions that are open stay as they are until they end.`,
+Then refuse plaintext on the server, and have the clients connect again: sessions that are open stay as they are until they end.`,
     selfManaged: REQUIRE_TLS_IN_HBA,
     ...REFUSE_PLAINTEXT,
     pgbouncer: pgbouncerSettings(
@@ -78,7 +78,7 @@ function severityAndTitle({ first: { superuser, kind } }: SessionGroup): Pick<Pr
 }
 
 /** Where the server refuses plaintext already, there is nothing to change in its configuration. */
-const END_SESSIONS = `Client: connect with sslmode=verify-full and sslrootcert=<CA file>, and connect anew. The server ends no session for a rule that came after it.
+const END_SESSIONS = `Client: connect with sslmode=verify-full and sslrootcert=<CA file>, and connect again. The server ends no session for a rule that came after it.
 What is still open, while its client may lose work, can be ended with pg_terminate_backend(pid); these are:
 SELECT s.pid, a.usename, a.application_name, a.client_addr FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE NOT s.ssl AND a.client_addr IS NOT NULL;`;
 

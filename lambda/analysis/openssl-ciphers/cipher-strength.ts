@@ -27,7 +27,7 @@ const BROKEN = [
  */
 export function weaknesses(cipher: string, bits: number | undefined, profile: CipherProfileName): readonly string[] {
   const { suites, allowsCbc } = cipherProfile(profile);
-  // Nearly every session there is: asked first, so that tens of thousands of them cost no look at the name.
+  // Nearly every session: tested first, so that the names of tens of thousands of suites need no parsing.
   if (suites.has(cipher)) return [];
   const found = [
     ...keyExchangeWeaknesses(cipher),

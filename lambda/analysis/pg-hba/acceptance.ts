@@ -231,7 +231,7 @@ function findAdmitted(
     blocks: intersections(candidate.blocks, from.blocks),
     certain: intersections(candidate.certain, from.blocks),
   };
-  // Saves the look at every pair in files that settle most with a rule for everybody.
+  // Skips the pairs where an earlier rule for all roles and databases already decides.
   const forAll = earlier.filter(({ index }) => classes.matchesAll[index]);
   if (addressIn(reach.blocks, [...from.except, ...certainOf(forAll)], budget) === undefined) return undefined;
   let doubtful: AcceptedConnection | undefined;

@@ -136,7 +136,7 @@ function evaluateMethod(method: string, encryptedOnly: boolean): Outcome {
   }
 }
 
-const USE_SCRAM = `Store SCRAM secrets in auth_file (userlist.txt), or have auth_query return them: SELECT rolname, rolpassword FROM pg_authid; of the server shows them, after each user has set the password anew where it is MD5.
+const USE_SCRAM = `Store SCRAM secrets in auth_file (userlist.txt), or have auth_query return them: SELECT rolname, rolpassword FROM pg_authid; of the server shows them, after each user has set the password again where it is MD5.
 Then in pgbouncer.ini: auth_type = scram-sha-256; ${RELOAD}.`;
 
 function fail(
