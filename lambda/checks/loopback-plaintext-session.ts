@@ -14,7 +14,7 @@ export const loopbackPlaintextSession: SessionCheck = {
   transient: true,
   rationale:
     'It does not leave the host as PostgreSQL sees it. A pooler, sidecar or tunnel on that host may have carried it there over a network, though: then its outer leg is what must be encrypted.',
-  remedy: `Find out what connects there. If it is a pooler or tunnel, check that clients reach it over TLS, and set policy.loopback to "network" to judge these sessions like any other.
+  remedy: `Find out what connects there. If it is a pooler or tunnel, check that clients reach it over TLS, and set policy.loopback to "network" to treat these sessions like any other.
 If it is a local program, let it use the Unix socket, or TLS; set policy.loopback to "ignore" once you know them all.`,
   requirements: IN_TRANSIT,
   findsInsecureClients: true,
