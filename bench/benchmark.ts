@@ -17,7 +17,7 @@ export interface Benchmark {
   readonly run: (server: PostgresServer) => Promise<readonly Row[]>;
 }
 
-/** What people write by hand: a verified connection, a query where one is given, and goodbye. */
+/** The baseline that a script has: a verified connection, a query where one is given, and Terminate. */
 export async function bareConnection(server: PostgresServer, query?: string): Promise<void> {
   const client = new pg.Client({ ...server.connectionConfig(), ssl: { ca: caOf(server) } });
   await client.connect();

@@ -37,7 +37,7 @@ export const oneAudit: Benchmark = {
   },
 };
 
-/** Secrets come from memory, as the password of the bare connection does; the CA bundle is read anew, as there too. */
+/** Secrets come from memory, as the password of the bare connection does; the CA bundle is read again, as there too. */
 function auditOf(server: PostgresServer, port: number, expected: Verdict = 'clean'): () => Promise<void> {
   const values = new Map([
     ['orders', rdsSecret(server, undefined, { port })],

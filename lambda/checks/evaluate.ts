@@ -83,7 +83,7 @@ function worded(outcome: Outcome, snapshot: Snapshot): Outcome {
   return { ...outcome, reason: inOptions(outcome.reason) };
 }
 
-/** Who has named the server by options finds no setting of a configuration to change. */
+/** The text, in the words of options where a target is given by options and has no settings to change. */
 function wordsFor({ target }: Snapshot, text: string): string {
   return target.fromOption === true ? inOptions(text) : text;
 }

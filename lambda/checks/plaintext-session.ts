@@ -82,7 +82,7 @@ function severityAndTitle({ first: { superuser, kind } }: SessionGroup): Pick<Pr
 }
 
 /** Where the server refuses plaintext already, there is nothing to change in its configuration. */
-const END_SESSIONS = `Client: connect with sslmode=verify-full and sslrootcert=<CA file>, and connect anew. The server ends no session for a rule that came after it.
+const END_SESSIONS = `Client: connect with sslmode=verify-full and sslrootcert=<CA file>, and connect again. The server ends no session for a rule that came after it.
 What is still open, while its client may lose work, can be ended with pg_terminate_backend(pid); these are:
 SELECT s.pid, a.usename, a.application_name, a.client_addr FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE NOT s.ssl AND a.client_addr IS NOT NULL;`;
 
@@ -91,7 +91,7 @@ interface Refusal {
   readonly certain: boolean;
 }
 
-/** Says of sessions, where rules or the wire show it, that the server would not let them in any more. */
+/** Adds to sessions that the server would now refuse them, where the rules or the wire show it. */
 function whatRefuses(snapshot: Snapshot): (group: SessionGroup) => Refusal | undefined {
   const { pooler } = snapshot;
   if (pooler !== undefined) return () => undefined;
@@ -114,7 +114,7 @@ const OLDER_PERHAPS: Refusal = {
 /** How many connections of one snapshot are held against the rules: enough to help, and few beside its sessions. */
 const MOST_DECISIONS = 200;
 
-/** Whether the rules refuse such connections. For replication no rule is looked for: it names no database. */
+/** Whether the rules refuse such connections. Not evaluated for replication, which names no database. */
 function areRefused(sessions: readonly Session[], facts: HbaFacts, budget: { left: number }): boolean {
   const seen = new Set<string>();
   for (const { role, database, clientAddress: address } of sessions) {

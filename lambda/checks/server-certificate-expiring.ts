@@ -23,7 +23,7 @@ export const serverCertificateExpiring: ServerCheck = {
   remedy: {
     selfManaged: `Issue a new certificate with the same names, replace ssl_cert_file and ssl_key_file, then ${RELOAD} new sessions use it, open ones go on.
 If it is an intermediate CA: append its renewed certificate to ssl_cert_file.`,
-    rds: `Have the certificate issued anew, after clients trust its CA.
+    rds: `Have the certificate issued again, after clients trust its CA.
 ${changeRdsCa('rds-ca-rsa2048-g1')}`,
     neon: issuedBy('Neon'),
     cloudSql: CLOUD_SQL_ROTATION,
@@ -54,7 +54,7 @@ If it is an intermediate CA: append its renewed certificate to client_tls_cert_f
   },
 };
 
-/** A root above the leaf is the CA bundle's, whatever the server sent: ca-bundle-expiring judges it. */
+/** A root above the leaf is the CA bundle's, whatever the server sent: ca-bundle-expiring evaluates it. */
 function isRoot({ selfSigned }: CertificateFacts): boolean {
   return selfSigned;
 }

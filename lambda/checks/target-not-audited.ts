@@ -38,8 +38,8 @@ export const targetNotAudited: AuditCheck = {
 };
 
 /**
- * No audit gets there: the handshake refuses such a connection. Were it to happen, all the rest would be a stranger's
- * word.
+ * No audit gets there, because the handshake refuses such a connection. If one did, an unverified server would have
+ * given all the other facts.
  */
 const UNVERIFIED: Problem = {
   severity: 'critical',

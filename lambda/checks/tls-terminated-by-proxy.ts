@@ -38,7 +38,7 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
 
 /**
  * A difference is proof that there are two legs, whatever else holds: a proxy with the server's own certificate passes
- * channel binding through, for it is the certificate that SCRAM is bound to (RFC 5929, tls-server-end-point).
+ * channel binding through, because it is the certificate that SCRAM is bound to (RFC 5929, tls-server-end-point).
  *
  * Sameness proves nothing: TLS with the same cipher suite on both legs looks like one leg, and is what a well-kept
  * RDS Proxy or PgBouncer has. A pooler is known by its BackendKeyData, in which PostgreSQL announces the process that

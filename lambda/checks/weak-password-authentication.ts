@@ -38,7 +38,7 @@ import { readSetting } from './shared/setting.ts';
 import { overriddenEncryption, weakOverrides } from './shared/setting-override.ts';
 
 const SET_PASSWORDS_AGAIN =
-  "Then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it anew, e.g. with \\password";
+  "Then have each role whose password is still MD5 (SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%';) set it again, e.g. with \\password";
 
 /** Whose passwords may be stored as MD5. */
 const ASKS_PASSWORD: readonly string[] = ['md5', 'password'];
@@ -49,14 +49,14 @@ ${SET_PASSWORDS_AGAIN}: with MD5 it is kept out.`;
 /** How the managed services store and take passwords by SCRAM only. */
 const BY_SCRAM: Omit<PlatformRemedy, 'selfManaged' | 'everywhere'> = {
   rds: `${rdsParameter('password_encryption', 'scram-sha-256')}
-Then have each role set its password anew, e.g. with \\password, that this shows as md5: CREATE EXTENSION IF NOT EXISTS rds_tools; SELECT * FROM rds_tools.role_password_encryption_type();
+Then have each role set its password again, e.g. with \\password, that this shows as md5: CREATE EXTENSION IF NOT EXISTS rds_tools; SELECT * FROM rds_tools.role_password_encryption_type();
 When none is left, rds.accepted_password_auth_method = scram refuses MD5:
 ${rdsCommands('rds.accepted_password_auth_method', 'scram')}`,
   neon: "Nothing to set: Neon's proxy decides how passwords are asked for. A role whose password is stored as MD5 gets a new one: ALTER ROLE <role> PASSWORD '<new>';",
   cloudSql: `${cloudSqlFlag('password_encryption', 'scram-sha-256')}
-Then have each role set its password anew: gcloud sql users set-password <role> --instance=<instance> --prompt-for-password`,
+Then have each role set its password again: gcloud sql users set-password <role> --instance=<instance> --prompt-for-password`,
   azure: `${azureParameter('password_encryption', 'scram-sha-256')}
-Then have each role set its password anew, e.g. with \\password, that this shows as MD5: SELECT * FROM azure_roles_authtype();
+Then have each role set its password again, e.g. with \\password, that this shows as MD5: SELECT * FROM azure_roles_authtype();
 When none is left: az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name azure.accepted_password_auth_method --value scram-sha-256`,
 };
 

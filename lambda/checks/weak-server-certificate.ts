@@ -1,4 +1,4 @@
-// Finds certificates of the server's chain with a weak key, a weak signature or a missing name.
+// Finds certificates of the server's chain whose key, signature or names prove too little.
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { displayText } from '../model/display.ts';
@@ -83,7 +83,7 @@ interface Evaluation {
   readonly weak: readonly string[];
   /** What about it can't be evaluated. */
   readonly unknown: readonly string[];
-  /** Whether something else is weak that the failure of the audit tells already. */
+  /** Whether something else is weak that the failure of the audit reports already. */
   readonly isReported: boolean;
 }
 

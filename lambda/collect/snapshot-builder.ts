@@ -5,7 +5,7 @@ import type { CertificateFacts } from '../model/certificate.ts';
 import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
-import { isFromOption, failureForTarget } from '../model/option-words.ts';
+import { failureForTarget, isFromOption } from '../model/option-words.ts';
 import type { AuditConnection, CredentialFacts, NetworkPath, Snapshot, TrustFacts } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';

@@ -20,7 +20,10 @@ export interface CertificateFacts {
     readonly type: string;
     /** Size of the modulus or curve, where it has one. */
     readonly bits?: number | undefined;
-    /** SHA-256 of its SubjectPublicKeyInfo (DER), lower-case hexadecimal: tells a CA that was renewed with its key. */
+    /**
+     * SHA-256 of its SubjectPublicKeyInfo (DER), lower-case hexadecimal: the same for a CA that was renewed with its
+     * key.
+     */
     readonly sha256?: string | undefined;
   };
   /** e.g. `sha256WithRSAEncryption`, where it is known. */

@@ -23,7 +23,7 @@ const MARKUP = /:\/\/|<[!@#]|\b(?:mailto|javascript|tel|sms):/i;
 /** An escape that a cut left without its closing brace. */
 const OPEN_ESCAPE = /\\(?:u(?:\{[0-9a-f]*)?)?$/;
 
-/** More than the longest emoji takes, so that one which straddles the end of what is looked at is never shown. */
+/** More than the longest emoji takes, so that one which straddles the end of the scanned text is never shown. */
 const MARGIN = 64;
 
 /** The unit of UAX #29: what a reader takes for one character. */

@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly sslNegotiation: SslNegotiation;
 }
 
-/** The longest name that DNS has. */
+/** Characters of the longest name in DNS. */
 const LONGEST_HOST = 255;
 
 /** `host:port`, an IPv6 address in brackets. The host comes from a secret or an option: it is escaped. */

@@ -87,8 +87,8 @@ export interface Failure {
   /** What to do, as an instruction. Settings of a configured target stand in it in quotes: `"tlsServerName"`. */
   readonly remedy: string;
   /**
-   * The same for a server that --url names, where other names for the settings do not suffice (`failureForTarget`). Not in
-   * reports.
+   * The same for a server that --url names, where other names for the settings do not suffice (`failureForTarget`). Not
+   * in reports.
    */
   readonly remedyForUrl?: string | undefined;
 }
@@ -112,7 +112,7 @@ export function isIdentityFailure(cause: FailureCause): boolean {
   return cause.startsWith('certificate-');
 }
 
-/** Whether the cause may mean that something stands between the auditor and the server, or plays the server. */
+/** Whether the cause may mean that something intercepts the connection or impersonates the server. */
 export function mayBeImpostor(cause: FailureCause): boolean {
   return isIdentityFailure(cause) || cause === 'server-not-proved' || cause === 'channel-binding-failed';
 }

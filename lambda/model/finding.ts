@@ -63,6 +63,6 @@ export interface Finding {
   readonly remedy: string;
 }
 
-/** `unknown`: could not see everything. `not-audited`: could not look at all. Neither is ever `clean`. */
+/** `unknown`: could not see everything. `not-audited`: could not observe anything. Neither is ever `clean`. */
 export const VERDICTS = ['clean', 'findings', 'unknown', 'not-audited'] as const;
 export type Verdict = (typeof VERDICTS)[number];

@@ -2,7 +2,7 @@
 
 import { displayText } from './display.ts';
 
-/** What stands in an error for a text that is not shown. */
+/** The words in an error in place of a text that is not shown. */
 export const NOT_SHOWN = 'a text that may hold a secret (not shown)';
 
 /** UTF-16 code units of what is shown of a name. */

@@ -100,7 +100,7 @@ export interface HbaFacts {
   readonly databases: readonly HbaDatabase[];
   /**
    * Whether a file of rules was changed after the server last read its configuration: it then goes by other rules than
-   * these. Undefined where the login may not look at files, which takes `pg_read_server_files`.
+   * these. Undefined where the login may not read facts of files, which takes `pg_read_server_files`.
    */
   readonly changedSinceLoad?: boolean | undefined;
   /** Undefined where something may stand between the auditor and the server. */

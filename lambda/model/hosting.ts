@@ -18,7 +18,9 @@ const PROVIDERS = [
 
 export type ProviderId = (typeof PROVIDERS)[number]['id'];
 
-/** Whose domain the name of a host is in. A certificate verified for that name proves that the server is theirs. */
+/**
+ * The provider whose domain a host's name is in. A certificate verified for the name proves that the server is theirs.
+ */
 export function providerOfName(host: string): ProviderId | undefined {
   const name = host.toLowerCase().replace(/\.$/, '');
   return PROVIDERS.find(({ domains }) => domains.some((domain) => name.endsWith(domain)))?.id;

@@ -40,7 +40,7 @@ export interface FindingRecord {
   /** As it was last seen. */
   readonly finding: Finding;
   readonly status: 'open' | 'resolved';
-  /** Ever. */
+  /** In the first of all its episodes. */
   readonly firstSeen: string;
   /** When the present episode began: later than `firstSeen` where it was resolved in between. */
   readonly openedAt: string;
@@ -50,7 +50,7 @@ export interface FindingRecord {
    * the episode before.
    */
   readonly lastNotified?: { readonly at: string; readonly severity: Severity; readonly reason: Reason } | undefined;
-  /** The mute that silenced it when it was last seen. */
+  /** The mute that suppressed it when it was last seen. */
   readonly mute?: Mute | undefined;
   readonly resolved?:
     | { readonly at: string; readonly resolution: Resolution; readonly detail?: string | undefined }
@@ -65,7 +65,7 @@ export interface TargetRecord {
 
 /** The record of a mute. */
 export interface MuteRecord {
-  /** By what it matches: a new reason or end does not make it another one. */
+  /** Made of what it matches: with a new reason or end it is still the same mute. */
   readonly key: string;
   readonly firstSeen: string;
   readonly lastMatched?: string | undefined;
@@ -119,7 +119,7 @@ export interface Decided {
   /** Of a resolved one. */
   readonly resolution?: Resolution | undefined;
   readonly detail?: string | undefined;
-  /** The mute that silences it, or that did until now. */
+  /** The mute that suppresses it, or that did until now. */
   readonly mute?: Mute | undefined;
 }
 
@@ -128,7 +128,7 @@ export interface MuteUse {
   readonly mute: Mute;
   readonly key: string;
   readonly expired: boolean;
-  /** How many findings it silenced in this run. */
+  /** How many findings it suppressed in this run. */
   readonly matched: number;
   /** ISO 8601, UTC: since when it matches nothing, where that is 30 days or more. */
   readonly unusedSince?: string | undefined;

@@ -1,6 +1,6 @@
 // Defines a mute: which findings it suppresses, who owns it, why, and when it ends.
 
-/** What may stand in `*`-patterns: `*` stands for any characters, everything else for itself. */
+/** What a finding must match. In patterns, `*` is any text, and everything else is itself. */
 export interface MuteMatch {
   /** The fingerprint of one finding. */
   readonly fingerprint?: string | undefined;
@@ -15,11 +15,11 @@ export interface MuteMatch {
 }
 
 export interface Mute {
-  /** At least one of it; a finding is muted when all that is given matches. */
+  /** With at least one property; a finding is muted when all properties given match. */
   readonly match: MuteMatch;
   readonly reason: string;
-  /** Who answers for it: a person or a team. */
+  /** The person or team that is responsible for it. */
   readonly owner: string;
-  /** ISO 8601, UTC: the first moment at which it mutes no more. */
+  /** ISO 8601, UTC: the first moment at which it no longer mutes. */
   readonly expires: string;
 }

@@ -1,6 +1,6 @@
 // Matches names against the patterns of settings (policy, routes, mutes), where `*` is any text.
 
-/** Whether a name is one that the patterns mean. Whole names, case and all, as PostgreSQL compares them. */
+/** Whether a pattern matches the whole name, with its case, as PostgreSQL compares names. */
 export function namePattern(patterns: readonly string[]): (name: string) => boolean {
   const all = patterns.map((pattern) => pattern.split('*'));
   const known = new Map<string, boolean>();

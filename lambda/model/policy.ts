@@ -3,7 +3,7 @@
 import type { TlsVersion } from './tls.ts';
 
 /**
- * `info` reports plaintext over loopback as information, `ignore` leaves it out, `network` judges loopback sessions
+ * `info` reports plaintext over loopback as information, `ignore` leaves it out, `network` treats loopback sessions
  * like any other (a TLS-terminating sidecar or a tunnel makes loopback a network).
  */
 export const LOOPBACK_POLICIES = ['info', 'ignore', 'network'] as const;

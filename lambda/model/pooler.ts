@@ -33,7 +33,7 @@ export interface PgBouncerSettings {
   readonly values: Readonly<Partial<Record<PgBouncerSettingName, string | undefined>>>;
   /**
    * Other than its console. One that a fallback entry (`*`) stands for is listed once a client has asked for it, and
-   * for as long as the pooler remembers it.
+   * for as long as the pooler keeps it.
    */
   readonly databases: Observed<readonly PgBouncerDatabase[]>;
 }

@@ -20,7 +20,7 @@ export interface Settings {
    * the auditor's own session was given another value.
    */
   readonly values: Readonly<Partial<Record<SettingName, string>>>;
-  /** Those whose value can't be judged, each with the reason: a sentence without a final period. */
+  /** Those whose value can't be evaluated, each with the reason: a sentence without a final period. */
   readonly unusable?: Readonly<Partial<Record<SettingName, string>>> | undefined;
   /** Those whose value in the files waits for a restart; undefined where none does. */
   readonly pendingRestart?: readonly SettingName[] | undefined;
@@ -54,7 +54,7 @@ export interface OutboundLink {
   readonly database?: string | undefined;
   /** The value of `sslmode`; undefined where the connection does not say, which is `prefer` to libpq. */
   readonly sslmode?: string | undefined;
-  /** `sslmode` is there, and empty: as good as absent to libpq, but not to who would add it. */
+  /** `sslmode` is there, and empty: as good as absent to libpq, but not to a statement that adds it. */
   readonly emptySslmode?: boolean | undefined;
   /** Whether `sslrootcert` is there, and whether it is the roots of the system; undefined where it is not. */
   readonly sslrootcert?: 'system' | 'other' | undefined;

@@ -6,7 +6,7 @@ import type { Observed } from './observed.ts';
 export const PROBED_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 export type ProbedVersion = (typeof PROBED_VERSIONS)[number];
 
-/** How a server asks who we are. `none`: it lets the role in without asking. */
+/** The authentication that a server asks for. `none`: it lets the role in without any. */
 export const PLAINTEXT_AUTHENTICATIONS = ['none', 'password', 'md5', 'sasl', 'gss', 'sspi', 'other'] as const;
 export type PlaintextAuthentication = (typeof PLAINTEXT_AUTHENTICATIONS)[number];
 
@@ -19,7 +19,7 @@ export type PlaintextAnswer =
       readonly said: string;
     };
 
-/** Whether the server went along with what it was offered, and how it said no: an alert of TLS, or words. */
+/** Whether the server accepted the offer, and how it refused: by an alert of TLS, or by a message. */
 export type WireAnswer = { readonly accepted: true } | { readonly accepted: false; readonly said: string };
 
 /** Whether the server agreed to one of the suites that protect nothing, and to which, by OpenSSL's name. */

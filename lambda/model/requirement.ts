@@ -11,7 +11,7 @@ const SOC_2 = 'SOC 2';
 const NIST_800_53 = 'NIST SP 800-53 Rev. 5';
 const ISO_27001 = 'ISO/IEC 27001:2022';
 
-/** Every check is about strong cryptography in transit, or about whether it could be verified. */
+/** Of every check: strong cryptography in transit, or whether it could be verified. */
 export const IN_TRANSIT: readonly Requirement[] = [
   { standard: PCI_DSS, id: '4.2.1' },
   { standard: SOC_2, id: 'CC6.7' },

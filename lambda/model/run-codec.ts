@@ -13,7 +13,7 @@ export function encodeRun(run: Run): string {
 }
 
 /**
- * Reads what `encodeRun` wrote. A fact that is missing, of another shape or unheard of is refused with the whole run,
+ * Reads what `encodeRun` wrote. A fact that is missing, of another shape or unknown is refused with the whole run,
  * and so is a verdict that does not follow from the outcomes: neither may make a target look better.
  *
  * @throws RunError which quotes nothing of the text but the place of the first problem

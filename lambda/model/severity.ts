@@ -3,7 +3,7 @@
 /** Severities from least to most serious: the order of this list is the order of comparison. */
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
-/** How much a finding matters. `info` is worth knowing, `critical` is worth waking someone. */
+/** How much a finding matters, from `info` (worth knowing) to `critical` (worth waking a person). */
 export type Severity = (typeof SEVERITIES)[number];
 
 /** Negative when `a` is less serious than `b`, 0 when equal, positive when more serious. */

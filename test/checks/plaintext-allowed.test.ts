@@ -152,7 +152,7 @@ describe('the remedy', () => {
       /\nThen unencrypted connections meet the next\. Replace line 20 of .* by:\nhostssl all all 10\.0\.0\.0\/8 scram-sha-256\n/,
     );
     // That goes for a line further down as for the first.
-    expect(remedy).toMatch(/^First have each role whose password is stored as MD5 set it anew/);
+    expect(remedy).toMatch(/^First have each role whose password is stored as MD5 set it again/);
   });
 
   test('has TLS switched on first where it is off', () => {

@@ -36,7 +36,7 @@ export interface ClientLogins {
   readonly others: boolean;
 }
 
-/** Logins that failed or were refused, of one cause. Names in it are a stranger's word. */
+/** Logins that failed or were refused, of one cause. The client chose the names in it, and the server verified none. */
 export interface FailedLogins {
   readonly kind: 'handshake-failed' | 'refused' | 'client-certificate-failed' | 'others';
   readonly reason: string;
@@ -64,12 +64,12 @@ export interface LoginBounds {
   readonly clients?: number;
   /** @default 1000 */
   readonly failures?: number;
-  /** Connections of which the arrival or the login is remembered. @default 10000 */
+  /** Connections whose arrival or login is kept until the next event. @default 10000 */
   readonly connections?: number;
 }
 
 const MOST_ADDRESSES = 8;
-/** What was worked out for a text is kept for the next time. */
+/** Entries in the cache of what was computed from a text. */
 const MAX_CACHED = 10_000;
 /** Names are stored up to this length; no server keeps longer ones. */
 const LONGEST_NAME = 200;

@@ -103,7 +103,7 @@ export class ConnectionLogReader {
   }
 
   /**
-   * The end of a file: what is open in it is complete, and the next one begins anew.
+   * The end of a file: what is open in it is complete, and the next one begins again.
    *
    * @throws UnknownFormatError
    */

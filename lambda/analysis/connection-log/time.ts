@@ -30,7 +30,7 @@ export class LogClock {
   #value: number | undefined;
 
   /**
-   * Milliseconds since 1970, UTC; undefined for what is no time.
+   * Milliseconds since 1970, UTC; undefined for a text that is not a time.
    *
    * @param text `2026-11-28 08:17:06.123 UTC`, `2026-11-28 08:17:06 +03`, `2026-11-28T08:17:06Z`, `1795853826.123`
    */

@@ -27,7 +27,7 @@ const BROKEN = [
  */
 export function weaknesses(cipher: string, bits: number | undefined, profile: CipherProfileName): readonly string[] {
   const { suites, allowsCbc } = cipherProfile(profile);
-  // Nearly every session there is: asked first, so that tens of thousands of them cost no look at the name.
+  // Nearly every session: tested first, so that the names of tens of thousands of suites need no parsing.
   if (suites.has(cipher)) return [];
   const found = [
     ...keyExchangeWeaknesses(cipher),
@@ -48,7 +48,7 @@ export function suiteClass(cipher: string): SuiteClass {
   return BROKEN.some(([pattern]) => pattern.test(cipher)) ? 'broken' : 'weak';
 }
 
-/** The suite that protects least, by which a list or a client that lets in several is judged. */
+/** The class of the suite that protects least, which decides about a list or a client with several suites. */
 export function worstClass(ciphers: readonly string[]): SuiteClass {
   const classes = new Set(ciphers.map(suiteClass));
   return (['unencrypted', 'unauthenticated', 'broken'] as const).find((each) => classes.has(each)) ?? 'weak';

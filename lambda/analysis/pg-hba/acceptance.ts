@@ -63,15 +63,15 @@ export type Acceptance =
   | { readonly status: 'open'; readonly permissiveRules: readonly PermissiveRule[] }
   | { readonly status: 'unknown'; readonly reason: string };
 
-/** Bounds the time that a file made to be hard to judge can take to about a second. */
+/** Steps: bounds the time for a file that is made to be hard to evaluate to about a second. */
 const BUDGET = 20_000_000;
 
 /**
  * Whether connections so encrypted, from such addresses, are accepted for authentication for any role that may log in
  * to any database that takes connections, or for physical replication, and by which rules.
  *
- * Where the facts leave it open what a rule matches, it is taken to let in all it may and to keep out only what it
- * must.
+ * Where the facts leave open what a rule matches, an accepting rule counts as matching all that it may match, and a
+ * rejecting one as matching only what it must match.
  */
 export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin = NETWORK): Acceptance {
   const unusable = whyUnknown(facts);
@@ -89,7 +89,7 @@ export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin
   }
 }
 
-/** Why the rules don't tell what the server does; undefined when they do. */
+/** Why the rules do not show what the server does; undefined when they do. */
 export function whyUnknown({ rules, faults: [fault] }: HbaFacts): string | undefined {
   if (fault !== undefined) {
     const error = fault.error ?? 'PostgreSQL does not say why';
@@ -113,7 +113,7 @@ function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, budget: Bud
   ];
 }
 
-/** Whether rules of a type speak of connections so encrypted: as check_hba in hba.c has it. */
+/** Whether rules of a type apply to connections with this encryption, as check_hba in hba.c decides it. */
 export function canMatch(type: HbaRuleType, encryption: Encryption): boolean {
   switch (type) {
     case 'local':
@@ -231,7 +231,7 @@ function findAdmitted(
     blocks: intersections(candidate.blocks, from.blocks),
     certain: intersections(candidate.certain, from.blocks),
   };
-  // Saves the look at every pair in files that settle most with a rule for everybody.
+  // Skips the pairs where an earlier rule for all roles and databases already decides.
   const forAll = earlier.filter(({ index }) => classes.matchesAll[index]);
   if (addressIn(reach.blocks, [...from.except, ...certainOf(forAll)], budget) === undefined) return undefined;
   let doubtful: AcceptedConnection | undefined;

@@ -79,7 +79,7 @@ export class ComplexityLimitError extends Error {
 /** @throws TooIntricate when there is less than that left */
 export function consume(budget: Budget, steps: number): void {
   budget.left -= steps;
-  if (budget.left < 0) throw new ComplexityLimitError('the rules are too many or too intricate to be judged');
+  if (budget.left < 0) throw new ComplexityLimitError('the rules are too many or too intricate to be evaluated');
 }
 
 /**

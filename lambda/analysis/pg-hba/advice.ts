@@ -21,7 +21,7 @@ const BEFORE_SCRAM: ReadonlyMap<string, string> = new Map([
     (method) =>
       [
         method,
-        "have each role whose password is stored as MD5 set it anew, with password_encryption = 'scram-sha-256': with MD5 it is kept out.",
+        "have each role whose password is stored as MD5 set it again, with password_encryption = 'scram-sha-256': with MD5 it is kept out.",
       ] as const,
   ),
 ]);

@@ -18,7 +18,7 @@ import {
   usersOf,
 } from './names.ts';
 
-/** A destination and a role that stand for all whom the rules treat like them. */
+/** A destination and a role that represent every pair which the rules treat in the same way. */
 export interface Pair {
   readonly destination: Destination;
   readonly role: string;
@@ -33,10 +33,10 @@ export interface Classes {
   readonly pairsOf: (rule: number) => Generator<Pair>;
 }
 
-/** Members that no rule tells apart. */
+/** Members that every rule treats in the same way. */
 interface EquivalenceClass<Member> {
   readonly members: readonly [Member, ...Member[]];
-  /** By the rule's index; destinations have as many for each kinship, one kinship after the other. */
+  /** By the rule's index; destinations have as many for each membership, one membership after the other. */
   readonly matches: readonly Match[];
 }
 

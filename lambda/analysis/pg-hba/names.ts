@@ -174,7 +174,7 @@ const KEYWORDS: ReadonlyMap<string, (membership: Membership) => boolean> = new M
   ['replication', () => false],
 ]);
 
-/** Whether rules that name these databases judge roles by how they are related to a database. */
+/** Whether rules that name these databases match roles by their membership in a database's role. */
 export function dependsOnMembership(tokens: readonly string[]): boolean {
   return tokens.some((token) => token === 'sameuser' || token === 'samerole' || token === 'samegroup');
 }

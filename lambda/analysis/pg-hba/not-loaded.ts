@@ -7,7 +7,7 @@ import type { Observed } from '../../model/observed.ts';
 const NOT_LOADED =
   'pg_hba.conf was changed after the server loaded it, and what it goes by until then is not shown: SELECT pg_reload_conf(); and audit again';
 
-/** The outcome of judging rules, with that doubt where the login may see when the file was changed. */
+/** The outcome of evaluated rules, with that caveat where the login may see when the file was changed. */
 export function withReloadCaveat(outcome: Outcome, hba: Observed<HbaFacts>): Outcome {
   if (!hba.known || hba.value.changedSinceLoad !== true) return outcome;
   if (outcome.status === 'pass') return { status: 'unknown', reason: NOT_LOADED };

@@ -27,8 +27,8 @@ const ROLES: Readonly<Record<ProviderId, readonly string[]>> = {
  * The problem as it is reported of a provider's own role: labelled, because it is no client of the operator's, and
  * never dropped.
  *
- * It becomes information only where the server has proven to be that provider's. The role's name is no proof, for on a
- * server of one's own anybody who may create roles can call one `rdsadmin`.
+ * It becomes information only where the server has proven to be that provider's. The role's name is no proof: on a
+ * self-managed server, any role with CREATEROLE can create one named `rdsadmin`.
  */
 export function ofProvider(problem: Problem, role: string | undefined, snapshot: Snapshot): Problem {
   const provider = (Object.keys(ROLES) as ProviderId[]).find((id) => role !== undefined && ROLES[id].includes(role));

@@ -59,7 +59,7 @@ function groupOf({ role, database, application, replication }: ClientLogins): st
   return JSON.stringify([role, database, application === undefined ? undefined : fold(application), replication]);
 }
 
-/** The check judges each row by itself, and then those that it found wrong together: one client is one finding. */
+/** The check evaluates each row by itself, and then the wrong ones together: one client is one finding. */
 function evaluateGroup(check: Check, rows: readonly ClientLogins[], context: LoginContext): Finding[] {
   const problemsOf = (some: readonly ClientLogins[]): readonly Problem[] => {
     const outcome = check.evaluate(snapshotOf(some, context), context.policy);

@@ -136,7 +136,7 @@ function evaluateMethod(method: string, encryptedOnly: boolean): Outcome {
   }
 }
 
-const USE_SCRAM = `Store SCRAM secrets in auth_file (userlist.txt), or have auth_query return them: SELECT rolname, rolpassword FROM pg_authid; of the server shows them, after each user has set the password anew where it is MD5.
+const USE_SCRAM = `Store SCRAM secrets in auth_file (userlist.txt), or have auth_query return them: SELECT rolname, rolpassword FROM pg_authid; of the server shows them, after each user has set the password again where it is MD5.
 Then in pgbouncer.ini: auth_type = scram-sha-256; ${RELOAD}.`;
 
 function fail(
@@ -156,7 +156,9 @@ function fail(
   };
 }
 
-/** Whether clients speak TLS to it at all; judgements of how they do have nothing to say where they don't. */
+/**
+ * Whether the pooler offers its clients TLS at all; checks of TLS versions and suites do not apply where it does not.
+ */
 export function clientTls({ values }: PgBouncerSettings): boolean {
   return values.client_tls_sslmode !== 'disable' && values.client_tls_sslmode !== '';
 }

@@ -8,10 +8,10 @@ import type { Policy } from '../../model/policy.ts';
 import type { PgBouncerSettingName, PgBouncerSettings } from '../../model/pooler.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 
-/** What a check says of a pooler in place of what it says of a PostgreSQL server. */
+/** A check's evaluation of a pooler, in place of that of a PostgreSQL server. */
 export type PgBouncerEvaluation = (snapshot: Snapshot, policy: Policy) => Outcome;
 
-/** The same, where it takes the settings to judge. */
+/** The same, where the evaluation needs the settings. */
 export type SettingsEvaluation = (pooler: PgBouncerSettings, policy: Policy, snapshot: Snapshot) => Outcome;
 
 /** Unknown where the settings are. */

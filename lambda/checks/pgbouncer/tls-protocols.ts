@@ -6,7 +6,7 @@ import type { TlsVersion } from '../../model/tls.ts';
 import { isOlderThan } from '../../model/tls.ts';
 
 const ALL: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
-/** Before 1.10, without TLSv1.3, which is no reason to judge otherwise. */
+/** Before 1.10, without TLSv1.3, which does not change the outcome. */
 const SECURE: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3'];
 
 const WORDS: Readonly<Record<string, readonly TlsVersion[]>> = {
@@ -23,7 +23,8 @@ const WORDS: Readonly<Record<string, readonly TlsVersion[]>> = {
 
 /**
  * Words with commas or colons between, in any case; `!` takes away, at the start from all
- * (https://www.pgbouncer.org/config.html#client_tls_protocols). Empty leaves it to the library, whose default is `secure`.
+ * (https://www.pgbouncer.org/config.html#client_tls_protocols). Empty leaves it to the library, whose default is
+ * `secure`.
  */
 export function readProtocols(setting: string): Observed<readonly TlsVersion[]> {
   if (setting === '') return known(SECURE);

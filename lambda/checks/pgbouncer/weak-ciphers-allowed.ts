@@ -151,7 +151,7 @@ function standsFor(list: string): string {
     : displayText(list, 200);
 }
 
-/** What OpenSSL goes by when it is given no list. */
+/** The list that OpenSSL uses when it is given none. */
 const DEFAULT = 'DEFAULT';
 
 /** Since 1.21 (libusual, "Stop relying on TLS cipher settings from 2009 OpenBSD"). */

@@ -12,7 +12,7 @@ import { probeOf } from './wire-facts.ts';
 /** The name of that evidence. */
 export const ON_THE_WIRE = 'onTheWire';
 
-/** What came of offering suites that protect nothing. */
+/** The server's answer to an offer of suites that protect nothing. */
 export interface WireSuites {
   /** The one that the server chose, by OpenSSL's name; undefined where it chose none or was not asked. */
   readonly accepted?: string | undefined;

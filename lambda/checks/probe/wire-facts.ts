@@ -9,7 +9,7 @@ const OFF: Outcome = {
   reason: 'the wire probe is off for this target ("probe": true turns it on)',
 };
 
-/** The outcome of a judgement on the probe's facts. */
+/** The outcome of an evaluation of the probe's facts. */
 export function withProbe({ probe }: Snapshot, evaluate: (probe: WireProbe) => Outcome): Outcome {
   if (probe === undefined) return OFF;
   return probe.known ? evaluate(probe.value) : { status: 'unknown', reason: probe.reason };

@@ -30,7 +30,7 @@ export function evaluateOwnLogin(
           ...remedy,
           selfManaged: `ALTER SYSTEM SET password_encryption = 'scram-sha-256';
 SELECT pg_reload_conf();
-Then set the password of the role anew, e.g. in psql: \\password ${role === undefined ? '<role>' : displayText(quoteIdentifier(role))}`,
+Then set the password of the role again, e.g. in psql: \\password ${role === undefined ? '<role>' : displayText(quoteIdentifier(role))}`,
         },
       },
     ],

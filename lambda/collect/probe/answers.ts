@@ -47,7 +47,10 @@ export function refusalOf(alert: number): Observed<Extract<WireAnswer, { readonl
   return unknown(`the server ended the handshake for another reason (${said})`);
 }
 
-/** Before PostgreSQL 17 a ClientHello is an invalid startup packet: the server hangs up, without a word of TLS. */
+/**
+ * Before PostgreSQL 17 a ClientHello is an invalid startup packet: the server closes the connection without an answer
+ * in TLS.
+ */
 export function refusalOfDirect({ flight, failed, sent }: HandshakeResult): Observed<WireAnswer> {
   if (!sent) return unknown(`the OpenSSL of this auditor does not offer it (${failed ?? 'no reason given'})`);
   if (flight.hello !== undefined) return unknown(`the handshake did not complete (${failed ?? 'no reason given'})`);

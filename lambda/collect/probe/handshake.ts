@@ -39,7 +39,7 @@ const CLASSICAL = 'X25519:P-256:P-384:P-521';
 const EVERY_CIPHER =
   'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ALL:!aNULL:@SECLEVEL=0';
 
-/** Milliseconds for the server to hang up after our goodbye. */
+/** Milliseconds for the server to close the connection after our close_notify. */
 const CLOSE_TIMEOUT_MS = 500;
 
 const contexts = new WeakMap<Trust, Map<string, SecureContext>>();
@@ -64,7 +64,7 @@ function contextFor(trust: Trust, { oldest, newest, hybridsFirst }: Offer): Secu
 }
 
 /**
- * Shakes hands on a socket that is ready for it, and hangs up.
+ * Makes a TLS handshake on a socket that is ready for it, and closes the connection.
  *
  * @throws the signal's reason
  */
@@ -96,7 +96,7 @@ export async function tryHandshake(
 
 const NOTHING: ServerFlight = { helloDone: false };
 
-/** Completed handshakes count, whatever then becomes of the certificate: Node judges it afterwards. */
+/** Completed handshakes count, whether the certificate passes or not: Node verifies it afterwards. */
 function outcome(tls: TLSSocket, signal: AbortSignal): Promise<Pick<HandshakeResult, 'completed' | 'alpn' | 'failed'>> {
   const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof outcome>>>();
   const onAbort = (): void => reject(signal.reason);
@@ -124,7 +124,7 @@ async function closeTimer(tls: TLSSocket, signal: AbortSignal): Promise<void> {
   clearTimeout(timer);
 }
 
-/** By Node's code where it has one: OpenSSL's message is for those who read its source. */
+/** By Node's code where it has one: OpenSSL's message names places in its source. */
 function messageOf(error: unknown): string {
   const { code, message } = error as { readonly code?: string; readonly message?: string };
   return displayText(code ?? message ?? 'unknown', 100);

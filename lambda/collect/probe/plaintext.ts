@@ -6,7 +6,7 @@ import type { PlaintextAnswer } from '../../model/probe.ts';
 import { socketEvent } from '../connect/network.ts';
 import { LONGEST_ANSWER, readStartupAnswer, TERMINATE } from './startup.ts';
 
-/** Milliseconds for a server that let us in to hang up. */
+/** Milliseconds for a server that let us in to close the connection. */
 const CLOSE_TIMEOUT_MS = 500;
 
 /** Reads up to the end of the first message, and not a byte more than an answer may have. */
@@ -25,7 +25,7 @@ export async function firstAnswer(socket: Socket, signal: AbortSignal): Promise<
   }
 }
 
-/** We were let in: says goodbye, so that the session ends as sessions do. */
+/** We were let in: sends Terminate, so that the session ends as sessions do. */
 async function leave(socket: Socket, signal: AbortSignal): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);

@@ -26,12 +26,12 @@ import { offerBrokenSuites } from './suites.ts';
 /** Milliseconds for one connection. */
 const CONNECTION_TIMEOUT_MS = 5_000;
 
-/** Milliseconds for a whole probe: eight connections that each take their time, and some to open and close them. */
+/** Milliseconds for a whole probe: eight connections that each take the longest, and time to open and close them. */
 export const LONGEST_PROBE_MS = 9 * CONNECTION_TIMEOUT_MS;
 
 /**
- * Probes over one connection after the other, each for one question. Never throws: what was not answered is unknown,
- * with the reason.
+ * Probes a server, with one connection for each question, one after the other. Never throws: a question without an
+ * answer is unknown, with the reason.
  *
  * At most eight connections: plaintext; direct TLS, which also shows a version and its key exchange; the versions it
  * did not show; TLSv1.3 once more where the long ClientHello of post-quantum key exchange got no answer; one where the
@@ -115,7 +115,7 @@ class Probe {
     });
   }
 
-  /** A port that takes nothing but TLS has no words for a plaintext login, and hangs up. */
+  /** A port that takes nothing but TLS closes a plaintext login without a message. */
   #plaintextAnswer(): Observed<PlaintextAnswer> {
     const takesDirect = this.#directTls.known && this.#directTls.value.accepted;
     if (this.#plaintext.known || !this.#hungUp || !takesDirect || this.#endpoint.sslNegotiation !== 'direct') {

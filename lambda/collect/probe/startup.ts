@@ -13,7 +13,7 @@ const PROTOCOL = 0x0003_0000;
 /** The most that is read of an answer: error messages with their context stay far below. */
 export const LONGEST_ANSWER = 16 * 1024;
 
-/** Says goodbye to a server that let us in. */
+/** The message Terminate, for a server that let us in. */
 export const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 export function startupMessage(role: string, database: string): Buffer {
@@ -25,7 +25,7 @@ export function startupMessage(role: string, database: string): Buffer {
   return Buffer.concat([head, body]);
 }
 
-/** What the bytes so far mean; undefined as long as more must come to tell. */
+/** What the bytes so far mean; undefined as long as that depends on more bytes. */
 export function readStartupAnswer(bytes: Buffer): Observed<PlaintextAnswer> | undefined {
   if (bytes.length === 0) return undefined;
   const type = String.fromCharCode(bytes.readUInt8(0));
@@ -70,7 +70,9 @@ function readAuthentication(body: Buffer): PlaintextAuthentication {
   }
 }
 
-/** By its routine, for the words are in the server's language: the rule that matches is reject, or there is none. */
+/**
+ * The rule that matches is reject, or there is none. By the routine, because the words are in the server's language.
+ */
 const REFUSED_BY_RULES = { code: '28000', routine: 'ClientAuthentication' } as const;
 
 /**

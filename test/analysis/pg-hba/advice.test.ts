@@ -240,8 +240,8 @@ describe('the advice', () => {
   });
 
   test.each([
-    ['md5', /^First have each role whose password is stored as MD5 set it anew/],
-    ['password', /^First have each role whose password is stored as MD5 set it anew/],
+    ['md5', /^First have each role whose password is stored as MD5 set it again/],
+    ['password', /^First have each role whose password is stored as MD5 set it again/],
     ['trust', /^First see that each role that needs it has a password/],
     ['ident', /^First see that each role that needs it has a password/],
     ['scram-sha-256', /^Replace /],

@@ -20,7 +20,7 @@ import { toConsoleFailure, unexpectedConsole, wrongKind } from '../../../lambda/
 import { parseCaBundle, parseClientCertificate } from '../../../lambda/collect/secrets/pem.ts';
 import type { Endpoint } from '../../../lambda/model/endpoint.ts';
 import { AuditFailure, FAILURE_CAUSES, type Failure, type FailureCause } from '../../../lambda/model/failure.ts';
-import { inOptions, failureForTarget } from '../../../lambda/model/option-words.ts';
+import { failureForTarget, inOptions } from '../../../lambda/model/option-words.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../../report/hostile.ts';
 
 interface Names {
