@@ -129,6 +129,10 @@ describe('the registry', () => {
     expect(CHECKS.map(({ id }) => id).toSorted()).toEqual(own.toSorted());
   });
 
+  test.each(CHECKS)('$id has a test file of its name', ({ id }) => {
+    expect(readdirSync(import.meta.dirname)).toContain(`${id}.test.ts`);
+  });
+
   test.each(CHECKS)('$id explains itself: what it says, why, and where the rule comes from', (check) => {
     expect(SEVERITIES).toContain(check.severity);
     expect(check.title).toMatch(/^\S.*[^.\s]$/);

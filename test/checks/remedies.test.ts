@@ -219,7 +219,7 @@ describe('the text of a remedy', () => {
   test('of a PgBouncer is nothing that PostgreSQL or a provider has, whatever is found', () => {
     const spoiltOne = spoilt(HOSTS.selfManaged);
     const findings = findingsOf({
-      ...make.healthyPooler(knownValue(spoiltOne.sessions).visible.map((session) => ({ ...session, hop: 'client' }))),
+      ...make.healthyPooler(knownValue(spoiltOne.sessions).visible.map((session) => ({ ...session, side: 'client' }))),
       serverChain: spoiltOne.serverChain,
       trust: known({
         system: false,

@@ -32,11 +32,11 @@ const REMEDIES: Partial<Readonly<Record<FailureCause, Advice>>> = {
 export function toConsoleFailure(error: unknown, endpoint: Endpoint, { user }: Pick<Credentials, 'user'>): unknown {
   if (!(error instanceof AuditFailure)) return error;
   const { failure, transient } = error;
-  const told = failure.phase === 'login' ? loginFailure(error, endpoint, user) : undefined;
+  const explained = failure.phase === 'login' ? loginFailure(error, endpoint, user) : undefined;
   const advice = REMEDIES[failure.cause];
-  if (told === undefined && advice === undefined) return error;
+  if (explained === undefined && advice === undefined) return error;
   const { remedyForUrl: _postgresql, ...rest } = failure;
-  const here = told ?? { ...rest, ...(advice === undefined ? {} : remediesOf(advice)) };
+  const here = explained ?? { ...rest, ...(advice === undefined ? {} : remediesOf(advice)) };
   return new AuditFailure(here, { cause: error.cause, transient });
 }
 
