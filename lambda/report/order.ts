@@ -35,7 +35,10 @@ function compareLocations(a: RuleLocation | undefined, b: RuleLocation | undefin
   return compareText(a?.file, b?.file) || (a?.line ?? 0) - (b?.line ?? 0);
 }
 
-/** Told before others of the same severity, the last of these first: what nobody could see, then what is in the open. */
+/**
+ * Sorted before other findings of the same severity, the last of these first: what could not be seen, then what travels
+ * in plaintext.
+ */
 const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'insufficient-privileges', 'target-not-audited'];
 
 function precedence({ check }: Finding): number {

@@ -104,7 +104,7 @@ describe('insecure-outbound-link', () => {
   });
 
   describe('sslrootcert=system', () => {
-    const judgeOn = (version: string, facts: Partial<OutboundLink>): Outcome =>
+    const evaluateOn = (version: string, facts: Partial<OutboundLink>): Outcome =>
       insecureOutboundLink.evaluate(
         make.healthySnapshot([], {
           server: known({ version, inRecovery: false }),
@@ -116,14 +116,14 @@ describe('insecure-outbound-link', () => {
     test.each<Partial<OutboundLink>>([{}, { sslmode: 'require' }, { serviceFile: true }])(
       'is verify-full to libpq as of 16, or no connection: %j',
       (facts) => {
-        expect(judgeOn('16.0', facts)).toEqual({ status: 'pass' });
-        expect(judgeOn('15.9', facts).status).not.toBe('pass');
-        expect(judgeOn('unknown', facts).status).not.toBe('pass');
+        expect(evaluateOn('16.0', facts)).toEqual({ status: 'pass' });
+        expect(evaluateOn('15.9', facts).status).not.toBe('pass');
+        expect(evaluateOn('unknown', facts).status).not.toBe('pass');
       },
     );
 
     test('is not what another file is', () => {
-      expect(judgeOn('18.4', { sslrootcert: 'other' }).status).toBe('fail');
+      expect(evaluateOn('18.4', { sslrootcert: 'other' }).status).toBe('fail');
     });
   });
 

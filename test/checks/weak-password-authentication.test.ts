@@ -23,7 +23,7 @@ describe('weak-password-authentication', () => {
     run(weakPasswordAuthentication, healthySnapshot([], withRules(rules, facts)));
 
   describe('where a database or role has a password_encryption of its own', () => {
-    const judged = (override: Partial<SettingOverride>): Outcome =>
+    const evaluated = (override: Partial<SettingOverride>): Outcome =>
       run(
         weakPasswordAuthentication,
         healthySnapshot([], {
@@ -41,7 +41,7 @@ describe('weak-password-authentication', () => {
       [{ role: 'app', database: 'shop' }, 'ALTER ROLE app IN DATABASE shop RESET password_encryption;'],
       [{}, 'ALTER ROLE ALL RESET password_encryption;'],
     ])('finds MD5 by %j, and takes back that alone', (override, statement) => {
-      const outcome = judged(override);
+      const outcome = evaluated(override);
       expect(outcome).toMatchObject({ status: 'fail', problems: [{ severity: 'medium' }] });
       const shown = outcome.status === 'fail' ? outcome.problems.map((each) => shownRemedy(each)) : [];
       expect(shown).toEqual([expect.stringContaining(statement)]);
@@ -50,16 +50,16 @@ describe('weak-password-authentication', () => {
     });
 
     test('passes SCRAM, however it is written', () => {
-      expect(judged({ database: 'shop', value: 'SCRAM-SHA-256' })).toEqual({ status: 'pass' });
+      expect(evaluated({ database: 'shop', value: 'SCRAM-SHA-256' })).toEqual({ status: 'pass' });
     });
 
     test("does not know the server's where the auditor was given another", () => {
       const reason = expect.stringContaining('ALTER DATABASE shop SET');
-      expect(judged({ database: 'shop', value: 'scram-sha-256', ofLogin: true })).toEqual({
+      expect(evaluated({ database: 'shop', value: 'scram-sha-256', ofLogin: true })).toEqual({
         status: 'unknown',
         reason,
       });
-      expect(judged({ database: 'shop', ofLogin: true })).toMatchObject({ status: 'fail', incomplete: reason });
+      expect(evaluated({ database: 'shop', ofLogin: true })).toMatchObject({ status: 'fail', incomplete: reason });
     });
   });
 

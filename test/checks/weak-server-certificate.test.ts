@@ -130,7 +130,7 @@ describe('weak-server-certificate', () => {
     ['certificate-rejected', { publicKey: { type: 'rsa', bits: 1024 } }],
     ['certificate-rejected', { signatureAlgorithm: 'sha1WithRSAEncryption' }],
     ['certificate-wrong-host', { subjectAltNames: [] }],
-  ] as const)('is told once where the audit ended with %s for it', (cause, overrides) => {
+  ] as const)('is explained once where the audit ended with %s for it', (cause, overrides) => {
     const snapshot = failedWith(cause, { serverChain: known([make.certificate(overrides)]) });
     expect(weakServerCertificate.evaluate(snapshot, make.POLICY)).toEqual({
       status: 'not-applicable',
@@ -140,11 +140,11 @@ describe('weak-server-certificate', () => {
 
   test('still tells what the failure does not', () => {
     const leaf = make.certificate({ publicKey: { type: 'rsa', bits: 1024 }, subjectAltNames: [] });
-    const told = (cause: FailureCause): unknown =>
+    const explained = (cause: FailureCause): unknown =>
       weakness(weakServerCertificate.evaluate(failedWith(cause, { serverChain: known([leaf]) }), make.POLICY));
-    expect(told('certificate-rejected')).toEqual([[matching(/subjectAltName/)]]);
-    expect(told('certificate-wrong-host')).toEqual([[matching(/RSA key of 1024/)]]);
-    expect(told('password-rejected')).toEqual([[matching(/RSA/), matching(/subjectAltName/)]]);
+    expect(explained('certificate-rejected')).toEqual([[matching(/subjectAltName/)]]);
+    expect(explained('certificate-wrong-host')).toEqual([[matching(/RSA key of 1024/)]]);
+    expect(explained('password-rejected')).toEqual([[matching(/RSA/), matching(/subjectAltName/)]]);
   });
 
   test('never passes a chain that was not seen, or is empty', () => {

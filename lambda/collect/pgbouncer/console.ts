@@ -28,7 +28,7 @@ export interface ConsoleAnswers {
   readonly roundTrips: number;
 }
 
-/** What PgBouncer announces as `server_version` to whoever logs in to its console, and to nobody else. */
+/** What PgBouncer announces as `server_version` in its console, and only there. */
 const ANNOUNCED = /^(\d[\w.]*)\/bouncer$/;
 
 /** The version of the PgBouncer whose console announced this; undefined where it is no console. */
@@ -36,7 +36,7 @@ export function consoleVersion(announced: string | undefined): string | undefine
   return ANNOUNCED.exec(announced ?? '')?.[1];
 }
 
-/** None of them changes anything, and whoever is let in may ask them all. */
+/** None of them changes anything, and every user who may enter the console may run them all. */
 const COMMANDS = ['SHOW CLIENTS', 'SHOW SERVERS', 'SHOW CONFIG', 'SHOW DATABASES'] as const;
 
 /**

@@ -54,7 +54,7 @@ async function ask(
   }
 }
 
-/** Whoever is let into the console sees every session of that process, and none of another. */
+/** A user of the console sees every session of that process, and none of another process. */
 function visibility(pooler: Observed<PgBouncerSettings>, role: string): Observed<Visibility> {
   if (pooler.known && /^(1|on|yes|true)$/i.test(pooler.value.values.so_reuseport ?? '0')) {
     return unknown(

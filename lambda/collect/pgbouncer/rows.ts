@@ -60,7 +60,7 @@ function unmapped(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-/** Without these nobody can tell how a session travels. */
+/** Without these columns it cannot be known how a session travels. */
 const NEEDED = ['addr', 'tls'] as const;
 
 /** The sessions on both sides, without the auditor's own. */

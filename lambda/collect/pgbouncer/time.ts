@@ -18,7 +18,7 @@ const QUARTER = 15 * MINUTES;
 
 /**
  * Reads those times. Most abbreviations say nothing by themselves (IST is India's, Ireland's and Israel's): how far the
- * zone is from UTC is told by the auditor's own session, of which both times are known.
+ * zone is from UTC shows in the auditor's own session, of which both times are known.
  */
 export class ConsoleClock {
   /** Milliseconds that the console's zone is ahead of UTC. */

@@ -55,8 +55,8 @@ const STATEMENT_TIMEOUT = 15_000;
 const LOCK_TIMEOUT = 1_000;
 
 /**
- * Sends the queries: one round trip, two where there is more to ask than that takes, or where the server could not show its
- * pg_hba.conf.
+ * Sends the queries: one round trip, two where there is more to ask than that takes, or where the server could not show
+ * its pg_hba.conf.
  *
  * @param options `reload`: also ask what of the configuration is not in effect yet, which takes the second round trip
  * @throws what pg throws; `queryFailure` names it
@@ -76,7 +76,7 @@ export async function runAuditQueries(
   };
   const links = linkQuery(outbound, privileges);
   const refused = first.refusal !== undefined;
-  // Whoever may look at the files is told of rules that wait to be loaded, also without the probe.
+  // A login that may read the files learns of rules that wait to be loaded, also without the probe.
   const reloads = asksReload || (privileges.readHba && privileges.readFiles);
   const fileReading = first.last === undefined ? undefined : privileges.readHbaFile;
   if (!refused && !privileges.readAurora && links === undefined && !reloads && fileReading === undefined) {

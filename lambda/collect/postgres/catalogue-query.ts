@@ -1,5 +1,5 @@
-// Reads which roles and databases there are. In flat rows: a new session takes longer to plan joins, sorting and JSON over
-// the catalogue than to give all of it, and everything else an audit asks can then speak of them by oid.
+// Reads which roles and databases there are. In flat rows: a new session takes longer to plan joins, sorting and JSON
+// over the catalogue than to give all of it, and everything else an audit asks can then speak of them by oid.
 
 import { Memberships } from '../../model/memberships.ts';
 import type { Row } from '../answers/answer.ts';
@@ -30,7 +30,7 @@ export interface Catalogue {
   readonly hasCutNames: boolean;
 }
 
-/** Marks a database whose removal was interrupted: nobody can connect to it. */
+/** Marks a database whose removal was interrupted: no client can connect to it. */
 const INVALID_DATABASE = '-2';
 
 const read = answerAbout('roles and databases');

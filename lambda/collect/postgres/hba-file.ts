@@ -121,8 +121,8 @@ function isFile({ text, quoted }: Token): boolean {
 }
 
 /**
- * Whether each of the names that are shown is quoted; of those from files it is not known. Undefined where the line does not
- * have these names.
+ * Whether each of the names that are shown is quoted; of those from files it is not known. Undefined where the line
+ * does not have these names.
  */
 function quotesIn(shown: readonly string[], tokens: readonly Token[]): readonly (boolean | null)[] | undefined {
   const first = tokens.findIndex(isFile);

@@ -16,11 +16,12 @@ import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import type { Catalogue } from './catalogue-query.ts';
+import { plannedWhenReached, sqlText, valueOf } from './planned-when-reached.ts';
 import type { AuditQuery } from './query.ts';
 
 /**
  * SQL that is true where the login may read the rules. The queries call the function: the view of the same name would
- * want SELECT on the view besides EXECUTE on the function, which PostgreSQL checks against whoever asks.
+ * want SELECT on the view besides EXECUTE on the function, which PostgreSQL checks against the current role.
  */
 export const CAN_READ_HBA = "has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')";
 
@@ -35,7 +36,9 @@ const PATTERNS_SINCE = 16;
 /** The lines of pg_hba.conf. */
 export type HbaLines = Pick<HbaFacts, 'rules' | 'faults' | 'patterns'>;
 
-/** Keeps the name of every option but clientcert, whose value is no secret. No line of the file has a line break in it. */
+/**
+ * Keeps the name of every option but clientcert, whose value is no secret. No line of the file has a line break in it.
+ */
 const OPTIONS = String.raw`regexp_replace(array_to_string(h.options, E'\n'), E'^(?!clientcert=)([^=\n]*)=[^\n]*$', E'\\1', 'gn')`;
 
 /**
@@ -69,41 +72,31 @@ function lines(major: number, patterns: string): string {
 }
 
 /**
- * SQL that is run, and planned, only when it is reached. A function that one may not call, named in a statement, fails the
- * statement also where it is not called; and planning what rules hardly ever need takes the server longer than to give them.
- *
- * @param sql SQL of a text: a statement with one value in one row
+ * By a statement of its own for each rule with a slash in its names: few files have one, which then must not cost much.
  */
-function whenReached(sql: string): string {
-  return `query_to_xml(${sql}, false, true, '')`;
-}
-
-/** A string that means the same whatever `standard_conforming_strings` is. */
-function text(raw: string): string {
-  return `E'${raw.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
-}
-
-/** By a statement of its own for each rule with a slash in its names: few files have one, which then must not cost much. */
 const MATCHES_WHERE_ANY = `CASE WHEN strpos(h.database::text || h.user_name::text, '/') > 0
-              THEN ${whenReached(`format(${text(matches('%L::text[]'))}, h.database || h.user_name)`)} END`;
+              THEN ${plannedWhenReached(`format(${sqlText(matches('%L::text[]'))}, h.database || h.user_name)`)} END`;
 
 /**
- * The lines of pg_hba.conf, in a SELECT that gives NULL to a login that may not read them: for a message that must not fail
- * for that. It fails where the file can't be opened, and where the server was built without XML.
+ * The lines of pg_hba.conf, in a SELECT that gives NULL to a login that may not read them: for a message that must not
+ * fail for that. It fails where the file can't be opened, and where the server was built without XML.
  *
  * What is read is the file as it stands. Until a reload the server goes by the rules it read before.
  */
 export const hbaQuery: AuditQuery<HbaLines | undefined> = {
   selects: (major) => [
-    `SELECT CASE WHEN ${CAN_READ_HBA} THEN ${whenReached(text(lines(major, MATCHES_WHERE_ANY)))} END`,
+    `SELECT CASE WHEN ${CAN_READ_HBA} THEN ${plannedWhenReached(sqlText(lines(major, MATCHES_WHERE_ANY)))} END`,
   ],
   read: ([rows]) => {
     const [xml] = read.oneRow(rows, 1);
-    return xml === null || xml === undefined ? undefined : readLines(valueIn(xml));
+    return xml === null || xml === undefined ? undefined : readLines(valueOf(xml));
   },
 };
 
-/** The same for a server that refused it that way. Fails where the login may not read them, and where the file can't be opened. */
+/**
+ * The same for a server that refused it that way. Fails where the login may not read them, and where the file can't be
+ * opened.
+ */
 export const plainHbaQuery: AuditQuery<HbaLines> = {
   selects: (major) => [lines(major, `(${matches('h.database || h.user_name')})`)],
   read: ([rows]) => readLines(read.oneRow(rows, 1)[0] ?? undefined),
@@ -181,13 +174,13 @@ const LONGEST_FILE = 256 * 1024;
 const MOST_FILES = 20;
 
 /**
- * What stands after an equals sign, and in a comment that is a line: either may hold a secret, and neither a name of a rule
- * whose quotes are asked for. A backslash at the end stays, for it makes the next line part of this one.
+ * What stands after an equals sign, and in a comment that is a line: either may hold a secret, and neither a name of a
+ * rule whose quotes are asked for. A backslash at the end stays, for it makes the next line part of this one.
  */
-const AFTER_EQUALS = text(String.raw`=([^\n]*[^\n\r\\])?`);
-const COMMENT = text(String.raw`^[ \t]*#([^\n]*[^\n\r\\])?`);
+const AFTER_EQUALS = sqlText(String.raw`=([^\n]*[^\n\r\\])?`);
+const COMMENT = sqlText(String.raw`^[ \t]*#([^\n]*[^\n\r\\])?`);
 /** A secret that may go on in the next line. */
-const SECRET_OVER_LINES = text(String.raw`(ldapbindpasswd|radiussecrets)[^\n]*\\\r*\n`);
+const SECRET_OVER_LINES = sqlText(String.raw`(ldapbindpasswd|radiussecrets)[^\n]*\\\r*\n`);
 
 /**
  * The texts of the files of rules by their paths, without values of options and comments: no secret leaves the server.
@@ -238,16 +231,8 @@ function readLines(json: string | undefined): HbaLines {
   };
 }
 
-const XML_ESCAPES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&amp;': '&', '&#x0d;': '\r' };
-
-/** The one value in what `query_to_xml` made of one row; undefined for NULL, of which it leaves out the element. */
-function valueIn(xml: string): string | undefined {
-  const value = /<json_agg>(.*)<\/json_agg>/s.exec(xml)?.[1];
-  return value?.replaceAll(/&(?:lt|gt|amp|#x0d);/g, (entity) => XML_ESCAPES[entity] ?? entity);
-}
-
 function readMatches(patterns: Line['patterns']): readonly HbaPattern[] {
-  const found = typeof patterns === 'string' ? parse(valueIn(patterns) ?? '[]', matchesSchema) : (patterns ?? []);
+  const found = typeof patterns === 'string' ? parse(valueOf(patterns) ?? '[]', matchesSchema) : (patterns ?? []);
   return found.map(([token, roles, databases]) => ({ token, roles: roles ?? [], databases: databases ?? [] }));
 }
 
@@ -259,14 +244,14 @@ function onePerToken(patterns: readonly HbaPattern[]): readonly HbaPattern[] {
 /**
  * All that the rules are judged by. Pure.
  *
- * @throws UnusableAnswer where a name of the catalogue was cut: which of them a rule means can't be told
+ * @throws UnusableAnswer where a name of the catalogue was cut: it is not known which of them a rule means
  */
 export function hbaFacts(
   lines: HbaLines,
   { major, catalogue }: Pick<HbaFacts, 'major'> & { readonly catalogue: Catalogue },
 ): HbaFacts {
   if (catalogue.hasCutNames) read.refuse(`a role or database has a name of more than ${LONGEST.name} characters`);
-  // Of an encoding that the server does not convert: nobody can say which of the names a match means.
+  // Of an encoding that the server does not convert: it cannot be known which of the names a match means.
   const patterns = namesOf(catalogue).some((name) => name.includes('\uFFFD')) ? [] : lines.patterns;
   return { major, ...lines, patterns, roles: rolesOf(catalogue), databases: databasesOf(catalogue) };
 }

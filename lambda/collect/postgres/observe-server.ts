@@ -75,7 +75,10 @@ const NEWEST_MAJOR = 40;
 /** Before this there was no PostgreSQL, and no version 9.7 came after 9.6. */
 const FIRST_MAJOR = 6;
 
-/** The major version that PostgreSQL would announce so, e.g. `18.4 (Debian 18.4-1)`, `19beta1`; undefined if it would not. */
+/**
+ * The major version that PostgreSQL would announce so, e.g. `18.4 (Debian 18.4-1)`, `19beta1`; undefined if it would
+ * not.
+ */
 function majorOf(announced: string): number | undefined {
   const major = Number(/^(\d{1,3})(?=\D|$)/.exec(announced)?.[1] ?? Number.NaN);
   return major >= FIRST_MAJOR && major <= NEWEST_MAJOR ? major : undefined;

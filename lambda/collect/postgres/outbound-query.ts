@@ -54,8 +54,9 @@ const KEYWORDS = ['sslmode', 'ssl', 'host', 'hostaddr', 'service', 'gssencmode',
 
 /**
  * One row about those settings: sslmode, whether every host is local, whether a service file holds more, whether GSSAPI
- * encryption is insisted on, whether sslmode is there but empty, whether sslrootcert is there and is `system`, and whether every
- * host is a Unix socket. As to libpq, the last of several values counts, and a URL's `ssl=true` is `require`.
+ * encryption is insisted on, whether sslmode is there but empty, whether sslrootcert is there and is `system`, and
+ * whether every host is a Unix socket. As to libpq, the last of several values counts, and a URL's `ssl=true` is
+ * `require`.
  */
 function linkFacts(settings: string): string {
   const allHosts = (pattern: string): string => `(
@@ -83,7 +84,9 @@ const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresq
 
 const read = answerAbout('outbound links');
 
-/** Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs. */
+/**
+ * Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs.
+ */
 export const outboundQuery: AuditQuery<Outbound> = {
   selects: () => [
     'SELECT s.oid FROM pg_foreign_server s',

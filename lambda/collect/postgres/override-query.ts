@@ -1,4 +1,5 @@
-// Reads where a database or role has a setting of its own: what the auditor's session is given is not the server's then.
+// Reads where a database or role has a setting of its own: what the auditor's session is given is not the server's
+// then.
 
 import type { SettingOverride } from '../../model/posture.ts';
 import { answerAbout } from '../answers/answer.ts';
@@ -12,7 +13,7 @@ const read = answerAbout('settings of databases and roles');
 
 /**
  * A catalogue that all databases share and everybody may read: each row holds for a database, a role or both, and 0 for
- * all of them. The settings of roles that cannot log in come into effect for nobody.
+ * all of them. The settings of roles that cannot log in never come into effect.
  *
  * The role that counts is the one that logged in, whatever role it has become since.
  */

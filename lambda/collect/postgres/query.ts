@@ -23,8 +23,8 @@ interface QueryInternals {
 }
 
 /**
- * Sends statements in one message. Never rejects: a promise of pg's would drop what was answered before an error, and the
- * whole of it would have to be asked again.
+ * Sends statements in one message. Never rejects: a promise of pg's would drop what was answered before an error, and
+ * the whole of it would have to be asked again.
  */
 export function simpleQuery(client: pg.Client, text: string): Promise<QueryResult> {
   const query = new Query({ text, rowMode: 'array' } as pg.QueryConfig);

@@ -1,5 +1,5 @@
-// What of the configuration is not in effect yet: why the wire may answer otherwise than settings and rules say. Asked for
-// targets with the wire probe only, for it takes a server a millisecond.
+// What of the configuration is not in effect yet: why the wire may answer otherwise than settings and rules say. Asked
+// for targets with the wire probe only, for it takes a server a millisecond.
 
 import { SETTING_NAMES, type SettingName } from '../../model/posture.ts';
 import { answerAbout } from '../answers/answer.ts';
@@ -18,8 +18,8 @@ const SERVER_FILES_SINCE = 11;
 const INCLUDES_SINCE = 16;
 
 /**
- * SQL that is true where the login may ask when a file was changed. Both are needed: the function is for superusers unless
- * it is granted, and paths outside the data folder are for this role.
+ * SQL that is true where the login may ask when a file was changed. Both are needed: the function is for superusers
+ * unless it is granted, and paths outside the data folder are for this role.
  *
  * @param privilege what membership in a predefined role takes in that version
  */
@@ -34,8 +34,8 @@ const PENDING = `SELECT string_agg(s.name, ',') FROM pg_show_all_settings() s
         WHERE s.pending_restart AND s.name IN (${SETTING_NAMES.map((name) => `'${name}'`).join(', ')})`;
 
 /**
- * Modification times come in whole seconds, rounded down: a change within a second of a reload may be missed, and none is
- * made up. A file that is gone counts as unchanged.
+ * Modification times come in whole seconds, rounded down: a change within a second of a reload may be missed, and none
+ * is made up. A file that is gone counts as unchanged.
  */
 function changedSinceLoad(major: number): string {
   const included = major >= INCLUDES_SINCE ? ' UNION SELECT h.file_name FROM pg_hba_file_rules() h' : '';
@@ -45,7 +45,9 @@ function changedSinceLoad(major: number): string {
 
 const read = answerAbout('what waits for a reload');
 
-/** @param files whether the login may read pg_hba.conf and look at files: asked without that, the whole message fails */
+/**
+ * @param files whether the login may read pg_hba.conf and look at files: asked without that, the whole message fails
+ */
 export function reloadQuery(files: boolean): AuditQuery<Reload> {
   return {
     selects: (major) => [`SELECT (${PENDING}), (${files ? changedSinceLoad(major) : 'NULL'})`],

@@ -27,12 +27,14 @@ export interface ServerAnswers {
   };
 }
 
-/** Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others. */
+/**
+ * Shown to everybody; the others to those who have the privileges of `pg_read_all_settings`, and an error to others.
+ */
 const PUBLIC_SETTINGS: ReadonlySet<SettingName> = new Set(['ssl', 'password_encryption', 'rds.force_ssl']);
 
 /**
- * Settings that are one of few words: what is none of them must not pass for a sound one. Of the others, checks know the
- * sound values.
+ * Settings that are one of few words: what is none of them must not pass for a sound one. Of the others, checks know
+ * the sound values.
  */
 const SHAPES: Readonly<Partial<Record<SettingName, RegExp>>> = {
   ssl: /^(on|off)$/,
@@ -62,7 +64,10 @@ const INHERITS = READ_FILES + 1;
 const LOGIN = INHERITS + 1;
 const LOGIN_SETTING = LOGIN + 1;
 
-/** Whether the setting `role` that holds for the session belongs to its role and to its database, then the database's name. */
+/**
+ * Whether the setting `role` that holds for the session belongs to its role and to its database, then the database's
+ * name.
+ */
 const ROLE_SETTING = `(SELECT (s.setrole <> 0)::text || (s.setdatabase <> 0)::text || current_database()
           FROM pg_db_role_setting s
                CROSS JOIN LATERAL unnest(s.setconfig) c(entry)
@@ -78,11 +83,12 @@ const COLUMNS = READ_HBA_FILE + 1;
 const read = answerAbout('the server');
 
 /**
- * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the server's.
+ * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the
+ * server's.
  *
- * A database without an encoding (SQL_ASCII), or with one in which not all bytes are characters, is asked for its bytes as
- * they are: names of roles and databases are of whatever database they were made in, and asked for UTF-8 it would refuse all
- * rows for one that it can't convert.
+ * A database without an encoding (SQL_ASCII), or with one in which not all bytes are characters, is asked for its bytes
+ * as they are: names of roles and databases are of whatever database they were made in, and asked for UTF-8 it would
+ * refuse all rows for one that it can't convert.
  */
 export const serverQuery: AuditQuery<ServerAnswers> = {
   selects: (major) => {
@@ -115,7 +121,7 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
   read: ([rows, ...others]) => {
     const row = read.oneRow(rows, COLUMNS);
     const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
-    // Where a privilege can't be told, the login does not have it.
+    // An unknown privilege counts as one that the login does not have.
     const privileges = (cell: Row[number] | undefined, what: string): boolean =>
       read.flagOrNull(cell, `whether the login may ${what}`) ?? false;
     return {

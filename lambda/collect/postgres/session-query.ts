@@ -18,7 +18,7 @@ const PROVIDER_ADMIN_ROLES: ReadonlySet<string> = new Set([
   'neon_superuser',
 ]);
 
-/** The oid of the role that initdb makes: whoever is a member of it may become it. */
+/** The oid of the role that initdb makes: every member of it may become it. */
 const BOOTSTRAP_SUPERUSER = '10';
 
 /** Sessions of people and programs, and of servers that replicate. Workers have a role too, and come from nowhere. */
@@ -51,10 +51,10 @@ interface SessionAnswers {
 }
 
 /**
- * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns and
- * the rights of all three: looking up and planning the views takes a new session more time than answering (docs/adr/0005).
- * For the same reason roles and databases come as oids, what is not a client is sorted out here, and addresses are left as
- * they are: `inet` shows those of a single host without a mask.
+ * Sessions come from the function behind `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi`, which has the columns
+ * and the rights of all three: looking up and planning the views takes a new session more time than answering
+ * (docs/adr/0005). For the same reason roles and databases come as oids, what is not a client is sorted out here, and
+ * addresses are left as they are: `inet` shows those of a single host without a mask.
  */
 export const sessionQuery: AuditQuery<SessionAnswers> = {
   selects: (major) => {

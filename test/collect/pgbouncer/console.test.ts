@@ -1,4 +1,5 @@
-// Consoles that refuse what they are asked: no PgBouncer that can be installed does, so a client that answers as one would.
+// Consoles that refuse what they are asked: no PgBouncer that can be installed does, so a client that answers as one
+// would.
 
 import type { TLSSocket } from 'node:tls';
 import type pg from 'pg';
