@@ -6,6 +6,7 @@ import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import { CAN_READ_AURORA } from './aurora-query.ts';
+import { columns } from './columns.ts';
 import { CAN_READ_HBA, type FileReading, hbaFileReading } from './hba-queries.ts';
 import { CAN_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import { overrideQuery } from './override-query.ts';
@@ -57,13 +58,6 @@ const CONVERTED = [
   'KOI8R',
 ];
 
-/** Seven facts, the settings and the encoding come before it. */
-const READ_AURORA = 7 + SETTING_NAMES.length + 1;
-const READ_FILES = READ_AURORA + 1;
-const INHERITS = READ_FILES + 1;
-const LOGIN = INHERITS + 1;
-const LOGIN_SETTING = LOGIN + 1;
-
 /**
  * Whether the setting `role` that holds for the session belongs to its role and to its database, then the database's
  * name.
@@ -77,8 +71,24 @@ const ROLE_SETTING = `(SELECT (s.setrole <> 0)::text || (s.setdatabase <> 0)::te
            AND (s.setrole = 0 OR r.rolname = session_user)
          ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
          LIMIT 1)`;
-const READ_HBA_FILE = LOGIN_SETTING + 1;
-const COLUMNS = READ_HBA_FILE + 1;
+
+const SERVER = columns([
+  'version',
+  'inRecovery',
+  'role',
+  'seesAllSessions',
+  'readHba',
+  'readSubscriptions',
+  'seesSettings',
+  ...SETTING_NAMES,
+  'encoding',
+  'readAurora',
+  'readFiles',
+  'inherits',
+  'login',
+  'loginSetting',
+  'hbaFileReading',
+]);
 
 const read = answerAbout('the server');
 
@@ -99,52 +109,58 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
       PUBLIC_SETTINGS.has(name)
         ? `current_setting('${name}', true)`
         : `CASE WHEN ${seesSettings} THEN current_setting('${name}', true) END`;
+    const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, value(name)])) as Record<
+      SettingName,
+      string
+    >;
     return [
-      `SELECT current_setting('server_version'),
-       pg_is_in_recovery(),
-       current_user,
-       pg_has_role('pg_read_all_stats', '${privilege}'),
-       ${CAN_READ_HBA},
-       ${CAN_READ_SUBSCRIPTIONS},
-       ${seesSettings},
-       ${SETTING_NAMES.map(value).join(',\n       ')},
-       set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true),
-       ${CAN_READ_AURORA},
-       ${canReadFiles(major, privilege)} AND ${seesSettings},
-       (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = session_user),
-       CASE WHEN current_user <> session_user THEN session_user END,
-       CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END,
-       ${hbaFileReading(major, privilege, seesSettings)}`,
+      `SELECT ${SERVER.list({
+        ...settings,
+        version: "current_setting('server_version')",
+        inRecovery: 'pg_is_in_recovery()',
+        role: 'current_user',
+        seesAllSessions: `pg_has_role('pg_read_all_stats', '${privilege}')`,
+        readHba: CAN_READ_HBA,
+        readSubscriptions: CAN_READ_SUBSCRIPTIONS,
+        seesSettings,
+        encoding: `set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true)`,
+        readAurora: CAN_READ_AURORA,
+        readFiles: `${canReadFiles(major, privilege)} AND ${seesSettings}`,
+        inherits: '(SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = session_user)',
+        login: 'CASE WHEN current_user <> session_user THEN session_user END',
+        loginSetting: `CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END`,
+        hbaFileReading: hbaFileReading(major, privilege, seesSettings),
+      })}`,
       ...overrideQuery.selects(major),
     ];
   },
   read: ([rows, ...others]) => {
-    const row = read.oneRow(rows, COLUMNS);
-    const [version, inRecovery, role, seesAll, readHba, readSubscriptions, seesSettings, ...settings] = row;
+    const row = read.oneRow(rows, SERVER.count);
+    const cell = (name: Parameters<typeof SERVER.cell>[1]) => SERVER.cell(row, name);
     // An unknown privilege counts as one that the login does not have.
     const privileges = (cell: Row[number] | undefined, what: string): boolean =>
       read.flagOrNull(cell, `whether the login may ${what}`) ?? false;
     return {
       server: {
-        version: boundedText(read.text(version, 'the version'), LONGEST.version),
-        inRecovery: read.flag(inRecovery, 'whether it is a standby'),
+        version: boundedText(read.text(cell('version'), 'the version'), LONGEST.version),
+        inRecovery: read.flag(cell('inRecovery'), 'whether it is a standby'),
       },
       visibility: {
-        role: boundedText(read.text(role, "the login's role"), LONGEST.name),
-        assumed: readAssumed(row[LOGIN], row[LOGIN_SETTING]),
-        seesAllSessions: privileges(seesAll, 'see all sessions'),
-        inherits: read.flagOrNull(row[INHERITS], 'whether the role inherits'),
+        role: boundedText(read.text(cell('role'), "the login's role"), LONGEST.name),
+        assumed: readAssumed(cell('login'), cell('loginSetting')),
+        seesAllSessions: privileges(cell('seesAllSessions'), 'see all sessions'),
+        inherits: read.flagOrNull(cell('inherits'), 'whether the role inherits'),
       },
-      settings: readSettings(settings, {
-        seesAll: privileges(seesSettings, 'see all settings'),
+      settings: readSettings(cell, {
+        seesAll: privileges(cell('seesSettings'), 'see all settings'),
         overrides: overrideQuery.read(others),
       }),
       privileges: {
-        readHba: privileges(readHba, 'read pg_hba.conf'),
-        readSubscriptions: privileges(readSubscriptions, 'read subscriptions'),
-        readAurora: privileges(row[READ_AURORA], 'ask for the instances of an Aurora cluster'),
-        readFiles: privileges(row[READ_FILES], 'look at files'),
-        readHbaFile: readFileReading(row[READ_HBA_FILE]),
+        readHba: privileges(cell('readHba'), 'read pg_hba.conf'),
+        readSubscriptions: privileges(cell('readSubscriptions'), 'read subscriptions'),
+        readAurora: privileges(cell('readAurora'), 'ask for the instances of an Aurora cluster'),
+        readFiles: privileges(cell('readFiles'), 'look at files'),
+        readHbaFile: readFileReading(cell('hbaFileReading')),
       },
     };
   },
@@ -154,15 +170,14 @@ function readFileReading(value: string | null | undefined): FileReading | undefi
   return value === 'part' || value === 'whole' ? value : undefined;
 }
 
-/** @param cells in the order of their names, with others behind them */
 function readSettings(
-  cells: Row,
+  cell: (name: SettingName) => Row[number] | undefined,
   { seesAll, overrides }: { readonly seesAll: boolean; readonly overrides: readonly SettingOverride[] },
 ): Settings {
   const values: Partial<Record<SettingName, string>> = {};
   const unusable: Partial<Record<SettingName, string>> = {};
-  for (const [index, name] of SETTING_NAMES.entries()) {
-    const value = cells[index];
+  for (const name of SETTING_NAMES) {
+    const value = cell(name);
     const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
     if (value === null || value === undefined || overridden) continue;
     const reason = whyUnusable(name, value);

@@ -8,6 +8,7 @@ import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 import { shownAddress } from '../answers/client-address.ts';
 import { transportOf } from '../connect/transport.ts';
 import type { Catalogue } from './catalogue-query.ts';
+import { columns } from './columns.ts';
 import type { AuditQuery } from './query.ts';
 
 /** Providers give these roles most of what a superuser may, in place of the attribute. */
@@ -24,7 +25,24 @@ const BOOTSTRAP_SUPERUSER = '10';
 /** Sessions of people and programs, and of servers that replicate. Workers have a role too, and come from nowhere. */
 const KINDS: ReadonlySet<string> = new Set(['client backend', 'walsender']);
 
-const COLUMNS = 15;
+const SESSION = columns([
+  'pid',
+  'role',
+  'database',
+  'application',
+  'kind',
+  'address',
+  'port',
+  'ssl',
+  'tlsVersion',
+  'cipher',
+  'bits',
+  'clientDn',
+  'gss',
+  'start',
+  'isOwn',
+]);
+
 /** A port; -1 is PostgreSQL's for a Unix socket. */
 const PORTS = { min: -1, max: 65_535 };
 const PIDS = { min: 1, max: 2 ** 31 - 1 };
@@ -60,47 +78,67 @@ export const sessionQuery: AuditQuery<SessionAnswers> = {
   selects: (major) => {
     const gss = major >= 12;
     return [
-      `SELECT a.pid, a.usesysid, a.datid, a.application_name, a.backend_type, a.client_addr, a.client_port,
-       a.ssl, a.sslversion, a.sslcipher, a.sslbits, a.${gss ? 'ssl_client_dn' : 'sslclientdn'},
-       ${gss ? 'a.gss_enc' : 'false'},
-       extract(epoch FROM a.backend_start)::numeric,
-       a.pid = pg_backend_pid()
+      `SELECT ${SESSION.list({
+        pid: 'a.pid',
+        role: 'a.usesysid',
+        database: 'a.datid',
+        application: 'a.application_name',
+        kind: 'a.backend_type',
+        address: 'a.client_addr',
+        port: 'a.client_port',
+        ssl: 'a.ssl',
+        tlsVersion: 'a.sslversion',
+        cipher: 'a.sslcipher',
+        bits: 'a.sslbits',
+        clientDn: gss ? 'a.ssl_client_dn' : 'a.sslclientdn',
+        gss: gss ? 'a.gss_enc' : 'false',
+        start: 'extract(epoch FROM a.backend_start)::numeric',
+        isOwn: 'a.pid = pg_backend_pid()',
+      })}
   FROM pg_stat_get_activity(NULL) a
  WHERE a.usesysid IS NOT NULL`,
     ];
   },
   read: ([given]) => {
-    const rows = read.rows(given, COLUMNS);
+    const rows = read.rows(given, SESSION.count);
     const [own, ...others] = rows.filter(isOwn);
     if (others.length > 0) read.refuse(`${others.length + 1} sessions are said to be the auditor's own`);
     return {
       sessions: (catalogue) => readSessions(rows, catalogue),
       serverView: readServerView(own),
       localAddress: readOwnEnd(own),
-      ownPid: own?.[0] ? Number(own[0]) : undefined,
+      ownPid: own === undefined ? undefined : Number(SESSION.cell(own, 'pid')) || undefined,
     };
   },
 };
 
+const NOT_SHOWN = "the server showed nothing of the encryption of the auditor's session";
+
 /** How the server sees the auditor's own session. */
 function readServerView(own: Row | undefined): AuditConnection['serverView'] {
-  const [, , , , , , , ssl, tlsVersion, cipher] = own ?? [];
+  if (own === undefined) return unknown(NOT_SHOWN);
+  const [ssl, tlsVersion, cipher] = [
+    SESSION.cell(own, 'ssl'),
+    SESSION.cell(own, 'tlsVersion'),
+    SESSION.cell(own, 'cipher'),
+  ];
   if (ssl === 't' && tlsVersion && cipher) {
     return known({ tlsVersion: boundedText(tlsVersion, LONGEST.name), cipher: boundedText(cipher, LONGEST.name) });
   }
-  return ssl === 'f'
-    ? known('not-tls')
-    : unknown("the server showed nothing of the encryption of the auditor's session");
+  return ssl === 'f' ? known('not-tls') : unknown(NOT_SHOWN);
 }
 
 /** Where the server sees the auditor's own session come from. */
 function readOwnEnd(own: Row | undefined): LocalAddress {
-  const [address, port] = own?.slice(5, 7) ?? [];
-  return { address: shownAddress(address), port: read.wholeOrNull(port, "the port of the auditor's session", PORTS) };
+  if (own === undefined) return { address: undefined, port: undefined };
+  return {
+    address: shownAddress(SESSION.cell(own, 'address')),
+    port: read.wholeOrNull(SESSION.cell(own, 'port'), "the port of the auditor's session", PORTS),
+  };
 }
 
 function isOwn(row: Row): boolean {
-  return row[14] === 't';
+  return SESSION.cell(row, 'isOwn') === 't';
 }
 
 /**
@@ -115,9 +153,10 @@ const OWN_PROCESS =
  * Whether the row is of a process that works within the server. A kind that is hidden may be a client's; and what has a
  * client's address or port is a connection, by whatever name of its own it goes.
  */
-function isWorker([, , , , kind, address, port]: Row): boolean {
+function isWorker(row: Row): boolean {
+  const kind = SESSION.cell(row, 'kind');
   if (!kind || KINDS.has(kind)) return false;
-  return OWN_PROCESS.test(kind) || (address === null && port === null);
+  return OWN_PROCESS.test(kind) || (SESSION.cell(row, 'address') === null && SESSION.cell(row, 'port') === null);
 }
 
 /**
@@ -140,22 +179,29 @@ export function readSessions(rows: readonly Row[], catalogue: Catalogue): Sessio
 
 /** Undefined when the row does not show how the session travels. */
 function readSession(row: Row, catalogue: Catalogue, isAdministrator: (role: string) => boolean): Session | undefined {
-  const [pid, role, database, application, kind, address, port, ssl, version, cipher, bits, dn, gss, start] = row;
+  const cell = (name: Parameters<typeof SESSION.cell>[1]) => SESSION.cell(row, name);
+  const [role, kind, address, ssl, clientDn] = [
+    cell('role'),
+    cell('kind'),
+    cell('address'),
+    cell('ssl'),
+    cell('clientDn'),
+  ];
   const transport = transportOf({
     kind: kind ?? undefined,
     // Whatever else stands there is not "encrypted".
     ssl: ssl === null || ssl === undefined ? undefined : ssl === 't',
-    gssEncrypted: gss === 't',
+    gssEncrypted: cell('gss') === 't',
     clientAddress: address ?? undefined,
-    clientPort: read.wholeOrNull(port, 'the port of a client', PORTS),
+    clientPort: read.wholeOrNull(cell('port'), 'the port of a client', PORTS),
   });
   if (transport === undefined) return undefined;
   return {
-    pid: read.wholeOrNull(pid, 'the process of a session', PIDS),
+    pid: read.wholeOrNull(cell('pid'), 'the process of a session', PIDS),
     // Both may be gone while the session goes on.
     role: catalogue.roles.get(role ?? '')?.name,
-    database: catalogue.databases.get(database ?? '')?.name,
-    application: boundedText(application ?? '', LONGEST.name),
+    database: catalogue.databases.get(cell('database') ?? '')?.name,
+    application: boundedText(cell('application') ?? '', LONGEST.name),
     kind: kind === 'walsender' ? 'replication' : 'client',
     superuser: isAdministrator(role ?? ''),
     transport,
@@ -163,13 +209,13 @@ function readSession(row: Row, catalogue: Catalogue, isAdministrator: (role: str
     tls:
       transport === 'tls'
         ? {
-            version: boundedText(version ?? '', LONGEST.name),
-            cipher: boundedText(cipher ?? '', LONGEST.name),
-            bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
-            clientDn: dn ? boundedText(dn, LONGEST.distinguishedName) : undefined,
+            version: boundedText(cell('tlsVersion') ?? '', LONGEST.name),
+            cipher: boundedText(cell('cipher') ?? '', LONGEST.name),
+            bits: read.wholeOrNull(cell('bits'), 'the key length of a cipher suite', BITS) ?? 0,
+            clientDn: clientDn ? boundedText(clientDn, LONGEST.distinguishedName) : undefined,
           }
         : undefined,
-    startedAt: readStart(start),
+    startedAt: readStart(cell('start')),
   };
 }
 
