@@ -1,9 +1,9 @@
 // Runs SQL inside a SELECT in such a way that the server plans it only when it is reached.
 //
 // A function that the login may not call, named in a statement, fails the whole message also where it is not called,
-// and planning what is hardly ever needed takes the server longer than giving it. query_to_xml takes the statement as
-// text: this saves logins that may read the rules a round trip (docs/adr/0005-one-round-trip.md), and costs servers that
-// were built without XML a second message.
+// and planning what is hardly ever needed takes the server longer than giving it. query_to_xml takes the statement
+// as text. This saves logins that may read the rules a round trip (docs/adr/0005-one-round-trip.md), and costs servers
+// that were built without XML a second message.
 
 const XML_ESCAPES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&amp;': '&', '&#x0d;': '\r' };
 
