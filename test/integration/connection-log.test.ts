@@ -254,7 +254,7 @@ describeEachMajor((major) => {
       expect(shown['c-plain']).toMatchObject({ transport: 'loopback', addresses: ['127.0.0.1'], logins: 1 });
       // Known by the name that a later entry of the same connection shows, where the format shows one.
       if (name !== 'collected' || prefix.includes('%a'))
-        expect(shown['c']).toMatchObject({ forged: true, transport: 'plaintext' });
+        expect(shown.c).toMatchObject({ forged: true, transport: 'plaintext' });
       expect(reasons(logins)).toEqual(['no-rule plaintext tlsonly']);
     });
   });

@@ -16,7 +16,7 @@ import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import type { Catalogue } from './catalogue-query.ts';
-import { plannedWhenReached, sqlText, valueOf } from './planned-when-reached.ts';
+import { plannedValue, plannedWhenReached, sqlText } from './planned-when-reached.ts';
 import type { AuditQuery } from './query.ts';
 
 /**
@@ -89,7 +89,7 @@ export const hbaQuery: AuditQuery<HbaLines | undefined> = {
   ],
   read: ([rows]) => {
     const [xml] = read.oneRow(rows, 1);
-    return xml === null || xml === undefined ? undefined : readLines(valueOf(xml));
+    return xml === null || xml === undefined ? undefined : readLines(plannedValue(xml));
   },
 };
 
@@ -232,7 +232,7 @@ function readLines(json: string | undefined): HbaLines {
 }
 
 function readMatches(patterns: Line['patterns']): readonly HbaPattern[] {
-  const found = typeof patterns === 'string' ? parse(valueOf(patterns) ?? '[]', matchesSchema) : (patterns ?? []);
+  const found = typeof patterns === 'string' ? parse(plannedValue(patterns) ?? '[]', matchesSchema) : (patterns ?? []);
   return found.map(([token, roles, databases]) => ({ token, roles: roles ?? [], databases: databases ?? [] }));
 }
 

@@ -8,7 +8,7 @@
 const XML_ESCAPES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&amp;': '&', '&#x0d;': '\r' };
 
 /**
- * SQL of an XML value that holds the result; `valueOf` reads it.
+ * SQL of an XML value that holds the result; `plannedValue` reads it.
  *
  * @param sql SQL of a text: a statement with one value, named json_agg, in one row
  */
@@ -17,7 +17,7 @@ export function plannedWhenReached(sql: string): string {
 }
 
 /** The value in the XML; undefined for NULL, whose element query_to_xml leaves out. */
-export function valueOf(xml: string): string | undefined {
+export function plannedValue(xml: string): string | undefined {
   const value = /<json_agg>(.*)<\/json_agg>/s.exec(xml)?.[1];
   return value?.replaceAll(/&(?:lt|gt|amp|#x0d);/g, (entity) => XML_ESCAPES[entity] ?? entity);
 }

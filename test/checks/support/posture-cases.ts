@@ -29,7 +29,7 @@ export const HIDDEN = {
 } as const;
 
 /** As if the file were read, with a quote nowhere. */
-export const UNQUOTED = { databases: [false, false], users: [false, false], address: false } as const;
+const UNQUOTED = { databases: [false, false], users: [false, false], address: false } as const;
 
 export function withRules(rules: readonly Partial<HbaRule>[], facts: Partial<HbaFacts> = {}): Partial<Snapshot> {
   const [base] = hbaFacts().rules as readonly [HbaRule];
