@@ -146,7 +146,8 @@ describe('an interrupted audit', () => {
     expect(verdicts(report)).toEqual({ orders: 'clean', silent: 'not-audited', billing: 'not-audited' });
     expect(report.targets.map(({ error }) => error?.cause)).toEqual([undefined, 'interrupted', 'interrupted']);
     expect(stderr).toBe(
-      `interrupted (${signal}): what is not audited yet is reported as not audited; once more ends it at once\n`,
+      `interrupted (${signal}): databases that are not done yet are reported as not audited; ` +
+        'interrupt again to end at once\n',
     );
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
