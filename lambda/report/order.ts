@@ -39,7 +39,12 @@ function compareLocations(a: RuleLocation | undefined, b: RuleLocation | undefin
  * Sorted before other findings of the same severity, the last of these first: what could not be seen, then what travels
  * in plaintext.
  */
-const PRECEDENCE = ['deprecated-tls-session', 'plaintext-session', 'insufficient-privileges', 'target-not-audited'];
+export const PRECEDENCE: readonly string[] = [
+  'deprecated-tls-session',
+  'plaintext-session',
+  'insufficient-privileges',
+  'target-not-audited',
+];
 
 function precedence({ check }: Finding): number {
   return PRECEDENCE.indexOf(check);
