@@ -25,12 +25,12 @@ function runOn(version: string | undefined): Promise<Outcome> {
   });
 }
 
-test.each(['18.20.8', '20.20.2', '22.22.0'])('Node.js %s is told in one line what is needed', async (version) => {
+test.each(['18.20.8', '20.20.2', '22.22.0'])('Node.js %s is refused in one line that says what is needed', async (version) => {
   const { exitCode, stdout, stderr } = await runOn(version);
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(stderr).toBe(
-    `error: pg-tls-auditor needs Node.js 24 or newer, and this is ${version}. After "npm ci", npm runs it on the Node.js that ` +
-      'it installed: npm run --silent audit -- --help\n',
+    `error: pg-tls-auditor needs Node.js 24 or newer, and this is ${version}. After "npm ci", npx runs it on the Node.js that ` +
+      'npm installed: npx pg-tls-auditor --help\n',
   );
 });
 
