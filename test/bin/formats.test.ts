@@ -105,7 +105,7 @@ describe('--format', () => {
     }
   });
 
-  test.each(['ocsf', 'sarif', 'junit', 'markdown'])('%s of a server that nobody saw exits with 2', async (format) => {
+  test.each(['ocsf', 'sarif', 'junit', 'markdown'])('%s of a server that was not seen exits with 2', async (format) => {
     const { exitCode, stdout } = await command(
       ['audit', '--url', `postgres://u@${exclusion.host}:${exclusion.port}`, '--timeout', '1', '--format', format],
       { env: { PGPASSWORD: 'x' }, cwd: folder },
@@ -114,7 +114,7 @@ describe('--format', () => {
     expect(stdout).toMatch(/not-audited|not audited|timed-out/i);
   });
 
-  test('that lacks what it needs, or is given what it does not use, is told before anything is audited', async () => {
+  test('that lacks what it needs, or is given what it does not use, is reported before anything is audited', async () => {
     const url = `postgres://u@${exclusion.host}:${exclusion.port}`;
     const before = exclusion.connections.length;
     const complain = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> =>

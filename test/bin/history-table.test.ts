@@ -113,7 +113,7 @@ describe('the table', () => {
   });
 });
 
-describe('where nobody was seen', () => {
+describe('where no client was seen', () => {
   const NO_RECEIVER: HistoryDocument = { ...WEEK, clients: [] };
 
   test('it says so, for which databases and since when', () => {
@@ -125,7 +125,7 @@ describe('where nobody was seen', () => {
     `);
   });
 
-  test('it says what that does not cover: what nobody looked at, and the time before the state', () => {
+  test('it says what that does not cover: what was not audited, and the time before the state', () => {
     const notSeen = [{ target: 'billing', since: '2026-11-01T00:00:00.000Z', reason: 'no run has looked at it since' }];
     const text = render({ ...NO_RECEIVER, notSeen, recordedSince: '2026-11-09T06:15:00.000Z' }, 100);
     expect(text).toMatchInlineSnapshot(`

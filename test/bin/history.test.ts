@@ -144,7 +144,7 @@ describe('who has connected', () => {
     expect(roles(document).sort()).toEqual(['seen by the command line', 'seen by the function']);
   });
 
-  test('is told by names that do nothing', async () => {
+  test('is shown by names that do no harm', async () => {
     const findings = HOSTILE_NAMES.map(([, name]) => client(1, { role: name, application: name, clients: [name] }));
     const path = await stateFile({ findings });
     for (const format of ['table', 'json']) {
@@ -186,7 +186,7 @@ describe('nobody', () => {
     expect(stdout).toMatch(/\nNo insecure client was seen, as far as this could be verified\.\n$/);
   });
 
-  test('is not said by a state of no run: nobody knows', async () => {
+  test('is not said by a state of no run: it is not known', async () => {
     const { exitCode, stdout, stderr } = await history(['--state', 'missing.json']);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toBe(
@@ -215,13 +215,13 @@ describe('a mistake', () => {
     else expect(stderr).toMatch(expected);
   });
 
-  test('in the name of a target is told with those there are', async () => {
+  test('in the name of a target is reported with those there are', async () => {
     const { exitCode, stderr } = await history(['--state', await stateFile({}), '--target', 'ordrs']);
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(/has no target named "ordrs"; it has "billing", "orders"\n$/);
   });
 
-  test('in the table is told without a stack trace', async () => {
+  test('in the table is reported without a stack trace', async () => {
     await using dynamodb = await startDynamoDb();
     const args = ['--state', 'dynamodb:not-there'];
     const { exitCode, stdout, stderr } = await history(args, { env: dynamodb.environment() });

@@ -134,7 +134,7 @@ describe('a mistake', () => {
     ['too short', PRINT.slice(1), `got "${PRINT.slice(1)}"`],
     ['empty', '', 'got ""'],
     ['a connection string', 'postgres://u:hunter2@h/d', 'got a text that may hold a secret (not shown)'],
-  ])('in the fingerprint is told with what is allowed: %s', async (_, typed, got) => {
+  ])('in the fingerprint is reported with what is allowed: %s', async (_, typed, got) => {
     expect(await complaint([typed, ...GOOD])).toBe(
       `error: the fingerprint must be the 16 hexadecimal characters of a finding, ${got}\n`,
     );
@@ -146,7 +146,7 @@ describe('a mistake', () => {
   });
 
   test.each(['31.3.2999', '2999-02-30', '2999-03-31 18:00', '2999-03-31T18:00', 'tomorrow', ''])(
-    'in --until is told with what is allowed: %j',
+    'in --until is reported with what is allowed: %j',
     async (until) => {
       expect(await complaint([PRINT, '--until', until, ...REASON, ...OWNER])).toBe(
         `error: --until must be a day such as 2027-03-31 or an ISO 8601 time, got ${JSON.stringify(until)}\n`,
@@ -160,7 +160,7 @@ describe('a mistake', () => {
     );
   });
 
-  test('is told with all the others at once', async () => {
+  test('is reported with all the others at once', async () => {
     expect(await complaint(['xyz', '--reason', '  '])).toMatchInlineSnapshot(`
       "error: the fingerprint must be the 16 hexadecimal characters of a finding, got "xyz"
       --reason must not be empty
@@ -170,7 +170,7 @@ describe('a mistake', () => {
     `);
   });
 
-  test('of the grammar is told in the manner of every command', async () => {
+  test('of the grammar is reported in the manner of every command', async () => {
     expect(await complaint([])).toBe(
       "error: missing required argument 'fingerprint'\n(--help shows what is allowed)\n",
     );

@@ -25,14 +25,17 @@ function runOn(version: string | undefined): Promise<Outcome> {
   });
 }
 
-test.each(['18.20.8', '20.20.2', '22.22.0'])('Node.js %s is refused in one line that says what is needed', async (version) => {
-  const { exitCode, stdout, stderr } = await runOn(version);
-  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-  expect(stderr).toBe(
-    `error: pg-tls-auditor needs Node.js 24 or newer, and this is ${version}. After "npm ci", npx runs it on the Node.js that ` +
-      'npm installed: npx pg-tls-auditor --help\n',
-  );
-});
+test.each(['18.20.8', '20.20.2', '22.22.0'])(
+  'Node.js %s is refused in one line that says what is needed',
+  async (version) => {
+    const { exitCode, stdout, stderr } = await runOn(version);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toBe(
+      `error: pg-tls-auditor needs Node.js 24 or newer, and this is ${version}. After "npm ci", npx runs it on the Node.js that ` +
+        'npm installed: npx pg-tls-auditor --help\n',
+    );
+  },
+);
 
 test('this Node.js runs it', async () => {
   expect(await runOn(undefined)).toEqual({ exitCode: 0, stdout: `${packageJson.version}\n`, stderr: '' });

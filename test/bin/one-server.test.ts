@@ -129,7 +129,7 @@ describe('the password', () => {
     `);
   });
 
-  test('that is not there is told beside the failed login', async () => {
+  test('that is not there is reported beside the failed login', async () => {
     const { exitCode, stderr, report } = await auditToJson(['--url', url(), '--ca', ca], { PGPASSWORD: '' });
     expect(exitCode).toBe(2);
     expect(report.targets[0]?.error?.cause).toBe('password-rejected');

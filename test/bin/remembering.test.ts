@@ -159,7 +159,7 @@ describe('--state', () => {
 });
 
 describe('print, then save', () => {
-  test('what nobody could read is told again', async () => {
+  test('what could not be read is notified again', async () => {
     await using _client = await offender();
     const args = ['--state', 'state.json', '--format', 'json'];
     const unread = await audit(ONE, args, { onStart: ({ stdout }) => stdout?.destroy() });
@@ -168,7 +168,7 @@ describe('print, then save', () => {
     expect(reasons((await auditToJson(ONE)).report)).toEqual(['orders: new']);
   });
 
-  test('what could not be saved was printed, makes the exit code 2, and is told again', async () => {
+  test('what could not be saved was printed, makes the exit code 2, and is notified again', async () => {
     await using dynamodb = await startDynamoDb();
     await using _client = await offender();
     const args = ['--state', `dynamodb:${dynamodb.tableName}`];
@@ -195,7 +195,7 @@ describe('print, then save', () => {
     expect(await readFile(state, 'utf8')).toBe('{"targets": "of somebody else"}');
   });
 
-  test('a state that is none is told also where nobody reads the report', async () => {
+  test('a state that is none is reported also where the report is not read', async () => {
     await writeFile(state, '[]');
     const { exitCode, stderr } = await audit(ONE, ['--state', 'state.json'], {
       onStart: ({ stdout }) => stdout?.destroy(),

@@ -141,7 +141,7 @@ describe('renderTable', () => {
     expect(plain(report)).not.toContain('HIGH');
   });
 
-  test('says of a target that was not fully seen what nobody could see, each reason once, and what it keeps from judging', () => {
+  test('says of a target that was not fully seen what could not be seen, each reason once, and what it keeps from judging', () => {
     const reason = 'the login may not read pg_hba.conf: GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor';
     const target = healthyTarget({
       name: 'crm',

@@ -282,7 +282,7 @@ describe('a command that is wrong', () => {
 });
 
 describe('a configuration that is wrong', () => {
-  test('is told with all its problems at once', async () => {
+  test('is reported with all its problems at once', async () => {
     const config = {
       polcy: {},
       targets: [

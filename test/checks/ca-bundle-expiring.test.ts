@@ -169,7 +169,7 @@ describe('ca-bundle-expiring', () => {
     });
   });
 
-  test('is told once where it has expired already: the target was not audited', () => {
+  test('is reported once where it has expired already: the target was not audited', () => {
     const trust = known({ system: false, bundle: [root(-DAY)] });
     const snapshot = failedWith('certificate-expired', { trust, serverChain: known([LEAF]) });
     expect(caBundleExpiring.evaluate(snapshot, make.POLICY).status).toBe('not-applicable');

@@ -43,16 +43,19 @@ describe('deprecated-tls-allowed', () => {
     });
   });
 
-  test.each(['10.23', '11.22'])('finds that PostgreSQL %s has nothing to refuse them by, whoever asks', (text) => {
-    for (const seesAll of [true, false]) {
-      const found = problem(deprecatedTlsAllowed, withSettings(HIDDEN, version(text), seesAll));
-      expect(found.evidence).toMatchObject({
-        ssl_min_protocol_version: expect.stringContaining('PostgreSQL 10 and 11 have no such setting'),
-      });
-      expect(shownRemedy(found)).toContain('Upgrade');
-      expect(shownRemedy(found)).not.toContain('ALTER SYSTEM');
-    }
-  });
+  test.each(['10.23', '11.22'])(
+    'finds that PostgreSQL %s has nothing to refuse them by, whichever login asks',
+    (text) => {
+      for (const seesAll of [true, false]) {
+        const found = problem(deprecatedTlsAllowed, withSettings(HIDDEN, version(text), seesAll));
+        expect(found.evidence).toMatchObject({
+          ssl_min_protocol_version: expect.stringContaining('PostgreSQL 10 and 11 have no such setting'),
+        });
+        expect(shownRemedy(found)).toContain('Upgrade');
+        expect(shownRemedy(found)).not.toContain('ALTER SYSTEM');
+      }
+    },
+  );
 
   test('passes PostgreSQL 11 where the policy allows what it allows', () => {
     const snapshot = withSettings(HIDDEN, version('11.22'));

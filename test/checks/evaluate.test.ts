@@ -97,7 +97,7 @@ describe('the verdict', () => {
 });
 
 describe('a check that crashes', () => {
-  test('is told with its error, keeps the other checks working, and can smuggle nothing out', () => {
+  test('is reported with its error, keeps the other checks working, and can smuggle nothing out', () => {
     const evil = new TypeError(`\u001b[2J${'x'.repeat(10_000)}`);
     const { outcomes } = evaluate(make.healthySnapshot(), make.POLICY, [saying(evil), saying({ status: 'pass' })]);
     expect(outcomes.map(({ outcome }) => outcome.status)).toEqual(['error', 'pass']);

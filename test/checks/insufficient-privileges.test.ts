@@ -20,7 +20,7 @@ describe('insufficient-privileges', () => {
     expect(seeing('tls_auditor', true, 0)).toEqual({ status: 'pass' });
   });
 
-  test('finds a login that may not see other roles, also when nobody else is connected', () => {
+  test('finds a login that may not see other roles, also when no other client is connected', () => {
     expect(seeing('tls_auditor', false, 0)).toMatchObject({
       status: 'fail',
       problems: [
@@ -47,7 +47,7 @@ describe('insufficient-privileges', () => {
     });
   });
 
-  test('does not know when nobody could look', () => {
+  test('does not know when it could not be read', () => {
     expect(insufficientPrivileges.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
   });
 });

@@ -57,7 +57,7 @@ describe('missing-client-certificate', () => {
     expect(found(named(`${'a'.repeat(62)}b`), pattern)).toHaveLength(1);
   });
 
-  test('judges TLS only: what can carry no certificate is left alone, and plaintext is told by its own check', () => {
+  test('judges TLS only: what can carry no certificate is left alone, and plaintext is reported by its own check', () => {
     const others = EVERY_TRANSPORT.filter(({ transport }) => transport !== 'tls');
     expect(others).toHaveLength(4);
     expect(found(others, 'app')).toEqual([]);

@@ -1,4 +1,4 @@
-// What the checks say of a PgBouncer: each of its settings, and what nobody can see of it.
+// What the checks say of a PgBouncer: each of its settings, and what cannot be seen of it.
 
 import { describe, expect, test } from 'vitest';
 import { healthyPooler, healthySnapshot, POLICY, poolerSession, poolerSettings } from '../../lab/snapshots.ts';
@@ -44,7 +44,7 @@ test('a sound PgBouncer is clean', () => {
   expect(verdict).toBe('clean');
 });
 
-test('with settings that nobody could read, nothing that rests on them passes', () => {
+test('with settings that could not be read, nothing that rests on them passes', () => {
   const snapshot = healthyPooler(undefined, { pooler: unknown('PgBouncer refuses SHOW CONFIG') });
   for (const check of [
     'tls-disabled',
@@ -101,7 +101,7 @@ describe('client_tls_sslmode', () => {
     ]);
   });
 
-  test('allow lets nobody in where auth_type is cert', () => {
+  test('allow lets no client in where auth_type is cert', () => {
     const snapshot = withValues({ client_tls_sslmode: 'allow', auth_type: 'cert' });
     expect(outcome('plaintext-allowed', snapshot)).toEqual({ status: 'pass' });
   });
@@ -124,7 +124,7 @@ describe('client_tls_sslmode', () => {
     }
   });
 
-  test('a hostile value reaches nobody raw', () => {
+  test('a hostile value is never shown raw', () => {
     const [problem] = problems('plaintext-allowed', { client_tls_sslmode: '<!channel>\u001b[31m' });
     expect(JSON.stringify(problem)).not.toMatch(/<!channel>|\\u001b/);
   });
@@ -243,7 +243,7 @@ describe('client_tls_ciphers and server_tls_ciphers', () => {
     });
   });
 
-  test('of a side without a network concern nobody', () => {
+  test('of a side without a network concern no client', () => {
     const values = { server_tls_ciphers: 'ALL' };
     const local = { databases: known([{ name: 'shop' }]) };
     const snapshot = healthyPooler([poolerSession('client')], { pooler: known(poolerSettings(values, local)) });
@@ -495,7 +495,7 @@ describe('client certificates', () => {
     expect(outcome('missing-client-certificate', healthyPooler(), others)).toEqual({ status: 'pass' });
   });
 
-  test('matter to nobody without a policy', () => {
+  test('do not matter without a policy', () => {
     expect(outcome('missing-client-certificate', healthyPooler())).toMatchObject({ status: 'not-applicable' });
   });
 });

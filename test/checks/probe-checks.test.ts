@@ -83,7 +83,7 @@ describe('where the wire accepts plaintext and the configuration does not,', () 
     expect(shown).not.toMatch(/proxy|balancer/);
   });
 
-  test('it may be the reload where nobody could look, and is not where it was looked', () => {
+  test('it may be the reload where it could not be read, and is not where it was looked', () => {
     const may = text(accepted({ hba: known(hbaFacts()) })?.evidence.disagreement);
     expect(may).toMatch(/Or pg_hba\.conf was changed and not loaded yet/);
     const isNot = text(accepted({ hba: known(hbaFacts({ changedSinceLoad: false })) })?.evidence.disagreement);
@@ -132,7 +132,7 @@ test('that a rule with trust asks for a password, or another for none, is a disa
 });
 
 describe('where the wire refuses plaintext and the configuration accepts it,', () => {
-  test('plaintext-allowed says so at the rule, and nobody says it again', () => {
+  test('plaintext-allowed says so at the rule, and no other check repeats it', () => {
     const given = snapshot(wireProbe(), { hba: rules({}) });
     const [problem] = problems(plaintextAllowed, given);
     expect(text(problem?.evidence.onTheWire)).toMatch(
@@ -172,7 +172,7 @@ describe('where the wire refuses plaintext and the configuration accepts it,', (
     ]);
   });
 
-  test('nothing is added where they agree, or where nobody knows', () => {
+  test('nothing is added where they agree, or where it is not known', () => {
     const otherRole = snapshot(wireProbe({ role: 'nobody-lists-it' }), { hba: rules({}) });
     expect(problems(plaintextAllowed, otherRole)[0]?.evidence).not.toHaveProperty('onTheWire');
     const accepts = snapshot(wireProbe({ plaintext: SCRAM }), { hba: rules({}) });
@@ -197,7 +197,7 @@ describe('deprecated-tls-allowed', () => {
     );
   });
 
-  test('says nothing of the wire where it accepts, where nobody knows, and without the probe', () => {
+  test('says nothing of the wire where it accepts, where it is not known, and without the probe', () => {
     for (const probe of [
       wireProbe({ tlsVersions: versions({ 'TLSv1.1': ACCEPTED }) }),
       wireProbe({ tlsVersions: versions({ 'TLSv1.1': NO_ANSWER }) }),
@@ -209,7 +209,7 @@ describe('deprecated-tls-allowed', () => {
   });
 });
 
-test('of a server without TLS, TLS versions and key exchange are not judged: that it has none is told elsewhere', () => {
+test('of a server without TLS, TLS versions and key exchange are not judged: that it has none is reported elsewhere', () => {
   const given = snapshot(wireProbe({ offersTls: known(false), keyExchange: known({ postQuantum: false }) }));
   for (const check of [deprecatedTlsAccepted, keyExchangeNotPostQuantum]) {
     expect(check.evaluate(given, POLICY)).toMatchObject({ status: 'not-applicable' });

@@ -51,7 +51,7 @@ describe('server-certificate-expiring', () => {
     expect(check([root])).toMatchObject({ status: 'fail' });
   });
 
-  test('is told once where it has expired already: the target was not audited', () => {
+  test('is reported once where it has expired already: the target was not audited', () => {
     const snapshot = { ...make.failedSnapshot({ cause: 'certificate-expired' }), serverChain: known([endingIn(-1)]) };
     expect(serverCertificateExpiring.evaluate(snapshot, make.POLICY).status).toBe('not-applicable');
   });

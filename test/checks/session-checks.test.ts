@@ -111,7 +111,7 @@ describe("a provider's own role", () => {
     expect(evaluated(plaintextSession, snapshot).map(({ severity }) => severity)).toEqual(['critical']);
   });
 
-  test('is not believed when nobody knows whom we are connected to', () => {
+  test('is not believed when it is not known which server answers', () => {
     const snapshot = make.healthySnapshot([make.plaintextSession(asRdsadmin)], { link: unknown('no link') });
     expect(evaluated(plaintextSession, snapshot).map(({ severity }) => severity)).toEqual(['critical']);
   });

@@ -45,7 +45,7 @@ describe('weak-cipher-session', () => {
     ]);
   });
 
-  test('leaves sessions of a deprecated version to that check: one thing to fix is told once', () => {
+  test('leaves sessions of a deprecated version to that check: one thing to fix is reported once', () => {
     const sessions = [make.tlsSession({ version: 'TLSv1', cipher: 'ECDHE-RSA-AES128-SHA' })];
     expect(problems(weakCipherSession, sessions)).toEqual([]);
     expect(problems(deprecatedTlsSession, sessions)).toHaveLength(1);

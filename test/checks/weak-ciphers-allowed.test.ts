@@ -112,7 +112,7 @@ describe('weak-ciphers-allowed', () => {
     expect(evidence.profile).toContain('NIST SP 800-52');
   });
 
-  test('passes any list where TLSv1.3 is the minimum, whoever asks', () => {
+  test('passes any list where TLSv1.3 is the minimum, whichever login asks', () => {
     const snapshot = withSettings({ ssl_ciphers: 'ALL', ssl_min_protocol_version: 'TLSv1.3' });
     expect(run(weakCiphersAllowed, snapshot)).toEqual({ status: 'pass' });
   });

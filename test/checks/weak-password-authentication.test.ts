@@ -225,7 +225,7 @@ describe('weak-password-authentication', () => {
     });
   });
 
-  describe('on RDS, whose rules nobody may read', () => {
+  describe('on RDS, whose rules no login may read', () => {
     const accepting = (value: string | undefined, overrides: Partial<Snapshot> = ON_RDS, seesAll = true) =>
       run(weakPasswordAuthentication, withSettings({ 'rds.accepted_password_auth_method': value }, overrides, seesAll));
 

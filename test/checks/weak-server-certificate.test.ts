@@ -79,7 +79,7 @@ describe('weak-server-certificate', () => {
     expect(check(signedBy(algorithm))).toEqual({ status: 'pass' });
   });
 
-  test('does not know of a signature that is not known, nor of the hash of one that nobody verified', () => {
+  test('does not know of a signature that is not known, nor of the hash of one that was not verified', () => {
     expect(check(signedBy(undefined)).status).toBe('unknown');
     const refused = failedWith('certificate-untrusted', { serverChain: known([signedBy('rsassaPss')]) });
     expect(weakServerCertificate.evaluate(refused, make.POLICY).status).toBe('unknown');

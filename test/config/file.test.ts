@@ -41,7 +41,7 @@ describe('a file that is not JSON', () => {
     ['text after the end', '{}\n{}', 2, 1],
     ['an end that is missing', '{ "targets": [\n', 2, 1],
     ['nothing at all', '', 1, 1],
-  ])('is told where the mistake is: %s', async (_, text, line, column) => {
+  ])('gets the place of the mistake: %s', async (_, text, line, column) => {
     expect((await complaint(text)).message).toContain(`look at line ${line}, column ${column}.`);
   });
 

@@ -217,7 +217,7 @@ describe('a configuration', () => {
 });
 
 describe('what is wrong', () => {
-  test('is told all at once, each with its path, the value given and what is allowed', () => {
+  test('gets all problems at once, each with its path, the value given and what is allowed', () => {
     expect(
       refusal({
         schedule: 'every day',
@@ -255,7 +255,7 @@ describe('what is wrong', () => {
     `);
   });
 
-  test('is told of rules that span settings even when others are wrong elsewhere', () => {
+  test('gets the problems of rules that span settings even when others are wrong elsewhere', () => {
     const message = refusal({
       policy: { minTlsVersion: 'TLSv1.3', preferredTlsVersion: 'TLSv1.2' },
       alerts: { slack: ['T0123ABCD', 'T9999ABCD'].map((workspaceId) => ({ workspaceId, channelId: 'C0123ABCD' })) },
@@ -278,7 +278,7 @@ describe('what is wrong', () => {
     ['no targets', {}],
     ['an empty list of targets', { targets: [] }],
     ['something else for targets', { targets: { orders: TARGET } }],
-  ])('is told of %s', (_what, document) => {
+  ])('is refused for %s', (_what, document) => {
     expect(refusal(document)).toMatch(/^auditor\.config\.json has a problem:\n {2}(\(document\)|targets): /);
   });
 

@@ -218,7 +218,7 @@ describe('a whole run, among settings a person may have for other things', () =>
     expect(outcome.stdout).toMatch(/^archive +no password was sent: certificate-untrusted$/m);
   });
 
-  test('nobody is told the same again, and on the next day what became of it', () => {
+  test('no receiver is notified of the same again, and on the next day what became of it', () => {
     const later = outcome.stdout.slice(outcome.stdout.indexOf('━━ A quarter of an hour later'));
     expect(later).toContain(
       'Nothing sent. Still open: 10 already reported, 1 muted until tomorrow,\n3 below alerts.minSeverity.',

@@ -101,11 +101,11 @@ test.each<[string, Partial<Report>, string[]]>([
     { targets: [{ ...SHOP, link: null }, notAuditedTarget('ledger')] },
     ["the auditor's own session to shop is not proven"],
   ],
-])('%s is told', (_, overrides, expected) => {
+])('%s is reported', (_, overrides, expected) => {
   expect(discrepancies(PLANTED, reportWith(overrides))).toEqual(expected);
 });
 
-test('a password is told by where it can be read, and not shown again', () => {
+test('a password is reported by where it can be read, and not shown again', () => {
   expect(leaks(['s3cret', 'other'], { 'the log': 'x', 'the message': 'password=s3cret' })).toEqual([
     'A password can be read in the message',
   ]);

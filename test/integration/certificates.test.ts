@@ -172,11 +172,14 @@ describe('a weak certificate', () => {
     ['a weak key', { keyType: 'rsa-1024' }, 'certificate-rejected', {}],
     ['a SHA-1 signature', { hash: 'SHA-1' }, 'certificate-rejected', {}],
     ['no name at all for the address', NO_NAMES, 'certificate-wrong-host', { host: '127.0.0.1' }],
-  ] as const)('that is refused for %s is told once, by target-not-audited', async (_what, options, cause, target) => {
-    const snapshot = await refused(await authority.issue({ ...options, notAfter: inDays(60) }), target);
-    expect(snapshot.failure?.cause).toBe(cause);
-    expect(resultsOf(snapshot)).toMatchObject({ 'weak-server-certificate': 'not-applicable' });
-  });
+  ] as const)(
+    'that is refused for %s is reported once, by target-not-audited',
+    async (_what, options, cause, target) => {
+      const snapshot = await refused(await authority.issue({ ...options, notAfter: inDays(60) }), target);
+      expect(snapshot.failure?.cause).toBe(cause);
+      expect(resultsOf(snapshot)).toMatchObject({ 'weak-server-certificate': 'not-applicable' });
+    },
+  );
 
   test('that is refused for another reason is still checked', async () => {
     const certificate = await authority.issue({ clientAuth: true, ipAddresses: ['127.0.0.1'] });

@@ -124,7 +124,7 @@ describeEachMajor((major) => {
         'one of an authority that the server does not know',
         async () => (await createAuthority()).issue({ clientAuth: true, commonName: 'by_certificate' }),
       ],
-    ] as const)('a server that wants a client certificate and is shown %s is told apart', async (_what, issue) => {
+    ] as const)('a server that wants a client certificate and is shown %s is distinguished', async (_what, issue) => {
       const db = rdsSecret(server, 'by_certificate');
       const issued = await issue?.();
       const snapshot = await connect(

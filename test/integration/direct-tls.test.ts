@@ -79,7 +79,7 @@ describe('a port that knows direct TLS alone', () => {
 test.each([
   ['HTTP', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n'],
-])('direct TLS to a port that speaks %s is told by what answers', async (_what, answer) => {
+])('direct TLS to a port that speaks %s is reported by what answers', async (_what, answer) => {
   await using server = await speaksGarbage(answer);
   const failure = await failureAt(server, { sslNegotiation: 'direct' });
   expect(failure).toMatchObject({ cause: 'direct-tls-refused', phase: 'tls' });

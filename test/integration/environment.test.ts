@@ -225,7 +225,7 @@ function invoke(env: Readonly<Record<string, string>>): Promise<{ readonly stdou
 }
 
 describe('the function', { concurrent: true }, () => {
-  // What is refused is told by one piece of code, which the command line runs too: two of those do.
+  // What is refused is reported by one piece of code, which the command line runs too: two of those do.
   const rows = titled(ROWS).filter(({ row }, index) => index < 2 || row.refused.commandLine === false);
 
   test.each(rows)('with $title audits as without it, or refuses to start', async ({ row }) => {

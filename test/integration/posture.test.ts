@@ -216,7 +216,7 @@ describeEachMajor((major) => {
       'ROLE ALL',
       'ROLE "app" IN DATABASE template1',
       'ROLE tls_auditor',
-    ])('is found where it is MD5, and gone after the very statement that is told: %s', async (whose) => {
+    ])('is found where it is MD5, and gone after the very statement that is advised: %s', async (whose) => {
       await set({ password_encryption: "'scram-sha-256'" });
       await server.adminQuery(`ALTER ${whose} SET password_encryption = 'md5'`);
       try {

@@ -9,7 +9,7 @@ import type { RelayedCall } from '../../lab/spoiling-relay.ts';
 import { cardOf, isWithoutState, type Read, read, TOPICS, type Topic } from './week-messages.ts';
 import { createWorld, HOUR_MS, TARGETS, type World } from './week-world.ts';
 
-/** What each audience is told by one run, in words of `week-messages.ts`. */
+/** What one run reports to each receiver, in words of `week-messages.ts`. */
 interface NotifiedBy {
   readonly all?: readonly string[];
   readonly payments?: readonly string[];

@@ -362,7 +362,7 @@ describe('a configuration', () => {
     `);
   });
 
-  test('that tells nobody gets a warning', () => {
+  test('that notifies no recipient gets a warning', () => {
     const { stack, auditor } = synthesize({ alerts: {} });
     expect(auditor.node.metadata.map(({ data }) => data)).toEqual([expect.stringContaining('have no recipient')]);
     expect(Template.fromStack(stack)).toBeDefined();

@@ -71,7 +71,7 @@ describe('a message', () => {
     expect(receivers(synthesis, auditor.topic.topicArn, {})).toEqual(['dba@example.com']);
   });
 
-  test('of a route reaches its own endpoints and nobody else', () => {
+  test('of a route reaches its own endpoints and no others', () => {
     const digest = (route: string) => ({ route, severity: 'high', targets: ['orders'] });
     expect(receivers(synthesis, auditor.routeTopic?.topicArn, digest('shop'))).toEqual([
       FUNCTION,
@@ -283,7 +283,7 @@ test('without routes and Slack there is one topic, and no variable of the others
   expect(Object.keys(fn?.Properties.Environment.Variables)).not.toContain('ROUTE_TOPIC_ARN');
 });
 
-test('a configuration with routes alone is told that alarms reach nobody', () => {
+test('a configuration with routes alone gets a warning that alarms reach no recipient', () => {
   const { auditor } = synthesize({ alerts: { routes: [SHOP] } });
   expect(notes(auditor.node)).toContainEqual(
     expect.stringMatching(/alarms, and findings of databases that no route names, have no recipient/),

@@ -89,7 +89,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
     expect(later.findings).toMatchObject([{ reason: 'reminder', notify: true }]);
   });
 
-  test('is told as new where it was found gone and is there again', () => {
+  test('is notified as new where it was found gone and is there again', () => {
     const over = seenAhead(hours, {
       status: 'resolved',
       lastNotified: { at: ago(-hours), severity: 'high', reason: 'resolved' },
@@ -99,7 +99,7 @@ describe.each(AHEAD)('what a run remembered whose clock stood %d hours ahead', (
     expect(decided).toMatchObject({ reason: 'new', notify: true, next: { status: 'open' } });
   });
 
-  test('is told as worse where it has become worse', () => {
+  test('is notified as worse where it has become worse', () => {
     const decided = decideOne({
       previous: state({ records: [seenAhead(hours)], scannedAt }),
       observed: [scan([finding({ severity: 'critical' })])],

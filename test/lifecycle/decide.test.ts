@@ -11,7 +11,7 @@ describe('a run without state', () => {
   test.each([
     { about: 'what it sees', mutes: [], severity: 'high' as const, reason: 'observed', notify: true },
     {
-      about: 'what it sees, below what is told',
+      about: 'what it sees, below what is reported',
       mutes: [],
       severity: 'low' as const,
       reason: 'observed',
@@ -32,7 +32,7 @@ describe('a run without state', () => {
       notify: true,
     },
     {
-      about: 'what was muted, below what is told',
+      about: 'what was muted, below what is reported',
       mutes: [ended],
       severity: 'low' as const,
       reason: 'mute-expired',

@@ -121,7 +121,7 @@ const turns = fc.array(turn, { minLength: 1, maxLength: 8 });
 const HISTORIES = { numRuns: 400 };
 
 describe('after any faults', () => {
-  test('people have been told of whatever the next run sees, as bad as it is', () => {
+  test('receivers have been notified of whatever the next run sees, as bad as it is', () => {
     const seen = { 'notified now': 0, 'notified before': 0 };
     fc.assert(
       fc.property(turns, step, (before, last) => {
@@ -145,7 +145,7 @@ describe('after any faults', () => {
     expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(10);
   });
 
-  test('people have been told of whatever has gone since, if they knew of it', () => {
+  test('receivers have been notified of whatever has gone since, if they knew of it', () => {
     const seen = { 'notified now': 0, 'notified before': 0 };
     const nothing = [0, 1].map(() => ({ status: 'seen' as const, severities: [] }));
     const gone: Step = {

@@ -195,7 +195,7 @@ describe('in every history', () => {
     );
   });
 
-  test('nobody is told of what is muted', () => {
+  test('no receiver is notified of what is muted', () => {
     fc.assert(
       fc.property(histories, (runs) => {
         for (const { given, decision } of live(runs)) {

@@ -165,19 +165,19 @@ describe('the use of a mute', () => {
     },
     { about: 'matched 30 days ago', known: { lastMatched: days(30) }, since: days(30), notify: true },
     {
-      about: 'was told of a second less than 30 days ago',
+      about: 'was notified of a second less than 30 days ago',
       known: { lastMatched: days(60), unusedNotifiedAt: ago(720 - SECOND) },
       since: days(60),
       notify: false,
     },
     {
-      about: 'was told of 30 days ago',
+      about: 'was notified of 30 days ago',
       known: { lastMatched: days(60), unusedNotifiedAt: days(30) },
       since: days(60),
       notify: true,
     },
     {
-      about: 'was told of, and matched since',
+      about: 'was notified of, and matched since',
       known: { lastMatched: days(40), unusedNotifiedAt: days(100) },
       since: days(40),
       notify: true,
@@ -191,7 +191,7 @@ describe('the use of a mute', () => {
     expect(use(next[0], []).uses[0]?.notifyUnused).toBe(false);
   });
 
-  test('is noted when it matches, and ends what it was told of', () => {
+  test('is noted when it matches, and ends what it was notified of', () => {
     expect(use({ lastMatched: days(60), unusedNotifiedAt: days(1) }, [finding()])).toMatchObject({
       uses: [{ matched: 1, notifyUnused: false }],
       next: [{ firstSeen: days(365), lastMatched: NOW, unusedNotifiedAt: days(1) }],

@@ -16,7 +16,7 @@ function toNotify({ findings, mutes }: Decision): readonly (readonly [string, st
   ] as [string, string][];
 }
 
-describe('what reached no one is told again for the same reason', () => {
+describe('what reached no one is notified again for the same reason', () => {
   const isObserved = scan([finding()]);
   const silenced = record({ mute: mute({ role: 'app' }, { expires: ago(1) }), lastNotified: undefined });
   const unused = { key: '', firstSeen: ago(24 * 31) };

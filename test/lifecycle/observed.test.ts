@@ -39,7 +39,7 @@ const CASES: readonly Case[] = [
   // Nobody has been told in this episode
   { about: 'seen for the first time', reason: 'new', notify: true, notifiedAs: 'new' },
   {
-    about: 'of the lowest severity that is told',
+    about: 'of the lowest severity that is reported',
     now: { severity: 'medium' },
     reason: 'new',
     notify: true,
@@ -293,7 +293,7 @@ describe('a finding that was seen', () => {
 describe('a run that was overtaken by another', () => {
   const observed = [scan([finding({ clients: ['10.9.9.9'], severity: 'medium' })], { takenAt: ago(3) })];
 
-  test('tells of what nobody knows yet', () => {
+  test('tells of what is not notified yet', () => {
     const decided = decideOne({ previous: state({ scannedAt: ago(1) }), observed });
     expect(decided).toMatchObject({ reason: 'new', notify: true, openedAt: ago(3), lastSeen: ago(3) });
   });

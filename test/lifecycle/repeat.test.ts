@@ -40,7 +40,7 @@ describe('a reminder', () => {
   test.each<{ about: string; known: Partial<FindingRecord>; now?: Partial<Finding>; reason: string }>([
     { about: 'what is worse now', known: {}, now: { severity: 'critical' }, reason: 'escalated' },
     { about: 'what is no longer worth telling', known: {}, now: { severity: 'low' }, reason: 'ongoing' },
-    { about: 'what nobody was told of', known: { lastNotified: undefined }, reason: 'new' },
+    { about: 'what no receiver was notified of', known: { lastNotified: undefined }, reason: 'new' },
     { about: 'what a mute silences', known: {}, now: { role: 'muted' }, reason: 'muted' },
   ])('is not sent of $about', ({ known, now, reason }) => {
     const decided = decideOne({
@@ -51,7 +51,7 @@ describe('a reminder', () => {
     expect(decided.reason).toBe(reason);
   });
 
-  test('speaks of the present severity, and what is worse than that is told again', () => {
+  test('speaks of the present severity, and what is worse than that is notified again', () => {
     const previous = state({ records: [notifiedAgo(24)], scannedAt: ago(1) });
     const reminded = decideOne({ previous, observed: [scan([finding({ severity: 'medium' })])] });
     expect(reminded).toMatchObject({
@@ -116,7 +116,7 @@ describe('a reminder', () => {
     });
   });
 
-  test('is not sent early because something else is told', () => {
+  test('is not sent early because something else is reported', () => {
     const worse = notifiedAgo(24, { lastNotified: { at: ago(24), severity: 'medium', reason: 'new' } });
     expect(reasons({ worse, half: notifiedAgo(12) })).toEqual({ worse: 'escalated', half: 'ongoing' });
   });

@@ -141,26 +141,26 @@ describe('an open finding that was not seen', () => {
 
   const MUTE = mute({ role: 'app' });
   test.each<{ about: string; known: Partial<FindingRecord>; mutes?: DecideInput['mutes']; notify: boolean }>([
-    { about: 'that people were told of', known: {}, notify: true },
-    { about: 'that nobody was told of', known: { lastNotified: undefined }, notify: false },
+    { about: 'that receivers were notified of', known: {}, notify: true },
+    { about: 'that no receiver was notified of', known: { lastNotified: undefined }, notify: false },
     {
-      about: 'that people were told of as less than is told now',
+      about: 'that receivers were notified of as less than is notified now',
       known: { lastNotified: { at: ago(2), severity: 'low', reason: 'new' } },
       notify: false,
     },
     {
-      about: 'that people were told of as gone already',
+      about: 'that receivers were notified of as gone already',
       known: { lastNotified: { at: ago(2), severity: 'high', reason: 'resolved' } },
       notify: false,
     },
     {
-      about: 'that is less than is told now, and was more',
+      about: 'that is less than is notified now, and was more',
       known: { finding: { ...lasting, severity: 'info' } },
       notify: true,
     },
     { about: 'that is muted now', known: { mute: MUTE }, mutes: [MUTE], notify: false },
-    { about: 'that was muted, told of before, when the mute has ended', known: { mute: MUTE }, notify: true },
-  ])('is told to be gone, one $about: $notify', ({ known, mutes = [], notify }) => {
+    { about: 'that was muted, notified before, when the mute has ended', known: { mute: MUTE }, notify: true },
+  ])('is notified as gone, one $about: $notify', ({ known, mutes = [], notify }) => {
     const before = record({ finding: lasting, ...known });
     const previous = state({ records: [before], scannedAt: ago(1) });
     const { next, ...decided } = decideOne({ previous, observed: [scanWith(PASS)], mutes });
@@ -186,7 +186,7 @@ describe('an open finding that was not seen', () => {
     expect([...(next?.findings.values() ?? [])]).toEqual([known]);
   });
 
-  test('is told to be gone where a run told of it while another found it gone', () => {
+  test('is notified as gone where a run told of it while another found it gone', () => {
     const known = record({ status: 'resolved', resolved: { at: ago(2), resolution: 'gone' } });
     const previous = state({ records: [known], scannedAt: ago(1) });
     const decided = decideOne({ previous, observed: [] });

@@ -71,7 +71,7 @@ describe('the report', () => {
     });
   });
 
-  test('says null, not 0, of what nobody saw', () => {
+  test('says null, not 0, of what was not seen', () => {
     const { targets } = report(make.failedSnapshot());
     expect(targets[0]).toMatchObject({
       verdict: 'not-audited',
@@ -147,7 +147,7 @@ describe('the report', () => {
       });
     });
 
-    test('keeps muted findings: they are there, whoever hears of them', () => {
+    test('keeps muted findings: they are there, whichever receiver gets them', () => {
       expect(kept.findings.filter(({ lifecycle }) => lifecycle?.reason === 'muted')).toHaveLength(1);
     });
 

@@ -135,7 +135,7 @@ export function healthyReport(overrides: Partial<Report> = {}): Report {
   };
 }
 
-/** A bad night: findings of several kinds, a target nobody could look at, one half seen, and a clean one. */
+/** A bad night: findings of several kinds, a target that was not audited, one half seen, and a clean one. */
 export function badNight(): Report {
   const tooOld = {
     check: 'deprecated-tls-session',

@@ -103,11 +103,11 @@ describe('the digest of a run with state', () => {
     expect(reasonsOf(findings)?.toSorted()).toEqual(['escalated', 'new', 'reminder']);
   });
 
-  test('tells nobody what is too low for them, however new', () => {
+  test('notifies no receiver of what is below its threshold, however new', () => {
     expect(reasonsOf([decided('new', { severity: 'low' })])).toBeUndefined();
   });
 
-  test('puts what nobody has heard before reminders of the same severity, and the worst first of all', () => {
+  test('puts what was not notified before reminders of the same severity, and the worst first of all', () => {
     const findings = [
       decided('reminder', { target: 'a' }),
       decided('new', { target: 'b' }),
@@ -117,7 +117,7 @@ describe('the digest of a run with state', () => {
     expect(active.map(({ finding: { target } }) => target)).toEqual(['c', 'b', 'a']);
   });
 
-  test('tells an end to whoever was told of the finding, by the severity that they were told', () => {
+  test('tells an end to the receivers of the finding, by the severity of which they were notified', () => {
     const wasCritical = decided('resolved', { severity: 'low' }, { lastNotifiedSeverity: 'critical' });
     const { decided: run } = night([wasCritical], { targets: [{ name: 'orders' }] });
     const digestFrom = (minSeverity: Severity) => buildDigest(run, { route: DEFAULT_ROUTE, minSeverity });
@@ -158,7 +158,7 @@ describe('the digest of a run with state', () => {
     expect(buildDigest(buildDecidedReport(run.run, decision), route)).toBeUndefined();
   });
 
-  test('says when what it lists is told again, and that there is no such time', () => {
+  test('says when what it lists is notified again, and that there is no such time', () => {
     const run = night([decided('new')]);
     expect(digestOfNight(run, { repeatIntervalHours: 1.5 }).nextReminder).toBe('2026-11-10T07:45:02.123Z');
     expect(digestOfNight(run, { repeatIntervalHours: undefined })).not.toHaveProperty('nextReminder');

@@ -30,7 +30,7 @@ describe('a report that is to fit', () => {
     expect(fitted.findings.length + (fitted.omittedFindings ?? 0)).toBe(300);
   });
 
-  test('keeps the targets that nobody could look at longest', () => {
+  test('keeps the targets that were not audited longest', () => {
     const [first, second] = fitReport(large, 20_000, size).targets;
     expect([first?.name, second?.name]).toEqual(['dark', 'blind']);
   });

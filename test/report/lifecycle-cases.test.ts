@@ -360,7 +360,7 @@ describe('the end of a mute', () => {
     expect(email).not.toMatch(/EXPIRED|2027/);
   });
 
-  test('is told without state too', () => {
+  test('is reported without state too', () => {
     const { finding: found, notify, isObserved, reason } = one('mute-expired');
     const bare = night([{ finding: found, notify, isObserved, reason, mute: MUTE }], { state: false });
     expect(emailOf(bare)).toContain('MUTE EXPIRED');

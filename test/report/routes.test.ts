@@ -1,4 +1,4 @@
-// A route hears of its own targets, and of no other: not in a text, not in a number, not between the lines.
+// A route receives its own targets, and of no other: not in a text, not in a number, not between the lines.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -92,7 +92,7 @@ describe('a route', () => {
     expect(spoke, 'a property about silence proves nothing').toBeGreaterThan(50);
   });
 
-  test('would be caught if it did: everyone hears of both', () => {
+  test('would be caught if it did: the default receiver gets both', () => {
     const run = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })]);
     const texts = outputs(run, { route: 'all', minSeverity: 'low' });
     expect(texts.filter((text) => text.includes('theirs')).length).toBeGreaterThan(5);
@@ -104,7 +104,7 @@ describe('a route', () => {
     expect(outputs(run, BY_NAME)).toEqual([]);
   });
 
-  test('is not told of its targets that others failed to be audited', () => {
+  test('does not learn of its targets that others failed to be audited', () => {
     const run = night([decided('new', { target: 'ours-1' })], {
       targets: [{ name: 'ours-1' }, { name: 'theirs-1', failed: true }],
     });
@@ -164,7 +164,7 @@ describe('a route', () => {
     expect(outputs(run, { ...BY_NAME, minSeverity: 'medium' })).not.toEqual([]);
   });
 
-  test('is named in its messages, with what it hears of', () => {
+  test('is named in its messages, with what it receives', () => {
     const receiver: Receiver = { route: 'payments', minSeverity: 'high', labels: { team: 'payments' } };
     const decided = scoped(eventfulNight(), receiver);
     const digest = buildDigest(decided, receiver);

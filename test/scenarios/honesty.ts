@@ -2,7 +2,7 @@
 
 import { type CheckId, LEGACY, type Scenario, SESSION_CHECKS } from './scenario.ts';
 
-/** Of a target that nobody could look at, everything is unknown and one thing is told. */
+/** Of a target that was not audited, everything is unknown and one thing is told. */
 function notAudited(
   name: string,
   cause: string,

@@ -100,7 +100,7 @@ export const SETTING_SCENARIOS: readonly Scenario[] = [
     settings: { ssl: 'off' },
     evaluates: EVALUATES,
     finds: [{ check: 'target-not-audited', severity: 'high', evidence: { cause: 'tls-not-offered' } }],
-    // Whether the server or something before it has no TLS, nobody knows: tls-disabled leaves it to the failure.
+    // Whether the server or something before it has no TLS, it is not known: tls-disabled leaves it to the failure.
     unknown: ['insufficient-privileges', 'deprecated-tls-allowed', 'weak-ciphers-allowed'],
     verdict: 'not-audited',
   },

@@ -1,4 +1,4 @@
-// Whole servers, every check judged: those where all is well, and those where each thing that is wrong is told once.
+// Whole servers and every check: those where all is well, and those where each thing that is wrong is reported once.
 
 import { LOOPBACK_PLAINTEXT_HBA } from '../../lab/healthy-server.ts';
 import { LEGACY, type Scenario } from './scenario.ts';

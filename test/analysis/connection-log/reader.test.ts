@@ -42,7 +42,7 @@ describe('a transport', () => {
     ['plaintext', login('10.0.0.7', `${APP} GSS (authenticated=yes, encrypted=no, principal=a@R)`)],
     // A name is chosen by who owns the address.
     ['plaintext', login('localhost', APP)],
-  ])('%s is told by the tail and the host', (transport, log) => {
+  ])('%s follows from the tail and the host', (transport, log) => {
     expect(readLog(log).logins.clients).toMatchObject([{ transport, hostKnown: true, logins: 1 }]);
   });
 

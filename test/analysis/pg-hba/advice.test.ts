@@ -1,5 +1,5 @@
-// What is advised for rules of pg_hba.conf: the same end state for whoever asks, and no line that the file may not
-// mean.
+// What is advised for rules of pg_hba.conf: the same end state for whichever login asks, and no line that the file may
+// not mean.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -113,7 +113,7 @@ describe('not shown', () => {
     ['pg_stat_ssl has no row for a Unix socket', { ssl: undefined, ...UNIX_SOCKET }],
     ['pg_stat_ssl has no row for a loopback address', { ssl: undefined, clientAddress: '127.0.0.1' }],
     ['pg_stat_ssl has no row for a session of GSSAPI', { ssl: undefined, gssEncrypted: true }],
-  ])('when %s, nobody knows', (_what, facts) => {
+  ])('when %s, it is not known', (_what, facts) => {
     expect(transportOf(row(facts))).toBeUndefined();
   });
 });

@@ -92,7 +92,7 @@ describe('a session', () => {
     expect(only([row({ application_name: undefined })])).toMatchObject({ application: '' });
   });
 
-  test.each(['physical', 'logical'])('of %s replication is told as such', (replication) => {
+  test.each(['physical', 'logical'])('of %s replication is reported as such', (replication) => {
     expect(only([row({ replication })])).toMatchObject({ kind: 'replication' });
   });
 

@@ -108,6 +108,6 @@ describe('other bytes', () => {
 test.each([
   ['a group', groupName(9999), 'group 9999'],
   ['an alert', alertName(200), 'number 200'],
-])('%s without a name is told by its number', (_what, name, expected) => {
+])('%s without a name is reported by its number', (_what, name, expected) => {
   expect(name).toBe(expected);
 });

@@ -94,7 +94,7 @@ describe('renderJunit', () => {
     const calm = caseOf(report, 'orders', 'plaintext-session', { ...CONTEXT, failOn: 'medium' });
     expect(calm).not.toHaveProperty('failure');
     expect(calm?.['system-out']).toContain('LOW: Unencrypted session over the network');
-    // Hidden ones may be worse: no threshold covers what nobody saw.
+    // Hidden ones may be worse: no threshold covers what was not seen.
     const unknownTarget = outcomes({ id: 'plaintext-session', status: 'fail', reason: '3 sessions are hidden' });
     const half = { ...report, targets: [{ ...target, verdict: 'unknown' as const, checks: unknownTarget }] };
     const unsure = caseOf(half, 'orders', 'plaintext-session', { ...CONTEXT, failOn: 'medium' });

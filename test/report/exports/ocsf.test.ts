@@ -107,7 +107,7 @@ describe('ocsfEvents', () => {
     ]);
   });
 
-  test('a check that the catalogue no longer has is told all the same', () => {
+  test('a check that the catalogue no longer has is exported all the same', () => {
     const [event] = ocsfEvents(healthyReport({ findings: [finding({ check: 'retired-check' })] }), CONTEXT);
     expect(complianceFindingSchema.safeParse(event).error).toBeUndefined();
     expect(event).toMatchObject({ compliance: { control: 'retired-check' } });

@@ -20,7 +20,7 @@ export function outcomes(...given: readonly Outcome[]): Outcome[] {
 
 /**
  * A run with state: a finding that is new, one that is open since yesterday, one muted, one not seen, three that are
- * over; a target that nobody could look at, one half seen, and a clean one.
+ * over; a target that was not audited, one half seen, and a clean one.
  */
 export function eventfulReport(): Report {
   const yesterday = '2026-11-09T06:15:05.000Z';

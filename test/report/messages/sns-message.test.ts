@@ -139,7 +139,7 @@ describe('renderAlert', () => {
     expect(read / findings.length).toBeLessThan(10);
   });
 
-  test('keeps targets that nobody could look at when it leaves others out', () => {
+  test('keeps targets that were not audited when it leaves others out', () => {
     const targets = Array.from({ length: 500 }, (_, index) => healthyTarget({ name: `database-${index}` }));
     const alert = render(healthyReport({ targets: [...targets, notAuditedTarget('ledger')], findings: [finding()] }));
     const json = reportSchema.parse(JSON.parse(bodyOf(alert, 'sqs')));
