@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeEachMajor } from '../../lab/each-major.ts';
 import { loopbackAddresses } from '../../lab/free-port.ts';
 import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
@@ -96,6 +96,12 @@ describeEachMajor((major) => {
     const lines = await ask(client, plainHbaQuery);
     expect(await ask(client, hbaQuery), 'both ways of asking give the same').toEqual(lines);
     return hbaFacts(lines, { major, catalogue });
+  }
+
+  /** An open session takes a new setting up some time after new sessions do: the one that reads the rules too. */
+  async function setSsl(ssl: 'on' | 'off'): Promise<void> {
+    await server.set({ ssl });
+    await vi.waitFor(async () => expect((await admin.query('SHOW ssl')).rows).toEqual([{ ssl }]), { timeout: 10_000 });
   }
 
   /** With the quotes of the file, which superusers may read. */
@@ -368,7 +374,7 @@ describeEachMajor((major) => {
     );
 
     test('keeps a rule that is in force and can match nothing', async () => {
-      await server.set({ ssl: 'off' });
+      await setSsl('off');
       try {
         await server.setHba(['hostssl all all all trust', 'host all all all password']);
         const facts = await readFacts();
@@ -378,7 +384,7 @@ describeEachMajor((major) => {
         expect(knocked).toBe('password');
         expect(rulesOf(acceptance(facts, 'plaintext')).map(({ lineNumber }) => lineNumber)).toEqual([4]);
       } finally {
-        await server.set({ ssl: 'on' });
+        await setSsl('on');
       }
     });
 
