@@ -60,6 +60,8 @@ export function targetOf(target: Partial<Target> = {}): Target {
     minScramIterations: 4096,
     timeoutMs: 10_000,
     probe: false,
+    logs: 'none',
+    sampleMs: 0,
     labels: {},
     ...target,
   };

@@ -126,6 +126,8 @@ function toConfig(parsed: Parsed): Config {
       minScramIterations: target.minScramIterations ?? defaults.minScramIterations,
       timeoutMs: (target.timeoutSeconds ?? defaults.timeoutSeconds) * 1000,
       probe: target.probe ?? defaults.probe,
+      logs: target.logs ?? defaults.logs,
+      sampleMs: (target.sampleSeconds ?? defaults.sampleSeconds) * 1000,
       labels: target.labels ?? {},
     };
   });

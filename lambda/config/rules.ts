@@ -68,6 +68,12 @@ function* targetProblems({ targets = [] }: SoundConfig): Iterable<RuleProblem> {
         message: `must be "pgbouncer" or left out where kind is "pgbouncer", got ${showGiven(target.database)}`,
       };
     }
+    if (target.kind === 'pgbouncer' && target.logs === 'server') {
+      yield {
+        path: [...path, 'logs'],
+        message: 'must be "none" or {"logGroup": "…"} where kind is "pgbouncer": its console shows no log files',
+      };
+    }
     if (hasSecret && hasCredentials) {
       yield { path, message: 'names both "secret" and "credentials": give one of them' };
     }

@@ -142,6 +142,41 @@ const probe = z
     'Test after the audit what the server accepts, on at most eight more connections: a plaintext login, TLSv1 to TLSv1.3, direct TLS, post-quantum key exchange, cipher suites that protect nothing. The probe sends no password. It sends the names of the role and the database once without encryption.',
   );
 
+const logs = z
+  .union(
+    [
+      z.literal('none'),
+      z.literal('server'),
+      z.strictObject({
+        logGroup: z
+          .string()
+          .regex(
+            /^(?:arn:[\w-]+:logs:[\w-]+:\d{12}:log-group:)?[\w./#-]{1,512}$/,
+            'must be the name or the ARN of a log group, such as /aws/rds/instance/orders/postgresql',
+          )
+          .describe('Name or ARN of a log group of CloudWatch Logs.'),
+        logStreamPrefix: z
+          .string()
+          .regex(/^[^:*]{1,512}$/, 'must be 1 to 512 characters without : and *')
+          .optional()
+          .describe('Only streams whose names begin so. Of a member of Aurora: the name of its instance.'),
+      }),
+    ],
+    'must be "none", "server" or {"logGroup": "…"}',
+  )
+  .describe(
+    'Also find logins between the runs, from the connection log. "server": the log files of the server, over the verified connection. {"logGroup": …}: a log group of CloudWatch Logs. "none": open sessions only.',
+  );
+
+const sampleSeconds = z
+  .number()
+  .int()
+  .min(0)
+  .max(600)
+  .describe(
+    'Keep looking at the open sessions for so many seconds of the run, to find short ones where no log can be read. 0: look once.',
+  );
+
 /** SNS refuses a message with control characters in an attribute, and labels are one. */
 const labelValue = shownText
   .max(256)
@@ -197,6 +232,8 @@ const targetSchema = z.strictObject({
   minScramIterations: minScramIterations.optional(),
   timeoutSeconds: timeoutSeconds.optional(),
   probe: probe.optional(),
+  logs: logs.optional(),
+  sampleSeconds: sampleSeconds.optional(),
   labels: z
     .record(
       z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
@@ -462,6 +499,8 @@ export const configSchema = z.strictObject({
       minScramIterations: minScramIterations.default(4096),
       timeoutSeconds: timeoutSeconds.default(20),
       probe: probe.default(false),
+      logs: logs.default('none'),
+      sampleSeconds: sampleSeconds.default(0),
     })
     .prefault({})
     .describe('Defaults for targets that do not set these themselves.'),

@@ -13,9 +13,10 @@ import { PLAINTEXT_AUTHENTICATIONS, PROBED_VERSIONS, type WireProbe } from './pr
 import { PLATFORMS, type Remedy } from './remedy.ts';
 import { type AuditedTarget, verdictOf } from './run.ts';
 import { SEVERITIES } from './severity.ts';
-import { type AuditConnection, type Session, SIDES, type Snapshot, TRANSPORTS } from './snapshot.ts';
+import { type AuditConnection, type Session, SIDES, type Snapshot } from './snapshot.ts';
 import { TARGET_KINDS } from './target.ts';
 import { TLS_VERSIONS } from './tls.ts';
+import { TRANSPORTS } from './transport.ts';
 
 const text = z.string();
 const flag = z.boolean();

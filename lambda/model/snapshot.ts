@@ -1,6 +1,7 @@
 // Defines a snapshot: the readonly facts observed on one target at one moment, without evaluation.
 
 import type { CertificateFacts } from './certificate.ts';
+import type { ConnectionLogFacts } from './connection-log.ts';
 import type { Failure } from './failure.ts';
 import type { HbaFacts } from './hba.ts';
 import type { Observed } from './observed.ts';
@@ -8,17 +9,7 @@ import type { PgBouncerSettings } from './pooler.ts';
 import type { Outbound, Settings } from './posture.ts';
 import type { WireProbe } from './probe.ts';
 import type { TargetKind } from './target.ts';
-
-/**
- * How a session travels.
- *
- * - `tls`, `gss`: encrypted by TLS or by GSSAPI, over whatever address
- * - `unix-socket`: never leaves the host
- * - `loopback`: unencrypted TCP within 127.0.0.0/8, ::1 or their IPv4-mapped forms
- * - `plaintext`: any other unencrypted TCP
- */
-export const TRANSPORTS = ['tls', 'gss', 'unix-socket', 'loopback', 'plaintext'] as const;
-export type Transport = (typeof TRANSPORTS)[number];
+import type { Transport } from './transport.ts';
 
 export interface SessionTls {
   /** As `pg_stat_ssl.version` shows it. */
@@ -92,6 +83,17 @@ export interface Sessions {
   readonly visible: readonly Session[];
   /** Further sessions whose encryption the server did not show to this login: how they travel is not known. */
   readonly hidden: number;
+}
+
+/** Sessions that opened while the auditor kept looking. */
+export interface SampledSessions {
+  /** ISO 8601, UTC: the first look and the last one. */
+  readonly from: string;
+  readonly to: string;
+  /** How often it looked. */
+  readonly looks: number;
+  /** Those that `Sessions` does not hold, each once. */
+  readonly sessions: readonly Session[];
 }
 
 /** How the auditor's own connection to the target came out: the proof that its leg is what we say it is. */
@@ -196,6 +198,10 @@ export interface Snapshot {
   readonly aurora?: Observed<AuroraCluster> | undefined;
   /** Undefined where the target does not ask for the wire probe. */
   readonly probe?: Observed<WireProbe> | undefined;
+  /** Undefined where the target names no connection log. */
+  readonly connectionLog?: Observed<ConnectionLogFacts> | undefined;
+  /** Sessions that were seen later in the run; undefined where the target does not ask for samples. */
+  readonly sampled?: Observed<SampledSessions> | undefined;
   /** What the server's certificate was verified with. */
   readonly trust: Observed<TrustFacts>;
   /** The auditor's own client certificate; null when none is configured for the target. */

@@ -1,5 +1,7 @@
 // Defines a target: a PostgreSQL server or PgBouncer to audit, as the configuration names it.
 
+import type { LogSource } from './connection-log.ts';
+
 /** Where a CA bundle comes from. `system` is Node's bundled roots plus the operating system's store. */
 export type CaSource =
   | 'system'
@@ -75,5 +77,9 @@ export interface Target {
   readonly timeoutMs: number;
   /** Whether to find out, after the audit and on a few further connections, what the server answers on the wire. */
   readonly probe: boolean;
+  /** Where its connection log is read. */
+  readonly logs: LogSource;
+  /** Milliseconds for which its open sessions are looked at again and again; 0: once. */
+  readonly sampleMs: number;
   readonly labels: Readonly<Record<string, string>>;
 }

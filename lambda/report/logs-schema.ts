@@ -1,7 +1,7 @@
 // The document of the command `logs`, as --format json prints it. The published JSON Schema is generated from here.
 
 import * as z from 'zod';
-import { TRANSPORTS } from '../model/snapshot.ts';
+import { TRANSPORTS } from '../model/transport.ts';
 import { reportSchema } from './schema.ts';
 
 const timestamp = z.iso.datetime().describe('ISO 8601, UTC.');

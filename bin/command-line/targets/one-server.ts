@@ -121,6 +121,8 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
         : { certificateFile, keyFile, keyPassphrase: keyPassphrase(passphraseFile, environment) },
     timeoutSeconds: options.timeout,
     probe: options.probe,
+    logs: 'none',
+    sampleMs: 0,
   };
   try {
     return parseConfig({ targets: [target] }, { use: 'command-line' });

@@ -1,10 +1,11 @@
 // Makes the document of the command `logs` of what was read and found.
 
-import type { ClientLogins, FailedLogins, Logins } from '../../../lambda/analysis/connection-log/logins.ts';
+import type { Logins } from '../../../lambda/analysis/connection-log/logins.ts';
 import type { ConnectionLogReader } from '../../../lambda/analysis/connection-log/reader.ts';
+import type { ClientLogins, FailedLogins } from '../../../lambda/model/connection-log.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import type { Finding } from '../../../lambda/model/finding.ts';
-import { TRANSPORTS } from '../../../lambda/model/snapshot.ts';
+import { TRANSPORTS } from '../../../lambda/model/transport.ts';
 import type { LogsDocument } from '../../../lambda/report/logs-schema.ts';
 import { compareFindings } from '../../../lambda/report/order.ts';
 import { reportFinding } from '../../../lambda/report/report-findings.ts';

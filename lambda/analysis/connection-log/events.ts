@@ -1,6 +1,6 @@
 // Defines the records of a connection log and the events that they hold.
 
-import type { TlsVersion } from '../../model/tls.ts';
+import type { Encryption, LoggedTls } from '../../model/connection-log.ts';
 
 /** One entry of a log, whatever the format. Everything but the message comes from the prefix, or from a column. */
 export interface LogRecord {
@@ -20,13 +20,6 @@ export interface LogRecord {
   readonly detail?: string | undefined;
 }
 
-export interface LoggedTls {
-  /** As OpenSSL names it. Clients can forge it, see `forged`. */
-  readonly version: TlsVersion | (string & {});
-  readonly cipher: string;
-  readonly bits: number | undefined;
-}
-
 export const HANDSHAKE_FAILURES = [
   'version-unsupported',
   'no-shared-cipher',
@@ -42,8 +35,6 @@ export type HandshakeFailure = (typeof HANDSHAKE_FAILURES)[number];
 
 export const CLIENT_CERTIFICATE_FAILURES = ['missing', 'name-mismatch', 'authentication-failed'] as const;
 export type ClientCertificateFailure = (typeof CLIENT_CERTIFICATE_FAILURES)[number];
-
-export type Encryption = 'plaintext' | 'tls' | 'gss';
 
 export type ConnectionEvent =
   | { readonly kind: 'received'; readonly host: string; readonly port: number | undefined }

@@ -1,53 +1,12 @@
 // Aggregates the events of a connection log into logins per client, in bounded memory.
 
 import ipaddr from 'ipaddr.js';
-import type { Transport } from '../../model/snapshot.ts';
+import type { ClientLogins, FailedLogins } from '../../model/connection-log.ts';
+import type { Transport } from '../../model/transport.ts';
 import { fold } from '../sessions/fold.ts';
-import type { ConnectionEvent, Encryption, LoggedTls, LogRecord } from './events.ts';
+import type { ConnectionEvent, LogRecord } from './events.ts';
 import { revealsForgery } from './message.ts';
 import { RecentMap } from './recent-map.ts';
-
-/** Logins of one role, database, application and network, all by the same transport. */
-export interface ClientLogins {
-  /** Undefined in a row of others. */
-  readonly role: string | undefined;
-  readonly database: string | undefined;
-  /** Digits and UUIDs folded to `#` where there were several; empty where the client gave no name. */
-  readonly application: string | undefined;
-  readonly replication: boolean;
-  readonly transport: Transport;
-  /** The text of the login cannot be believed: transport says `plaintext` then, since nothing shows more. */
-  readonly forged: boolean;
-  readonly tls: LoggedTls | undefined;
-  /**
-   * In CIDR notation, or a name where the server logs names. Undefined for sockets and where the log does not show it.
-   */
-  readonly network: string | undefined;
-  /** Whether the log shows where the client is. */
-  readonly hostKnown: boolean;
-  /** At most eight, sorted. */
-  readonly addresses: readonly string[];
-  readonly moreAddresses: boolean;
-  readonly logins: number;
-  /** Milliseconds since 1970; undefined where the log shows no times. */
-  readonly first: number | undefined;
-  readonly last: number | undefined;
-  /** Clients beyond the bound, added together: their names and ciphers are not known. */
-  readonly others: boolean;
-}
-
-/** Logins that failed or were refused, of one cause. The client chose the names in it, and the server verified none. */
-export interface FailedLogins {
-  readonly kind: 'handshake-failed' | 'refused' | 'client-certificate-failed' | 'others';
-  readonly reason: string;
-  readonly encryption: Encryption | undefined;
-  readonly role: string | undefined;
-  readonly database: string | undefined;
-  readonly network: string | undefined;
-  readonly count: number;
-  readonly first: number | undefined;
-  readonly last: number | undefined;
-}
 
 export interface Logins {
   readonly clients: readonly ClientLogins[];

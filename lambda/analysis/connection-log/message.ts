@@ -1,6 +1,7 @@
 // Reads the messages that PostgreSQL 12 to 18 and PgBouncer log about connections.
 
-import type { ConnectionEvent, Encryption, HandshakeFailure, LoggedTls, LogRecord } from './events.ts';
+import type { Encryption, LoggedTls } from '../../model/connection-log.ts';
+import type { ConnectionEvent, HandshakeFailure, LogRecord } from './events.ts';
 
 /** Arrivals and logins in the catalogues that PostgreSQL ships: de, es, fr, it, ja, ka, ko, ru, sv, uk, zh_CN. */
 const TRANSLATED = [

@@ -1,8 +1,8 @@
 // Findings about logins that a connection log shows, by the rules and texts of the checks of sessions.
 
-import type { ClientLogins } from '../../analysis/connection-log/logins.ts';
 import { clientNetworks } from '../../analysis/sessions/client-networks.ts';
 import { fold } from '../../analysis/sessions/fold.ts';
+import type { ClientLogins } from '../../model/connection-log.ts';
 import { displayText } from '../../model/display.ts';
 import type { Finding, Problem } from '../../model/finding.ts';
 import { known, unknown } from '../../model/observed.ts';

@@ -14,7 +14,7 @@ export interface ReachableTarget {
 }
 
 /** The facts that come from observers. */
-export type ObserverFacts = Pick<Snapshot, 'probe'>;
+export type ObserverFacts = Pick<Snapshot, 'probe' | 'connectionLog' | 'sampled'>;
 
 export interface ObserverContext extends ReachableTarget {
   /** Aborts when the observer's own time is up, or the target's. */

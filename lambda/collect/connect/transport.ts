@@ -1,7 +1,7 @@
 // Derives the transport of a session from its facts. It must never report a session as safer than it is.
 
 import { BlockList, isIP } from 'node:net';
-import type { Transport } from '../../model/snapshot.ts';
+import type { Transport } from '../../model/transport.ts';
 
 /** What `pg_stat_activity`, `pg_stat_ssl` and `pg_stat_gssapi` show of a session. Undefined is SQL's NULL. */
 export interface TransportFacts {

@@ -7,7 +7,8 @@ import {
   type PgBouncerSettingName,
   type PgBouncerSettings,
 } from '../../model/pooler.ts';
-import type { Session, Sessions, SessionTls, Side, Transport } from '../../model/snapshot.ts';
+import type { Session, Sessions, SessionTls, Side } from '../../model/snapshot.ts';
+import type { Transport } from '../../model/transport.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import { shownAddress } from '../answers/client-address.ts';
 import type { SocketAddress } from '../connect/observations.ts';
