@@ -5,6 +5,7 @@ import { Memberships } from '../../model/memberships.ts';
 import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import { columns } from './columns.ts';
 import type { AuditQuery } from './query.ts';
 
 export interface CatalogueRole {
@@ -35,20 +36,39 @@ const INVALID_DATABASE = '-2';
 
 const read = answerAbout('roles and databases');
 
+const ROLE = columns(['oid', 'name', 'canLogin', 'superuser', 'replication']);
+const MEMBERSHIP = columns(['member', 'group']);
+const DATABASE = columns(['oid', 'name', 'allowConnections', 'connectionLimit', 'isTemplate']);
+
 export const catalogueQuery: AuditQuery<Catalogue> = {
   selects: () => [
-    'SELECT r.oid, r.rolname, r.rolcanlogin, r.rolsuper, r.rolreplication FROM pg_roles r',
-    'SELECT m.member, m.roleid FROM pg_auth_members m',
-    'SELECT d.oid, d.datname, d.datallowconn, d.datconnlimit, d.datistemplate FROM pg_database d',
+    `SELECT ${ROLE.list({
+      oid: 'r.oid',
+      name: 'r.rolname',
+      canLogin: 'r.rolcanlogin',
+      superuser: 'r.rolsuper',
+      replication: 'r.rolreplication',
+    })} FROM pg_roles r`,
+    `SELECT ${MEMBERSHIP.list({ member: 'm.member', group: 'm.roleid' })} FROM pg_auth_members m`,
+    `SELECT ${DATABASE.list({
+      oid: 'd.oid',
+      name: 'd.datname',
+      allowConnections: 'd.datallowconn',
+      connectionLimit: 'd.datconnlimit',
+      isTemplate: 'd.datistemplate',
+    })} FROM pg_database d`,
   ],
   read: ([roles, members, databases]) => {
-    const roleRows = read.rows(roles, 5);
-    const databaseRows = read.rows(databases, 5);
+    const roleRows = read.rows(roles, ROLE.count);
+    const databaseRows = read.rows(databases, DATABASE.count);
     return {
       roles: byOid(roleRows.map(readRole), 'role'),
       databases: byOid(databaseRows.map(readDatabase), 'database'),
-      memberships: new Memberships(read.rows(members, 2).map(readMembership)),
-      hasCutNames: [...roleRows, ...databaseRows].some(([, name]) => (name?.length ?? 0) > LONGEST.name),
+      memberships: new Memberships(read.rows(members, MEMBERSHIP.count).map(readMembership)),
+      hasCutNames: [
+        ...roleRows.map((row) => ROLE.cell(row, 'name')),
+        ...databaseRows.map((row) => DATABASE.cell(row, 'name')),
+      ].some((name) => (name?.length ?? 0) > LONGEST.name),
     };
   },
 };
@@ -61,26 +81,29 @@ function byOid<T>(entries: readonly (readonly [string, T])[], what: string): Rea
   return found;
 }
 
-function readRole([oid, name, canLogin, superuser, replication]: Row): readonly [string, CatalogueRole] {
+function readRole(row: Row): readonly [string, CatalogueRole] {
   const role = {
-    name: boundedText(read.text(name, 'the name of a role'), LONGEST.name),
-    canLogin: read.flag(canLogin, 'whether a role may log in'),
-    superuser: read.flag(superuser, 'whether a role is a superuser'),
-    replication: read.flag(replication, 'whether a role may replicate'),
+    name: boundedText(read.text(ROLE.cell(row, 'name'), 'the name of a role'), LONGEST.name),
+    canLogin: read.flag(ROLE.cell(row, 'canLogin'), 'whether a role may log in'),
+    superuser: read.flag(ROLE.cell(row, 'superuser'), 'whether a role is a superuser'),
+    replication: read.flag(ROLE.cell(row, 'replication'), 'whether a role may replicate'),
   };
-  return [read.oid(oid, 'a role'), role];
+  return [read.oid(ROLE.cell(row, 'oid'), 'a role'), role];
 }
 
-function readDatabase([oid, name, allowConnections, limit, template]: Row): readonly [string, CatalogueDatabase] {
-  const allows = read.flag(allowConnections, 'whether a database takes connections');
+function readDatabase(row: Row): readonly [string, CatalogueDatabase] {
+  const allows = read.flag(DATABASE.cell(row, 'allowConnections'), 'whether a database takes connections');
   const database = {
-    name: boundedText(read.text(name, 'the name of a database'), LONGEST.name),
-    allowConnections: allows && limit !== INVALID_DATABASE,
-    isTemplate: read.flag(template, 'whether a database is a template'),
+    name: boundedText(read.text(DATABASE.cell(row, 'name'), 'the name of a database'), LONGEST.name),
+    allowConnections: allows && DATABASE.cell(row, 'connectionLimit') !== INVALID_DATABASE,
+    isTemplate: read.flag(DATABASE.cell(row, 'isTemplate'), 'whether a database is a template'),
   };
-  return [read.oid(oid, 'a database'), database];
+  return [read.oid(DATABASE.cell(row, 'oid'), 'a database'), database];
 }
 
-function readMembership([member, group]: Row): { readonly member: string; readonly group: string } {
-  return { member: read.oid(member, 'a member of a role'), group: read.oid(group, 'a role with members') };
+function readMembership(row: Row): { readonly member: string; readonly group: string } {
+  return {
+    member: read.oid(MEMBERSHIP.cell(row, 'member'), 'a member of a role'),
+    group: read.oid(MEMBERSHIP.cell(row, 'group'), 'a role with members'),
+  };
 }

@@ -6,6 +6,7 @@ import type { Outbound, OutboundLink, UnreadableLinks } from '../../model/postur
 import type { Row } from '../answers/answer.ts';
 import { answerAbout, asObserved } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import { columns } from './columns.ts';
 import type { AuditQuery } from './query.ts';
 
 /** SQL that is true where the login may read the connection strings of subscriptions. */
@@ -76,8 +77,18 @@ SELECT coalesce(nullif(regexp_replace(v.sslmode, '%2d', '-', 'gi'), ''), CASE v.
   FROM (SELECT ${KEYWORDS.map(last).join(',\n               ')} FROM (${settings}) s) v`;
 }
 
-/** The names under which `linkFacts` gives its facts, as a row's last columns. */
-const FACTS = 'f.sslmode, f.local, f.service, f.gss, f.empty_sslmode, f.sslrootcert, f.socket';
+/** The columns that `linkFacts` gives, as `f`. */
+const FACTS = {
+  sslmode: 'f.sslmode',
+  local: 'f.local',
+  service: 'f.service',
+  gss: 'f.gss',
+  emptySslmode: 'f.empty_sslmode',
+  sslrootcert: 'f.sslrootcert',
+  socket: 'f.socket',
+} as const;
+
+const LINK = columns(['readable', 'name', 'database', ...(Object.keys(FACTS) as (keyof typeof FACTS)[])]);
 
 /** Kept by the extensions under whatever name the wrapper was made. `postgresql_fdw_validator` is the server's own. */
 const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresql_fdw_validator'];
@@ -145,7 +156,7 @@ interface LinksOfKind {
 /** A kind of which nonsense came costs the others nothing. */
 function readLinks(kind: OutboundLink['kind'], given: readonly Row[] | undefined): Observed<LinksOfKind> {
   return asObserved(() => {
-    const rows = read.rows(given, 3 + FACTS.split(',').length);
+    const rows = read.rows(given, LINK.count);
     return { links: rows.filter(isReadable).map((row) => link(kind, row)), hidden: !rows.every(isReadable) };
   });
 }
@@ -160,9 +171,9 @@ export function withRefusal(
   return { links, unreadable: unreadable.map((kind) => (isAllowed(kind) ? { ...kind, refusal } : kind)) };
 }
 
-/** Each row: whether it could be read, name, database, facts. */
 const LINKS: Readonly<Record<OutboundLink['kind'], (major: number) => string>> = {
-  'foreign-server': () => `SELECT true, s.srvname, current_database(), ${FACTS}
+  'foreign-server':
+    () => `SELECT ${LINK.list({ readable: 'true', name: 's.srvname', database: 'current_database()', ...FACTS })}
   FROM pg_foreign_server s
        JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
        CROSS JOIN LATERAL (${linkFacts(optionSettings('s.srvoptions'))}) f
@@ -170,11 +181,13 @@ const LINKS: Readonly<Record<OutboundLink['kind'], (major: number) => string>> =
     OR w.fdwvalidator IN (
          SELECT p.oid FROM pg_proc p WHERE p.proname IN (${VALIDATORS.map((name) => `'${name}'`).join(', ')})
        )`,
-  primary: (major) => `SELECT p.conninfo IS NOT NULL, NULL, NULL, ${FACTS}
+  primary: (
+    major,
+  ) => `SELECT ${LINK.list({ readable: 'p.conninfo IS NOT NULL', name: 'NULL', database: 'NULL', ...FACTS })}
   FROM (SELECT coalesce((SELECT r.conninfo FROM pg_stat_get_wal_receiver() r), ${configuredPrimary(major)}) AS conninfo) p
        CROSS JOIN LATERAL (${linkFacts(stringSettings('p.conninfo'))}) f
  WHERE p.conninfo IS DISTINCT FROM ''`,
-  subscription: () => `SELECT true, s.subname, d.datname, ${FACTS}
+  subscription: () => `SELECT ${LINK.list({ readable: 'true', name: 's.subname', database: 'd.datname', ...FACTS })}
   FROM pg_subscription s
        LEFT JOIN pg_database d ON d.oid = s.subdbid
        CROSS JOIN LATERAL (${linkFacts(stringSettings('s.subconninfo'))}) f
@@ -189,28 +202,28 @@ function configuredPrimary(major: number): string {
   return `CASE WHEN pg_has_role('pg_read_all_settings', '${privilege}') THEN current_setting('primary_conninfo') END`;
 }
 
-function isReadable([readable]: Row): boolean {
-  return readable === 't';
+function isReadable(row: Row): boolean {
+  return LINK.cell(row, 'readable') === 't';
 }
 
-function link(
-  kind: OutboundLink['kind'],
-  [, name, database, sslmode, local, service, gss, empty, root, socket]: Row,
-): OutboundLink {
-  const flag = (cell: Row[number] | undefined, fact: string): boolean => read.flagOrNull(cell, fact) ?? false;
+function link(kind: OutboundLink['kind'], row: Row): OutboundLink {
+  const cell = (name: Parameters<typeof LINK.cell>[1]) => LINK.cell(row, name);
+  const flag = (name: Parameters<typeof LINK.cell>[1], fact: string): boolean =>
+    read.flagOrNull(cell(name), fact) ?? false;
+  const [sslmode, root] = [cell('sslmode'), cell('sslrootcert')];
+  const isLocal = flag('local', 'whether a link leaves the host');
   return {
     kind,
-    name: shortName(name),
-    database: shortName(database),
+    name: shortName(cell('name')),
+    database: shortName(cell('database')),
     // One that is cut is no known mode.
     sslmode: sslmode ? boundedText(sslmode, LONGEST.name) : undefined,
-    emptySslmode: flag(empty, 'whether an sslmode is empty') || undefined,
+    emptySslmode: flag('emptySslmode', 'whether an sslmode is empty') || undefined,
     sslrootcert: root === 'system' || root === 'other' ? root : undefined,
-    local: flag(local, 'whether a link leaves the host'),
-    loopback:
-      (flag(local, 'whether a link leaves the host') && !flag(socket, 'whether a link is a socket')) || undefined,
-    serviceFile: flag(service, 'whether a link has a service file'),
-    gssEncrypted: flag(gss, 'whether a link is encrypted by GSSAPI'),
+    local: isLocal,
+    loopback: (isLocal && !flag('socket', 'whether a link is a socket')) || undefined,
+    serviceFile: flag('service', 'whether a link has a service file'),
+    gssEncrypted: flag('gss', 'whether a link is encrypted by GSSAPI'),
   };
 }
 

@@ -4,12 +4,15 @@
 import type { SettingOverride } from '../../model/posture.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import { columns } from './columns.ts';
 import type { AuditQuery } from './query.ts';
 
 /** The settings that sessions may have a value of their own of. All others hold for the whole server. */
 const SETTING = 'password_encryption';
 
 const read = answerAbout('settings of databases and roles');
+
+const OVERRIDE = columns(['database', 'role', 'value', 'ofLogin']);
 
 /**
  * A catalogue that all databases share and everybody may read: each row holds for a database, a role or both, and 0 for
@@ -19,24 +22,28 @@ const read = answerAbout('settings of databases and roles');
  */
 export const overrideQuery: AuditQuery<readonly SettingOverride[]> = {
   selects: () => [
-    `SELECT d.datname, r.rolname, substr(c.entry, ${SETTING.length + 2}),
-       (s.setdatabase = 0 OR d.datname = current_database()) AND (s.setrole = 0 OR r.rolname = session_user)
+    `SELECT ${OVERRIDE.list({
+      database: 'd.datname',
+      role: 'r.rolname',
+      value: `substr(c.entry, ${SETTING.length + 2})`,
+      ofLogin: '(s.setdatabase = 0 OR d.datname = current_database()) AND (s.setrole = 0 OR r.rolname = session_user)',
+    })}
   FROM pg_db_role_setting s
        CROSS JOIN LATERAL unnest(s.setconfig) c(entry)
        LEFT JOIN pg_database d ON d.oid = s.setdatabase
        LEFT JOIN pg_roles r ON r.oid = s.setrole
  WHERE split_part(c.entry, '=', 1) = '${SETTING}' AND (s.setrole = 0 OR r.rolcanlogin)
- ORDER BY 1, 2`,
+ ORDER BY d.datname, r.rolname`,
   ],
   read: ([rows]) =>
-    read.rows(rows, 4).map(([database, role, value, ofLogin]) => ({
+    read.rows(rows, OVERRIDE.count).map((row) => ({
       setting: SETTING,
-      database: shortName(database),
-      role: shortName(role),
+      database: shortName(OVERRIDE.cell(row, 'database')),
+      role: shortName(OVERRIDE.cell(row, 'role')),
       // A value that is cut is none of those that are sound.
-      value: boundedText(value ?? '', LONGEST.name),
+      value: boundedText(OVERRIDE.cell(row, 'value') ?? '', LONGEST.name),
       // Both may be gone by now, and then it holds for no login.
-      ofLogin: read.flagOrNull(ofLogin, "whether a setting is the login's") ?? false,
+      ofLogin: read.flagOrNull(OVERRIDE.cell(row, 'ofLogin'), "whether a setting is the login's") ?? false,
     })),
 };
 
