@@ -1,13 +1,15 @@
 // Lists the optional parts of the function, and the modules that the bundle leaves out.
 
 import type { Config } from '../lambda/config/index.ts';
+import { usesIamLogin } from './iam-login.ts';
 
-type Deployment = Config['deployment'];
+/** What decides which parts a deployment has. */
+export type PartSettings = Pick<Config, 'deployment' | 'targets'>;
 
 interface OptionalPart {
-  /** The module as `services.ts` imports it, to the letter: the bundler compares the text. */
+  /** The module as the function imports it, to the letter: the bundler compares the text. */
   readonly module: string;
-  readonly isOn: (deployment: Deployment) => boolean;
+  readonly isOn: (config: PartSettings) => boolean;
   /** The SDK client that it takes from Lambda's runtime. @default none: the client is in the bundle */
   readonly runtimeClient?: string;
 }
@@ -17,24 +19,25 @@ interface OptionalPart {
  * the notifications, and would make the bundle too large, take their client from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
-  state: { module: './deliver/state/dynamodb.ts', isOn: ({ state }) => state === 'dynamodb' },
+  state: { module: './deliver/state/dynamodb.ts', isOn: ({ deployment: { state } }) => state === 'dynamodb' },
   evidence: {
     module: './deliver/evidence-archive.ts',
-    isOn: ({ evidence }) => evidence === 's3',
+    isOn: ({ deployment: { evidence } }) => evidence === 's3',
     runtimeClient: '@aws-sdk/client-s3',
   },
   securityHub: {
     module: './deliver/security-hub.ts',
-    isOn: ({ securityHub }) => securityHub,
+    isOn: ({ deployment: { securityHub } }) => securityHub,
     runtimeClient: '@aws-sdk/client-securityhub',
   },
+  iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
 /** The modules outside the bundle: parts that are off, which are never imported, and clients of the runtime. */
-export function modulesLeftOut(deployment: Deployment): readonly string[] {
+export function modulesLeftOut(config: PartSettings): readonly string[] {
   const parts: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
   return [
-    ...parts.filter(({ isOn }) => !isOn(deployment)).map(({ module }) => module),
+    ...parts.filter(({ isOn }) => !isOn(config)).map(({ module }) => module),
     ...parts.flatMap(({ runtimeClient }) => runtimeClient ?? []),
   ];
 }

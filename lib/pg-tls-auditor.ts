@@ -19,6 +19,7 @@ import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, functionVariables } from './function-environment.ts';
+import { grantIamLogin } from './iam-login.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
@@ -124,7 +125,7 @@ export class PgTlsAuditor extends Construct {
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
     const auditor = new AuditorFunction(this, 'Auditor', {
       document: props.config,
-      deployment,
+      config,
       deadLetterQueue: this.deadLetterQueue,
       maxEventAge: maxEventAge(schedule),
       environment,
@@ -145,6 +146,7 @@ export class PgTlsAuditor extends Construct {
         reason: 'The rights of a writer to an encrypted topic, table or bucket, on its own key alone.',
       });
     }
+    grantIamLogin(this, auditor.role, config);
     grantSecretAccess(this, auditor.role, access);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
       ...(props.secretKeys ?? []),

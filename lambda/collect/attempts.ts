@@ -11,6 +11,7 @@ import { isPasswordRejected } from './failures/failures.ts';
 import { toConsoleFailure } from './pgbouncer/console-failures.ts';
 import { HashAllowance } from './protocol/guarded-stream.ts';
 import { type Credentials, parseCredentials } from './secrets/credentials.ts';
+import { iamCredentials } from './secrets/iam.ts';
 import { describeSource, type SourceReader } from './secrets/sources.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
 import { orAbort } from './waiting.ts';
@@ -68,6 +69,10 @@ export class Attempts {
   async #credentials(fresh: boolean): Promise<Credentials> {
     this.#builder.phase = 'secrets';
     const source = this.#target.credentials;
+    // A token is made for each login: one is good for 15 minutes.
+    if ('iam' in source) {
+      return await orAbort(iamCredentials(this.#target, source.iam, this.#collector.sources.token), this.#signal);
+    }
     const content = await orAbort(this.#collector.sources.read(source, { fresh }), this.#signal);
     return parseCredentials(content, describeSource(source), this.#target);
   }

@@ -62,7 +62,11 @@ export async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited
     builder.phase = 'login';
     const session = await login(tls, credentials, endpoint, {
       leaf: certificates[0],
-      policy: { methods: target.authentication, minScramIterations: target.minScramIterations },
+      policy: {
+        methods: target.authentication,
+        minScramIterations: target.minScramIterations,
+        sendsToken: 'iam' in target.credentials,
+      },
       allowance,
       redaction: builder.redaction,
       signal,

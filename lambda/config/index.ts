@@ -122,7 +122,9 @@ function toConfig(parsed: Parsed): Config {
       tlsServerName: target.tlsServerName,
       sslNegotiation: target.sslNegotiation ?? defaults.sslNegotiation,
       clientCertificate: target.clientCertificate as ClientCertificateSource | undefined,
-      authentication: listOf(target.authentication ?? defaults.authentication),
+      // RDS asks for a token as for a password in clear, and what answers any other request would not be a token.
+      authentication:
+        target.credentials === 'iam' ? ['password'] : listOf(target.authentication ?? defaults.authentication),
       minScramIterations: target.minScramIterations ?? defaults.minScramIterations,
       timeoutMs: (target.timeoutSeconds ?? defaults.timeoutSeconds) * 1000,
       probe: target.probe ?? defaults.probe,
@@ -157,7 +159,9 @@ function toMute({ reason, owner, expires, ...match }: Parsed['mutes'][number]): 
 }
 
 function credentialSource(target: Parsed['targets'][number]): CredentialSource {
-  if (target.credentials !== undefined) return target.credentials;
+  const { credentials, role, region } = target;
+  if (credentials === 'iam' && role !== undefined) return { iam: { role, region } };
+  if (credentials !== undefined && credentials !== 'iam') return credentials;
   if (target.secret !== undefined) return { secret: target.secret };
   throw new Error(`target ${target.name} names no credentials`);
 }

@@ -74,9 +74,38 @@ function* targetProblems({ targets = [] }: SoundConfig): Iterable<RuleProblem> {
         message: 'must be "none" or {"logGroup": "…"} where kind is "pgbouncer": its console shows no log files',
       };
     }
+    yield* iamProblems(target, path);
     if (hasSecret && hasCredentials) {
       yield { path, message: 'names both "secret" and "credentials": give one of them' };
     }
+  }
+}
+
+function* iamProblems(
+  target: NonNullable<NonNullable<SoundConfig['targets']>[number]>,
+  path: RuleProblem['path'],
+): Iterable<RuleProblem> {
+  const problem = (setting: string, message: string): RuleProblem => ({ path: [...path, setting], message });
+  if (target.credentials !== 'iam') {
+    for (const setting of ['role', 'region'] as const) {
+      if (setting in target) yield problem(setting, 'goes with "credentials": "iam" only: remove it');
+    }
+    return;
+  }
+  if (!('role' in target)) yield problem('role', 'is missing: with "credentials": "iam", name the PostgreSQL role');
+  if (!('host' in target))
+    yield problem('host', 'is missing: with "credentials": "iam", name the endpoint of the database');
+  if ('authentication' in target) {
+    yield problem(
+      'authentication',
+      'must be left out with "credentials": "iam": only a token is sent, as RDS asks for it',
+    );
+  }
+  if (target.kind === 'pgbouncer') {
+    yield problem(
+      'credentials',
+      'must not be "iam" where kind is "pgbouncer": its console knows no IAM authentication',
+    );
   }
 }
 
@@ -88,7 +117,7 @@ function* localSources({ defaults, targets = [] }: SoundConfig): Iterable<RulePr
   for (const [index, target] of targets.entries()) {
     if (target === undefined) continue;
     const path = ['targets', index];
-    if ('credentials' in target) {
+    if ('credentials' in target && target.credentials !== 'iam') {
       yield { path: [...path, 'credentials'], message: `an environment variable or a file ${instead}` };
     }
     if (isLocal(target.ca)) yield { path: [...path, 'ca'], message: `a file ${instead} or "system"` };

@@ -204,11 +204,22 @@ const targetSchema = z.strictObject({
     .optional()
     .describe('The secret that holds the credentials: RDS JSON, {"url": …}, or a bare connection string.'),
   credentials: z
-    .union([z.strictObject({ env: variableName }), z.strictObject({ file: filePath })])
+    .union([z.literal('iam'), z.strictObject({ env: variableName }), z.strictObject({ file: filePath })])
     .optional()
     .describe(
-      'Instead of secret: an environment variable or a file holding a connection string or JSON. Command line only.',
+      'Instead of secret. "iam": IAM database authentication of RDS and Aurora, with role and host. On the command line only: an environment variable or a file holding a connection string or JSON.',
     ),
+  role: z
+    .string()
+    // The name stands in an IAM policy, where * and $ would match more than one role.
+    .regex(/^[\w.-]{1,63}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores')
+    .optional()
+    .describe('With credentials "iam": the PostgreSQL role to log in as.'),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be an AWS region such as eu-west-1')
+    .optional()
+    .describe('With credentials "iam": the region of the database, where the name of the host does not say it.'),
   host: host.optional().describe('Host name or IP address; overrides the host in the credentials.'),
   port: z
     .number()

@@ -11,6 +11,7 @@ export const FAILURE_CAUSES = [
   'secret-access-denied',
   'secret-unavailable',
   'secret-unusable',
+  'iam-token-failed',
   'ca-bundle-unusable',
   'client-certificate-unusable',
   'crl-unusable',

@@ -23,8 +23,17 @@ export type CredentialSource =
   | { readonly env: string }
   /** A file holding what a secret would hold; command line only. */
   | { readonly file: string }
+  /** IAM database authentication of RDS and Aurora: a token for each login, and no password anywhere. */
+  | { readonly iam: IamLogin }
   /** An option of the command line, by its name, e.g. `--url`: given for once, and stored nowhere. */
   | { readonly option: string };
+
+export interface IamLogin {
+  /** The PostgreSQL role to log in as. */
+  readonly role: string;
+  /** Undefined: the one that the host's name says, or that of the environment. */
+  readonly region?: string | undefined;
+}
 
 /** Where the auditor's own certificate and private key for mutual TLS come from. */
 export type ClientCertificateSource =

@@ -44,6 +44,7 @@ async function auditBetween(onRead: () => void = () => undefined) {
   const get = async (id: string) => secrets[id] ?? '';
   const sources = createSourceReader({ get, refresh: get }, {});
   const breaking: SourceReader = {
+    ...sources,
     read: (source, options) => {
       if ('secret' in source && source.secret === 'broken') onRead();
       return sources.read(source, options);

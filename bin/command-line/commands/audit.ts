@@ -35,7 +35,7 @@ export async function audit(
     ...thisProcess(),
     services: [
       ...servicesOfState(options.state),
-      ...(request.targets.some(namesSecret) ? (['SECRETS_MANAGER'] as const) : []),
+      ...(request.targets.some(usesAws) ? (['SECRETS_MANAGER'] as const) : []),
     ],
   });
   const render = await rendererFor(options, process.env);
@@ -51,9 +51,9 @@ export async function audit(
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
 
-function namesSecret({ credentials, ca, crl = [], clientCertificate }: Target): boolean {
+function usesAws({ credentials, ca, crl = [], clientCertificate }: Target): boolean {
   return [credentials, ...ca, ...crl, clientCertificate].some(
-    (source) => typeof source === 'object' && 'secret' in source,
+    (source) => typeof source === 'object' && ('secret' in source || 'iam' in source),
   );
 }
 

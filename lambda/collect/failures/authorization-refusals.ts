@@ -140,7 +140,10 @@ function otherMethod(method: string, attempt: Attempt): Refusal {
     return {
       cause: 'login-refused',
       message: `${place} takes IAM tokens from ${role}, which has the role rds_iam, and refuses what it was given`,
-      advice: `let the role log in by its password:\nREVOKE rds_iam FROM ${sqlRole};`,
+      advice: {
+        configured: `with "credentials": "iam", allow the auditor's AWS role rds-db:connect for ${role}, and enable IAM authentication on the instance or cluster; with a password, give the target "credentials": "iam" and "role", or let the role log in by its password:\nREVOKE rds_iam FROM ${sqlRole};`,
+        url: `let the role log in by its password:\nREVOKE rds_iam FROM ${sqlRole};`,
+      },
     };
   }
   return {

@@ -11,6 +11,8 @@ export interface AuthenticationPolicy {
   readonly methods: readonly AuthenticationMethod[];
   /** Rounds of PBKDF2 that SCRAM must take at least. */
   readonly minScramIterations: number;
+  /** Whether the password is an IAM token, which is good for one role at one endpoint only. @default false */
+  readonly sendsToken?: boolean;
 }
 
 /** A server's answer to a login is expected to stay below this: a second of one processor. OWASP advises 600,000. */
@@ -166,7 +168,18 @@ export function scramError({ message }: Error): ProtocolError {
   return violation('sent a malformed SCRAM message');
 }
 
-function notAllowed(method: AuthenticationMethod, what: string, { methods }: AuthenticationPolicy): ProtocolError {
+function notAllowed(
+  method: AuthenticationMethod,
+  what: string,
+  { methods, sendsToken = false }: AuthenticationPolicy,
+): ProtocolError {
+  if (sendsToken) {
+    return new ProtocolError(
+      'authentication-not-allowed',
+      `asks for ${what} in place of an IAM token; nothing was answered`,
+      'enable IAM database authentication on the instance or cluster, and let the role log in by it: GRANT rds_iam TO the role',
+    );
+  }
   const allowed = methods.join(', ');
   const { first = '', otherwise = '' } = ELSEWHERE[method];
   const only = 'only if the server is meant to ask for that';

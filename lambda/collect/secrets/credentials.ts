@@ -13,9 +13,9 @@ import { environmentPairs, KeywordListError } from './keyword-list.ts';
 import { Redacted } from './redacted.ts';
 import { readFields, type StoredFields, StoredFieldsError } from './stored-fields.ts';
 
-const DEFAULT_PORT = 5432;
+export const DEFAULT_PORT = 5432;
 /** Present on practically every server, and `pg_stat_activity` is the same from every database. */
-const DEFAULT_DATABASE = 'postgres';
+export const DEFAULT_DATABASE = 'postgres';
 /** The database by which PgBouncer's admin console is reached. */
 const CONSOLE = 'pgbouncer';
 

@@ -3,6 +3,7 @@
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
 import { showName, showPath } from '../../model/given-text.ts';
 import { readBoundedFile } from '../../runtime/bounded-file.ts';
+import type { TokenSigner } from './iam.ts';
 import type { SecretContent, SecretStore } from './store.ts';
 
 type Source =
@@ -17,7 +18,15 @@ export interface SourceReader {
    * @throws AuditFailure in the phase `secrets`
    */
   read(source: Source, options?: { readonly fresh?: boolean }): Promise<SecretContent>;
+  /** Signs IAM tokens. */
+  readonly token: TokenSigner;
 }
+
+/** The signer of AWS is loaded for targets with IAM authentication only; the function's bundle leaves it out otherwise. */
+const signToken: TokenSigner = async (request) => {
+  const { rdsTokenSigner } = await import('./rds-signer.ts');
+  return await rdsTokenSigner()(request);
+};
 
 /** Reads sources; environment and options are parameters, so that callers decide what is in them. */
 export function createSourceReader(
@@ -26,6 +35,7 @@ export function createSourceReader(
   options: Readonly<Record<string, string>> = {},
 ): SourceReader {
   return {
+    token: signToken,
     read: async (source, { fresh = false } = {}) => {
       if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
       if ('option' in source) return options[source.option] ?? '';
