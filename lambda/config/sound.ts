@@ -42,7 +42,8 @@ export function soundParts<T>(value: T, issues: readonly Issue[]): Sound<T> | un
     if (wrong.has(JSON.stringify(path))) return undefined;
     if (Array.isArray(part)) return part.map((item: unknown, index) => sound(item, [...path, index]));
     if (typeof part !== 'object' || part === null) return part;
-    const given = Object.entries(part).filter(([, item]) => item !== undefined);
+    // The schema leaves a key __proto__ out and does not check its value.
+    const given = Object.entries(part).filter(([key, item]) => item !== undefined && key !== '__proto__');
     return Object.fromEntries(given.map(([key, item]) => [key, sound(item, [...path, key])]));
   };
   return sound(value, []) as Sound<T> | undefined;

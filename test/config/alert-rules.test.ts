@@ -177,6 +177,11 @@ test('whatever stands where routes and mutes belong, it is taken or refused with
   );
 });
 
+test('a label __proto__ beside a wrong one is refused with a ConfigError', () => {
+  const labels: unknown = JSON.parse('{"__proto__":0,"":""}');
+  expect(refusal(routes({ ...SHOP, labels }))).toContain('labels');
+});
+
 describe('a mute that names a target', () => {
   const mute = (target: string) => ({ mutes: [{ target, reason: 'r', owner: 'o', expires: '2999-01-01' }] });
 
