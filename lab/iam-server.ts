@@ -1,4 +1,4 @@
-// Starts what stands before a PostgreSQL server with IAM authentication: it ends TLS and checks the token of each login.
+// Starts a server with IAM authentication before a PostgreSQL server: it checks the token of each login.
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';

@@ -3,8 +3,8 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
-import { regionOfHost } from '../lambda/collect/secrets/iam.ts';
 import type { Config } from '../lambda/config/index.ts';
+import { regionOfHost } from '../lambda/model/rds-region.ts';
 import { nagResourceId } from './nag-resource-id.ts';
 
 /** Whether any target logs in by IAM. */

@@ -105,6 +105,43 @@ describe('a configuration', () => {
     ]);
   });
 
+  test('takes IAM logins without a secret, which send tokens only', () => {
+    const host = 'orders.abc123.eu-west-1.rds.amazonaws.com';
+    const { targets } = parse({
+      defaults: { authentication: ['scram-sha-256', 'none'] },
+      targets: [{ name: 'orders', credentials: 'iam', role: 'tls_auditor', host }],
+    });
+    expect(targets[0]).toMatchObject({
+      credentials: { iam: { role: 'tls_auditor' } },
+      authentication: ['password'],
+      host,
+    });
+  });
+
+  test('refuses IAM logins that are half said, or that could match more than one role', () => {
+    const message = refusal({
+      targets: [
+        { name: 'a', credentials: 'iam' },
+        { name: 'b', credentials: 'iam', role: 'tls_*', host: 'b', region: 'Ireland' },
+        { name: 'c', credentials: 'iam', role: 'x', host: 'c', authentication: 'md5', kind: 'pgbouncer' },
+        { ...TARGET, name: 'd', role: 'x', region: 'eu-west-1' },
+        { ...TARGET, name: 'e', credentials: 'iam', role: 'x', host: 'e' },
+      ],
+    });
+    for (const part of [
+      'targets[0].role: is missing',
+      'targets[0].host: is missing',
+      'targets[1].role: must be 1 to 63 letters',
+      'targets[1].region: must be an AWS region',
+      'targets[2].authentication: must be left out',
+      'targets[2].credentials: must not be "iam" where kind is "pgbouncer"',
+      'targets[3].role: goes with "credentials": "iam" only',
+      'targets[3].region: goes with "credentials": "iam" only',
+      'targets[4]: names both "secret" and "credentials"',
+    ])
+      expect(message).toContain(part);
+  });
+
   test('gives targets its defaults, and lets them say otherwise', () => {
     const { targets } = parse({
       defaults: { ca: { secret: 'shared/ca' }, sslNegotiation: 'direct', timeoutSeconds: 5 },

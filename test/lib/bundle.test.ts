@@ -20,7 +20,12 @@ const ONE_MB = 1_000_000;
 const config = (target: string, deployment: ConfigInput['deployment'] = {}): ConfigInput => ({
   ...MINIMAL,
   deployment,
-  targets: [{ name: target, secret: `prod/${target}`, labels: { team: "it's ours" } }],
+  targets: [
+    { name: target, secret: `prod/${target}`, labels: { team: "it's ours" } },
+    ...(target === 'on'
+      ? [{ name: 'rds', credentials: 'iam', role: 'tls_auditor', host: 'rds.internal' } as const]
+      : []),
+  ],
 });
 const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
@@ -35,7 +40,17 @@ const CLIENTS = {
   state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
+  // It signs by itself and asks no service.
+  iamLogin: { package: '@aws-sdk/rds-signer', service: undefined },
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, object>;
+
+/** Where the module of each part is. */
+const FILES = {
+  state: '/lambda/deliver/state/dynamodb.ts',
+  evidence: '/lambda/deliver/evidence-archive.ts',
+  securityHub: '/lambda/deliver/security-hub.ts',
+  iamLogin: '/lambda/collect/secrets/rds-signer.ts',
+} as const satisfies Record<keyof typeof OPTIONAL_PARTS, string>;
 
 let folder: string;
 /** The folder to upload of each auditor; all of them are in one app. */
@@ -129,7 +144,7 @@ describe.each(CHOICES)('the bundle with parts: %s', (choice) => {
 test('a part would be noticed when it is evaluated', async () => {
   for (const { package: name, service } of Object.values(CLIENTS)) {
     const file = createRequire(import.meta.url).resolve(name);
-    expect(await servicesEvaluated(file)).toContain(service);
+    if (service !== undefined) expect(await servicesEvaluated(file)).toContain(service);
   }
 });
 
@@ -137,14 +152,14 @@ describe('the bundle', () => {
   test.each([
     ['off', []],
     ['default', ['state', 'evidence']],
-    ['on', ['state', 'evidence', 'securityHub']],
+    ['on', ['state', 'evidence', 'securityHub', 'iamLogin']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));
     const script = await readFile(join(bundles[choice], 'index.js'), 'utf8');
     for (const part of Object.keys(OPTIONAL_PARTS) as (keyof typeof OPTIONAL_PARTS)[]) {
       const on = (parts as readonly string[]).includes(part);
-      expect([part, held(OPTIONAL_PARTS[part].module.replace('./', '/lambda/'))]).toEqual([part, on]);
+      expect([part, held(FILES[part])]).toEqual([part, on]);
       const fromRuntime = 'runtimeClient' in OPTIONAL_PARTS[part];
       expect([part, held(`/node_modules/${CLIENTS[part].package}/`)]).toEqual([part, on && !fromRuntime]);
       expect([part, script.includes(`require("${CLIENTS[part].package}")`)]).toEqual([part, on && fromRuntime]);
@@ -180,6 +195,7 @@ test('leaves out the event streams of the SDK, which no operation in the bundle 
 });
 
 test('optional parts are imported by the very names that leave them out', async () => {
-  const services = await readFile(join(ROOT, 'lambda', 'services.ts'), 'utf8');
-  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(services).toContain(`await import('${module}')`);
+  const importers = ['services.ts', 'collect/secrets/sources.ts'].map((file) => join(ROOT, 'lambda', file));
+  const text = (await Promise.all(importers.map((file) => readFile(file, 'utf8')))).join('');
+  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(text).toContain(`await import('${module}')`);
 });

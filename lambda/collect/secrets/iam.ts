@@ -2,6 +2,7 @@
 
 import { displayText } from '../../model/display.ts';
 import { AuditFailure } from '../../model/failure.ts';
+import { regionOfHost } from '../../model/rds-region.ts';
 import type { IamLogin, Target } from '../../model/target.ts';
 import { type Credentials, DEFAULT_DATABASE, DEFAULT_PORT } from './credentials.ts';
 import { Redacted } from './redacted.ts';
@@ -17,15 +18,6 @@ export interface TokenRequest {
 
 /** Signs a token with the AWS credentials of the auditor. It asks no server. */
 export type TokenSigner = (request: TokenRequest) => Promise<string>;
-
-/** Of all regions and partitions: `orders.abc123.eu-west-1.rds.amazonaws.com`, `….rds.cn-north-1.amazonaws.com.cn`. */
-const REGION_IN_NAME = /\.(?:([a-z]{2}(?:-[a-z]+)+-\d)\.rds|rds\.(cn-[a-z]+-\d))\.amazonaws\.com(?:\.cn)?\.?$/i;
-
-/** The region that the name of an endpoint of RDS says; undefined for other names. */
-export function regionOfHost(host: string): string | undefined {
-  const [, named, inChina] = REGION_IN_NAME.exec(host) ?? [];
-  return (named ?? inChina)?.toLowerCase();
-}
 
 /**
  * The credentials of one login, with a new token. The token is a secret, as a password is.

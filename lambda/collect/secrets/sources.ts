@@ -22,7 +22,7 @@ export interface SourceReader {
   readonly token: TokenSigner;
 }
 
-/** The signer of AWS is loaded for targets with IAM authentication only; the function's bundle leaves it out otherwise. */
+/** The signer is loaded where a target logs in by IAM only; other deployments leave it out of the bundle. */
 const signToken: TokenSigner = async (request) => {
   const { rdsTokenSigner } = await import('./rds-signer.ts');
   return await rdsTokenSigner()(request);

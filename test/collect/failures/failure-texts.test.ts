@@ -220,6 +220,7 @@ const ELSEWHERE: readonly string[] = [
   'secret-access-denied',
   'secret-unavailable',
   'secret-unusable',
+  'iam-token-failed',
   'crl-unusable',
   'certificate-revoked',
   'certificate-revocation-unknown',

@@ -294,7 +294,7 @@ describe('a provider', () => {
     const said = { code: '28000', message: 'PAM authentication failed for user "tls_auditor"', routine: 'auth_failed' };
     expect(failureFor(said, RDS)).toMatchObject({
       message: expect.stringMatching(/takes IAM tokens from tls_auditor, which has the role rds_iam/),
-      remedy: 'let the role log in by its password:\nREVOKE rds_iam FROM tls_auditor;',
+      remedy: expect.stringMatching(/rds-db:connect for tls_auditor[\s\S]*\nREVOKE rds_iam FROM tls_auditor;$/),
     });
     expect(failureFor(said).remedy).not.toMatch(/rds_iam/);
   });
