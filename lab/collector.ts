@@ -23,6 +23,7 @@ export async function audit(
   target: Partial<Target>,
   secrets: Readonly<Record<string, SecretContent | readonly SecretContent[]>>,
   deadline: AbortSignal = new AbortController().signal,
+  more: Partial<Collector> = {},
 ): Promise<Audit> {
   const reads = new Map<string, number>();
   const get = (id: string): Promise<SecretContent> => {
@@ -34,7 +35,7 @@ export async function audit(
     return Promise.resolve(values[Math.min(count, values.length) - 1] as SecretContent);
   };
   const sources = createSourceReader({ get, refresh: get }, {});
-  const collector: Collector = { sources, trust: createTrustStore(sources), clock: systemClock };
+  const collector: Collector = { sources, trust: createTrustStore(sources), clock: systemClock, ...more };
   return { snapshot: plain(await takeSnapshot(targetOf(target), collector, deadline)), reads };
 }
 

@@ -103,7 +103,7 @@ export async function run(input: RunInput): Promise<Report> {
   const integrations = integrationsOf(config.alerts, environment.topics, environment.serviceName);
   if (request.testAlert) await publishTestAlerts(integrations, list, context);
 
-  const collector = services.collector(targets, environment, clock);
+  const collector = await services.collector(targets, environment, clock);
   const audited = await auditTargets({ ...config, targets }, { collector, deadline, coversAllTargets });
 
   const subscriberStatuses: SubscriberStatuses =

@@ -34,7 +34,11 @@ export interface Services {
   /** By the key of the integration: what this execution environment notified of while the state could not be read. */
   readonly notifiedWithoutState: Map<string, AuditState>;
   /** A new collector for each run, so that the run reads secrets that changed since the last one. */
-  collector(targets: readonly Target[], environment: Pick<FunctionEnvironment, 'secretArns'>, clock: Clock): Collector;
+  collector(
+    targets: readonly Target[],
+    environment: Pick<FunctionEnvironment, 'secretArns' | 'stateTable'>,
+    clock: Clock,
+  ): Promise<Collector>;
   /** @returns the id of the message @throws PublishError */
   publish(topicArn: string, alert: RenderedAlert): Promise<string>;
   subscriberStatuses(integrations: readonly Integration[]): Promise<SubscriberStatuses>;
@@ -67,8 +71,12 @@ export function createServices(): Services {
   const sns = lazily(snsClient);
   const state = lazily(async () => {
     const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
+    const { createDynamoDbLogs } = await import('./deliver/state/dynamodb-logs.ts');
     const client = dynamoDbClient();
-    return (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options);
+    return {
+      storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
+      logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
+    };
   });
   const evidence = lazily(async () => {
     const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
@@ -83,15 +91,17 @@ export function createServices(): Services {
     logger: new Logger(),
     metrics: new Metrics(),
     notifiedWithoutState: new Map(),
-    collector(targets, { secretArns }, clock) {
+    async collector(targets, { secretArns, stateTable }, clock) {
       const secrets = byReference(createSecretStore(secretsManager), secretArns);
       prefetchSecrets(targets, secrets);
       const sources = createSourceReader(secrets, {});
-      return { sources, trust: createTrustStore(sources), clock };
+      const readsLogs = stateTable !== undefined && targets.some(({ logs }) => logs !== 'none');
+      const logs = readsLogs ? { state: (await state()).logsOf(stateTable, clock) } : undefined;
+      return { sources, trust: createTrustStore(sources), clock, logs };
     },
     publish: (topicArn, alert) => publish(sns(), topicArn, alert),
     subscriberStatuses: (integrations) => subscriberStatusesOf(sns(), integrations),
-    stateStore: async (tableName, options) => (await state())(tableName, options),
+    stateStore: async (tableName, options) => (await state()).storeOf(tableName, options),
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();

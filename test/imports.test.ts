@@ -53,8 +53,13 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'collecting knows the model only, and what guards the process',
-    from: /^lambda\/collect\//,
+    from: /^lambda\/collect\/(?!connection-log\/)/,
     forbids: outside(/^lambda\/(runtime|model|collect)\//),
+  },
+  {
+    name: 'collecting connection logs knows besides how they are read',
+    from: /^lambda\/collect\/connection-log\//,
+    forbids: outside(/^lambda\/(runtime|model|collect|analysis\/connection-log)\//),
   },
   {
     name: 'delivering knows the model, the lifecycle, reports and what guards the process only',

@@ -7,6 +7,7 @@ import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
 import { type AuditedEndpoint, auditEndpoint, type ConnectionAttempt } from './audit-endpoint.ts';
 import type { TrustStore } from './connect/trust.ts';
+import type { LogServices } from './connection-log/observer.ts';
 import { isPasswordRejected } from './failures/failures.ts';
 import { toConsoleFailure } from './pgbouncer/console-failures.ts';
 import { HashAllowance } from './protocol/guarded-stream.ts';
@@ -21,6 +22,8 @@ export interface Collector {
   readonly sources: SourceReader;
   readonly trust: TrustStore;
   readonly clock: Clock;
+  /** What is needed to read connection logs; undefined where none is read. */
+  readonly logs?: LogServices | undefined;
 }
 
 /** The attempts on one target. A rejected password is read again once, because it may have been rotated meanwhile. */

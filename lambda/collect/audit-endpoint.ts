@@ -2,15 +2,15 @@
 
 import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure } from '../model/failure.ts';
-import { known } from '../model/observed.ts';
+import { known, unknown } from '../model/observed.ts';
 import type { AuditConnection } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { diagnose } from './connect/diagnose.ts';
-import { openTcp, requestTls } from './connect/network.ts';
-import type { Observations, QueryContext } from './connect/observations.ts';
-import { login, logout } from './connect/session.ts';
-import { handshake, IdentityError } from './connect/tls.ts';
+import type { Observations, QueryContext, SocketAddress } from './connect/observations.ts';
+import { logout } from './connect/session.ts';
+import { IdentityError } from './connect/tls.ts';
 import type { Trust } from './connect/trust.ts';
+import { openVerifiedSession, type VerifiedSession } from './connect/verified-session.ts';
 import { observeConsole } from './pgbouncer/observe-pgbouncer.ts';
 import { observeServer } from './postgres/observe-server.ts';
 import type { HashAllowance } from './protocol/guarded-stream.ts';
@@ -43,39 +43,63 @@ export async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited
   const { target, allowance, endpoint, credentials, trust, builder, signal } = attempt;
   const { kind, probe } = target;
   const clock = stopwatch();
+  const shared = {
+    endpoint,
+    trust,
+    credentials,
+    policy: {
+      methods: target.authentication,
+      minScramIterations: target.minScramIterations,
+      sendsToken: 'iam' in target.credentials,
+    },
+    allowance,
+    redaction: builder.redaction,
+    pipeline: kind === 'pgbouncer',
+  };
+  let remoteAddress: string | undefined;
+  let own: SocketAddress = { address: undefined, port: undefined };
+  let [tcp, tlsHandshake, tlsVersion, cipher] = [0, 0, 'unknown', ''];
+  let opened: VerifiedSession | undefined;
   builder.phase = 'tcp';
-  const socket = await openTcp(endpoint, signal);
-  const tcp = clock();
-  const { remoteAddress, localAddress, localPort } = socket;
-  builder.networkPath = remoteAddress === undefined ? undefined : { remoteAddress, isDirect: false };
-  builder.reachable = { endpoint, role: credentials.user, database: credentials.database, trust };
   try {
-    builder.phase = 'tls';
-    await requestTls(socket, endpoint, signal);
-    const { socket: tls, certificates } = await handshake(socket, endpoint, trust, signal);
-    const tlsHandshake = clock();
-    // Read now: a socket no longer knows them once the server has closed it, which may be by its last answer.
-    const tlsVersion = tls.getProtocol() ?? 'unknown';
-    const { name: cipher } = tls.getCipher();
-    builder.setPresentedCertificates(certificates);
-
-    builder.phase = 'login';
-    const session = await login(tls, credentials, endpoint, {
-      leaf: certificates[0],
-      policy: {
-        methods: target.authentication,
-        minScramIterations: target.minScramIterations,
-        sendsToken: 'iam' in target.credentials,
+    opened = await openVerifiedSession(
+      { ...shared, signal },
+      {
+        onConnected: (socket) => {
+          tcp = clock();
+          remoteAddress = socket.remoteAddress;
+          own = { address: socket.localAddress, port: socket.localPort };
+          builder.networkPath = remoteAddress === undefined ? undefined : { remoteAddress, isDirect: false };
+          builder.reachable = {
+            target,
+            endpoint,
+            role: credentials.user,
+            database: credentials.database,
+            trust,
+            redaction: builder.redaction,
+            openSession: unknown('the login of the audit did not succeed'),
+          };
+          builder.phase = 'tls';
+        },
+        onVerified: (tls, certificates) => {
+          tlsHandshake = clock();
+          // Read now: a socket no longer knows them once the server has closed it, which may be by its last answer.
+          tlsVersion = tls.getProtocol() ?? 'unknown';
+          cipher = tls.getCipher().name;
+          builder.setPresentedCertificates(certificates);
+          builder.phase = 'login';
+        },
       },
-      allowance,
-      redaction: builder.redaction,
-      signal,
-      pipeline: kind === 'pgbouncer',
+    );
+    const { session, socket: tls } = opened;
+    builder.setSessionOpener(async (options) => {
+      const further = await openVerifiedSession({ ...shared, ...options });
+      builder.addOwnSession(further.session.announcedPid);
+      return further;
     });
     const authentication = clock();
 
     builder.phase = 'query';
-    const own = { address: localAddress, port: localPort };
     const context: QueryContext = { session, socket: tls, endpoint, user: credentials.user, own, probe, signal };
     const answering = kind === 'pgbouncer' ? observeConsole(context) : observeServer(context);
     // The server works on its answers meanwhile. Where reading the certificates throws, the answers are not awaited.
@@ -87,7 +111,7 @@ export async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited
     if (remoteAddress !== undefined) {
       builder.networkPath = {
         remoteAddress,
-        isDirect: address === localAddress && port === localPort,
+        isDirect: address === own.address && port === own.port,
         clientAddressAtServer: address,
       };
     }
@@ -113,7 +137,7 @@ export async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited
     if (chain !== undefined) builder.setServerChain(known(chain));
     throw new AuditFailure(failure, { cause: error });
   } finally {
-    socket.destroy();
+    opened?.destroy();
   }
 }
 

@@ -2,23 +2,29 @@
 
 import { unknown } from '../model/observed.ts';
 import { endsAfter } from '../model/time.ts';
-import type { Observer, ObserverFacts, ReachableTarget } from './connect/observer.ts';
+import type { AuditedTarget, Observer, ObserverFacts } from './connect/observer.ts';
 import { describeDefect } from './defect.ts';
 import { orAfter } from './waiting.ts';
+
+/** When the time of a target is up. */
+export interface TargetEnd {
+  readonly signal: AbortSignal;
+  /** Milliseconds until then, unless the run ends before. */
+  readonly timeLeftMs: number;
+}
 
 /**
  * Runs the observers and gives the facts of each as soon as they are known. Never throws.
  *
  * @param target undefined where the target could not be connected to
- * @param signal aborts when the target's time is up
  */
 export async function runObservers(
   observers: readonly Observer[],
-  target: ReachableTarget | undefined,
-  signal: AbortSignal,
+  target: AuditedTarget | undefined,
+  ends: TargetEnd,
   onFacts: (facts: ObserverFacts) => void,
 ): Promise<void> {
-  await Promise.all(observers.map(async (observer) => onFacts(await factsFrom(observer, target, signal))));
+  await Promise.all(observers.map(async (observer) => onFacts(await factsFrom(observer, target, ends))));
 }
 
 /** All facts of an observer, unknown for one reason. */
@@ -28,10 +34,11 @@ export function factsOf({ facts }: Observer, reason: string): ObserverFacts {
 
 async function factsFrom(
   observer: Observer,
-  target: ReachableTarget | undefined,
-  signal: AbortSignal,
+  target: AuditedTarget | undefined,
+  end: TargetEnd,
 ): Promise<ObserverFacts> {
   const { name, timeoutMs } = observer;
+  const { signal } = end;
   if (target === undefined) return factsOf(observer, 'no connection to the target came about');
   if (signal.aborted) return factsOf(observer, `the audit left no time for ${name}`);
   const ends = AbortSignal.any([signal, endsAfter(timeoutMs)]);
@@ -41,7 +48,9 @@ async function factsFrom(
       `${name} did not end within ${signal.aborted ? 'the time of the target' : `${timeoutMs / 1_000} s`}`,
     );
   try {
-    const work = Promise.resolve(observer.observe({ ...target, signal: ends }));
+    const work = Promise.resolve(
+      observer.observe({ ...target, signal: ends, timeLeftMs: Math.min(timeoutMs, end.timeLeftMs) }),
+    );
     return usable(observer, await orAfter(work, ends, late));
   } catch (error) {
     return factsOf(observer, `${name} failed: ${describeDefect(error)}`);

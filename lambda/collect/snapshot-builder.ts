@@ -6,12 +6,19 @@ import type { Endpoint } from '../model/endpoint.ts';
 import { AuditFailure, type Failure, type Phase } from '../model/failure.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import { failureForTarget, isFromOption } from '../model/option-words.ts';
-import type { AuditConnection, CredentialFacts, NetworkPath, Snapshot, TrustFacts } from '../model/snapshot.ts';
+import type {
+  AuditConnection,
+  CredentialFacts,
+  NetworkPath,
+  Session,
+  Snapshot,
+  TrustFacts,
+} from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
 import { certificateFacts } from './certificates/certificate-facts.ts';
 import type { Observations } from './connect/observations.ts';
-import type { ObserverFacts, ReachableTarget } from './connect/observer.ts';
+import type { AuditedTarget, ObserverFacts, SessionOpener } from './connect/observer.ts';
 import { timedOut } from './failures/failures.ts';
 import type { Credentials } from './secrets/credentials.ts';
 import type { Redacted } from './secrets/redacted.ts';
@@ -30,7 +37,7 @@ export class SnapshotBuilder {
   clientCertificate: Observed<CertificateFacts | null> = unknown('the client certificate could not be read');
   networkPath: NetworkPath | undefined;
   /** Undefined until TCP to the target was open. */
-  reachable: ReachableTarget | undefined;
+  reachable: AuditedTarget | undefined;
   /** The failure of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
@@ -44,6 +51,8 @@ export class SnapshotBuilder {
   #endpoint: Pick<Endpoint, 'host' | 'port'> | undefined;
   #audit: { readonly link: AuditConnection; readonly facts: AuditFacts } | { readonly failure: Failure } | undefined;
   #observerFacts: ObserverFacts = {};
+  /** Processes behind the sessions of observers. */
+  readonly #ownSessions = new Set<number>();
   /** When the audit ended: observers run after it. */
   #takenAt: string | undefined;
 
@@ -97,6 +106,16 @@ export class SnapshotBuilder {
     this.#observerFacts = { ...this.#observerFacts, ...facts };
   }
 
+  /** For the observers: the audit has logged in. */
+  setSessionOpener(open: SessionOpener): void {
+    if (this.reachable !== undefined) this.reachable = { ...this.reachable, openSession: known(open) };
+  }
+
+  /** @param pid as the server announced it at login */
+  addOwnSession(pid: number | undefined): void {
+    if (pid !== undefined) this.#ownSessions.add(pid);
+  }
+
   build(): Snapshot {
     this.readCertificates();
     const { name, kind, host, port, labels } = this.#target;
@@ -117,7 +136,24 @@ export class SnapshotBuilder {
       clientCertificate: this.clientCertificate,
       ...this.#auditFacts(),
       ...this.#observerFacts,
+      ...this.#sampled(),
     };
+  }
+
+  /** Of the sessions that were seen later, those that the audit did not see, and that are not the auditor's own. */
+  #sampled(): Pick<Snapshot, 'sampled'> {
+    const { sampled } = this.#observerFacts;
+    if (sampled?.known !== true) return {};
+    const audit = this.#audit !== undefined && 'facts' in this.#audit ? this.#audit : undefined;
+    const seen = audit?.facts.sessions.known ? audit.facts.sessions.value.visible : [];
+    const own = audit?.link.backendPid?.announced;
+    const shown = new Set(seen.map(sessionId));
+    const sessions = sampled.value.sessions.filter(
+      (session) =>
+        !shown.has(sessionId(session)) &&
+        (session.pid === undefined || (session.pid !== own && !this.#ownSessions.has(session.pid))),
+    );
+    return { sampled: known({ ...sampled.value, sessions }) };
   }
 
   #auditFacts(): Pick<Snapshot, 'failure' | 'link'> & AuditFacts {
@@ -166,4 +202,9 @@ export class SnapshotBuilder {
       remedy: 'check the route to Secrets Manager: an isolated subnet needs a VPC endpoint for it',
     };
   }
+}
+
+/** Processes get the ids of those that ended. */
+function sessionId({ pid, startedAt }: Session): string {
+  return `${pid} ${startedAt}`;
 }

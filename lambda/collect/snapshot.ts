@@ -8,14 +8,18 @@ import { endsAfter } from '../model/time.ts';
 import { confined, UncaughtError } from '../runtime/confinement.ts';
 import { Attempts, type Collector } from './attempts.ts';
 import type { Observer } from './connect/observer.ts';
+import { connectionLog } from './connection-log/observer.ts';
 import { asFailure } from './defect.ts';
+import { sampling } from './postgres/sampling.ts';
 import { wireProbe } from './probe/observer.ts';
 import { factsOf, runObservers } from './run-observers.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
 import { orAfter } from './waiting.ts';
 
 /** The sources of facts besides the audit itself. */
-const OBSERVERS: readonly Observer[] = [wireProbe];
+function observersOf({ logs, clock }: Collector): readonly Observer[] {
+  return [wireProbe, connectionLog(logs, clock), sampling];
+}
 
 /** Back-off between attempts: a quarter of a second, doubling, at most 4 s, with jitter; the deadline ends it. */
 const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, randomize: true } as const;
@@ -32,11 +36,14 @@ export async function takeSnapshot(
   target: Target,
   collector: Collector,
   deadline: AbortSignal,
-  observers: readonly Observer[] = OBSERVERS,
+  observers: readonly Observer[] = observersOf(collector),
 ): Promise<Snapshot> {
   return await confined(async (broken) => {
     const builder = builderFor(target, collector, observers);
-    const ends = { signal: AbortSignal.any([deadline, broken, endsAfter(target.timeoutMs)]), deadline, broken };
+    const audit = AbortSignal.any([deadline, broken, endsAfter(target.timeoutMs)]);
+    const longest = target.timeoutMs + target.sampleMs;
+    const signal = target.sampleMs === 0 ? audit : AbortSignal.any([deadline, broken, endsAfter(longest)]);
+    const ends = { signal, audit, deadline, broken, endsAt: performance.now() + longest };
     // After an error that no code expected, what the work waits for may never come.
     await orAfter(auditAndObserve(target, collector, builder, observers, ends), ends.signal, () => {
       if (!builder.isAudited) builder.fail(whyEnded(builder, ends));
@@ -64,8 +71,12 @@ interface Ends {
   readonly deadline: AbortSignal;
   /** Aborts where an error was thrown on the target's behalf and not caught. */
   readonly broken: AbortSignal;
-  /** Aborts with either of them, and when the target's own time is up. */
+  /** Aborts with either of them, and when the target's own time is up, without what is for sampling. */
+  readonly audit: AbortSignal;
+  /** The same, with it. */
   readonly signal: AbortSignal;
+  /** By `performance.now()`. */
+  readonly endsAt: number;
 }
 
 /**
@@ -83,11 +94,12 @@ async function auditAndObserve(
   const wanted = observers.filter((observer) => observer.isWanted(target));
   // For the case that they outlast the target's time, whose end does not wait for them.
   for (const observer of wanted) builder.setObserverFacts(factsOf(observer, `${observer.name} did not end`));
-  await runObservers(wanted, builder.reachable, ends.signal, (facts) => builder.setObserverFacts(facts));
+  const end = { signal: ends.signal, timeLeftMs: Math.max(0, ends.endsAt - performance.now()) };
+  await runObservers(wanted, builder.reachable, end, (facts) => builder.setObserverFacts(facts));
 }
 
 async function auditTarget(target: Target, collector: Collector, builder: SnapshotBuilder, ends: Ends): Promise<void> {
-  const { signal } = ends;
+  const { audit: signal } = ends;
   try {
     const attempts = new Attempts(target, collector, builder, signal);
     const { link, facts } = await pRetry(() => attempts.next(), {
@@ -109,7 +121,7 @@ function whyEnded(builder: SnapshotBuilder, { deadline, broken }: Ends): Failure
 
 /** The snapshot of a target whose turn never came: reported, never dropped. */
 export function notStarted(target: Target, collector: Collector, deadline: AbortSignal): Snapshot {
-  const builder = builderFor(target, collector, OBSERVERS);
+  const builder = builderFor(target, collector, observersOf(collector));
   builder.phase = 'waiting';
   builder.fail(whyNotStarted(builder, deadline));
   return builder.build();

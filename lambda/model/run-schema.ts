@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { CertificateFacts } from './certificate.ts';
+import { connectionLogSchema } from './connection-log-schema.ts';
 import { FAILURE_CAUSES, type Failure, PHASES } from './failure.ts';
 import { type Finding, type Outcome, VERDICTS } from './finding.ts';
 import { HBA_RULE_TYPES, type HbaFacts } from './hba.ts';
@@ -252,6 +253,10 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
       }),
     ).optional(),
     probe: observed(probe).optional(),
+    connectionLog: observed(connectionLogSchema).optional(),
+    sampled: observed(
+      z.strictObject({ from: moment, to: moment, samples: count, sessions: z.array(session) }),
+    ).optional(),
     trust: observed(
       z.strictObject({
         system: flag,

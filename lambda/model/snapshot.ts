@@ -90,8 +90,8 @@ export interface SampledSessions {
   /** ISO 8601, UTC: the first look and the last one. */
   readonly from: string;
   readonly to: string;
-  /** How often it looked. */
-  readonly looks: number;
+  /** How often. */
+  readonly samples: number;
   /** Those that `Sessions` does not hold, each once. */
   readonly sessions: readonly Session[];
 }

@@ -1,7 +1,8 @@
 // Implements the command `audit`: reads the targets, audits them, prints the report.
 
-import { auditTargets } from '../../../lambda/audit.ts';
+import { type AuditOptions as AuditTargetsOptions, auditTargets } from '../../../lambda/audit.ts';
 import { createTrustStore } from '../../../lambda/collect/connect/trust.ts';
+import type { LogServices } from '../../../lambda/collect/connection-log/observer.ts';
 import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';
@@ -17,7 +18,7 @@ import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { looseFiles } from '../targets/loose-files.ts';
 import { auditRequest } from '../targets/request.ts';
-import { servicesOfState, stateStoreFor } from '../targets/state.ts';
+import { logStoreFor, servicesOfState, stateStoreFor } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from '../terminal/exit-code.ts';
 import { interruptSignal } from '../terminal/interruption.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -42,11 +43,11 @@ export async function audit(
   const store = options.state === undefined ? undefined : await stateStoreFor(options.state);
   for (const text of [...request.notes, ...looseFiles(request.targets)]) logStderr(text);
   using interruption = interruptSignal();
-  const run = await runAudit(
-    request,
-    options.target === undefined && (request.configured?.known ?? true),
-    interruption.signal,
-  );
+  const run = await runAudit(request, {
+    coversAllTargets: options.target === undefined && (request.configured?.known ?? true),
+    deadline: interruption.signal,
+    logs: await logServicesFor(request.targets, options.state),
+  });
   const { report, stateUsed } = await printReport(notifyContextOf(request, run), { store, render, interruption });
   return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
 }
@@ -66,16 +67,24 @@ async function readRequest(options: AuditOptions, sources: readonly TargetSource
   }
 }
 
-async function runAudit(request: AuditRequest, coversAllTargets: boolean, deadline: AbortSignal): Promise<Run> {
+/** Nothing of the state is touched where no target's log is read. */
+async function logServicesFor(targets: readonly Target[], state: string | undefined): Promise<LogServices> {
+  const readsLogs = targets.some(({ logs }) => logs !== 'none');
+  return { state: readsLogs && state !== undefined ? await logStoreFor(state) : undefined };
+}
+
+async function runAudit(
+  request: AuditRequest,
+  { logs, ...options }: Pick<AuditTargetsOptions, 'deadline' | 'coversAllTargets'> & { readonly logs: LogServices },
+): Promise<Run> {
   using progress = startProgress(request.targets.length, process.stderr);
   // Clients are made for secrets that targets name: where none does, nothing of AWS is touched.
   const secrets = createSecretStore(secretsManagerClients());
   prefetchSecrets(request.targets, secrets);
   const sources = createSourceReader(secrets, process.env, request.optionContents);
   return await auditTargets(request, {
-    collector: { sources, trust: createTrustStore(sources), clock: systemClock },
-    deadline,
-    coversAllTargets,
+    collector: { sources, trust: createTrustStore(sources), clock: systemClock, logs },
+    ...options,
     onTarget: progress.onTarget,
   });
 }

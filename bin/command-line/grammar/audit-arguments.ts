@@ -65,6 +65,12 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
     )
     .option('--timeout <seconds>', 'total timeout of the audit (default: 20)', seconds)
     .option('--probe', 'also try what the server accepts on the wire; sends the name of the role unencrypted, once')
+    .option(
+      '--logs <server|group|none>',
+      'also find the logins of the last 24 hours, or since the run before with --state: in the log files of the server, or in this log group of CloudWatch Logs (default: none)',
+      notEmpty,
+    )
+    .option('--sample <seconds>', 'keep looking for sessions that open for so long, up to 600 (default: 0)', seconds)
     .optionsGroup('From run to run:')
     .option(
       '--state <file|dynamodb:table>',

@@ -24,7 +24,7 @@ export interface AuditOptions {
   readonly target?: readonly string[];
   /** Instead of a configuration: one server's connection string. */
   readonly url?: string;
-  /** This and what follows up to `probe` goes with `url` only. */
+  /** This and what follows up to `sample` goes with `url` only. */
   readonly kind?: TargetKind;
   /** Files, or `system`. */
   readonly ca?: readonly string[];
@@ -40,6 +40,10 @@ export interface AuditOptions {
   /** Seconds. */
   readonly timeout?: number;
   readonly probe?: boolean;
+  /** `server`, `none`, or a log group of CloudWatch Logs. */
+  readonly logs?: string;
+  /** Seconds. */
+  readonly sample?: number;
   readonly loopback?: LoopbackPolicy;
   /** Where the run keeps its state: a file, or `dynamodb:TABLE`. */
   readonly state?: string;

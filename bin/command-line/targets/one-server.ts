@@ -7,6 +7,7 @@ import {
   parseConnectionString,
 } from '../../../lambda/collect/secrets/connection-string.ts';
 import { type Config, ConfigError, parseConfig } from '../../../lambda/config/index.ts';
+import type { LogSource } from '../../../lambda/model/connection-log.ts';
 import type { CaSource } from '../../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
@@ -35,6 +36,8 @@ const OPTION_OF: Readonly<Record<string, string>> = {
   clientCertificate: '--client-certificate',
   timeoutSeconds: '--timeout',
   probe: '--probe',
+  logs: '--logs',
+  sampleSeconds: '--sample',
 };
 
 /** @throws UsageError */
@@ -121,8 +124,8 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
         : { certificateFile, keyFile, keyPassphrase: keyPassphrase(passphraseFile, environment) },
     timeoutSeconds: options.timeout,
     probe: options.probe,
-    logs: 'none',
-    sampleMs: 0,
+    logs: options.logs === undefined ? undefined : logSource(options.logs),
+    sampleSeconds: options.sample,
   };
   try {
     return parseConfig({ targets: [target] }, { use: 'command-line' });
@@ -134,6 +137,11 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     });
     throw new UsageError(problems.join('\n'), { cause: error });
   }
+}
+
+/** A group may have the name of a word only as its ARN. */
+function logSource(given: string): LogSource {
+  return given === 'none' || given === 'server' ? given : { logGroup: given };
 }
 
 function keyPassphrase(file: string | undefined, { PGSSLPASSWORD = '' }: Environment) {

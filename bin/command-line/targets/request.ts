@@ -19,6 +19,8 @@ const ONLY_WITH_URL = {
   clientKeyPassphraseFile: '--client-key-passphrase-file',
   timeout: '--timeout',
   probe: '--probe',
+  logs: '--logs',
+  sample: '--sample',
 } as const satisfies Partial<Record<keyof AuditOptions, string>>;
 
 /** @throws UsageError, ConfigError, ConfigFileError */

@@ -6,6 +6,7 @@ import { mergeState } from '../../../lambda/lifecycle/merge.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../../lambda/model/given-text.ts';
 import type { AuditState } from '../../../lambda/model/lifecycle.ts';
+import type { LogStateStore } from '../../../lambda/model/log-state.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
 import { DEFAULT_ROUTE } from '../../../lambda/report/receiver.ts';
 import type { AwsService } from '../../../lambda/runtime/unsafe-environment.ts';
@@ -40,6 +41,21 @@ export async function stateStoreFor(spec: string): Promise<StateStore> {
 }
 
 /**
+ * What is remembered of connection logs, beside that state; of a table it is what the function remembers too.
+ *
+ * @throws UsageError
+ */
+export async function logStoreFor(spec: string): Promise<LogStateStore> {
+  if (!spec.startsWith(TABLE_PREFIX)) {
+    const { createFileLogs } = await import('../../../lambda/deliver/state/file-logs.ts');
+    return createFileLogs(spec);
+  }
+  const { dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
+  const { createDynamoDbLogs } = await import('../../../lambda/deliver/state/dynamodb-logs.ts');
+  return createDynamoDbLogs(dynamoDbClient(), tableNameIn(spec), systemClock);
+}
+
+/**
  * Reads the state without a lease; of a table, the state of the function's default receiver too.
  *
  * @throws UsageError, StateError
@@ -59,9 +75,15 @@ function refused(spec: string): UsageError {
 const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
-async function tableStore(spec: string, receiver: string): Promise<StateStore> {
+/** @throws UsageError */
+function tableNameIn(spec: string): string {
   const tableName = spec.slice(TABLE_PREFIX.length);
   if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
+  return tableName;
+}
+
+async function tableStore(spec: string, receiver: string): Promise<StateStore> {
+  const tableName = tableNameIn(spec);
   const { createDynamoDbState, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
   return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, receiver });

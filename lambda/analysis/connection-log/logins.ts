@@ -73,9 +73,10 @@ export class LoginAggregator {
     this.#connections = new RecentMap(connections);
   }
 
-  add(event: ConnectionEvent, record: LogRecord): void {
+  /** @param context whether the event was counted before: it only says what belongs to later ones @default false */
+  add(event: ConnectionEvent, record: LogRecord, { context = false }: { readonly context?: boolean } = {}): void {
     const { time } = record;
-    if (time !== undefined) {
+    if (time !== undefined && !context) {
       this.#from = this.#from === undefined || time < this.#from ? time : this.#from;
       this.#to = this.#to === undefined || time > this.#to ? time : this.#to;
     }
@@ -86,7 +87,7 @@ export class LoginAggregator {
         return;
       case 'authorized': {
         const host = record.host ?? known?.host;
-        const key = this.#count(event, host, time, 1);
+        const key = this.#count(event, host, time, context ? 0 : 1);
         // Without a name by which later entries are known to be of this connection, none can correct it.
         if (record.connection === undefined) return;
         const login = { event: this.#ownEvent(event), time, key };
@@ -105,12 +106,13 @@ export class LoginAggregator {
         return;
       }
       default:
-        this.#fail(event, record, known);
+        this.#fail(event, record, known, context);
     }
   }
 
   result(): Logins {
-    const clients = [...this.#rows.values()].map(({ pattern: _, addresses, ...row }) => ({
+    const counted = [...this.#rows.values()].filter(({ logins }) => logins !== 0);
+    const clients = counted.map(({ pattern: _, addresses, ...row }) => ({
       ...row,
       addresses: [...addresses].sort(),
     }));
@@ -201,11 +203,13 @@ export class LoginAggregator {
     event: Extract<ConnectionEvent, { readonly kind: FailedLogins['kind'] }>,
     record: LogRecord,
     known: Connection | undefined,
+    context: boolean,
   ): void {
     // The server logs a certificate of another name, and then that the login failed.
     if (known?.failed === true) return;
     if (known !== undefined) known.failed = true;
     else this.#record(record, { host: record.host && own(record.host), login: undefined, failed: true });
+    if (context) return;
     const host = (event.kind === 'refused' ? event.host : undefined) ?? record.host ?? known?.host;
     this.#countFailure(
       {

@@ -42,6 +42,10 @@ export interface ReadCounts {
 export interface ReaderOptions {
   /** As `SHOW log_line_prefix` shows it; guessed where it is not given. */
   readonly prefix?: string | undefined;
+  /** As the server names it; recognised where it is not given. With `stderr` a prefix is given too. */
+  readonly format?: 'stderr' | 'csvlog' | 'jsonlog' | undefined;
+  /** As `SHOW log_timezone` shows it. */
+  readonly timezone?: string | undefined;
   readonly onEvent: (event: ConnectionEvent, record: LogRecord) => void;
 }
 
@@ -63,6 +67,7 @@ export class ConnectionLogReader {
   #sampled = 0;
   #push: ((text: string) => void) | undefined;
   #end: () => void = () => undefined;
+  #flush: () => void = () => undefined;
   #format: LogFormat | undefined;
   #foundPrefix: string | undefined;
 
@@ -71,7 +76,7 @@ export class ConnectionLogReader {
     this.#options = options;
     this.#prefix = options.prefix === undefined ? undefined : compilePrefix(options.prefix);
     this.counts = parent?.counts ?? { read: 0, recognised: 0, unreadable: 0, translated: 0 };
-    this.clock = parent?.clock ?? new LogClock();
+    this.clock = parent?.clock ?? new LogClock(options.timezone);
   }
 
   /** Undefined until enough is read. */
@@ -93,6 +98,7 @@ export class ConnectionLogReader {
 
   /** @throws UnknownFormatError */
   pushLatin1(text: string): void {
+    if (this.#push === undefined) this.#startAsGiven();
     if (this.#push !== undefined) {
       this.#push(text);
       return;
@@ -114,17 +120,50 @@ export class ConnectionLogReader {
     this.#sample = [];
     this.#sampled = 0;
     this.#end = () => undefined;
+    this.#flush = () => undefined;
+  }
+
+  /** What is open in it is complete, and goes on to be read. */
+  flush(): void {
+    this.#flush();
+  }
+
+  /**
+   * Recognises the format by the beginning of what is to be read, without reading it. What is pushed from then on is
+   * read at once.
+   *
+   * @param sample Latin-1
+   * @throws UnknownFormatError
+   */
+  recognise(sample: string): void {
+    this.#begin(this.#recognise(sample.slice(0, SAMPLE)));
   }
 
   #start(): void {
     const text = this.#sample.join('').replace(/^\xef\xbb\xbf/, '');
     this.#sample = [];
-    const { format, make } = this.#recognise(text.slice(0, SAMPLE));
+    this.recognise(text);
+    this.#push?.(text);
+  }
+
+  #startAsGiven(): void {
+    const { format } = this.#options;
+    const make = format === undefined ? undefined : this.#readerOf(format);
+    if (format !== undefined && make !== undefined) this.#begin({ format, make: () => this.#lineReader(make) });
+  }
+
+  #readerOf(format: 'stderr' | 'csvlog' | 'jsonlog'): LineReader | undefined {
+    if (format === 'csvlog') return new CsvReader(this.clock, this.#sink());
+    if (format === 'jsonlog') return new JsonReader(this.clock, this.#sink());
+    return this.#prefix === undefined ? undefined : new StderrReader(this.#prefix, 'none', this.clock, this.#sink());
+  }
+
+  #begin({ format, make }: { readonly format: LogFormat; readonly make: () => Pushed }): void {
     this.#format = format;
-    const reader = make();
-    this.#push = reader.push;
-    this.#end = reader.end;
-    reader.push(text);
+    const { push, end, flush } = make();
+    this.#push = push;
+    this.#end = end;
+    this.#flush = flush;
   }
 
   #recognise(text: string): { readonly format: LogFormat; readonly make: () => Pushed } {
@@ -213,6 +252,7 @@ export class ConnectionLogReader {
         splitter.end();
         reader.end();
       },
+      flush: () => reader.end(),
     };
   }
 
@@ -260,6 +300,8 @@ export class ConnectionLogReader {
           this.#foundPrefix ??= reader.prefix;
         }
       },
+      // Each event is complete.
+      flush: () => undefined,
     };
   }
 
@@ -277,6 +319,7 @@ export class ConnectionLogReader {
 interface Pushed {
   readonly push: (text: string) => void;
   readonly end: () => void;
+  readonly flush: () => void;
 }
 
 const WRAPPERS: readonly Wrapper[] = ['none', 'time-and-stream', 'time'];

@@ -1,9 +1,12 @@
 // Defines an observer: one more source of facts for a snapshot, besides the audit itself.
 
 import type { Endpoint } from '../../model/endpoint.ts';
+import type { Observed } from '../../model/observed.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Target } from '../../model/target.ts';
+import type { Redaction } from '../secrets/redaction.ts';
 import type { Trust } from './trust.ts';
+import type { VerifiedSession, VerifiedSessionOptions } from './verified-session.ts';
 
 /** A target that could be connected to, with the login of its audit. */
 export interface ReachableTarget {
@@ -13,12 +16,32 @@ export interface ReachableTarget {
   readonly trust: Trust;
 }
 
+/**
+ * Opens a further session as the audit opened its own: the same credentials, trust, policy and redaction.
+ *
+ * @throws AuditFailure, IdentityError
+ */
+export type SessionOpener = (
+  options: Pick<VerifiedSessionOptions, 'applicationName' | 'boundsEachAnswer' | 'signal'>,
+) => Promise<VerifiedSession>;
+
+/** A target whose audit has ended, after TCP to it was open. */
+export interface AuditedTarget extends ReachableTarget {
+  readonly target: Target;
+  /** Purges the passwords that were tried, for what an observer gives to others than the snapshot. */
+  readonly redaction: Redaction;
+  /** Unknown where the login of the audit did not succeed. */
+  readonly openSession: Observed<SessionOpener>;
+}
+
 /** The facts that come from observers. */
 export type ObserverFacts = Pick<Snapshot, 'probe' | 'connectionLog' | 'sampled'>;
 
-export interface ObserverContext extends ReachableTarget {
+export interface ObserverContext extends AuditedTarget {
   /** Aborts when the observer's own time is up, or the target's. */
   readonly signal: AbortSignal;
+  /** Milliseconds until then, unless the run ends before. */
+  readonly timeLeftMs: number;
 }
 
 /** An observer costs no more than its own facts, whatever it does: they are unknown then, with the reason. */

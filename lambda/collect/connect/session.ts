@@ -70,6 +70,15 @@ export interface LoginOptions {
   readonly signal: AbortSignal;
   /** Whether queries go out without waiting for the answers to those before. */
   readonly pipeline?: boolean;
+  /** @default `APPLICATION_NAME` */
+  readonly applicationName?: string;
+  /**
+   * Whether each answer is used up before the next question, so that the bounds on what is kept in memory are those of
+   * one answer.
+   *
+   * @default false
+   */
+  readonly boundsEachAnswer?: boolean;
 }
 
 /**
@@ -82,7 +91,16 @@ export async function login(
   socket: TLSSocket,
   credentials: Credentials,
   endpoint: Endpoint,
-  { leaf, policy, allowance, redaction, signal, pipeline = false }: LoginOptions,
+  {
+    leaf,
+    policy,
+    allowance,
+    redaction,
+    signal,
+    pipeline = false,
+    applicationName = APPLICATION_NAME,
+    boundsEachAnswer = false,
+  }: LoginOptions,
 ): Promise<DatabaseSession> {
   const { host, port, user, password, database, facts } = credentials;
   let phase: 'login' | 'query' = 'login';
@@ -93,6 +111,7 @@ export async function login(
     signal,
     redaction,
     certificate: leaf?.raw,
+    boundsEachAnswer,
     failureOf: (error) => protocolFailureOf(error, endpoint, phase),
   });
   let askedInVain = false;
@@ -106,7 +125,7 @@ export async function login(
       askedInVain = password === undefined;
       return password?.reveal() ?? '';
     },
-    application_name: APPLICATION_NAME,
+    application_name: applicationName,
     // TLS is up already. pg never opens a connection of its own here.
     ssl: false,
     // Not left out: PGSSLNEGOTIATION=direct would have pg refuse to go without TLS of its own.

@@ -75,30 +75,7 @@ interface SessionAnswers {
  * addresses are left as they are: `inet` shows those of a single host without a mask.
  */
 export const sessionQuery: AuditQuery<SessionAnswers> = {
-  selects: (major) => {
-    const gss = major >= 12;
-    return [
-      `SELECT ${SESSION.list({
-        pid: 'a.pid',
-        role: 'a.usesysid',
-        database: 'a.datid',
-        application: 'a.application_name',
-        kind: 'a.backend_type',
-        address: 'a.client_addr',
-        port: 'a.client_port',
-        ssl: 'a.ssl',
-        tlsVersion: 'a.sslversion',
-        cipher: 'a.sslcipher',
-        bits: 'a.sslbits',
-        clientDn: gss ? 'a.ssl_client_dn' : 'a.sslclientdn',
-        gss: gss ? 'a.gss_enc' : 'false',
-        start: 'extract(epoch FROM a.backend_start)::numeric',
-        isOwn: 'a.pid = pg_backend_pid()',
-      })}
-  FROM pg_stat_get_activity(NULL) a
- WHERE a.usesysid IS NOT NULL`,
-    ];
-  },
+  selects: (major) => [selectSessions(major)],
   read: ([given]) => {
     const rows = read.rows(given, SESSION.count);
     const [own, ...others] = rows.filter(isOwn);
@@ -111,6 +88,46 @@ export const sessionQuery: AuditQuery<SessionAnswers> = {
     };
   },
 };
+
+/**
+ * The sessions of others that began in the last seconds, so many as there are. A session shows only when its login is
+ * over, which takes at most as long as `authentication_timeout`, a minute by default.
+ */
+export function recentSessionQuery(seconds: number): AuditQuery<(catalogue: Catalogue) => Sessions> {
+  return {
+    selects: (major) => [
+      `${selectSessions(major)}
+   AND a.backend_start > clock_timestamp() - interval '${seconds} seconds'`,
+    ],
+    read: ([given]) => {
+      const rows = read.rows(given, SESSION.count);
+      return (catalogue) => readSessions(rows, catalogue);
+    },
+  };
+}
+
+function selectSessions(major: number): string {
+  const gss = major >= 12;
+  return `SELECT ${SESSION.list({
+    pid: 'a.pid',
+    role: 'a.usesysid',
+    database: 'a.datid',
+    application: 'a.application_name',
+    kind: 'a.backend_type',
+    address: 'a.client_addr',
+    port: 'a.client_port',
+    ssl: 'a.ssl',
+    tlsVersion: 'a.sslversion',
+    cipher: 'a.sslcipher',
+    bits: 'a.sslbits',
+    clientDn: gss ? 'a.ssl_client_dn' : 'a.sslclientdn',
+    gss: gss ? 'a.gss_enc' : 'false',
+    start: 'extract(epoch FROM a.backend_start)::numeric',
+    isOwn: 'a.pid = pg_backend_pid()',
+  })}
+  FROM pg_stat_get_activity(NULL) a
+ WHERE a.usesysid IS NOT NULL`;
+}
 
 const NOT_SHOWN = "the server showed nothing of the encryption of the auditor's session";
 

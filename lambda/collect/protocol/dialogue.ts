@@ -44,8 +44,14 @@ export class ServerDialogue {
   #others = 0;
   #cost = 0;
 
-  constructor(policy: AuthenticationPolicy) {
+  readonly #boundsEachAnswer: boolean;
+
+  constructor(
+    policy: AuthenticationPolicy,
+    { boundsEachAnswer = false }: { readonly boundsEachAnswer?: boolean } = {},
+  ) {
     this.authentication = new AuthenticationDialogue(policy);
+    this.#boundsEachAnswer = boundsEachAnswer;
   }
 
   /** Bytes of memory, about, that what came so far takes. */
@@ -54,6 +60,7 @@ export class ServerDialogue {
   }
 
   querySent(): void {
+    if (this.#boundsEachAnswer && this.#open === 0) [this.#rows, this.#others, this.#cost] = [0, 0, 0];
     this.#open += 1;
   }
 

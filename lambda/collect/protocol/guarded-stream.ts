@@ -46,6 +46,8 @@ export interface GuardOptions {
   readonly redaction: Pick<Redaction, 'mask'>;
   /** The certificate that channel binding binds to, DER. */
   readonly certificate: Buffer | undefined;
+  /** Whether the bounds on what is kept in memory are those of one answer, not of the session. */
+  readonly boundsEachAnswer: boolean;
   /** Says a protocol error in the words of a failed audit. */
   readonly failureOf: (error: unknown) => Error;
 }
@@ -86,7 +88,7 @@ export class GuardedStream extends EventEmitter {
     super();
     this.#socket = socket;
     this.#options = options;
-    this.#dialogue = new ServerDialogue(options.policy);
+    this.#dialogue = new ServerDialogue(options.policy, options);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => this.#notify('error', error));
     socket.on('end', () => this.#notify('end'));

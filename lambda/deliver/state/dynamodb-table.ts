@@ -108,7 +108,7 @@ function atVersion(version: number) {
 /**
  * The key itself, so that people find the item; the hash of a key that is longer than a sort key, as a mute's may be.
  */
-function sortKey(key: string): string {
+export function sortKey(key: string): string {
   if (Buffer.byteLength(key) <= SORT_KEY_BYTES && key.isWellFormed()) return key;
   return `sha256:${createHash('sha256').update(JSON.stringify(key)).digest('hex')}`;
 }

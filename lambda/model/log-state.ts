@@ -1,4 +1,4 @@
-// The port of what is remembered of a connection log from run to run.
+// Defines the port of what is remembered of the connection logs of targets from run to run.
 
 /** One record for each target. */
 export interface LogStateStore {

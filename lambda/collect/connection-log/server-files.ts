@@ -1,0 +1,468 @@
+// Reads what is new in the log files of a server, over the session that is open to it.
+
+import { setTimeout as wait } from 'node:timers/promises';
+import { type FileFormat, RecordBoundaries } from '../../analysis/connection-log/boundaries.ts';
+import { isMarked } from '../../analysis/connection-log/message.ts';
+import type { LogGap } from '../../model/connection-log.ts';
+import { displayText } from '../../model/display.ts';
+import type { Endpoint } from '../../model/endpoint.ts';
+import { UnusableAnswer } from '../answers/answer.ts';
+import { isDatabaseError } from '../failures/database-error.ts';
+import { queryFailure } from '../failures/failures.ts';
+import type { Questions } from '../postgres/questions.ts';
+import { type ListedFile, listQuery, pieceQuery } from './file-queries.ts';
+import { digestOf, type FilePosition, type FilesPosition, MOST_DONE, MOST_UNREAD, parsePosition } from './position.ts';
+import { type FileReading, monitorGrant, readingGrant } from './settings.ts';
+import type { LogReader, LogReading, LogReadRequest, LogSink } from './source.ts';
+
+export interface ServerFilesOptions {
+  readonly endpoint: Endpoint;
+  readonly questions: Pick<Questions, 'ask'>;
+  readonly format: FileFormat;
+  readonly directory: string;
+  readonly reading: FileReading;
+  /** That the GRANTs are for. */
+  readonly role: string;
+  /** Milliseconds since 1970, by the server's clock: before the files are listed. */
+  readonly serverNow: number;
+  /** The auditor's own login, as its line has it; undefined where none is to be waited for. */
+  readonly marker: string | undefined;
+  /** Whether that login is among what was pushed. */
+  readonly hasOwnLogin: () => boolean;
+  /** Leaves what was before uncounted, milliseconds since 1970. */
+  readonly countFrom: (time: number) => void;
+  /** By `performance.now()`: no further piece is asked for after it. */
+  readonly endsAt: number;
+  readonly bounds?: Partial<FileBounds>;
+}
+
+export interface FileBounds {
+  /** Bytes of one piece. @default 1 MiB */
+  readonly piece: number;
+  /** Bytes of one run. @default 256 MiB */
+  readonly run: number;
+  /** Bytes before the position that are read again. @default 64 KiB */
+  readonly context: number;
+}
+
+const BOUNDS: FileBounds = { piece: 1024 * 1024, run: 256 * 1024 * 1024, context: 64 * 1024 };
+/** Bytes by which a file is found again under another name. */
+const HEAD = 1024;
+/** Fewer bytes may be those of another log as well. */
+const SHORTEST_HEAD = 40;
+/** A record that is longer is passed on in parts, of which the reader keeps what it needs. */
+const LONGEST_RECORD = 4 * 1024 * 1024;
+/** Bytes of the longest character. */
+const CHARACTER = 4;
+/** The server's collector writes a line a moment after the login. */
+const RETRY_MS = 200;
+const RETRIES = 25;
+/** Clocks of file systems may be behind. */
+const CLOCK_LAG_MS = 1_000;
+/** All files are one log. */
+const STREAM = '';
+
+const COMPRESSED = /\.(?:gz|bz2|xz|zst|lz4|zip|Z)$/;
+
+/** Of the files in the folder, those that hold the log in this format. */
+export function isOfFormat(name: string, format: FileFormat): boolean {
+  // logrotate puts a number or a day behind the suffix.
+  const bare = name.replace(/[.-]\d{1,14}$/, '');
+  if (format === 'csvlog') return bare.endsWith('.csv');
+  if (format === 'jsonlog') return bare.endsWith('.json');
+  return !/\.(?:csv|json)$/.test(bare) && !COMPRESSED.test(name);
+}
+
+export function serverFiles(options: ServerFilesOptions): LogReader {
+  return { read: (request) => new FilesRun(options, request).read() };
+}
+
+/** What stops a run: the position is that of what was read before. */
+class Stopped extends Error {
+  readonly gap: LogGap;
+
+  constructor(gap: LogGap) {
+    super(gap.reason);
+    this.gap = gap;
+  }
+}
+
+/** SQLSTATE. */
+const NO_SUCH_FILE = '58P01';
+
+/** A file that is open in this run. */
+interface OpenFile {
+  readonly boundaries: RecordBoundaries;
+  /** Read, and not known to be whole records. */
+  pending: Buffer;
+  /** Where what was passed on ends. */
+  pushed: number;
+  /** What was passed on last, as much as is context for the next run. */
+  recent: Buffer;
+  head: FilePosition['head'];
+  modified: number;
+  isDone: boolean;
+}
+
+class FilesRun {
+  readonly #options: ServerFilesOptions;
+  readonly #bounds: FileBounds;
+  readonly #request: LogReadRequest;
+  readonly #sink: LogSink;
+  readonly #gaps: LogGap[] = [];
+  readonly #open = new Map<string, OpenFile>();
+  /** Of earlier runs, by their present names. */
+  readonly #tracked = new Map<string, FilePosition>();
+  /** Listed and not read yet. */
+  readonly #unread = new Map<string, ListedFile>();
+  /** Hold what another file holds as well. */
+  readonly #copies = new Set<string>();
+  #stored: FilesPosition | undefined;
+  #bytes = 0;
+
+  constructor(options: ServerFilesOptions, request: LogReadRequest) {
+    this.#options = options;
+    this.#bounds = { ...BOUNDS, ...options.bounds };
+    this.#request = request;
+    this.#sink = request.sink;
+  }
+
+  async read(): Promise<LogReading> {
+    const { position } = this.#request;
+    const stored = parsePosition(position);
+    try {
+      if (position !== undefined && stored === undefined) {
+        this.#lost('what was remembered of the log files is not what the auditor writes');
+      }
+      this.#stored = await this.#usable(stored);
+      await this.#readFiles();
+    } catch (error) {
+      this.#gaps.push(this.#gapOf(error));
+    }
+    return { position: this.#position(), gaps: this.#gaps };
+  }
+
+  /** What an earlier run remembers, if it is of the same files. */
+  async #usable(stored: FilesPosition | undefined): Promise<FilesPosition | undefined> {
+    const { format, directory, countFrom } = this.#options;
+    if (stored === undefined) return undefined;
+    if (stored.format !== format) {
+      countFrom(stored.at);
+      this.#lost(`log_destination has changed from ${stored.format} to ${format} since the last run`);
+      return undefined;
+    }
+    for (const file of stored.files) {
+      if (stored.directory === directory) this.#tracked.set(file.name, file);
+      else if (!file.isDone) await this.#readRest(stored.directory, file);
+    }
+    return stored;
+  }
+
+  async #readFiles(): Promise<void> {
+    for (let round = 0; ; round += 1) {
+      const isWhole = await this.#readListed(await this.#list());
+      const { marker, hasOwnLogin, endsAt } = this.#options;
+      if (isWhole && (marker === undefined || hasOwnLogin())) return;
+      if (round >= RETRIES || performance.now() + RETRY_MS > endsAt) return;
+      await wait(RETRY_MS, undefined, { signal: this.#request.signal });
+    }
+  }
+
+  /** Oldest first. */
+  async #list(): Promise<readonly ListedFile[]> {
+    const { questions, format, role } = this.#options;
+    let files: readonly ListedFile[];
+    try {
+      files = await questions.ask(listQuery);
+    } catch (error) {
+      if (!isDatabaseError(error)) throw error;
+      if (error.code === '42501') {
+        throw new Stopped({
+          cause: 'not-allowed',
+          reason: 'the login may not list the log files',
+          remedy: monitorGrant(role),
+        });
+      }
+      throw new Stopped({
+        cause: 'not-found',
+        reason: `the server could not list its log files: ${displayText(error.message, 200)}`,
+      });
+    }
+    const logs = files.filter(({ name }) => isOfFormat(name, format));
+    if (logs.length === 0) {
+      throw new Stopped({
+        cause: 'not-found',
+        reason: `there is no log file of the format ${format} in log_directory`,
+      });
+    }
+    return logs.toReversed();
+  }
+
+  /** @returns false where a file was renamed or removed meanwhile */
+  async #readListed(listed: readonly ListedFile[]): Promise<boolean> {
+    try {
+      await this.#readAll(listed);
+      return true;
+    } catch (error) {
+      if (!isDatabaseError(error) || error.code !== NO_SUCH_FILE) throw error;
+      return false;
+    }
+  }
+
+  async #readAll(listed: readonly ListedFile[]): Promise<void> {
+    await this.#findRenamed(listed);
+    const newest = listed.at(-1)?.name;
+    const wanted = listed.filter((file) => this.#isWanted(file));
+    for (const file of wanted) this.#unread.set(file.name, file);
+    for (const file of wanted) {
+      await this.#readFile(file, file.name !== newest);
+      this.#unread.delete(file.name);
+    }
+  }
+
+  /** Whether there may be something in it that was not read. */
+  #isWanted({ name, size, modified }: ListedFile): boolean {
+    if (this.#copies.has(name)) return false;
+    const open = this.#open.get(name);
+    if (open !== undefined) return !open.isDone;
+    const tracked = this.#tracked.get(name);
+    if (tracked !== undefined) return !(tracked.isDone && tracked.offset === size && tracked.modified === modified);
+    // What was there before and is not tracked was read, or too old for the first run.
+    return modified >= (this.#stored === undefined ? this.#request.from : this.#stored.at - CLOCK_LAG_MS);
+  }
+
+  /** A file that goes on under another name is read from where it was left, and a copy of a file is not read twice. */
+  async #findRenamed(listed: readonly ListedFile[]): Promise<void> {
+    const names = new Set(listed.map(({ name }) => name));
+    const gone: FilePosition[] = [];
+    for (const file of [...this.#tracked.values()]) {
+      const same = listed.find(({ name }) => name === file.name);
+      if (this.#open.has(file.name)) continue;
+      if (same !== undefined && (await this.#isSame(file, same))) continue;
+      this.#tracked.delete(file.name);
+      gone.push(file);
+    }
+    for (const candidate of listed) {
+      const isKnown = this.#open.has(candidate.name) || this.#tracked.has(candidate.name);
+      if (isKnown || !(this.#isWanted(candidate) || gone.length > 0)) continue;
+      const head = await this.#piece(candidate.name, 0, HEAD);
+      const renamed = gone.find((file) => hasHead(head, file.head) && candidate.size >= file.offset);
+      if (renamed !== undefined && (await this.#hasTail(candidate.name, renamed))) {
+        gone.splice(gone.indexOf(renamed), 1);
+        this.#tracked.set(candidate.name, { ...renamed, name: candidate.name, modified: 0 });
+        continue;
+      }
+      // A copy of a file that is there too: it is read when the file itself is gone.
+      const isCopy = [...this.#tracked.values(), ...this.#open.values()].some((file) => hasHead(head, file.head));
+      if (isCopy) this.#copies.add(candidate.name);
+    }
+    for (const file of gone) {
+      if (file.isDone) continue;
+      this.#lost(
+        names.has(file.name)
+          ? `the log file "${displayText(file.name, 100)}" was replaced before it was read to its end`
+          : `the log file "${displayText(file.name, 100)}" was removed before it was read to its end`,
+      );
+    }
+  }
+
+  async #isSame(file: FilePosition, listed: ListedFile): Promise<boolean> {
+    if (listed.size < file.offset) return false;
+    if (listed.size === file.offset && listed.modified === file.modified) return true;
+    return await this.#hasTail(file.name, file);
+  }
+
+  async #hasTail(name: string, { context, offset, tail }: FilePosition): Promise<boolean> {
+    return digestOf(await this.#piece(name, context, offset - context)) === tail;
+  }
+
+  async #readFile(listed: ListedFile, hasSuccessor: boolean): Promise<void> {
+    const { name } = listed;
+    const open = this.#open.get(name) ?? (await this.#openFile(name, this.#tracked.get(name)));
+    this.#open.set(name, open);
+    open.modified = listed.modified;
+    await this.#readToEnd(name, open);
+    if (!hasSuccessor) {
+      this.#pushTo(open, this.#endsWithMarker(open) ? open.boundaries.completeAtEnd : open.boundaries.complete);
+      return;
+    }
+    this.#pushTo(open, open.boundaries.completeAtEnd);
+    this.#sink.end(STREAM);
+    open.isDone = true;
+    if (open.pending.length > 0 && isMarked(open.pending.toString('latin1'))) {
+      this.#gaps.push({
+        cause: 'unreadable-lines',
+        reason: `the last line of the log file "${displayText(name, 100)}" names a connection and is torn`,
+      });
+    }
+  }
+
+  /** Of stderr, a line after it shows that a record is complete: not for the auditor's own login, which is one line. */
+  #endsWithMarker({ pending }: OpenFile): boolean {
+    const { marker } = this.#options;
+    return marker !== undefined && pending.includes(`application_name=${marker}`);
+  }
+
+  async #openFile(name: string, file: FilePosition | undefined, directory?: string): Promise<OpenFile> {
+    const { format } = this.#options;
+    const [context, offset] = file === undefined ? [0, 0] : [file.context, file.offset];
+    const before = await this.#piece(name, context, offset - context, directory);
+    const boundaries = new RecordBoundaries(format, context, this.#bounds.context);
+    boundaries.push(before);
+    if (before.length > 0) this.#sink.push(STREAM, before, true);
+    return {
+      boundaries,
+      pending: Buffer.alloc(0),
+      pushed: offset,
+      recent: before,
+      // Of a file that was short when it was read first, more is known now.
+      head:
+        file === undefined || file.head.length >= HEAD
+          ? (file?.head ?? UNREAD.head)
+          : await this.#headOf(name, directory),
+      modified: file?.modified ?? 0,
+      isDone: false,
+    };
+  }
+
+  async #readToEnd(name: string, open: OpenFile, directory?: string): Promise<void> {
+    const { piece, run } = this.#bounds;
+    for (;;) {
+      if (this.#bytes >= run || performance.now() > this.#options.endsAt) {
+        throw new Stopped({
+          cause: 'not-read-to-end',
+          reason: `the log has more than what one run reads (${Math.round(this.#bytes / 1024 / 1024)} MiB were read): the next run goes on`,
+        });
+      }
+      const at = open.boundaries.end;
+      const bytes = await this.#piece(name, at, piece, directory);
+      if (at === 0) open.head = headOf(bytes);
+      this.#bytes += bytes.length;
+      open.boundaries.push(bytes);
+      open.pending = Buffer.concat([open.pending, bytes]);
+      this.#pushTo(open, open.boundaries.complete);
+      if (open.pending.length > LONGEST_RECORD) this.#pushTo(open, open.boundaries.end);
+      // A piece as text may end before a character that is not whole.
+      if (bytes.length < piece - CHARACTER) return;
+    }
+  }
+
+  async #headOf(name: string, directory: string | undefined): Promise<FilePosition['head']> {
+    return headOf(await this.#piece(name, 0, HEAD, directory));
+  }
+
+  #pushTo(open: OpenFile, end: number): void {
+    const length = end - open.pushed;
+    if (length <= 0) return;
+    const bytes = open.pending.subarray(0, length);
+    this.#sink.push(STREAM, bytes, false);
+    open.pending = open.pending.subarray(length);
+    open.pushed = end;
+    const kept = Buffer.concat([open.recent, bytes]);
+    open.recent = Buffer.from(kept.subarray(Math.max(0, kept.length - this.#bounds.context)));
+  }
+
+  /** What was written to a file of the earlier folder after the last run. */
+  async #readRest(directory: string, file: FilePosition): Promise<void> {
+    try {
+      const open = await this.#openFile(file.name, file, directory);
+      if (digestOf(open.recent) !== file.tail) throw new UnusableAnswer('a log file', 'it is another one');
+      await this.#readToEnd(file.name, open, directory);
+      this.#pushTo(open, open.boundaries.completeAtEnd);
+      this.#sink.end(STREAM);
+    } catch (error) {
+      if (error instanceof Stopped) throw error;
+      if (!isDatabaseError(error) && !(error instanceof UnusableAnswer)) throw error;
+      this.#lost(
+        `log_directory was changed, and the log file "${displayText(file.name, 100)}" in the old one is not there`,
+      );
+    }
+  }
+
+  async #piece(name: string, offset: number, length: number, directory = this.#options.directory): Promise<Buffer> {
+    if (length === 0) return Buffer.alloc(0);
+    const { questions, reading, role } = this.#options;
+    const path = `${directory}/${name}`;
+    for (let shorter = 0; ; shorter += 1) {
+      try {
+        return await questions.ask(pieceQuery(path, offset, length - shorter, reading));
+      } catch (error) {
+        if (!isDatabaseError(error)) throw error;
+        if (error.code === '42501') {
+          throw new Stopped({
+            cause: 'not-allowed',
+            reason: 'the login may not read the log files',
+            remedy: readingGrant(role),
+          });
+        }
+        if (error.code !== '22021') throw error;
+        if (shorter === CHARACTER - 1 || length - shorter <= 1) {
+          throw new Stopped({
+            cause: 'not-allowed',
+            reason: `the log file "${displayText(name, 100)}" holds bytes that are no text in the encoding of the database, and the login may read files only as text`,
+            remedy: readingGrant(role),
+          });
+        }
+      }
+    }
+  }
+
+  #lost(reason: string): void {
+    this.#gaps.push({ cause: 'lost', reason });
+  }
+
+  #gapOf(error: unknown): LogGap {
+    if (error instanceof Stopped) return error.gap;
+    if (this.#request.signal.aborted) {
+      return { cause: 'not-read-to-end', reason: 'the time of the target was up before the log was read to its end' };
+    }
+    return { cause: 'failed', reason: queryFailure(error, this.#options.endpoint).failure.message };
+  }
+
+  #position(): FilesPosition | undefined {
+    const { format, directory, serverNow } = this.#options;
+    if (this.#open.size === 0 && this.#unread.size === 0 && this.#stored === undefined) return undefined;
+    const files = new Map<string, FilePosition>(this.#tracked);
+    for (const [name, { modified }] of this.#unread) {
+      if (!files.has(name)) files.set(name, { ...UNREAD, name, modified });
+    }
+    for (const [name, open] of this.#open) files.set(name, positionOf(name, open));
+    const all = [...files.values()].sort((a, b) => b.modified - a.modified);
+    const unread = all.filter(({ isDone }) => !isDone);
+    if (unread.length > MOST_UNREAD) this.#lost(`there are more than ${MOST_UNREAD} log files that are not read yet`);
+    const done = all.filter(({ isDone }) => isDone);
+    const kept = [...unread.slice(0, MOST_UNREAD), ...done.slice(0, MOST_DONE)];
+    return { format, directory, at: serverNow, files: kept };
+  }
+}
+
+const NOTHING = digestOf(Buffer.alloc(0));
+const UNREAD = {
+  offset: 0,
+  context: 0,
+  head: { length: 0, digest: NOTHING },
+  tail: NOTHING,
+  isDone: false,
+} as const;
+
+function positionOf(name: string, { boundaries, pushed, recent, head, modified, isDone }: OpenFile): FilePosition {
+  const context = Math.max(boundaries.before(pushed), pushed - recent.length);
+  return {
+    name,
+    offset: pushed,
+    context,
+    head,
+    tail: digestOf(recent.subarray(recent.length - (pushed - context))),
+    modified,
+    isDone,
+  };
+}
+
+function headOf(bytes: Buffer): FilePosition['head'] {
+  const first = bytes.subarray(0, HEAD);
+  return { length: first.length, digest: digestOf(first) };
+}
+
+function hasHead(bytes: Buffer, { length, digest }: FilePosition['head']): boolean {
+  return length >= SHORTEST_HEAD && bytes.length >= length && digestOf(bytes.subarray(0, length)) === digest;
+}

@@ -1,0 +1,54 @@
+// Keeps what is remembered of connection logs in the state table in DynamoDB, one item for each target.
+
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { displayText } from '../../model/display.ts';
+import type { LogStateStore } from '../../model/log-state.ts';
+import { type Clock, DAY_MS } from '../../model/time.ts';
+import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
+import { EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY, sortKey } from './dynamodb-table.ts';
+import { logRecord, NOTHING_STORED, parseLogRecord, UNUSED_DAYS } from './log-record.ts';
+
+/** Partitions of receivers hold a `#`. What a log shows is the same for all of them. */
+const PARTITION = 'connection-log';
+
+export function createDynamoDbLogs(client: DynamoDBClient, tableName: string, clock: Clock): LogStateStore {
+  const documents = DynamoDBDocumentClient.from(client);
+  const keyOf = (target: string): Record<string, string> => ({
+    [PARTITION_KEY]: PARTITION,
+    [SORT_KEY]: sortKey(target),
+  });
+  return {
+    async read(target) {
+      const command = new GetCommand({ TableName: tableName, Key: keyOf(target), ConsistentRead: true });
+      const { Item } = await documents.send(command).catch((error: unknown) => {
+        throw tableFailure(tableName, 'read', error);
+      });
+      if (Item === undefined) return NOTHING_STORED;
+      const place = `The item ${PARTITION} / ${displayText(target, 200)} in DynamoDB table ${tableName}`;
+      return parseLogRecord(place, target, Item);
+    },
+    async save(target, state, version) {
+      const expiry = Math.floor((clock().getTime() + UNUSED_DAYS * DAY_MS) / 1000);
+      const command = new PutCommand({
+        TableName: tableName,
+        Item: { ...keyOf(target), ...logRecord(target, state, version + 1), [EXPIRY_ATTRIBUTE]: expiry },
+        ...(version === 0
+          ? { ConditionExpression: 'attribute_not_exists(#pk)', ExpressionAttributeNames: { '#pk': PARTITION_KEY } }
+          : {
+              ConditionExpression: '#version = :version',
+              ExpressionAttributeNames: { '#version': 'version' },
+              ExpressionAttributeValues: { ':version': version },
+            }),
+      });
+      try {
+        await documents.send(command);
+        return true;
+      } catch (error) {
+        // Also where an earlier attempt of this run wrote it, and its answer was lost: what is there is as good.
+        if (isConditionFailure(error)) return false;
+        throw tableFailure(tableName, 'saved', error);
+      }
+    },
+  };
+}
