@@ -10,7 +10,7 @@ import { RELOAD, REPLACE_OPEN } from './pgbouncer/settings.ts';
 import { UPGRADE_CLIENT } from './pgbouncer/side-remedies.ts';
 import { protocolsFrom } from './pgbouncer/tls-protocols.ts';
 import { pgbouncerProtocols, settingRemedy } from './remedies/remedy-commands.ts';
-import { checkSessions } from './shared/session-check.ts';
+import { checkSessionsAndLogins } from './shared/session-check.ts';
 
 export const belowPreferredTlsSession: SessionCheck = {
   id: 'below-preferred-tls-session',
@@ -32,7 +32,7 @@ ${REPLACE_OPEN}`,
   pgbouncer: 'same',
   references: ['https://www.rfc-editor.org/rfc/rfc8446', 'https://www.rfc-editor.org/rfc/rfc9325'],
   evaluate: (snapshot, { minTlsVersion, preferredTlsVersion }) =>
-    checkSessions(
+    checkSessionsAndLogins(
       snapshot,
       (session) =>
         tlsOf(

@@ -10,7 +10,7 @@ import { RELOAD, REPLACE_OPEN } from './pgbouncer/settings.ts';
 import { OPEN_SESSIONS_STAY, UPGRADE_CLIENT } from './pgbouncer/side-remedies.ts';
 import { protocolsFrom } from './pgbouncer/tls-protocols.ts';
 import { alterSystem, pgbouncerProtocols, settingRemedy } from './remedies/remedy-commands.ts';
-import { checkSessions } from './shared/session-check.ts';
+import { checkSessionsAndLogins } from './shared/session-check.ts';
 
 export const deprecatedTlsSession: SessionCheck = {
   id: 'deprecated-tls-session',
@@ -38,7 +38,7 @@ ${REPLACE_OPEN}`,
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-MIN-PROTOCOL-VERSION',
   ],
   evaluate: (snapshot, { minTlsVersion }) =>
-    checkSessions(
+    checkSessionsAndLogins(
       snapshot,
       (session) => tlsOf(session, ({ version }) => isOlderThan(version, minTlsVersion)),
       (group) => {

@@ -4,7 +4,7 @@ import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
 import { RELOAD } from './pgbouncer/settings.ts';
-import { checkSessions } from './shared/session-check.ts';
+import { checkSessionsAndLogins } from './shared/session-check.ts';
 
 export const loopbackPlaintextSession: SessionCheck = {
   id: 'loopback-plaintext-session',
@@ -31,7 +31,7 @@ Set policy.loopback to "ignore" once you know them all, or to "network" to treat
     if (loopback === 'network') {
       return { status: 'not-applicable', reason: 'policy.loopback is "network": plaintext-session evaluates them' };
     }
-    return checkSessions(
+    return checkSessionsAndLogins(
       snapshot,
       ({ transport }) => transport === 'loopback',
       (group) => ({ ...describeGroup(group), severity: 'info', title: loopbackPlaintextSession.title }),

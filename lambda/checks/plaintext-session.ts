@@ -2,18 +2,19 @@
 
 import { decide } from '../analysis/pg-hba/decision.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
+import type { SeenSession } from '../analysis/sessions/seen-sessions.ts';
 import { describeGroup, type SessionGroup } from '../analysis/sessions/session-groups.ts';
 import type { Problem } from '../model/finding.ts';
 import type { HbaFacts } from '../model/hba.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
-import type { Session, Snapshot } from '../model/snapshot.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { SessionCheck } from './check.ts';
 import { VERIFY_SERVERS } from './pgbouncer/insecure-outbound-link.ts';
 import { RELOAD } from './pgbouncer/settings.ts';
 import { OPEN_SESSIONS_STAY } from './pgbouncer/side-remedies.ts';
 import { probeOf } from './probe/wire-facts.ts';
 import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
-import { checkSessions } from './shared/session-check.ts';
+import { checkSessionsAndLogins } from './shared/session-check.ts';
 
 export const plaintextSession: SessionCheck = {
   id: 'plaintext-session',
@@ -54,7 +55,7 @@ Then refuse plaintext in pgbouncer.ini: client_tls_sslmode = require; ${RELOAD}.
   ],
   evaluate: (snapshot, { loopback }) => {
     const refuses = whatRefuses(snapshot);
-    return checkSessions(
+    return checkSessionsAndLogins(
       snapshot,
       ({ transport }) => transport === 'plaintext' || (transport === 'loopback' && loopback === 'network'),
       (group) => {
@@ -115,15 +116,19 @@ const OLDER_PERHAPS: Refusal = {
 const MOST_DECISIONS = 200;
 
 /** Whether the rules refuse such connections. Not evaluated for replication, which names no database. */
-function areRefused(sessions: readonly Session[], facts: HbaFacts, budget: { left: number }): boolean {
+function areRefused(sessions: readonly SeenSession[], facts: HbaFacts, budget: { left: number }): boolean {
   const seen = new Set<string>();
-  for (const { role, database, clientAddress: address } of sessions) {
-    if (role === undefined || database === undefined || address === undefined) return false;
-    if (seen.has(address)) continue;
-    seen.add(address);
-    budget.left -= 1;
-    if (budget.left < 0) return false;
-    if (decide(facts, { encryption: 'plaintext', role, database, address }).status !== 'rejected') return false;
+  for (const { role, database, clientAddress, logins } of sessions) {
+    const addresses = logins?.addresses ?? (clientAddress === undefined ? [] : [clientAddress]);
+    // Of very many addresses not all are known.
+    if (role === undefined || database === undefined || addresses.length === 0 || logins?.moreAddresses) return false;
+    for (const address of addresses) {
+      if (seen.has(address)) continue;
+      seen.add(address);
+      budget.left -= 1;
+      if (budget.left < 0) return false;
+      if (decide(facts, { encryption: 'plaintext', role, database, address }).status !== 'rejected') return false;
+    }
   }
   return true;
 }

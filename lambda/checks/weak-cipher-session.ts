@@ -12,7 +12,7 @@ import type { SessionCheck } from './check.ts';
 import { RELOAD, REPLACE_OPEN } from './pgbouncer/settings.ts';
 import { OPEN_SESSIONS_STAY, suitesSetting, UPGRADE_CLIENT } from './pgbouncer/side-remedies.ts';
 import { cipherRemedy, pgbouncerCiphers } from './remedies/cipher-remedy.ts';
-import { checkSessions } from './shared/session-check.ts';
+import { checkSessionsAndLogins } from './shared/session-check.ts';
 
 export const weakCipherSession: SessionCheck = {
   id: 'weak-cipher-session',
@@ -40,7 +40,7 @@ ${REPLACE_OPEN}`,
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',
   ],
   evaluate: (snapshot, { minTlsVersion, cipherProfile }) =>
-    checkSessions(
+    checkSessionsAndLogins(
       snapshot,
       (session) =>
         tlsOf(session, ({ version, cipher, bits }) => {

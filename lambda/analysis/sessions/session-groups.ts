@@ -2,19 +2,20 @@
 
 import { displayText } from '../../model/display.ts';
 import type { Problem } from '../../model/finding.ts';
-import type { Session } from '../../model/snapshot.ts';
 import { clientNetworks } from './client-networks.ts';
 import { fold } from './fold.ts';
+import { evidenceOfLogins } from './login-evidence.ts';
+import type { SeenSession } from './seen-sessions.ts';
 
 /** At least one session; all of the same role, database, folded application name, kind, power and side of a pooler. */
 export interface SessionGroup {
-  readonly sessions: readonly Session[];
-  readonly first: Session;
+  readonly sessions: readonly SeenSession[];
+  readonly first: SeenSession;
 }
 
 /** The groups of those sessions, in the order in which their first sessions came. */
-export function groupSessions(sessions: Iterable<Session>): readonly SessionGroup[] {
-  const groups = new Map<string, Session[]>();
+export function groupSessions(sessions: Iterable<SeenSession>): readonly SessionGroup[] {
+  const groups = new Map<string, SeenSession[]>();
   const folded = new Map<string, string>();
   for (const session of sessions) {
     const { role, database, application, kind, superuser, side } = session;
@@ -28,7 +29,7 @@ export function groupSessions(sessions: Iterable<Session>): readonly SessionGrou
     if (group === undefined) groups.set(key, [session]);
     else group.push(session);
   }
-  return [...groups.values()].map((group) => ({ sessions: group, first: group[0] as Session }));
+  return [...groups.values()].map((group) => ({ sessions: group, first: group[0] as SeenSession }));
 }
 
 /** What problems about sessions have in common: who, from where, how many, since when. */
@@ -45,8 +46,9 @@ export function describeGroup({
     .sort()
     .slice(0, 3)
     .map((application) => displayText(application));
-  const [oldest = first.startedAt] = sessions.map(({ startedAt }) => startedAt).sort();
-  const addresses = clientNetworks(sessions.flatMap(({ clientAddress }) => clientAddress ?? []));
+  const open = sessions.filter(({ logins }) => logins === undefined);
+  const [oldest] = open.map(({ startedAt }) => startedAt).sort();
+  const addresses = addressesOf(sessions);
   const toServer = first.side === 'server';
   const subject = [...(first.kind === 'replication' ? ['replication'] : []), ...(toServer ? ['pool-server'] : [])];
   return {
@@ -56,14 +58,26 @@ export function describeGroup({
     subject: subject.length === 0 ? undefined : subject.join(' '),
     side: first.side,
     clients: toServer ? undefined : addresses,
-    count: sessions.length,
+    count: open.length,
     evidence: {
       ...(first.kind === 'replication' ? { kind: 'replication' } : {}),
       ...(toServer && addresses.length > 0 ? { servers: addresses } : {}),
       ...(applications.size > 1 ? { applications: examples } : {}),
-      oldestSession: oldest,
+      ...(oldest === undefined ? {} : { oldestSession: oldest }),
+      ...evidenceOfLogins(sessions),
     },
   };
+}
+
+/** Addresses where all are known and few, else networks: of logins from many addresses the log's reader keeps eight. */
+function addressesOf(sessions: readonly SeenSession[]): readonly string[] {
+  const addresses = sessions.flatMap(({ logins, clientAddress }) => logins?.addresses ?? clientAddress ?? []);
+  const wide = sessions.flatMap(({ logins }) => (logins?.moreAddresses === true ? (logins.network ?? []) : []));
+  const shown = clientNetworks(addresses);
+  // A log holds names in place of addresses where log_hostname is on.
+  const names = sessions.flatMap(({ logins }) => (logins?.addresses.length === 0 ? (logins.network ?? []) : []));
+  if (wide.length === 0 && names.length === 0) return shown;
+  return [...new Set([...shown, ...wide, ...names])].sort().map((network) => displayText(network));
 }
 
 function show(name: string | undefined): string | undefined {

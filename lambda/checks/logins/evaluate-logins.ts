@@ -2,6 +2,7 @@
 
 import { clientNetworks } from '../../analysis/sessions/client-networks.ts';
 import { fold } from '../../analysis/sessions/fold.ts';
+import { isShown, loggedSessions } from '../../analysis/sessions/seen-sessions.ts';
 import type { ClientLogins } from '../../model/connection-log.ts';
 import { displayText } from '../../model/display.ts';
 import type { Finding, Problem } from '../../model/finding.ts';
@@ -40,9 +41,7 @@ export interface LoginContext {
  * in none: that the log does not show it must be said beside them.
  */
 export function evaluateLogins(clients: readonly ClientLogins[], context: LoginContext): readonly Finding[] {
-  const shown = clients.filter(({ others, forged, transport, hostKnown }) => {
-    return !others && !forged && (transport !== 'plaintext' || hostKnown);
-  });
+  const shown = clients.filter(isShown);
   const groups = [...Map.groupBy(shown, groupOf).values()];
   return [
     ...SESSION_CHECKS.flatMap((check) => groups.flatMap((rows) => evaluateGroup(check, rows, context))),
@@ -145,7 +144,7 @@ function snapshotOf(rows: readonly ClientLogins[], { target, kind }: LoginContex
     link: NOT_IN_LOG,
     server: NOT_IN_LOG,
     visibility: NOT_IN_LOG,
-    sessions: known({ visible: rows.map(session), hidden: 0 }),
+    sessions: known({ visible: asSessions(rows), hidden: 0 }),
     settings: NOT_IN_LOG,
     hba: NOT_IN_LOG,
     outbound: NOT_IN_LOG,
@@ -154,25 +153,7 @@ function snapshotOf(rows: readonly ClientLogins[], { target, kind }: LoginContex
   };
 }
 
-function session({
-  role,
-  database,
-  application = '',
-  replication,
-  transport,
-  tls,
-  addresses,
-  first,
-}: ClientLogins): Session {
-  return {
-    role,
-    database,
-    application,
-    kind: replication ? 'replication' : 'client',
-    superuser: undefined,
-    transport,
-    clientAddress: addresses[0],
-    tls,
-    startedAt: new Date(first ?? 0).toISOString(),
-  };
+/** Each row as one session: what there is of evidence about logins comes from `loginEvidence`. */
+function asSessions(rows: readonly ClientLogins[]): readonly Session[] {
+  return loggedSessions(rows, { open: [], isPooler: false }).map(({ logins: _, ...session }) => session);
 }

@@ -1,29 +1,62 @@
-// Evaluates sessions for a check, and never passes where sessions could not be seen.
+// Evaluates sessions and logins for a check, and never passes where some could not be seen.
 
 import { ofProvider } from '../../analysis/provider/provider-roles.ts';
+import { type SeenSession, seenSessions } from '../../analysis/sessions/seen-sessions.ts';
 import { groupSessions, type SessionGroup } from '../../analysis/sessions/session-groups.ts';
 import type { Outcome, Problem } from '../../model/finding.ts';
-import type { Session, Snapshot } from '../../model/snapshot.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { logGapReason, samplingGapReason } from './log-gaps.ts';
 
 /**
- * The outcome for the sessions that `isWrong` picks, with one problem for each group of them. What a provider's own
+ * The outcome for the open sessions that `isWrong` picks, with one problem for each group of them. What a provider's own
  * roles do on its service is information: only the provider can change it.
  */
 export function checkSessions(
   snapshot: Snapshot,
-  isWrong: (session: Session) => boolean,
+  isWrong: (session: SeenSession) => boolean,
   toProblem: (group: SessionGroup) => Problem,
 ): Outcome {
   const { sessions } = snapshot;
-  if (!sessions.known) return { status: 'unknown', reason: sessions.reason };
-  const problems = groupSessions(sessions.value.visible.filter(isWrong)).map((group) =>
+  const visible = sessions.known ? sessions.value.visible : [];
+  return evaluateSessions(snapshot, visible, { isWrong, toProblem, unseen: [unseenSessionsReason(snapshot)] });
+}
+
+/** The same for every client that a source of the target shows: open sessions, samples, and its connection log. */
+export function checkSessionsAndLogins(
+  snapshot: Snapshot,
+  isWrong: (session: SeenSession) => boolean,
+  toProblem: (group: SessionGroup) => Problem,
+): Outcome {
+  const unseen = [unseenSessionsReason(snapshot), samplingGapReason(snapshot), logGapReason(snapshot)];
+  return evaluateSessions(snapshot, seenSessions(snapshot), { isWrong, toProblem, unseen });
+}
+
+interface Evaluation {
+  readonly isWrong: (session: SeenSession) => boolean;
+  readonly toProblem: (group: SessionGroup) => Problem;
+  /** Why there may be more than was seen; undefined where there is not. */
+  readonly unseen: readonly (string | undefined)[];
+}
+
+function evaluateSessions(
+  snapshot: Snapshot,
+  seen: readonly SeenSession[],
+  { isWrong, toProblem, unseen }: Evaluation,
+): Outcome {
+  const problems = groupSessions(seen.filter(isWrong)).map((group) =>
     ofProvider(toProblem(group), group.first.role, snapshot),
   );
-  const unknownReason = hiddenSessionsReason(snapshot);
+  const reasons = unseen.filter((reason) => reason !== undefined);
+  const incomplete = reasons.length === 0 ? undefined : reasons.join('; ');
   if (problems.length > 0) {
-    return { status: 'fail', problems, ...(unknownReason === undefined ? {} : { incomplete: unknownReason }) };
+    return { status: 'fail', problems, ...(incomplete === undefined ? {} : { incomplete }) };
   }
-  return unknownReason === undefined ? { status: 'pass' } : { status: 'unknown', reason: unknownReason };
+  return incomplete === undefined ? { status: 'pass' } : { status: 'unknown', reason: incomplete };
+}
+
+function unseenSessionsReason(snapshot: Snapshot): string | undefined {
+  const { sessions } = snapshot;
+  return sessions.known ? hiddenSessionsReason(snapshot) : sessions.reason;
 }
 
 /** Why the sessions that are visible may not be all; undefined when they are. */

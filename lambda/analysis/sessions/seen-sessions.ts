@@ -1,0 +1,70 @@
+// Puts what the sources show of clients into one list: open sessions, sampled ones, and logins of the connection log.
+
+import type { ClientLogins } from '../../model/connection-log.ts';
+import type { Session, Snapshot } from '../../model/snapshot.ts';
+import { fold } from './fold.ts';
+
+/** A session, or logins of one client in place of one. */
+export interface SeenSession extends Session {
+  /** Logins that the connection log shows; undefined for a session that was open. */
+  readonly logins?: ClientLogins | undefined;
+  /** Whether it opened after the audit, while the auditor took samples. */
+  readonly isSampled?: boolean | undefined;
+}
+
+/** Every client that a source shows well enough to evaluate how it connects. */
+export function seenSessions({ sessions, sampled, connectionLog, target }: Snapshot): readonly SeenSession[] {
+  const open = sessions.known ? sessions.value.visible : [];
+  const later = sampled?.known ? sampled.value.sessions : [];
+  const logged = connectionLog?.known ? connectionLog.value.clients.filter(isShown) : [];
+  return [
+    ...open,
+    ...later.map((session) => ({ ...session, isSampled: true })),
+    ...loggedSessions(logged, { open: [...open, ...later], isPooler: target.kind === 'pgbouncer' }),
+  ];
+}
+
+/**
+ * Whether a row shows how its client connects. Of others, of forged lines and of plaintext from an unknown place it
+ * does not: those may have been local.
+ */
+export function isShown({ others, forged, transport, hostKnown }: ClientLogins): boolean {
+  return !others && !forged && (transport !== 'plaintext' || hostKnown);
+}
+
+/** How many logins nothing shows enough of. */
+export function unshownLogins(clients: readonly ClientLogins[]): number {
+  return clients.filter((row) => !isShown(row)).reduce((sum, { logins }) => sum + logins, 0);
+}
+
+/**
+ * Logins in the form of sessions. What a log does not show (whether a role is a superuser, the database of logical
+ * replication) comes from the open sessions of the same client, so that one client is one finding.
+ */
+export function loggedSessions(
+  rows: readonly ClientLogins[],
+  { open, isPooler }: { readonly open: readonly Session[]; readonly isPooler: boolean },
+): readonly SeenSession[] {
+  const superusers = new Map(open.map(({ role, superuser }) => [role, superuser]));
+  const replicas = new Map(
+    open
+      .filter(({ kind }) => kind === 'replication')
+      .map(({ role, application, database }) => [`${role} ${fold(application)}`, database]),
+  );
+  return rows.map((row): SeenSession => {
+    const { role, application = '', replication, transport, tls, addresses, first } = row;
+    return {
+      ...(isPooler ? { side: 'client' } : {}),
+      role,
+      database: row.database ?? (replication ? replicas.get(`${role} ${fold(application)}`) : undefined),
+      application,
+      kind: replication ? 'replication' : 'client',
+      superuser: isPooler ? undefined : (superusers.get(role) ?? false),
+      transport,
+      clientAddress: addresses[0],
+      tls,
+      startedAt: new Date(first ?? 0).toISOString(),
+      logins: row,
+    };
+  });
+}
