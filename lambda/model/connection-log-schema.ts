@@ -8,9 +8,15 @@ const text = z.string();
 const count = z.int().min(0);
 /** Milliseconds since 1970. */
 const time = z.number();
+/** Pairs of an hour since 1970 and a count. */
+const hours = z
+  .array(z.tuple([count, z.int()]))
+  .max(30)
+  .optional();
 const encryption = z.enum(['plaintext', 'tls', 'gss']);
 
-const client = z.strictObject({
+/** Also of what is remembered from run to run. */
+export const clientLoginsSchema = z.strictObject({
   role: text.optional(),
   database: text.optional(),
   application: text.optional(),
@@ -26,38 +32,44 @@ const client = z.strictObject({
   first: time.optional(),
   last: time.optional(),
   others: z.boolean(),
+  hours,
 });
 
-const failure = z.strictObject({
+export const failedLoginsSchema = z.strictObject({
   kind: z.enum(['handshake-failed', 'refused', 'client-certificate-failed', 'others']),
   reason: text,
   encryption: encryption.optional(),
   role: text.optional(),
   database: text.optional(),
   network: text.optional(),
+  certificate: z.strictObject({ why: text, subject: text.optional(), issuer: text.optional() }).optional(),
   count,
+  retriedOverTls: count,
   first: time.optional(),
   last: time.optional(),
+  hours,
 });
 
-const fallback = z.strictObject({
+export const tlsFallbackSchema = z.strictObject({
   role: text.optional(),
   database: text.optional(),
   application: text.optional(),
   network: text.optional(),
   addresses: z.array(text),
+  transport: z.enum(['plaintext', 'loopback']),
   reason: text,
   count,
   first: time.optional(),
   last: time.optional(),
+  hours,
 });
 
 export const connectionLogSchema = z.strictObject({
   source: z.enum(['server-files', 'cloudwatch-logs']),
   window: z.strictObject({ from: z.iso.datetime(), to: z.iso.datetime() }),
   continuousSince: z.iso.datetime().optional(),
-  clients: z.array(client),
-  failures: z.array(failure),
-  fallbacks: z.array(fallback),
+  clients: z.array(clientLoginsSchema),
+  failures: z.array(failedLoginsSchema),
+  fallbacks: z.array(tlsFallbackSchema),
   gaps: z.array(z.strictObject({ cause: z.enum(LOG_GAP_CAUSES), reason: text.min(1), remedy: text.optional() })),
 }) as unknown as z.ZodType<ConnectionLogFacts>;

@@ -47,7 +47,12 @@ export interface ClientLogins {
   readonly last: number | undefined;
   /** Clients beyond the bound, added together: their names and ciphers are not known. */
   readonly others: boolean;
+  /** Logins by hours since 1970, where they were counted so; undefined elsewhere. */
+  readonly hours?: HourlyCounts | undefined;
 }
+
+/** Pairs of an hour (hours since 1970, UTC) and a count. */
+export type HourlyCounts = readonly (readonly [number, number])[];
 
 /** Logins that failed or were refused, of one cause. The client chose the names in it, and the server verified none. */
 export interface FailedLogins {
@@ -57,9 +62,22 @@ export interface FailedLogins {
   readonly role: string | undefined;
   readonly database: string | undefined;
   readonly network: string | undefined;
+  /** Of a client certificate that was refused, as far as the server logs it (PostgreSQL 16 and newer). */
+  readonly certificate: RefusedCertificate | undefined;
   readonly count: number;
+  /** Of those that were refused in plaintext: how many the same role and address followed by a login over TLS. */
+  readonly retriedOverTls: number;
   readonly first: number | undefined;
   readonly last: number | undefined;
+  readonly hours?: HourlyCounts | undefined;
+}
+
+/** What a client certificate says that nothing has verified. */
+export interface RefusedCertificate {
+  /** As OpenSSL says it: `unable to get local issuer certificate`. */
+  readonly why: string;
+  readonly subject: string | undefined;
+  readonly issuer: string | undefined;
 }
 
 /**
@@ -74,12 +92,15 @@ export interface TlsFallback {
   readonly network: string | undefined;
   /** At most eight, sorted. */
   readonly addresses: readonly string[];
-  /** Why the handshake failed, as `FailedLogins` says it; the one that was seen last. */
+  /** In plaintext over the network, or within the host. */
+  readonly transport: 'plaintext' | 'loopback';
+  /** Why the handshakes failed, as `FailedLogins` says it. */
   readonly reason: string;
   /** How many pairs. */
   readonly count: number;
   readonly first: number | undefined;
   readonly last: number | undefined;
+  readonly hours?: HourlyCounts | undefined;
 }
 
 /** Why a connection log may not show every login. */

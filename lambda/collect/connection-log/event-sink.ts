@@ -10,7 +10,7 @@ import { isMarker } from './marker.ts';
 import type { LogSink } from './source.ts';
 
 /** Rows of what one run reads; what is kept from run to run is bounded apart. */
-const BOUNDS = { clients: 2_000, failures: 1_000, connections: 20_000 };
+const BOUNDS = { clients: 2_000, failures: 1_000, connections: 20_000, hourly: true };
 /** Streams that are read apart; further ones share a reader. */
 const MOST_STREAMS = 200;
 /** Own logins that are kept apart: those of a day. */

@@ -113,7 +113,6 @@ class Reading {
       from: this.#from,
       now: this.#now,
       source: this.#source,
-      marker: this.#marker,
     });
     return known(await this.#saved(loaded.stored, advanced));
   }
