@@ -1,6 +1,7 @@
 // Snapshots for tests: a healthy target, to spoil in one place.
 
 import type { CertificateFacts } from '../lambda/model/certificate.ts';
+import type { ClientLogins, ConnectionLogFacts, FailedLogins, TlsFallback } from '../lambda/model/connection-log.ts';
 import type { Failure } from '../lambda/model/failure.ts';
 import type { HbaFacts, HbaRole } from '../lambda/model/hba.ts';
 import { known, type Observed, unknown } from '../lambda/model/observed.ts';
@@ -256,4 +257,78 @@ export function failedSnapshot(failure: Partial<Failure> = {}): Snapshot {
     trust: carriedOver,
     clientCertificate: carriedOver,
   });
+}
+
+/** A connection log of the last day, written and read as it should be, without any login. */
+export function connectionLog(overrides: Partial<ConnectionLogFacts> = {}): Observed<ConnectionLogFacts> {
+  return known({
+    source: 'server-files',
+    window: { from: '2026-11-09T06:15:02.000Z', to: NOW },
+    continuousSince: '2026-11-01T00:00:00.000Z',
+    clients: [],
+    failures: [],
+    fallbacks: [],
+    gaps: [],
+    ...overrides,
+  });
+}
+
+/** Logins in plaintext over the network, an hour before the snapshot. */
+export function clientLogins(overrides: Partial<ClientLogins> = {}): ClientLogins {
+  const at = Date.parse(NOW) - 3_600_000;
+  return {
+    role: 'etl',
+    database: 'shop',
+    application: '',
+    replication: false,
+    transport: 'plaintext',
+    forged: false,
+    tls: undefined,
+    network: '10.1.2.0/24',
+    hostKnown: true,
+    addresses: ['10.1.2.3'],
+    moreAddresses: false,
+    logins: 5,
+    first: at,
+    last: at,
+    others: false,
+    ...overrides,
+  };
+}
+
+/** Handshakes of a client that does not trust the server. */
+export function failedLogins(overrides: Partial<FailedLogins> = {}): FailedLogins {
+  const at = Date.parse(NOW) - 3_600_000;
+  return {
+    kind: 'handshake-failed',
+    reason: 'server-not-trusted',
+    encryption: undefined,
+    role: undefined,
+    database: undefined,
+    network: '10.1.2.0/24',
+    certificate: undefined,
+    count: 5,
+    retriedOverTls: 0,
+    first: at,
+    last: at,
+    ...overrides,
+  };
+}
+
+/** A client that falls back to plaintext because it does not trust the server. */
+export function tlsFallback(overrides: Partial<TlsFallback> = {}): TlsFallback {
+  const at = Date.parse(NOW) - 3_600_000;
+  return {
+    role: 'etl',
+    database: 'shop',
+    application: 'nightly',
+    network: '10.1.2.0/24',
+    addresses: ['10.1.2.3'],
+    transport: 'plaintext',
+    reason: 'server-not-trusted',
+    count: 3,
+    first: at,
+    last: at,
+    ...overrides,
+  };
 }

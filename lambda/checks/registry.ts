@@ -4,9 +4,12 @@ import { belowPreferredTlsSession } from './below-preferred-tls-session.ts';
 import { caBundleExpiring } from './ca-bundle-expiring.ts';
 import type { AnyCheck } from './check.ts';
 import { clientCertificateExpiring } from './client-certificate-expiring.ts';
+import { clientCertificateRejected } from './client-certificate-rejected.ts';
+import { connectionLogIncomplete } from './connection-log-incomplete.ts';
 import { deprecatedTlsAccepted } from './deprecated-tls-accepted.ts';
 import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
+import { forgedConnectionLog } from './forged-connection-log.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';
 import { insecureOutboundLink } from './insecure-outbound-link.ts';
 import { insufficientPrivileges } from './insufficient-privileges.ts';
@@ -15,11 +18,14 @@ import { loopbackPlaintextSession } from './loopback-plaintext-session.ts';
 import { missingClientCertificate } from './missing-client-certificate.ts';
 import { plaintextAccepted } from './plaintext-accepted.ts';
 import { plaintextAllowed } from './plaintext-allowed.ts';
+import { plaintextLoginRefused } from './plaintext-login-refused.ts';
 import { plaintextSession } from './plaintext-session.ts';
 import { replicaNotCovered } from './replica-not-covered.ts';
 import { serverCertificateExpiring } from './server-certificate-expiring.ts';
 import { targetNotAudited } from './target-not-audited.ts';
 import { tlsDisabled } from './tls-disabled.ts';
+import { tlsFallback } from './tls-fallback.ts';
+import { tlsHandshakeFailing } from './tls-handshake-failing.ts';
 import { tlsTerminatedByProxy } from './tls-terminated-by-proxy.ts';
 import { weakCipherSession } from './weak-cipher-session.ts';
 import { weakCiphersAllowed } from './weak-ciphers-allowed.ts';
@@ -32,6 +38,11 @@ export const CHECKS: readonly AnyCheck[] = [
   deprecatedTlsSession,
   weakCipherSession,
   belowPreferredTlsSession,
+  tlsFallback,
+  forgedConnectionLog,
+  tlsHandshakeFailing,
+  clientCertificateRejected,
+  plaintextLoginRefused,
   missingClientCertificate,
   tlsDisabled,
   plaintextAllowed,
@@ -48,6 +59,7 @@ export const CHECKS: readonly AnyCheck[] = [
   clientCertificateExpiring,
   targetNotAudited,
   insufficientPrivileges,
+  connectionLogIncomplete,
   tlsTerminatedByProxy,
   insecureDsnInSecret,
   replicaNotCovered,

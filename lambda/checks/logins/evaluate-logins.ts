@@ -14,11 +14,11 @@ import { belowPreferredTlsSession } from '../below-preferred-tls-session.ts';
 import type { Check } from '../check.ts';
 import { deprecatedTlsSession } from '../deprecated-tls-session.ts';
 import { fingerprint } from '../fingerprint.ts';
+import { forgedConnectionLog } from '../forged-connection-log.ts';
 import { loopbackPlaintextSession } from '../loopback-plaintext-session.ts';
 import { plaintextSession } from '../plaintext-session.ts';
 import { remedyText } from '../remedies/remedy-text.ts';
 import { weakCipherSession } from '../weak-cipher-session.ts';
-import { FORGED_CONNECTION_LOG } from './forged-connection-log.ts';
 
 /** The checks that need nothing but sessions. */
 const SESSION_CHECKS: readonly Check[] = [
@@ -94,7 +94,7 @@ function finding(
 
 function forgery(rows: readonly ClientLogins[], context: LoginContext): Finding {
   const [first] = rows;
-  const { id, severity, title, remedy } = FORGED_CONNECTION_LOG;
+  const { id, severity, title, remedy } = forgedConnectionLog;
   const problem: Problem = {
     severity,
     title,
