@@ -28,8 +28,9 @@ export const clientCertificateRejected: SessionCheck = {
   transient: true,
   rationale:
     'A client that cannot prove who it is by its certificate is locked out, or connects in another way. Where every certificate of a CA fails, a renewal of the CA has not reached the server.',
-  remedy: `1. The evidence says why: renew an expired certificate; where its issuer is not known, add the CA to the server's ssl_ca_file and run SELECT pg_reload_conf();
-2. Where the certificate's name is not the role, issue one for the role, or map the name in pg_ident.conf.
+  remedy: `The evidence says why the server refuses the certificate.
+1. Renew an expired certificate; where its issuer is not known, add its CA to those that the server accepts of clients, and reload the server.
+2. Where the certificate's name is not the role, issue one for the role, or map the name by the option map of the rule.
 The names in the evidence are the client's own: nothing has verified them.`,
   requirements: [...IN_TRANSIT, ...CERTIFICATES, ...AUTHENTICATION],
   findsInsecureClients: false,

@@ -23,12 +23,14 @@ export const connectionLogIncomplete: AuditCheck = {
   remedy: {
     selfManaged: `${LOG_LOGINS}
 With "logs": "server": ALTER SYSTEM SET logging_collector = 'on'; which takes a restart.`,
-    rds: 'Set log_connections = 1 in the parameter group, and export the log "postgresql" to CloudWatch Logs: aws rds modify-db-instance --db-instance-identifier <instance> --cloudwatch-logs-export-configuration EnableLogTypes=postgresql',
+    rds: `Set log_connections to 1 in the parameter group, and export the log "postgresql" to CloudWatch Logs.
+aws rds modify-db-parameter-group --db-parameter-group-name <group> --parameters "ParameterName=log_connections,ParameterValue=1,ApplyMethod=immediate"
+aws rds modify-db-instance --db-instance-identifier <instance> --cloudwatch-logs-export-configuration EnableLogTypes=postgresql`,
     neon: 'Neon shows its logs through its own exports only: use "sampleSeconds", and "logs": "none".',
-    cloudSql:
-      'gcloud sql instances patch <instance> --database-flags=log_connections=on (name the flags that are set already too)',
-    azure:
-      'az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name log_connections --value on',
+    cloudSql: `Set the flag log_connections; the command takes away every flag that it does not name, so name those that are set already.
+gcloud sql instances patch <instance> --database-flags=log_connections=on`,
+    azure: `Set the server parameter log_connections.
+az postgres flexible-server parameter set --resource-group <group> --server-name <server> --name log_connections --value on`,
     pgbouncer: 'In pgbouncer.ini: log_connections = 1; then RELOAD; on the console.',
   },
   requirements: IN_TRANSIT,

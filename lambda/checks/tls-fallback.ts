@@ -20,7 +20,8 @@ export const tlsFallback: SessionCheck = {
   transient: true,
   rationale:
     'With sslmode=prefer, the default of libpq, a client whose TLS handshake fails connects again without encryption and works on: an expired CA bundle, or an attacker who breaks the handshake, switches its encryption off, and no one sees an error.',
-  remedy: `1. Mend what makes the handshake fail: the evidence says why.
+  remedy: `The server's log shows what makes the handshake fail.
+1. Mend that first: the evidence says what it is.
 2. Make the client verify the server, so that it never falls back: sslmode=verify-full sslrootcert=<CA file>. sslmode=require never falls back either, but verifies nothing.
 3. Refuse plaintext on the server, see plaintext-session.`,
   requirements: IN_TRANSIT,

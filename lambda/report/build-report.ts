@@ -2,6 +2,7 @@
 
 import type { CertificateFacts } from '../model/certificate.ts';
 import { cipherProfile } from '../model/cipher-profile.ts';
+import type { ConnectionLogFacts } from '../model/connection-log.ts';
 import { displayText } from '../model/display.ts';
 import type { Failure } from '../model/failure.ts';
 import type { Finding, Outcome } from '../model/finding.ts';
@@ -9,7 +10,7 @@ import type { Decided, Decision, Reason } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import type { Policy } from '../model/policy.ts';
 import type { AuditedTarget, Run } from '../model/run.ts';
-import type { AuditConnection, Sessions } from '../model/snapshot.ts';
+import type { AuditConnection, Sessions, Snapshot } from '../model/snapshot.ts';
 import { TRANSPORTS, type Transport } from '../model/transport.ts';
 import { compareFindings } from './order.ts';
 import { reportProbe } from './probe-report.ts';
@@ -154,6 +155,8 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
     server: server.known ? { ...server.value, version: displayText(server.value.version) } : null,
     sessions: sessions.known ? countSessions(sessions.value, target.kind === 'pgbouncer') : null,
     probe: reportProbe(snapshot.probe),
+    ...reportCoverage(snapshot),
+    ...(snapshot.connectionLog === undefined ? {} : { logins: reportLogins(snapshot.connectionLog) }),
     checks: outcomes.map(({ check, outcome }) => reportOutcome(check, outcome)),
   };
 }
@@ -227,6 +230,22 @@ function reportVersions(counts: ReadonlyMap<string, number>): Record<string, num
   const sorted = [...counts].toSorted(([, a], [, b]) => b - a);
   const others = sorted.slice(MOST_VERSIONS).reduce((sum, [, count]) => sum + count, 0);
   return Object.fromEntries([...sorted.slice(0, MOST_VERSIONS), [OTHER_VERSIONS, others]]);
+}
+
+/** What of the time between the runs is covered. */
+function reportCoverage({ connectionLog, sampled }: Snapshot): Pick<ReportTarget, 'coverage' | 'coverageSince'> {
+  const since = connectionLog?.known ? connectionLog.value.continuousSince : undefined;
+  if (since !== undefined) return { coverage: 'continuous', coverageSince: since };
+  return { coverage: sampled?.known ? 'sampled' : 'snapshot' };
+}
+
+function reportLogins(log: Observed<ConnectionLogFacts>): ReportTarget['logins'] {
+  if (!log.known) return null;
+  const { source, window, clients } = log.value;
+  const byTransport = noSessions();
+  for (const { transport, logins } of clients) byTransport[transport] += logins;
+  const total = Object.values(byTransport).reduce((sum, logins) => sum + logins, 0);
+  return { source, ...window, total, byTransport };
 }
 
 function noSessions(): Record<Transport, number> {

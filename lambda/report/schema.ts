@@ -10,6 +10,10 @@ import { PLAINTEXT_AUTHENTICATIONS, PROBED_VERSIONS } from '../model/probe.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { TARGET_KINDS } from '../model/target.ts';
 import { TLS_VERSIONS } from '../model/tls.ts';
+import { TRANSPORTS } from '../model/transport.ts';
+
+/** What a run covers of the time between it and the run before. */
+const COVERAGES = ['snapshot', 'sampled', 'continuous'] as const;
 
 const timestamp = z.iso.datetime().describe('ISO 8601, UTC.');
 const count = z.int().min(0);
@@ -124,6 +128,27 @@ const target = z.object({
     .or(z.object({ reason: z.string().describe('Why there was no probe.') }))
     .nullable()
     .describe('Null where the target does not ask for the wire probe.'),
+  coverage: z
+    .enum(COVERAGES)
+    .describe(
+      'snapshot: the sessions that were open at the moment of the run; sampled: also those of some seconds after it; continuous: also every login that the connection log shows, since coverageSince.',
+    ),
+  coverageSince: timestamp
+    .optional()
+    .describe('Since when the connection log was read without a gap, where coverage is continuous. ISO 8601, UTC.'),
+  logins: z
+    .object({
+      source: z.enum(['server-files', 'cloudwatch-logs']),
+      from: timestamp.describe('The window that the counts are of. ISO 8601, UTC.'),
+      to: timestamp,
+      total: count,
+      byTransport: z.record(z.enum(TRANSPORTS), count),
+    })
+    .nullable()
+    .optional()
+    .describe(
+      'Logins of the last 24 hours that the connection log shows; null where it was not read, absent where the target names none. A log can be forged: no verdict rests on it.',
+    ),
   checks: z.array(
     z.object({
       id: z.string(),

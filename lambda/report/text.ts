@@ -110,15 +110,27 @@ export function who(
   return parts.length > 0 ? parts.join(', ') : undefined;
 }
 
-/** `12 sessions from 10.0.1.0/24 and 10.0.2.7`; undefined when neither is known. */
+/**
+ * `12 sessions from 10.0.1.0/24 and 10.0.2.7`; of a client that a connection log shows,
+ * `4,212 logins in the last 24 h from 10.0.1.0/24, last 2026-11-28 02:14 UTC; 0 open at the moment of the run`;
+ * undefined when neither is known.
+ */
 export function howMany(finding: ReportFinding, style: Style): string | undefined {
-  const { count, clients = [] } = finding;
-  const parts = [
-    ...(count === undefined ? [] : [plural(count, 'session')]),
-    ...(clients.length === 0 ? [] : [`from ${list(clients.map((client) => clientText(client, style)))}`]),
-  ];
+  const { count, clients = [], evidence } = finding;
+  const from = clients.length === 0 ? [] : [`from ${list(clients.map((client) => clientText(client, style)))}`];
+  const { logins24h, openNow, lastLogin } = evidence;
+  if (typeof logins24h === 'number') {
+    const logins = `${logins24h.toLocaleString('en')} ${logins24h === 1 ? 'login' : 'logins'} in the last 24 h`;
+    const last = typeof lastLogin === 'string' ? `, last ${displayTime(lastLogin)}` : '';
+    const open = typeof openNow === 'number' ? `; ${openNow} open at the moment of the run` : '';
+    return `${[logins, ...from].join(' ')}${last}${open}`;
+  }
+  const parts = [...(count === undefined ? [] : [plural(count, 'session')]), ...from];
   return parts.length > 0 ? parts.join(' ') : undefined;
 }
+
+/** What `howMany` says of logins. */
+const IN_HOW_MANY: ReadonlySet<string> = new Set(['logins24h', 'openNow', 'lastLogin']);
 
 /** Digits, `.` and `:` are markup nowhere; anything else in the place of an address is shown as a quoted value. */
 function clientText(client: string, style: Style): string {
@@ -127,7 +139,10 @@ function clientText(client: string, style: Style): string {
 
 /** One `oldest session: 2026-11-09 22:10 UTC` a fact, in the check's order. */
 export function evidenceLines(finding: ReportFinding, style: Style): string[] {
-  return Object.entries(finding.evidence).map(([key, fact]) => `${evidenceName(key)}: ${evidenceValue(fact, style)}`);
+  const facts = Object.entries(finding.evidence);
+  const isSaid = typeof finding.evidence.logins24h === 'number';
+  const shown = isSaid ? facts.filter(([key]) => !IN_HOW_MANY.has(key)) : facts;
+  return shown.map(([key, fact]) => `${evidenceName(key)}: ${evidenceValue(fact, style)}`);
 }
 
 /** `oldestSession` and `oldest-session` as `oldest session`, `tlsVersion` as `TLS version`. */

@@ -15,6 +15,7 @@ export function healthyTarget(overrides: Partial<ReportTarget> = {}): ReportTarg
     labels: {},
     takenAt: '2026-11-10T06:15:05.000Z',
     verdict: 'clean',
+    coverage: 'snapshot',
     link: {
       tlsVersion: 'TLSv1.3',
       cipher: 'TLS_AES_256_GCM_SHA384',

@@ -15,7 +15,9 @@ const LONGEST_NAME = 48;
  * One sentence for each target that was reached: its TLS, what its certificate is good for, and where the time went.
  */
 export function connectionLines({ targets }: Pick<Report, 'targets'>): readonly string[] {
-  const reached = targets.flatMap((target) => (target.link === null ? [] : [connectionLine(target.name, target.link)]));
+  const reached = targets.flatMap((target) =>
+    target.link === null ? [] : [`${connectionLine(target.name, target.link)}${coverageText(target)}`],
+  );
   return reached.length > MOST_TARGETS ? [] : reached;
 }
 
@@ -30,6 +32,15 @@ function connectionLine(name: string, link: NonNullable<ReportTarget['link']>): 
     `TCP ${timings.tcp} ms, TLS handshake ${timings.tlsHandshake} ms, login ${timings.authentication} ms, queries ${timings.queries} ms in ${plural(roundTrips, 'round trip')}`,
   ];
   return `${displayText(name, LONGEST_NAME)}: ${facts.join('; ')}`;
+}
+
+/** Nothing where the sessions of a moment are all that was seen, as without a connection log. */
+function coverageText({ coverage, coverageSince, logins }: ReportTarget): string {
+  if (coverage === 'continuous' && coverageSince !== undefined) {
+    return `; every login since ${displayTime(coverageSince)} by the connection log`;
+  }
+  if (logins) return `; logins since ${displayTime(logins.from)} as far as the connection log shows them`;
+  return coverage === 'sampled' ? '; sessions sampled for some seconds' : '';
 }
 
 /** What could not be observed of targets that were audited in part. */

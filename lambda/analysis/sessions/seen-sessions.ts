@@ -37,6 +37,15 @@ export function unshownLogins(clients: readonly ClientLogins[]): number {
   return clients.filter((row) => !isShown(row)).reduce((sum, { logins }) => sum + logins, 0);
 }
 
+/** Bytes of an application name that pg_stat_activity shows (NAMEDATALEN); the log has the whole name. */
+const NAME_BYTES = 63;
+
+function asShownBySessions(application: string): string {
+  const bytes = Buffer.from(application);
+  if (bytes.length <= NAME_BYTES) return application;
+  return new TextDecoder().decode(bytes.subarray(0, NAME_BYTES), { stream: true });
+}
+
 /**
  * Logins in the form of sessions. What a log does not show (whether a role is a superuser, the database of logical
  * replication) comes from the open sessions of the same client, so that one client is one finding.
@@ -57,7 +66,7 @@ export function loggedSessions(
       ...(isPooler ? { side: 'client' } : {}),
       role,
       database: row.database ?? (replication ? replicas.get(`${role} ${fold(application)}`) : undefined),
-      application,
+      application: asShownBySessions(application),
       kind: replication ? 'replication' : 'client',
       superuser: isPooler ? undefined : (superusers.get(role) ?? false),
       transport,
