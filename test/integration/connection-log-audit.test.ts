@@ -85,11 +85,14 @@ async function visit({ host, port }: PostgresServer, application: string, sql?: 
   await client.end();
 }
 
+/** Numbers are folded to `#` where there are several. */
+const bare = (application: string): string => application.replace(/ (?:#|\d+)$/, '');
+
 /** Logins by application, of the role `app`. */
 function counted({ clients }: ConnectionLogFacts): Record<string, number> {
   const sums = new Map<string, number>();
   for (const { role, application = '', logins } of clients) {
-    if (role === 'app') sums.set(application, (sums.get(application) ?? 0) + logins);
+    if (role === 'app') sums.set(bare(application), (sums.get(bare(application)) ?? 0) + logins);
   }
   return Object.fromEntries([...sums].sort());
 }
@@ -247,13 +250,13 @@ describe.each(['stderr', 'csvlog', 'jsonlog'] as const)('a random schedule, logg
     await facts(server, state);
     for (let login = 0; login < LOGINS; login += 1) {
       const name = nameOf(Math.floor(random() * 40));
-      await visit(server, name, random() < 0.1 ? FORGED : undefined);
+      await visit(server, `${name} ${login}`, random() < 0.1 ? FORGED : undefined);
       expected.set(name, (expected.get(name) ?? 0) + 1);
       const choice = random();
       if (choice < 0.02) await server.adminQuery('SELECT pg_rotate_logfile()');
       else if (choice < 0.04) {
         copies += 1;
-        await moveAway(files, server, format, name, { number: copies, copies: random() < 0.5 });
+        await moveAway(files, server, format, `${name} ${login}`, { number: copies, copies: random() < 0.5 });
       } else if (choice < 0.06) await facts(server, state);
       else if (choice < 0.07) await Promise.all([facts(server, state), facts(server, state)]);
       else if (choice < 0.08 || (deaths < 3 && login > (LOGINS * (deaths + 1)) / 4)) {
@@ -290,11 +293,18 @@ async function moveAway(
     return;
   }
   // What is written between the copy and the end would be lost: all of it has to be there.
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    if ((await readFile(file, 'utf8')).includes(`application_name=${last}`)) break;
-    await wait(5);
-  }
-  await wait(20);
+  await written(folder, last);
   await copyFile(file, `${file}.${number}`);
   await truncate(file);
+}
+
+/** Resolves once the log has the login, and what the server wrote at its end. */
+async function written(folder: string, application: string): Promise<void> {
+  const login = new RegExp(`application_name=${application}\\b`);
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    for (const name of await readdir(folder)) {
+      if (login.test(await readFile(join(folder, name), 'utf8'))) return;
+    }
+    await wait(5);
+  }
 }

@@ -42,6 +42,19 @@ describe.each(majorsUnderTest())('after login to PostgreSQL %i', (major) => {
     return { snapshot, roundTrips: snapshot.link.value.roundTrips };
   }
 
+  test.runIf(major >= 12)(
+    'the connection log takes a connection of its own, and one round trip for its settings',
+    async () => {
+      await server.writeHba(['hostssl all all all scram-sha-256']);
+      await using counter = await countRoundTrips(server);
+      const secret = rdsSecret(server, undefined, { port: counter.port });
+      const { snapshot } = await audit({ logs: 'server' }, { db: secret, ca: server.ca ?? '' });
+      // The lab's server writes no log files: there is nothing more to ask for.
+      expect(snapshot.connectionLog).toMatchObject({ known: true, value: { clients: [] } });
+      expect(counter.counts).toEqual([snapshot.link.known && snapshot.link.value.roundTrips, 1]);
+    },
+  );
+
   test('one is enough with the privileges of the README, and for a login without them', async () => {
     await server.writeHba(['hostssl all all all scram-sha-256', 'hostssl all /^tls_ all scram-sha-256']);
     await server.adminQuery('GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO tls_auditor');

@@ -57,8 +57,10 @@ const CHARACTER = 4;
 /** The server's collector writes a line a moment after the login. */
 const RETRY_MS = 200;
 const RETRIES = 25;
-/** Clocks of file systems may be behind. */
-const CLOCK_LAG_MS = 1_000;
+/** The server shows whole seconds, and clocks of file systems may be behind. */
+const CLOCK_LAG_MS = 2_000;
+/** What the collector writes at once is all there after this. */
+const SETTLE_MS = 100;
 /** All files are one log. */
 const STREAM = '';
 
@@ -99,7 +101,10 @@ interface OpenFile {
   pushed: number;
   /** What was passed on last, as much as is context for the next run. */
   recent: Buffer;
-  head: FilePosition['head'];
+  /** The first bytes of the file, as many as are known. */
+  first: Buffer;
+  /** Of an earlier run that knew enough of them. */
+  readonly head: FilePosition['head'] | undefined;
   modified: number;
   isDone: boolean;
 }
@@ -115,6 +120,8 @@ class FilesRun {
   readonly #tracked = new Map<string, FilePosition>();
   /** Listed and not read yet. */
   readonly #unread = new Map<string, ListedFile>();
+  /** Of earlier runs, and not where they were: kept until they are found, or all files were searched for them. */
+  readonly #gone = new Set<FilePosition>();
   /** Hold what another file holds as well. */
   readonly #copies = new Set<string>();
   #stored: FilesPosition | undefined;
@@ -142,6 +149,13 @@ class FilesRun {
     return { position: this.#position(), gaps: this.#gaps };
   }
 
+  /** A file of which nothing was read yet may have another name by now. */
+  get #newSince(): number {
+    if (this.#stored === undefined) return this.#request.from;
+    const { at, files } = this.#stored;
+    return Math.min(at, ...files.flatMap(({ offset, modified }) => (offset === 0 ? [modified] : []))) - CLOCK_LAG_MS;
+  }
+
   /** What an earlier run remembers, if it is of the same files. */
   async #usable(stored: FilesPosition | undefined): Promise<FilesPosition | undefined> {
     const { format, directory, countFrom } = this.#options;
@@ -160,9 +174,13 @@ class FilesRun {
 
   async #readFiles(): Promise<void> {
     for (let round = 0; ; round += 1) {
-      const isWhole = await this.#readListed(await this.#list());
+      const listed = await this.#list();
+      const isWhole = await this.#unlessGone(() => this.#readAll(listed));
       const { marker, hasOwnLogin, endsAt } = this.#options;
-      if (isWhole && (marker === undefined || hasOwnLogin())) return;
+      if (isWhole && (marker === undefined || hasOwnLogin())) {
+        await this.#settle();
+        return;
+      }
       if (round >= RETRIES || performance.now() + RETRY_MS > endsAt) return;
       await wait(RETRY_MS, undefined, { signal: this.#request.signal });
     }
@@ -199,9 +217,9 @@ class FilesRun {
   }
 
   /** @returns false where a file was renamed or removed meanwhile */
-  async #readListed(listed: readonly ListedFile[]): Promise<boolean> {
+  async #unlessGone(read: () => Promise<void>): Promise<boolean> {
     try {
-      await this.#readAll(listed);
+      await read();
       return true;
     } catch (error) {
       if (!isDatabaseError(error) || error.code !== NO_SUCH_FILE) throw error;
@@ -211,11 +229,11 @@ class FilesRun {
 
   async #readAll(listed: readonly ListedFile[]): Promise<void> {
     await this.#findRenamed(listed);
-    const newest = listed.at(-1)?.name;
+    const newest = listed.at(-1)?.modified ?? 0;
     const wanted = listed.filter((file) => this.#isWanted(file));
     for (const file of wanted) this.#unread.set(file.name, file);
     for (const file of wanted) {
-      await this.#readFile(file, file.name !== newest);
+      await this.#readFile(file, file.modified < newest - CLOCK_LAG_MS);
       this.#unread.delete(file.name);
     }
   }
@@ -228,51 +246,49 @@ class FilesRun {
     const tracked = this.#tracked.get(name);
     if (tracked !== undefined) return !(tracked.isDone && tracked.offset === size && tracked.modified === modified);
     // What was there before and is not tracked was read, or too old for the first run.
-    return modified >= (this.#stored === undefined ? this.#request.from : this.#stored.at - CLOCK_LAG_MS);
+    return modified >= this.#newSince;
   }
 
   /** A file that goes on under another name is read from where it was left, and a copy of a file is not read twice. */
   async #findRenamed(listed: readonly ListedFile[]): Promise<void> {
-    const names = new Set(listed.map(({ name }) => name));
-    const gone: FilePosition[] = [];
     for (const file of [...this.#tracked.values()]) {
-      const same = listed.find(({ name }) => name === file.name);
       if (this.#open.has(file.name)) continue;
+      const same = listed.find(({ name }) => name === file.name);
       if (same !== undefined && (await this.#isSame(file, same))) continue;
       this.#tracked.delete(file.name);
-      gone.push(file);
+      this.#gone.add(file);
     }
     for (const candidate of listed) {
       const isKnown = this.#open.has(candidate.name) || this.#tracked.has(candidate.name);
-      if (isKnown || !(this.#isWanted(candidate) || gone.length > 0)) continue;
+      if (isKnown || !(this.#isWanted(candidate) || this.#gone.size > 0)) continue;
       const head = await this.#piece(candidate.name, 0, HEAD);
-      const renamed = gone.find((file) => hasHead(head, file.head) && candidate.size >= file.offset);
+      const renamed = [...this.#gone].find((file) => hasHead(head, file.head) && candidate.size >= file.offset);
       if (renamed !== undefined && (await this.#hasTail(candidate.name, renamed))) {
-        gone.splice(gone.indexOf(renamed), 1);
+        this.#gone.delete(renamed);
         this.#tracked.set(candidate.name, { ...renamed, name: candidate.name, modified: 0 });
         continue;
       }
       // A copy of a file that is there too: it is read when the file itself is gone.
-      const isCopy = [...this.#tracked.values(), ...this.#open.values()].some((file) => hasHead(head, file.head));
+      const heads = [...[...this.#tracked.values()].map((file) => file.head), ...[...this.#open.values()].map(headOf)];
+      const isCopy = heads.some((known) => hasHead(head, known));
       if (isCopy) this.#copies.add(candidate.name);
     }
-    for (const file of gone) {
-      if (file.isDone) continue;
-      this.#lost(
-        names.has(file.name)
-          ? `the log file "${displayText(file.name, 100)}" was replaced before it was read to its end`
-          : `the log file "${displayText(file.name, 100)}" was removed before it was read to its end`,
-      );
+    for (const file of this.#gone) {
+      if (!file.isDone) this.#lost(whyGone(file, listed));
+      this.#gone.delete(file);
     }
   }
 
   async #isSame(file: FilePosition, listed: ListedFile): Promise<boolean> {
     if (listed.size < file.offset) return false;
-    if (listed.size === file.offset && listed.modified === file.modified) return true;
+    const isOld = listed.modified < (this.#stored?.at ?? 0) - CLOCK_LAG_MS;
+    if (isOld && listed.size === file.offset && listed.modified === file.modified) return true;
     return await this.#hasTail(file.name, file);
   }
 
-  async #hasTail(name: string, { context, offset, tail }: FilePosition): Promise<boolean> {
+  async #hasTail(name: string, { context, offset, tail, head }: FilePosition): Promise<boolean> {
+    // Too little was read to know it by its end.
+    if (offset - context < SHORTEST_HEAD) return digestOf(await this.#piece(name, 0, head.length)) === head.digest;
     return digestOf(await this.#piece(name, context, offset - context)) === tail;
   }
 
@@ -297,6 +313,18 @@ class FilesRun {
     }
   }
 
+  /** Of stderr, the last records of files that a later file may follow already. */
+  async #settle(): Promise<void> {
+    const waiting = [...this.#open].filter(([, { boundaries, pushed }]) => boundaries.completeAtEnd > pushed);
+    if (waiting.length === 0) return;
+    await wait(SETTLE_MS, undefined, { signal: this.#request.signal });
+    for (const [name, open] of waiting) {
+      const before = open.boundaries.end;
+      await this.#unlessGone(() => this.#readToEnd(name, open));
+      if (open.boundaries.end === before) this.#pushTo(open, open.boundaries.completeAtEnd);
+    }
+  }
+
   /** Of stderr, a line after it shows that a record is complete: not for the auditor's own login, which is one line. */
   #endsWithMarker({ pending }: OpenFile): boolean {
     const { marker } = this.#options;
@@ -310,16 +338,15 @@ class FilesRun {
     const boundaries = new RecordBoundaries(format, context, this.#bounds.context);
     boundaries.push(before);
     if (before.length > 0) this.#sink.push(STREAM, before, true);
+    const hasWholeHead = file !== undefined && file.head.length >= HEAD;
     return {
       boundaries,
       pending: Buffer.alloc(0),
       pushed: offset,
       recent: before,
       // Of a file that was short when it was read first, more is known now.
-      head:
-        file === undefined || file.head.length >= HEAD
-          ? (file?.head ?? UNREAD.head)
-          : await this.#headOf(name, directory),
+      first: hasWholeHead ? Buffer.alloc(0) : await this.#piece(name, 0, Math.min(HEAD, offset), directory),
+      head: hasWholeHead ? file.head : undefined,
       modified: file?.modified ?? 0,
       isDone: false,
     };
@@ -336,7 +363,7 @@ class FilesRun {
       }
       const at = open.boundaries.end;
       const bytes = await this.#piece(name, at, piece, directory);
-      if (at === 0) open.head = headOf(bytes);
+      if (at < HEAD && at === open.first.length) open.first = Buffer.concat([open.first, bytes]).subarray(0, HEAD);
       this.#bytes += bytes.length;
       open.boundaries.push(bytes);
       open.pending = Buffer.concat([open.pending, bytes]);
@@ -345,10 +372,6 @@ class FilesRun {
       // A piece as text may end before a character that is not whole.
       if (bytes.length < piece - CHARACTER) return;
     }
-  }
-
-  async #headOf(name: string, directory: string | undefined): Promise<FilePosition['head']> {
-    return headOf(await this.#piece(name, 0, HEAD, directory));
   }
 
   #pushTo(open: OpenFile, end: number): void {
@@ -423,6 +446,7 @@ class FilesRun {
     const { format, directory, serverNow } = this.#options;
     if (this.#open.size === 0 && this.#unread.size === 0 && this.#stored === undefined) return undefined;
     const files = new Map<string, FilePosition>(this.#tracked);
+    for (const file of this.#gone) files.set(file.name, file);
     for (const [name, { modified }] of this.#unread) {
       if (!files.has(name)) files.set(name, { ...UNREAD, name, modified });
     }
@@ -445,22 +469,27 @@ const UNREAD = {
   isDone: false,
 } as const;
 
-function positionOf(name: string, { boundaries, pushed, recent, head, modified, isDone }: OpenFile): FilePosition {
+function positionOf(name: string, open: OpenFile): FilePosition {
+  const { boundaries, pushed, recent, modified, isDone } = open;
   const context = Math.max(boundaries.before(pushed), pushed - recent.length);
   return {
     name,
     offset: pushed,
     context,
-    head,
+    head: headOf(open),
     tail: digestOf(recent.subarray(recent.length - (pushed - context))),
     modified,
     isDone,
   };
 }
 
-function headOf(bytes: Buffer): FilePosition['head'] {
-  const first = bytes.subarray(0, HEAD);
-  return { length: first.length, digest: digestOf(first) };
+function whyGone({ name }: FilePosition, listed: readonly ListedFile[]): string {
+  const was = listed.some((file) => file.name === name) ? 'replaced' : 'removed';
+  return `the log file "${displayText(name, 100)}" was ${was} before it was read to its end`;
+}
+
+function headOf({ head, first }: OpenFile): FilePosition['head'] {
+  return head ?? { length: first.length, digest: digestOf(first) };
 }
 
 function hasHead(bytes: Buffer, { length, digest }: FilePosition['head']): boolean {
