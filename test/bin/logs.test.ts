@@ -52,7 +52,9 @@ describe('logs', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('no insecure login in these lines, which is no proof that there was none');
     const file = join(folder, 'postgresql.log');
-    const both = await command(['logs', file, file, '--format', 'json']);
+    const next = join(folder, 'postgresql.log.1');
+    await writeFile(next, BAD);
+    const both = await command(['logs', next, file, '--format', 'json']);
     expect(JSON.parse(both.stdout)).toMatchObject({ logins: 2, complete: true });
     // Standard input is empty there.
     expect((await command(['logs'])).exitCode).toBe(2);

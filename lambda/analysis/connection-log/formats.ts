@@ -18,6 +18,8 @@ export interface RecordSink {
 export interface LineReader {
   /** @param line Latin-1 @param mayBeForeign false where it is known to be ASCII */
   line(line: string, isCut: boolean, mayBeForeign?: boolean): void;
+  /** Whether the next line counts also where it is not marked: it may go on with what is open. */
+  takesAll(): boolean;
   /** What is still open is complete. */
   end(): void;
 }
@@ -67,7 +69,7 @@ export class StderrReader implements LineReader {
     if (this.#open !== undefined && this.#isDetail(line)) return;
     this.end();
     if (!isMarked(line, mayBeForeign)) return;
-    const read = this.#prefix.read(decoded(line), this.#clock);
+    const read = this.#prefix.read(mayBeForeign ? decoded(line) : line, this.#clock);
     if (read === undefined) {
       this.#sink.onUnreadable();
       return;
@@ -78,7 +80,12 @@ export class StderrReader implements LineReader {
       return;
     }
     if (label !== 'LOG' && label !== 'FATAL' && label !== 'WARNING') return;
-    this.#open = { record: { ...NOTHING_SHOWN, ...fields, message }, isCut };
+    const { time, connection, host, role, database, application } = fields;
+    this.#open = { record: { time, connection, host, role, database, application, message }, isCut };
+  }
+
+  takesAll(): boolean {
+    return this.#open !== undefined;
   }
 
   end(): void {
@@ -151,6 +158,11 @@ export class CsvReader implements LineReader {
     }
     // What a cut line ends with is not known: its record ends with it.
     if (!this.#isQuoted || isCut) this.#record();
+  }
+
+  /** A quote that opens a record of several lines may be in any. */
+  takesAll(): boolean {
+    return true;
   }
 
   end(): void {
@@ -269,6 +281,11 @@ export class JsonReader implements LineReader {
     );
   }
 
+  /** Marks may be written as escapes. */
+  takesAll(): boolean {
+    return true;
+  }
+
   end(): void {}
 }
 
@@ -332,6 +349,10 @@ export class PoolerReader implements LineReader {
       },
       isCut,
     );
+  }
+
+  takesAll(): boolean {
+    return false;
   }
 
   end(): void {}

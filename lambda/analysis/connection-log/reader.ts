@@ -14,8 +14,8 @@ import {
   unwrap,
   type Wrapper,
 } from './formats.ts';
-import { decoded, LineSplitter } from './lines.ts';
-import { isBeyondAscii, readEvent } from './message.ts';
+import { decoded, LineSplitter, type LinesToSkip } from './lines.ts';
+import { isBeyondAscii, nextMark, readEvent } from './message.ts';
 import { ObjectScanner } from './objects.ts';
 import { type CompiledPrefix, compilePrefix, guessPrefix } from './prefix.ts';
 import { LogClock } from './time.ts';
@@ -200,13 +200,20 @@ export class ConnectionLogReader {
       counts.read += 1;
       reader.line(line, isCut, mayBeForeign);
     });
+    const skip: LinesToSkip = {
+      nextWanted: (text, from) => nextMark(text, from, mayBeForeign),
+      takesAll: () => reader.takesAll(),
+      onSkipped: () => {
+        counts.read += 1;
+      },
+    };
     return {
       push: (text) => {
         // A line may have begun in the piece before.
         const isForeign = isBeyondAscii(text);
         mayBeForeign = isForeign || wasForeign;
         wasForeign = isForeign || (wasForeign && !text.includes('\n'));
-        splitter.push(text);
+        splitter.push(text, skip);
       },
       end: () => {
         mayBeForeign = true;
