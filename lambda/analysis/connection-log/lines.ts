@@ -46,9 +46,11 @@ export class LineSplitter {
     if (from < text.length) this.#keep(text.slice(from));
   }
 
-  /** The last line need not end. */
-  end(): void {
-    if (this.#rest !== '' || this.#isCut) this.#end();
+  /** @param isCut whether a last line without a line end is not whole */
+  end(isCut: boolean): void {
+    if (this.#rest === '' && !this.#isCut) return;
+    this.#isCut ||= isCut;
+    this.#end();
   }
 
   #keep(text: string): void {

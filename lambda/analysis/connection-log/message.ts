@@ -84,6 +84,20 @@ export function isTranslated(message: string): boolean {
   return TRANSLATED.some((text) => message.startsWith(text));
 }
 
+/** How the messages begin that events are made of. */
+const BEGINNINGS = [
+  ...['connection received: ', 'connection authorized: ', 'replication connection authorized: '],
+  ...['connection authenticated: ', 'connection ready: ', 'disconnection: session time: '],
+  ...['could not accept SSL connection: ', 'received direct SSL connection request without ALPN'],
+  ...['no pg_hba.conf entry for ', 'pg_hba.conf rejects ', 'connection requires a valid client certificate'],
+  ...['certificate authentication failed for user "', 'provided user name (', 'login attempt: ', 'closing because: '],
+] as const;
+
+/** Whether a message without its end is one that events are made of, as far as it goes. */
+export function mayBeEvent(message: string): boolean {
+  return BEGINNINGS.some((text) => message.startsWith(text) || text.startsWith(message));
+}
+
 const TLS_TAIL = ' SSL enabled (';
 const GSS_TAIL = ' GSS (';
 const TLS =
