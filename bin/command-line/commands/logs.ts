@@ -94,8 +94,8 @@ function endAfterFault(reader: ConnectionLogReader): void {
 function unknownFormat({ shownAs }: LogFile, cause: UnknownFormatError, prefix: string | undefined): UsageError {
   const remedy =
     prefix === undefined
-      ? "It must be PostgreSQL's stderr, csvlog or jsonlog, an export of CloudWatch Logs, or PgBouncer's log. For stderr, give the server's log_line_prefix (SHOW log_line_prefix): --prefix '%m [%p] '"
-      : 'Give what SHOW log_line_prefix shows on that server, with the space at its end if there is one';
+      ? "It must be PostgreSQL's stderr, csvlog or jsonlog, an export of CloudWatch Logs, or PgBouncer's log. If it is the server's standard error, give what SHOW log_line_prefix shows on that server: --prefix '%m [%p] '"
+      : 'Give what SHOW log_line_prefix shows on that server';
   return new UsageError(`${shownAs}: ${cause.message}. ${remedy}`, { cause });
 }
 

@@ -82,10 +82,14 @@ function logOf(shownAs: string, size: number | undefined, open: () => Readable):
       const { value: first, done: isEmpty } = await source.next();
       if (isEmpty === true) return;
       const all = from(first, source);
-      if (first[0] === 0x1f && first[1] === 0x8b) yield* unpacked(all, () => done);
-      else yield* all;
+      if (first[0] === 0x1f && first[1] === 0x8b) {
+        yield* unpacked(all, () => done);
+        return;
+      }
+      yield* all;
+      if (size !== undefined && done < size) throw new LogFileError('became shorter while it was read');
     } catch (cause) {
-      if (cause instanceof LogFileError) throw cause;
+      if (cause instanceof LogFileError) throw new LogFileError(`${shownAs} ${cause.message}`, { cause });
       const code = (cause as NodeJS.ErrnoException).code ?? 'unknown cause';
       const what =
         code === 'Z_BUF_ERROR' ? 'ends in the middle of its compressed data' : `was not read to its end (${code})`;
@@ -116,7 +120,7 @@ async function* unpacked(source: AsyncIterable<Uint8Array>, packed: () => number
     size += piece.length;
     if (size > ALWAYS_UNPACKED && size > packed() * MOST_TIMES_LARGER) {
       throw new LogFileError(
-        `it unpacks to more than ${MOST_TIMES_LARGER} times its size: unpack it, and look what it is`,
+        `unpacks to more than ${MOST_TIMES_LARGER} times its size, and was not read further: no log does`,
       );
     }
     yield piece;

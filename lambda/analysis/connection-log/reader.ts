@@ -61,7 +61,8 @@ export class ConnectionLogReader {
   readonly counts: ReadCounts;
   readonly clock: LogClock;
   readonly #options: ReaderOptions;
-  readonly #prefix: CompiledPrefix | undefined;
+  /** The prefix that was given, and with the space at its end that is easily lost. */
+  readonly #given: readonly CompiledPrefix[];
   #sample: string[] = [];
   #sampled = 0;
   #push: ((text: string) => void) | undefined;
@@ -72,7 +73,7 @@ export class ConnectionLogReader {
   /** @throws PrefixError */
   constructor(options: ReaderOptions, parent?: ConnectionLogReader) {
     this.#options = options;
-    this.#prefix = options.prefix === undefined ? undefined : compilePrefix(options.prefix);
+    this.#given = options.prefix === undefined ? [] : [options.prefix, `${options.prefix} `].map(compilePrefix);
     this.counts = parent?.counts ?? { read: 0, recognised: 0, unreadable: 0, translated: 0 };
     this.clock = parent?.clock ?? new LogClock();
   }
@@ -137,7 +138,7 @@ export class ConnectionLogReader {
     const heads = lines.filter((line) => line.trim() !== '');
     const first = heads[0]?.trimStart() ?? '';
     const byLines = (make: (sink: RecordSink) => LineReader) => () => this.#lineReader(make(this.#sink()));
-    if (this.#prefix === undefined) {
+    if (this.#given.length === 0) {
       if (/^(?:\{|\[\s*(?:$|[[{]))/.test(first)) {
         if (heads.some((line) => serverEntry(parseObject(line)) !== undefined)) {
           return { format: 'jsonlog', make: byLines((sink) => new JsonReader(this.clock, sink)) };
@@ -157,9 +158,10 @@ export class ConnectionLogReader {
     for (const wrapper of WRAPPERS) {
       const bare = heads.flatMap((line) => unwrap(line, wrapper) ?? []);
       if (bare.length * 2 < heads.length) continue;
-      const fits =
-        this.#prefix !== undefined && bare.some((line) => this.#prefix?.read(line, this.clock) !== undefined);
-      const prefix = this.#prefix === undefined ? guessPrefix(bare, this.clock) : fits ? this.#prefix : undefined;
+      const prefix =
+        this.#given.length === 0
+          ? guessPrefix(bare, this.clock)
+          : this.#given.find((given) => bare.some((line) => given.read(line, this.clock) !== undefined));
       if (prefix === undefined) continue;
       this.#foundPrefix = prefix.prefix;
       return {
@@ -168,7 +170,7 @@ export class ConnectionLogReader {
       };
     }
     throw new UnknownFormatError(
-      this.#prefix === undefined
+      this.#given.length === 0
         ? `the first ${heads.length} lines are of no form that is known`
         : `none of the first ${heads.length} lines begins with the prefix that was given, and a severity`,
     );
