@@ -38,9 +38,9 @@ describe('logs', () => {
     const { exitCode, stdout, stderr } = await logs(BAD + GOOD);
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
     expect(stdout.split('\n').slice(0, 3).join('\n')).toMatchInlineSnapshot(`
-      "Transport  Role  Database  Application  From      Logins  First (UTC)       Last (UTC)
-      plaintext  etl   shop      (none)       10.0.0.7       1  2026-11-28 08:17  2026-11-28 08:17
-      TLSv1.3    app   shop      checkout     10.0.0.8       1  2026-11-28 08:17  2026-11-28 08:17"
+      "Transport  Role  Database  Application  From      Cipher                  Logins  Last (UTC)
+      plaintext  etl   shop      (none)       10.0.0.7  -                            1  2026-11-28 08:17
+      TLSv1.3    app   shop      checkout     10.0.0.8  TLS_AES_256_GCM_SHA384       1  2026-11-28 08:17"
     `);
     expect(stdout).toContain('HIGH: Unencrypted session over the network (plaintext-session)');
     expect(stdout).toContain('Verdict: 1 finding.');
@@ -52,7 +52,9 @@ describe('logs', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('no insecure login in these lines, which is no proof that there was none');
     const file = join(folder, 'postgresql.log');
-    const both = await command(['logs', file, file, '--format', 'json']);
+    const next = join(folder, 'postgresql.log.1');
+    await writeFile(next, BAD);
+    const both = await command(['logs', next, file, '--format', 'json']);
     expect(JSON.parse(both.stdout)).toMatchObject({ logins: 2, complete: true });
     // Standard input is empty there.
     expect((await command(['logs'])).exitCode).toBe(2);
@@ -85,6 +87,33 @@ describe('logs', () => {
   });
 
   test.each([
+    ['markdown', ['# PostgreSQL TLS audit', '❓ partly audited', '## Not verified', '## High']],
+    ['sarif', ['"ruleId": "plaintext-session"', '"not-seen"', '"executionSuccessful": true']],
+    ['junit', ['failures="1"', 'name="verdict" value="unknown"', 'type="high"', 'type="unknown"']],
+    ['ocsf', ['"event_code":"plaintext-session"', '"status":"Warning"', 'could not be seen']],
+  ])('as %s shows findings, what was read, and what was not', async (format, parts) => {
+    const { exitCode, stdout } = await logs(
+      `${BAD}${GOOD}UTC [3] LOG:  connection authorized: user=x\n`,
+      '--format',
+      format,
+    );
+    expect(exitCode).toBe(2);
+    const gap = '1 line about connections could not be read';
+    const window = 'the 5 lines from 2026-11-28 08:17 UTC to 2026-11-28 08:17 UTC';
+    for (const part of [...parts, window, gap, 'etl', 'no proof that there was none']) expect(stdout).toContain(part);
+    expect(stdout).not.toMatch(/✅|"Pass"|value="clean"/);
+  });
+
+  test('is no format in which a log without findings passes', async () => {
+    const { exitCode, stdout } = await logs(GOOD, '--format', 'junit');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/<testsuites [^>]*tests="6" failures="0" errors="6"/);
+    const refused = await logs(GOOD, '--format', 'asff');
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toContain('Allowed choices are table, json, ocsf, sarif, junit, markdown.');
+  });
+
+  test.each([
     [
       'holds no login',
       '2026-11-28 08:17:06.123 UTC [1] LOG:  checkpoint starting: time\n',
@@ -114,6 +143,7 @@ describe('logs', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toContain("--prefix '%m [%p] '");
     expect(stderr).not.toContain('PW_secret');
+    expect((await logs(GOOD, '--prefix', '%m [%p]')).stderr).toBe('');
     const given = await logs(GOOD, '--prefix', '%t ');
     expect(given.stderr).toContain('Give what SHOW log_line_prefix shows');
     expect((await command(['logs', join(folder, 'nothing.log')])).stderr).toContain('ENOENT');

@@ -128,10 +128,12 @@ export function historyEpilogue(width: number, heading: (text: string) => string
 const LOGS_EXAMPLES: Section = [
   'Examples:',
   [
-    'pg-tls-auditor logs /var/log/postgresql/postgresql-18-main.log',
-    "pg-tls-auditor logs --prefix '%m [%p] ' postgresql.log.1 postgresql.log",
-    'zcat postgresql.csv.*.gz | pg-tls-auditor logs --format json',
-    'aws logs filter-log-events --log-group-name /aws/rds/instance/orders/postgresql | pg-tls-auditor logs',
+    'npx pg-tls-auditor logs /var/log/postgresql/postgresql-18-main.log',
+    "npx pg-tls-auditor logs --prefix '%m [%p] ' postgresql.log.1 postgresql.log",
+    'npx pg-tls-auditor logs postgresql.csv.2.gz postgresql.csv.1.gz postgresql.csv',
+    'docker logs db 2>&1 | npx pg-tls-auditor logs',
+    'journalctl -u postgresql@18-main -o cat | npx pg-tls-auditor logs',
+    'aws logs filter-log-events --log-group-name /aws/rds/instance/orders/postgresql | npx pg-tls-auditor logs',
   ],
 ];
 

@@ -5,7 +5,7 @@ import { SEVERITIES } from '../../../lambda/model/severity.ts';
 import { bold, outputColumns } from '../terminal/terminal.ts';
 import { LOGS_DESCRIPTION, logsEpilogue } from './help.ts';
 import { formatOption, notEmpty } from './option-values.ts';
-import type { LogsOptions } from './options.ts';
+import { LOGS_FORMATS, type LogsOptions } from './options.ts';
 
 export function addLogsCommand(
   program: Command,
@@ -24,7 +24,7 @@ export function addLogsCommand(
     .addOption(
       new Option('--fail-on <severity>', 'exit with 1 from this severity on').choices(SEVERITIES).default('medium'),
     )
-    .addOption(formatOption('a table with remedies, or one JSON document'))
+    .addOption(formatOption('a table with remedies, or one document', LOGS_FORMATS))
     .addHelpText('after', () => logsEpilogue(outputColumns(), bold))
     .action(run);
 }

@@ -77,10 +77,13 @@ export interface HistoryOptions {
   readonly format: Format;
 }
 
+/** Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. */
+export const LOGS_FORMATS = REPORT_FORMATS.filter((format) => format !== 'asff');
+
 export interface LogsOptions {
   /** As `SHOW log_line_prefix` shows it. */
   readonly prefix?: string;
-  readonly format: Format;
+  readonly format: Exclude<ReportFormat, 'asff'>;
   /** Findings of this severity or worse make the exit code 1. */
   readonly failOn: Severity;
 }

@@ -1,7 +1,7 @@
 // Opens log files, plain or compressed with gzip, and standard input, as bounded pieces.
 
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { showPath } from '../../../lambda/model/given-text.ts';
@@ -31,16 +31,38 @@ export interface LogFile {
   readonly pieces: () => AsyncIterable<Uint8Array>;
 }
 
-/** @throws UsageError where the file cannot be opened */
-export async function openLog(file: string): Promise<LogFile> {
-  if (file === STANDARD_INPUT) return logOf('standard input', undefined, () => process.stdin);
+/** @throws UsageError where a file cannot be opened, or is named twice: its logins would count twice */
+export async function openLogs(files: readonly string[]): Promise<LogFile[]> {
+  const names = new Map<string, string>();
+  const opened: LogFile[] = [];
+  for (const file of files) {
+    const { identity, ...log } = await openLog(file);
+    const before = names.get(identity);
+    if (before !== undefined) {
+      throw new UsageError(
+        before === log.shownAs
+          ? `${before} is named twice: name each log once`
+          : `${before} and ${log.shownAs} are the same file: name each log once`,
+      );
+    }
+    names.set(identity, log.shownAs);
+    opened.push(log);
+  }
+  return opened;
+}
+
+async function openLog(file: string): Promise<LogFile & { readonly identity: string }> {
+  if (file === STANDARD_INPUT) {
+    return { ...logOf('standard input', undefined, () => process.stdin), identity: STANDARD_INPUT };
+  }
   const shownAs = showPath(file);
   try {
     const facts = await stat(file);
     if (facts.isDirectory()) throw new UsageError(`${shownAs} is a folder: name the log files in it`);
-    return logOf(shownAs, facts.isFile() ? facts.size : undefined, () =>
-      createReadStream(file, { highWaterMark: PIECE }),
-    );
+    await access(file, constants.R_OK);
+    const size = facts.isFile() ? facts.size : undefined;
+    const log = logOf(shownAs, size, () => createReadStream(file, { highWaterMark: PIECE }));
+    return { ...log, identity: `${facts.dev} ${facts.ino}` };
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown cause';
@@ -60,10 +82,14 @@ function logOf(shownAs: string, size: number | undefined, open: () => Readable):
       const { value: first, done: isEmpty } = await source.next();
       if (isEmpty === true) return;
       const all = from(first, source);
-      if (first[0] === 0x1f && first[1] === 0x8b) yield* unpacked(all, () => done);
-      else yield* all;
+      if (first[0] === 0x1f && first[1] === 0x8b) {
+        yield* unpacked(all, () => done);
+        return;
+      }
+      yield* all;
+      if (size !== undefined && done < size) throw new LogFileError('became shorter while it was read');
     } catch (cause) {
-      if (cause instanceof LogFileError) throw cause;
+      if (cause instanceof LogFileError) throw new LogFileError(`${shownAs} ${cause.message}`, { cause });
       const code = (cause as NodeJS.ErrnoException).code ?? 'unknown cause';
       const what =
         code === 'Z_BUF_ERROR' ? 'ends in the middle of its compressed data' : `was not read to its end (${code})`;
@@ -94,7 +120,7 @@ async function* unpacked(source: AsyncIterable<Uint8Array>, packed: () => number
     size += piece.length;
     if (size > ALWAYS_UNPACKED && size > packed() * MOST_TIMES_LARGER) {
       throw new LogFileError(
-        `it unpacks to more than ${MOST_TIMES_LARGER} times its size: unpack it, and look what it is`,
+        `unpacks to more than ${MOST_TIMES_LARGER} times its size, and was not read further: no log does`,
       );
     }
     yield piece;

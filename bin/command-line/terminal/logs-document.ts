@@ -5,7 +5,9 @@ import type { ConnectionLogReader } from '../../../lambda/analysis/connection-lo
 import type { ClientLogins, FailedLogins } from '../../../lambda/model/connection-log.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import type { Finding } from '../../../lambda/model/finding.ts';
-import { TRANSPORTS } from '../../../lambda/model/transport.ts';
+import { compareText } from '../../../lambda/model/text-order.ts';
+import { isOlderThan } from '../../../lambda/model/tls.ts';
+import type { Transport } from '../../../lambda/model/transport.ts';
 import type { LogsDocument } from '../../../lambda/report/logs-schema.ts';
 import { compareFindings } from '../../../lambda/report/order.ts';
 import { reportFinding } from '../../../lambda/report/report-findings.ts';
@@ -46,7 +48,7 @@ function gapsOf({ counts, format, clock }: LogsResult['reader'], logins: Logins)
       ? `${plural(counts.translated, 'line')} about connections in another language than English: set lc_messages = 'C' (ALTER SYSTEM SET lc_messages = 'C'; SELECT pg_reload_conf();), and read what is logged from then on`
       : undefined,
     counts.unreadable > 0
-      ? `${plural(counts.unreadable, 'line')} that name a connection could not be read: torn, or written with another log_line_prefix`
+      ? `${plural(counts.unreadable, 'line')} about connections could not be read: torn, cut, or written with another log_line_prefix`
       : undefined,
     logins.total === 0 ? noLogins(counts, format) : undefined,
     unknownHosts > 0
@@ -74,10 +76,15 @@ function loginsOf({ clients }: Logins, picked: (row: ClientLogins) => boolean): 
   return clients.filter(picked).reduce((sum, { logins }) => sum + logins, 0);
 }
 
-/** Unencrypted over the network first: that is what the reader looks for. */
+/** Unencrypted over the network first, then deprecated TLS: that is what the reader looks for. */
 function compareClients(a: ClientLogins, b: ClientLogins): number {
-  const place = ({ transport }: ClientLogins): number => TRANSPORTS.length - TRANSPORTS.indexOf(transport);
-  return place(a) - place(b) || (a.tls?.version ?? '').localeCompare(b.tls?.version ?? '') || b.logins - a.logins;
+  return place(a) - place(b) || compareText(a.tls?.version ?? '', b.tls?.version ?? '') || b.logins - a.logins;
+}
+
+const PLACES: Readonly<Record<Transport, number>> = { plaintext: 0, loopback: 2, tls: 3, gss: 4, 'unix-socket': 5 };
+
+function place({ transport, tls }: ClientLogins): number {
+  return tls !== undefined && isOlderThan(tls.version, 'TLSv1.2') ? 1 : PLACES[transport];
 }
 
 function client(row: ClientLogins): LogsDocument['clients'][number] {

@@ -64,6 +64,7 @@ const LAST: Column = { heading: 'Last (UTC)', cell: ({ lastSeen }) => time(lastS
 /** From the most to the fewest columns: the first that fits is shown. */
 const LAYOUTS: readonly (readonly Column[])[] = [
   [...WHO, CIPHER, LOGINS, FIRST, LAST],
+  [...WHO, CIPHER, LOGINS, LAST],
   [...WHO, LOGINS, FIRST, LAST],
   [...WHO, LOGINS, LAST],
   [...WHO, LOGINS],
@@ -226,8 +227,10 @@ function lastLines(document: LogsDocument, width: number, heading: Paint): strin
 
 function verdict({ findings: found, complete, logins }: LogsDocument): string {
   const insecure = found.filter(({ severity }) => severity !== 'info');
+  const others = found.length - insecure.length;
+  const info = others === 0 ? '' : `, and ${others} for information`;
   if (insecure.length > 0)
-    return `Verdict: ${plural(insecure.length, 'finding')}${complete ? '' : ', and not everything could be read'}.`;
+    return `Verdict: ${plural(insecure.length, 'finding')}${info}${complete ? '' : ', and not everything could be read'}.`;
   if (logins === 0) return 'Verdict: no login was read, so nothing is known.';
   return complete
     ? 'Verdict: no insecure login in these lines, which is no proof that there was none.'

@@ -1,5 +1,6 @@
 // Reads the records of each log format from its lines: stderr, csvlog, jsonlog and PgBouncer's.
 
+import { CsvRecords, csvColumns } from './csv.ts';
 import type { LogRecord } from './events.ts';
 import { decoded, LONGEST_LINE } from './lines.ts';
 import { isMarked, isTranslated } from './message.ts';
@@ -18,33 +19,57 @@ export interface RecordSink {
 export interface LineReader {
   /** @param line Latin-1 @param mayBeForeign false where it is known to be ASCII */
   line(line: string, isCut: boolean, mayBeForeign?: boolean): void;
+  /** Whether a line shows by itself that it is whole; else the end of the line does. */
+  readonly showsItsEnd: boolean;
+  /** Whether the next line counts also where it is not marked: it may go on with what is open. */
+  takesAll(): boolean;
   /** What is still open is complete. */
   end(): void;
 }
 
 const TAB = 9;
 
-/**
- * What `aws logs tail`, exports to S3 and container runtimes put before each line: a time, and perhaps a stream's name.
- */
-const WRAPPER = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)[ \t]/;
-const STREAM = /^[\w./:[\]-]{1,512}[ \t]/;
+const MOMENT = '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(?:[.,]\\d{1,9})?(?:Z|[+-]\\d\\d:?\\d\\d)';
+const DAY = '[A-Z][a-z]{2} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d';
 
-export type Wrapper = 'none' | 'time' | 'time-and-stream';
+/** What programs put before each line of a server's standard error, by what they are. */
+const WRAPPER_PATTERNS = {
+  /** The files of container runtimes: a time, the stream, and whether the line is whole. */
+  container: new RegExp(`^${MOMENT} (?:stdout|stderr) [FP] `),
+  /** `aws logs tail`. */
+  'time-and-stream': new RegExp(`^${MOMENT}[ \\t][\\w./:[\\]-]{1,512}[ \\t]`),
+  /** Exports to S3, `docker logs --timestamps`, `kubectl logs --timestamps`. */
+  time: new RegExp(`^${MOMENT}[ \\t]`),
+  /** `docker compose logs`. */
+  compose: /^[\w.-]{1,128} {1,64}\| /,
+  /** `journalctl`, and files of syslog: a time, the machine, the program, and the number of the part of a message. */
+  syslog: new RegExp(
+    `^(?:${DAY}|${MOMENT}) \\S{1,255} [^\\s:[]{1,64}(?:\\[\\d{1,10}\\])?: (?:\\[\\d{1,10}-\\d{1,5}\\] )?`,
+  ),
+} as const;
+
+export type Wrapper = 'none' | keyof typeof WRAPPER_PATTERNS;
+/** In the order in which they are tried. */
+export const WRAPPERS: readonly Wrapper[] = ['none', ...(Object.keys(WRAPPER_PATTERNS) as Exclude<Wrapper, 'none'>[])];
 
 /** The line without what was put before it; undefined where nothing was. */
 export function unwrap(line: string, wrapper: Wrapper): string | undefined {
   if (wrapper === 'none') return line;
-  const time = WRAPPER.exec(line)?.[0];
-  if (time === undefined) return undefined;
-  const rest = line.slice(time.length);
-  if (wrapper === 'time') return rest;
-  const stream = STREAM.exec(rest)?.[0];
-  return stream === undefined ? undefined : rest.slice(stream.length);
+  const before = WRAPPER_PATTERNS[wrapper].exec(line)?.[0];
+  if (before === undefined) return undefined;
+  const rest = line.slice(before.length);
+  // syslog writes a tab so.
+  return wrapper === 'syslog' && rest.startsWith('#011') ? `\t${rest.slice(4)}` : rest;
+}
+
+/** Whether syslog says that a line is no first part of its message. */
+function isLaterPart(line: string): boolean {
+  return /^[^[]{1,400}(?:\[\d{1,10}\])?: \[\d{1,10}-(?:[2-9]|\d{2,5})\] /.test(line);
 }
 
 /** stderr: a prefix, a label, a message; lines that begin with a tab continue the one before. */
 export class StderrReader implements LineReader {
+  readonly showsItsEnd = false;
   readonly #prefix: CompiledPrefix;
   readonly #wrapper: Wrapper;
   readonly #clock: LogClock;
@@ -65,9 +90,11 @@ export class StderrReader implements LineReader {
       return;
     }
     if (this.#open !== undefined && this.#isDetail(line)) return;
+    // A long message is cut there, and not at a line's end.
+    if (this.#open !== undefined && this.#wrapper === 'syslog' && isLaterPart(whole)) this.#open.isCut = true;
     this.end();
     if (!isMarked(line, mayBeForeign)) return;
-    const read = this.#prefix.read(decoded(line), this.#clock);
+    const read = this.#prefix.read(mayBeForeign ? decoded(line) : line, this.#clock);
     if (read === undefined) {
       this.#sink.onUnreadable();
       return;
@@ -78,7 +105,12 @@ export class StderrReader implements LineReader {
       return;
     }
     if (label !== 'LOG' && label !== 'FATAL' && label !== 'WARNING') return;
-    this.#open = { record: { ...NOTHING_SHOWN, ...fields, message }, isCut };
+    const { time, connection, host, role, database, application } = fields;
+    this.#open = { record: { time, connection, host, role, database, application, message }, isCut };
+  }
+
+  takesAll(): boolean {
+    return this.#open !== undefined;
   }
 
   end(): void {
@@ -117,117 +149,76 @@ const NOTHING_SHOWN = {
 
 /** How a record of csvlog begins: time, user, database, process. */
 export const CSV_HEAD = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [\w+:-]{1,9},(?:"|,)/;
-/** Longer records hold statements. */
-const LONGEST_CSV_RECORD = 1024 * 1024;
 
-/** csvlog: a record ends with the line in which its quotes are even. */
+/** PostgreSQL 12 has so many; later ones added some. */
+const COLUMNS = 23;
+
+/** csvlog. */
 export class CsvReader implements LineReader {
+  readonly showsItsEnd = true;
   readonly #clock: LogClock;
   readonly #sink: RecordSink;
-  #lines: string[] = [];
-  #length = 0;
-  #isQuoted = false;
-  #isCut = false;
+  readonly #records: CsvRecords;
 
   constructor(clock: LogClock, sink: RecordSink) {
     this.#clock = clock;
     this.#sink = sink;
+    this.#records = new CsvRecords({
+      onRecord: (text, isTorn) => this.#record(text, isTorn),
+      onLost: sink.onUnreadable,
+    });
   }
 
   line(line: string, isCut: boolean): void {
-    if (!this.#isQuoted && !CSV_HEAD.test(line)) {
-      if (isMarked(line)) this.#sink.onUnreadable();
-      return;
-    }
-    for (let at = line.indexOf('"'); at >= 0; at = line.indexOf('"', at + 1)) this.#isQuoted = !this.#isQuoted;
-    this.#length += line.length + 1;
-    this.#isCut ||= isCut;
-    if (this.#length <= LONGEST_CSV_RECORD) this.#lines.push(line);
-    // A torn record leaves a quote open, and everything after it inside out.
-    else if (this.#isQuoted && this.#length > 2 * LONGEST_CSV_RECORD) {
-      this.#sink.onUnreadable();
-      this.#reset();
-      return;
-    }
-    // What a cut line ends with is not known: its record ends with it.
-    if (!this.#isQuoted || isCut) this.#record();
+    if (!this.#records.isBetween || CSV_HEAD.test(line)) this.#records.line(line, isCut);
+    else if (isMarked(line)) this.#sink.onUnreadable();
+  }
+
+  /** A quote that opens a record of several lines may be in any. */
+  takesAll(): boolean {
+    return true;
   }
 
   end(): void {
-    if (this.#lines.length > 0) this.#record();
+    this.#records.end();
   }
 
-  #reset(): void {
-    this.#lines = [];
-    this.#length = 0;
-    this.#isQuoted = false;
-    this.#isCut = false;
-  }
-
-  #record(): void {
-    const text = this.#lines.length === 1 ? (this.#lines[0] ?? '') : this.#lines.join('\n');
-    const isTorn = this.#isQuoted || this.#isCut;
-    this.#reset();
+  #record(text: string, isTorn: boolean): void {
     if (!isMarked(text)) return;
     const columns = csvColumns(decoded(text));
-    const [time = '', user, database, , from = '', session] = columns;
+    const [time = '', user, database, pid, from = '', session] = columns;
     const [severity = '', , message = '', detail] = columns.slice(11);
-    if (isForeignLabel(severity) || isTranslated(message)) {
-      this.#sink.onTranslated();
-      return;
-    }
-    if (severity !== 'LOG' && severity !== 'FATAL') return;
-    this.#sink.onRecord(
-      {
-        time: this.#clock.read(time),
-        connection: shown(session),
-        host: shown(/^(\[local\]|.+?)(?::\d{1,5})?$/.exec(from.slice(0, 300))?.[1]),
-        role: shown(user),
-        database: shown(database),
-        application: shown(columns[22]),
-        message,
-        detail: shown(detail),
-      },
-      isTorn,
-    );
+    // A quote at the end of what is torn may be half of one within a name.
+    emit(this.#sink, severity, isTorn || columns.length < COLUMNS, {
+      time: this.#clock.read(time),
+      connection: shown(session) ?? shown(pid),
+      host: hostOf(from),
+      role: shown(user),
+      database: shown(database),
+      application: shown(columns[22]),
+      message,
+      detail: shown(detail),
+    });
   }
+}
+
+/** `10.0.0.7:39450`, `[local]`, `fe80::1:39450`. */
+function hostOf(from: string): string | undefined {
+  return shown(/^(\[local\]|.+?)(?::\d{1,5})?$/.exec(from.slice(0, 300))?.[1]);
+}
+
+function emit(sink: RecordSink, severity: string, isTorn: boolean, record: LogRecord): void {
+  if (isForeignLabel(severity) || isTranslated(record.message)) sink.onTranslated();
+  else if (severity === 'LOG' || severity === 'FATAL') sink.onRecord(record, isTorn);
 }
 
 function shown(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** The columns of one record, RFC 4180. */
-function csvColumns(record: string): string[] {
-  const columns: string[] = [];
-  let at = 0;
-  while (at <= record.length) {
-    if (record[at] !== '"') {
-      const comma = record.indexOf(',', at);
-      const end = comma < 0 ? record.length : comma;
-      columns.push(record.slice(at, end));
-      at = end + 1;
-      continue;
-    }
-    let column = '';
-    at += 1;
-    for (;;) {
-      const quote = record.indexOf('"', at);
-      const end = quote < 0 ? record.length : quote;
-      column += record.slice(at, end);
-      at = end + 1;
-      if (record[at] !== '"') break;
-      column += '"';
-      at += 1;
-    }
-    columns.push(column);
-    at += 1;
-  }
-  return columns;
-}
-
-/** jsonlog, PostgreSQL 15 and newer: an object a line. */
+/** jsonlog, PostgreSQL 15 and newer, or what CloudNativePG makes of csvlog: an object a line. */
 export class JsonReader implements LineReader {
+  readonly showsItsEnd = true;
   readonly #clock: LogClock;
   readonly #sink: RecordSink;
 
@@ -238,38 +229,38 @@ export class JsonReader implements LineReader {
 
   line(line: string, isCut: boolean): void {
     if (!isMarked(line) && !hasEscapes(line)) return;
-    const entry = isCut ? undefined : parseObject(decoded(line));
+    const entry = isCut ? undefined : serverEntry(parseObject(decoded(line)));
     if (entry === undefined) {
       if (isMarked(line)) this.#sink.onUnreadable();
       return;
     }
-    const text = (name: string): string | undefined => {
-      const value = entry[name];
-      return typeof value === 'string' ? shown(value) : typeof value === 'number' ? String(value) : undefined;
-    };
-    const severity = text('error_severity') ?? '';
-    const message = text('message') ?? '';
-    if (isForeignLabel(severity) || isTranslated(message)) {
-      this.#sink.onTranslated();
-      return;
-    }
-    if (severity !== 'LOG' && severity !== 'FATAL') return;
-    this.#sink.onRecord(
-      {
-        time: this.#clock.read(text('timestamp') ?? ''),
-        connection: text('session_id') ?? text('pid'),
-        host: text('remote_host'),
-        role: text('user'),
-        database: text('dbname'),
-        application: text('application_name'),
-        message,
-        detail: text('detail'),
-      },
-      false,
-    );
+    emit(this.#sink, stringOf(entry.error_severity) ?? '', false, jsonRecord(entry, this.#clock));
+  }
+
+  /** Marks may be written as escapes. */
+  takesAll(): boolean {
+    return true;
   }
 
   end(): void {}
+}
+
+/** The record of the server's own entry, or of the one that CloudNativePG has put around the columns of csvlog. */
+function jsonRecord(entry: JsonObject, clock: LogClock): LogRecord {
+  return {
+    time: clock.read(stringOf(entry.timestamp) ?? stringOf(entry.log_time) ?? ''),
+    connection: stringOf(entry.session_id) ?? stringOf(entry.pid) ?? stringOf(entry.process_id),
+    host: stringOf(entry.remote_host) ?? hostOf(stringOf(entry.connection_from) ?? ''),
+    role: stringOf(entry.user) ?? stringOf(entry.user_name),
+    database: stringOf(entry.dbname) ?? stringOf(entry.database_name),
+    application: stringOf(entry.application_name),
+    message: stringOf(entry.message) ?? '',
+    detail: stringOf(entry.detail),
+  };
+}
+
+function stringOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? shown(value) : typeof value === 'number' ? String(value) : undefined;
 }
 
 /** A program between may have written letters as escapes. */
@@ -277,15 +268,24 @@ function hasEscapes(line: string): boolean {
   return line.includes('\\u00');
 }
 
-export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function parseObject(text: string): JsonObject | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return asObject(JSON.parse(text));
   } catch {
     return undefined;
   }
+}
+
+function asObject(value: unknown): JsonObject | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+}
+
+/** What a server logged as JSON, or CloudNativePG for it: `{"logger":"postgres","record":{…}}`. */
+export function serverEntry(line: JsonObject | undefined): JsonObject | undefined {
+  const entry = asObject(line?.record) ?? line;
+  return typeof entry?.error_severity === 'string' ? entry : undefined;
 }
 
 /** `2026-11-28 08:00:00.123 UTC [12] LOG C-0x55d: shop/app@10.0.0.7:5555 login attempt: db=…` */
@@ -295,6 +295,7 @@ const POOLER_CLIENT = /^C-(0x[0-9a-f]{1,16}): /;
 const POOLER_MESSAGES = [' login attempt: ', ' closing because: SSL required'] as const;
 
 export class PoolerReader implements LineReader {
+  readonly showsItsEnd = false;
   readonly #clock: LogClock;
   readonly #sink: RecordSink;
 
@@ -332,6 +333,10 @@ export class PoolerReader implements LineReader {
       },
       isCut,
     );
+  }
+
+  takesAll(): boolean {
+    return false;
   }
 
   end(): void {}

@@ -6,6 +6,14 @@ export const LONGEST_LINE = 64 * 1024;
 /** @param line Latin-1: a code unit a byte @param isCut whether its end is left out */
 export type OnLine = (line: string, isCut: boolean) => void;
 
+export interface LinesToSkip {
+  /** A position within the next line that is wanted, from a position on; Infinity where none is. */
+  readonly nextWanted: (text: string, from: number) => number;
+  /** Whether the next line is wanted, whatever it holds. */
+  readonly takesAll: () => boolean;
+  readonly onSkipped: () => void;
+}
+
 export class LineSplitter {
   readonly #onLine: OnLine;
   #rest = '';
@@ -15,16 +23,22 @@ export class LineSplitter {
     this.#onLine = onLine;
   }
 
-  /** @param text Latin-1 */
-  push(text: string): void {
+  /**
+   * @param text Latin-1
+   * @param skip which whole lines are not wanted: they are counted, and never cut out
+   */
+  push(text: string, skip?: LinesToSkip): void {
     let from = 0;
+    let mark = skip === undefined ? 0 : -1;
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
       if (this.#rest !== '' || this.#isCut) {
         this.#keep(text.slice(from, at));
         this.#end();
       } else {
+        if (skip !== undefined && mark < from) mark = skip.nextWanted(text, from);
         const end = text.charCodeAt(at - 1) === CARRIAGE_RETURN && at > from ? at - 1 : at;
-        if (end - from > LONGEST_LINE) this.#onLine(text.slice(from, from + LONGEST_LINE), true);
+        if (skip !== undefined && mark > at && !skip.takesAll()) skip.onSkipped();
+        else if (end - from > LONGEST_LINE) this.#onLine(text.slice(from, from + LONGEST_LINE), true);
         else this.#onLine(text.slice(from, end), false);
       }
       from = at + 1;
@@ -32,9 +46,11 @@ export class LineSplitter {
     if (from < text.length) this.#keep(text.slice(from));
   }
 
-  /** The last line need not end. */
-  end(): void {
-    if (this.#rest !== '' || this.#isCut) this.#end();
+  /** @param isCut whether a last line without a line end is not whole */
+  end(isCut: boolean): void {
+    if (this.#rest === '' && !this.#isCut) return;
+    this.#isCut ||= isCut;
+    this.#end();
   }
 
   #keep(text: string): void {

@@ -66,8 +66,36 @@ export function isMarked(line: string, mayBeForeign = true): boolean {
   return MARKED.test(line) || (mayBeForeign && FOREIGN_MARKED.test(line));
 }
 
+const NEXT = new RegExp(MARKED.source, 'g');
+const NEXT_FOREIGN = new RegExp(`${MARKED.source}|${FOREIGN_MARKED.source}`, 'g');
+
+/**
+ * A position within the next line that is marked, from a position on; Infinity where none is.
+ *
+ * @param text whole lines, decoded as Latin-1
+ */
+export function nextMark(text: string, from: number, mayBeForeign: boolean): number {
+  const next = mayBeForeign ? NEXT_FOREIGN : NEXT;
+  next.lastIndex = from;
+  return next.test(text) ? next.lastIndex - 1 : Number.POSITIVE_INFINITY;
+}
+
 export function isTranslated(message: string): boolean {
   return TRANSLATED.some((text) => message.startsWith(text));
+}
+
+/** How the messages begin that events are made of. */
+const BEGINNINGS = [
+  ...['connection received: ', 'connection authorized: ', 'replication connection authorized: '],
+  ...['connection authenticated: ', 'connection ready: ', 'disconnection: session time: '],
+  ...['could not accept SSL connection: ', 'received direct SSL connection request without ALPN'],
+  ...['no pg_hba.conf entry for ', 'pg_hba.conf rejects ', 'connection requires a valid client certificate'],
+  ...['certificate authentication failed for user "', 'provided user name (', 'login attempt: ', 'closing because: '],
+] as const;
+
+/** Whether a message without its end is one that events are made of, as far as it goes. */
+export function mayBeEvent(message: string): boolean {
+  return BEGINNINGS.some((text) => message.startsWith(text) || text.startsWith(message));
 }
 
 const TLS_TAIL = ' SSL enabled (';
@@ -114,15 +142,17 @@ function received(text: string): ConnectionEvent | undefined {
  */
 function authorized(text: string, { role, database }: LogRecord, replication: boolean): ConnectionEvent | undefined {
   let rest = text;
+  // What ends otherwise has no tail, and most names hold none.
+  const hasTail = text.endsWith(')');
   let gss: { encrypted: boolean; principal: string | undefined } | undefined;
-  const gssAt = rest.lastIndexOf(GSS_TAIL);
+  const gssAt = hasTail ? rest.lastIndexOf(GSS_TAIL) : -1;
   const gssTail = gssAt < 0 ? null : GSS.exec(rest.slice(gssAt));
   if (gssTail !== null) {
     gss = { encrypted: gssTail[1] === 'yes', principal: gssTail[2] };
     rest = rest.slice(0, gssAt);
   }
   let tls: LoggedTls | undefined;
-  const tlsAt = rest.lastIndexOf(TLS_TAIL);
+  const tlsAt = hasTail ? rest.lastIndexOf(TLS_TAIL) : -1;
   const tlsTail = tlsAt < 0 ? null : TLS.exec(rest.slice(tlsAt));
   if (tlsTail !== null) {
     tls = { version: tlsTail[1] ?? '', cipher: tlsTail[2] ?? '', bits: Number(tlsTail[3]) };

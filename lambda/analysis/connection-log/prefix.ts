@@ -164,31 +164,43 @@ function literal(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
 }
 
+/** What is named in a prefix, in the order in which a match holds it. */
+const FACTS = ['time', 'pid', 'session', 'host', 'role', 'database', 'application', 'label'] as const;
+type Fact = (typeof FACTS)[number];
+
 /** Runs of fixed text, each with what free text is before it. The last one ends with the label. */
 interface Segment {
-  readonly free: 'role' | 'database' | 'application' | 'other' | undefined;
+  /** Whether free text is before it. */
+  readonly isFree: boolean;
+  /** Where that text belongs, as an index of FACTS; undefined where it is no fact. */
+  readonly freeFact: number | undefined;
   readonly pattern: RegExp;
-  /** What the groups of the pattern are, in order. Named groups take several times as long. */
-  readonly names: readonly string[];
+  /** Which facts the groups of the pattern are, in order. Named groups take several times as long. */
+  readonly facts: readonly number[];
 }
 
 function segmentsOf(tokens: readonly Token[]): readonly Segment[] {
   const segments: Segment[] = [];
-  let free: Segment['free'];
+  let free: 'role' | 'database' | 'application' | 'other' | undefined;
   let pattern = '';
-  // The boundary between two free texts side by side is not known: they are read as one, which is neither.
   const close = (): void => {
-    const names: string[] = [];
+    const names: Fact[] = [];
     // A name may not stand for two things: the second is passed over.
-    const numbered = pattern.replaceAll(/\(\?<(\w+)>/g, (_, name: string) => {
+    const numbered = pattern.replaceAll(/\(\?<(\w+)>/g, (_, name: Fact) => {
       if (names.includes(name)) return '(?:';
       names.push(name);
       return '(';
     });
-    segments.push({ free, pattern: new RegExp(numbered, free === undefined ? 'y' : 'g'), names });
+    segments.push({
+      isFree: free !== undefined,
+      freeFact: free === undefined || free === 'other' ? undefined : FACTS.indexOf(free),
+      pattern: new RegExp(numbered, free === undefined ? 'y' : 'g'),
+      facts: names.map((name) => FACTS.indexOf(name)),
+    });
   };
   for (const token of tokens) {
     if ('pattern' in token) pattern += token.pattern;
+    // The boundary between two free texts side by side is not known: they are read as one, which is neither.
     else if (pattern === '' && free !== undefined) free = 'other';
     else {
       if (pattern !== '' || free !== undefined) close();
@@ -202,46 +214,53 @@ function segmentsOf(tokens: readonly Token[]): readonly Segment[] {
 }
 
 interface Match {
-  readonly facts: Partial<Record<string, string | undefined>>;
+  /** By the order of FACTS. */
+  readonly facts: readonly (string | undefined)[];
   readonly end: number;
 }
 
 /** Reads from left to right; where the text after a name fits in several places, the first that lets the rest fit. */
 function match(segments: readonly Segment[], line: string): Match | undefined {
-  const facts: Partial<Record<string, string | undefined>> = {};
-  let trials = MOST_TRIALS;
-  const attempt = (index: number, from: number): number | undefined => {
-    const segment = segments[index];
-    if (segment === undefined) return from;
-    const { free, pattern, names } = segment;
-    const within =
-      free === undefined || line.length <= from + LONGEST_NAME ? line : line.slice(0, from + 2 * LONGEST_NAME);
-    let searchFrom = from;
-    while (trials > 0) {
-      trials -= 1;
-      pattern.lastIndex = searchFrom;
-      const found = pattern.exec(within);
-      if (found === null || found.index > from + LONGEST_NAME) return undefined;
-      const end = attempt(index + 1, found.index + found[0].length);
-      if (end !== undefined) {
-        for (let group = 0; group < names.length; group += 1) facts[names[group] ?? ''] = found[group + 1];
-        if (free !== undefined && free !== 'other') facts[free] = line.slice(from, found.index);
-        return end;
-      }
-      if (free === undefined) return undefined;
-      searchFrom = found.index + 1;
-    }
-    return undefined;
-  };
-  const end = attempt(0, 0);
+  const facts: (string | undefined)[] = new Array(FACTS.length).fill(undefined);
+  const end = matchFrom(segments, 0, line, 0, facts, { trials: MOST_TRIALS });
   return end === undefined ? undefined : { facts, end };
+}
+
+function matchFrom(
+  segments: readonly Segment[],
+  index: number,
+  line: string,
+  from: number,
+  facts: (string | undefined)[],
+  left: { trials: number },
+): number | undefined {
+  const segment = segments[index];
+  if (segment === undefined) return from;
+  const { isFree, freeFact, pattern } = segment;
+  const within = isFree && line.length > from + LONGEST_NAME ? line.slice(0, from + 2 * LONGEST_NAME) : line;
+  let searchFrom = from;
+  while (left.trials > 0) {
+    left.trials -= 1;
+    pattern.lastIndex = searchFrom;
+    const found = pattern.exec(within);
+    if (found === null || found.index > from + LONGEST_NAME) return undefined;
+    const end = matchFrom(segments, index + 1, line, found.index + found[0].length, facts, left);
+    if (end !== undefined) {
+      for (let group = 0; group < segment.facts.length; group += 1) facts[segment.facts[group] ?? 0] = found[group + 1];
+      if (freeFact !== undefined) facts[freeFact] = line.slice(from, found.index);
+      return end;
+    }
+    if (!isFree) return undefined;
+    searchFrom = found.index + 1;
+  }
+  return undefined;
 }
 
 /** What the server writes for a name that it does not know yet. */
 const UNKNOWN = '[unknown]';
 
 function prefixed({ facts, end }: Match, line: string, clock: LogClock): Omit<PrefixedLine, 'isWhole'> {
-  const { time, pid, session, host, role, database, application, label = '' } = facts;
+  const [time, pid, session, host, role, database, application, label = ''] = facts;
   return {
     fields: {
       time: time === undefined ? undefined : clock.read(time),

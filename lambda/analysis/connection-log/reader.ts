@@ -1,9 +1,11 @@
 // Reads a connection log in one pass, and recognises its format from the first lines.
 
+import { CsvRecords, csvColumns } from './csv.ts';
 import type { ConnectionEvent, LogRecord } from './events.ts';
 import {
   CSV_HEAD,
   CsvReader,
+  type JsonObject,
   JsonReader,
   type LineReader,
   POOLER_HEAD,
@@ -11,11 +13,12 @@ import {
   parseObject,
   type RecordSink,
   StderrReader,
+  serverEntry,
   unwrap,
-  type Wrapper,
+  WRAPPERS,
 } from './formats.ts';
-import { decoded, LineSplitter } from './lines.ts';
-import { isBeyondAscii, readEvent } from './message.ts';
+import { decoded, LineSplitter, type LinesToSkip } from './lines.ts';
+import { isBeyondAscii, isMarked, mayBeEvent, nextMark, readEvent } from './message.ts';
 import { ObjectScanner } from './objects.ts';
 import { type CompiledPrefix, compilePrefix, guessPrefix } from './prefix.ts';
 import { LogClock } from './time.ts';
@@ -62,7 +65,8 @@ export class ConnectionLogReader {
   readonly counts: ReadCounts;
   readonly clock: LogClock;
   readonly #options: ReaderOptions;
-  readonly #prefix: CompiledPrefix | undefined;
+  /** The prefix that was given, and with the space at its end that is easily lost. */
+  readonly #given: readonly CompiledPrefix[];
   #sample: string[] = [];
   #sampled = 0;
   #push: ((text: string) => void) | undefined;
@@ -74,7 +78,7 @@ export class ConnectionLogReader {
   /** @throws PrefixError */
   constructor(options: ReaderOptions, parent?: ConnectionLogReader) {
     this.#options = options;
-    this.#prefix = options.prefix === undefined ? undefined : compilePrefix(options.prefix);
+    this.#given = options.prefix === undefined ? [] : [options.prefix, `${options.prefix} `].map(compilePrefix);
     this.counts = parent?.counts ?? { read: 0, recognised: 0, unreadable: 0, translated: 0 };
     this.clock = parent?.clock ?? new LogClock(options.timezone);
   }
@@ -173,14 +177,16 @@ export class ConnectionLogReader {
     const heads = lines.filter((line) => line.trim() !== '');
     const first = heads[0]?.trimStart() ?? '';
     const byLines = (make: (sink: RecordSink) => LineReader) => () => this.#lineReader(make(this.#sink()));
-    if (this.#prefix === undefined) {
+    if (this.#given.length === 0) {
       if (/^(?:\{|\[\s*(?:$|[[{]))/.test(first)) {
-        const entry = heads.map((line) => parseObject(line)).find((found) => found !== undefined);
-        if (entry !== undefined && typeof entry.error_severity === 'string') {
+        if (heads.some((line) => serverEntry(parseObject(line)) !== undefined)) {
           return { format: 'jsonlog', make: byLines((sink) => new JsonReader(this.clock, sink)) };
         }
-        return { format: 'cloudwatch', make: () => this.#exportReader() };
+        const isDocker = heads.some((line) => typeof parseObject(line)?.log === 'string');
+        return { format: isDocker ? 'stderr' : 'cloudwatch', make: () => this.#jsonExport() };
       }
+      const table = exportColumns(first);
+      if (table !== undefined) return { format: 'cloudwatch', make: () => this.#csvExport(table) };
       if (most(heads, (line) => CSV_HEAD.test(line))) {
         return { format: 'csvlog', make: byLines((sink) => new CsvReader(this.clock, sink)) };
       }
@@ -191,18 +197,19 @@ export class ConnectionLogReader {
     for (const wrapper of WRAPPERS) {
       const bare = heads.flatMap((line) => unwrap(line, wrapper) ?? []);
       if (bare.length * 2 < heads.length) continue;
-      const fits =
-        this.#prefix !== undefined && bare.some((line) => this.#prefix?.read(line, this.clock) !== undefined);
-      const prefix = this.#prefix === undefined ? guessPrefix(bare, this.clock) : fits ? this.#prefix : undefined;
+      const prefix =
+        this.#given.length === 0
+          ? guessPrefix(bare, this.clock)
+          : this.#given.find((given) => bare.some((line) => given.read(line, this.clock) !== undefined));
       if (prefix === undefined) continue;
       this.#foundPrefix = prefix.prefix;
       return {
-        format: wrapper === 'none' ? 'stderr' : 'cloudwatch',
+        format: wrapper === 'time-and-stream' ? 'cloudwatch' : 'stderr',
         make: byLines((sink) => new StderrReader(prefix, wrapper, this.clock, sink)),
       };
     }
     throw new UnknownFormatError(
-      this.#prefix === undefined
+      this.#given.length === 0
         ? `the first ${heads.length} lines are of no form that is known`
         : `none of the first ${heads.length} lines begins with the prefix that was given, and a severity`,
     );
@@ -212,13 +219,13 @@ export class ConnectionLogReader {
     const { counts } = this;
     return {
       onRecord: (record, isCut) => {
-        const event = readEvent(record);
-        if (event === undefined) return;
         // A message without its end may have said how the client connected, or not.
         if (isCut) {
-          counts.unreadable += 1;
+          counts.unreadable += mayBeEvent(record.message) ? 1 : 0;
           return;
         }
+        const event = readEvent(record);
+        if (event === undefined) return;
         counts.recognised += 1;
         this.#options.onEvent(event, record);
       },
@@ -239,27 +246,86 @@ export class ConnectionLogReader {
       counts.read += 1;
       reader.line(line, isCut, mayBeForeign);
     });
+    const skip: LinesToSkip = {
+      nextWanted: (text, from) => nextMark(text, from, mayBeForeign),
+      takesAll: () => reader.takesAll(),
+      onSkipped: () => {
+        counts.read += 1;
+      },
+    };
     return {
       push: (text) => {
         // A line may have begun in the piece before.
         const isForeign = isBeyondAscii(text);
         mayBeForeign = isForeign || wasForeign;
         wasForeign = isForeign || (wasForeign && !text.includes('\n'));
-        splitter.push(text);
+        splitter.push(text, skip);
       },
       end: () => {
         mayBeForeign = true;
-        splitter.end();
+        splitter.end(!reader.showsItsEnd);
         reader.end();
       },
       flush: () => reader.end(),
     };
   }
 
+  #jsonExport(): Pushed {
+    const events = this.#exportedEvents();
+    const scanner = new ObjectScanner(
+      (text) => {
+        const entry = parseObject(decoded(text));
+        const message = entry === undefined ? undefined : messageOf(entry);
+        if (entry === undefined || message === undefined) return;
+        const stream = entry.logStreamName ?? entry['@logStream'];
+        events.push(typeof stream === 'string' ? stream : '', message);
+      },
+      () => {
+        this.counts.unreadable += 1;
+      },
+    );
+    return {
+      push: (text) => scanner.push(text),
+      end: () => {
+        scanner.end();
+        events.end();
+      },
+    };
+  }
+
+  #csvExport({ message: messageAt, stream: streamAt }: ExportColumns): Pushed {
+    const events = this.#exportedEvents();
+    let isHead = true;
+    const records = new CsvRecords({
+      onRecord: (text, isTorn) => {
+        if (isHead) {
+          isHead = false;
+          return;
+        }
+        const columns = csvColumns(decoded(text));
+        const message = columns[messageAt];
+        if (isTorn || message === undefined) this.counts.unreadable += isMarked(text) ? 1 : 0;
+        else events.push(streamAt === undefined ? '' : (columns[streamAt] ?? ''), message);
+      },
+      onLost: () => {
+        this.counts.unreadable += 1;
+      },
+    });
+    const splitter = new LineSplitter((line, isCut) => records.line(line, isCut));
+    return {
+      push: (text) => splitter.push(text),
+      end: () => {
+        splitter.end(false);
+        records.end();
+        events.end();
+      },
+    };
+  }
+
   /**
-   * An export of CloudWatch Logs: each event's message is lines of the server's log; each stream is a log of its own.
+   * The events of an export: each message is lines of the server's log; each stream is a log of its own.
    */
-  #exportReader(): Pushed {
+  #exportedEvents(): { readonly push: (stream: string, message: string) => void; readonly end: () => void } {
     const streams = new Map<string, ConnectionLogReader>();
     const readerOf = (name: string): ConnectionLogReader => {
       const key = streams.size < MOST_STREAMS || streams.has(name) ? name : '';
@@ -277,24 +343,13 @@ export class ConnectionLogReader {
       streams.set(key, made);
       return made;
     };
-    const scanner = new ObjectScanner(
-      (text) => {
-        const entry = parseObject(decoded(text));
-        const message = entry === undefined ? undefined : messageOf(entry);
-        if (entry === undefined || message === undefined) return;
-        const stream = entry.logStreamName ?? entry['@logStream'];
+    return {
+      push: (stream, message) => {
         const lines = message.endsWith('\n') ? message : `${message}\n`;
-        const reader = readerOf(typeof stream === 'string' ? stream.slice(0, 512) : '');
+        const reader = readerOf(stream.slice(0, 512));
         this.#orUnreadable(() => reader.pushLatin1(Buffer.from(lines).toString('latin1')));
       },
-      () => {
-        this.counts.unreadable += 1;
-      },
-    );
-    return {
-      push: (text) => scanner.push(text),
       end: () => {
-        scanner.end();
         for (const reader of streams.values()) {
           this.#orUnreadable(() => reader.end());
           this.#foundPrefix ??= reader.prefix;
@@ -322,14 +377,33 @@ interface Pushed {
   readonly flush: () => void;
 }
 
-const WRAPPERS: readonly Wrapper[] = ['none', 'time-and-stream', 'time'];
-
 function most(lines: readonly string[], fits: (line: string) => boolean): boolean {
   return lines.filter(fits).length * 2 > lines.length || (lines[0] !== undefined && fits(lines[0]));
 }
 
-/** Of FilterLogEvents and exports `message`, of Logs Insights `@message`, or a pair of field and value. */
-function messageOf(entry: Readonly<Record<string, unknown>>): string | undefined {
-  const message = entry.message ?? entry['@message'] ?? (entry.field === '@message' ? entry.value : undefined);
+/**
+ * Of FilterLogEvents and exports `message`, of Logs Insights `@message`, or a pair of field and value; of the files of
+ * Docker `log`.
+ */
+function messageOf(entry: JsonObject): string | undefined {
+  const insights = entry['@message'] ?? (entry.field === '@message' ? entry.value : undefined);
+  const message = entry.message ?? insights ?? (typeof entry.stream === 'string' ? entry.log : undefined);
   return typeof message === 'string' ? message : undefined;
+}
+
+interface ExportColumns {
+  readonly message: number;
+  readonly stream: number | undefined;
+}
+
+/** Of the console's downloads: `@timestamp,@message,@logStream` of Logs Insights, `timestamp,message` of a stream. */
+function exportColumns(first: string): ExportColumns | undefined {
+  const names = csvColumns(first.slice(0, 4096));
+  const find = (...wanted: readonly string[]): number | undefined => {
+    const at = names.findIndex((name) => wanted.includes(name));
+    return at < 0 ? undefined : at;
+  };
+  const isHead = names.length > 1 && names.every((name) => /^@?[\w.]{1,64}$/.test(name));
+  const message = isHead ? find('@message', 'message') : undefined;
+  return message === undefined ? undefined : { message, stream: find('@logStream', 'logStreamName') };
 }

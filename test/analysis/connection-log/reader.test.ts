@@ -113,10 +113,9 @@ describe('other formats', () => {
     ['an export, pretty', JSON.stringify({ events: asEvents }, null, 4)],
     ['an event a line', asEvents.map((event) => JSON.stringify(event)).join('\n')],
     ['results of Logs Insights', JSON.stringify({ results: events.map((value) => [{ field: '@message', value }]) })],
-    ['lines with a time before', events.map((message) => `2026-11-28T08:17:06.123Z ${message}`).join('\n')],
     [
       'lines of aws logs tail',
-      events.map((message) => `2026-11-28T08:17:06.123000+00:00 orders.0 ${message}`).join('\n'),
+      events.map((message) => `2026-11-28T08:17:06.123000+00:00 orders.0 ${message}\n`).join(''),
     ],
   ])('CloudWatch Logs: %s', (_what, log) => {
     const { reader, logins } = readLog(log);
