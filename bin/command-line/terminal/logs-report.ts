@@ -2,7 +2,7 @@
 
 import { belowPreferredTlsSession } from '../../../lambda/checks/below-preferred-tls-session.ts';
 import { deprecatedTlsSession } from '../../../lambda/checks/deprecated-tls-session.ts';
-import { FORGED_CONNECTION_LOG } from '../../../lambda/checks/logins/forged-connection-log.ts';
+import { forgedConnectionLog } from '../../../lambda/checks/forged-connection-log.ts';
 import { loopbackPlaintextSession } from '../../../lambda/checks/loopback-plaintext-session.ts';
 import { plaintextSession } from '../../../lambda/checks/plaintext-session.ts';
 import { weakCipherSession } from '../../../lambda/checks/weak-cipher-session.ts';
@@ -20,7 +20,7 @@ const CHECKS: readonly string[] = [
   plaintextSession,
   deprecatedTlsSession,
   weakCipherSession,
-  FORGED_CONNECTION_LOG,
+  forgedConnectionLog,
   loopbackPlaintextSession,
   belowPreferredTlsSession,
 ].map(({ id }) => id);

@@ -159,7 +159,8 @@ export class ConnectionLogReader {
   #readerOf(format: 'stderr' | 'csvlog' | 'jsonlog'): LineReader | undefined {
     if (format === 'csvlog') return new CsvReader(this.clock, this.#sink());
     if (format === 'jsonlog') return new JsonReader(this.clock, this.#sink());
-    return this.#prefix === undefined ? undefined : new StderrReader(this.#prefix, 'none', this.clock, this.#sink());
+    const [prefix] = this.#given;
+    return prefix === undefined ? undefined : new StderrReader(prefix, 'none', this.clock, this.#sink());
   }
 
   #begin({ format, make }: { readonly format: LogFormat; readonly make: () => Pushed }): void {
@@ -290,6 +291,7 @@ export class ConnectionLogReader {
         scanner.end();
         events.end();
       },
+      flush: EACH_IS_COMPLETE,
     };
   }
 
@@ -319,6 +321,7 @@ export class ConnectionLogReader {
         records.end();
         events.end();
       },
+      flush: EACH_IS_COMPLETE,
     };
   }
 
@@ -355,8 +358,6 @@ export class ConnectionLogReader {
           this.#foundPrefix ??= reader.prefix;
         }
       },
-      // Each event is complete.
-      flush: () => undefined,
     };
   }
 
@@ -370,6 +371,9 @@ export class ConnectionLogReader {
     }
   }
 }
+
+/** Of an export each event is complete. */
+const EACH_IS_COMPLETE = (): void => undefined;
 
 interface Pushed {
   readonly push: (text: string) => void;
