@@ -1,0 +1,160 @@
+// Reads a connection log from CloudWatch Logs, with the AWS SDK.
+// The function loads it only where a target names a log group: no module that is loaded at start may import it.
+
+import { Readable } from 'node:stream';
+import {
+  CloudWatchLogsClient,
+  type FilteredLogEvent,
+  FilterLogEventsCommand,
+  type FilterLogEventsCommandOutput,
+} from '@aws-sdk/client-cloudwatch-logs';
+import { parseArn } from '../../model/arn.ts';
+import type { LogSource } from '../../model/connection-log.ts';
+import { displayText } from '../../model/display.ts';
+import { gapOf, nameOf } from './cloudwatch-failure.ts';
+import {
+  type EventPage,
+  type EventRequest,
+  type LogGroupBounds,
+  type LogGroupEvent,
+  type LogGroupService,
+  logGroupReader,
+} from './log-group.ts';
+import { connectionFilter } from './log-group-filter.ts';
+import type { LogReader, LogSettings } from './source.ts';
+
+/** A log group, by name or ARN. */
+export type LogGroupSource = Extract<LogSource, object>;
+
+/** Bytes of an answer. A page has 1 MB of events, which JSON may write longer. */
+const LARGEST_ANSWER = 16_000_000;
+
+/** No stored event is larger. */
+const LONGEST_MESSAGE = 1_048_576;
+const LONGEST_STREAM = 512;
+const LATEST_TIME = 8.64e15;
+
+/** Makes a client for a region; undefined is the region of the environment. */
+export type CloudWatchLogsFactory = (region: string | undefined) => CloudWatchLogsClient;
+
+/**
+ * Real clients, one for each region, with bounded waits. They share what a region takes: after a throttled request all
+ * of them ask less often. Standard AWS variables apply, AWS_ENDPOINT_URL included.
+ */
+export function cloudWatchLogsClients(): CloudWatchLogsFactory {
+  const clients = new Map<string | undefined, CloudWatchLogsClient>();
+  return (region) => {
+    const existing = clients.get(region);
+    if (existing !== undefined) return existing;
+    const client = new CloudWatchLogsClient({
+      ...(region === undefined ? {} : { region }),
+      retryMode: 'adaptive',
+      maxAttempts: 4,
+      requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+    });
+    clients.set(region, client);
+    return client;
+  };
+}
+
+/** The region of a group that is named by its ARN. */
+export function regionOf({ logGroup }: LogGroupSource): string | undefined {
+  return parseArn(logGroup)?.region;
+}
+
+/**
+ * The connection log of a server or PgBouncer in a log group, or in those of its streams whose names begin with a
+ * prefix.
+ *
+ * @param client - Of the group's region.
+ * @param settings - Of the server; undefined for a PgBouncer.
+ */
+export function cloudWatchReader(
+  client: CloudWatchLogsClient,
+  source: LogGroupSource,
+  settings: Pick<LogSettings, 'logLinePrefix'> | undefined,
+  bounds: LogGroupBounds = {},
+): LogReader {
+  return logGroupReader(serviceOf(client, source, connectionFilter(settings)), bounds);
+}
+
+function serviceOf(
+  client: CloudWatchLogsClient,
+  { logGroup, logStreamPrefix }: LogGroupSource,
+  filterPattern: string,
+): LogGroupService {
+  const group = parseArn(logGroup) === undefined ? { logGroupName: logGroup } : { logGroupIdentifier: logGroup };
+  const streams = logStreamPrefix === undefined ? {} : { logStreamNamePrefix: logStreamPrefix };
+  let region = regionOf({ logGroup });
+  return {
+    log: `${nameOf(logGroup)} ${logStreamPrefix ?? ''}`,
+    shownAs: `log group ${displayText(logGroup, 600)}`,
+    async list({ startTime, endTime, nextToken }: EventRequest, signal) {
+      region ??= await client.config.region();
+      const command = new FilterLogEventsCommand({ ...group, ...streams, startTime, endTime, filterPattern, nextToken });
+      const answered = bounded(command);
+      const output = await client.send(command, { abortSignal: signal });
+      return pageOf(output, answered.serviceTime);
+    },
+    gapOf: (error) => gapOf(error, { logGroup, region }),
+  };
+}
+
+interface Answered {
+  /** Of the last answer. */
+  serviceTime: number | undefined;
+}
+
+/** Takes note of the service's time, and ends an answer that is longer than any may be. */
+function bounded(command: FilterLogEventsCommand): Answered {
+  const answered: Answered = { serviceTime: undefined };
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const response = result.response as { readonly headers?: Readonly<Record<string, string>>; body?: unknown };
+      const time = Date.parse(response.headers?.date ?? '');
+      answered.serviceTime = Number.isFinite(time) ? time : undefined;
+      if (response.body instanceof Readable) response.body = Readable.from(atMost(response.body));
+      return result;
+    },
+    { step: 'deserialize', name: 'boundedAnswer', priority: 'low' },
+  );
+  return answered;
+}
+
+class AnswerTooLargeError extends Error {
+  override readonly name = 'AnswerTooLargeError';
+}
+
+async function* atMost(body: Readable): AsyncIterable<Buffer> {
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > LARGEST_ANSWER) throw new AnswerTooLargeError(`an answer has more than ${LARGEST_ANSWER} bytes`);
+    yield chunk;
+  }
+}
+
+/** The events that can be; others are counted. */
+function pageOf({ events, nextToken }: FilterLogEventsCommandOutput, serviceTime: number | undefined): EventPage {
+  const given: readonly unknown[] = Array.isArray(events) ? events : [];
+  const usable = given.flatMap((event) => eventOf(event) ?? []);
+  return {
+    events: usable,
+    unusable: given.length - usable.length,
+    nextToken: typeof nextToken === 'string' && nextToken !== '' ? nextToken : undefined,
+    serviceTime,
+  };
+}
+
+function eventOf(given: unknown): LogGroupEvent | undefined {
+  const { logStreamName, timestamp, ingestionTime, message } = (given ?? {}) as FilteredLogEvent;
+  if (typeof logStreamName !== 'string' || logStreamName.length > LONGEST_STREAM) return undefined;
+  if (typeof message !== 'string' || message.length > LONGEST_MESSAGE) return undefined;
+  if (!isTime(timestamp) || !isTime(ingestionTime)) return undefined;
+  return { stream: logStreamName, timestamp, ingestionTime, message };
+}
+
+function isTime(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LATEST_TIME;
+}
