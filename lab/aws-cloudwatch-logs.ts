@@ -35,6 +35,8 @@ const MOST_BYTES = 1_048_576;
 
 export class CloudWatchLogs {
   readonly groups = new Map<string, StoredLogEvent[]>();
+  /** What was asked, as it came. */
+  readonly asked: Readonly<Record<string, unknown>>[] = [];
   behaviour: LogsBehaviour = {};
   readonly #region: string;
   readonly #account: string;
@@ -57,6 +59,7 @@ export class CloudWatchLogs {
 
   /** @throws AwsFailure */
   filterLogEvents(input: Readonly<Record<string, unknown>>): object {
+    this.asked.push(input);
     const { startTime = 0, endTime = Number.MAX_SAFE_INTEGER, logStreamNamePrefix: prefix = '', nextToken } = input;
     if (typeof startTime !== 'number' || typeof endTime !== 'number' || typeof prefix !== 'string') {
       throw invalid('a parameter has the wrong type');
@@ -138,8 +141,12 @@ export function compilePattern(pattern: string): (message: string) => boolean {
   if (pattern.length > 1024) throw invalid('a filterPattern has at most 1024 characters');
   const terms = [...pattern.matchAll(/([?-]?)(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))(?=\s|$)/g)];
   const whole = terms.map(([text]) => text).join(' ');
-  if (whole !== pattern.trim().replaceAll(/\s+(?=(?:[^"]*"[^"]*")*[^"]*$)/g, ' ')) throw invalid('Invalid filter pattern');
-  const parsed = terms.map(([, sign, phrase, word = '']) => ({ sign, text: phrase?.replaceAll(/\\(.)/g, '$1') ?? word }));
+  if (whole !== pattern.trim().replaceAll(/\s+(?=(?:[^"]*"[^"]*")*[^"]*$)/g, ' '))
+    throw invalid('Invalid filter pattern');
+  const parsed = terms.map(([, sign, phrase, word = '']) => ({
+    sign,
+    text: phrase?.replaceAll(/\\(.)/g, '$1') ?? word,
+  }));
   if (parsed.some(({ text }) => /^[{[%]/.test(text) || (/\W/.test(text) && !pattern.includes(`"${text}`)))) {
     throw invalid('Invalid character(s) in term');
   }

@@ -93,7 +93,8 @@ function exported(logGroup: string): string {
 /** The ARN that a policy has to allow: of a name, with the account that the service's answer gives. */
 function arnOf(logGroup: string, region: string | undefined, said: string): string {
   if (parseArn(logGroup) !== undefined) return `${withoutStar(logGroup)}:*`;
-  const [, refused] = / on resource: (arn:[\w-]{1,20}:logs:[\w-]{1,30}:\d{12}:log-group:[\w./#-]{1,512})/.exec(said) ?? [];
+  const [, refused] =
+    / on resource: (arn:[\w-]{1,20}:logs:[\w-]{1,30}:\d{12}:log-group:[\w./#-]{1,512})/.exec(said) ?? [];
   const known = refused !== undefined && nameOf(refused) === logGroup ? refused : undefined;
   return `${known ?? `arn:aws:logs:${region ?? 'REGION'}:ACCOUNT:log-group:${logGroup}`}:*`;
 }

@@ -38,8 +38,8 @@ const LATEST_TIME = 8.64e15;
 export type CloudWatchLogsFactory = (region: string | undefined) => CloudWatchLogsClient;
 
 /**
- * Real clients, one for each region, with bounded waits. They share what a region takes: after a throttled request all
- * of them ask less often. Standard AWS variables apply, AWS_ENDPOINT_URL included.
+ * Real clients, one for each region, with the SDK's own retries and bounded waits. Standard AWS variables apply,
+ * AWS_ENDPOINT_URL included.
  */
 export function cloudWatchLogsClients(): CloudWatchLogsFactory {
   const clients = new Map<string | undefined, CloudWatchLogsClient>();
@@ -48,7 +48,8 @@ export function cloudWatchLogsClients(): CloudWatchLogsFactory {
     if (existing !== undefined) return existing;
     const client = new CloudWatchLogsClient({
       ...(region === undefined ? {} : { region }),
-      retryMode: 'adaptive',
+      // Not the adaptive mode: after a few throttled requests it waits longer than a read has.
+      retryMode: 'standard',
       maxAttempts: 4,
       requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
     });
@@ -91,7 +92,14 @@ function serviceOf(
     shownAs: `log group ${displayText(logGroup, 600)}`,
     async list({ startTime, endTime, nextToken }: EventRequest, signal) {
       region ??= await client.config.region();
-      const command = new FilterLogEventsCommand({ ...group, ...streams, startTime, endTime, filterPattern, nextToken });
+      const command = new FilterLogEventsCommand({
+        ...group,
+        ...streams,
+        startTime,
+        endTime,
+        filterPattern,
+        nextToken,
+      });
       const answered = bounded(command);
       const output = await client.send(command, { abortSignal: signal });
       return pageOf(output, answered.serviceTime);

@@ -38,7 +38,7 @@ export function connectionFilter(settings: Pick<LogSettings, 'logLinePrefix'> | 
 function phrases(settings: Pick<LogSettings, 'logLinePrefix'> | undefined): readonly string[] {
   if (settings === undefined) return POOLER;
   const escapes = [...settings.logLinePrefix.matchAll(/%-?\d*([A-Za-z%])/g)];
-  const shown = new Set(escapes.map(([, escape]) => escape));
+  const shown = new Set(escapes.map(([, letter]) => letter));
   const showsHost = shown.has('h') || shown.has('r');
   return [...SERVER, ...(showsHost ? [] : [ARRIVAL]), ...(shown.has('a') ? LATER : [])];
 }

@@ -223,6 +223,7 @@ class Pass {
     let nextToken: string | undefined;
     for (let pages = 1; ; pages += 1) {
       this.#pages += 1;
+      this.#ends.throwIfAborted();
       const page = await orAbort(this.#service.list({ startTime, endTime, nextToken }, this.#ends), this.#ends);
       this.#setBound(page.serviceTime);
       this.#unusable += page.unusable;
