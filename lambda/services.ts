@@ -6,6 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { catalogue } from './checks/catalogue.ts';
 import type { Collector } from './collect/attempts.ts';
 import { createTrustStore } from './collect/connect/trust.ts';
+import type { LogReader, LogSettings } from './collect/connection-log/source.ts';
 import { createSourceReader } from './collect/secrets/sources.ts';
 import {
   createSecretStore,
@@ -19,6 +20,7 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
+import type { LogGroupSource } from './model/connection-log.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import type { Target } from './model/target.ts';
 import type { Clock } from './model/time.ts';
@@ -35,6 +37,12 @@ export interface Services {
   readonly notifiedWithoutState: Map<string, AuditState>;
   /** A new collector for each run, so that the run reads secrets that changed since the last one. */
   collector(targets: readonly Target[], environment: Pick<FunctionEnvironment, 'secretArns'>, clock: Clock): Collector;
+  /**
+   * The connection log of a target in CloudWatch Logs.
+   *
+   * @param settings - Of the server; undefined for a PgBouncer.
+   */
+  logGroup(source: LogGroupSource, settings: Pick<LogSettings, 'logLinePrefix'> | undefined): Promise<LogReader>;
   /** @returns the id of the message @throws PublishError */
   publish(topicArn: string, alert: RenderedAlert): Promise<string>;
   subscriberStatuses(integrations: readonly Integration[]): Promise<SubscriberStatuses>;
@@ -79,6 +87,10 @@ export function createServices(): Services {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
     return { awsPlace, importFindings, client: securityHubClient() };
   });
+  const logGroups = lazily(async () => {
+    const { logGroupReaders } = await import('./collect/connection-log/cloudwatch.ts');
+    return logGroupReaders();
+  });
   return {
     logger: new Logger(),
     metrics: new Metrics(),
@@ -89,6 +101,7 @@ export function createServices(): Services {
       const sources = createSourceReader(secrets, {});
       return { sources, trust: createTrustStore(sources), clock };
     },
+    logGroup: async (source, settings) => (await logGroups())(source, settings),
     publish: (topicArn, alert) => publish(sns(), topicArn, alert),
     subscriberStatuses: (integrations) => subscriberStatusesOf(sns(), integrations),
     stateStore: async (tableName, options) => (await state())(tableName, options),

@@ -37,7 +37,8 @@ const UNUSED_CREDENTIAL_PROVIDERS = [
 export interface AuditorFunctionProps {
   /** The configuration document for the bundle, as written. */
   readonly document: ConfigInput;
-  readonly deployment: Config['deployment'];
+  /** What the document says, with its defaults. */
+  readonly config: Config;
   readonly deadLetterQueue: IQueue;
   /** How long Lambda may delay the start of a run. */
   readonly maxEventAge: Duration;
@@ -59,7 +60,8 @@ export class AuditorFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: AuditorFunctionProps) {
     super(scope, id);
-    const { deployment, vpc, vpcSubnets, securityGroups, reservedConcurrentExecutions } = props;
+    const { config, vpc, vpcSubnets, securityGroups, reservedConcurrentExecutions } = props;
+    const { deployment } = config;
     this.logGroup =
       props.logGroup ??
       new LogGroup(this, 'LogGroup', {
@@ -82,7 +84,7 @@ export class AuditorFunction extends Construct {
       role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
-      bundling: this.bundling(props.document, deployment),
+      bundling: this.bundling(props.document, config),
       environment: props.environment,
       // The run itself retries passing faults; a repeated run would alert twice. The event of a failed run is kept, and
       // the next scheduled run audits again.
@@ -131,7 +133,7 @@ export class AuditorFunction extends Construct {
     return role;
   }
 
-  private bundling(document: ConfigInput, deployment: Config['deployment']): BundlingOptions {
+  private bundling(document: ConfigInput, config: Config): BundlingOptions {
     return {
       // One file with all that an audit and its notifications need, AWS SDK included: Lambda runs the code that the
       // tests ran, whatever SDK version the runtime has. CommonJS loads about 8 ms (15 %) faster than ESM with pg
@@ -159,7 +161,7 @@ export class AuditorFunction extends Construct {
         'pg-cloudflare',
         '@smithy/core/event-streams',
         ...UNUSED_CREDENTIAL_PROVIDERS,
-        ...modulesLeftOut(deployment),
+        ...modulesLeftOut(config),
       ],
       commandHooks: {
         beforeBundling: () => [],

@@ -20,10 +20,17 @@ import { rejectTokens } from './config-tokens.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, functionVariables } from './function-environment.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
+import { grantLogAccess, logAccessProblems, logGroups } from './log-access.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
-import { grantSecretAccess, type SecretAccessProps, secretAccessProblems, secretNames } from './secret-access.ts';
+import {
+  grantSecretAccess,
+  type SecretAccessProps,
+  secretAccessProblems,
+  secretNames,
+  secretPolicyCount,
+} from './secret-access.ts';
 import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
 import { grantFindingsImport } from './security-hub.ts';
@@ -75,12 +82,14 @@ export class PgTlsAuditor extends Construct {
       references: props.secrets ?? {},
       prefixes: props.secretNamePrefixes ?? [],
     };
+    const groups = logGroups(config);
     const completion = completionWindow(schedule, deployment.completionWindowHours);
     const problems: readonly ConfigProblem[] = [
       ...('window' in completion ? [] : [completion]),
       ...secretKeyProblems(deployment.secretKmsKeyArns),
       ...secretReferenceProblems(access.references, access.names),
       ...secretAccessProblems(this, access),
+      ...logAccessProblems(groups, secretPolicyCount(this, access)),
       ...networkProblems(props, deployment),
       ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
@@ -124,7 +133,7 @@ export class PgTlsAuditor extends Construct {
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
     const auditor = new AuditorFunction(this, 'Auditor', {
       document: props.config,
-      deployment,
+      config,
       deadLetterQueue: this.deadLetterQueue,
       maxEventAge: maxEventAge(schedule),
       environment,
@@ -146,6 +155,7 @@ export class PgTlsAuditor extends Construct {
       });
     }
     grantSecretAccess(this, auditor.role, access);
+    grantLogAccess(this, auditor.role, groups);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
       ...(props.secretKeys ?? []),
       ...Object.values(access.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),

@@ -17,12 +17,7 @@ import { CloudWatchLogs, compilePattern, type StoredLogEvent } from '../../lab/a
 import { closedPort } from '../../lab/faulty-servers.ts';
 import type { ConnectionEvent } from '../../lambda/analysis/connection-log/events.ts';
 import { readEvent } from '../../lambda/analysis/connection-log/message.ts';
-import {
-  cloudWatchLogsClients,
-  cloudWatchReader,
-  type LogGroupSource,
-  regionOf,
-} from '../../lambda/collect/connection-log/cloudwatch.ts';
+import { cloudWatchReader, logGroupReaders } from '../../lambda/collect/connection-log/cloudwatch.ts';
 import {
   type LogGroupBounds,
   type LogGroupService,
@@ -30,6 +25,7 @@ import {
 } from '../../lambda/collect/connection-log/log-group.ts';
 import { connectionFilter } from '../../lambda/collect/connection-log/log-group-filter.ts';
 import type { LogReading, LogSink } from '../../lambda/collect/connection-log/source.ts';
+import type { LogGroupSource } from '../../lambda/model/connection-log.ts';
 import { DAY_MS, HOUR_MS } from '../../lambda/model/time.ts';
 
 const MINUTE = 60_000;
@@ -241,7 +237,7 @@ describe('with the real client', () => {
     } = options;
     const settings = 'settings' in options ? options.settings : RDS;
     const sink = new Recorder();
-    const reader = cloudWatchReader(cloudWatchLogsClients()(regionOf(source)), source, settings, bounds);
+    const reader = logGroupReaders(bounds)(source, settings);
     return { ...(await reader.read({ position, from: now - DAY_MS, now, sink, signal })), sink };
   }
 
@@ -267,9 +263,10 @@ describe('with the real client', () => {
     expect(aws.logs.asked[0]).not.toHaveProperty('logGroupName');
   });
 
-  test('the client of a group that is named by its ARN asks in the region of the ARN', async () => {
-    const source = { logGroup: 'arn:aws:logs:ap-south-1:123456789012:log-group:x' };
-    expect(await cloudWatchLogsClients()(regionOf(source)).config.region()).toBe('ap-south-1');
+  test('a group that is named by its ARN is asked for in the region of the ARN', async () => {
+    const logGroup = 'arn:aws:logs:ap-south-1:123456789012:log-group:x';
+    const { gaps } = await read({ source: { logGroup } });
+    expect(gaps).toMatchObject([{ cause: 'not-found', reason: expect.stringContaining(' in ap-south-1, ') }]);
   });
 
   test('lines are kept whole, end with a line feed, and are in the order of their time in each stream', async () => {

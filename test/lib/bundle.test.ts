@@ -17,15 +17,16 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const ONE_MB = 1_000_000;
 
 /** Each auditor with a target of its own, by which its bundle is found. */
-const config = (target: string, deployment: ConfigInput['deployment'] = {}): ConfigInput => ({
+const config = (target: string, deployment: ConfigInput['deployment'] = {}, logs: Logs = 'none'): ConfigInput => ({
   ...MINIMAL,
   deployment,
-  targets: [{ name: target, secret: `prod/${target}`, labels: { team: "it's ours" } }],
+  targets: [{ name: target, secret: `prod/${target}`, labels: { team: "it's ours" }, logs }],
 });
+type Logs = 'none' | { readonly logGroup: string };
 const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
   default: config('default'),
-  on: config('on', { securityHub: true }),
+  on: config('on', { securityHub: true }, { logGroup: '/aws/rds/instance/orders/postgresql' }),
 } as const;
 type Choice = keyof typeof AUDITORS;
 const CHOICES = Object.keys(AUDITORS) as Choice[];
@@ -35,6 +36,7 @@ const CLIENTS = {
   state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
+  logGroups: { package: '@aws-sdk/client-cloudwatch-logs', service: 'com.amazonaws.cloudwatchlogs' },
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, object>;
 
 let folder: string;
@@ -137,7 +139,7 @@ describe('the bundle', () => {
   test.each([
     ['off', []],
     ['default', ['state', 'evidence']],
-    ['on', ['state', 'evidence', 'securityHub']],
+    ['on', ['state', 'evidence', 'securityHub', 'logGroups']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));

@@ -92,7 +92,7 @@ function exported(logGroup: string): string {
 
 /** The ARN that a policy has to allow: of a name, with the account that the service's answer gives. */
 function arnOf(logGroup: string, region: string | undefined, said: string): string {
-  if (parseArn(logGroup) !== undefined) return `${withoutStar(logGroup)}:*`;
+  if (parseArn(logGroup) !== undefined) return `${logGroup}:*`;
   const [, refused] =
     / on resource: (arn:[\w-]{1,20}:logs:[\w-]{1,30}:\d{12}:log-group:[\w./#-]{1,512})/.exec(said) ?? [];
   const known = refused !== undefined && nameOf(refused) === logGroup ? refused : undefined;
@@ -101,9 +101,5 @@ function arnOf(logGroup: string, region: string | undefined, said: string): stri
 
 /** The name of a group, also where its ARN is given. */
 export function nameOf(logGroup: string): string {
-  return withoutStar(parseArn(logGroup)?.resource.replace(/^log-group:/, '') ?? logGroup);
-}
-
-function withoutStar(text: string): string {
-  return text.replace(/:\*$/, '');
+  return parseArn(logGroup)?.resource.replace(/^log-group:/, '') ?? logGroup;
 }

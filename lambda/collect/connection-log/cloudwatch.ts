@@ -9,7 +9,7 @@ import {
   type FilterLogEventsCommandOutput,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { parseArn } from '../../model/arn.ts';
-import type { LogSource } from '../../model/connection-log.ts';
+import type { LogGroupSource } from '../../model/connection-log.ts';
 import { displayText } from '../../model/display.ts';
 import { gapOf, nameOf } from './cloudwatch-failure.ts';
 import {
@@ -23,9 +23,6 @@ import {
 import { connectionFilter } from './log-group-filter.ts';
 import type { LogReader, LogSettings } from './source.ts';
 
-/** A log group, by name or ARN. */
-export type LogGroupSource = Extract<LogSource, object>;
-
 /** Bytes of an answer. A page has 1 MB of events, which JSON may write longer. */
 const LARGEST_ANSWER = 16_000_000;
 
@@ -34,33 +31,34 @@ const LONGEST_MESSAGE = 1_048_576;
 const LONGEST_STREAM = 512;
 const LATEST_TIME = 8.64e15;
 
-/** Makes a client for a region; undefined is the region of the environment. */
-export type CloudWatchLogsFactory = (region: string | undefined) => CloudWatchLogsClient;
+/** Gives the reader of a log group. @param settings - Of the server; undefined for a PgBouncer. */
+export type LogGroupReaders = (
+  source: LogGroupSource,
+  settings: Pick<LogSettings, 'logLinePrefix'> | undefined,
+) => LogReader;
 
 /**
- * Real clients, one for each region, with the SDK's own retries and bounded waits. Standard AWS variables apply,
- * AWS_ENDPOINT_URL included.
+ * Readers with real clients, one for each region, with the SDK's own retries and bounded waits. Standard AWS variables
+ * apply, AWS_ENDPOINT_URL included.
  */
-export function cloudWatchLogsClients(): CloudWatchLogsFactory {
+export function logGroupReaders(bounds: LogGroupBounds = {}): LogGroupReaders {
   const clients = new Map<string | undefined, CloudWatchLogsClient>();
-  return (region) => {
-    const existing = clients.get(region);
-    if (existing !== undefined) return existing;
-    const client = new CloudWatchLogsClient({
-      ...(region === undefined ? {} : { region }),
-      // Not the adaptive mode: after a few throttled requests it waits longer than a read has.
-      retryMode: 'standard',
-      maxAttempts: 4,
-      requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
-    });
+  return (source, settings) => {
+    const region = parseArn(source.logGroup)?.region;
+    const client = clients.get(region) ?? cloudWatchLogsClient(region);
     clients.set(region, client);
-    return client;
+    return cloudWatchReader(client, source, settings, bounds);
   };
 }
 
-/** The region of a group that is named by its ARN. */
-export function regionOf({ logGroup }: LogGroupSource): string | undefined {
-  return parseArn(logGroup)?.region;
+function cloudWatchLogsClient(region: string | undefined): CloudWatchLogsClient {
+  return new CloudWatchLogsClient({
+    ...(region === undefined ? {} : { region }),
+    // Not the adaptive mode: after a few throttled requests it waits longer than a read has.
+    retryMode: 'standard',
+    maxAttempts: 4,
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+  });
 }
 
 /**
@@ -68,7 +66,6 @@ export function regionOf({ logGroup }: LogGroupSource): string | undefined {
  * prefix.
  *
  * @param client - Of the group's region.
- * @param settings - Of the server; undefined for a PgBouncer.
  */
 export function cloudWatchReader(
   client: CloudWatchLogsClient,
@@ -86,7 +83,7 @@ function serviceOf(
 ): LogGroupService {
   const group = parseArn(logGroup) === undefined ? { logGroupName: logGroup } : { logGroupIdentifier: logGroup };
   const streams = logStreamPrefix === undefined ? {} : { logStreamNamePrefix: logStreamPrefix };
-  let region = regionOf({ logGroup });
+  let region: string | undefined;
   return {
     log: `${nameOf(logGroup)} ${logStreamPrefix ?? ''}`,
     shownAs: `log group ${displayText(logGroup, 600)}`,
