@@ -16,8 +16,8 @@ interface OptionalPart {
 }
 
 /**
- * The function imports each part when it is first used, from files of its own: a part that is on costs no time at start.
- * Parts that run after the notifications take their client, which is large, from the runtime (docs/adr/0003).
+ * The function imports each part when it is first used, from files of its own: a part that is on costs no time at
+ * start. Parts that run after the notifications take their client, which is large, from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
   state: { module: './deliver/state/dynamodb.ts', isOn: ({ deployment }) => deployment.state === 'dynamodb' },

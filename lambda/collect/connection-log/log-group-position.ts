@@ -28,10 +28,10 @@ export interface PositionStep {
 }
 
 /** How long after its own time the service may take in an event, so that it is still counted. */
-export const OVERLAP_MS = HOUR_MS;
+const OVERLAP_MS = HOUR_MS;
 
 /** What is read again where a listing goes on, so that entries of one connection are seen together. */
-export const CONTEXT_MS = 60_000;
+const CONTEXT_MS = 60_000;
 
 /** Beyond it, a run asks for nothing newer before the steps are fewer. */
 export const MOST_STEPS = 8;

@@ -86,7 +86,7 @@ const NO_PROGRESS_YET = 4;
 const FIRST_RANGE_MS = HOUR_MS;
 
 /** A listing whose pages never end. */
-export class EndlessListingError extends Error {
+class EndlessListingError extends Error {
   override readonly name = 'EndlessListingError';
 }
 
