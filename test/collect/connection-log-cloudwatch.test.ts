@@ -169,6 +169,9 @@ describe('every event is counted once', () => {
             expect(times).toEqual(times.toSorted((a, b) => a - b));
           }
           if (reading.gaps.some(({ cause }) => cause === 'not-read-to-end')) interrupted += 1;
+          expect(JSON.stringify(reading).length).toBeLessThan(3_000);
+          // What this version writes, it reads.
+          expect(reading.gaps.filter(({ reason }) => reason.includes('stored'))).toEqual([]);
           if (!dies) {
             position = JSON.parse(JSON.stringify(reading.position ?? null));
             counted.push(...numbers(sink.counted));
@@ -365,6 +368,49 @@ describe('with the real client', () => {
       expect(run).toBeLessThan(40);
     }
     expect(counted).toEqual(Array.from({ length: 60 }, (_, number) => number));
+  });
+
+  test('many readers of one region send at most five requests at once', async () => {
+    const groups = Array.from({ length: 12 }, (_, index) => `/group/${index}`);
+    for (const group of groups) aws.logs.put(group, login(1, NOW - HOUR_MS));
+    let [atOnce, most] = [0, 0];
+    const send = vi.spyOn(CloudWatchLogsClient.prototype, 'send');
+    const { send: original } = Object.getPrototypeOf(CloudWatchLogsClient.prototype) as {
+      send: (...args: unknown[]) => unknown;
+    };
+    send.mockImplementation(async function (this: unknown, ...args: unknown[]) {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      try {
+        return (await original.apply(this, args)) as never;
+      } finally {
+        atOnce -= 1;
+      }
+    } as never);
+    const readers = logGroupReaders();
+    const readings = await Promise.all(
+      groups.map((logGroup) =>
+        readers({ logGroup }, RDS).read({
+          position: undefined,
+          from: NOW - DAY_MS,
+          now: NOW,
+          sink: new Recorder(),
+          signal: new AbortController().signal,
+        }),
+      ),
+    );
+    send.mockRestore();
+    expect(readings.flatMap(({ gaps }) => gaps)).toEqual([]);
+    expect(most).toBe(5);
+  });
+
+  test('an error of the sink is no gap of the log', async () => {
+    aws.logs.put(GROUP, login(1, NOW - HOUR_MS));
+    const broken = vi.spyOn(Recorder.prototype, 'push').mockImplementation(() => {
+      throw new TypeError('a defect');
+    });
+    await expect(read()).rejects.toThrow('a defect');
+    broken.mockRestore();
   });
 
   test('one throttled request is sent again; when all are throttled, the next run goes on', async () => {

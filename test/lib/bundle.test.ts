@@ -14,7 +14,9 @@ import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { MINIMAL } from './synthesis.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const ONE_MB = 1_000_000;
+/** What every run needs, which Lambda reads at each cold start, and all together (docs/adr/0013). */
+const MOST_AT_START = 1_000_000;
+const MOST_IN_ALL = 1_100_000;
 
 /** Each auditor with a target of its own, by which its bundle is found. */
 const config = (target: string, deployment: ConfigInput['deployment'] = {}, logs: Logs = 'none'): ConfigInput => ({
@@ -192,13 +194,12 @@ describe('the bundle', () => {
     expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/sns.ts')).toBe(true);
   });
 
-  // Lambda reads these at each cold start.
   test.each(CHOICES)('with parts %s is under 1 MB at start', async (choice) => {
-    expect(await sizeOf(choice, await loadedAtStart(choice))).toBeLessThan(ONE_MB);
+    expect(await sizeOf(choice, await loadedAtStart(choice))).toBeLessThan(MOST_AT_START);
   });
 
-  test.each(CHOICES)('with parts %s is under 1 MB in all', async (choice) => {
-    expect(await sizeOf(choice, await filesOf(choice, '.js'))).toBeLessThan(ONE_MB);
+  test.each(CHOICES)('with parts %s is under 1.1 MB in all', async (choice) => {
+    expect(await sizeOf(choice, await filesOf(choice, '.js'))).toBeLessThan(MOST_IN_ALL);
   });
 
   test('has the same files at start with all parts on as with all off, but for what they share', async () => {

@@ -26,6 +26,9 @@ import type { LogReader, LogSettings } from './source.ts';
 /** Bytes of an answer. A page has 1 MB of events, which JSON may write longer. */
 const LARGEST_ANSWER = 16_000_000;
 
+/** In a region, by all readers. */
+const MOST_AT_ONCE = 5;
+
 /** No stored event is larger. */
 const LONGEST_MESSAGE = 1_048_576;
 const LONGEST_STREAM = 512;
@@ -42,13 +45,31 @@ export type LogGroupReaders = (
  * apply, AWS_ENDPOINT_URL included.
  */
 export function logGroupReaders(bounds: LogGroupBounds = {}): LogGroupReaders {
-  const clients = new Map<string | undefined, CloudWatchLogsClient>();
+  const clients = new Map<string | undefined, { readonly client: CloudWatchLogsClient; readonly turns: Turns }>();
   return (source, settings) => {
     const region = parseArn(source.logGroup)?.region;
-    const client = clients.get(region) ?? cloudWatchLogsClient(region);
-    clients.set(region, client);
-    return cloudWatchReader(client, source, settings, bounds);
+    const known = clients.get(region) ?? { client: cloudWatchLogsClient(region), turns: new Turns() };
+    clients.set(region, known);
+    return cloudWatchReader(known.client, source, settings, { ...bounds, turns: known.turns });
   };
+}
+
+/** Limits the requests at once: an account may send few a second in a region. */
+class Turns {
+  #free = MOST_AT_ONCE;
+  readonly #waiting: (() => void)[] = [];
+
+  async take<T>(request: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await request();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
 }
 
 function cloudWatchLogsClient(region: string | undefined): CloudWatchLogsClient {
@@ -71,15 +92,16 @@ export function cloudWatchReader(
   client: CloudWatchLogsClient,
   source: LogGroupSource,
   settings: Pick<LogSettings, 'logLinePrefix'> | undefined,
-  bounds: LogGroupBounds = {},
+  { turns = new Turns(), ...bounds }: LogGroupBounds & { readonly turns?: Turns } = {},
 ): LogReader {
-  return logGroupReader(serviceOf(client, source, connectionFilter(settings)), bounds);
+  return logGroupReader(serviceOf(client, source, connectionFilter(settings), turns), bounds);
 }
 
 function serviceOf(
   client: CloudWatchLogsClient,
   { logGroup, logStreamPrefix }: LogGroupSource,
   filterPattern: string,
+  turns: Turns,
 ): LogGroupService {
   const group = parseArn(logGroup) === undefined ? { logGroupName: logGroup } : { logGroupIdentifier: logGroup };
   const streams = logStreamPrefix === undefined ? {} : { logStreamNamePrefix: logStreamPrefix };
@@ -98,7 +120,7 @@ function serviceOf(
         nextToken,
       });
       const answered = bounded(command);
-      const output = await client.send(command, { abortSignal: signal });
+      const output = await turns.take(() => client.send(command, { abortSignal: signal }));
       return pageOf(output, answered.serviceTime);
     },
     gapOf: (error) => gapOf(error, { logGroup, region }),

@@ -119,6 +119,8 @@ class Pass {
   #characters = 0;
   #unusable = 0;
   #late: number | undefined;
+  /** The first moment of which not everything could be read. */
+  #cutAt: number | undefined;
 
   constructor(service: LogGroupService, request: LogReadRequest, bounds: LogGroupBounds) {
     this.#service = service;
@@ -136,12 +138,14 @@ class Pass {
     const position = (): LogGroupPosition => stored ?? firstPosition(this.#service.log, from, this.#bound);
     this.#newest = stored?.newest;
     this.#range = stored?.range ?? FIRST_RANGE_MS;
-    if (stored !== undefined && stored.steps.length >= MOST_STEPS) this.#lowerBound(stored.steps[0]?.ingestedTo ?? 0);
+    const isBehind = stored !== undefined && stored.steps.length >= MOST_STEPS;
+    if (isBehind) this.#lowerBound(stored.steps[0]?.ingestedTo ?? 0);
     const start = startOf(position(), from, this.#bound);
     if (start === undefined) return { position: stored, gaps: this.#gaps };
     const end = now + AHEAD_MS;
     const readTo = await this.#readRanges(position, start, end);
     for (const stream of this.#streams) sink.end(stream);
+    if (isBehind && readTo > end) this.#addUnfinished(`as far as it was there at ${iso(this.#bound)}`);
     this.#addGaps();
     const reached =
       readTo > end
@@ -179,39 +183,42 @@ class Pass {
 
   /** @returns the first time that was not read; later than `end` where all was */
   async #readRanges(position: () => LogGroupPosition, start: Start, end: number): Promise<number> {
-    const { shownAs } = this.#service;
     let { at } = start;
-    try {
-      while (at <= end) {
-        if (this.#isSpent(at > start.newFrom ? 1 : NO_PROGRESS_YET)) throw new BudgetError();
-        const endTime = Math.min(end, at + this.#range);
-        const { events, isTooLarge, size, pages } = await this.#list(at, endTime);
-        if (isTooLarge && endTime > at) {
-          this.#range = narrowed(events, at, endTime);
-          continue;
-        }
-        if (isTooLarge) {
-          this.#gaps.push({
-            cause: 'lost',
-            reason: `${shownAs} holds more events of ${iso(at)} than can be read at once, so not all of them were`,
-          });
-        } else if (size * 8 < this.#bounds.held && pages <= 2) {
-          this.#range = Math.min(Math.max(1, this.#range) * 4, DAY_MS);
-        }
-        this.#push(events, position(), start);
-        at = endTime + 1;
+    while (at <= end) {
+      const endTime = Math.min(end, at + this.#range);
+      const listing = this.#isSpent(at > start.newFrom ? 1 : NO_PROGRESS_YET)
+        ? undefined
+        : await this.#listOrGap(at, endTime);
+      if (listing === undefined) {
+        this.#addUnfinished(`up to ${iso(at)}`);
+        return at;
       }
-    } catch (error) {
-      this.#gaps.push(
-        this.#ends.aborted || error instanceof BudgetError
-          ? {
-              cause: 'not-read-to-end',
-              reason: `${shownAs} was read up to ${iso(at)} in the time of this run, and the next run goes on there`,
-            }
-          : this.#service.gapOf(error),
-      );
+      if ('cause' in listing) {
+        this.#gaps.push(listing);
+        return at;
+      }
+      const { events, isTooLarge, size, pages } = listing;
+      if (isTooLarge && endTime > at) {
+        this.#range = narrowed(events, at, endTime);
+        continue;
+      }
+      if (isTooLarge) this.#cutAt ??= at;
+      else if (size * 8 < this.#bounds.held && pages <= 2) {
+        this.#range = Math.min(Math.max(1, this.#range) * 4, DAY_MS);
+      }
+      this.#push(events, position(), start);
+      at = endTime + 1;
     }
     return at;
+  }
+
+  /** @returns undefined where the time is up */
+  async #listOrGap(startTime: number, endTime: number): Promise<Listing | LogGap | undefined> {
+    try {
+      return await this.#list(startTime, endTime);
+    } catch (error) {
+      return this.#ends.aborted ? undefined : this.#service.gapOf(error);
+    }
   }
 
   /** @throws an error of the service; anything where the time is up */
@@ -275,8 +282,19 @@ class Pass {
     batch.flush();
   }
 
+  #addUnfinished(howFar: string): void {
+    const reason = `${this.#service.shownAs} was read ${howFar} in the time of this run, and the next run goes on there`;
+    this.#gaps.push({ cause: 'not-read-to-end', reason });
+  }
+
   #addGaps(): void {
     const { shownAs } = this.#service;
+    if (this.#cutAt !== undefined) {
+      this.#gaps.push({
+        cause: 'lost',
+        reason: `${shownAs} holds more events of ${iso(this.#cutAt)} than can be read at once, so not all of them were`,
+      });
+    }
     if (this.#unusable > 0) {
       this.#gaps.push({
         cause: 'unreadable-lines',
@@ -292,11 +310,6 @@ class Pass {
       });
     }
   }
-}
-
-/** The pages or bytes of a run are used up. */
-class BudgetError extends Error {
-  override readonly name = 'BudgetError';
 }
 
 /** Pushes events of one stream that follow each other together. */
@@ -327,14 +340,13 @@ class Batch {
 }
 
 /**
- * The length of a range that can be held. Events come in order, so that all before the last one are known to fit; where
- * they did not, or none came, a quarter is tried.
+ * The length of a range that can be held. Events come in order, so that all before the last one are known to fit; some
+ * less of it leaves room for the ranges that follow. Where they did not come in order, or none came, a quarter is tried.
  */
 function narrowed(events: readonly LogGroupEvent[], at: number, endTime: number): number {
   const last = events.at(-1)?.timestamp ?? at;
   const isSorted = events.every(({ timestamp }, index) => timestamp >= (events[index - 1]?.timestamp ?? 0));
-  const length = endTime - at;
-  return isSorted && last > at ? Math.min(last - 1 - at, Math.floor(length * 0.75)) : Math.floor(length / 4);
+  return isSorted && last > at ? Math.floor((last - at) * 0.75) : Math.floor((endTime - at) / 4);
 }
 
 function iso(time: number): string {
