@@ -341,7 +341,7 @@ class Batch {
 
 /**
  * The length of a range that can be held. Events come in order, so that all before the last one are known to fit; some
- * less of it leaves room for the ranges that follow. Where they did not come in order, or none came, a quarter is tried.
+ * less leaves room for the ranges that follow. Where they did not come in order, or none came, a quarter is tried.
  */
 function narrowed(events: readonly LogGroupEvent[], at: number, endTime: number): number {
   const last = events.at(-1)?.timestamp ?? at;
