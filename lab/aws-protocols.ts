@@ -11,7 +11,9 @@ const LARGEST_REQUEST = 16_000_000;
 /** A request, as its service's protocol has it. */
 export interface Call {
   readonly operation: string;
-  /** awsJson1.1 for Secrets Manager, awsQuery for SNS, restXml for S3, restJson1 for Security Hub. */
+  /**
+   * awsJson1.1 for Secrets Manager and CloudWatch Logs, awsQuery for SNS, restXml for S3, restJson1 for Security Hub.
+   */
   readonly protocol: 'json' | 'query' | 'rest-xml' | 'rest-json';
   readonly input: Readonly<Record<string, unknown>>;
   readonly form: URLSearchParams;
@@ -23,7 +25,7 @@ export function readCall(request: IncomingMessage, body: Buffer): Call {
   const none = { input: {}, form: new URLSearchParams(), body, secretIds: [] };
   const rest = restOperation(request);
   if (rest !== undefined) return { ...none, ...rest };
-  const target = /^secretsmanager\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
+  const target = /^(?:secretsmanager|Logs_20140328)\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
   const form = new URLSearchParams(target === undefined ? body.toString() : '');
   if (target === undefined) return { ...none, operation: form.get('Action') ?? 'unknown', protocol: 'query', form };
   const input = JSON.parse(body.toString()) as Readonly<Record<string, unknown>>;

@@ -1,10 +1,11 @@
-// Starts a local endpoint for the real AWS SDK clients: Secrets Manager, SNS, S3 and Security Hub,
+// Starts a local endpoint for the real AWS SDK clients: Secrets Manager, SNS, S3, Security Hub and CloudWatch Logs,
 // with the limits of the services, and with faults on request.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { CloudWatchLogs } from './aws-cloudwatch-logs.ts';
 import { AwsFailure } from './aws-failure.ts';
 import {
   type Call,
@@ -31,7 +32,8 @@ export type AwsOperation =
   | 'ListSubscriptionsByTopic'
   | 'PutObject'
   | 'GetObject'
-  | 'BatchImportFindings';
+  | 'BatchImportFindings'
+  | 'FilterLogEvents';
 
 export interface AwsEndpointOptions {
   readonly secrets?: Readonly<Record<string, SecretValue>>;
@@ -49,7 +51,8 @@ export interface AwsEndpointOptions {
  * A fault to meet the next requests: an error the service answers with, or silence, or a reset connection, or one that
  * is reset once the request is carried out. Codes as the services have them: `ThrottlingException` (400) and
  * `InternalServiceError` (500) of Secrets Manager, `Throttled` (429), `InternalError` (500) and `AuthorizationError`
- * (403) of SNS, `SlowDown` (503) and `AccessDenied` (403) of S3, `AccessDeniedException` (403) of Security Hub.
+ * (403) of SNS, `SlowDown` (503) and `AccessDenied` (403) of S3, `AccessDeniedException` (403) of Security Hub,
+ * `ThrottlingException` (400) and `AccessDeniedException` (400) of CloudWatch Logs.
  */
 export type Fault = {
   /** @default 1 */
@@ -66,6 +69,8 @@ export interface AwsRequest {
   readonly secretIds: readonly string[];
   /** The topic that it was about. */
   readonly topicArn?: string | undefined;
+  /** The log group that it was about, as it was named. */
+  readonly logGroup?: string | undefined;
   /** The object that it was about, with the condition keys of IAM that its headers set. */
   readonly object?: { readonly arn: string; readonly context: Readonly<Record<string, string>> } | undefined;
   readonly at: Date;
@@ -85,6 +90,7 @@ export interface AwsEndpoint extends AsyncDisposable {
   readonly objects: readonly StoredObject[];
   /** What Security Hub keeps, by Id. */
   readonly findings: ReadonlyMap<string, KeptFinding>;
+  readonly logs: CloudWatchLogs;
   /** How many requests for that operation came. */
   count(operation: AwsOperation): number;
   /** Environment variables that lead every SDK client here, with credentials only this endpoint knows. */
@@ -118,6 +124,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const sns = new Sns(topicArns);
   const s3 = new S3(buckets);
   const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
+  const logs = new CloudWatchLogs(region, ACCOUNT);
   const requests: AwsRequest[] = [];
   const faults = new Map<string, Fault[]>();
 
@@ -146,6 +153,10 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
         const result = securityHub.import(call.body);
         return (response) => respondJson(response, result);
       }
+      case 'FilterLogEvents': {
+        const page = logs.filterLogEvents(call.input);
+        return (response) => respondJson(response, page);
+      }
       case 'PutObject': {
         const stored = s3.put(s3Request());
         return (response) => response.writeHead(200, stored).end();
@@ -172,6 +183,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       operation: call.operation,
       secretIds: call.secretIds,
       topicArn: call.form.get('TopicArn') ?? undefined,
+      logGroup: textOf(call.input.logGroupName ?? call.input.logGroupIdentifier),
       object: call.protocol === 'rest-xml' ? objectOf(request) : undefined,
       at: new Date(),
     });
@@ -212,6 +224,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     bucket: buckets[0] ?? '',
     objects: s3.objects,
     findings: securityHub.findings,
+    logs,
     count: (operation) => requests.filter((request) => request.operation === operation).length,
     environment: () => ({
       AWS_ENDPOINT_URL: url,
@@ -237,4 +250,8 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       await closed;
     },
   };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }

@@ -6,6 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { catalogue } from './checks/catalogue.ts';
 import type { Collector } from './collect/attempts.ts';
 import { createTrustStore } from './collect/connect/trust.ts';
+import type { LogServices } from './collect/connection-log/observer.ts';
 import { createSourceReader } from './collect/secrets/sources.ts';
 import {
   createSecretStore,
@@ -87,6 +88,11 @@ export function createServices(): Services {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
     return { awsPlace, importFindings, client: securityHubClient() };
   });
+  const logGroups = lazily(async () => {
+    const { logGroupReaders } = await import('./collect/connection-log/cloudwatch.ts');
+    return logGroupReaders();
+  });
+  const logGroup: LogServices['logGroup'] = async (source, settings) => (await logGroups())(source, settings);
   return {
     logger: new Logger(),
     metrics: new Metrics(),
@@ -95,9 +101,9 @@ export function createServices(): Services {
       const secrets = byReference(createSecretStore(secretsManager), secretArns);
       prefetchSecrets(targets, secrets);
       const sources = createSourceReader(secrets, {});
-      const readsLogs = stateTable !== undefined && targets.some(({ logs }) => logs !== 'none');
-      const logs = readsLogs ? { state: (await state()).logsOf(stateTable, clock) } : undefined;
-      return { sources, trust: createTrustStore(sources), clock, logs };
+      const readsLogs = targets.some(({ logs }) => logs !== 'none');
+      const logState = readsLogs && stateTable !== undefined ? (await state()).logsOf(stateTable, clock) : undefined;
+      return { sources, trust: createTrustStore(sources), clock, logs: { state: logState, logGroup } };
     },
     publish: (topicArn, alert) => publish(sns(), topicArn, alert),
     subscriberStatuses: (integrations) => subscriberStatusesOf(sns(), integrations),

@@ -3,41 +3,49 @@
 import type { Config } from '../lambda/config/index.ts';
 import { usesIamLogin } from './iam-login.ts';
 
-/** What decides which parts a deployment has. */
-export type PartSettings = Pick<Config, 'deployment' | 'targets'>;
+/** The part of the configuration that decides on parts. */
+type PartConfig = Pick<Config, 'deployment' | 'targets'>;
 
 interface OptionalPart {
   /** The module as the function imports it, to the letter: the bundler compares the text. */
   readonly module: string;
-  readonly isOn: (config: PartSettings) => boolean;
+  readonly isOn: (config: PartConfig) => boolean;
   /** The SDK client that it takes from Lambda's runtime. @default none: the client is in the bundle */
   readonly runtimeClient?: string;
+  /** A module that the bundle holds because of this part alone. @default none */
+  readonly brings?: string;
 }
 
 /**
- * The function imports each part when it is first used: a part that is on costs no time at start. Parts that run after
- * the notifications, and would make the bundle too large, take their client from the runtime (docs/adr/0003).
+ * The function imports each part when it is first used, from files of its own: a part that is on costs no time at
+ * start. Parts that run after the notifications take their client, which is large, from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
-  state: { module: './deliver/state/dynamodb.ts', isOn: ({ deployment: { state } }) => state === 'dynamodb' },
+  state: { module: './deliver/state/dynamodb.ts', isOn: ({ deployment }) => deployment.state === 'dynamodb' },
   evidence: {
     module: './deliver/evidence-archive.ts',
-    isOn: ({ deployment: { evidence } }) => evidence === 's3',
+    isOn: ({ deployment }) => deployment.evidence === 's3',
     runtimeClient: '@aws-sdk/client-s3',
   },
   securityHub: {
     module: './deliver/security-hub.ts',
-    isOn: ({ deployment: { securityHub } }) => securityHub,
+    isOn: ({ deployment }) => deployment.securityHub,
     runtimeClient: '@aws-sdk/client-securityhub',
+  },
+  logGroups: {
+    module: './collect/connection-log/cloudwatch.ts',
+    isOn: ({ targets }) => targets.some(({ logs }) => typeof logs === 'object'),
+    // The client names it when it is loaded; only operations that are not called here use it.
+    brings: '@smithy/core/event-streams',
   },
   iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
-/** The modules outside the bundle: parts that are off, which are never imported, and clients of the runtime. */
-export function modulesLeftOut(config: PartSettings): readonly string[] {
+/** The modules outside the bundle: of parts that are off, which are never imported, and clients of the runtime. */
+export function modulesLeftOut(config: PartConfig): readonly string[] {
   const parts: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
   return [
-    ...parts.filter(({ isOn }) => !isOn(config)).map(({ module }) => module),
+    ...parts.filter(({ isOn }) => !isOn(config)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
     ...parts.flatMap(({ runtimeClient }) => runtimeClient ?? []),
   ];
 }

@@ -21,10 +21,17 @@ import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, functionVariables } from './function-environment.ts';
 import { grantIamLogin } from './iam-login.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
+import { grantLogAccess, logAccessProblems, logGroups } from './log-access.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
-import { grantSecretAccess, type SecretAccessProps, secretAccessProblems, secretNames } from './secret-access.ts';
+import {
+  grantSecretAccess,
+  type SecretAccessProps,
+  secretAccessProblems,
+  secretNames,
+  secretPolicyCount,
+} from './secret-access.ts';
 import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
 import { grantFindingsImport } from './security-hub.ts';
@@ -76,12 +83,14 @@ export class PgTlsAuditor extends Construct {
       references: props.secrets ?? {},
       prefixes: props.secretNamePrefixes ?? [],
     };
+    const groups = logGroups(config);
     const completion = completionWindow(schedule, deployment.completionWindowHours);
     const problems: readonly ConfigProblem[] = [
       ...('window' in completion ? [] : [completion]),
       ...secretKeyProblems(deployment.secretKmsKeyArns),
       ...secretReferenceProblems(access.references, access.names),
       ...secretAccessProblems(this, access),
+      ...logAccessProblems(groups, secretPolicyCount(this, access)),
       ...networkProblems(props, deployment),
       ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
@@ -148,6 +157,7 @@ export class PgTlsAuditor extends Construct {
     }
     grantIamLogin(this, auditor.role, config);
     grantSecretAccess(this, auditor.role, access);
+    grantLogAccess(this, auditor.role, groups);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
       ...(props.secretKeys ?? []),
       ...Object.values(access.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),

@@ -79,6 +79,12 @@ export function* secretAccessProblems(scope: Construct, props: SecretAccessProps
   }
 }
 
+/** How many managed policies the secrets take: none where the role's own one holds them all. */
+export function secretPolicyCount(scope: Construct, props: SecretAccessProps): number {
+  const policies = split(resources(scope, props));
+  return policies.length > 1 ? policies.length : 0;
+}
+
 /** Allows `role` to read the secrets. Many secrets are spread over managed policies, whose size IAM limits. */
 export function grantSecretAccess(scope: Construct, role: Role, props: SecretAccessProps): void {
   const policies = split(resources(scope, props));

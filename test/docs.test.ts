@@ -202,7 +202,7 @@ const PROGRAMS: Readonly<Record<string, (args: readonly string[]) => void>> = {
   },
   aws: ([service = '', operation = '']) => {
     const client = AWS_CLIENTS[service];
-    if (client === undefined) expect(['lambda', 'logs', 'cloudformation']).toContain(service);
+    if (client === undefined) expect(['lambda', 'logs', 'cloudformation', 'rds']).toContain(service);
     else {
       const name = operation.replaceAll(/(?:^|-)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
       expect(Object.keys(client)).toContain(`${name}Command`);
@@ -293,6 +293,7 @@ describe('AWS', () => {
         availabilityZones: ['eu-west-1a'],
       },
     },
+    defaults: { logs: { logGroup: '/aws/rds/instance/orders/postgresql' } },
   }).template;
 
   test("permissions: the function's actions are those of its role, each and no others", () => {

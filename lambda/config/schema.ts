@@ -345,7 +345,7 @@ const deploymentSchema = z.strictObject({
     })
     .optional()
     .describe(
-      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3 and Security Hub, as far as they are used.',
+      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3, Security Hub and CloudWatch Logs, as far as they are used.',
     ),
   reservedConcurrency: z
     .number()

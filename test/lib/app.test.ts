@@ -152,12 +152,9 @@ test('makes the whole assembly in a folder that is named relative to where it ru
   await promisify(execFile)(process.execPath, [join(ROOT, 'bin', 'app.ts')], { env, cwd: elsewhere });
   const made = await readdir(join(elsewhere, 'cdk.out'));
   const [asset = ''] = made.filter((name) => name.startsWith('asset.'));
-  expect((await readdir(join(elsewhere, 'cdk.out', asset))).sort()).toEqual([
-    'auditor.config.json',
-    'index.js',
-    'index.js.map',
-    'package.json',
-  ]);
+  expect(await readdir(join(elsewhere, 'cdk.out', asset))).toEqual(
+    expect.arrayContaining(['auditor.config.json', 'index.js', 'index.js.map', 'package.json']),
+  );
   expect((await readdir(elsewhere)).sort()).toEqual(['cdk.out', 'own.json']);
 });
 

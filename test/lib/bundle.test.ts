@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,23 +14,26 @@ import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { MINIMAL } from './synthesis.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const ONE_MB = 1_000_000;
+/** What every run needs, which Lambda reads at each cold start, and all together (docs/adr/0013). */
+const MOST_AT_START = 1_000_000;
+const MOST_IN_ALL = 1_100_000;
 
 /** Each auditor with a target of its own, by which its bundle is found. */
-const config = (target: string, deployment: ConfigInput['deployment'] = {}): ConfigInput => ({
+const config = (target: string, deployment: ConfigInput['deployment'] = {}, logs: Logs = 'none'): ConfigInput => ({
   ...MINIMAL,
   deployment,
   targets: [
-    { name: target, secret: `prod/${target}`, labels: { team: "it's ours" } },
+    { name: target, secret: `prod/${target}`, labels: { team: "it's ours" }, logs },
     ...(target === 'on'
       ? [{ name: 'rds', credentials: 'iam', role: 'tls_auditor', host: 'rds.internal' } as const]
       : []),
   ],
 });
+type Logs = 'none' | { readonly logGroup: string };
 const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
   default: config('default'),
-  on: config('on', { securityHub: true }),
+  on: config('on', { securityHub: true }, { logGroup: '/aws/rds/instance/orders/postgresql' }),
 } as const;
 type Choice = keyof typeof AUDITORS;
 const CHOICES = Object.keys(AUDITORS) as Choice[];
@@ -42,6 +45,7 @@ const CLIENTS = {
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
   // It signs by itself and asks no service.
   iamLogin: { package: '@aws-sdk/rds-signer', service: undefined },
+  logGroups: { package: '@aws-sdk/client-cloudwatch-logs', service: 'com.amazonaws.cloudwatchlogs' },
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, object>;
 
 /** Where the module of each part is. */
@@ -50,7 +54,12 @@ const FILES = {
   evidence: '/lambda/deliver/evidence-archive.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
   iamLogin: '/lambda/collect/secrets/rds-signer.ts',
+  logGroups: '/lambda/collect/connection-log/cloudwatch.ts',
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, string>;
+
+const RUNTIME_CLIENTS = Object.values(OPTIONAL_PARTS).flatMap((part) =>
+  'runtimeClient' in part ? [part.runtimeClient as string] : [],
+);
 
 let folder: string;
 /** The folder to upload of each auditor; all of them are in one app. */
@@ -75,10 +84,33 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => rm(folder, { recursive: true }));
 
+async function filesOf(choice: Choice, extension: string): Promise<readonly string[]> {
+  return (await readdir(bundles[choice])).filter((name) => name.endsWith(extension)).sort();
+}
+
 /** The files of which something is in the bundle. */
 async function sources(choice: Choice): Promise<readonly string[]> {
-  const map = JSON.parse(await readFile(join(bundles[choice], 'index.js.map'), 'utf8')) as { sources: string[] };
-  return map.sources;
+  const maps = await Promise.all(
+    (await filesOf(choice, '.js.map')).map(async (name) => {
+      const map = JSON.parse(await readFile(join(bundles[choice], name), 'utf8')) as { sources: string[] };
+      return map.sources;
+    }),
+  );
+  return maps.flat();
+}
+
+/** Bytes of scripts. */
+async function sizeOf(choice: Choice, names: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(bundles[choice], name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** The scripts that are loaded with the handler; the others are loaded when a part is first used. */
+async function loadedAtStart(choice: Choice): Promise<readonly string[]> {
+  const script = `
+    require(process.argv[1]);
+    console.log(JSON.stringify(Object.keys(require.cache).map((file) => require('node:path').basename(file))));`;
+  return JSON.parse(await inProcess(['-e', script, join(bundles[choice], 'index.js')])) as string[];
 }
 
 /** Runs a script in a new process that has what the function has and nothing of this machine's. */
@@ -107,9 +139,16 @@ async function servicesEvaluated(module: string): Promise<readonly string[]> {
 }
 
 describe.each(CHOICES)('the bundle with parts: %s', (choice) => {
-  test('is one script with a source map, beside its configuration as it was written', async () => {
+  test('is scripts with source maps, beside its configuration as it was written', async () => {
     const bundle = bundles[choice];
-    expect((await readdir(bundle)).sort()).toEqual(['auditor.config.json', 'index.js', 'index.js.map', 'package.json']);
+    const scripts = await filesOf(choice, '.js');
+    expect(scripts).toContain('index.js');
+    expect((await readdir(bundle)).sort()).toEqual(
+      [...scripts, ...scripts.map((name) => `${name}.map`), 'auditor.config.json', 'package.json'].sort(),
+    );
+    for (const name of scripts) {
+      expect((await readFile(join(bundle, name), 'utf8')).endsWith(`//# sourceMappingURL=${name}.map\n`)).toBe(true);
+    }
     expect(JSON.parse(await readFile(join(bundle, 'auditor.config.json'), 'utf8'))).toEqual(AUDITORS[choice]);
   });
 
@@ -152,24 +191,47 @@ describe('the bundle', () => {
   test.each([
     ['off', []],
     ['default', ['state', 'evidence']],
-    ['on', ['state', 'evidence', 'securityHub', 'iamLogin']],
+    ['on', ['state', 'evidence', 'securityHub', 'iamLogin', 'logGroups']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));
-    const script = await readFile(join(bundles[choice], 'index.js'), 'utf8');
+    const scripts = await Promise.all(
+      (await filesOf(choice, '.js')).map((name) => readFile(join(bundles[choice], name), 'utf8')),
+    );
     for (const part of Object.keys(OPTIONAL_PARTS) as (keyof typeof OPTIONAL_PARTS)[]) {
       const on = (parts as readonly string[]).includes(part);
       expect([part, held(FILES[part])]).toEqual([part, on]);
       const fromRuntime = 'runtimeClient' in OPTIONAL_PARTS[part];
       expect([part, held(`/node_modules/${CLIENTS[part].package}/`)]).toEqual([part, on && !fromRuntime]);
-      expect([part, script.includes(`require("${CLIENTS[part].package}")`)]).toEqual([part, on && fromRuntime]);
+      const asksFor = scripts.some((script) => script.includes(`require("${CLIENTS[part].package}")`));
+      expect([part, asksFor]).toEqual([part, on && fromRuntime]);
     }
     // what every run needs: the paths are read as they are written
     expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/sns.ts')).toBe(true);
   });
 
-  test.each(CHOICES)('with parts %s is under 1 MB', async (choice) => {
-    expect((await stat(join(bundles[choice], 'index.js'))).size).toBeLessThan(ONE_MB);
+  test.each(CHOICES)('with parts %s is under 1 MB at start', async (choice) => {
+    expect(await sizeOf(choice, await loadedAtStart(choice))).toBeLessThan(MOST_AT_START);
+  });
+
+  test.each(CHOICES)('with parts %s is under 1.1 MB in all', async (choice) => {
+    expect(await sizeOf(choice, await filesOf(choice, '.js'))).toBeLessThan(MOST_IN_ALL);
+  });
+
+  test('has the same files at start with all parts on as with all off, but for what they share', async () => {
+    const [off, on] = [await loadedAtStart('off'), await loadedAtStart('on')];
+    const more = (await sizeOf('on', on)) - (await sizeOf('off', off));
+    expect(more).toBeLessThan(25_000);
+  });
+
+  test.each(CHOICES)('with parts %s needs no module from elsewhere but those of the runtime', async (choice) => {
+    for (const name of await filesOf(choice, '.js')) {
+      const text = await readFile(join(bundles[choice], name), 'utf8');
+      const needed = [...text.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, module = '']) => module);
+      const elsewhere = needed.filter((module) => !module.startsWith('./') && !isBuiltin(module));
+      if (elsewhere.some((module) => RUNTIME_CLIENTS.includes(module))) continue;
+      await expect(inProcess(['-e', 'require(process.argv[1])', join(bundles[choice], name)])).resolves.toBe('');
+    }
   });
 
   test("leaves out how the SDK finds credentials on other machines than Lambda's", async () => {
@@ -181,17 +243,10 @@ describe('the bundle', () => {
   });
 });
 
-test('leaves out the event streams of the SDK, which no operation in the bundle uses', async () => {
-  const files = await sources('on');
-  expect(files.filter((file) => file.includes('/submodules/event-streams/'))).toEqual([]);
-  const streams = async (client: string): Promise<boolean> =>
-    (
-      await readFile(join(ROOT, 'node_modules', '@aws-sdk', client, 'dist-es', 'schemas', 'schemas_0.js'), 'utf8')
-    ).includes('"streaming"');
-  expect(await streams('client-s3')).toBe(true);
-  for (const client of ['client-sns', 'client-secrets-manager', 'client-dynamodb']) {
-    expect([client, await streams(client)]).toEqual([client, false]);
-  }
+test('holds the event streams of the SDK only where a client names them when it is loaded', async () => {
+  const held = async (choice: Choice): Promise<boolean> =>
+    (await sources(choice)).some((file) => file.includes('/submodules/event-streams/'));
+  expect([await held('off'), await held('default'), await held('on')]).toEqual([false, false, true]);
 });
 
 test('optional parts are imported by the very names that leave them out', async () => {

@@ -10,12 +10,14 @@ import { closedPort } from '../../lab/faulty-servers.ts';
 import { type FunctionLab, startFunctionLab } from '../../lab/function-lab.ts';
 import { allowing, type IamRequest, type Statement } from '../../lab/iam.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
+import { createServices } from '../../lambda/services.ts';
 import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { appWithoutBundling, functionStatements, readable } from './synthesis.ts';
 
 const ACCOUNT = '123456789012';
 const REGION = 'eu-west-1';
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d';
+const LOG_GROUP = '/aws/rds/instance/orders/postgresql';
 const CHANNEL = { workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' };
 
 /** Everything switched on; nothing listens where the targets are, so that there is something to tell. */
@@ -26,7 +28,7 @@ const CONFIG: ConfigInput = {
     routes: [{ name: 'shop', targets: ['orders'], email: ['shop@example.com'] }],
   },
   deployment: { securityHub: true, secretKmsKeyArns: [KEY] },
-  defaults: { ca: { secret: 'shared/ca' }, timeoutSeconds: 5 },
+  defaults: { ca: { secret: 'shared/ca' }, timeoutSeconds: 5, logs: { logGroup: LOG_GROUP } },
   targets: ['orders', 'billing', 'ledger'].map((name) => ({ name, secret: `prod/${name}` })),
 };
 
@@ -85,7 +87,7 @@ function synthesised(): { readonly template: Template; readonly variables: Reado
 }
 
 /** A call as IAM is asked about it. */
-function asked({ operation, secretIds, topicArn, object }: AwsRequest): readonly IamRequest[] {
+function asked({ operation, secretIds, topicArn, logGroup, object }: AwsRequest): readonly IamRequest[] {
   const secretArn = (id: string): string => (id.startsWith('arn:') ? id : lab.aws.secretArn(id));
   switch (operation) {
     case 'GetSecretValue':
@@ -99,6 +101,13 @@ function asked({ operation, secretIds, topicArn, object }: AwsRequest): readonly
     case 'Publish':
     case 'ListSubscriptionsByTopic':
       return [{ action: `sns:${operation}`, resource: topicArn ?? '' }];
+    case 'FilterLogEvents':
+      return [
+        {
+          action: 'logs:FilterLogEvents',
+          resource: `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${logGroup}:log-stream:`,
+        },
+      ];
     case 'PutObject':
       return [{ action: 's3:PutObject', resource: object?.arn ?? '', context: object?.context }];
     case 'BatchImportFindings':
@@ -172,6 +181,14 @@ beforeAll(async () => {
     await lab.invoke({ at: new Date(now + 100 * 86_400_000) }),
   ];
   await freed;
+  // No target answers here, so that no run comes to its log.
+  const noTargets = { secretArns: new Map<string, string>(), stateTable: undefined };
+  const { logs } = await createServices().collector([], noTargets, () => new Date(now));
+  const log = await logs?.logGroup?.({ logGroup: LOG_GROUP }, { logLinePrefix: '%m [%p] ' });
+  if (log === undefined) throw new Error('the services read no log groups');
+  const sink = { push: () => undefined, end: () => undefined };
+  const signal = AbortSignal.timeout(10_000);
+  await log.read({ position: undefined, from: now - 86_400_000, now, sink, signal });
   expect(outcomes.map(({ error }) => error)).toEqual(outcomes.map(() => undefined));
   const table = { resource: `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/state-1` };
   made = [
@@ -216,6 +233,14 @@ describe("with its role's rights", () => {
       action: 's3:PutObject',
       resource: 'arn:aws:s3:::pg-tls-auditor-evidence/other',
       context: { 's3:if-none-match': '*' },
+    },
+    {
+      action: 'logs:FilterLogEvents',
+      resource: `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${LOG_GROUP}-2:log-stream:`,
+    },
+    {
+      action: 'logs:DescribeLogGroups',
+      resource: `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${LOG_GROUP}:log-stream:`,
     },
     { action: 'sqs:GetQueueUrl', resource: 'arn:aws:sqs:::TlsAuditorDeadLetters' },
     { action: 'kms:Decrypt', resource: KEY },

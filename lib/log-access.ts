@@ -1,0 +1,100 @@
+// Grants the function the log groups that the configuration names, and no others.
+
+import { Arn, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import { ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import type { Config, ConfigProblem } from '../lambda/config/index.ts';
+import { nagResourceId } from './nag-resource-id.ts';
+
+/**
+ * Characters of the groups' ARNs in the role's own policy, and in a managed one. The role's own ones may have 10,240
+ * together, a managed one 6,144 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+ */
+const INLINE_SIZE = 1_500;
+const POLICY_SIZE = 5_900;
+/** One of the ten that a role can have is left for the owner of the account. */
+const MOST_POLICIES = 9;
+/** The longest beginning of a group's ARN, of any partition and region. */
+const LONGEST_ARN_START = 'arn:aws-us-gov:logs:ap-southeast-2:123456789012:log-group:'.length;
+/** Colon and asterisk at the end of an ARN, quotes and comma around it. */
+const PUNCTUATION = 5;
+
+/** Every log group that a target names, by name or ARN. Sorted, each once. */
+export function logGroups({ targets }: Pick<Config, 'targets'>): readonly string[] {
+  const groups = targets.flatMap(({ logs }) => (typeof logs === 'object' ? [logs.logGroup] : []));
+  return [...new Set(groups)].sort();
+}
+
+/**
+ * Yields a problem where granting each group takes more policies than a role can hold.
+ *
+ * @param secretPolicies - Managed policies that the secrets take.
+ */
+export function* logAccessProblems(groups: readonly string[], secretPolicies: number): Iterable<ConfigProblem> {
+  const needed = isInline(groups) ? 0 : split(groups).length;
+  if (needed === 0 || needed + secretPolicies <= MOST_POLICIES) return;
+  yield {
+    path: 'targets',
+    message:
+      `name ${groups.length} log groups: granting each takes ${needed} IAM policies, beside ${secretPolicies} for secrets, ` +
+      `and a role can hold ${MOST_POLICIES} beside one of your own: share the targets out among several auditors`,
+  };
+}
+
+/** Allows `role` to read these groups' events: not their list, their settings or what is masked in them. */
+export function grantLogAccess(scope: Construct, role: Role, groups: readonly string[]): void {
+  if (groups.length === 0) return;
+  const arns = (names: readonly string[]): string[] => [...new Set(names.map((name) => arnOf(scope, name)))];
+  const statement = (names: readonly string[]): PolicyStatement =>
+    new PolicyStatement({ actions: ['logs:FilterLogEvents'], resources: arns(names) });
+  if (isInline(groups)) role.addToPolicy(statement(groups));
+  else {
+    const policies = split(groups);
+    for (const [index, names] of policies.entries()) {
+      // Inside the role, on which the function depends: no run starts before it may read every group.
+      new ManagedPolicy(role, `LogAccess${index + 1}`, {
+        description: `Log groups that pg-tls-auditor reads, ${index + 1} of ${policies.length}`,
+        roles: [role],
+        statements: [statement(names)],
+      });
+    }
+  }
+  for (const arn of arns(groups)) {
+    Validations.of(scope).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, arn)}]`,
+      reason: 'The asterisk stands for the streams of this one log group: without it, the ARN allows nothing.',
+    });
+  }
+}
+
+/** IAM compares the ARN of the group with what is its own behind a colon. */
+function arnOf(scope: Construct, group: string): string {
+  const given = group.startsWith('arn:')
+    ? Arn.split(group, ArnFormat.COLON_RESOURCE_NAME)
+    : { service: 'logs', resource: 'log-group', resourceName: group };
+  const arn = Stack.of(scope).formatArn({ ...given, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  return `${arn}:*`;
+}
+
+function sizeOf(group: string): number {
+  return (group.startsWith('arn:') ? 0 : LONGEST_ARN_START) + group.length + PUNCTUATION;
+}
+
+function isInline(groups: readonly string[]): boolean {
+  return groups.reduce((sum, group) => sum + sizeOf(group), 0) <= INLINE_SIZE;
+}
+
+/** Fills policies one after the other, in order, so that a new group changes few of them. */
+function split(groups: readonly string[]): readonly (readonly string[])[] {
+  const policies: string[][] = [];
+  let left = 0;
+  for (const group of groups) {
+    const last = policies.at(-1);
+    if (last === undefined || sizeOf(group) > left) {
+      policies.push([group]);
+      left = POLICY_SIZE;
+    } else last.push(group);
+    left -= sizeOf(group);
+  }
+  return policies;
+}
