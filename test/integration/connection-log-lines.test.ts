@@ -22,6 +22,7 @@ import { ConnectionLogReader } from '../../lambda/analysis/connection-log/reader
 
 /** The oldest major that bounds TLS versions by settings, and that the reader is made for. */
 const OLDEST_READ = 12;
+const PSQL = 'psql';
 const SSL_REQUEST = Buffer.from('0000000804d2162f', 'hex');
 /** As long as a server may take to log what it has to say of a client that is gone. */
 const SETTLE_MS = 150;
@@ -100,7 +101,7 @@ async function psql(server: PostgresServer, settings: Readonly<Record<string, st
   const all = { hostaddr: '127.0.0.1', ...account, dbname: account.database, gssencmode: 'disable', ...settings };
   const { database: __, ...conninfo } = all;
   const text = Object.entries(conninfo).map(([name, value]) => `${name}='${value}'`);
-  const child = spawn('psql', ['--no-psqlrc', '--command=select 1', text.join(' ')], {
+  const child = spawn(PSQL, ['--no-psqlrc', '--command=select 1', text.join(' ')], {
     env: { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8' },
     stdio: 'ignore',
   });
