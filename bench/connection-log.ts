@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { LogsDocument } from '../lambda/report/logs-schema.ts';
 import type { Benchmark } from './benchmark.ts';
-import { atLeast, atMost, megabytes, type Row, timed } from './measure.ts';
+import { atLeast, atMost, megabytes, milliseconds, type Row, timed } from './measure.ts';
 
 const LINES = 1_000_000;
 /** pgBadger reads for minutes where the command reads for seconds. */
@@ -20,11 +20,13 @@ const LEAST_LINES_A_SECOND = 300_000;
 const MOST_BYTES = 200e6;
 const LEAST_RATIO = 10;
 const COMMAND = join(import.meta.dirname, '..', 'bin', 'pg-tls-auditor.mjs');
-const PEAK_MEMORY = join(import.meta.dirname, 'print-peak-memory.ts');
+const COST = join(import.meta.dirname, 'print-cost.ts');
 const run = promisify(execFile);
 
 interface Reading {
   readonly milliseconds: number;
+  /** Of all its threads: what it takes on one core, whatever else this machine does. */
+  readonly processorMs: number;
   readonly peakBytes: number;
   readonly lines: LogsDocument['lines'];
 }
@@ -41,29 +43,32 @@ export const connectionLog: Benchmark = {
     const [first] = readings;
     return [
       { what: 'entries about connections', value: String(first?.lines.recognised ?? 0) },
-      // From the start of the process to its end; others on this machine slow it down.
-      atLeast('lines a second, of the best of three', Math.max(...readings.map(speed)), LEAST_LINES_A_SECOND),
+      {
+        what: 'from start to end, of the best of three',
+        value: milliseconds(Math.min(...readings.map((one) => one.milliseconds))),
+      },
+      atLeast('lines a second on one core', Math.max(...readings.map(speed)), LEAST_LINES_A_SECOND),
       atMost('peak memory', Math.max(...readings.map(({ peakBytes }) => peakBytes)), MOST_BYTES, megabytes),
       ...(await besidePgBadger(folder.path)),
     ];
   },
 };
 
-function speed({ lines, milliseconds }: Reading): number {
-  return lines.read / (milliseconds / 1000);
+function speed({ lines, processorMs }: Reading): number {
+  return lines.read / (processorMs / 1000);
 }
 
 async function read(file: string, cache: string): Promise<Reading> {
   const start = performance.now();
   const { stdout, stderr } = await run(
     process.execPath,
-    ['--no-warnings', '--import', PEAK_MEMORY, COMMAND, 'logs', file, '--format', 'json', '--fail-on', 'critical'],
+    ['--no-warnings', '--import', COST, COMMAND, 'logs', file, '--format', 'json', '--fail-on', 'critical'],
     // The first turn compiles TypeScript, which is no part of reading.
     { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, NODE_COMPILE_CACHE: cache } },
   );
-  const milliseconds = performance.now() - start;
+  const taken = performance.now() - start;
   const { lines } = JSON.parse(stdout) as LogsDocument;
-  return { milliseconds, peakBytes: Number(stderr), lines };
+  return { milliseconds: taken, ...(JSON.parse(stderr) as Pick<Reading, 'peakBytes' | 'processorMs'>), lines };
 }
 
 async function besidePgBadger(folder: string): Promise<Row[]> {
@@ -77,10 +82,10 @@ async function besidePgBadger(folder: string): Promise<Row[]> {
   await pipeline(Readable.from(chunks(COMPARED_LINES)), createWriteStream(file));
   const options = ['--quiet', '--jobs', '1', '--format', 'stderr', '--prefix', PREFIX, '--outfile'];
   const theirs = await timed(() => run('pgbadger', [...options, join(folder, 'report.html'), file]));
-  const { milliseconds } = await read(file, join(folder, 'cache'));
+  const ours = await read(file, join(folder, 'cache'));
   return [
     { what: `${version}, lines a second`, value: (COMPARED_LINES / (theirs / 1000)).toFixed(0) },
-    atLeast(`${what}, ${COMPARED_LINES.toLocaleString('en')} lines`, theirs / milliseconds, LEAST_RATIO),
+    atLeast(`${what}, ${COMPARED_LINES.toLocaleString('en')} lines`, theirs / ours.milliseconds, LEAST_RATIO),
   ];
 }
 

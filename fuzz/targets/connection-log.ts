@@ -1,5 +1,6 @@
 // What is read from connection logs: text that servers write, and that clients write into it.
 
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { LoginAggregator, type Logins } from '../../lambda/analysis/connection-log/logins.ts';
 import { ConnectionLogReader } from '../../lambda/analysis/connection-log/reader.ts';
@@ -29,11 +30,27 @@ const PARTS = fc.oneof(
 const text = fc.array(PARTS, { maxLength: 12 }).map((parts) => parts.join(''));
 const HEAD = '2026-11-28 08:17:06.123 UTC [7] LOG:  ';
 
-function readLog(log: string): Logins | undefined {
+/** First lines, by which each format is recognised, and what each line begins with. */
+const FORMATS = [
+  ['', ''],
+  [`${HEAD}x\n`, HEAD],
+  [`2026-11-28T08:17:06Z stderr F ${HEAD}x\n`, `2026-11-28T08:17:06Z stderr F ${HEAD}`],
+  [`Nov 28 08:17:06 db postgres[7]: [1-1] ${HEAD}x\n`, `Nov 28 08:17:06 db postgres[7]: [2-1] ${HEAD}`],
+  ['2026-11-28 08:17:06.123 UTC,"a","b",1,"10.0.0.7:1"\n', '2026-11-28 08:17:06.123 UTC,"a","b",1,"10.0.0.7:1"'],
+  ['{"error_severity":"LOG"}\n', '{"error_severity":"LOG","message":"'],
+  ['{"record":{"error_severity":"LOG"}}\n', '{"record":{"error_severity":"LOG","message":"'],
+  ['{"events":[', '{"logStreamName":"a","message":"'],
+  ['@timestamp,@message\n', '2026-11-28,"'],
+  ['2026-11-28 08:00:00.123 UTC [12] LOG C-0x55d: ', 'a/b@10.0.0.7:5 login attempt: db='],
+] as const;
+
+function readLog(log: string, piece = log.length): Logins | undefined {
   const aggregator = new LoginAggregator({ clients: 20, failures: 20, connections: 20 });
   const reader = new ConnectionLogReader({ onEvent: (event, record) => aggregator.add(event, record) });
   const read = throwingOnly(['UnknownFormatError'], () => {
-    reader.push(Buffer.from(log));
+    const bytes = Buffer.from(log);
+    for (let at = 0; at < bytes.length; at += Math.max(1, piece))
+      reader.push(bytes.subarray(at, at + Math.max(1, piece)));
     reader.end();
     return true;
   });
@@ -45,13 +62,21 @@ const anyLog: FuzzTarget = {
   title: 'any text as a connection log: read or refused, and counted',
   share: 1,
   prepare: () => ({
-    property: fc.property(text, fc.boolean(), (body, begins) => {
-      const logins = readLog(begins ? `${HEAD}x\n${body}` : body);
-      if (logins === undefined) return;
-      const counted = logins.clients.reduce((sum, row) => sum + row.logins, 0);
-      check(counted === logins.total, 'the rows do not add up to the logins');
-      check(logins.clients.length <= 30 && logins.failures.length <= 21, 'more rows than the bound');
-    }),
+    property: fc.property(
+      fc.array(text, { maxLength: 4 }),
+      fc.constantFrom(...FORMATS),
+      fc.nat(50),
+      (lines, form, piece) => {
+        const [first, begin] = form;
+        const log = first + lines.map((line) => begin + line).join('\n');
+        const logins = readLog(log);
+        check(isDeepStrictEqual(readLog(log, piece), logins), 'pieces are read as something else than the whole');
+        if (logins === undefined) return;
+        const counted = logins.clients.reduce((sum, row) => sum + row.logins, 0);
+        check(counted === logins.total, 'the rows do not add up to the logins');
+        check(logins.clients.length <= 30 && logins.failures.length <= 21, 'more rows than the bound');
+      },
+    ),
   }),
 };
 

@@ -18,6 +18,7 @@ export class CsvRecords {
   #lines: string[] = [];
   #length = 0;
   #isQuoted = false;
+  #isCut = false;
 
   constructor(sink: CsvSink) {
     this.#sink = sink;
@@ -28,7 +29,10 @@ export class CsvRecords {
     return !this.#isQuoted;
   }
 
-  line(line: string, isCut: boolean): void {
+  /** @param quotesLeftOut how many quotes were in what a cut line leaves out */
+  line(line: string, isCut: boolean, quotesLeftOut: number): void {
+    this.#isCut ||= isCut;
+    if (quotesLeftOut % 2 === 1) this.#isQuoted = !this.#isQuoted;
     for (let at = line.indexOf('"'); at >= 0; at = line.indexOf('"', at + 1)) this.#isQuoted = !this.#isQuoted;
     this.#length += line.length + 1;
     if (this.#length <= LONGEST_RECORD) this.#lines.push(line);
@@ -38,23 +42,23 @@ export class CsvRecords {
       this.#reset();
       return;
     }
-    // What a cut line ends with is not known: its record ends with it.
-    if (!this.#isQuoted || isCut) this.#record(isCut);
+    if (!this.#isQuoted) this.#record();
   }
 
   end(): void {
-    if (this.#lines.length > 0) this.#record(false);
+    if (this.#lines.length > 0) this.#record();
   }
 
   #reset(): void {
     this.#lines = [];
     this.#length = 0;
     this.#isQuoted = false;
+    this.#isCut = false;
   }
 
-  #record(isCut: boolean): void {
+  #record(): void {
     const text = this.#lines.length === 1 ? (this.#lines[0] ?? '') : this.#lines.join('\n');
-    const isTorn = this.#isQuoted || isCut || this.#length > LONGEST_RECORD;
+    const isTorn = this.#isQuoted || this.#isCut || this.#length > LONGEST_RECORD;
     this.#reset();
     this.#sink.onRecord(text, isTorn);
   }

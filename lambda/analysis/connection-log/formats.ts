@@ -17,8 +17,8 @@ export interface RecordSink {
 }
 
 export interface LineReader {
-  /** @param line Latin-1 @param mayBeForeign false where it is known to be ASCII */
-  line(line: string, isCut: boolean, mayBeForeign?: boolean): void;
+  /** @param line Latin-1 @param mayBeForeign false where it is known to be ASCII @param quotesLeftOut see `OnLine` */
+  line(line: string, isCut: boolean, mayBeForeign: boolean, quotesLeftOut: number): void;
   /** Whether a line shows by itself that it is whole; else the end of the line does. */
   readonly showsItsEnd: boolean;
   /** Whether the next line counts also where it is not marked: it may go on with what is open. */
@@ -169,8 +169,8 @@ export class CsvReader implements LineReader {
     });
   }
 
-  line(line: string, isCut: boolean): void {
-    if (!this.#records.isBetween || CSV_HEAD.test(line)) this.#records.line(line, isCut);
+  line(line: string, isCut: boolean, _mayBeForeign: boolean, quotesLeftOut: number): void {
+    if (!this.#records.isBetween || CSV_HEAD.test(line)) this.#records.line(line, isCut, quotesLeftOut);
     else if (isMarked(line)) this.#sink.onUnreadable();
   }
 

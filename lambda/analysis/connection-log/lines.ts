@@ -3,8 +3,12 @@
 /** Code units of a line that are kept; what is longer is cut. No line about a connection comes near. */
 export const LONGEST_LINE = 64 * 1024;
 
-/** @param line Latin-1: a code unit a byte @param isCut whether its end is left out */
-export type OnLine = (line: string, isCut: boolean) => void;
+/**
+ * @param line Latin-1: a code unit a byte
+ * @param isCut whether its end is left out
+ * @param quotesLeftOut how many quotes were in what is left out: of CSV they say where a record ends
+ */
+export type OnLine = (line: string, isCut: boolean, quotesLeftOut: number) => void;
 
 export interface LinesToSkip {
   /** A position within the next line that is wanted, from a position on; Infinity where none is. */
@@ -18,6 +22,7 @@ export class LineSplitter {
   readonly #onLine: OnLine;
   #rest = '';
   #isCut = false;
+  #quotesLeftOut = 0;
 
   constructor(onLine: OnLine) {
     this.#onLine = onLine;
@@ -38,8 +43,10 @@ export class LineSplitter {
         if (skip !== undefined && mark < from) mark = skip.nextWanted(text, from);
         const end = text.charCodeAt(at - 1) === CARRIAGE_RETURN && at > from ? at - 1 : at;
         if (skip !== undefined && mark > at && !skip.takesAll()) skip.onSkipped();
-        else if (end - from > LONGEST_LINE) this.#onLine(text.slice(from, from + LONGEST_LINE), true);
-        else this.#onLine(text.slice(from, end), false);
+        else if (end - from > LONGEST_LINE) {
+          this.#keep(text.slice(from, end));
+          this.#end();
+        } else this.#onLine(text.slice(from, end), false, 0);
       }
       from = at + 1;
     }
@@ -55,15 +62,19 @@ export class LineSplitter {
 
   #keep(text: string): void {
     const room = LONGEST_LINE - this.#rest.length;
-    if (text.length > room) this.#isCut = true;
+    if (text.length > room) {
+      this.#isCut = true;
+      for (let at = text.indexOf('"', room); at >= 0; at = text.indexOf('"', at + 1)) this.#quotesLeftOut += 1;
+    }
     if (room > 0) this.#rest += text.slice(0, room);
   }
 
   #end(): void {
-    const [line, isCut] = [this.#rest, this.#isCut];
+    const [line, isCut, quotesLeftOut] = [this.#rest, this.#isCut, this.#quotesLeftOut];
     this.#rest = '';
     this.#isCut = false;
-    this.#onLine(!isCut && line.endsWith('\r') ? line.slice(0, -1) : line, isCut);
+    this.#quotesLeftOut = 0;
+    this.#onLine(!isCut && line.endsWith('\r') ? line.slice(0, -1) : line, isCut, quotesLeftOut);
   }
 }
 

@@ -123,8 +123,8 @@ export function readEvent(record: LogRecord): ConnectionEvent | undefined {
   if (message.startsWith('received direct SSL connection request without ALPN')) {
     return { kind: 'handshake-failed', failure: 'alpn', reason: 'direct TLS without ALPN' };
   }
-  if (message.startsWith('no pg_hba.conf entry for ')) return refused(message.slice(25), 'no-rule');
-  if (message.startsWith('pg_hba.conf rejects ')) return refused(message.slice(20), 'reject-rule');
+  if (message.startsWith('no pg_hba.conf entry for ')) return refused(message.slice(25), 'no-rule', record);
+  if (message.startsWith('pg_hba.conf rejects ')) return refused(message.slice(20), 'reject-rule', record);
   return clientCertificate(record) ?? pooler(record);
 }
 
@@ -158,11 +158,10 @@ function authorized(text: string, { role, database }: LogRecord, replication: bo
     tls = { version: tlsTail[1] ?? '', cipher: tlsTail[2] ?? '', bits: Number(tlsTail[3]) };
     rest = rest.slice(0, tlsAt);
   }
-  // A client without a name has no such part: what follows the sign was its name, and is taken for the server's.
-  const isBare = rest.endsWith(APPLICATION);
+  const { isBare, ...who } = names(rest, role, database, replication);
   const forged =
     isBare || holdsTail(rest) || holdsTail(gss?.principal ?? '') || (tls !== undefined && !isPossible(tls));
-  return { kind: 'authorized', ...names(rest, role, database, replication), tls, gss, replication, forged };
+  return { kind: 'authorized', ...who, tls, gss, replication, forged };
 }
 
 /** Whether a text that a client chose holds what only the server writes behind it. */
@@ -186,6 +185,8 @@ interface Names {
   readonly role: string;
   readonly database: string | undefined;
   readonly application: string;
+  /** The sign of an application without one. A client without a name has none: what followed was taken for a tail. */
+  readonly isBare: boolean;
 }
 
 const DATABASE = ' database=';
@@ -199,18 +200,20 @@ function names(text: string, role: string | undefined, database: string | undefi
   const head = replication ? role : `${role}${DATABASE}${database}`;
   if (role !== undefined && (replication || database !== undefined) && head !== undefined && text.startsWith(head)) {
     const rest = text.slice(head.length);
-    if (rest === '') return { role, database: replication ? undefined : database, application: '' };
+    const known = { role, database: replication ? undefined : database };
+    if (rest === '') return { ...known, application: '', isBare: false };
     if (rest.startsWith(APPLICATION)) {
-      return { role, database: replication ? undefined : database, application: rest.slice(APPLICATION.length) };
+      return { ...known, application: rest.slice(APPLICATION.length), isBare: rest === APPLICATION };
     }
   }
   const applicationAt = text.indexOf(APPLICATION);
   const who = applicationAt < 0 ? text : text.slice(0, applicationAt);
   const application = applicationAt < 0 ? '' : text.slice(applicationAt + APPLICATION.length);
+  const isBare = applicationAt >= 0 && application === '';
   const databaseAt = replication ? -1 : who.indexOf(DATABASE);
   return databaseAt < 0
-    ? { role: who, database: undefined, application }
-    : { role: who.slice(0, databaseAt), database: who.slice(databaseAt + DATABASE.length), application };
+    ? { role: who, database: undefined, application, isBare }
+    : { role: who.slice(0, databaseAt), database: who.slice(databaseAt + DATABASE.length), application, isBare };
 }
 
 /** Whether OpenSSL can have negotiated it: protocol, suite and bits must go together. */
@@ -266,6 +269,7 @@ function handshakeFailure(reason: string): HandshakeFailure {
   return HANDSHAKE.find(([pattern]) => pattern.test(reason))?.[1] ?? 'other';
 }
 
+const SEPARATOR = '", database "';
 const NAMED = /^host "(.{1,300}?)", user "/s;
 const ENCRYPTION: Readonly<Record<string, Encryption>> = {
   'no encryption': 'plaintext',
@@ -276,21 +280,25 @@ const ENCRYPTION: Readonly<Record<string, Encryption>> = {
 };
 
 /** `[replication connection from ]host "10.0.0.7", user "app", database "shop", no encryption`. */
-function refused(text: string, by: 'no-rule' | 'reject-rule'): ConnectionEvent | undefined {
+function refused(text: string, by: 'no-rule' | 'reject-rule', known: LogRecord): ConnectionEvent | undefined {
   const comma = text.lastIndexOf(', ');
   const encryption = comma < 0 ? undefined : ENCRYPTION[text.slice(comma + 2)];
+  const isReplication = text.startsWith('replication connection ');
   const whole = text.slice(0, comma).replace(/^(?:replication )?connection (?:from|for) |^connection /, '');
   const [head, host] = NAMED.exec(whole) ?? [];
   if (encryption === undefined || head === undefined || !whole.endsWith('"')) return undefined;
   const rest = whole.slice(head.length, -1);
-  const databaseAt = rest.lastIndexOf('", database "');
+  // Names may hold the separator too: where the role is known, nothing is guessed.
+  const end = known.role === undefined ? '' : `${known.role}${SEPARATOR}`;
+  const databaseAt = end !== '' && rest.startsWith(end) ? end.length - SEPARATOR.length : rest.lastIndexOf(SEPARATOR);
+  const hasDatabase = !isReplication && databaseAt >= 0;
   return {
     kind: 'refused',
     by,
     encryption,
     host,
-    role: databaseAt < 0 ? rest : rest.slice(0, databaseAt),
-    database: databaseAt < 0 ? undefined : rest.slice(databaseAt + 13),
+    role: hasDatabase ? rest.slice(0, databaseAt) : rest,
+    database: hasDatabase ? rest.slice(databaseAt + SEPARATOR.length) : undefined,
   };
 }
 

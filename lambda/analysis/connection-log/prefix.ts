@@ -276,7 +276,8 @@ function prefixed({ facts, end }: Match, line: string, clock: LogClock): Omit<Pr
 }
 
 function name(text: string | undefined): string | undefined {
-  return text === undefined || text === '' || text === UNKNOWN ? undefined : text.trim();
+  const trimmed = text?.trim();
+  return trimmed === '' || trimmed === UNKNOWN ? undefined : trimmed;
 }
 
 /**

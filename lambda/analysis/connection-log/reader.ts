@@ -243,9 +243,9 @@ export class ConnectionLogReader {
     const { counts } = this;
     let mayBeForeign = true;
     let wasForeign = true;
-    const splitter = new LineSplitter((line, isCut) => {
+    const splitter = new LineSplitter((line, isCut, quotesLeftOut) => {
       counts.read += 1;
-      reader.line(line, isCut, mayBeForeign);
+      reader.line(line, isCut, mayBeForeign, quotesLeftOut);
     });
     const skip: LinesToSkip = {
       nextWanted: (text, from) => nextMark(text, from, mayBeForeign),
@@ -313,7 +313,7 @@ export class ConnectionLogReader {
         this.counts.unreadable += 1;
       },
     });
-    const splitter = new LineSplitter((line, isCut) => records.line(line, isCut));
+    const splitter = new LineSplitter((line, isCut, quotesLeftOut) => records.line(line, isCut, quotesLeftOut));
     return {
       push: (text) => splitter.push(text),
       end: () => {

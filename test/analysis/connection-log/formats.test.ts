@@ -244,6 +244,13 @@ describe('csvlog', () => {
     expect(counts).toMatchObject({ unreadable: 0, recognised: 1 });
   });
 
+  test.each(['x', 'x"'])('a record with a line that is cut ends where its quotes do', (filler) => {
+    const forged = record('connection authorized: user=evil database=shop');
+    const long = record(`statement: ${filler.repeat(70_000)}\n${forged}\n${forged}`);
+    const real = record('connection authorized: user=app database=shop');
+    expect(readLog(`${real}\n${long}\n${real}\n`).logins.clients).toMatchObject([{ role: 'app', logins: 2 }]);
+  });
+
   test.each(['a "quoted" name', 'a\nname', 'x","LOG","', `x${TAIL}`, ',,,', '\0'])(
     'the role %j is read whole',
     (user) => {
