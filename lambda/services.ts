@@ -70,8 +70,7 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
-    const { createDynamoDbLogs } = await import('./deliver/state/dynamodb-logs.ts');
+    const { createDynamoDbLogs, createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
