@@ -8,8 +8,14 @@ export type LogSource =
   | 'none'
   /** The server's own log files, over the verified connection. */
   | 'server'
-  /** A log group of CloudWatch Logs, by name or ARN; of Aurora one group holds a stream for each member. */
-  | { readonly logGroup: string; readonly logStreamPrefix?: string | undefined };
+  | LogGroupSource;
+
+/** A log group of CloudWatch Logs, by name or ARN; of Aurora one group holds a stream for each member. */
+export interface LogGroupSource {
+  readonly logGroup: string;
+  /** Only streams whose names begin so. */
+  readonly logStreamPrefix?: string | undefined;
+}
 
 export type Encryption = 'plaintext' | 'tls' | 'gss';
 

@@ -1,4 +1,4 @@
-// The connection log of a real server as a log group gives it: later, by stream, and with the auditor's login of before.
+// The connection log of a real server as a log group gives it: later, and with the auditor's login of an earlier run.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit, rdsSecret } from '../../lab/collector.ts';
