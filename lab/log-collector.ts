@@ -1,9 +1,10 @@
 // Runs a server again with its log collector on, so that it writes log files.
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import type { Settings } from './data-folder.ts';
 import { asServer, serverRuns } from './lab-folder.ts';
@@ -12,6 +13,8 @@ import { binaries } from './postgres-binaries.ts';
 
 export interface LogFiles extends AsyncDisposable {
   readonly folder: string;
+  /** While it is used, the collector writes nothing; what was logged meanwhile is written afterwards. */
+  pauseWhile<T>(use: () => Promise<T>): Promise<T>;
 }
 
 /**
@@ -46,7 +49,20 @@ export async function writeLogFiles(server: PostgresServer, settings: Settings =
     await stop();
     throw error;
   }
-  return { folder: join(server.dataFolder, 'logs'), [Symbol.asyncDispose]: stop };
+  return {
+    folder: join(server.dataFolder, 'logs'),
+    async pauseWhile(use) {
+      const { stdout } = await promisify(execFile)('pgrep', ['-P', String(child.pid), '-f', 'logger']);
+      const collector = Number(stdout.trim());
+      process.kill(collector, 'SIGSTOP');
+      try {
+        return await use();
+      } finally {
+        process.kill(collector, 'SIGCONT');
+      }
+    },
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 async function isUp(server: PostgresServer): Promise<void> {

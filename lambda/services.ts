@@ -6,7 +6,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { catalogue } from './checks/catalogue.ts';
 import type { Collector } from './collect/attempts.ts';
 import { createTrustStore } from './collect/connect/trust.ts';
-import type { LogServices } from './collect/connection-log/observer.ts';
+import type { LogServices } from './collect/connection-log/source.ts';
 import { createSourceReader } from './collect/secrets/sources.ts';
 import {
   createSecretStore,
@@ -71,8 +71,7 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
-    const { createDynamoDbLogs } = await import('./deliver/state/dynamodb-logs.ts');
+    const { createDynamoDbLogs, createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),

@@ -1,7 +1,8 @@
 // Bundles the function: what every run needs, the optional parts each in files of its own, and the configuration.
 
 import { writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import { buildSync, transformSync } from 'esbuild';
@@ -25,6 +26,19 @@ const UNUSED_CREDENTIAL_PROVIDERS = [
  * parser of browsers' names.
  */
 const NEVER_REACHED = ['pg-native', 'pgpass', 'pg-cloudflare', 'bowser'];
+
+/**
+ * The signer of IAM tokens asks this package for the chain of providers that every client has, and the package brings
+ * every other provider too, 80 kB.
+ */
+const CREDENTIAL_PROVIDERS = '@aws-sdk/credential-providers';
+const CREDENTIAL_CHAIN = join('dist-es', 'fromNodeProviderChain.js');
+
+function credentialChain(): string {
+  const ofRoot = createRequire(join(ROOT, 'package.json'));
+  const entry = createRequire(ofRoot.resolve('@aws-sdk/rds-signer')).resolve(CREDENTIAL_PROVIDERS);
+  return join(dirname(dirname(entry)), CREDENTIAL_CHAIN);
+}
 
 /** What a CommonJS file calls these. */
 const FILE_NAMES = {
@@ -81,6 +95,7 @@ function writeScripts(folder: string, leftOut: readonly string[]): void {
     minify: true,
     sourcemap: 'inline',
     sourcesContent: false,
+    alias: { [CREDENTIAL_PROVIDERS]: credentialChain() },
     external: [...NEVER_REACHED, ...UNUSED_CREDENTIAL_PROVIDERS, ...leftOut],
     logLevel: 'warning',
   });

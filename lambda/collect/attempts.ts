@@ -7,7 +7,7 @@ import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
 import { type AuditedEndpoint, auditEndpoint, type ConnectionAttempt } from './audit-endpoint.ts';
 import type { TrustStore } from './connect/trust.ts';
-import type { LogServices } from './connection-log/observer.ts';
+import type { LogServices } from './connection-log/source.ts';
 import { isPasswordRejected } from './failures/failures.ts';
 import { toConsoleFailure } from './pgbouncer/console-failures.ts';
 import { HashAllowance } from './protocol/guarded-stream.ts';

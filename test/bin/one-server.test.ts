@@ -1,7 +1,7 @@
 // `audit --url`: one real server, audited by the real program.
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -281,5 +281,28 @@ describe('--probe', () => {
     const { report } = await auditToJson(['--url', url(), '--ca', ca]);
     expect(report.targets[0]?.probe).toBeNull();
     expect(report.findings.map(({ check }) => check)).not.toContain('plaintext-accepted');
+  });
+});
+
+describe('--logs', () => {
+  test('reads the connection log of the server, and keeps what it read beside the state', async () => {
+    const state = join(folder, 'logs-state.json');
+    const { exitCode, stderr } = await auditWith(['--url', url(), '--ca', ca, '--logs', 'server', '--state', state]);
+    expect([exitCode, stderr]).not.toContain(2);
+    const [file = ''] = await readdir(`${state}.connection-logs`);
+    const saved = JSON.parse(await readFile(join(`${state}.connection-logs`, file), 'utf8'));
+    expect(saved).toMatchObject({ version: 1, target: expect.stringContaining('127.0.0.1') });
+    expect(saved.state).toContain('logging_collector');
+  });
+
+  test.each([
+    [['--logs', 'no group!'], '--logs must be'],
+    [['--kind', 'pgbouncer', '--logs', 'server'], '--logs'],
+    [['--sample', '601'], '--sample'],
+    [['--sample', 'long'], 'It must be a whole number of seconds.'],
+  ])('refuses %j', async (args, message) => {
+    const { exitCode, stderr } = await auditWith(['--url', url(), '--ca', ca, ...args]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(message);
   });
 });

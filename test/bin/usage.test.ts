@@ -221,9 +221,9 @@ describe('a command that is wrong', () => {
     ],
     [
       'options of --url without it',
-      ['audit', '--ca', 'ca.pem', '--timeout', '5', '--probe'],
+      ['audit', '--ca', 'ca.pem', '--timeout', '5', '--probe', '--logs', 'server', '--sample', '5'],
       [
-        'error: --ca, --timeout, --probe can only be used with --url: in a configuration file each target has settings of its own for that',
+        'error: --ca, --timeout, --probe, --logs, --sample can only be used with --url: in a configuration file each target has settings of its own for that',
       ],
     ],
     [

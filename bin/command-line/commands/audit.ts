@@ -2,7 +2,7 @@
 
 import { type AuditOptions as AuditTargetsOptions, auditTargets } from '../../../lambda/audit.ts';
 import { createTrustStore } from '../../../lambda/collect/connect/trust.ts';
-import type { LogServices } from '../../../lambda/collect/connection-log/observer.ts';
+import type { LogServices } from '../../../lambda/collect/connection-log/source.ts';
 import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';

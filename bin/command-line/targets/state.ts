@@ -50,8 +50,7 @@ export async function logStoreFor(spec: string): Promise<LogStateStore> {
     const { createFileLogs } = await import('../../../lambda/deliver/state/file-logs.ts');
     return createFileLogs(spec);
   }
-  const { dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
-  const { createDynamoDbLogs } = await import('../../../lambda/deliver/state/dynamodb-logs.ts');
+  const { createDynamoDbLogs, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
   return createDynamoDbLogs(dynamoDbClient(), tableNameIn(spec), systemClock);
 }
 

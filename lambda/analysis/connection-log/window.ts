@@ -219,7 +219,7 @@ function merge<Row extends Timed>(rows: readonly Row[], kind: RowKind<Row>, now:
     .filter((row) => kind.count(row) > 0);
 }
 
-/** What the log shows no time of counts as seen now. No time is after now: a clock that is ahead keeps nothing alive. */
+/** What the log shows no time of counts as seen now. No time is after now: a clock that is ahead keeps none alive. */
 function hoursOf({ hours = [] }: Timed, count: number, now: number): HourlyCounts {
   const present = Math.floor(now / HOUR_MS);
   const known = hours.map(([hour, counted]): [number, number] => [Math.min(hour, present), counted]);

@@ -8,8 +8,8 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import { logGapReason, samplingGapReason } from './log-gaps.ts';
 
 /**
- * The outcome for the open sessions that `isWrong` picks, with one problem for each group of them. What a provider's own
- * roles do on its service is information: only the provider can change it.
+ * The outcome for the open sessions that `isWrong` picks, with one problem for each group of them. What a provider's
+ * own roles do on its service is information: only the provider can change it.
  */
 export function checkSessions(
   snapshot: Snapshot,

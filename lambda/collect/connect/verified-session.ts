@@ -26,7 +26,7 @@ export interface SessionSteps {
 export interface VerifiedSession extends AsyncDisposable {
   readonly session: DatabaseSession;
   readonly socket: TLSSocket;
-  /** Closes the connection without a word. */
+  /** Closes the connection without logging out. */
   readonly destroy: () => void;
 }
 

@@ -265,7 +265,7 @@ class FilesRun {
       const renamed = [...this.#gone].find((file) => hasHead(head, file.head) && candidate.size >= file.offset);
       if (renamed !== undefined && (await this.#hasTail(candidate.name, renamed))) {
         this.#gone.delete(renamed);
-        this.#tracked.set(candidate.name, { ...renamed, name: candidate.name, modified: 0 });
+        this.#tracked.set(candidate.name, { ...renamed, name: candidate.name, modified: candidate.modified });
         continue;
       }
       // A copy of a file that is there too: it is read when the file itself is gone.
@@ -394,11 +394,11 @@ class FilesRun {
       this.#pushTo(open, open.boundaries.completeAtEnd);
       this.#sink.end(STREAM);
     } catch (error) {
-      if (error instanceof Stopped) throw error;
-      if (!isDatabaseError(error) && !(error instanceof UnusableAnswer)) throw error;
+      // The next run does not go back to it.
       this.#lost(
-        `log_directory was changed, and the log file "${displayText(file.name, 100)}" in the old one is not there`,
+        `log_directory was changed, and the log file "${displayText(file.name, 100)}" in the old one was not read to its end`,
       );
+      if (!isDatabaseError(error) && !(error instanceof UnusableAnswer)) throw error;
     }
   }
 

@@ -1,6 +1,7 @@
 // Defines a source of a connection log: where its bytes come from, and how a later run goes on where this one ended.
 
-import type { LogGap } from '../../model/connection-log.ts';
+import type { LogGap, LogGroupSource } from '../../model/connection-log.ts';
+import type { LogStateStore } from '../../model/log-state.ts';
 
 /** The settings by which a server writes its log. */
 export interface LogSettings {
@@ -50,4 +51,18 @@ export interface LogReading {
 /** A connection log. It never throws for what the other side does: that is a gap. */
 export interface LogReader {
   read(request: LogReadRequest): Promise<LogReading>;
+}
+
+/** What reading connection logs needs besides the target. */
+export interface LogServices {
+  /** Undefined where nothing is remembered from run to run. */
+  readonly state?: LogStateStore | undefined;
+  /**
+   * Of CloudWatch Logs, which is loaded when a target names a log group; undefined where that is left out.
+   *
+   * @param settings of the server; undefined for a PgBouncer
+   */
+  readonly logGroup?:
+    | ((source: LogGroupSource, settings: Pick<LogSettings, 'logLinePrefix'> | undefined) => Promise<LogReader>)
+    | undefined;
 }

@@ -1,12 +1,11 @@
 // Keeps a session and reads again and again which sessions are open, for targets that ask for samples.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { AuditFailure } from '../../model/failure.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { SampledSessions, Session } from '../../model/snapshot.ts';
-import { UnusableAnswer } from '../answers/answer.ts';
 import type { Observer, ObserverContext } from '../connect/observer.ts';
-import { isDatabaseError } from '../failures/database-error.ts';
+import { IdentityError } from '../connect/tls.ts';
+import { queryFailure } from '../failures/failures.ts';
 import { type Catalogue, catalogueQuery } from './catalogue-query.ts';
 import { Questions } from './questions.ts';
 import { recentSessionQuery } from './session-query.ts';
@@ -28,7 +27,7 @@ export const sampling: Observer = {
   observe: async (context) => ({ sampled: await sampled(context) }),
 };
 
-async function sampled({ target, openSession, signal }: ObserverContext): Promise<Observed<SampledSessions>> {
+async function sampled({ target, endpoint, openSession, signal }: ObserverContext): Promise<Observed<SampledSessions>> {
   if (target.kind === 'pgbouncer') {
     return unknown(
       'sampling reads pg_stat_get_activity, which a PgBouncer does not have: set sampleSeconds to 0 for it',
@@ -48,13 +47,12 @@ async function sampled({ target, openSession, signal }: ObserverContext): Promis
     } while (!signal.aborted);
   } catch (error) {
     // What was seen until the time was up, or the session ended, is true all the same.
-    if (samples.count === 0 || !(signal.aborted || isExpected(error))) throw error;
+    if (samples.count > 0) return samples.facts();
+    if (signal.aborted) return unknown('the time of the target was up before its sessions were read again');
+    if (error instanceof IdentityError) return unknown('the certificate of the server was not trusted again');
+    return unknown(`sampling had no answer: ${queryFailure(error, endpoint).failure.message}`);
   }
   return samples.facts();
-}
-
-function isExpected(error: unknown): boolean {
-  return error instanceof AuditFailure || error instanceof UnusableAnswer || isDatabaseError(error);
 }
 
 class Samples {

@@ -13,6 +13,8 @@ import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
 import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
+export { createDynamoDbLogs } from './dynamodb-logs.ts';
+
 export interface DynamoDbStateOptions {
   /** Decides which records have expired. Leases use the time of the machine. */
   readonly clock: Clock;

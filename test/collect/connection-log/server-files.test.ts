@@ -19,6 +19,9 @@ interface LogFile {
 /** Answers the questions about files as a server does. */
 class Folder {
   readonly files = new Map<string, LogFile>();
+  /** Another folder, which is not listed any more. */
+  readonly old = new Map<string, LogFile>();
+  directory = 'logs';
   now = NOW;
   asked = 0;
   /** The question at which the connection ends; undefined for none. */
@@ -34,13 +37,14 @@ class Folder {
     if (this.asked === this.failsAt)
       return Promise.reject(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
     const [sql = ''] = query.selects(18);
-    const [, path = '', offset, length] = /E'logs\/(.*)', (\d+), (\d+)\)/.exec(sql) ?? [];
+    const [, directory, name = '', offset, length] = /E'(\w+)\/(.*)', (\d+), (\d+)\)/.exec(sql) ?? [];
     if (sql.includes('pg_ls_logdir')) {
       const rows = [...this.files].map(([name, { bytes, modified }]) => [name, String(bytes.length), String(modified)]);
       return Promise.resolve(query.read([rows.sort((a, b) => Number(b[2]) - Number(a[2]))]));
     }
-    const file = this.files.get(path);
-    if (file === undefined) throw new Error(`there is no file ${path}`);
+    const file = (directory === this.directory ? this.files : this.old).get(name);
+    if (file === undefined)
+      return Promise.reject(Object.assign(new Error('canary'), { code: '58P01', severity: 'ERROR' }));
     const piece = file.bytes.subarray(Number(offset), Number(offset) + Number(length));
     return Promise.resolve(query.read([[[piece.toString('base64')]]]));
   }
@@ -68,7 +72,7 @@ async function run(
     endpoint: { host: 'db', port: 5432, verifiedName: 'db', sslNegotiation: 'postgres' },
     questions: folder,
     format,
-    directory: 'logs',
+    directory: folder.directory,
     reading: 'bytes',
     role: 'auditor',
     serverNow: folder.now,
@@ -267,6 +271,25 @@ test('a log that is too much for one run is read on by the next ones', async () 
   }
   expect(total).toBe(120);
   expect(runs).toBeGreaterThan(5);
+});
+
+test.each([
+  ['is read to its end', true, { one: 1, two: 1 }, []],
+  ['and is gone', false, { two: 1 }, [{ cause: 'lost' }]],
+])('where log_directory was changed, the file in the old one %s', async (_what, isThere, counts, gaps) => {
+  const folder = new Folder();
+  folder.append('a.log', record('stderr', 1, login('zero')));
+  const { position } = await run(folder, 'stderr', undefined);
+  folder.now += 10_000;
+  folder.append('a.log', record('stderr', 2, login('one')));
+  if (isThere) for (const [name, file] of folder.files) folder.old.set(name, file);
+  folder.files.clear();
+  folder.directory = 'other';
+  folder.append('b.log', record('stderr', 3, login('two')));
+  const second = await run(folder, 'stderr', position);
+  expect(second).toMatchObject({ counts, gaps });
+  folder.now += 10_000;
+  expect(await run(folder, 'stderr', second.position)).toMatchObject({ counts: {}, gaps: [] });
 });
 
 test('what no run has written is not believed', async () => {
