@@ -5,6 +5,7 @@ import { AuditFailure } from '../model/failure.ts';
 import { known } from '../model/observed.ts';
 import type { Target } from '../model/target.ts';
 import type { Clock } from '../model/time.ts';
+import { orAbort } from '../runtime/waiting.ts';
 import { type AuditedEndpoint, auditEndpoint, type ConnectionAttempt } from './audit-endpoint.ts';
 import type { TrustStore } from './connect/trust.ts';
 import type { LogServices } from './connection-log/source.ts';
@@ -15,7 +16,6 @@ import { type Credentials, parseCredentials } from './secrets/credentials.ts';
 import { iamCredentials } from './secrets/iam.ts';
 import { describeSource, type SourceReader } from './secrets/sources.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
-import { orAbort } from './waiting.ts';
 
 /** What audits of one run share. */
 export interface Collector {

@@ -2,9 +2,9 @@
 
 import { unknown } from '../model/observed.ts';
 import { endsAfter } from '../model/time.ts';
+import { orAfter } from '../runtime/waiting.ts';
 import type { AuditedTarget, Observer, ObserverFacts } from './connect/observer.ts';
 import { describeDefect } from './defect.ts';
-import { orAfter } from './waiting.ts';
 
 /** When the time of a target is up. */
 export interface TargetEnd {

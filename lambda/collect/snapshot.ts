@@ -6,6 +6,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { endsAfter } from '../model/time.ts';
 import { confined, UncaughtError } from '../runtime/confinement.ts';
+import { orAfter } from '../runtime/waiting.ts';
 import { Attempts, type Collector } from './attempts.ts';
 import type { Observer } from './connect/observer.ts';
 import { connectionLog } from './connection-log/observer.ts';
@@ -14,7 +15,6 @@ import { sampling } from './postgres/sampling.ts';
 import { wireProbe } from './probe/observer.ts';
 import { factsOf, runObservers } from './run-observers.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
-import { orAfter } from './waiting.ts';
 
 /** The sources of facts besides the audit itself. */
 function observersOf({ logs, clock }: Collector): readonly Observer[] {

@@ -2,7 +2,7 @@
 
 import type { LogGap } from '../../model/connection-log.ts';
 import { DAY_MS, endsAfter, HOUR_MS } from '../../model/time.ts';
-import { orAbort } from '../waiting.ts';
+import { orAbort } from '../../runtime/waiting.ts';
 import {
   advanced,
   countedTo,
