@@ -1,25 +1,36 @@
 // Sets one running server up as a row wants it, audits it as in production, and puts it back.
 
+import { once } from 'node:events';
 import { chown, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect } from 'vitest';
 import { audit, rdsSecret } from '../../lab/collector.ts';
 import { settingLines } from '../../lab/data-folder.ts';
 import { closedPort, recordingTlsProxy } from '../../lab/faulty-servers.ts';
 import { HEALTHY_HBA, HEALTHY_SETTINGS } from '../../lab/healthy-server.ts';
 import { serverAccount } from '../../lab/lab-folder.ts';
 import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
-import { openSessions } from '../../lab/sessions.ts';
+import { openSession, openSessions } from '../../lab/sessions.ts';
 import { POLICY } from '../../lab/snapshots.ts';
+import { LoginAggregator } from '../../lambda/analysis/connection-log/logins.ts';
+import { ConnectionLogReader } from '../../lambda/analysis/connection-log/reader.ts';
+import { advance } from '../../lambda/analysis/connection-log/window.ts';
 import { type Check, isFleetCheck } from '../../lambda/checks/check.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
+import { settingsGaps } from '../../lambda/collect/connection-log/settings-gaps.ts';
+import type { LogSettings } from '../../lambda/collect/connection-log/source.ts';
+import type { ConnectionLogFacts } from '../../lambda/model/connection-log.ts';
 import type { Finding, Verdict } from '../../lambda/model/finding.ts';
+import { known } from '../../lambda/model/observed.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import type { ReportFinding } from '../../lambda/report/schema.ts';
 import { type CertificateName, type Certificates, certificates } from './lab-certificates.ts';
-import type { CheckId, Expected, Scenario } from './scenario.ts';
+import type { CheckId, Expected, PastClient, Scenario } from './scenario.ts';
 
 /** What the checks that a row judges said. */
 export interface Result {
@@ -37,6 +48,26 @@ export interface Difference {
   readonly notUnknown: readonly string[];
   readonly verdict: Verdict;
 }
+
+/** As long as a server may take to log what it has to say of a client that is gone. */
+const SETTLE_MS = 150;
+
+const LOG_SETTINGS = `SELECT ${Object.entries({
+  version: 'server_version',
+  logConnections: 'log_connections',
+  logDisconnections: 'log_disconnections',
+  logDestination: 'log_destination',
+  logLinePrefix: 'log_line_prefix',
+  logTimezone: 'log_timezone',
+  logHostname: 'log_hostname',
+  logMinMessages: 'log_min_messages',
+  loggingCollector: 'logging_collector',
+  logDirectory: 'log_directory',
+  logFilename: 'log_filename',
+  lcMessages: 'lc_messages',
+} satisfies Record<keyof LogSettings, string>)
+  .map(([name, setting]) => `current_setting('${setting}') AS "${name}"`)
+  .join(', ')}`;
 
 /** Checks that no row leaves out: it would be right by having seen nothing. */
 const ALWAYS: readonly CheckId[] = ['target-not-audited', 'insufficient-privileges'];
@@ -107,7 +138,62 @@ export class Lab implements AsyncDisposable {
       ...(clientCertificate === undefined ? {} : { clientCertificate: this.#certificates.of(clientCertificate) }),
     }));
     stack.use(await openSessions(this.#server, sessions));
-    return outcomeFor(row, await this.#audit(row, stack));
+    const log = row.log === undefined ? {} : { connectionLog: known(await this.#logged(row.log)) };
+    return outcomeFor(row, { ...(await this.#audit(row, stack)), ...log });
+  }
+
+  /** What the server logs of clients that come and go, as an audit concludes it. */
+  async #logged(clients: readonly PastClient[]): Promise<ConnectionLogFacts> {
+    const from = this.#server.log().split('\n').length;
+    for (const client of clients) await this.#comeAndGo(client);
+    await wait(SETTLE_MS);
+    const rows = await this.#server.adminQuery<Record<keyof LogSettings, string>>(LOG_SETTINGS);
+    const [settings] = rows;
+    if (settings === undefined) throw new Error('the server shows no settings');
+    const aggregator = new LoginAggregator({ hourly: true });
+    const reader = new ConnectionLogReader({
+      prefix: settings.logLinePrefix,
+      onEvent: (event, record) => {
+        // The lab's own sessions, by which it sets rows up.
+        if (record.host !== '[local]' || (event.kind === 'authorized' && event.role !== 'postgres')) {
+          aggregator.add(event, record);
+        }
+      },
+    });
+    reader.push(Buffer.from(`${this.#server.log().split('\n').slice(from).join('\n')}\n`));
+    reader.end();
+    const now = Date.now();
+    const gaps = settingsGaps(settings, { source: 'cloudwatch-logs', verifiedName: this.#server.host });
+    const read = { logins: aggregator.result(), position: null, gaps, from: now - 86_400_000, now };
+    return advance(undefined, { ...read, source: 'server-files' }).facts;
+  }
+
+  async #comeAndGo(past: PastClient): Promise<void> {
+    const ca = this.#certificates.root('lab');
+    const open = (options: Parameters<typeof openSession>[1]) => openSession(this.#server, { ca, ...options });
+    switch (past.client) {
+      case 'login': {
+        const { kind, application: applicationName } = past;
+        await (await open({ kind, role: 'app', applicationName }))[Symbol.asyncDispose]();
+        return;
+      }
+      case 'too-old':
+        await expect(open({ kind: 'tlsv1.1', role: 'app' })).rejects.toThrow();
+        return;
+      case 'foreign-certificate': {
+        const clientCertificate = this.#certificates.of('of-unknown-authority');
+        await expect(open({ kind: 'tlsv1.2', role: 'app', clientCertificate })).rejects.toThrow();
+        return;
+      }
+      case 'refused':
+        await expect(open({ kind: 'plaintext', role: 'app' })).rejects.toThrow();
+        return;
+      case 'health-check': {
+        const socket = connect(this.#server.port, this.#server.host);
+        await once(socket, 'connect');
+        socket.destroy();
+      }
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

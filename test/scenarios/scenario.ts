@@ -15,6 +15,11 @@ export const CHECK_IDS = [
   'weak-cipher-session',
   'below-preferred-tls-session',
   'missing-client-certificate',
+  'tls-fallback',
+  'forged-connection-log',
+  'tls-handshake-failing',
+  'client-certificate-rejected',
+  'plaintext-login-refused',
   'tls-disabled',
   'plaintext-allowed',
   'deprecated-tls-allowed',
@@ -30,6 +35,7 @@ export const CHECK_IDS = [
   'client-certificate-expiring',
   'target-not-audited',
   'insufficient-privileges',
+  'connection-log-incomplete',
   'tls-terminated-by-proxy',
   'insecure-dsn-in-secret',
   'replica-not-covered',
@@ -63,6 +69,18 @@ export type Login =
   /** A superuser. */
   | 'boss';
 
+/** A client that has come and gone. */
+export type PastClient =
+  | { readonly client: 'login'; readonly kind: SessionOptions['kind']; readonly application: string }
+  /** Speaks TLS up to 1.1 only. */
+  | { readonly client: 'too-old' }
+  /** Shows a certificate of an authority that the server does not know. */
+  | { readonly client: 'foreign-certificate' }
+  /** Tries to log in without TLS where no rule lets it. */
+  | { readonly client: 'refused' }
+  /** Opens a connection and closes it. */
+  | { readonly client: 'health-check' };
+
 export interface Scenario {
   /** What is set up, in a few words; unique. */
   readonly name: string;
@@ -82,6 +100,8 @@ export interface Scenario {
   readonly sessions?: readonly (Omit<SessionOptions, 'clientCertificate' | 'ca'> & {
     readonly clientCertificate?: CertificateName;
   })[];
+  /** Clients that are gone when the audit looks, one after the other: the target then has a connection log. */
+  readonly log?: readonly PastClient[];
   /** @default 'tls_auditor' */
   readonly login?: Login;
   /** The database of the target. @default 'orders' */

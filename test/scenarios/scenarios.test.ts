@@ -7,6 +7,7 @@ import { CHECKS } from '../../lambda/checks/registry.ts';
 import { CERTIFICATE_SCENARIOS } from './certificates.ts';
 import { HONESTY_SCENARIOS } from './honesty.ts';
 import { type Difference, difference, evaluatedChecks, Lab } from './lab.ts';
+import { LOG_SCENARIOS } from './logs.ts';
 import { OUTBOUND_SCENARIOS } from './outbound.ts';
 import { renderTable, type TableRow } from './result-table.ts';
 import { RULE_SCENARIOS } from './rules.ts';
@@ -25,6 +26,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...OUTBOUND_SCENARIOS,
   ...HONESTY_SCENARIOS,
   ...WIRE_SCENARIOS,
+  ...LOG_SCENARIOS,
 ];
 
 /** The oldest major that rows are written for: 10 and 11 know neither the settings nor some of the views. */

@@ -37,6 +37,7 @@ export async function audit(
     services: [
       ...servicesOfState(options.state),
       ...(request.targets.some(usesAws) ? (['SECRETS_MANAGER'] as const) : []),
+      ...(request.targets.some(namesLogGroup) ? (['CLOUDWATCH_LOGS'] as const) : []),
     ],
   });
   const render = await rendererFor(options, process.env);
@@ -70,7 +71,25 @@ async function readRequest(options: AuditOptions, sources: readonly TargetSource
 /** Nothing of the state is touched where no target's log is read. */
 async function logServicesFor(targets: readonly Target[], state: string | undefined): Promise<LogServices> {
   const readsLogs = targets.some(({ logs }) => logs !== 'none');
-  return { state: readsLogs && state !== undefined ? await logStoreFor(state) : undefined };
+  let readers: LogServices['logGroup'];
+  return {
+    state: readsLogs && state !== undefined ? await logStoreFor(state) : undefined,
+    logGroup: async (source, settings) => {
+      readers ??= await logGroups();
+      return await readers(source, settings);
+    },
+  };
+}
+
+/** The AWS SDK's part for log groups is loaded where a target names one. */
+async function logGroups(): Promise<NonNullable<LogServices['logGroup']>> {
+  const { logGroupReaders } = await import('../../../lambda/collect/connection-log/cloudwatch.ts');
+  const readers = logGroupReaders();
+  return async (source, settings) => readers(source, settings);
+}
+
+function namesLogGroup({ logs }: Target): boolean {
+  return typeof logs === 'object';
 }
 
 async function runAudit(

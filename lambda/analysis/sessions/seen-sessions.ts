@@ -1,6 +1,7 @@
 // Puts what the sources show of clients into one list: open sessions, sampled ones, and logins of the connection log.
 
 import type { ClientLogins } from '../../model/connection-log.ts';
+import { loginRole } from '../../model/role-setting.ts';
 import type { Session, Snapshot } from '../../model/snapshot.ts';
 import { fold } from './fold.ts';
 
@@ -13,15 +14,24 @@ export interface SeenSession extends Session {
 }
 
 /** Every client that a source shows well enough to evaluate how it connects. */
-export function seenSessions({ sessions, sampled, connectionLog, target }: Snapshot): readonly SeenSession[] {
+export function seenSessions(snapshot: Snapshot): readonly SeenSession[] {
+  const { sessions, sampled, connectionLog, target, visibility } = snapshot;
+  const auditor = visibility.known ? loginRole(visibility.value) : undefined;
   const open = sessions.known ? sessions.value.visible : [];
   const later = sampled?.known ? sampled.value.sessions : [];
-  const logged = connectionLog?.known ? connectionLog.value.clients.filter(isShown) : [];
+  const logged = connectionLog?.known
+    ? connectionLog.value.clients.filter((row) => isShown(row) && !isAuditor(row, auditor))
+    : [];
   return [
     ...open,
     ...later.map((session) => ({ ...session, isSampled: true })),
     ...loggedSessions(logged, { open: [...open, ...later], isPooler: target.kind === 'pgbouncer' }),
   ];
+}
+
+/** The auditor's own logins, which its audits leave out too. They are over TLS: another one by its name is none. */
+function isAuditor({ role, application = '', transport }: ClientLogins, auditor: string | undefined): boolean {
+  return transport === 'tls' && role === auditor && /^pg-tls-auditor(?: [\d#]+)?$/.test(application);
 }
 
 /**
