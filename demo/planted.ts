@@ -10,6 +10,8 @@ export interface PlantedClient {
   readonly role: string;
   readonly database: string;
   readonly applications: readonly string[];
+  /** How it came and went before the audit: the connection log alone shows it. @default its sessions are open */
+  readonly gone?: 'logged-in' | 'fell-back';
   /** What the audit must find; nothing where the client is as it should be. */
   readonly findings?: readonly PlantedFinding[];
   /** The one name under which the sessions of several applications are reported. @default the first application */
@@ -19,6 +21,10 @@ export interface PlantedClient {
 export interface PlantedFinding {
   readonly check: string;
   readonly severity: Severity;
+  /** Whether it says how many sessions are open. @default true */
+  readonly counted?: false;
+  /** Whether it is over the next day. @default false */
+  readonly passes?: true;
 }
 
 /** A database with its clients. */
@@ -107,6 +113,25 @@ export const TARGETS = [
         applications: ['metabase'],
         findings: [{ check: 'below-preferred-tls-session', severity: 'info' }],
       },
+      {
+        kind: 'plaintext',
+        gone: 'logged-in',
+        role: 'backup',
+        database: 'shop',
+        applications: ['nightly-dump'],
+        findings: [{ check: 'plaintext-session', severity: 'high' }],
+      },
+      {
+        kind: 'plaintext',
+        gone: 'fell-back',
+        role: 'crm',
+        database: 'shop',
+        applications: ['crm-sync'],
+        findings: [
+          { check: 'tls-fallback', severity: 'high', counted: false },
+          { check: 'plaintext-session', severity: 'high' },
+        ],
+      },
       { kind: 'unix-socket', role: 'maintenance', database: 'shop', applications: ['vacuum-cron'] },
     ],
     // What lets such clients in.
@@ -114,6 +139,7 @@ export const TARGETS = [
       { check: 'plaintext-allowed', severity: 'medium' },
       { check: 'deprecated-tls-allowed', severity: 'medium' },
       { check: 'weak-ciphers-allowed', severity: 'low' },
+      { check: 'tls-handshake-failing', severity: 'low', passes: true },
     ],
   },
   {
@@ -146,10 +172,13 @@ export const TARGETS = [
 
 export type TargetName = (typeof TARGETS)[number]['name'];
 
-/** The same once `MENDED` connects with TLS. */
-export const AFTER_MENDING: readonly PlantedTarget[] = TARGETS.map((target) => ({
-  ...target,
-  clients: target.clients.map(
-    (client): PlantedClient => (client.role === MENDED.role ? { ...client, kind: 'tlsv1.3', findings: [] } : client),
-  ),
-}));
+/** The same once `MENDED` connects with TLS, and a day after the clients that were gone before. */
+export const AFTER_MENDING: readonly PlantedTarget[] = TARGETS.map(
+  (target: PlantedTarget): PlantedTarget => ({
+    ...target,
+    clients: target.clients
+      .filter(({ gone }) => gone === undefined)
+      .map((client) => (client.role === MENDED.role ? { ...client, kind: 'tlsv1.3', findings: [] } : client)),
+    findings: (target.findings ?? []).filter(({ passes }) => passes === undefined),
+  }),
+);

@@ -9,10 +9,21 @@ import { rdsSecret } from '../lab/collector.ts';
 import { type DynamoDbEndpoint, startDynamoDb } from '../lab/dynamodb.ts';
 import { healthyServer } from '../lab/healthy-server.ts';
 import { labFolder } from '../lab/lab-folder.ts';
+import { writeLogFiles } from '../lab/log-collector.ts';
 import { AUDITOR, newestMajor, type PostgresOptions, type PostgresServer, startPostgres } from '../lab/postgres.ts';
 import { openSession, openSessions } from '../lab/sessions.ts';
 import type { ConfigInput } from '../lambda/config/index.ts';
-import { MENDED, MUTED, MUTED_HOURS, type PlantedTarget, SUPERUSER, TARGETS, type TargetName } from './planted.ts';
+import { comeAndGo } from './past-clients.ts';
+import {
+  MENDED,
+  MUTED,
+  MUTED_HOURS,
+  type PlantedClient,
+  type PlantedTarget,
+  SUPERUSER,
+  TARGETS,
+  type TargetName,
+} from './planted.ts';
 
 export interface Scene extends AsyncDisposable {
   readonly aws: AwsEndpoint;
@@ -48,6 +59,13 @@ const CARELESS_HBA = ['local all all trust', 'host all all all scram-sha-256'];
 /** As set up for an old client: OpenSSL speaks TLSv1 at its lowest security level only. */
 const CARELESS_TLS = { minProtocol: 'TLSv1', ciphers: 'HIGH:!aNULL:@SECLEVEL=0' } as const;
 
+/** The server whose log files are read. */
+const LOGGED: TargetName = 'shop';
+const LOG_READER = {
+  ...AUDITOR,
+  executes: [...AUDITOR.executes, 'pg_catalog.pg_read_binary_file(text, bigint, bigint)'],
+};
+
 type Servers = Readonly<Record<TargetName, PostgresServer>>;
 
 /** Sets the scene. Disposing of it ends sessions, servers and their files. */
@@ -68,13 +86,20 @@ export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
   const servers = await startServers(certificates, stack);
   signal.throwIfAborted();
 
-  const sessions = TARGETS.flatMap(({ clients }) => clients.flatMap(({ applications }) => applications)).length;
+  const sessions = TARGETS.flatMap(({ clients }) =>
+    clients.filter(isOpen).flatMap(({ applications }) => applications),
+  ).length;
   say(`Opening ${sessions} client sessions …`);
   for (const target of TARGETS) {
     stack.use(await openSessions(servers[target.name], sessionsOf(target)));
     signal.throwIfAborted();
   }
   const before = stack.use(await openSession(servers[MENDED.target], { ...MENDED, kind: 'plaintext' }));
+
+  say('Clients come and go before the audit: a dump, and one that falls back …');
+  for (const target of TARGETS) {
+    for (const client of target.clients) await comeAndGo(servers[target.name], client);
+  }
 
   say('Serving Secrets Manager, SNS and DynamoDB to the AWS SDK on this machine …');
   const secrets = secretsFor(servers, authority.rootPem);
@@ -107,8 +132,9 @@ async function startServers(
 ): Promise<Servers> {
   const outcomes = await Promise.allSettled(
     TARGETS.map(async (target) => {
-      const server = await startPostgres(serverOf(target, certificates[target.name]));
-      return [target.name, stack.use(server)] as const;
+      const server = stack.use(await startPostgres(serverOf(target, certificates[target.name])));
+      if (target.name === LOGGED) stack.use(await writeLogFiles(server));
+      return [target.name, server] as const;
     }),
   );
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -128,12 +154,22 @@ function serverOf(target: (typeof TARGETS)[number], certificate: IssuedCertifica
   };
   switch (target.name) {
     case 'shop':
-      return { ...options, tls: { ...CARELESS_TLS, certificate }, hba: CARELESS_HBA };
+      return {
+        ...options,
+        roles: options.roles.map((role) => (role === AUDITOR ? LOG_READER : role)),
+        tls: { ...CARELESS_TLS, certificate },
+        hba: CARELESS_HBA,
+        settings: { log_disconnections: false },
+      };
     case 'archive':
       return { ...options, hba: CARELESS_HBA };
     default:
       return healthyServer(options);
   }
+}
+
+function isOpen({ gone }: PlantedClient): boolean {
+  return gone === undefined;
 }
 
 /** Of the clients. */
@@ -143,6 +179,7 @@ function rolesOf({ clients }: PlantedTarget): readonly string[] {
 
 function sessionsOf({ clients }: PlantedTarget): Parameters<typeof openSessions>[1] {
   return clients
+    .filter(isOpen)
     .filter(({ role }) => role !== MENDED.role)
     .flatMap(({ kind, role, database, applications }) =>
       applications.map((applicationName) => ({ kind, role, database, applicationName })),
@@ -170,6 +207,10 @@ function configuration(): ConfigInput {
     defaults: { ca: { secret: CA_SECRET } },
     policy: { loopback: 'network' },
     mutes: [{ ...MUTED, expires: new Date(Date.now() + MUTED_HOURS * 3_600_000).toISOString() }],
-    targets: TARGETS.map(({ name }) => ({ name, secret: secretName(name) })),
+    targets: TARGETS.map(({ name }) => ({
+      name,
+      secret: secretName(name),
+      ...(name === LOGGED ? { logs: 'server' } : {}),
+    })),
   };
 }

@@ -88,7 +88,10 @@ function notifiedBy(message: PublishedMessage): string[] {
   const fingerprints = open.map(({ fingerprint }) => fingerprint);
   return [
     ...open.map((finding) => `${finding.lifecycle?.reason} ${identify(finding)}`),
-    ...resolved.map((finding) => `resolved ${identify(finding)}`),
+    // What was never sent is over without a message.
+    ...resolved
+      .filter(({ lastNotifiedSeverity }) => lastNotifiedSeverity !== undefined)
+      .map((finding) => `resolved ${identify(finding)}`),
     ...without(fingerprints, listed).map((fingerprint) => `(${fingerprint}, which the email leaves out)`),
     ...without(listed, fingerprints).map((fingerprint) => `(${fingerprint}, in the email only)`),
   ];

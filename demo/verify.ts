@@ -30,16 +30,17 @@ export function leaks(passwords: readonly string[], texts: Readonly<Record<strin
 /** What the audit has to find. */
 export function expectedFindings({ name: target, clients, findings = [] }: PlantedTarget): Identity[] {
   return [
-    ...findings.map((finding) => ({ target, ...finding })),
+    ...findings.map(({ check, severity }) => ({ target, check, severity })),
     // What the auditor can not reach it can say nothing about.
     ...(findings.some(({ check }) => check === 'target-not-audited') ? [] : clients).flatMap((client) =>
-      (client.findings ?? []).map((finding) => ({
+      (client.findings ?? []).map(({ check, severity, counted }) => ({
         target,
-        ...finding,
+        check,
+        severity,
         role: client.role,
         database: client.database,
         application: client.reportedAs ?? client.applications[0],
-        count: client.applications.length,
+        count: counted === undefined ? (client.gone === undefined ? client.applications.length : 0) : undefined,
       })),
     ),
   ];
@@ -54,7 +55,7 @@ export type Identity = Pick<ReportFinding, 'target' | 'check' | 'severity'> & {
 export function identify(finding: Identity): string {
   const { target, check, severity, role, database, application, count } = finding;
   const client =
-    role === undefined ? '' : `, role ${role}, database ${database}, application ${application}, ${count}×`;
+    role === undefined ? '' : `, role ${role}, database ${database}, application ${application}, ${count ?? '–'}×`;
   return `${target}: ${check} (${severity})${client}`;
 }
 
@@ -94,7 +95,8 @@ const COUNTED_AS: Readonly<Record<SessionKind, readonly string[]>> = {
 
 function sessionCounts(clients: PlantedTarget['clients']): string {
   const counts = new Map<string, number>();
-  for (const { kind, applications } of clients) {
+  for (const { kind, applications, gone } of clients) {
+    if (gone !== undefined) continue;
     for (const key of COUNTED_AS[kind]) counts.set(key, (counts.get(key) ?? 0) + applications.length);
   }
   return describeCounts(counts);

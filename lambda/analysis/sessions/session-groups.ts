@@ -43,6 +43,8 @@ export function describeGroup({
   const applications = new Set(sessions.map(({ application }) => application));
   const name = applications.size === 1 ? first.application : fold(first.application);
   const examples = [...applications]
+    // The log's own name for several is no example.
+    .filter((application) => application !== fold(application) || applications.size === 1)
     .sort()
     .slice(0, 3)
     .map((application) => displayText(application));
@@ -62,7 +64,7 @@ export function describeGroup({
     evidence: {
       ...(first.kind === 'replication' ? { kind: 'replication' } : {}),
       ...(toServer && addresses.length > 0 ? { servers: addresses } : {}),
-      ...(applications.size > 1 ? { applications: examples } : {}),
+      ...(examples.length > 1 ? { applications: examples } : {}),
       ...(oldest === undefined ? {} : { oldestSession: oldest }),
       ...evidenceOfLogins(sessions),
     },
