@@ -233,12 +233,18 @@ describe('a mistake', () => {
 });
 
 /** They look at sessions too, and name nobody who has to change anything before TLS is enforced. */
-const NOT_INSECURE = ['below-preferred-tls-session', 'replica-not-covered'];
+const NOT_INSECURE = [
+  'below-preferred-tls-session',
+  'replica-not-covered',
+  'tls-handshake-failing',
+  'client-certificate-rejected',
+  'plaintext-login-refused',
+];
 
 test('every check of sessions is among those asked for, but those that say nothing of insecure clients', () => {
   const ofSessions = CHECKS.map(({ id }) => id).filter((id) =>
-    readFileSync(join(import.meta.dirname, '..', '..', 'lambda', 'checks', `${id}.ts`), 'utf8').includes(
-      'checkSessions(',
+    /\b(?:checkSessions|checkSessionsAndLogins|withLog)\(/.test(
+      readFileSync(join(import.meta.dirname, '..', '..', 'lambda', 'checks', `${id}.ts`), 'utf8'),
     ),
   );
   expect([...insecureClientChecks(), ...NOT_INSECURE].sort()).toEqual(ofSessions.sort());
