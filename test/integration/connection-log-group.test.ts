@@ -44,7 +44,7 @@ function memory(): LogStateStore {
 }
 
 async function facts(
-  state: LogStateStore,
+  state: LogStateStore | undefined,
   {
     isDead = false,
     minutes = 0,
@@ -74,6 +74,13 @@ test('shows every login from the run on that finds the login of the run before',
   expect(second).toMatchObject({ source: 'cloudwatch-logs', gaps: [] });
   expect(ofApp(second)).toEqual([['brief', 1]]);
   expect(ofApp(await facts(state))).toEqual([['brief', 1]]);
+});
+
+test('takes any login of the auditor for proof where nothing is remembered', async () => {
+  await facts(memory());
+  expect((await facts(undefined)).gaps.map(({ cause }) => cause)).toEqual(['no-state']);
+  const dead = await facts(undefined, { isDead: true });
+  expect(dead.gaps.map(({ cause }) => cause)).toEqual(['no-state', 'own-login-missing']);
 });
 
 test('is dead where the auditor no longer finds its logins, however quiet it was before', async () => {

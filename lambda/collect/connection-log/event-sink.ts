@@ -103,6 +103,11 @@ export class EventSink implements LogSink {
     return this.#ownApplications.has(application);
   }
 
+  /** Whether any login of the auditor's was. */
+  hasAnyOwnLogin(): boolean {
+    return this.#ownApplications.size > 0;
+  }
+
   /** To be called when everything is pushed and ended. */
   result(): Logins {
     return this.#aggregator.result();

@@ -248,7 +248,9 @@ class Reading {
     const isPooler = target.kind === 'pgbouncer';
     const found = markers.findLastIndex(({ name }) => sink.hasOwnLogin(name));
     const waiting = markers.slice(found + 1);
-    const isFound = isProven || found >= 0;
+    // Where nothing is remembered, no name of an earlier login is known: any of the last 24 hours is proof.
+    const isAnonymous = this.#services.state === undefined && sink.hasAnyOwnLogin();
+    const isFound = isProven || found >= 0 || isAnonymous;
     const next = { name: isPooler ? '' : this.#marker, at: this.#now };
     const late = waiting.some(({ at }) => at < this.#now - LATE_MS);
     const state = { markers: [...waiting.slice(1 - MOST_MARKERS), next], isProven: isFound && !late };
