@@ -6,8 +6,9 @@ import { TRANSPORTS } from './transport.ts';
 
 const text = z.string();
 const count = z.int().min(0);
-/** Milliseconds since 1970. */
-const time = z.number();
+/** Milliseconds since 1970, as far as a Date goes. */
+export const momentSchema = z.number().min(0).max(8_640_000_000_000_000);
+const time = momentSchema;
 /** Pairs of an hour since 1970 and a count. */
 const hours = z
   .array(z.tuple([count, z.int()]))

@@ -9,7 +9,12 @@ import type {
   LogGap,
   TlsFallback,
 } from '../../model/connection-log.ts';
-import { clientLoginsSchema, failedLoginsSchema, tlsFallbackSchema } from '../../model/connection-log-schema.ts';
+import {
+  clientLoginsSchema,
+  failedLoginsSchema,
+  momentSchema,
+  tlsFallbackSchema,
+} from '../../model/connection-log-schema.ts';
 import { compareText } from '../../model/text-order.ts';
 import { DAY_MS, HOUR_MS } from '../../model/time.ts';
 import { fold } from '../sessions/fold.ts';
@@ -41,9 +46,8 @@ const SHARE = 0.7;
 const stateSchema = z.object({
   schemaVersion: z.literal(1),
   position: z.unknown(),
-  /** Milliseconds since 1970. */
-  readTo: z.number(),
-  continuousSince: z.number().optional(),
+  readTo: momentSchema,
+  continuousSince: momentSchema.optional(),
   clients: z.array(clientLoginsSchema).max(MOST_CLIENTS + 20),
   failures: z.array(failedLoginsSchema).max(MOST_FAILURES + 1),
   fallbacks: z.array(tlsFallbackSchema).max(MOST_FALLBACKS),

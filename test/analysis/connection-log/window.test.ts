@@ -156,6 +156,7 @@ describe('what is remembered', () => {
     ['nothing that it knows', { schemaVersion: 2 }],
     ['a text', 'x'],
     ['negative counts', { schemaVersion: 1, clients: [{ logins: -5 }] }],
+    ['a time that no date has', { ...(advance(undefined, read([])).state as object), continuousSince: 1e300 }],
   ])('and holds %s is a gap, never trusted', (_, stored) => {
     const { facts } = advance(stored, read([{ at: NOW - 1, role: 'etl' }]));
     expect(facts.gaps.map(({ cause }) => cause)).toEqual(['lost']);
