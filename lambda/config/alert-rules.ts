@@ -58,8 +58,12 @@ export function* alertProblems(config: SoundConfig): Iterable<RuleProblem> {
   }
 }
 
-/** Undefined where the name or a label of a target is wrong: then it is not known what a pattern was meant to match. */
-function namedTargets({ targets }: SoundConfig): readonly NamedTarget[] | undefined {
+/**
+ * Undefined where the name or a label of a target is wrong, and where discovery finds more: then it is not known what a
+ * pattern was meant to match. A run reports what matches nothing.
+ */
+function namedTargets({ targets, discovery }: SoundConfig): readonly NamedTarget[] | undefined {
+  if (discovery === undefined ? targets === undefined : discovery.length > 0) return undefined;
   const named = targets?.map((target) => {
     const labels = Object.entries(target?.labels ?? {});
     const areSound = labels.every((label): label is [string, string] => label[1] !== undefined);

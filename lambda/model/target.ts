@@ -33,6 +33,14 @@ export interface IamLogin {
   readonly role: string;
   /** Undefined: the one that the host's name says, or that of the environment. */
   readonly region?: string | undefined;
+  /** Whose credentials sign the token, for a database of another account. Undefined: the auditor's own. */
+  readonly assumedRole?: AssumedRole | undefined;
+}
+
+/** A role of AWS in another account, which the auditor assumes. */
+export interface AssumedRole {
+  readonly roleArn: string;
+  readonly externalId?: string | undefined;
 }
 
 /** Where the auditor's own certificate and private key for mutual TLS come from. */

@@ -68,7 +68,7 @@ beforeAll(async () => {
     found.map(async (name): Promise<[string, string]> => {
       const bundle = join(directory, name);
       const { targets } = JSON.parse(await readFile(join(bundle, 'auditor.config.json'), 'utf8')) as ConfigInput;
-      return [targets[0]?.name ?? '', bundle];
+      return [targets?.[0]?.name ?? '', bundle];
     }),
   );
   bundles = Object.fromEntries(named) as Record<Choice, string>;

@@ -5,6 +5,7 @@ import { readConfigDocument } from '../../../lambda/config/file.ts';
 import { parseConfig } from '../../../lambda/config/index.ts';
 import { quoteName, showPath } from '../../../lambda/model/given-text.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from '../../../lambda/model/target.ts';
+import { systemClock } from '../../../lambda/model/time.ts';
 import { listTargets, type TargetList, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
@@ -30,7 +31,7 @@ export async function requestFromConfig(
     whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${exampleFile()}`,
   });
   const config = parseConfig(document, { source: showPath(file), use: 'command-line' });
-  const list = await listTargets(sources, config);
+  const list = await listTargets(sources, config, undefined, { folder: dirname(file), clock: systemClock });
   const targets = names === undefined ? list.found : pick(list, names, file);
   const { concurrency, policy, alerts, mutes } = config;
   return {
@@ -41,9 +42,12 @@ export async function requestFromConfig(
     mutes,
     configured: list.all,
     optionContents: {},
-    notes: list.all.known
-      ? []
-      : [`error: not all targets are known: ${list.all.reason}; the audit covers only the targets that are known`],
+    notes: [
+      ...(list.all.known
+        ? []
+        : [`error: not all targets are known: ${list.all.reason}; the audit covers only the targets that are known`]),
+      ...list.warnings.map((warning) => `warning: ${warning}`),
+    ],
   };
 }
 
