@@ -16,6 +16,7 @@ import {
   respondObject,
   respondXml,
 } from './aws-protocols.ts';
+import { Rds, type RdsOperation, Sts } from './aws-rds.ts';
 import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
 import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
@@ -31,7 +32,9 @@ export type AwsOperation =
   | 'ListSubscriptionsByTopic'
   | 'PutObject'
   | 'GetObject'
-  | 'BatchImportFindings';
+  | 'BatchImportFindings'
+  | RdsOperation
+  | 'AssumeRole';
 
 export interface AwsEndpointOptions {
   readonly secrets?: Readonly<Record<string, SecretValue>>;
@@ -85,6 +88,8 @@ export interface AwsEndpoint extends AsyncDisposable {
   readonly objects: readonly StoredObject[];
   /** What Security Hub keeps, by Id. */
   readonly findings: ReadonlyMap<string, KeptFinding>;
+  readonly rds: Rds;
+  readonly sts: Sts;
   /** How many requests for that operation came. */
   count(operation: AwsOperation): number;
   /** Environment variables that lead every SDK client here, with credentials only this endpoint knows. */
@@ -100,6 +105,7 @@ export interface AwsEndpoint extends AsyncDisposable {
 }
 
 const ACCOUNT = '123456789012';
+const SCOPE = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/\d+\/([\w-]+)\//;
 
 /**
  * Starts an endpoint on 127.0.0.1.
@@ -118,8 +124,15 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const sns = new Sns(topicArns);
   const s3 = new S3(buckets);
   const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
+  const [rds, sts] = [new Rds(), new Sts()];
   const requests: AwsRequest[] = [];
   const faults = new Map<string, Fault[]>();
+
+  /** By the scope of the request's signature. */
+  const callerOf = (request: IncomingMessage) => {
+    const [, key = '', signedFor = ''] = SCOPE.exec(request.headers.authorization ?? '') ?? [];
+    return { account: key === accessKeyId ? ACCOUNT : (sts.accountOf(key) ?? ''), region: signedFor };
+  };
 
   /** @returns what writes the answer @throws AwsFailure */
   const carryOut = (call: Call, request: IncomingMessage): ((response: ServerResponse) => void) => {
@@ -145,6 +158,16 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       case 'BatchImportFindings': {
         const result = securityHub.import(call.body);
         return (response) => respondJson(response, result);
+      }
+      case 'DescribeDBInstances':
+      case 'DescribeDBClusters':
+      case 'DescribeDBProxies': {
+        const result = rds.describe(call.operation, call.form, callerOf(request));
+        return (response) => respondXml(response, call.operation, result);
+      }
+      case 'AssumeRole': {
+        const session = sts.assumeRole(call.form);
+        return (response) => respondXml(response, call.operation, session);
       }
       case 'PutObject': {
         const stored = s3.put(s3Request());
@@ -185,7 +208,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     try {
       if (fault !== undefined && 'code' in fault)
         throw new AwsFailure(fault.code, fault.message ?? `${fault.code}, on purpose`, fault.status);
-      if (!request.headers.authorization?.startsWith(`AWS4-HMAC-SHA256 Credential=${accessKeyId}/`)) {
+      if (callerOf(request).account === '') {
         throw new AwsFailure('UnrecognizedClientException', 'The security token included in the request is invalid.');
       }
       const respond = carryOut(call, request);
@@ -219,6 +242,8 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: 'not-a-secret',
     }),
+    rds,
+    sts,
     setSubscriptions(subscriptions) {
       sns.subscriptions = subscriptions;
     },

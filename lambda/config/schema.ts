@@ -20,8 +20,7 @@ export const TLS_VERSIONS = { min: 'TLSv1.2', preferred: 'TLSv1.3' } as const;
 const SECRET_NAME =
   'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself';
 
-/** Also of a name that the tag of a database gives. */
-export const SECRET_NAME_PATTERN = /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]{1,2048}$/;
+const SECRET_NAME_PATTERN = /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]{1,2048}$/;
 
 const secretName = z
   .string()
@@ -30,6 +29,11 @@ const secretName = z
   .regex(SECRET_NAME_PATTERN, { error: SECRET_NAME, abort: true })
   .refine((name) => !holdsSecret(name), SECRET_NAME)
   .describe('Name or ARN of a Secrets Manager secret.');
+
+/** Whether a text may name a secret; also one that the tag of a database gives. */
+export function isSecretName(text: string): boolean {
+  return SECRET_NAME_PATTERN.test(text) && !holdsSecret(text);
+}
 
 /** People put the text of a file, or a connection string, where its path belongs. */
 const filePath = z
@@ -182,12 +186,17 @@ const sampleSeconds = z
   );
 
 /** SNS refuses a message with control characters in an attribute, and labels are one. */
-export const labelValue = shownText
+const labelValue = shownText
   .max(256)
   .regex(
     /^[^\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff]*$/,
     'must not hold control characters, line ends or characters that are drawn as nothing',
   );
+
+/** Whether a text may be the value of a label; also one that the tag of a database gives. */
+export function isLabelValue(text: string): boolean {
+  return labelValue.safeParse(text).success;
+}
 
 const labelKey = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores');
 
@@ -278,7 +287,7 @@ function secretTemplateProblem(text: string, placeholders: readonly string[]): s
   const values = Object.fromEntries(placeholders.map((name) => [name, 'x']));
   const keys = template.flatMap((part) => ('tag' in part ? [[part.tag, 'x'] as const] : []));
   const example = fillTemplate(template, { placeholders: values, tags: new Map(keys) });
-  if (typeof example !== 'string' || !SECRET_NAME_PATTERN.test(example) || holdsSecret(example)) return SECRET_NAME;
+  if (typeof example !== 'string' || !isSecretName(example)) return SECRET_NAME;
   return /^[\w/+=.@!:-]/.test(text)
     ? undefined
     : 'must begin with text, such as audit/${name}: the function may read the secrets whose names begin so';

@@ -4,18 +4,22 @@ import * as z from 'zod';
 
 const text = (longest: number) => z.string().min(1).max(longest);
 
+const hostName = text(253).regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/);
+
 /** By key. A database has at most 50 tags. */
 const tags = z.array(z.tuple([text(128), z.string().max(256)])).max(100);
 
 /** An instance of RDS or Aurora, as the part of DescribeDBInstances that is used. */
 export const rdsInstanceSchema = z.object({
   id: text(255),
+  /** Holds the account. */
+  arn: text(512).regex(/^arn:[\w-]+:rds:[\w-]+:\d{12}:db:[\w.:-]+$/),
   /** Undefined where it is not in a cluster. */
   cluster: text(255).optional(),
   engine: text(64),
   status: text(64),
   /** Undefined while it is created. */
-  host: text(253).optional(),
+  host: hostName.optional(),
   port: z.int().min(1).max(65_535).optional(),
   tags,
   iamAuthentication: z.boolean(),
@@ -34,7 +38,7 @@ export const rdsClusterSchema = z.object({
 /** A proxy, as the part of DescribeDBProxies that is used. */
 export const rdsProxySchema = z.object({
   name: text(255),
-  host: text(253).optional(),
+  host: hostName.optional(),
   requireTls: z.boolean(),
 });
 

@@ -67,6 +67,9 @@ export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];
 export const TARGET_KINDS = ['postgresql', 'pgbouncer'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
 
+/** What rules of routes and mutes are about. */
+export type NamedTarget = Pick<Target, 'name' | 'labels'>;
+
 export interface Target {
   /** Unique in the configuration; what people call the database. */
   readonly name: string;

@@ -10,7 +10,7 @@ import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
 import { known, type Observed } from '../model/observed.ts';
 import type { Run } from '../model/run.ts';
-import type { Target } from '../model/target.ts';
+import type { NamedTarget } from '../model/target.ts';
 import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
@@ -27,7 +27,7 @@ export interface NotifyContext {
    * Every target that there is, audited by this run or not. Unknown where a source of targets failed: then no finding
    * is resolved because its target is missing, and every report says that not all targets are known.
    */
-  readonly targets: Observed<readonly Target[]>;
+  readonly targets: Observed<readonly NamedTarget[]>;
   /**
    * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
    * runs, and this run leaves them as they are.

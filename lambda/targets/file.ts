@@ -6,8 +6,8 @@ import { ConfigError, type FileRule, parseTargetList } from '../config/index.ts'
 import { toTarget } from '../config/to-target.ts';
 import { showPath } from '../model/given-text.ts';
 import type { Target } from '../model/target.ts';
-import { givesWay } from './explicit.ts';
-import type { Choice, Listing, TargetSourceFactory } from './source.ts';
+import { givesWay } from './contract/explicit.ts';
+import type { Choice, Listing, TargetSourceFactory } from './contract/source.ts';
 
 /** Paths within such a file are relative to the folder of the configuration, as those of the configuration are. */
 export const fileTargets: TargetSourceFactory = (config, { folder }) => {

@@ -2,16 +2,17 @@
 
 import type { Config } from '../config/index.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
-import type { Target } from '../model/target.ts';
+import type { NamedTarget, Target } from '../model/target.ts';
 import { systemClock } from '../model/time.ts';
 import { configuredTargets } from './configured.ts';
+import type { Choice, Listing, SourceContext, TargetSource, TargetSourceFactory } from './contract/source.ts';
 import { fileTargets } from './file.ts';
-import type { Choice, Listing, SourceContext, TargetSource, TargetSourceFactory } from './source.ts';
+import { rdsTargets } from './rds.ts';
 
-export type { Choice, SourceContext, TargetSourceFactory } from './source.ts';
+export type { Choice, SourceContext, TargetSourceFactory } from './contract/source.ts';
 
 /** Every source. Of two targets with one name, the first source's is audited, and the list counts as incomplete. */
-export const TARGET_SOURCES: readonly TargetSourceFactory[] = [configuredTargets, fileTargets];
+export const TARGET_SOURCES: readonly TargetSourceFactory[] = [configuredTargets, fileTargets, rdsTargets];
 
 /** Milliseconds that a source may take: the audit needs the rest of the run. */
 const SOURCE_TIMEOUT_MS = 30_000;
@@ -23,7 +24,7 @@ export interface TargetList {
    * These and the targets that exist but can't be audited now, where every source answered; else why there may be more.
    * A target that is missing from an incomplete list is not a target that was removed.
    */
-  readonly all: Observed<readonly Target[]>;
+  readonly all: Observed<readonly NamedTarget[]>;
   /** What is not as the configuration means it, as sentences without their period. */
   readonly warnings: readonly string[];
   /** Each database that a source saw, audited or not. */
@@ -45,7 +46,7 @@ export async function listTargets(
   const limit = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   const lists = await Promise.all(sources.map((source) => listOf(source(config, context), limit)));
   const found = new Map<string, Target>();
-  const dormant = new Map<string, Target>();
+  const dormant = new Map<string, NamedTarget>();
   const gaps = lists.flatMap((list) => list.gaps);
   for (const target of lists.flatMap(({ targets }) => targets)) {
     if (found.has(target.name)) gaps.push(`two sources name a target "${target.name}"`);

@@ -4,7 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startAwsEndpoint } from '../../lab/aws.ts';
+import { rdsInstance } from '../../lab/aws-rds.ts';
 import { type Config, parseConfig } from '../../lambda/config/index.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { systemClock } from '../../lambda/model/time.ts';
@@ -40,11 +42,20 @@ const broken: TargetSourceFactory = () => async () => {
 const hanging: TargetSourceFactory = () => () => sleep(600_000, known([]), { ref: false });
 
 describe('every source', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
   test.each([...TARGET_SOURCES, listedByTags].map((source) => ({ name: source.name, source })))(
     '$name lists each of its targets once, complete with their settings',
     async ({ source }) => {
+      await using aws = await startAwsEndpoint();
+      aws.rds.set({ account: '123456789012', region: 'eu-west-1' }, { instances: [rdsInstance('shop')] });
+      for (const [name, value] of Object.entries(aws.environment())) vi.stubEnv(name, value);
       const filled = await withFile([{ name: 'ledger', secret: 'ledger' }], {
         targets: ['orders', 'billing'].map((name) => ({ name, secret: name })),
+        discovery: [
+          { file: 'targets.json' },
+          { rds: { regions: ['eu-west-1'] }, credentials: 'iam', role: 'tls_auditor' },
+        ],
       });
       const list = await source(filled, context())(new AbortController().signal);
       if ('known' in list && !list.known) throw new Error(list.reason);

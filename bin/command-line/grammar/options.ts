@@ -4,7 +4,7 @@ import type { Config } from '../../../lambda/config/index.ts';
 import type { Observed } from '../../../lambda/model/observed.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 import type { Severity } from '../../../lambda/model/severity.ts';
-import type { AuthenticationMethod, SslNegotiation, Target, TargetKind } from '../../../lambda/model/target.ts';
+import type { AuthenticationMethod, NamedTarget, SslNegotiation, TargetKind } from '../../../lambda/model/target.ts';
 import { EXPORTERS } from '../../../lambda/report/exports/index.ts';
 
 export const FORMATS = ['table', 'json'] as const;
@@ -86,7 +86,7 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
    * Every target of the configuration's sources, audited or not; unknown where a source failed. Undefined without a
    * configuration.
    */
-  readonly configured: Observed<readonly Target[]> | undefined;
+  readonly configured: Observed<readonly NamedTarget[]> | undefined;
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** Printed on standard error before the audit. */

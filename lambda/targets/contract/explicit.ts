@@ -1,8 +1,8 @@
 // Finds the target of the configuration that takes the place of one that a source found.
 
-import type { Config } from '../config/index.ts';
-import { displayText } from '../model/display.ts';
-import type { Target } from '../model/target.ts';
+import type { Config } from '../../config/index.ts';
+import { displayText } from '../../model/display.ts';
+import type { Target } from '../../model/target.ts';
 
 const USUAL_PORT = 5432;
 

@@ -1,10 +1,10 @@
 // A source of targets: lists the PostgreSQL servers that an audit covers.
 
-import type { Config } from '../config/index.ts';
-import type { InventoryStore } from '../model/inventory.ts';
-import type { Observed } from '../model/observed.ts';
-import type { Target } from '../model/target.ts';
-import type { Clock } from '../model/time.ts';
+import type { Config } from '../../config/index.ts';
+import type { InventoryStore } from '../../model/inventory.ts';
+import type { Observed } from '../../model/observed.ts';
+import type { NamedTarget, Target } from '../../model/target.ts';
+import type { Clock } from '../../model/time.ts';
 
 /** A database that a source saw, and whether it is audited. Every text may be shown as it is. */
 export interface Choice {
@@ -24,7 +24,7 @@ export interface Listing {
   /** To audit, each name once. */
   readonly targets: readonly Target[];
   /** Exist, and can't be audited now, such as a database that is stopped: their findings stay open. */
-  readonly dormant: readonly Target[];
+  readonly dormant: readonly NamedTarget[];
   /** Why there may be more targets; none: these are all. */
   readonly gaps: readonly string[];
   /** What else is not as the configuration means it, such as a tag that no database has. */
