@@ -19,6 +19,7 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
+import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import type { Target } from './model/target.ts';
 import type { Clock } from './model/time.ts';
@@ -40,6 +41,8 @@ export interface Services {
   subscriberStatuses(integrations: readonly Integration[]): Promise<SubscriberStatuses>;
   /** The state of one receiver. */
   stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
+  /** What discovery found, beside the state. */
+  inventoryStore(tableName: string): InventoryStore;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -66,9 +69,12 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
+    const { createDynamoDbState, createInventory, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
-    return (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options);
+    return {
+      store: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
+      inventory: (tableName: string) => createInventory(client, tableName),
+    };
   });
   const evidence = lazily(async () => {
     const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
@@ -91,7 +97,11 @@ export function createServices(): Services {
     },
     publish: (topicArn, alert) => publish(sns(), topicArn, alert),
     subscriberStatuses: (integrations) => subscriberStatusesOf(sns(), integrations),
-    stateStore: async (tableName, options) => (await state())(tableName, options),
+    stateStore: async (tableName, options) => (await state()).store(tableName, options),
+    inventoryStore: (tableName) => ({
+      read: async (place) => await (await state()).inventory(tableName).read(place),
+      save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
+    }),
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();

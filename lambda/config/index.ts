@@ -4,8 +4,9 @@ import * as z from 'zod';
 import type { Mute } from '../model/mute.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
-import type { Target } from '../model/target.ts';
+import type { NamedTarget, Target } from '../model/target.ts';
 import { DAY_MS } from '../model/time.ts';
+import { unmatchedPatterns } from './alert-rules.ts';
 import { type DiscoveryRule, toDiscoveryRule } from './discovery.ts';
 import { crossFieldProblems } from './rules.ts';
 import { configSchema } from './schema.ts';
@@ -123,6 +124,24 @@ function parseDocument(document: unknown, options: ParseConfigOptions): Parsed {
   ];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(source, problems);
   return result.data;
+}
+
+/**
+ * What routes and mutes of a configuration with discovery name, and none of these targets has.
+ *
+ * @param targets every target that there is
+ * @returns sentences without their period, each with the path of its setting
+ */
+export function unmatchedByTargets(
+  { alerts, mutes }: Pick<Config, 'alerts' | 'mutes'>,
+  targets: readonly NamedTarget[],
+): readonly string[] {
+  // A route that names no targets by name has no key for them.
+  const routes = alerts.routes.map((route) =>
+    Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)),
+  );
+  const problems = unmatchedPatterns({ alerts: { routes }, mutes: mutes.map(({ match }) => match) }, targets);
+  return [...problems].map(({ path, message }) => `${formatPath(path)} ${message}`);
 }
 
 /** The JSON Schema of the configuration file, for editors. */

@@ -6,10 +6,18 @@
 export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** As variables name them: `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
-export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB';
+export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB' | 'RDS' | 'STS';
 
 /** Every service that the function may use. */
-export const AWS_SERVICES: readonly AwsService[] = ['SECRETS_MANAGER', 'SNS', 'DYNAMODB', 'S3', 'SECURITYHUB'];
+export const AWS_SERVICES: readonly AwsService[] = [
+  'SECRETS_MANAGER',
+  'SNS',
+  'DYNAMODB',
+  'S3',
+  'SECURITYHUB',
+  'RDS',
+  'STS',
+];
 
 export interface ProcessFacts {
   readonly environment: ProcessEnvironment;

@@ -1,6 +1,6 @@
 // Registers the sources of targets, and lists the targets of all of them.
 
-import type { Config } from '../config/index.ts';
+import { type Config, unmatchedByTargets } from '../config/index.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { NamedTarget, Target } from '../model/target.ts';
 import { systemClock } from '../model/time.ts';
@@ -56,10 +56,13 @@ export async function listTargets(
     if (!found.has(target.name)) dormant.set(target.name, target);
   }
   const targets = [...found.values()];
+  const existing = [...targets, ...dormant.values()];
+  // Without discovery, the configuration was refused for what matches nothing.
+  const unmatched = config.discovery.length > 0 && gaps.length === 0 ? unmatchedByTargets(config, existing) : [];
   return {
     found: targets,
-    all: gaps.length === 0 ? known([...targets, ...dormant.values()]) : unknown(gaps.join('; ')),
-    warnings: lists.flatMap(({ warnings }) => warnings),
+    all: gaps.length === 0 ? known(existing) : unknown(gaps.join('; ')),
+    warnings: [...lists.flatMap(({ warnings }) => warnings), ...unmatched],
     choices: lists.flatMap(({ choices }) => choices),
   };
 }

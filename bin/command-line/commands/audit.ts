@@ -80,11 +80,12 @@ async function runAudit(request: AuditRequest, coversAllTargets: boolean, deadli
   });
 }
 
-function notifyContextOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): NotifyContext {
+function notifyContextOf({ alerts, mutes, targets, configured, targetNotes }: AuditRequest, run: Run): NotifyContext {
   return {
     run,
     config: { alerts, mutes },
     targets: configured ?? known(targets),
+    targetNotes,
     coversAllTargets: configured !== undefined,
     now: systemClock().toISOString(),
   };

@@ -87,6 +87,8 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
    * configuration.
    */
   readonly configured: Observed<readonly NamedTarget[]> | undefined;
+  /** What the sources did not find as the configuration means it. */
+  readonly targetNotes: readonly string[];
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** Printed on standard error before the audit. */

@@ -6,9 +6,11 @@ import { parseConfig } from '../../../lambda/config/index.ts';
 import { quoteName, showPath } from '../../../lambda/model/given-text.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from '../../../lambda/model/target.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
+import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import { listTargets, type TargetList, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
+import { inventoryStoreFor } from './state.ts';
 
 /** Relative to the folder where the command runs. */
 export const DEFAULT_CONFIG = 'auditor.config.json';
@@ -23,7 +25,7 @@ const NAMES_SHOWN = 20;
  * @throws UsageError, ConfigError, ConfigFileError
  */
 export async function requestFromConfig(
-  { config: file = DEFAULT_CONFIG, target: names }: AuditOptions,
+  { config: file = DEFAULT_CONFIG, target: names, state }: AuditOptions,
   sources: readonly TargetSourceFactory[],
 ): Promise<AuditRequest> {
   const document = readConfigDocument(file, {
@@ -31,7 +33,15 @@ export async function requestFromConfig(
     whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${exampleFile()}`,
   });
   const config = parseConfig(document, { source: showPath(file), use: 'command-line' });
-  const list = await listTargets(sources, config, undefined, { folder: dirname(file), clock: systemClock });
+  // Discovery talks to AWS before anything else does.
+  if (config.discovery.some(({ source }) => source === 'rds')) {
+    refuseUnsafeEnvironment({ ...thisProcess(), services: ['RDS', 'STS'] });
+  }
+  const list = await listTargets(sources, config, undefined, {
+    folder: dirname(file),
+    clock: systemClock,
+    inventory: state === undefined ? undefined : await inventoryStoreFor(state),
+  });
   const targets = names === undefined ? list.found : pick(list, names, file);
   const { concurrency, policy, alerts, mutes } = config;
   return {
@@ -41,6 +51,7 @@ export async function requestFromConfig(
     alerts,
     mutes,
     configured: list.all,
+    targetNotes: list.warnings,
     optionContents: {},
     notes: [
       ...(list.all.known

@@ -49,6 +49,7 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
     alerts,
     mutes,
     configured: undefined,
+    targetNotes: [],
     optionContents: { '--url': JSON.stringify({ url, password: fallback }) },
     notes: [
       ...(password === undefined

@@ -23,10 +23,13 @@ export interface SourceReader {
 }
 
 /** The signer is loaded where a target logs in by IAM only; other deployments leave it out of the bundle. */
-const signToken: TokenSigner = async (request) => {
-  const { rdsTokenSigner } = await import('./rds-signer.ts');
-  return await rdsTokenSigner()(request);
-};
+function lazySigner(): TokenSigner {
+  let signer: Promise<TokenSigner> | undefined;
+  return async (request) => {
+    signer ??= import('./rds-signer.ts').then(({ rdsTokenSigner }) => rdsTokenSigner());
+    return await (await signer)(request);
+  };
+}
 
 /** Reads sources; environment and options are parameters, so that callers decide what is in them. */
 export function createSourceReader(
@@ -35,7 +38,7 @@ export function createSourceReader(
   options: Readonly<Record<string, string>> = {},
 ): SourceReader {
   return {
-    token: signToken,
+    token: lazySigner(),
     read: async (source, { fresh = false } = {}) => {
       if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
       if ('option' in source) return options[source.option] ?? '';
