@@ -1,10 +1,11 @@
 // Lists the optional parts of the function, and the modules that the bundle leaves out.
 
 import type { Config } from '../lambda/config/index.ts';
+import { usesAssumedRoles, usesRdsDiscovery } from './discovery.ts';
 import { usesIamLogin } from './iam-login.ts';
 
 /** What decides which parts a deployment has. */
-export type PartSettings = Pick<Config, 'deployment' | 'targets'>;
+export type PartSettings = Pick<Config, 'deployment' | 'targets' | 'discovery'>;
 
 interface OptionalPart {
   /** The module as the function imports it, to the letter: the bundler compares the text. */
@@ -30,6 +31,8 @@ export const OPTIONAL_PARTS = {
     isOn: ({ deployment: { securityHub } }) => securityHub,
     runtimeClient: '@aws-sdk/client-securityhub',
   },
+  discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery },
+  assumedRoles: { module: '../../aws/assumed-role.ts', isOn: usesAssumedRoles },
   iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 

@@ -21,7 +21,7 @@ export interface TemporaryCredentials {
 export type CredentialProvider = () => Promise<TemporaryCredentials>;
 
 /** The role could not be assumed. The name is the one that STS gave its error. */
-export class AssumeRoleError extends Error {
+class AssumeRoleError extends Error {
   override readonly name = 'AssumeRoleError';
 }
 

@@ -36,6 +36,8 @@ export interface RdsRule {
     | { readonly secret: Template }
     /** The key of the tag that names the secret. */
     | { readonly secretTag: string };
+  /** Whether the tag of a database may name its secret. */
+  readonly tagSecrets: boolean;
   readonly ca: readonly (
     | Exclude<CaSource, { secret: string }>
     | { readonly secret: Template; readonly key?: string }
@@ -62,6 +64,7 @@ export function toDiscoveryRule(rule: ParsedRule, defaults: TargetDefaults): Dis
     include: rds.include ?? ['*'],
     exclude: rds.exclude ?? [],
     credentials: credentialsOf(rule, credentials),
+    tagSecrets: (typeof credentials === 'object' && 'secretTag' in credentials) || (rule.tagSecrets ?? false),
     ca: caSources(rule.ca ?? defaults.ca).map((source) =>
       typeof source === 'object' && 'secret' in source
         ? {

@@ -364,6 +364,12 @@ export const discoveryRuleSchema = z.strictObject({
     .max(50)
     .optional()
     .describe('With credentials "iam": further roles that the tag pg-tls-auditor:role of a database may name.'),
+  tagSecrets: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the tag pg-tls-auditor:secret of a database may name its secret. A deployed function may read those whose own tag pg-tls-auditor is "on". Always so with {"secretTag": …}.',
+    ),
   ca: z
     .union([ruleCaSource, z.array(ruleCaSource).min(1).max(8)])
     .optional()

@@ -16,6 +16,12 @@ import { MINIMAL } from './synthesis.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const ONE_MB = 1_000_000;
 
+const DISCOVERY_RULE: NonNullable<ConfigInput['discovery']>[number] = {
+  rds: { regions: ['eu-west-1'], accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/reader' }] },
+  credentials: 'iam',
+  role: 'tls_auditor',
+};
+
 /** Each auditor with a target of its own, by which its bundle is found. */
 const config = (target: string, deployment: ConfigInput['deployment'] = {}): ConfigInput => ({
   ...MINIMAL,
@@ -26,6 +32,7 @@ const config = (target: string, deployment: ConfigInput['deployment'] = {}): Con
       ? [{ name: 'rds', credentials: 'iam', role: 'tls_auditor', host: 'rds.internal' } as const]
       : []),
   ],
+  ...(target === 'on' ? { discovery: [DISCOVERY_RULE] } : {}),
 });
 const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
@@ -40,6 +47,8 @@ const CLIENTS = {
   state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
+  discovery: { package: '@aws-sdk/client-rds', service: 'com.amazonaws.rds' },
+  assumedRoles: { package: '@aws-sdk/client-sts', service: 'com.amazonaws.sts' },
   // It signs by itself and asks no service.
   iamLogin: { package: '@aws-sdk/rds-signer', service: undefined },
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, object>;
@@ -49,6 +58,8 @@ const FILES = {
   state: '/lambda/deliver/state/dynamodb.ts',
   evidence: '/lambda/deliver/evidence-archive.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
+  discovery: '/lambda/targets/rds/source.ts',
+  assumedRoles: '/lambda/aws/assumed-role.ts',
   iamLogin: '/lambda/collect/secrets/rds-signer.ts',
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, string>;
 
@@ -152,7 +163,7 @@ describe('the bundle', () => {
   test.each([
     ['off', []],
     ['default', ['state', 'evidence']],
-    ['on', ['state', 'evidence', 'securityHub', 'iamLogin']],
+    ['on', ['state', 'evidence', 'securityHub', 'discovery', 'assumedRoles', 'iamLogin']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));
@@ -195,7 +206,9 @@ test('leaves out the event streams of the SDK, which no operation in the bundle 
 });
 
 test('optional parts are imported by the very names that leave them out', async () => {
-  const importers = ['services.ts', 'collect/secrets/sources.ts'].map((file) => join(ROOT, 'lambda', file));
+  const importers = ['services.ts', 'collect/secrets/sources.ts', 'targets/rds.ts', 'targets/rds/describe.ts'].map(
+    (file) => join(ROOT, 'lambda', file),
+  );
   const text = (await Promise.all(importers.map((file) => readFile(file, 'utf8')))).join('');
   for (const { module } of Object.values(OPTIONAL_PARTS)) expect(text).toContain(`await import('${module}')`);
 });

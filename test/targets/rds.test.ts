@@ -107,6 +107,7 @@ describe('one rule', () => {
         rdsInstance('prod-new', { DBInstanceStatus: 'creating', Endpoint: undefined }),
         rdsInstance('prod-passwords', { IAMDatabaseAuthenticationEnabled: false }),
         rdsInstance('prod-admin', { tags: { 'pg-tls-auditor:role': 'postgres' } }),
+        rdsInstance('prod-other', { tags: { 'pg-tls-auditor:secret': 'audit/x' } }),
         rdsInstance('prod-fine'),
         rdsInstance('graph', { Engine: 'neptune' }),
         rdsInstance('documents', { Engine: 'docdb' }),
@@ -133,8 +134,10 @@ describe('one rule', () => {
       'prod-explicit': 'left out: the target mine of the configuration has this endpoint',
       'prod-fine': 'taken: it has the tag pg-tls-auditor=on',
       'prod-new': 'left out: it is creating; its findings stay open',
+      'prod-other':
+        'left out: its tag pg-tls-auditor:secret names a secret, which the rule does not allow: set "tagSecrets", or remove the tag',
       'prod-passwords':
-        'left out: IAM database authentication is off: turn it on, or name a secret by the tag pg-tls-auditor:secret',
+        'left out: IAM database authentication is off: turn it on, or name a secret by the tag pg-tls-auditor:secret and set "tagSecrets"',
       'prod-stopped': 'left out: it is stopped; its findings stay open',
       staging: 'left out: no pattern of "include" matches it',
       untagged: 'left out: it lacks the tag pg-tls-auditor=on',
@@ -142,16 +145,16 @@ describe('one rule', () => {
     // They exist: nothing about them is resolved. People should know of those that a setting keeps out.
     expect(list.all).toMatchObject({ known: true });
     expect(list.all.known && names(list.all.value).toSorted()).toEqual(
-      ['mine', 'prod-admin', 'prod-fine', 'prod-new', 'prod-passwords', 'prod-stopped'].toSorted(),
+      ['mine', 'prod-admin', 'prod-fine', 'prod-new', 'prod-other', 'prod-passwords', 'prod-stopped'].toSorted(),
     );
-    expect(list.warnings).toHaveLength(2);
+    expect(list.warnings).toHaveLength(3);
     expect(list.warnings.join()).toMatch(/prod-passwords is not audited: IAM.*prod-admin is not audited: its tag/);
   });
 
   test.each<[string, Partial<Rule>, Record<string, string>, unknown]>([
     ['a secret by a template', { credentials: { secret: 'audit/${name}' } }, {}, { secret: 'audit/orders' }],
     ['a secret by a tag of its own', { credentials: { secretTag: 'dba' } }, { dba: 'a/b' }, { secret: 'a/b' }],
-    ['the tag for a secret', {}, { 'pg-tls-auditor:secret': 'a/b' }, { secret: 'a/b' }],
+    ['the tag for a secret', { tagSecrets: true }, { 'pg-tls-auditor:secret': 'a/b' }, { secret: 'a/b' }],
     [
       'a role that tags may name',
       { tagRoles: ['auditor'] },
@@ -176,7 +179,7 @@ describe('one rule', () => {
         rdsInstance(`db-${index}`, { tags: { 'pg-tls-auditor:secret': value, team: value } }),
       ),
     });
-    const list = await discover(configOf({ labels: { team: '${tag:team}' } }));
+    const list = await discover(configOf({ tagSecrets: true, labels: { team: '${tag:team}' } }));
     expect(list.found).toEqual([]);
     expect(JSON.stringify(list)).not.toMatch(/u:p@|gnirts|\\u0000/);
   });

@@ -1,7 +1,7 @@
 // Signs IAM tokens for RDS and Aurora with the AWS credentials of the process, or those of an assumed role.
 
 import { Signer } from '@aws-sdk/rds-signer';
-import { type CredentialProvider, credentialsOfRole } from '../../aws/assumed-role.ts';
+import type { CredentialProvider } from '../../aws/assumed-role.ts';
 import type { AssumedRole } from '../../model/target.ts';
 import type { TokenSigner } from './iam.ts';
 
@@ -13,7 +13,12 @@ export function rdsTokenSigner(): TokenSigner {
   const providers = new Map<string, CredentialProvider>();
   const providerOf = (role: AssumedRole, region: string): CredentialProvider => {
     const key = JSON.stringify([role.roleArn, role.externalId, region]);
-    const provider = providers.get(key) ?? keeping(credentialsOfRole(role, region));
+    const provider =
+      providers.get(key) ??
+      keeping(async () => {
+        const { credentialsOfRole } = await import('../../aws/assumed-role.ts');
+        return await credentialsOfRole(role, region)();
+      });
     providers.set(key, provider);
     return provider;
   };

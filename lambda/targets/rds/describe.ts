@@ -10,7 +10,6 @@ import {
   RDSClient,
 } from '@aws-sdk/client-rds';
 import type * as z from 'zod';
-import { credentialsOfRole } from '../../aws/assumed-role.ts';
 import {
   type PlaceInventory,
   type RdsCluster,
@@ -45,12 +44,17 @@ export type Describe = (place: Place, signal: AbortSignal) => Promise<PlaceAnswe
 /** With the real clients, one for each place. The SDK waits and tries again where RDS asks for fewer requests. */
 export const describeRds: Describe = async (place, signal) => {
   const { region, assumedRole } = place;
+  // Loaded where a rule names another account only: other deployments leave it out of the bundle.
+  const credentials =
+    assumedRole === undefined
+      ? undefined
+      : (await import('../../aws/assumed-role.ts')).credentialsOfRole(assumedRole, region);
   const client = new RDSClient({
     region,
     retryMode: 'adaptive',
     maxAttempts: 6,
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
-    ...(assumedRole === undefined ? {} : { credentials: credentialsOfRole(assumedRole, region) }),
+    ...(credentials === undefined ? {} : { credentials }),
   });
   try {
     const options = { abortSignal: signal };

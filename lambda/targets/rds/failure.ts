@@ -1,6 +1,5 @@
 // Words why the databases of a place could not be listed, with what to do about it.
 
-import { AssumeRoleError } from '../../aws/assumed-role.ts';
 import { UnexpectedAnswerError } from './describe.ts';
 import { describePlace, type Place } from './place.ts';
 
@@ -36,7 +35,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 export function describeFailure(place: Place, error: unknown, what = 'the databases'): string {
   const where = `${what} of ${describePlace(place)}`;
   if (error instanceof UnexpectedAnswerError) return `${where} could not be listed: ${error.message}`;
-  if (error instanceof AssumeRoleError) {
+  if (error instanceof Error && error.name === 'AssumeRoleError') {
     const code = errorCode(error.cause);
     const remedy = NETWORK === REMEDIES[code] ? NETWORK.replaceAll('RDS', 'STS').replaceAll('rds', 'sts') : undefined;
     return `${where} could not be listed: the role ${place.assumedRole?.roleArn} could not be assumed (${code}): ${

@@ -171,10 +171,15 @@ function valuesOf({ name, instance, place, account, tags }: Database): TemplateV
 
 type Problem = { readonly problem: string };
 
-function credentialsOf(database: Database, { credentials }: RdsRule): CredentialSource | Problem {
+function credentialsOf(database: Database, { credentials, tagSecrets }: RdsRule): CredentialSource | Problem {
   const { instance, cluster, place, tags } = database;
   const tagKey = 'secretTag' in credentials ? credentials.secretTag : SECRET;
   const named = tags.get(tagKey) ?? tags.get(SECRET);
+  if (named !== undefined && !tagSecrets) {
+    return {
+      problem: `its tag ${SECRET} names a secret, which the rule does not allow: set "tagSecrets", or remove the tag`,
+    };
+  }
   if (named !== undefined) return secretNamed(named, `its tag ${displayText(tagKey, 100)}`);
   if ('secretTag' in credentials) {
     return { problem: `it has no tag ${displayText(tagKey, 100)}, which names the secret: add the tag` };
@@ -189,7 +194,9 @@ function credentialsOf(database: Database, { credentials }: RdsRule): Credential
     return { problem: `its tag ${ROLE} names a role that "tagRoles" of the rule does not allow` };
   }
   if (!instance.iamAuthentication && cluster?.iamAuthentication !== true) {
-    return { problem: `IAM database authentication is off: turn it on, or name a secret by the tag ${SECRET}` };
+    return {
+      problem: `IAM database authentication is off: turn it on, or name a secret by the tag ${SECRET} and set "tagSecrets"`,
+    };
   }
   const { region, assumedRole } = place;
   return { iam: { role, region, ...(assumedRole === undefined ? {} : { assumedRole }) } };
