@@ -16,8 +16,8 @@ interface OptionalPart {
 }
 
 /**
- * The function imports each part when it is first used: a part that is on costs no time at start. Parts that run after
- * the notifications, and would make the bundle too large, take their client from the runtime (docs/adr/0003).
+ * The function imports each part when it is first used: a part that is on costs no time at start. Parts that would make
+ * the bundle too large, and whose failure costs no finding, take their client from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
   state: { module: './deliver/state/dynamodb.ts', isOn: ({ deployment: { state } }) => state === 'dynamodb' },
@@ -31,8 +31,12 @@ export const OPTIONAL_PARTS = {
     isOn: ({ deployment: { securityHub } }) => securityHub,
     runtimeClient: '@aws-sdk/client-securityhub',
   },
-  discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery },
-  assumedRoles: { module: '../../aws/assumed-role.ts', isOn: usesAssumedRoles },
+  discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery, runtimeClient: '@aws-sdk/client-rds' },
+  assumedRoles: {
+    module: '../../aws/assumed-role.ts',
+    isOn: usesAssumedRoles,
+    runtimeClient: '@aws-sdk/client-sts',
+  },
   iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 

@@ -169,7 +169,15 @@ function parseCommandLine(argv: readonly string[]): void {
   const explain = async (id: string): Promise<void> => {
     if (!CHECKS.some((check) => check.id === id)) throw new Error(`explain ${id}: there is no such check`);
   };
-  const program = createProgram(argv, { audit: noop, checks: noop, explain, mute: noop, history: noop, logs: noop });
+  const program = createProgram(argv, {
+    audit: noop,
+    discover: noop,
+    checks: noop,
+    explain,
+    mute: noop,
+    history: noop,
+    logs: noop,
+  });
   if (argv.includes('--help') || argv.includes('--version')) {
     const [name] = argv.filter((argument) => !argument.startsWith('-'));
     expect(name === undefined || program.commands.some((command) => command.name() === name)).toBe(true);

@@ -18,16 +18,32 @@ function exporterNames(): readonly (keyof typeof EXPORTERS)[] {
   return Object.keys(EXPORTERS) as (keyof typeof EXPORTERS)[];
 }
 
-export interface AuditOptions {
+/** Which configuration, or which databases of an AWS account. */
+export interface DiscoveryOptions {
   readonly config?: string;
+  /** Every PostgreSQL of the account, instead of a configuration. */
+  readonly discover?: boolean;
+  /** Regions of AWS; implies `discover`. */
+  readonly region?: readonly string[];
+  /** The role to log in as, by IAM. */
+  readonly role?: string;
+  /** Files, or `system`. */
+  readonly ca?: readonly string[];
+}
+
+export interface DiscoverOptions extends DiscoveryOptions {
+  readonly format: Format;
+}
+
+export interface AuditOptions extends DiscoveryOptions {
+  /** Prints what would be audited, and audits nothing. */
+  readonly dryRun?: boolean;
   /** Names of targets in the configuration. */
   readonly target?: readonly string[];
   /** Instead of a configuration: one server's connection string. */
   readonly url?: string;
   /** This and what follows up to `probe` goes with `url` only. */
   readonly kind?: TargetKind;
-  /** Files, or `system`. */
-  readonly ca?: readonly string[];
   /** Files. */
   readonly crl?: readonly string[];
   readonly tlsServerName?: string;

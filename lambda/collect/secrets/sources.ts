@@ -25,8 +25,12 @@ export interface SourceReader {
 /** The signer is loaded where a target logs in by IAM only; other deployments leave it out of the bundle. */
 function lazySigner(): TokenSigner {
   let signer: Promise<TokenSigner> | undefined;
+  const load = async (): Promise<TokenSigner> => {
+    const { rdsTokenSigner } = await import('./rds-signer.ts');
+    return rdsTokenSigner();
+  };
   return async (request) => {
-    signer ??= import('./rds-signer.ts').then(({ rdsTokenSigner }) => rdsTokenSigner());
+    signer ??= load();
     return await (await signer)(request);
   };
 }
