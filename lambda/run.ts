@@ -113,7 +113,14 @@ export async function run(input: RunInput): Promise<Report> {
   const subscriberStatuses: SubscriberStatuses =
     request.testAlert || request.notify ? await services.subscriberStatuses(integrations) : new Map();
   const notification: Notification = {
-    context: { run: audited, config, targets: list.all, targetNotes: list.warnings, now: clock().toISOString() },
+    context: {
+      run: audited,
+      config,
+      targets: list.all,
+      targetNotes: list.warnings,
+      uncovered: list.uncovered,
+      now: clock().toISOString(),
+    },
     integrations,
     subscriberStatuses,
     // Another run may hold the lease at the moment.

@@ -16,7 +16,7 @@ import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
-import { clockWarning, discoveryWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
+import { clockWarning, coverageWarning, discoveryWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
 /** What a decision is made from, besides the state of the receiver. */
@@ -30,6 +30,8 @@ export interface NotifyContext {
   readonly targets: Observed<readonly NamedTarget[]>;
   /** What the sources of targets did not find as the configuration means it, as sentences without their period. */
   readonly targetNotes?: readonly string[] | undefined;
+  /** Names of databases that no rule of discovery takes. */
+  readonly uncovered?: readonly string[] | undefined;
   /**
    * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
    * runs, and this run leaves them as they are.
@@ -44,7 +46,7 @@ export interface NotifyContext {
 /** The part of a run and of the targets in the scope of a receiver. */
 export function scopeToReceiver(
   receiver: Receiver,
-  { run, targets, targetNotes, ...rest }: NotifyContext,
+  { run, targets, targetNotes, uncovered, ...rest }: NotifyContext,
 ): ReceiverContext {
   const inScope = scopeOf(receiver, [
     ...(targets.known ? targets.value : []),
@@ -53,7 +55,7 @@ export function scopeToReceiver(
   return {
     ...rest,
     // A team does not read about the databases of other teams.
-    targetNotes: receiver.route === DEFAULT_ROUTE ? targetNotes : undefined,
+    ...(receiver.route === DEFAULT_ROUTE ? { targetNotes, uncovered } : {}),
     run: { ...run, audited: run.audited.filter(({ snapshot }) => inScope(snapshot.target.name)) },
     targets: targets.known ? known(targets.value.filter(({ name }) => inScope(name))) : targets,
     inScope,
@@ -290,7 +292,7 @@ export async function previewReport(
 
 /** The report of a run that could not decide: every finding of the run, none muted, resolved or carried over. */
 export function reportWithoutDecision(
-  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes'>,
+  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes' | 'uncovered'>,
   warnings: readonly ReportWarning[],
 ): Report {
   return buildReport(context.run, undefined, { warnings: [...aboutTargets(context), ...warnings] });
@@ -299,8 +301,9 @@ export function reportWithoutDecision(
 function aboutTargets({
   targets,
   targetNotes = [],
-}: Pick<NotifyContext, 'targets' | 'targetNotes'>): readonly ReportWarning[] {
-  return [...targetsWarning(targets), ...discoveryWarning(targetNotes)];
+  uncovered = [],
+}: Pick<NotifyContext, 'targets' | 'targetNotes' | 'uncovered'>): readonly ReportWarning[] {
+  return [...targetsWarning(targets), ...discoveryWarning(targetNotes), ...coverageWarning(uncovered)];
 }
 
 /** The receiver that is notified of every target. */

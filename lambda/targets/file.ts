@@ -26,7 +26,7 @@ export const fileTargets: TargetSourceFactory = (config, { folder }) => {
         choices.push(choiceOf(target, reason, rule));
       }
     }
-    return { targets, dormant: [], gaps, warnings: [], choices } satisfies Listing;
+    return { targets, dormant: [], gaps, warnings: [], uncovered: [], choices } satisfies Listing;
   };
 };
 

@@ -27,6 +27,8 @@ export interface TargetList {
   readonly all: Observed<readonly NamedTarget[]>;
   /** What is not as the configuration means it, as sentences without their period. */
   readonly warnings: readonly string[];
+  /** Names of databases that no rule takes, though no setting says that they are to be left out. */
+  readonly uncovered: readonly string[];
   /** Each database that a source saw, audited or not. */
   readonly choices: readonly Choice[];
 }
@@ -63,6 +65,7 @@ export async function listTargets(
     found: targets,
     all: gaps.length === 0 ? known(existing) : unknown(gaps.join('; ')),
     warnings: [...lists.flatMap(({ warnings }) => warnings), ...unmatched],
+    uncovered: lists.flatMap(({ uncovered }) => uncovered),
     choices: lists.flatMap(({ choices }) => choices),
   };
 }
@@ -81,7 +84,7 @@ async function listOf(source: TargetSource, signal: AbortSignal): Promise<Listin
   }
 }
 
-const NOTHING: Listing = { targets: [], dormant: [], gaps: [], warnings: [], choices: [] };
+const NOTHING: Listing = { targets: [], dormant: [], gaps: [], warnings: [], uncovered: [], choices: [] };
 
 function gap(reason: string): Listing {
   return { ...NOTHING, gaps: [reason] };

@@ -4,7 +4,7 @@ import type { TargetSourceFactory } from './contract/source.ts';
 
 export const rdsTargets: TargetSourceFactory = (config, context) => async (signal) => {
   if (!config.discovery.some(({ source }) => source === 'rds')) {
-    return { targets: [], dormant: [], gaps: [], warnings: [], choices: [] };
+    return { targets: [], dormant: [], gaps: [], warnings: [], uncovered: [], choices: [] };
   }
   const { listRds } = await import('./rds/source.ts');
   return await listRds(config, context, signal);

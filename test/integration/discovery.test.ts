@@ -87,10 +87,13 @@ test('a tagged database is audited by IAM, a new one in the next run, and a memb
   // With discovery, what matches nothing is no reason to refuse a deployment. It is reported.
   expect(warning(first.report, 'discovery')).toContain('alerts.routes[1].targets[0] matches the name of no target');
 
-  lab.aws.rds.set(HERE, { instances: [orders(), member('shop-1')], clusters: [rdsCluster('shop')] });
+  const untagged = rdsInstance('legacy', { TagList: [] });
+  lab.aws.rds.set(HERE, { instances: [orders(), member('shop-1'), untagged], clusters: [rdsCluster('shop')] });
   const second = await invoke(1);
   expect(second.error).toBeUndefined();
   expect(audited(second.report)).toEqual(['orders', 'shop/shop-1']);
+  expect(warning(first.report, 'database-not-covered')).toBeUndefined();
+  expect(warning(second.report, 'database-not-covered')).toMatch(/1 PostgreSQL database, .* covers it: legacy\. Give/);
   const fingerprints = (report: Report | undefined, target: string): readonly string[] =>
     (report?.findings ?? []).filter((finding) => finding.target === target).map(({ fingerprint }) => fingerprint);
   // After a failover the other member writes: each keeps its name and its findings.

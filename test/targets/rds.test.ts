@@ -142,6 +142,8 @@ describe('one rule', () => {
       staging: 'left out: no pattern of "include" matches it',
       untagged: 'left out: it lacks the tag pg-tls-auditor=on',
     });
+    // Nothing says of these that they are to be left out.
+    expect(list.uncovered).toEqual(['staging', 'untagged']);
     // They exist: nothing about them is resolved. People should know of those that a setting keeps out.
     expect(list.all).toMatchObject({ known: true });
     expect(list.all.known && names(list.all.value).toSorted()).toEqual(

@@ -86,12 +86,16 @@ async function runAudit(request: AuditRequest, coversAllTargets: boolean, deadli
   });
 }
 
-function notifyContextOf({ alerts, mutes, targets, configured, targetNotes }: AuditRequest, run: Run): NotifyContext {
+function notifyContextOf(
+  { alerts, mutes, targets, configured, targetNotes, uncovered }: AuditRequest,
+  run: Run,
+): NotifyContext {
   return {
     run,
     config: { alerts, mutes },
     targets: configured ?? known(targets),
     targetNotes,
+    uncovered,
     coversAllTargets: configured !== undefined,
     now: systemClock().toISOString(),
   };

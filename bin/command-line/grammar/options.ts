@@ -105,6 +105,8 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
   readonly configured: Observed<readonly NamedTarget[]> | undefined;
   /** What the sources did not find as the configuration means it. */
   readonly targetNotes: readonly string[];
+  /** Names of databases that no rule of discovery takes. */
+  readonly uncovered: readonly string[];
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** Printed on standard error before the audit. */

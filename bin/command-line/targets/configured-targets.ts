@@ -33,6 +33,7 @@ export async function requestFromConfig(
     mutes,
     configured: list.all,
     targetNotes: list.warnings,
+    uncovered: list.uncovered,
     optionContents: {},
     notes: [
       ...(list.all.known

@@ -50,6 +50,7 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
     mutes,
     configured: undefined,
     targetNotes: [],
+    uncovered: [],
     optionContents: { '--url': JSON.stringify({ url, password: fallback }) },
     notes: [
       ...(password === undefined

@@ -29,6 +29,8 @@ export interface Listing {
   readonly gaps: readonly string[];
   /** What else is not as the configuration means it, such as a tag that no database has. */
   readonly warnings: readonly string[];
+  /** Names of databases that no rule takes, though no setting says that they are to be left out. */
+  readonly uncovered: readonly string[];
   readonly choices: readonly Choice[];
 }
 

@@ -48,8 +48,11 @@ interface Database {
 }
 
 /** The evaluation of one database: out, a target to audit, or one that exists and can't be audited. */
-type Evaluation = { readonly reason: string } & (
-  | { readonly is: 'out' }
+type Evaluation = {
+  readonly reason: string;
+} & /** `meant`: a setting or a tag says so; otherwise it is a database that no one has decided about. */
+(
+  | { readonly is: 'out'; readonly meant: boolean }
   | { readonly is: 'target'; readonly target: Target }
   /** `mend`: a setting is in the way, and people should know. */
   | { readonly is: 'dormant'; readonly target: NamedTarget; readonly mend: boolean }
@@ -59,6 +62,7 @@ export interface Selection {
   readonly targets: readonly Target[];
   readonly dormant: readonly NamedTarget[];
   readonly warnings: readonly string[];
+  readonly uncovered: readonly string[];
   readonly choices: readonly Choice[];
 }
 
@@ -88,8 +92,9 @@ export function selectDatabases(
     });
     // The first rule that takes a database decides how it is audited.
     const evaluation = results.find(({ is }) => is !== 'out') ??
-      results[0] ?? { is: 'out', reason: 'no rule covers it' };
-    return { database, evaluation };
+      results[0] ?? { is: 'out', meant: false, reason: 'no rule covers it' };
+    const isUncovered = results.every((result) => result.is === 'out' && !result.meant);
+    return { database, evaluation, isUncovered };
   });
   const complete = inventories.length === places.length;
   return {
@@ -103,6 +108,10 @@ export function selectDatabases(
       ),
       ...rules.flatMap((rule, index) => [...ruleWarnings(rule, taken[index] ?? [], { databases, complete })]),
     ],
+    uncovered: evaluated
+      .filter(({ isUncovered }) => isUncovered)
+      .map(({ database }) => displayText(database.name, 300))
+      .sort(),
     choices: [
       ...evaluated.map(({ database, evaluation }) => choiceOf(database, evaluation)),
       ...inventories.flatMap(({ place, inventory }) =>
@@ -127,16 +136,19 @@ function databasesOf(place: Place, { instances, clusters }: PlaceInventory, pref
 
 function evaluate(database: Database, rule: RdsRule, givesWay: SelectOptions['givesWay']): Evaluation {
   const { instance, tags } = database;
-  const out = (reason: string): Evaluation => ({ is: 'out', reason });
+  const out = (reason: string, meant = true): Evaluation => ({ is: 'out', reason, meant });
   const names = [instance.id, ...(instance.cluster === undefined ? [] : [instance.cluster, ownName(instance)])];
   const matches = (patterns: readonly string[]): boolean => names.some(namePattern(patterns));
   if (tags.get(ON_OFF)?.toLowerCase() === 'off') return out(`its tag ${ON_OFF} is off`);
   if (matches(rule.exclude)) return out('a pattern of "exclude" matches it');
-  if (!matches(rule.include)) return out('no pattern of "include" matches it');
+  if (!matches(rule.include)) return out('no pattern of "include" matches it', false);
   const lacking =
     rule.tags === 'all' ? [] : Object.entries(rule.tags).filter(([key, value]) => tags.get(key) !== value);
   if (lacking.length > 0) {
-    return out(`it lacks the tag ${lacking.map(([key, value]) => displayText(`${key}=${value}`, 100)).join(', ')}`);
+    return out(
+      `it lacks the tag ${lacking.map(([key, value]) => displayText(`${key}=${value}`, 100)).join(', ')}`,
+      false,
+    );
   }
   if (!TARGET_NAME.test(database.name)) return out('its identifier is not one that RDS gives');
   const credentials = credentialsOf(database, rule);
