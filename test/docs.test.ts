@@ -290,6 +290,7 @@ describe('SQL', () => {
 });
 
 describe('AWS', () => {
+  const RULE = { rds: { regions: ['eu-west-1'] }, credentials: { secretTag: 'pg-tls-auditor:secret' } };
   const everything = synthesize({
     alerts: { email: ['dba@example.com'], slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }] },
     deployment: {
@@ -301,6 +302,7 @@ describe('AWS', () => {
         availabilityZones: ['eu-west-1a'],
       },
     },
+    discovery: [RULE, { ...RULE, rds: { ...RULE.rds, accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/r' }] } }],
   }).template;
 
   test("permissions: the function's actions are those of its role, each and no others", () => {

@@ -148,6 +148,7 @@ export function unmatchedByTargets(
 export function configJsonSchema(): object {
   return {
     ...z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' }),
+    anyOf: ['targets', 'discovery'].map((list) => ({ required: [list], properties: { [list]: { minItems: 1 } } })),
     title: 'pg-tls-auditor configuration',
   };
 }

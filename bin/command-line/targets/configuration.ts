@@ -1,4 +1,4 @@
-// Reads the configuration of `audit` and `discover`: a file, or what the options of discovery say; and lists its targets.
+// Reads the configuration of `audit` and `discover`, from a file or from options, and lists its targets.
 
 import { dirname, join, relative } from 'node:path';
 import { readConfigDocument } from '../../../lambda/config/file.ts';

@@ -124,7 +124,7 @@ function withDefaults(options: AuditOptions, environment: Environment): Config {
     timeoutSeconds: options.timeout,
     probe: options.probe,
     logs: 'none',
-    sampleMs: 0,
+    sampleSeconds: 0,
   };
   try {
     return parseConfig({ targets: [target] }, { use: 'command-line' });

@@ -50,8 +50,7 @@ interface Database {
 /** The evaluation of one database: out, a target to audit, or one that exists and can't be audited. */
 type Evaluation = {
   readonly reason: string;
-} & /** `meant`: a setting or a tag says so; otherwise it is a database that no one has decided about. */
-(
+} /** `meant`: a setting or a tag says so; otherwise it is a database that no one has decided about. */ & (
   | { readonly is: 'out'; readonly meant: boolean }
   | { readonly is: 'target'; readonly target: Target }
   /** `mend`: a setting is in the way, and people should know. */
