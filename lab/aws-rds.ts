@@ -48,7 +48,7 @@ export class Rds {
     this.#places.set(`${account}/${region}`, fixtures);
   }
 
-  /** Refuses every request of that place from now on; undefined ends it. `page`: only from that page on. */
+  /** Refuses every request of that place from now on; without a failure, it answers again. */
   refuse({ account, region }: RdsCaller, failure?: { code: string; status?: number }): void {
     const key = `${account}/${region}`;
     if (failure === undefined) this.#refusals.delete(key);

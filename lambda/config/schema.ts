@@ -312,6 +312,8 @@ const ruleCaSource = z.union([
   z.strictObject({ file: filePath }).describe('A PEM file. Command line only.'),
 ]);
 
+const TAGS = 'must be "all", or an object with one tag or more';
+
 const rdsSchema = z.strictObject({
   regions: z.array(region).min(1).max(50).describe('Regions in which databases are found.'),
   accounts: z
@@ -331,7 +333,7 @@ const rdsSchema = z.strictObject({
     .optional()
     .describe('Roles to assume, one for each account. The default is the own account of the auditor alone.'),
   tags: z
-    .union([z.literal('all'), z.record(tagKey, tagValue)])
+    .union([z.literal('all'), z.record(tagKey, tagValue).refine((tags) => Object.keys(tags).length > 0, TAGS)], TAGS)
     .default({ 'pg-tls-auditor': 'on' })
     .describe('Tags that an instance or its cluster must have, all of them; "all" takes every PostgreSQL there is.'),
   include: z
@@ -481,7 +483,7 @@ const deploymentSchema = z.strictObject({
     })
     .optional()
     .describe(
-      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3 and Security Hub, as far as they are used.',
+      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3, Security Hub, RDS and STS, as far as they are used.',
     ),
   reservedConcurrency: z
     .number()

@@ -69,6 +69,7 @@ describe('a rule is refused', () => {
     ['without regions', { ...RULE, rds: {} }, /^discovery\[0\]\.rds\.regions: is required/],
     ['with no region', { ...RULE, rds: { regions: [] } }, /rds\.regions: must not be empty/],
     ['with a wrong region', { ...RULE, rds: { regions: ['Frankfurt'] } }, /regions\[0\]: must be an AWS region/],
+    ['with no tag', { ...RULE, rds: { ...RULE.rds, tags: {} } }, /tags: must be "all", or an object with one tag/],
     ['without a login', { rds: RULE.rds }, /credentials: is missing: give "iam" with "role"/],
     ['without a role', { rds: RULE.rds, credentials: 'iam' }, /role: is missing/],
     [

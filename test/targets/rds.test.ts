@@ -95,6 +95,16 @@ describe('one rule', () => {
     });
   });
 
+  test('takes no member for untagged while its cluster, whose tags count, is not listed', async () => {
+    const member = rdsInstance('shop-1', { DBClusterIdentifier: 'shop', TagList: [] });
+    aws.rds.set(HERE, { instances: [member], clusters: [rdsCluster('shop', { tags: { 'pg-tls-auditor': 'on' } })] });
+    expect(names((await discover(configOf())).found)).toEqual(['shop/shop-1']);
+    aws.rds.set(HERE, { instances: [member] });
+    const { found, all } = await discover(configOf());
+    expect(found).toEqual([]);
+    expect(all).toMatchObject({ known: true, value: [{ name: 'shop/shop-1' }] });
+  });
+
   test('leaves out what it does not take, and says why of each', async () => {
     aws.rds.set(HERE, {
       instances: [

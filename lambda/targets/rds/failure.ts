@@ -12,9 +12,6 @@ const THROTTLED =
 const CREDENTIALS = 'check the AWS credentials in use, and that the region is enabled for the account';
 
 const REMEDIES: Readonly<Record<string, string>> = {
-  AccessDenied: 'allow rds:DescribeDBInstances and rds:DescribeDBClusters',
-  AccessDeniedException: 'allow rds:DescribeDBInstances and rds:DescribeDBClusters',
-  AuthorizationError: 'allow rds:DescribeDBInstances and rds:DescribeDBClusters',
   Throttling: THROTTLED,
   ThrottlingException: THROTTLED,
   RequestLimitExceeded: THROTTLED,
@@ -31,9 +28,17 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ETIMEDOUT: NETWORK,
 };
 
+/** The rights that each listing needs. */
+const RIGHTS = {
+  databases: 'allow rds:DescribeDBInstances and rds:DescribeDBClusters',
+  proxies: 'allow rds:DescribeDBProxies',
+} as const;
+
+const REFUSALS: ReadonlySet<string> = new Set(['AccessDenied', 'AccessDeniedException', 'AuthorizationError']);
+
 /** One sentence without its period: place, code and remedy. It quotes nothing that a service said. */
-export function describeFailure(place: Place, error: unknown, what = 'the databases'): string {
-  const where = `${what} of ${describePlace(place)}`;
+export function describeFailure(place: Place, error: unknown, what: keyof typeof RIGHTS = 'databases'): string {
+  const where = `the ${what} of ${describePlace(place)}`;
   if (error instanceof UnexpectedAnswerError) return `${where} could not be listed: ${error.message}`;
   if (error instanceof Error && error.name === 'AssumeRoleError') {
     const code = errorCode(error.cause);
@@ -44,7 +49,7 @@ export function describeFailure(place: Place, error: unknown, what = 'the databa
     }`;
   }
   const code = errorCode(error);
-  const remedy = REMEDIES[code];
+  const remedy = REFUSALS.has(code) ? RIGHTS[what] : REMEDIES[code];
   return `${where} could not be listed (${code})${remedy === undefined ? '' : `: ${remedy}`}`;
 }
 

@@ -143,6 +143,11 @@ function evaluate(database: Database, rule: RdsRule, givesWay: SelectOptions['gi
   if (!matches(rule.include)) return out('no pattern of "include" matches it', false);
   const lacking =
     rule.tags === 'all' ? [] : Object.entries(rule.tags).filter(([key, value]) => tags.get(key) !== value);
+  if (lacking.length > 0 && instance.cluster !== undefined && database.cluster === undefined) {
+    // The two lists were read at different moments: what is not known of its cluster does not make it untagged.
+    const target = { name: database.name, labels: labelsOf(database, rule) };
+    return { is: 'dormant', target, mend: false, reason: 'its cluster is not listed yet; its findings stay open' };
+  }
   if (lacking.length > 0) {
     return out(
       `it lacks the tag ${lacking.map(([key, value]) => displayText(`${key}=${value}`, 100)).join(', ')}`,

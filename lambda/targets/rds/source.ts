@@ -11,8 +11,8 @@ import { describeFailure } from './failure.ts';
 import { keyOf, type Place, placesOf } from './place.ts';
 import { selectDatabases } from './select.ts';
 
-/** Milliseconds for one place: a place that is slow costs only itself. */
-const PLACE_TIMEOUT_MS = 20_000;
+/** Milliseconds for all places together: what is slow costs only itself, and the source answers in time. */
+const TIMEOUT_MS = 20_000;
 
 /** Places that are listed at the same time. */
 const CONCURRENCY = 16;
@@ -39,7 +39,8 @@ export async function listRds(
 ): Promise<Listing> {
   const rules = config.discovery.filter((rule): rule is RdsRule => rule.source === 'rds');
   const places = placesOf(rules);
-  const results = await pMap(places, (place) => readPlace(place, { clock, store, signal, describe }), {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const results = await pMap(places, (place) => readPlace(place, { clock, store, signal: limit, describe }), {
     concurrency: CONCURRENCY,
   });
   const known = results.flatMap(({ place, inventory }) => (inventory === undefined ? [] : [{ place, inventory }]));
@@ -61,9 +62,8 @@ interface ReadOptions {
 async function readPlace(place: Place, { clock, store, signal, describe }: ReadOptions): Promise<PlaceResult> {
   const key = keyOf(place);
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PLACE_TIMEOUT_MS)]);
-    const { inventory, proxyError } = await describe(place, limit);
-    const warnings = proxyError === undefined ? [] : [describeFailure(place, proxyError, 'the proxies')];
+    const { inventory, proxyError } = await describe(place, signal);
+    const warnings = proxyError === undefined ? [] : [describeFailure(place, proxyError, 'proxies')];
     return { place, inventory, gaps: [], warnings: [...warnings, ...(await keep(key, inventory))] };
   } catch (error) {
     const failure = describeFailure(place, error);
