@@ -1,6 +1,10 @@
 // One rule, no targets and no secret of a database: the function finds, audits and keeps apart what it knows.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { run } from '../../bin/command-line/run.ts';
 import { rdsCluster, rdsInstance } from '../../lab/aws-rds.ts';
 import { type Authority, createAuthority } from '../../lab/certificates.ts';
 import { type FunctionLab, startFunctionLab } from '../../lab/function-lab.ts';
@@ -140,4 +144,25 @@ test('a stopped database keeps its findings, and one that is gone is closed as g
   const gone = await invoke(2);
   expect(gone.error).toBeUndefined();
   expect(new Set(gone.report?.resolved?.map(({ resolution }) => resolution))).toEqual(new Set(['target-removed']));
+});
+
+test('audit --discover audits every PostgreSQL of a region without a configuration, by IAM', async () => {
+  lab.aws.rds.set(HERE, { instances: [{ ...orders(), TagList: [] }] });
+  const folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-discovery-'));
+  const ca = join(folder, 'ca.pem');
+  await writeFile(ca, authority.certificatePem);
+  let output = '';
+  vi.mocked(process.stdout.write).mockImplementation((text, ...rest) => {
+    output += String(text);
+    for (const done of rest) if (typeof done === 'function') (done as () => void)();
+    return true;
+  });
+  try {
+    await run(['audit', '--discover', '--region', 'eu-west-1', '--ca', ca, '--format', 'json']);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const report = JSON.parse(output) as Report;
+  expect(audited(report)).toEqual(['orders']);
+  expect(front.logins.map(({ refusal }) => refusal)).toEqual([undefined]);
 });
