@@ -240,6 +240,17 @@ describe('a place that fails', () => {
     expect(warnings).toEqual([]);
   });
 
+  test('with an error of a strange name is named by it, and by nothing else', async () => {
+    for (const code of ['constructor', '__proto__', 'SomethingNew']) {
+      aws.rds.refuse(HERE, { code, status: 403 });
+      const { all } = await discover(configOf());
+      expect(all).toMatchObject({
+        known: false,
+        reason: expect.stringMatching(/ could not be listed \([\w ]+\); none of/),
+      });
+    }
+  });
+
   test('in the middle of its pages is no half list', async () => {
     aws.rds.pageSize = 1;
     aws.rds.set(HERE, { instances: [rdsInstance('a'), rdsInstance('b')] });

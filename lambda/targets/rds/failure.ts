@@ -11,22 +11,24 @@ const THROTTLED =
   'RDS asked for fewer requests: the next run tries again; other programs of the account share its limit';
 const CREDENTIALS = 'check the AWS credentials in use, and that the region is enabled for the account';
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  Throttling: THROTTLED,
-  ThrottlingException: THROTTLED,
-  RequestLimitExceeded: THROTTLED,
-  InvalidClientTokenId: CREDENTIALS,
-  UnrecognizedClientException: CREDENTIALS,
-  OptInRequired: CREDENTIALS,
-  ExpiredToken: CREDENTIALS,
-  CredentialsProviderError: 'give the auditor AWS credentials',
-  AbortError: 'RDS took too long to answer: the next run tries again',
-  TimeoutError: NETWORK,
-  ENOTFOUND: NETWORK,
-  ECONNREFUSED: NETWORK,
-  ECONNRESET: NETWORK,
-  ETIMEDOUT: NETWORK,
-};
+const REMEDIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    Throttling: THROTTLED,
+    ThrottlingException: THROTTLED,
+    RequestLimitExceeded: THROTTLED,
+    InvalidClientTokenId: CREDENTIALS,
+    UnrecognizedClientException: CREDENTIALS,
+    OptInRequired: CREDENTIALS,
+    ExpiredToken: CREDENTIALS,
+    CredentialsProviderError: 'give the auditor AWS credentials',
+    AbortError: 'RDS took too long to answer: the next run tries again',
+    TimeoutError: NETWORK,
+    ENOTFOUND: NETWORK,
+    ECONNREFUSED: NETWORK,
+    ECONNRESET: NETWORK,
+    ETIMEDOUT: NETWORK,
+  }),
+);
 
 /** The rights that each listing needs. */
 const RIGHTS = {
@@ -42,14 +44,15 @@ export function describeFailure(place: Place, error: unknown, what: keyof typeof
   if (error instanceof UnexpectedAnswerError) return `${where} could not be listed: ${error.message}`;
   if (error instanceof Error && error.name === 'AssumeRoleError') {
     const code = errorCode(error.cause);
-    const remedy = NETWORK === REMEDIES[code] ? NETWORK.replaceAll('RDS', 'STS').replaceAll('rds', 'sts') : undefined;
+    const remedy =
+      NETWORK === REMEDIES.get(code) ? NETWORK.replaceAll('RDS', 'STS').replaceAll('rds', 'sts') : undefined;
     return `${where} could not be listed: the role ${place.assumedRole?.roleArn} could not be assumed (${code}): ${
       remedy ??
       'its trust policy must name the role of the auditor and the external id, and that role needs sts:AssumeRole'
     }`;
   }
   const code = errorCode(error);
-  const remedy = REFUSALS.has(code) ? RIGHTS[what] : REMEDIES[code];
+  const remedy = REFUSALS.has(code) ? RIGHTS[what] : REMEDIES.get(code);
   return `${where} could not be listed (${code})${remedy === undefined ? '' : `: ${remedy}`}`;
 }
 
