@@ -216,7 +216,7 @@ describe('one rule', () => {
 
   test('tries again where RDS asks for fewer requests', async () => {
     aws.rds.set(HERE, { instances: [rdsInstance('orders')] });
-    aws.failNext('DescribeDBInstances', { code: 'Throttling', times: 2 });
+    aws.failNext('DescribeDBInstances', { code: 'Throttling' });
     const { found, all } = await discover(configOf());
     expect(names(found)).toEqual(['orders']);
     expect(all.known).toBe(true);
