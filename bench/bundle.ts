@@ -83,7 +83,7 @@ async function synthesised(folder: string): Promise<ReadonlyMap<string, string>>
   const byTarget = new Map<string | undefined, string>();
   for (const asset of assets) {
     const config = await readFile(join(directory, asset, 'auditor.config.json'), 'utf8');
-    byTarget.set((JSON.parse(config) as ConfigInput).targets[0]?.name, join(directory, asset, 'index.js'));
+    byTarget.set((JSON.parse(config) as ConfigInput).targets?.[0]?.name, join(directory, asset, 'index.js'));
   }
   return new Map(
     Object.keys(DEPLOYMENTS).map((choice, index) => {

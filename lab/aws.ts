@@ -17,6 +17,7 @@ import {
   respondObject,
   respondXml,
 } from './aws-protocols.ts';
+import { Rds, type RdsOperation, Sts } from './aws-rds.ts';
 import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
 import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
@@ -33,7 +34,9 @@ export type AwsOperation =
   | 'PutObject'
   | 'GetObject'
   | 'BatchImportFindings'
-  | 'FilterLogEvents';
+  | 'FilterLogEvents'
+  | RdsOperation
+  | 'AssumeRole';
 
 export interface AwsEndpointOptions {
   readonly secrets?: Readonly<Record<string, SecretValue>>;
@@ -91,6 +94,8 @@ export interface AwsEndpoint extends AsyncDisposable {
   /** What Security Hub keeps, by Id. */
   readonly findings: ReadonlyMap<string, KeptFinding>;
   readonly logs: CloudWatchLogs;
+  readonly rds: Rds;
+  readonly sts: Sts;
   /** How many requests for that operation came. */
   count(operation: AwsOperation): number;
   /** Environment variables that lead every SDK client here, with credentials only this endpoint knows. */
@@ -106,6 +111,7 @@ export interface AwsEndpoint extends AsyncDisposable {
 }
 
 const ACCOUNT = '123456789012';
+const SCOPE = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/\d+\/([\w-]+)\//;
 
 /**
  * Starts an endpoint on 127.0.0.1.
@@ -125,8 +131,15 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const s3 = new S3(buckets);
   const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
   const logs = new CloudWatchLogs(region, ACCOUNT);
+  const [rds, sts] = [new Rds(), new Sts()];
   const requests: AwsRequest[] = [];
   const faults = new Map<string, Fault[]>();
+
+  /** By the scope of the request's signature. */
+  const callerOf = (request: IncomingMessage) => {
+    const [, key = '', signedFor = ''] = SCOPE.exec(request.headers.authorization ?? '') ?? [];
+    return { account: key === accessKeyId ? ACCOUNT : (sts.accountOf(key) ?? ''), region: signedFor };
+  };
 
   /** @returns what writes the answer @throws AwsFailure */
   const carryOut = (call: Call, request: IncomingMessage): ((response: ServerResponse) => void) => {
@@ -156,6 +169,16 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       case 'FilterLogEvents': {
         const page = logs.filterLogEvents(call.input);
         return (response) => respondJson(response, page);
+      }
+      case 'DescribeDBInstances':
+      case 'DescribeDBClusters':
+      case 'DescribeDBProxies': {
+        const result = rds.describe(call.operation, call.form, callerOf(request));
+        return (response) => respondXml(response, call.operation, result);
+      }
+      case 'AssumeRole': {
+        const session = sts.assumeRole(call.form);
+        return (response) => respondXml(response, call.operation, session);
       }
       case 'PutObject': {
         const stored = s3.put(s3Request());
@@ -197,7 +220,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     try {
       if (fault !== undefined && 'code' in fault)
         throw new AwsFailure(fault.code, fault.message ?? `${fault.code}, on purpose`, fault.status);
-      if (!request.headers.authorization?.startsWith(`AWS4-HMAC-SHA256 Credential=${accessKeyId}/`)) {
+      if (callerOf(request).account === '') {
         throw new AwsFailure('UnrecognizedClientException', 'The security token included in the request is invalid.');
       }
       const respond = carryOut(call, request);
@@ -232,6 +255,8 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: 'not-a-secret',
     }),
+    rds,
+    sts,
     setSubscriptions(subscriptions) {
       sns.subscriptions = subscriptions;
     },

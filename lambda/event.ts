@@ -78,7 +78,10 @@ export function parseEvent(event: unknown): RunRequest {
  *
  * @throws EventError for a name that the list does not have
  */
-export function requestedTargets({ targets: names }: Pick<RunRequest, 'targets'>, list: TargetList): readonly Target[] {
+export function requestedTargets(
+  { targets: names }: Pick<RunRequest, 'targets'>,
+  list: Pick<TargetList, 'found' | 'all'>,
+): readonly Target[] {
   if (names === undefined) return list.found;
   const existing = list.found.map(({ name }) => name);
   const missing = names.filter((name) => !existing.includes(name));

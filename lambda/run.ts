@@ -94,7 +94,11 @@ export async function run(input: RunInput): Promise<Report> {
   const requestId = invocation.awsRequestId;
   const context: RunContext = { environment, config, request, requestId, clock, services, errors };
 
-  const list = await listTargets(sources, config, deadline);
+  const list = await listTargets(sources, config, deadline, {
+    folder: import.meta.dirname,
+    clock,
+    inventory: environment.stateTable === undefined ? undefined : services.inventoryStore(environment.stateTable),
+  });
   const targets = requestedTargets(request, list);
   const coversAllTargets = request.targets === undefined && list.all.known;
   services.logger.info('run started', { trigger: request.trigger, targets: targets.length, notify: request.notify });
@@ -109,7 +113,14 @@ export async function run(input: RunInput): Promise<Report> {
   const subscriberStatuses: SubscriberStatuses =
     request.testAlert || request.notify ? await services.subscriberStatuses(integrations) : new Map();
   const notification: Notification = {
-    context: { run: audited, config, targets: list.all, now: clock().toISOString() },
+    context: {
+      run: audited,
+      config,
+      targets: list.all,
+      targetNotes: list.warnings,
+      uncovered: list.uncovered,
+      now: clock().toISOString(),
+    },
     integrations,
     subscriberStatuses,
     // Another run may hold the lease at the moment.

@@ -20,6 +20,7 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
+import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import type { Target } from './model/target.ts';
 import type { Clock } from './model/time.ts';
@@ -45,6 +46,8 @@ export interface Services {
   subscriberStatuses(integrations: readonly Integration[]): Promise<SubscriberStatuses>;
   /** The state of one receiver. */
   stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
+  /** What discovery found, beside the state. */
+  inventoryStore(tableName: string): InventoryStore;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -71,11 +74,14 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbLogs, createDynamoDbState, dynamoDbClient } = await import('./deliver/state/dynamodb.ts');
+    const { createDynamoDbLogs, createDynamoDbState, createInventory, dynamoDbClient } = await import(
+      './deliver/state/dynamodb.ts'
+    );
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
+      inventory: (tableName: string) => createInventory(client, tableName),
     };
   });
   const evidence = lazily(async () => {
@@ -107,6 +113,10 @@ export function createServices(): Services {
     publish: (topicArn, alert) => publish(sns(), topicArn, alert),
     subscriberStatuses: (integrations) => subscriberStatusesOf(sns(), integrations),
     stateStore: async (tableName, options) => (await state()).storeOf(tableName, options),
+    inventoryStore: (tableName) => ({
+      read: async (place) => await (await state()).inventory(tableName).read(place),
+      save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
+    }),
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();

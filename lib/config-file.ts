@@ -1,9 +1,9 @@
 // Reads the configuration file of a deployment: its own, or the example.
 
 import { existsSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { readConfigDocument } from '../lambda/config/file.ts';
-import type { ConfigInput } from '../lambda/config/index.ts';
+import { type ConfigInput, parseTargetList } from '../lambda/config/index.ts';
 import { showPath } from '../lambda/model/given-text.ts';
 
 export { ConfigFileError } from '../lambda/config/file.ts';
@@ -27,7 +27,12 @@ export interface ConfigFileOptions {
   readonly cwd: string;
 }
 
-/** @throws ConfigFileError when the file does not exist, can't be read or is not JSON. */
+/**
+ * Reads the file, and puts the targets of the files that its rules of discovery name in their place.
+ *
+ * @throws ConfigFileError when a file does not exist, can't be read or is not JSON; ConfigError for a file of targets
+ * with wrong settings
+ */
 export function readConfigFile({ root, path, cwd }: ConfigFileOptions): ConfigFile {
   if (path !== undefined) return read(resolve(cwd, path), 'own', root, cwd);
   const own = join(root, OWN);
@@ -41,5 +46,31 @@ function read(file: string, configuration: 'own' | 'example', root: string, cwd:
     whenMissing: `copy the example and name your own targets: cp ${relative(cwd, join(root, EXAMPLE))} ${showPath(path)}`,
   });
   // The caller validates it.
-  return { path, configuration, document: document as ConfigInput };
+  return { path, configuration, document: withTargetFiles(document as ConfigInput, dirname(file)) };
+}
+
+/** A function has no other file than its configuration. Of two targets with one name, the configuration's own stays. */
+function withTargetFiles(document: ConfigInput, folder: string): ConfigInput {
+  const { targets = [], discovery = [] } = Object(document) as ConfigInput;
+  // Lists of another type are the caller's to report.
+  if (!Array.isArray(targets) || !Array.isArray(discovery)) return document;
+  const fileOf = (rule: (typeof discovery)[number] | undefined): string | undefined =>
+    typeof rule?.file === 'string' && Object.keys(rule).length === 1 ? rule.file : undefined;
+  const files = discovery.flatMap((rule) => fileOf(rule) ?? []);
+  if (files.length === 0) return document;
+  const own = new Set(targets.map((target) => target?.name));
+  const packed = files.flatMap((name) => {
+    const shownAs = showPath(name);
+    const list = readConfigDocument(resolve(folder, name), {
+      shownAs,
+      whenMissing:
+        'write it, or correct its path under "discovery" of the configuration, whose folder it is relative to',
+    });
+    return parseTargetList(list, { source: shownAs, use: 'deployment' }).filter((target) => !own.has(target.name));
+  });
+  return {
+    ...document,
+    targets: [...targets, ...packed],
+    discovery: discovery.filter((rule) => fileOf(rule) === undefined),
+  };
 }

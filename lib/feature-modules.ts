@@ -1,15 +1,16 @@
 // Lists the optional parts of the function, and the modules that the bundle leaves out.
 
 import type { Config } from '../lambda/config/index.ts';
+import { usesAssumedRoles, usesRdsDiscovery } from './discovery.ts';
 import { usesIamLogin } from './iam-login.ts';
 
-/** The part of the configuration that decides on parts. */
-type PartConfig = Pick<Config, 'deployment' | 'targets'>;
+/** What decides which parts a deployment has. */
+export type PartSettings = Pick<Config, 'deployment' | 'targets' | 'discovery'>;
 
 interface OptionalPart {
   /** The module as the function imports it, to the letter: the bundler compares the text. */
   readonly module: string;
-  readonly isOn: (config: PartConfig) => boolean;
+  readonly isOn: (config: PartSettings) => boolean;
   /** The SDK client that it takes from Lambda's runtime. @default none: the client is in the bundle */
   readonly runtimeClient?: string;
   /** A module that the bundle holds because of this part alone. @default none */
@@ -38,11 +39,17 @@ export const OPTIONAL_PARTS = {
     // The client names it when it is loaded; only operations that are not called here use it.
     brings: '@smithy/core/event-streams',
   },
+  discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery, runtimeClient: '@aws-sdk/client-rds' },
+  assumedRoles: {
+    module: '../../aws/assumed-role.ts',
+    isOn: usesAssumedRoles,
+    runtimeClient: '@aws-sdk/client-sts',
+  },
   iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
 /** The modules outside the bundle: of parts that are off, which are never imported, and clients of the runtime. */
-export function modulesLeftOut(config: PartConfig): readonly string[] {
+export function modulesLeftOut(config: PartSettings): readonly string[] {
   const parts: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
   return [
     ...parts.filter(({ isOn }) => !isOn(config)).flatMap(({ module, brings = [] }) => [module, brings].flat()),

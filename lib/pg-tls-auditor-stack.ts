@@ -72,7 +72,6 @@ export class PgTlsAuditorStack extends Stack {
       description:
         'Sends a test alert to every subscriber, and audits every target without notifying; {} as the payload notifies',
       value: Fn.sub(
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills these in.
         'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
         { Name: functionName },
       ),

@@ -17,6 +17,7 @@ import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
+import { discoveredSecrets, grantDiscovery, rdsRules } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, functionVariables } from './function-environment.ts';
 import { grantIamLogin } from './iam-login.ts';
@@ -82,6 +83,8 @@ export class PgTlsAuditor extends Construct {
       names: secretNames(config),
       references: props.secrets ?? {},
       prefixes: props.secretNamePrefixes ?? [],
+      discovered: discoveredSecrets(config).prefixes,
+      byTag: rdsRules(config).some(({ tagSecrets }) => tagSecrets),
     };
     const groups = logGroups(config);
     const completion = completionWindow(schedule, deployment.completionWindowHours);
@@ -156,6 +159,7 @@ export class PgTlsAuditor extends Construct {
       });
     }
     grantIamLogin(this, auditor.role, config);
+    grantDiscovery(this, auditor.role, config);
     grantSecretAccess(this, auditor.role, access);
     grantLogAccess(this, auditor.role, groups);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [

@@ -6,6 +6,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 import { showGiven } from '../lambda/model/given-text.ts';
+import { discoveredSecrets } from './discovery.ts';
 import { nagResourceId } from './nag-resource-id.ts';
 
 // IAM counts characters without whitespace: 6,144 for a managed policy, 10,240 for a role's inline policies together,
@@ -29,7 +30,14 @@ export interface SecretAccessProps {
   readonly references: Readonly<Record<string, ISecret>>;
   /** Beginnings of names: every secret with such a name may be granted. */
   readonly prefixes: readonly string[];
+  /** Beginnings of names that rules of discovery give: each is granted. */
+  readonly discovered: readonly string[];
+  /** Whether the tag of a database may name a secret. Then those are granted whose own tag allows it. */
+  readonly byTag: boolean;
 }
+
+/** The tag by which the owner of a secret lets the auditor read it, where the tag of a database names it. */
+const ALLOWING_TAG = { 'secretsmanager:ResourceTag/pg-tls-auditor': 'on' };
 
 interface Resource {
   readonly arn: string;
@@ -37,8 +45,8 @@ interface Resource {
 }
 
 /**
- * Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates. Sorted,
- * each once.
+ * Every secret that the configuration names: credentials, CA bundles, revocation lists, client certificates, and what
+ * rules of discovery name. Sorted, each once.
  */
 export function secretNames(config: Config): readonly string[] {
   const names = config.targets.flatMap((target) =>
@@ -46,7 +54,7 @@ export function secretNames(config: Config): readonly string[] {
       typeof source === 'object' && 'secret' in source ? [source.secret] : [],
     ),
   );
-  return [...new Set(names)].sort();
+  return [...new Set([...names, ...discoveredSecrets(config).names])].sort();
 }
 
 /** Yields a problem for each grant that would fail, or would grant something else than intended. */
@@ -95,8 +103,9 @@ export function grantSecretAccess(scope: Construct, role: Role, props: SecretAcc
       resources: entries.map(({ arn }) => arn),
     });
   const [only, ...more] = policies;
-  if (only === undefined) return;
-  if (more.length === 0) role.addToPolicy(statement(only));
+  if (props.byTag) grantByTag(scope, role);
+  else if (only === undefined) return;
+  if (more.length === 0 && only !== undefined) role.addToPolicy(statement(only));
   else {
     for (const [index, entries] of policies.entries()) {
       // Inside the role, on which the function depends: no run starts before it may read every secret.
@@ -112,12 +121,33 @@ export function grantSecretAccess(scope: Construct, role: Role, props: SecretAcc
   for (const { arn } of policies.flat().filter(({ arn }) => arn.endsWith('*'))) {
     Validations.of(scope).acknowledge({
       id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, arn)}]`,
-      reason: 'Allowed by name with secretNamePrefixes: a fleet whose secrets exceed what IAM policies can list.',
+      reason: 'Allowed by the beginning of their names: of a fleet, or of databases that discovery finds.',
     });
   }
   Validations.of(role).acknowledge({
     id: 'AwsSolutions-IAM5[Resource::*]',
     reason: 'The batch call has no resource type to name: what it returns is limited by GetSecretValue.',
+  });
+}
+
+/** Both must agree: the tag of a database names the secret, and the secret's own tag lets the auditor read it. */
+function grantByTag(scope: Construct, role: Role): void {
+  const arn = Stack.of(scope).formatArn({
+    service: 'secretsmanager',
+    resource: 'secret',
+    resourceName: '*',
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  role.addToPolicy(
+    new PolicyStatement({
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: [arn],
+      conditions: { StringEquals: ALLOWING_TAG },
+    }),
+  );
+  Validations.of(role).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, arn)}]`,
+    reason: 'Only secrets whose own tag pg-tls-auditor is on: the tags of databases name them, after deployment.',
   });
 }
 
@@ -136,7 +166,13 @@ function resources(scope: Construct, props: SecretAccessProps): readonly Resourc
     const start = name === bare ? LONGEST_ARN_START : name.length - bare.length;
     return { arn, size: start + resourceName.length + PUNCTUATION };
   });
-  return [...new Map(found.map((resource) => [resource.arn, resource])).values()];
+  const discovered = props.discovered.map((prefix): Resource => {
+    const given = secretArn(prefix) ?? { service: 'secretsmanager', resource: 'secret' };
+    const resourceName = `${bareName(prefix)}*`;
+    const arn = Stack.of(scope).formatArn({ ...given, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+    return { arn, size: LONGEST_ARN_START + resourceName.length + PUNCTUATION };
+  });
+  return [...new Map([...found, ...discovered].map((resource) => [resource.arn, resource])).values()];
 }
 
 /**

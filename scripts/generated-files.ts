@@ -6,6 +6,7 @@ import { CHECKS } from '../lambda/checks/registry.ts';
 import { configJsonSchema } from '../lambda/config/index.ts';
 import { checkPagePath } from '../lambda/model/check-page.ts';
 import { FAILURE_CAUSES } from '../lambda/model/failure.ts';
+import { discoverJsonSchema } from '../lambda/report/discover-schema.ts';
 import { logsJsonSchema } from '../lambda/report/logs-schema.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 import { checkPage, severityText } from './check-page.ts';
@@ -32,6 +33,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['auditor.schema.json', json(configJsonSchema())],
     ['docs/report.schema.json', json(reportJsonSchema())],
     ['docs/logs.schema.json', json(logsJsonSchema())],
+    ['docs/discover.schema.json', json(discoverJsonSchema())],
     ...CHECKS.map((check): [string, string] => [checkPagePath(check.id), checkPage(check)]),
     ...Object.entries(PARTS).map(([path, { name, render }]): [string, string] => [
       path,

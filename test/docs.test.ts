@@ -169,7 +169,15 @@ function parseCommandLine(argv: readonly string[]): void {
   const explain = async (id: string): Promise<void> => {
     if (!CHECKS.some((check) => check.id === id)) throw new Error(`explain ${id}: there is no such check`);
   };
-  const program = createProgram(argv, { audit: noop, checks: noop, explain, mute: noop, history: noop, logs: noop });
+  const program = createProgram(argv, {
+    audit: noop,
+    discover: noop,
+    checks: noop,
+    explain,
+    mute: noop,
+    history: noop,
+    logs: noop,
+  });
   if (argv.includes('--help') || argv.includes('--version')) {
     const [name] = argv.filter((argument) => !argument.startsWith('-'));
     expect(name === undefined || program.commands.some((command) => command.name() === name)).toBe(true);
@@ -282,6 +290,7 @@ describe('SQL', () => {
 });
 
 describe('AWS', () => {
+  const RULE = { rds: { regions: ['eu-west-1'] }, credentials: { secretTag: 'pg-tls-auditor:secret' } };
   const everything = synthesize({
     alerts: { email: ['dba@example.com'], slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }] },
     deployment: {
@@ -294,6 +303,7 @@ describe('AWS', () => {
       },
     },
     defaults: { logs: { logGroup: '/aws/rds/instance/orders/postgresql' } },
+    discovery: [RULE, { ...RULE, rds: { ...RULE.rds, accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/r' }] } }],
   }).template;
 
   test("permissions: the function's actions are those of its role, each and no others", () => {

@@ -41,9 +41,14 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(model|lifecycle)\//),
   },
   {
-    name: 'sources of targets know the model and the configuration only',
+    name: 'sources of targets know the model, the configuration and the credentials of AWS only',
     from: /^lambda\/targets\//,
-    forbids: outside(/^lambda\/(model|config|targets)\//),
+    forbids: outside(/^lambda\/(model|config|aws|targets)\//),
+  },
+  {
+    name: 'the credentials of AWS know the model only',
+    from: /^lambda\/aws\//,
+    forbids: outside(/^lambda\/(model|aws)\//),
   },
   { name: 'the environment contract knows nothing else of ours', from: /^lambda\/environment\.ts$/, forbids: ours },
   {
@@ -54,7 +59,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'collecting knows the model only, and what guards the process',
     from: /^lambda\/collect\/(?!connection-log\/)/,
-    forbids: outside(/^lambda\/(runtime|model|collect)\//),
+    forbids: outside(/^lambda\/(runtime|model|aws|collect)\//),
   },
   {
     name: 'collecting connection logs knows besides how they are read',

@@ -16,6 +16,10 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       const { audit } = await import('./commands/audit.ts');
       exitCode = await audit(options);
     },
+    discover: async (options) => {
+      const { discover } = await import('./commands/discover.ts');
+      exitCode = await discover(options);
+    },
     checks: async (options) => {
       const { checks } = await import('./commands/checks.ts');
       exitCode = await checks(options);

@@ -20,7 +20,7 @@ const { targets: found } = parseConfig(
   { targets: ['orders', 'billing'].map((name) => ({ name, secret: name })) },
   { use: 'deployment' },
 );
-const LIST: TargetList = { found, all: known(found) };
+const LIST: Pick<TargetList, 'found' | 'all'> = { found, all: known(found) };
 
 /** Lines of a problem, each of which shows what it quotes and does nothing. */
 function checkProblem({ message }: Error): void {
@@ -45,12 +45,23 @@ const config: FuzzTarget = {
           mutes: [{ check: 'plaintext-session', target: 'a', reason: 'r', owner: 'o', expires: '2026-12-01' }],
           alerts: { routes: [{ name: 'r', targets: ['a*'], email: ['a@example.com'] }], minSeverity: 'low' },
         },
+        {
+          discovery: [
+            {
+              rds: { regions: ['eu-west-1'], tags: { a: 'b' }, include: ['x*'], accounts: [{ roleArn: 'r' }] },
+              credentials: { secret: 'audit/${name}' },
+              ca: { secret: 'ca-${region}' },
+              labels: { team: '${tag:team}' },
+              logs: 'auto',
+            },
+          ],
+        },
       ),
       fc.constantFrom('deployment', 'command-line'),
       (document, use) => {
         const read = throwingOnly(['ConfigError'], () => parseConfig(document, { use }), checkProblem);
         if (read === undefined) return;
-        check(read.targets.length > 0, 'a configuration without targets');
+        check(read.targets.length + read.discovery.length > 0, 'a configuration without targets');
         throwingOnly([], () => JSON.stringify(read));
         for (const { timeoutMs, port } of read.targets) {
           check(Number.isInteger(timeoutMs) && timeoutMs > 0, `a target's time is ${timeoutMs}`);

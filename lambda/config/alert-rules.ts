@@ -58,8 +58,29 @@ export function* alertProblems(config: SoundConfig): Iterable<RuleProblem> {
   }
 }
 
-/** Undefined where the name or a label of a target is wrong: then it is not known what a pattern was meant to match. */
-function namedTargets({ targets }: SoundConfig): readonly NamedTarget[] | undefined {
+/**
+ * What names or labels of routes and mutes match none of these targets: with discovery, only a run knows.
+ *
+ * @param targets every target that there is
+ */
+export function* unmatchedPatterns(
+  { alerts, mutes }: Pick<SoundConfig, 'alerts' | 'mutes'>,
+  targets: readonly NamedTarget[],
+): Iterable<RuleProblem> {
+  for (const [index, route] of (alerts?.routes ?? []).entries()) {
+    if (route !== undefined) yield* unmatchedTargets(route, ['alerts', 'routes', index], targets);
+  }
+  for (const [index, mute] of (mutes ?? []).entries()) {
+    yield* unmatchedMute(mute?.target, ['mutes', index, 'target'], targets);
+  }
+}
+
+/**
+ * Undefined where the name or a label of a target is wrong, and where discovery finds more: then it is not known what a
+ * pattern was meant to match. A run reports what matches nothing.
+ */
+function namedTargets({ targets, discovery }: SoundConfig): readonly NamedTarget[] | undefined {
+  if (discovery === undefined ? targets === undefined : discovery.length > 0) return undefined;
   const named = targets?.map((target) => {
     const labels = Object.entries(target?.labels ?? {});
     const areSound = labels.every((label): label is [string, string] => label[1] !== undefined);

@@ -4,14 +4,18 @@ import * as z from 'zod';
 import type { Mute } from '../model/mute.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Severity } from '../model/severity.ts';
-import type { CaSource, ClientCertificateSource, CredentialSource, CrlSource, Target } from '../model/target.ts';
+import type { NamedTarget, Target } from '../model/target.ts';
 import { DAY_MS } from '../model/time.ts';
+import { unmatchedPatterns } from './alert-rules.ts';
+import { type DiscoveryRule, toDiscoveryRule } from './discovery.ts';
 import { crossFieldProblems } from './rules.ts';
 import { configSchema } from './schema.ts';
 import { soundParts } from './sound.ts';
+import { toTarget } from './to-target.ts';
 import type { ConfigProblem } from './wording.ts';
 import { describeIssue, formatPath } from './wording.ts';
 
+export type { DiscoveryRule, FileRule, RdsRule } from './discovery.ts';
 export type { ConfigProblem } from './wording.ts';
 
 /** The configuration as people write it. */
@@ -38,6 +42,8 @@ export interface Config {
   readonly concurrency: number;
   readonly deployment: Readonly<Parsed['deployment']>;
   readonly targets: readonly Target[];
+  /** Where more targets are found, in each run. */
+  readonly discovery: readonly DiscoveryRule[];
 }
 
 /** A receiver, and the targets that it is notified of. */
@@ -82,6 +88,29 @@ export interface ParseConfigOptions {
  * @throws ConfigError naming every problem at once, each with its path, the value given and what is allowed.
  */
 export function parseConfig(document: unknown, options: ParseConfigOptions): Config {
+  return toConfig(parseDocument(document, options));
+}
+
+/**
+ * Validates a list of targets that stands in a file of its own: a JSON array, or an object with `targets`.
+ *
+ * @returns the targets as the configuration would hold them, before its defaults are filled in
+ * @throws ConfigError naming every problem at once
+ */
+export function parseTargetList(document: unknown, options: ParseConfigOptions): Parsed['targets'] {
+  const { source = 'the list of targets' } = options;
+  const isObject = typeof document === 'object' && document !== null && !Array.isArray(document);
+  const others = isObject ? Object.keys(document).filter((key) => key !== 'targets' && key !== '$schema') : [];
+  if (others.length > 0) {
+    throw new ConfigError(
+      source,
+      others.map((key) => ({ path: formatPath([key]), message: 'is not a setting; allowed here: targets' })),
+    );
+  }
+  return parseDocument(isObject ? document : { targets: document }, { ...options, source }).targets;
+}
+
+function parseDocument(document: unknown, options: ParseConfigOptions): Parsed {
   const source = options.source ?? 'the configuration';
   const result = configSchema.safeParse(document, { reportInput: true });
   const issues = result.error?.issues ?? [];
@@ -94,45 +123,38 @@ export function parseConfig(document: unknown, options: ParseConfigOptions): Con
     })),
   ];
   if (result.data === undefined || problems.length > 0) throw new ConfigError(source, problems);
-  return toConfig(result.data);
+  return result.data;
+}
+
+/**
+ * What routes and mutes of a configuration with discovery name, and none of these targets has.
+ *
+ * @param targets every target that there is
+ * @returns sentences without their period, each with the path of its setting
+ */
+export function unmatchedByTargets(
+  { alerts, mutes }: Pick<Config, 'alerts' | 'mutes'>,
+  targets: readonly NamedTarget[],
+): readonly string[] {
+  // A route that names no targets by name has no key for them.
+  const routes = alerts.routes.map((route) =>
+    Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)),
+  );
+  const problems = unmatchedPatterns({ alerts: { routes }, mutes: mutes.map(({ match }) => match) }, targets);
+  return [...problems].map(({ path, message }) => `${formatPath(path)} ${message}`);
 }
 
 /** The JSON Schema of the configuration file, for editors. */
 export function configJsonSchema(): object {
   return {
     ...z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' }),
+    anyOf: ['targets', 'discovery'].map((list) => ({ required: [list], properties: { [list]: { minItems: 1 } } })),
     title: 'pg-tls-auditor configuration',
   };
 }
 
 function toConfig(parsed: Parsed): Config {
   const { schedule, timezone, alerts, defaults, policy, concurrency, deployment } = parsed;
-  const targets = parsed.targets.map((target): Target => {
-    const sources: CaSource | readonly CaSource[] = target.ca ?? defaults.ca ?? 'system';
-    const lists: CrlSource | readonly CrlSource[] = target.crl ?? defaults.crl ?? [];
-    return {
-      name: target.name,
-      kind: target.kind,
-      credentials: credentialSource(target),
-      ca: Array.isArray(sources) ? sources : [sources as CaSource],
-      crl: Array.isArray(lists) ? lists : [lists as CrlSource],
-      host: target.host,
-      port: target.port,
-      database: target.database,
-      tlsServerName: target.tlsServerName,
-      sslNegotiation: target.sslNegotiation ?? defaults.sslNegotiation,
-      clientCertificate: target.clientCertificate as ClientCertificateSource | undefined,
-      // RDS asks for a token as for a password in clear, and what answers any other request would not be a token.
-      authentication:
-        target.credentials === 'iam' ? ['password'] : listOf(target.authentication ?? defaults.authentication),
-      minScramIterations: target.minScramIterations ?? defaults.minScramIterations,
-      timeoutMs: (target.timeoutSeconds ?? defaults.timeoutSeconds) * 1000,
-      probe: target.probe ?? defaults.probe,
-      logs: target.logs ?? defaults.logs,
-      sampleMs: (target.sampleSeconds ?? defaults.sampleSeconds) * 1000,
-      labels: target.labels ?? {},
-    };
-  });
   return {
     schedule,
     timezone,
@@ -144,24 +166,13 @@ function toConfig(parsed: Parsed): Config {
     policy,
     concurrency,
     deployment,
-    targets,
+    targets: parsed.targets.map((target) => toTarget(target, defaults)),
+    discovery: parsed.discovery.map((rule) => toDiscoveryRule(rule, defaults)),
   };
-}
-
-function listOf<T extends string>(value: T | readonly T[]): readonly T[] {
-  return typeof value === 'string' ? [value] : value;
 }
 
 function toMute({ reason, owner, expires, ...match }: Parsed['mutes'][number]): Mute {
   // A day is muted to its end.
   const end = /^\d{4}-\d\d-\d\d$/.test(expires) ? Date.parse(expires) + DAY_MS : Date.parse(expires);
   return { match, reason, owner, expires: new Date(end).toISOString() };
-}
-
-function credentialSource(target: Parsed['targets'][number]): CredentialSource {
-  const { credentials, role, region } = target;
-  if (credentials === 'iam' && role !== undefined) return { iam: { role, region } };
-  if (credentials !== undefined && credentials !== 'iam') return credentials;
-  if (target.secret !== undefined) return { secret: target.secret };
-  throw new Error(`target ${target.name} names no credentials`);
 }

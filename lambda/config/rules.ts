@@ -2,6 +2,7 @@
 
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { alertProblems } from './alert-rules.ts';
+import { discoveryProblems } from './discovery-rules.ts';
 import { EXPIRY_DAYS, TLS_VERSIONS } from './schema.ts';
 import type { RuleProblem, SoundConfig } from './sound.ts';
 
@@ -11,6 +12,7 @@ const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: 
 export function* crossFieldProblems(config: SoundConfig, use: 'deployment' | 'command-line'): Iterable<RuleProblem> {
   yield* policyProblems(config);
   yield* targetProblems(config);
+  yield* discoveryProblems(config, use);
   yield* alertProblems(config);
   if (use === 'deployment') yield* localSources(config);
 }

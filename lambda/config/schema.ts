@@ -7,6 +7,7 @@ import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { parseSchedule } from '../model/schedule.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
+import { ANY_TAG, fillTemplate, parseTemplate } from '../model/template.ts';
 
 const DEFAULT_PORT = 5432;
 
@@ -19,13 +20,20 @@ export const TLS_VERSIONS = { min: 'TLSv1.2', preferred: 'TLSv1.3' } as const;
 const SECRET_NAME =
   'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself';
 
+const SECRET_NAME_PATTERN = /^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]{1,2048}$/;
+
 const secretName = z
   .string()
   .min(1)
   .max(2048)
-  .regex(/^(arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:)?[\w/+=.@!-]+$/, { error: SECRET_NAME, abort: true })
+  .regex(SECRET_NAME_PATTERN, { error: SECRET_NAME, abort: true })
   .refine((name) => !holdsSecret(name), SECRET_NAME)
   .describe('Name or ARN of a Secrets Manager secret.');
+
+/** Whether a text may name a secret; also one that the tag of a database gives. */
+export function isSecretName(text: string): boolean {
+  return SECRET_NAME_PATTERN.test(text) && !holdsSecret(text);
+}
 
 /** People put the text of a file, or a connection string, where its path belongs. */
 const filePath = z
@@ -185,11 +193,29 @@ const labelValue = shownText
     'must not hold control characters, line ends or characters that are drawn as nothing',
   );
 
+/** Whether a text may be the value of a label; also one that the tag of a database gives. */
+export function isLabelValue(text: string): boolean {
+  return labelValue.safeParse(text).success;
+}
+
+const labelKey = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores');
+
+// The name stands in an IAM policy, where * and $ would match more than one role.
+const roleName = z.string().regex(/^[\w.-]{1,63}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores');
+
+const region = z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be an AWS region such as eu-west-1');
+
+const database = shownText.min(1).max(63).refine(isDatabaseName, 'must be the name of a database, without parameters');
+
+/** One or more parts of 1 to 63 characters, joined by slashes: `orders`, `shop/writer`. */
+export const TARGET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,62}){0,3}$/;
+
 const targetSchema = z.strictObject({
   name: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-      error: 'must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit',
+    .regex(TARGET_NAME, {
+      error:
+        'must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit; a slash may join up to four such parts',
       abort: true,
     })
     .refine((name) => !holdsSecret(name), 'must be a name of your own choice, never a secret: it is shown in alerts')
@@ -209,15 +235,8 @@ const targetSchema = z.strictObject({
     .describe(
       'Instead of secret. "iam": IAM database authentication of RDS and Aurora, with role and host. On the command line only: an environment variable or a file holding a connection string or JSON.',
     ),
-  role: z
-    .string()
-    // The name stands in an IAM policy, where * and $ would match more than one role.
-    .regex(/^[\w.-]{1,63}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores')
-    .optional()
-    .describe('With credentials "iam": the PostgreSQL role to log in as.'),
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be an AWS region such as eu-west-1')
+  role: roleName.optional().describe('With credentials "iam": the PostgreSQL role to log in as.'),
+  region: region
     .optional()
     .describe('With credentials "iam": the region of the database, where the name of the host does not say it.'),
   host: host.optional().describe('Host name or IP address; overrides the host in the credentials.'),
@@ -228,10 +247,7 @@ const targetSchema = z.strictObject({
     .max(65535)
     .optional()
     .describe(`Port; overrides the port in the credentials. ${DEFAULT_PORT} when neither sets one.`),
-  database: shownText
-    .min(1)
-    .max(63)
-    .refine(isDatabaseName, 'must be the name of a database, without parameters')
+  database: database
     .optional()
     .describe('Database; overrides the database in the credentials. The console of a PgBouncer is always "pgbouncer".'),
   tlsServerName: host.optional().describe('Name that the server certificate must have, where it is not host.'),
@@ -245,13 +261,137 @@ const targetSchema = z.strictObject({
   probe: probe.optional(),
   logs: logs.optional(),
   sampleSeconds: sampleSeconds.optional(),
-  labels: z
-    .record(
-      z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes or underscores'),
-      labelValue,
+  labels: z.record(labelKey, labelValue).optional().describe('Free labels, e.g. the owning team.'),
+});
+
+/** What a template may name of a database that was found. */
+export const DATABASE_PLACEHOLDERS = ['name', 'instance', 'cluster', 'region', 'account', ANY_TAG] as const;
+/** What the secret with the CA bundle may be named by: what is the same for all databases of a region or account. */
+export const CA_PLACEHOLDERS = ['region', 'account'] as const;
+
+/** A name of a secret with placeholders. It begins with text: the function may read the secrets that begin so. */
+function secretTemplate(placeholders: readonly string[]) {
+  return z
+    .string()
+    .min(1)
+    .max(512)
+    .superRefine((text, context) => {
+      const problem = secretTemplateProblem(text, placeholders);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem, input: text });
+    });
+}
+
+function secretTemplateProblem(text: string, placeholders: readonly string[]): string | undefined {
+  const template = parseTemplate(text, placeholders);
+  if ('problem' in template) return template.problem;
+  const values = Object.fromEntries(placeholders.map((name) => [name, 'x']));
+  const keys = template.flatMap((part) => ('tag' in part ? [[part.tag, 'x'] as const] : []));
+  const example = fillTemplate(template, { placeholders: values, tags: new Map(keys) });
+  if (typeof example !== 'string' || !isSecretName(example)) return SECRET_NAME;
+  return /^[\w/+=.@!:-]/.test(text)
+    ? undefined
+    : 'must begin with text, such as audit/${name}: the function may read the secrets whose names begin so';
+}
+
+const labelTemplate = shownText.max(256).superRefine((text, context) => {
+  const template = parseTemplate(text, DATABASE_PLACEHOLDERS);
+  if ('problem' in template) context.addIssue({ code: 'custom', message: template.problem, input: text });
+});
+
+/** Keys and values of tags, as RDS takes them. */
+const tagKey = z
+  .string()
+  .regex(/^[\p{L}\p{Z}\p{N}_.:/=+\-@%]{1,128}$/u, 'must be the key of a tag, 1 to 128 characters');
+const tagValue = z.string().regex(/^[\p{L}\p{Z}\p{N}_.:/=+\-@%]{0,256}$/u, 'must be the value of a tag');
+
+const ruleCaSource = z.union([
+  z.literal('system').describe("Node's bundled public roots and the operating system's store."),
+  z
+    .strictObject({ secret: secretTemplate(CA_PLACEHOLDERS), key: secretField })
+    .describe('A Secrets Manager secret holding PEM certificates; ${region} and ${account} are filled in.'),
+  z.strictObject({ file: filePath }).describe('A PEM file. Command line only.'),
+]);
+
+const TAGS = 'must be "all", or an object with one tag or more';
+
+const rdsSchema = z.strictObject({
+  regions: z.array(region).min(1).max(50).describe('Regions in which databases are found.'),
+  accounts: z
+    .array(
+      z.strictObject({
+        roleArn: z
+          .string()
+          .regex(/^arn:[\w-]+:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/, 'must be the ARN of an IAM role'),
+        externalId: z
+          .string()
+          .regex(/^[\w+=,.@:/-]{2,1224}$/, 'must be the external id that the trust policy of the role asks for')
+          .optional(),
+      }),
     )
+    .min(1)
+    .max(200)
     .optional()
-    .describe('Free labels, e.g. the owning team.'),
+    .describe('Roles to assume, one for each account. The default is the own account of the auditor alone.'),
+  tags: z
+    .union([z.literal('all'), z.record(tagKey, tagValue).refine((tags) => Object.keys(tags).length > 0, TAGS)], TAGS)
+    .default({ 'pg-tls-auditor': 'on' })
+    .describe('Tags that an instance or its cluster must have, all of them; "all" takes every PostgreSQL there is.'),
+  include: z
+    .array(pattern())
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Identifiers of instances or clusters, or both as cluster/member; * stands for any characters.'),
+  exclude: z.array(pattern()).min(1).max(200).optional().describe('The same, of databases that are left out.'),
+});
+
+export const discoveryRuleSchema = z.strictObject({
+  file: filePath
+    .optional()
+    .describe('A JSON file with a list of targets, as in targets. Relative to this file. A deployment packs it in.'),
+  rds: rdsSchema.optional().describe('Databases of RDS and Aurora for PostgreSQL.'),
+  credentials: z
+    .union([
+      z.literal('iam'),
+      z.strictObject({ secret: secretTemplate(DATABASE_PLACEHOLDERS) }),
+      z.strictObject({ secretTag: tagKey }),
+    ])
+    .optional()
+    .describe(
+      'How to log in to what rds finds. "iam": IAM database authentication, with role. {"secret": …}: a name with placeholders such as audit/${name}. {"secretTag": …}: the key of the tag that names the secret.',
+    ),
+  role: roleName.optional().describe('With credentials "iam": the PostgreSQL role to log in as.'),
+  tagRoles: z
+    .array(roleName)
+    .max(50)
+    .optional()
+    .describe('With credentials "iam": further roles that the tag pg-tls-auditor:role of a database may name.'),
+  tagSecrets: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the tag pg-tls-auditor:secret of a database may name its secret. A deployed function may read those whose own tag pg-tls-auditor is "on". Always so with {"secretTag": …}.',
+    ),
+  ca: z
+    .union([ruleCaSource, z.array(ruleCaSource).min(1).max(8)])
+    .optional()
+    .describe('CA certificates, as in targets. The name of a secret may hold ${region} and ${account}.'),
+  database: database.optional().describe('The database to log in to. The default is postgres.'),
+  labels: z
+    .record(labelKey, labelTemplate)
+    .optional()
+    .describe(
+      'Labels with placeholders: ${name}, ${instance}, ${cluster}, ${region}, ${account}, ${tag:KEY}. A label whose placeholder has no value is left out.',
+    ),
+  logs: z
+    .union([z.literal('auto'), ...logs.options], 'must be "auto", "none", "server" or {"logGroup": "…"}')
+    .optional()
+    .describe(
+      'As in targets. "auto": the log group of CloudWatch Logs to which the database exports its PostgreSQL log, if it does.',
+    ),
+  probe: probe.optional(),
+  sampleSeconds: sampleSeconds.optional(),
+  timeoutSeconds: timeoutSeconds.optional(),
 });
 
 const severityFrom = z.enum(SEVERITIES);
@@ -267,15 +407,13 @@ const slackChannels = z
   )
   .default([]);
 
-const pattern = shownText.min(1).max(256);
-
 const routeSchema = z
   .strictObject({
     name: z
       .string()
       .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits or dashes, starting with a letter')
       .describe('Unique name of the route: the message attribute "route" carries it.'),
-    targets: z.array(pattern).min(1).optional().describe('Names of targets; * stands for any characters.'),
+    targets: z.array(pattern()).min(1).optional().describe('Names of targets; * stands for any characters.'),
     labels: z
       .record(z.string().regex(/^[\w.-]{1,64}$/), labelValue)
       .optional()
@@ -313,11 +451,11 @@ const muteSchema = z
       .string()
       .regex(/^[0-9a-f]{16}$/, 'must be the 16 hexadecimal characters of a finding')
       .optional(),
-    check: pattern.optional(),
-    target: pattern.optional(),
-    role: pattern.optional(),
-    database: pattern.optional(),
-    application: pattern.optional(),
+    check: pattern().optional(),
+    target: pattern().optional(),
+    role: pattern().optional(),
+    database: pattern().optional(),
+    application: pattern().optional(),
     client: z
       .string()
       .refine(isNetwork, 'must be an IP address or a network such as 10.1.0.0/16')
@@ -345,7 +483,7 @@ const deploymentSchema = z.strictObject({
     })
     .optional()
     .describe(
-      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3, Security Hub and CloudWatch Logs, as far as they are used.',
+      'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3, Security Hub, CloudWatch Logs, RDS and STS, as far as they are used.',
     ),
   reservedConcurrency: z
     .number()
@@ -519,8 +657,22 @@ export const configSchema = z.strictObject({
   concurrency: z.number().int().min(1).max(256).default(32).describe('Targets audited at the same time.'),
   mutes: z.array(muteSchema).max(1000).default([]).describe('Findings that are not notified of until a date.'),
   deployment: deploymentSchema.prefault({}).describe('Settings of the deployment. Not used by the command line.'),
-  targets: z.array(targetSchema).min(1).max(5000).describe('The PostgreSQL endpoints to audit.'),
+  targets: z
+    .array(targetSchema)
+    .max(5000)
+    .default([])
+    .describe('The PostgreSQL endpoints to audit. May be left out where discovery finds them.'),
+  discovery: z
+    .array(discoveryRuleSchema)
+    .max(50)
+    .default([])
+    .describe('Where each run finds more targets. Of two with one name, that of targets is audited.'),
 });
+
+/** A name, in which * stands for any characters. */
+function pattern() {
+  return shownText.min(1).max(256);
+}
 
 /** A name may hold nearly anything, but what looks like a URL or its parameters is one. */
 function isDatabaseName(name: string): boolean {

@@ -33,6 +33,14 @@ export interface IamLogin {
   readonly role: string;
   /** Undefined: the one that the host's name says, or that of the environment. */
   readonly region?: string | undefined;
+  /** Whose credentials sign the token, for a database of another account. Undefined: the auditor's own. */
+  readonly assumedRole?: AssumedRole | undefined;
+}
+
+/** A role of AWS in another account, which the auditor assumes. */
+export interface AssumedRole {
+  readonly roleArn: string;
+  readonly externalId?: string | undefined;
 }
 
 /** Where the auditor's own certificate and private key for mutual TLS come from. */
@@ -58,6 +66,9 @@ export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];
 /** What answers at a target: a PostgreSQL server, or the admin console of a PgBouncer. */
 export const TARGET_KINDS = ['postgresql', 'pgbouncer'] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];
+
+/** What rules of routes and mutes are about. */
+export type NamedTarget = Pick<Target, 'name' | 'labels'>;
 
 export interface Target {
   /** Unique in the configuration; what people call the database. */

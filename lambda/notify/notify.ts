@@ -10,13 +10,13 @@ import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
 import { known, type Observed } from '../model/observed.ts';
 import type { Run } from '../model/run.ts';
-import type { Target } from '../model/target.ts';
+import type { NamedTarget } from '../model/target.ts';
 import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
-import { clockWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
+import { clockWarning, coverageWarning, discoveryWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
 /** What a decision is made from, besides the state of the receiver. */
@@ -27,7 +27,11 @@ export interface NotifyContext {
    * Every target that there is, audited by this run or not. Unknown where a source of targets failed: then no finding
    * is resolved because its target is missing, and every report says that not all targets are known.
    */
-  readonly targets: Observed<readonly Target[]>;
+  readonly targets: Observed<readonly NamedTarget[]>;
+  /** What the sources of targets did not find as the configuration means it, as sentences without their period. */
+  readonly targetNotes?: readonly string[] | undefined;
+  /** Names of databases that no rule of discovery takes. */
+  readonly uncovered?: readonly string[] | undefined;
   /**
    * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
    * runs, and this run leaves them as they are.
@@ -40,13 +44,18 @@ export interface NotifyContext {
 }
 
 /** The part of a run and of the targets in the scope of a receiver. */
-export function scopeToReceiver(receiver: Receiver, { run, targets, ...rest }: NotifyContext): ReceiverContext {
+export function scopeToReceiver(
+  receiver: Receiver,
+  { run, targets, targetNotes, uncovered, ...rest }: NotifyContext,
+): ReceiverContext {
   const inScope = scopeOf(receiver, [
     ...(targets.known ? targets.value : []),
     ...run.audited.map(({ snapshot }) => snapshot.target),
   ]);
   return {
     ...rest,
+    // A team does not read about the databases of other teams.
+    ...(receiver.route === DEFAULT_ROUTE ? { targetNotes, uncovered } : {}),
     run: { ...run, audited: run.audited.filter(({ snapshot }) => inScope(snapshot.target.name)) },
     targets: targets.known ? known(targets.value.filter(({ name }) => inScope(name))) : targets,
     inScope,
@@ -154,7 +163,7 @@ async function decideWithLease<T>(
   const checkpoint: Checkpoint = async (targets) => {
     if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
-  const all = [...targetsWarning(context.targets), ...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
+  const all = [...aboutTargets(scoped), ...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
   const result = await notify(buildDecidedReport(scoped.run, decision, { warnings: all }), checkpoint);
   if (lease !== undefined) await lease.save(next);
   return result;
@@ -240,7 +249,7 @@ async function notifyWithoutState(
   const decision = decisionFor(receiver, before, scoped);
   const decided = buildDecidedReport(scoped.run, decision, {
     state: 'unreadable',
-    warnings: [stateWarning(), ...targetsWarning(context.targets), ...warnings],
+    warnings: [stateWarning(), ...aboutTargets(scoped), ...warnings],
   });
   const messageIds = await publishAll(integration, decided, options);
   const { next } = before === undefined ? decisionFor(receiver, EMPTY_STATE, scoped) : decision;
@@ -278,15 +287,23 @@ export async function previewReport(
   const defaultReceiver = defaultReceiverOf(context.config.alerts);
   const scoped = scopeToReceiver(defaultReceiver, context);
   const decision = decisionFor(defaultReceiver, await store?.read(), scoped);
-  return buildReport(scoped.run, decision, { warnings: [...targetsWarning(context.targets), ...warnings] });
+  return buildReport(scoped.run, decision, { warnings: [...aboutTargets(scoped), ...warnings] });
 }
 
 /** The report of a run that could not decide: every finding of the run, none muted, resolved or carried over. */
 export function reportWithoutDecision(
-  { run, targets }: Pick<NotifyContext, 'run' | 'targets'>,
+  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes' | 'uncovered'>,
   warnings: readonly ReportWarning[],
 ): Report {
-  return buildReport(run, undefined, { warnings: [...targetsWarning(targets), ...warnings] });
+  return buildReport(context.run, undefined, { warnings: [...aboutTargets(context), ...warnings] });
+}
+
+function aboutTargets({
+  targets,
+  targetNotes = [],
+  uncovered = [],
+}: Pick<NotifyContext, 'targets' | 'targetNotes' | 'uncovered'>): readonly ReportWarning[] {
+  return [...targetsWarning(targets), ...discoveryWarning(targetNotes), ...coverageWarning(uncovered)];
 }
 
 /** The receiver that is notified of every target. */

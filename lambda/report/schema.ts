@@ -241,9 +241,17 @@ const muteUse = z.object({
 
 const warning = z.object({
   id: z
-    .enum(['no-subscriber', 'subscribers-unknown', 'state-unreadable', 'targets-unknown', 'clock'])
+    .enum([
+      'no-subscriber',
+      'subscribers-unknown',
+      'state-unreadable',
+      'targets-unknown',
+      'discovery',
+      'database-not-covered',
+      'clock',
+    ])
     .describe(
-      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; clock: the state holds times in the future.',
+      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; discovery: a rule of discovery, or what depends on it, has no database; database-not-covered: RDS has a PostgreSQL database that no rule takes; clock: the state holds times in the future.',
     ),
   message: z.string(),
 });

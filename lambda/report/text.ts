@@ -17,7 +17,8 @@ export interface Style {
 
 /** Plain text: an email, a terminal. */
 export const PLAIN: Style = {
-  target: (name) => displayText(name),
+  // The longest name of a target: account, region, cluster and member.
+  target: (name) => displayText(name, 255),
   // A quotation mark inside could pretend that the value ends there.
   value: (raw) => `"${displayText(raw).replaceAll('"', "'")}"`,
   prose: (text) => displayProse(text),

@@ -28,6 +28,32 @@ export function targetsWarning(targets: Observed<unknown>): readonly ReportWarni
   ];
 }
 
+/** A message is no place for a list of all databases. */
+const NOTES_SHOWN = 10;
+
+/** @param notes - What discovery did not find as the configuration means it, as sentences without their period. */
+export function discoveryWarning(notes: readonly string[]): readonly ReportWarning[] {
+  if (notes.length === 0) return [];
+  const more = notes.length - NOTES_SHOWN;
+  const shown = [...notes.slice(0, NOTES_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])];
+  return [{ id: 'discovery', message: `Discovery: ${shown.join('; ')}.` }];
+}
+
+/** @param names - Of databases of RDS that no rule of discovery takes. */
+export function coverageWarning(names: readonly string[]): readonly ReportWarning[] {
+  if (names.length === 0) return [];
+  const more = names.length - NOTES_SHOWN;
+  const shown = `${names.slice(0, NOTES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return [
+    {
+      id: 'database-not-covered',
+      message:
+        `No rule of discovery takes ${plural(names.length, 'PostgreSQL database')}, so no audit covers ${names.length === 1 ? 'it' : 'them'}: ` +
+        `${shown}. Give each the tags that a rule asks for, or the tag pg-tls-auditor=off to leave it out.`,
+    },
+  ];
+}
+
 /** @param until - The latest time of the state that is in the future; undefined: there is none. */
 export function clockWarning(until: string | undefined, now: string): readonly ReportWarning[] {
   if (until === undefined) return [];

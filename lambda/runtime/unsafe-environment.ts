@@ -6,7 +6,7 @@
 export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** As variables name them: `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
-export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB' | 'CLOUDWATCH_LOGS';
+export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB' | 'CLOUDWATCH_LOGS' | 'RDS' | 'STS';
 
 /** Every service that the function may use. */
 export const AWS_SERVICES: readonly AwsService[] = [
@@ -16,6 +16,8 @@ export const AWS_SERVICES: readonly AwsService[] = [
   'S3',
   'SECURITYHUB',
   'CLOUDWATCH_LOGS',
+  'RDS',
+  'STS',
 ];
 
 export interface ProcessFacts {

@@ -37,7 +37,7 @@ beforeEach(async () => {
   await writeFile(join(folder, 'login.json'), rdsSecret(server), { mode: 0o600 });
 });
 
-const target = (name: string): ConfigInput['targets'][number] => ({
+const target = (name: string): NonNullable<ConfigInput['targets']>[number] => ({
   name,
   credentials: { file: 'login.json' },
   ca: { file: 'ca.pem' },

@@ -41,6 +41,8 @@ describe('help', () => {
       Commands:
         audit [options]               audit the servers of a configuration file, or
                                       one server
+        discover [options]            list the databases that an audit would cover,
+                                      and why
         checks [options]              list what is checked, why, and how to fix what
                                       is found
         explain [options] <check>     explain one check: why it matters, and how to
@@ -271,7 +273,7 @@ describe('a command that is wrong', () => {
       'no source of targets',
       ['audit'],
       [
-        "error: auditor.config.json can't be read (ENOENT): name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is …/auditor.config.example.json",
+        "error: auditor.config.json can't be read (ENOENT): name a configuration file with --config FILE, one server with --url postgres://USER@HOST:5432/DATABASE, or the databases of an AWS account with --discover. An example of such a file is …/auditor.config.example.json",
       ],
     ],
   ])('is told, with what is allowed: %s', async (_, args, lines) => {
@@ -293,9 +295,9 @@ describe('a configuration that is wrong', () => {
     await writeFile(join(folder, 'wrong.json'), JSON.stringify(config));
     expect(await complaint(['audit', '--config', 'wrong.json'])).toMatchInlineSnapshot(`
       "error: wrong.json has 4 problems:
-        targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit, got "a b"
+        targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit; a slash may join up to four such parts, got "a b"
         targets[1].port: must be a whole number from 1 to 65535, got 0
-        polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, targets
+        polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, targets, discovery
         targets[1]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
       "
     `);

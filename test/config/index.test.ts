@@ -45,6 +45,7 @@ describe('a configuration', () => {
           "timeoutMinutes": 5,
           "topicEncryption": "customer-managed",
         },
+        "discovery": [],
         "mutes": [],
         "policy": {
           "certificateExpiryDays": {
@@ -282,7 +283,7 @@ describe('what is wrong', () => {
         policy.minTlsVersion: must be one of "TLSv1.2", "TLSv1.3", got "TLSv1.1"
         policy.loopbak: is not a setting; allowed here: minTlsVersion, preferredTlsVersion, cipherProfile, loopback, certificateExpiryDays, clientCertificateRoles
         concurrency: must be a whole number from 1 to 256, got 0
-        targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit, got "a b"
+        targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit; a slash may join up to four such parts, got "a b"
         targets[0].secret: must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself, got a text that may hold a secret (not shown)
         targets[1].host: must be a host name or an IP address, without a port, got "db:5432/x"
         targets[1].port: must be a whole number from 1 to 65535, got 70000

@@ -18,6 +18,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const MOST_AT_START = 1_000_000;
 const MOST_IN_ALL = 1_100_000;
 
+const DISCOVERY_RULE: NonNullable<ConfigInput['discovery']>[number] = {
+  rds: { regions: ['eu-west-1'], accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/reader' }] },
+  credentials: 'iam',
+  role: 'tls_auditor',
+};
+
 /** Each auditor with a target of its own, by which its bundle is found. */
 const config = (target: string, deployment: ConfigInput['deployment'] = {}, logs: Logs = 'none'): ConfigInput => ({
   ...MINIMAL,
@@ -28,6 +34,7 @@ const config = (target: string, deployment: ConfigInput['deployment'] = {}, logs
       ? [{ name: 'rds', credentials: 'iam', role: 'tls_auditor', host: 'rds.internal' } as const]
       : []),
   ],
+  ...(target === 'on' ? { discovery: [DISCOVERY_RULE] } : {}),
 });
 type Logs = 'none' | { readonly logGroup: string };
 const AUDITORS = {
@@ -43,6 +50,8 @@ const CLIENTS = {
   state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
+  discovery: { package: '@aws-sdk/client-rds', service: 'com.amazonaws.rds' },
+  assumedRoles: { package: '@aws-sdk/client-sts', service: 'com.amazonaws.sts' },
   // It signs by itself and asks no service.
   iamLogin: { package: '@aws-sdk/rds-signer', service: undefined },
   logGroups: { package: '@aws-sdk/client-cloudwatch-logs', service: 'com.amazonaws.cloudwatchlogs' },
@@ -53,6 +62,8 @@ const FILES = {
   state: '/lambda/deliver/state/dynamodb.ts',
   evidence: '/lambda/deliver/evidence-archive.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
+  discovery: '/lambda/targets/rds/source.ts',
+  assumedRoles: '/lambda/aws/assumed-role.ts',
   iamLogin: '/lambda/collect/secrets/rds-signer.ts',
   logGroups: '/lambda/collect/connection-log/cloudwatch.ts',
 } as const satisfies Record<keyof typeof OPTIONAL_PARTS, string>;
@@ -77,7 +88,7 @@ beforeAll(async () => {
     found.map(async (name): Promise<[string, string]> => {
       const bundle = join(directory, name);
       const { targets } = JSON.parse(await readFile(join(bundle, 'auditor.config.json'), 'utf8')) as ConfigInput;
-      return [targets[0]?.name ?? '', bundle];
+      return [targets?.[0]?.name ?? '', bundle];
     }),
   );
   bundles = Object.fromEntries(named) as Record<Choice, string>;
@@ -191,7 +202,7 @@ describe('the bundle', () => {
   test.each([
     ['off', []],
     ['default', ['state', 'evidence']],
-    ['on', ['state', 'evidence', 'securityHub', 'iamLogin', 'logGroups']],
+    ['on', ['state', 'evidence', 'securityHub', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));
@@ -250,7 +261,9 @@ test('holds the event streams of the SDK only where a client names them when it 
 });
 
 test('optional parts are imported by the very names that leave them out', async () => {
-  const importers = ['services.ts', 'collect/secrets/sources.ts'].map((file) => join(ROOT, 'lambda', file));
+  const importers = ['services.ts', 'collect/secrets/sources.ts', 'targets/rds.ts', 'targets/rds/describe.ts'].map(
+    (file) => join(ROOT, 'lambda', file),
+  );
   const text = (await Promise.all(importers.map((file) => readFile(file, 'utf8')))).join('');
   for (const { module } of Object.values(OPTIONAL_PARTS)) expect(text).toContain(`await import('${module}')`);
 });

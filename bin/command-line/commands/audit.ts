@@ -23,6 +23,7 @@ import { EXIT_CODES, type ExitCode, exitCodeOf } from '../terminal/exit-code.ts'
 import { interruptSignal } from '../terminal/interruption.ts';
 import { startProgress } from '../terminal/progress.ts';
 import { logStderr } from '../terminal/terminal.ts';
+import { discover } from './discover.ts';
 import { rendererFor } from './formats.ts';
 import { printReport } from './print-report.ts';
 
@@ -31,6 +32,11 @@ export async function audit(
   options: AuditOptions,
   sources: readonly TargetSourceFactory[] = TARGET_SOURCES,
 ): Promise<ExitCode> {
+  if (options.dryRun) {
+    const format = options.format === 'json' || options.format === 'table' ? options.format : undefined;
+    if (format === undefined) throw new UsageError('--dry-run prints a table, or --format json');
+    return await discover({ ...options, format }, sources);
+  }
   const request = await readRequest(options, sources);
   refuseUnsafeEnvironment({
     ...thisProcess(),
@@ -108,11 +114,16 @@ async function runAudit(
   });
 }
 
-function notifyContextOf({ alerts, mutes, targets, configured }: AuditRequest, run: Run): NotifyContext {
+function notifyContextOf(
+  { alerts, mutes, targets, configured, targetNotes, uncovered }: AuditRequest,
+  run: Run,
+): NotifyContext {
   return {
     run,
     config: { alerts, mutes },
     targets: configured ?? known(targets),
+    targetNotes,
+    uncovered,
     coversAllTargets: configured !== undefined,
     now: systemClock().toISOString(),
   };

@@ -12,7 +12,7 @@ import { displayTime, PLAIN } from '../../../lambda/report/text.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import type { Environment, MuteOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { DEFAULT_CONFIG } from '../targets/configured-targets.ts';
+import { DEFAULT_CONFIG } from '../targets/configuration.ts';
 import { servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import { logStderr, print } from '../terminal/terminal.ts';
@@ -110,7 +110,7 @@ function refuseOtherTargets(
 interface Destination {
   /** In words. */
   readonly where: string;
-  /** Names of the configuration's targets; undefined where it does not exist yet. */
+  /** Names of the configuration's targets; undefined where it does not exist yet, or discovery finds more of them. */
   readonly targets?: ReadonlySet<string>;
 }
 
@@ -118,8 +118,9 @@ interface Destination {
 function destination(given: string | undefined, fingerprint: string): Destination {
   const file = given ?? DEFAULT_CONFIG;
   if (given === undefined && !existsSync(file)) return { where: pasteInto(file) };
-  const { mutes, targets } = readConfiguration(file);
-  return { where: placeIn(file, mutes, fingerprint), targets: new Set(targets.map(({ name }) => name)) };
+  const { mutes, targets, discovery } = readConfiguration(file);
+  const where = placeIn(file, mutes, fingerprint);
+  return discovery.length > 0 ? { where } : { where, targets: new Set(targets.map(({ name }) => name)) };
 }
 
 function pasteInto(file: string): string {

@@ -17,10 +17,21 @@ export function addAuditCommand(program: Command, run: (options: AuditOptions) =
     .optionsGroup('Servers of a configuration file:')
     .option('-c, --config <file>', 'the configuration file (default: auditor.config.json in the current folder)')
     .option('-t, --target <name>', 'audit only this target; may be repeated', several)
+    .option('--dry-run', 'print what would be audited, and why; audit nothing')
+    .optionsGroup('Databases of RDS and Aurora:')
+    .addOption(
+      new Option('--discover', 'audit every PostgreSQL of the AWS account, by IAM authentication').conflicts('config'),
+    )
+    .addOption(
+      new Option('--region <name>', 'the same in this region; may be repeated (default: AWS_REGION)')
+        .argParser(several)
+        .conflicts('config'),
+    )
+    .option('--role <name>', 'the role to log in as (default: tls_auditor)', notEmpty)
     .optionsGroup('One server:')
     .addOption(
       new Option('-u, --url <url>', 'postgres://USER@HOST:5432/DATABASE; the password comes from PGPASSWORD').conflicts(
-        ['config', 'target'],
+        ['config', 'target', 'discover', 'region', 'role', 'dryRun'],
       ),
     )
     .addOption(

@@ -8,6 +8,9 @@ export const DESCRIPTION =
 export const AUDIT_DESCRIPTION =
   'Audits the servers of a configuration file, or the one that --url names. The connection is always TLS, verified in full; whether a certificate is revoked is checked where --crl is given.';
 
+export const DISCOVER_DESCRIPTION =
+  'Lists the databases that the rules of a configuration find, and says of each why an audit covers it or not. It asks AWS with the credentials of the environment, and connects to no database.';
+
 export const MUTE_DESCRIPTION =
   'Prints the entry that mutes a finding, for the list "mutes" of the configuration. Until its end date the finding is counted and not sent. The command itself changes nothing.';
 
@@ -149,6 +152,28 @@ const LOGS_EXIT: Section = [
 /** @param heading styles a heading */
 export function logsEpilogue(width: number, heading: (text: string) => string): string {
   return sections([LOGS_EXAMPLES, LOGS_EXIT], width, heading);
+}
+
+const DISCOVER_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'npx pg-tls-auditor discover --config auditor.config.json',
+    'npx pg-tls-auditor discover --region eu-west-1 --format json',
+    'npx pg-tls-auditor audit --discover --region eu-west-1 --ca eu-west-1-bundle.pem',
+  ],
+];
+
+const DISCOVER_EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'every account, region and file could be listed'],
+    ['2', 'one of them could not; or the command or the configuration is wrong'],
+  ],
+];
+
+/** @param heading styles a heading */
+export function discoverEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([DISCOVER_EXAMPLES, DISCOVER_EXIT], width, heading);
 }
 
 function sections(all: readonly Section[], width: number, heading: (text: string) => string): string {

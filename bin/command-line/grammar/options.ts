@@ -4,7 +4,7 @@ import type { Config } from '../../../lambda/config/index.ts';
 import type { Observed } from '../../../lambda/model/observed.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 import type { Severity } from '../../../lambda/model/severity.ts';
-import type { AuthenticationMethod, SslNegotiation, Target, TargetKind } from '../../../lambda/model/target.ts';
+import type { AuthenticationMethod, NamedTarget, SslNegotiation, TargetKind } from '../../../lambda/model/target.ts';
 import { EXPORTERS } from '../../../lambda/report/exports/index.ts';
 
 export const FORMATS = ['table', 'json'] as const;
@@ -18,16 +18,32 @@ function exporterNames(): readonly (keyof typeof EXPORTERS)[] {
   return Object.keys(EXPORTERS) as (keyof typeof EXPORTERS)[];
 }
 
-export interface AuditOptions {
+/** Which configuration, or which databases of an AWS account. */
+export interface DiscoveryOptions {
   readonly config?: string;
+  /** Every PostgreSQL of the account, instead of a configuration. */
+  readonly discover?: boolean;
+  /** Regions of AWS; implies `discover`. */
+  readonly region?: readonly string[];
+  /** The role to log in as, by IAM. */
+  readonly role?: string;
+  /** Files, or `system`. */
+  readonly ca?: readonly string[];
+}
+
+export interface DiscoverOptions extends DiscoveryOptions {
+  readonly format: Format;
+}
+
+export interface AuditOptions extends DiscoveryOptions {
+  /** Prints what would be audited, and audits nothing. */
+  readonly dryRun?: boolean;
   /** Names of targets in the configuration. */
   readonly target?: readonly string[];
   /** Instead of a configuration: one server's connection string. */
   readonly url?: string;
   /** This and what follows up to `sample` goes with `url` only. */
   readonly kind?: TargetKind;
-  /** Files, or `system`. */
-  readonly ca?: readonly string[];
   /** Files. */
   readonly crl?: readonly string[];
   readonly tlsServerName?: string;
@@ -93,7 +109,11 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
    * Every target of the configuration's sources, audited or not; unknown where a source failed. Undefined without a
    * configuration.
    */
-  readonly configured: Observed<readonly Target[]> | undefined;
+  readonly configured: Observed<readonly NamedTarget[]> | undefined;
+  /** What the sources did not find as the configuration means it. */
+  readonly targetNotes: readonly string[];
+  /** Names of databases that no rule of discovery takes. */
+  readonly uncovered: readonly string[];
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** Printed on standard error before the audit. */

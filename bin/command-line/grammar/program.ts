@@ -10,6 +10,8 @@ import { bold, outputColumns, showsColour } from '../terminal/terminal.ts';
 import { addAuditCommand } from './audit-arguments.ts';
 import {
   DESCRIPTION,
+  DISCOVER_DESCRIPTION,
+  discoverEpilogue,
   explainEpilogue,
   HISTORY_DESCRIPTION,
   historyEpilogue,
@@ -19,13 +21,21 @@ import {
 } from './help.ts';
 import { addLogsCommand } from './logs-arguments.ts';
 import { days, formatOption, notEmpty, several } from './option-values.ts';
-import type { AuditOptions, ChecksOptions, HistoryOptions, LogsOptions, MuteOptions } from './options.ts';
+import type {
+  AuditOptions,
+  ChecksOptions,
+  DiscoverOptions,
+  HistoryOptions,
+  LogsOptions,
+  MuteOptions,
+} from './options.ts';
 
 /** Below this, what an option does no longer fits beside it. */
 const NARROW = 70;
 
 export interface Commands {
   readonly audit: (options: AuditOptions) => Promise<void>;
+  readonly discover: (options: DiscoverOptions) => Promise<void>;
   readonly checks: (options: ChecksOptions) => Promise<void>;
   readonly explain: (check: string, options: ChecksOptions) => Promise<void>;
   readonly mute: (fingerprint: string, options: MuteOptions) => Promise<void>;
@@ -60,6 +70,20 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .addHelpText('after', () => programEpilogue(outputColumns(), bold));
 
   addAuditCommand(program, commands.audit);
+
+  program
+    .command('discover')
+    .summary('list the databases that an audit would cover, and why')
+    .description(DISCOVER_DESCRIPTION)
+    .option('-c, --config <file>', 'the configuration file (default: auditor.config.json in the current folder)')
+    .addOption(
+      new Option('--region <name>', 'every PostgreSQL of the AWS account in this region instead; may be repeated')
+        .argParser(several)
+        .conflicts('config'),
+    )
+    .addOption(formatOption('a list with reasons, or one JSON document'))
+    .addHelpText('after', () => discoverEpilogue(outputColumns(), bold))
+    .action(commands.discover);
 
   program
     .command('checks')

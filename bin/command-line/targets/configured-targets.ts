@@ -1,17 +1,12 @@
 // Reads a configuration file for `audit`, and selects all of its targets or the named ones.
 
-import { dirname, isAbsolute, join, relative } from 'node:path';
-import { readConfigDocument } from '../../../lambda/config/file.ts';
-import { parseConfig } from '../../../lambda/config/index.ts';
-import { quoteName, showPath } from '../../../lambda/model/given-text.ts';
+import { isAbsolute, join } from 'node:path';
+import { quoteName } from '../../../lambda/model/given-text.ts';
 import type { CaSource, ClientCertificateSource, CredentialSource, Target } from '../../../lambda/model/target.ts';
-import { listTargets, type TargetList, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
-import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
+import type { TargetList, TargetSourceFactory } from '../../../lambda/targets/index.ts';
+import type { AuditOptions, AuditRequest, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-
-/** Relative to the folder where the command runs. */
-export const DEFAULT_CONFIG = 'auditor.config.json';
-const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'auditor.config.example.json');
+import { configurationOf, listConfigured } from './configuration.ts';
 
 /** The most targets that a message names: a fleet has thousands. */
 const NAMES_SHOWN = 20;
@@ -22,47 +17,40 @@ const NAMES_SHOWN = 20;
  * @throws UsageError, ConfigError, ConfigFileError
  */
 export async function requestFromConfig(
-  { config: file = DEFAULT_CONFIG, target: names }: AuditOptions,
+  options: AuditOptions,
+  environment: Environment,
   sources: readonly TargetSourceFactory[],
 ): Promise<AuditRequest> {
-  const document = readConfigDocument(file, {
-    shownAs: showPath(file),
-    whenMissing: `name a configuration file with --config FILE, or one server with --url postgres://USER@HOST:5432/DATABASE. An example of such a file is ${exampleFile()}`,
-  });
-  const config = parseConfig(document, { source: showPath(file), use: 'command-line' });
-  const list = await listTargets(sources, config);
-  const targets = names === undefined ? list.found : pick(list, names, file);
-  const { concurrency, policy, alerts, mutes } = config;
+  const configuration = configurationOf(options, environment);
+  const list = await listConfigured(configuration, sources, options.state);
+  const targets = options.target === undefined ? list.found : pick(list, options.target, configuration.source);
+  const { concurrency, policy, alerts, mutes } = configuration.config;
   return {
-    targets: targets.map((target) => resolveRelativePaths(target, dirname(file))),
+    targets: targets.map((target) => resolveRelativePaths(target, configuration.folder)),
     concurrency,
     policy,
     alerts,
     mutes,
     configured: list.all,
+    targetNotes: list.warnings,
+    uncovered: list.uncovered,
     optionContents: {},
-    notes: list.all.known
-      ? []
-      : [`error: not all targets are known: ${list.all.reason}; the audit covers only the targets that are known`],
+    notes: [
+      ...(list.all.known
+        ? []
+        : [`error: not all targets are known: ${list.all.reason}; the audit covers only the targets that are known`]),
+      ...list.warnings.map((warning) => `warning: ${warning}`),
+    ],
   };
 }
 
-/** Its path relative to the working folder, if that folder still exists. */
-function exampleFile(): string {
-  try {
-    return relative('.', EXAMPLE);
-  } catch {
-    return EXAMPLE;
-  }
-}
-
-function pick({ found, all }: TargetList, names: readonly string[], file: string): readonly Target[] {
+function pick({ found, all }: TargetList, names: readonly string[], source: string): readonly Target[] {
   const unknownNames = names.filter((name) => !found.some((target) => target.name === name));
   if (unknownNames.length > 0) {
     const existing = found.map(({ name }) => name);
     throw new UsageError(
       all.known
-        ? `${showPath(file)} has no target named ${quoted(unknownNames)}; it has ${quoted(existing)}`
+        ? `${source} has no target named ${quoted(unknownNames)}; it has ${quoted(existing)}`
         : `it is not known whether there is a target named ${quoted(unknownNames)}: ${all.reason}`,
     );
   }

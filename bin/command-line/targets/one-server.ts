@@ -52,6 +52,8 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
     alerts,
     mutes,
     configured: undefined,
+    targetNotes: [],
+    uncovered: [],
     optionContents: { '--url': JSON.stringify({ url, password: fallback }) },
     notes: [
       ...(password === undefined

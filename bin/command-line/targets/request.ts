@@ -31,7 +31,7 @@ export async function auditRequest(
 ): Promise<AuditRequest> {
   const request =
     options.url === undefined
-      ? await fromConfiguration(options, sources)
+      ? await fromConfiguration(options, environment, sources)
       : oneServer(options, options.url, environment);
   const { loopback = request.policy.loopback } = options;
   return { ...request, policy: { ...request.policy, loopback } };
@@ -39,15 +39,18 @@ export async function auditRequest(
 
 async function fromConfiguration(
   options: AuditOptions,
+  environment: Environment,
   sources: readonly TargetSourceFactory[],
 ): Promise<AuditRequest> {
+  const discovers = options.discover || options.region !== undefined;
   const misplacedOptions = Object.entries(ONLY_WITH_URL)
-    .filter(([key]) => options[key as keyof typeof ONLY_WITH_URL] !== undefined)
+    .filter(([key]) => options[key as keyof typeof ONLY_WITH_URL] !== undefined && !(discovers && key === 'ca'))
     .map(([, option]) => option);
   if (misplacedOptions.length > 0) {
     throw new UsageError(
       `${misplacedOptions.join(', ')} can only be used with --url: in a configuration file each target has settings of its own for that`,
     );
   }
-  return await requestFromConfig(options, sources);
+  if (options.role !== undefined && !discovers) throw new UsageError('--role goes with --discover or --region');
+  return await requestFromConfig(options, environment, sources);
 }

@@ -5,6 +5,7 @@ import type { StateStore } from '../../../lambda/deliver/state/store.ts';
 import { mergeState } from '../../../lambda/lifecycle/merge.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../../lambda/model/given-text.ts';
+import type { InventoryStore } from '../../../lambda/model/inventory.ts';
 import type { AuditState } from '../../../lambda/model/lifecycle.ts';
 import type { LogStateStore } from '../../../lambda/model/log-state.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
@@ -34,8 +35,7 @@ export function servicesOfState(spec: string | undefined): readonly AwsService[]
  */
 export async function stateStoreFor(spec: string): Promise<StateStore> {
   if (spec.startsWith(TABLE_PREFIX)) return await tableStore(spec, COMMAND_LINE);
-  // As a path, the password of a URL would become a part of a file's name.
-  if (spec.trim() === '' || /[\n\0]|:\/\//.test(spec) || holdsSecret(spec)) throw refused(spec);
+  refuseFile(spec);
   const { createFileState } = await import('../../../lambda/deliver/state/file.ts');
   return createFileState(spec, { clock: systemClock });
 }
@@ -51,7 +51,7 @@ export async function logStoreFor(spec: string): Promise<LogStateStore> {
     return createFileLogs(spec);
   }
   const { createDynamoDbLogs, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
-  return createDynamoDbLogs(dynamoDbClient(), tableNameIn(spec), systemClock);
+  return createDynamoDbLogs(dynamoDbClient(), tableOf(spec), systemClock);
 }
 
 /**
@@ -66,6 +66,27 @@ export async function readState(spec: string): Promise<{ readonly name: string; 
   return { name: own.name, state: theirs === undefined ? state : mergeState(theirs, state) };
 }
 
+/**
+ * What discovery found, beside the state.
+ *
+ * @throws UsageError
+ */
+export async function inventoryStoreFor(spec: string): Promise<InventoryStore> {
+  if (spec.startsWith(TABLE_PREFIX)) {
+    const tableName = tableOf(spec);
+    const { createInventory, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
+    return createInventory(dynamoDbClient(), tableName);
+  }
+  refuseFile(spec);
+  const { createFileInventory } = await import('../../../lambda/deliver/state/file-inventory.ts');
+  return createFileInventory(spec);
+}
+
+function refuseFile(spec: string): void {
+  // As a path, the password of a URL would become a part of a file's name.
+  if (spec.trim() === '' || /[\n\0]|:\/\//.test(spec) || holdsSecret(spec)) throw refused(spec);
+}
+
 function refused(spec: string): UsageError {
   const place = spec.startsWith(TABLE_PREFIX) ? spec.slice(TABLE_PREFIX.length) : spec;
   return new UsageError(`--state ${mayBeSecret(place) ? '(not shown)' : `"${displayText(spec)}"`}: ${ALLOWED}`);
@@ -74,16 +95,15 @@ function refused(spec: string): UsageError {
 const ALLOWED =
   'name a file, which need not exist yet, or a table as dynamodb:TABLE (3 to 255 letters, digits, dots, dashes or underscores, or its ARN)';
 
-/** @throws UsageError */
-function tableNameIn(spec: string): string {
-  const tableName = spec.slice(TABLE_PREFIX.length);
-  if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
-  return tableName;
-}
-
 async function tableStore(spec: string, receiver: string): Promise<StateStore> {
-  const tableName = tableNameIn(spec);
+  const tableName = tableOf(spec);
   const { createDynamoDbState, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
   const owner = `process ${process.pid} on ${hostname()}`;
   return createDynamoDbState(dynamoDbClient(), tableName, { clock: systemClock, owner, receiver });
+}
+
+function tableOf(spec: string): string {
+  const tableName = spec.slice(TABLE_PREFIX.length);
+  if (!TABLE.test(tableName) || holdsSecret(tableName)) throw refused(spec);
+  return tableName;
 }

@@ -18,7 +18,7 @@ export function exitCodeOf({ targets, findings, warnings = [] }: Report, failOn:
   const sawEverything =
     targets.length > 0 &&
     targets.every(({ verdict }) => verdict === 'clean' || verdict === 'findings') &&
-    !warnings.some(({ id }) => id === 'targets-unknown');
+    !warnings.some(({ id }) => id === 'targets-unknown' || id === 'discovery');
   if (!sawEverything) return EXIT_CODES.failed;
   const counts = findings.some(
     ({ severity, lifecycle }) => lifecycle?.reason !== 'muted' && isAtLeast(severity, failOn),

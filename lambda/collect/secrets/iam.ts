@@ -3,7 +3,7 @@
 import { displayText } from '../../model/display.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import { regionOfHost } from '../../model/rds-region.ts';
-import type { IamLogin, Target } from '../../model/target.ts';
+import type { AssumedRole, IamLogin, Target } from '../../model/target.ts';
 import { type Credentials, DEFAULT_DATABASE, DEFAULT_PORT } from './credentials.ts';
 import { Redacted } from './redacted.ts';
 
@@ -14,6 +14,8 @@ export interface TokenRequest {
   readonly role: string;
   /** Undefined: the region of the environment. */
   readonly region: string | undefined;
+  /** Whose credentials sign, with a region; undefined: the auditor's own. */
+  readonly assumedRole: AssumedRole | undefined;
 }
 
 /** Signs a token with the AWS credentials of the auditor. It asks no server. */
@@ -26,18 +28,26 @@ export type TokenSigner = (request: TokenRequest) => Promise<string>;
  */
 export async function iamCredentials(
   target: Target,
-  { role, region }: IamLogin,
+  { role, region, assumedRole }: IamLogin,
   sign: TokenSigner,
 ): Promise<Credentials> {
   const { host, port = DEFAULT_PORT, database = DEFAULT_DATABASE } = target;
   if (host === undefined) throw noToken(role, 'the target names no host', 'add "host" to the target');
-  const request = { host, port, role, region: region ?? regionOfHost(host) };
+  const request = { host, port, role, region: region ?? regionOfHost(host), assumedRole };
   let token: string;
   try {
     token = await sign(request);
   } catch (error) {
     // The message of an AWS client may quote what it was given.
     const name = error instanceof Error ? displayText(error.name, 80) : 'an unknown error';
+    if (assumedRole !== undefined && name === 'AssumeRoleError') {
+      throw noToken(
+        role,
+        `the role ${displayText(assumedRole.roleArn, 600)} could not be assumed`,
+        "let the role's trust policy name the auditor's role and the external id, and allow that one sts:AssumeRole",
+        error,
+      );
+    }
     throw noToken(
       role,
       `AWS credentials or a region are missing (${name})`,

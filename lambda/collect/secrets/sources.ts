@@ -23,10 +23,17 @@ export interface SourceReader {
 }
 
 /** The signer is loaded where a target logs in by IAM only; other deployments leave it out of the bundle. */
-const signToken: TokenSigner = async (request) => {
-  const { rdsTokenSigner } = await import('./rds-signer.ts');
-  return await rdsTokenSigner()(request);
-};
+function lazySigner(): TokenSigner {
+  let signer: Promise<TokenSigner> | undefined;
+  const load = async (): Promise<TokenSigner> => {
+    const { rdsTokenSigner } = await import('./rds-signer.ts');
+    return rdsTokenSigner();
+  };
+  return async (request) => {
+    signer ??= load();
+    return await (await signer)(request);
+  };
+}
 
 /** Reads sources; environment and options are parameters, so that callers decide what is in them. */
 export function createSourceReader(
@@ -35,7 +42,7 @@ export function createSourceReader(
   options: Readonly<Record<string, string>> = {},
 ): SourceReader {
   return {
-    token: signToken,
+    token: lazySigner(),
     read: async (source, { fresh = false } = {}) => {
       if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
       if ('option' in source) return options[source.option] ?? '';

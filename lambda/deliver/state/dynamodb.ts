@@ -4,9 +4,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
 import { displayText } from '../../model/display.ts';
+import type { InventoryStore } from '../../model/inventory.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
 import type { Clock } from '../../model/time.ts';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
+import { createDynamoDbInventory } from './dynamodb-inventory.ts';
 import { acquireDynamoDbLease } from './dynamodb-lease.ts';
 import { type StateTable, type StoredItem, stateTable } from './dynamodb-table.ts';
 import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
@@ -40,6 +42,11 @@ export function dynamoDbClient(): DynamoDBClient {
     maxAttempts: 8,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
   });
+}
+
+/** Keeps what discovery found, in the same table as the state. */
+export function createInventory(client: DynamoDBClient, tableName: string): InventoryStore {
+  return createDynamoDbInventory(DynamoDBDocumentClient.from(client), tableName);
 }
 
 /** The table's keys are `pk` and `sk`, both strings; its attribute for time to live is `expiresAt`. */

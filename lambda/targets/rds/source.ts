@@ -1,0 +1,97 @@
+// Lists the databases of RDS and Aurora that the rules take, each account and region apart from the others.
+
+import pMap from 'p-map';
+import type { Config, RdsRule } from '../../config/index.ts';
+import type { InventoryStore, PlaceInventory } from '../../model/inventory.ts';
+import { DAY_MS } from '../../model/time.ts';
+import { givesWay } from '../contract/explicit.ts';
+import type { Listing, SourceContext } from '../contract/source.ts';
+import { type Describe, describeRds } from './describe.ts';
+import { describeFailure } from './failure.ts';
+import { keyOf, type Place, placesOf } from './place.ts';
+import { selectDatabases } from './select.ts';
+
+/** Milliseconds for all places together: what is slow costs only itself, and the source answers in time. */
+const TIMEOUT_MS = 20_000;
+
+/** Places that are listed at the same time. */
+const CONCURRENCY = 16;
+
+interface PlaceResult {
+  readonly place: Place;
+  /** Undefined where nothing is known of it. */
+  readonly inventory: PlaceInventory | undefined;
+  readonly gaps: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Never rejects for a place that can't be listed: what an earlier run found there stands for a day, and the place is a
+ * gap.
+ *
+ * @param describe - @default the real clients
+ */
+export async function listRds(
+  config: Pick<Config, 'discovery' | 'targets'>,
+  { clock, inventory: store }: SourceContext,
+  signal: AbortSignal,
+  describe: Describe = describeRds,
+): Promise<Listing> {
+  const rules = config.discovery.filter((rule): rule is RdsRule => rule.source === 'rds');
+  const places = placesOf(rules);
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const results = await pMap(places, (place) => readPlace(place, { clock, store, signal: limit, describe }), {
+    concurrency: CONCURRENCY,
+  });
+  const known = results.flatMap(({ place, inventory }) => (inventory === undefined ? [] : [{ place, inventory }]));
+  const selection = selectDatabases(known, { rules, places, givesWay: givesWay(config) });
+  return {
+    ...selection,
+    gaps: results.flatMap(({ gaps }) => gaps),
+    warnings: [...results.flatMap(({ warnings }) => warnings), ...selection.warnings],
+  };
+}
+
+interface ReadOptions {
+  readonly clock: SourceContext['clock'];
+  readonly store: InventoryStore | undefined;
+  readonly signal: AbortSignal;
+  readonly describe: Describe;
+}
+
+async function readPlace(place: Place, { clock, store, signal, describe }: ReadOptions): Promise<PlaceResult> {
+  const key = keyOf(place);
+  try {
+    const { inventory, proxyError } = await describe(place, signal);
+    const warnings = proxyError === undefined ? [] : [describeFailure(place, proxyError, 'proxies')];
+    return { place, inventory, gaps: [], warnings: [...warnings, ...(await keep(key, inventory))] };
+  } catch (error) {
+    const failure = describeFailure(place, error);
+    const { inventory, note } = await keptInventory(key);
+    return { place, inventory, gaps: [`${failure}; ${note}`], warnings: [] };
+  }
+
+  async function keep(of: string, inventory: PlaceInventory): Promise<readonly string[]> {
+    try {
+      await store?.save(of, { at: clock().toISOString(), inventory });
+      return [];
+    } catch {
+      return [
+        `what discovery found in ${of} could not be saved: should the next run fail to list it, nothing is known`,
+      ];
+    }
+  }
+
+  async function keptInventory(of: string): Promise<{ readonly inventory?: PlaceInventory; readonly note: string }> {
+    if (store === undefined) return { note: 'none of them is audited, because no state keeps what was found before' };
+    try {
+      const kept = await store.read(of);
+      if (kept === undefined) return { note: 'none of them is audited, because no earlier run has found any' };
+      const age = Math.abs(clock().getTime() - Date.parse(kept.at));
+      if (!(age <= DAY_MS)) return { note: `none of them is audited: the list of ${kept.at} is older than a day` };
+      return { inventory: kept.inventory, note: `those that were found at ${kept.at} are audited` };
+    } catch {
+      return { note: 'none of them is audited, because what was found before could not be read' };
+    }
+  }
+}

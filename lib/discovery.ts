@@ -1,0 +1,87 @@
+// Grants the function what its rules of discovery need: to list databases, and to assume the roles they name.
+
+import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import type { Config, RdsRule } from '../lambda/config/index.ts';
+import { fillTemplate, placeholdersOf, templateStart } from '../lambda/model/template.ts';
+import { nagResourceId } from './nag-resource-id.ts';
+
+/** The resources that each call lists. */
+const CALLS = [
+  ['rds:DescribeDBInstances', 'db'],
+  ['rds:DescribeDBClusters', 'cluster'],
+  ['rds:DescribeDBProxies', 'db-proxy'],
+] as const;
+
+export function rdsRules({ discovery }: Pick<Config, 'discovery'>): readonly RdsRule[] {
+  return discovery.filter((rule): rule is RdsRule => rule.source === 'rds');
+}
+
+export function usesRdsDiscovery(config: Pick<Config, 'discovery'>): boolean {
+  return rdsRules(config).length > 0;
+}
+
+/** Whether any rule finds databases in other accounts. */
+export function usesAssumedRoles(config: Pick<Config, 'discovery'>): boolean {
+  return rolesOf(config).length > 0;
+}
+
+/** Allows `auditor` to list the databases of its own account in the regions of the rules, and to assume their roles. */
+export function grantDiscovery(scope: Construct, auditor: Role, config: Pick<Config, 'discovery'>): void {
+  const own = rdsRules(config).filter(({ accounts }) => accounts.includes(undefined));
+  const regions = [...new Set(own.flatMap((rule) => rule.regions))].sort();
+  for (const [action, resource] of regions.length === 0 ? [] : CALLS) {
+    const resources = regions.map((region) =>
+      Stack.of(scope).formatArn({
+        service: 'rds',
+        region,
+        resource,
+        resourceName: '*',
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    );
+    auditor.addToPolicy(new PolicyStatement({ actions: [action], resources }));
+    for (const arn of resources) {
+      Validations.of(auditor).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, arn)}]`,
+        reason: 'Discovery lists the databases of a region: which there are is not known before.',
+      });
+    }
+  }
+  const roles = rolesOf(config);
+  if (roles.length > 0)
+    auditor.addToPolicy(new PolicyStatement({ actions: ['sts:AssumeRole'], resources: [...roles] }));
+}
+
+function rolesOf(config: Pick<Config, 'discovery'>): readonly string[] {
+  const roles = rdsRules(config).flatMap(({ accounts }) => accounts.flatMap((account) => account?.roleArn ?? []));
+  return [...new Set(roles)].sort();
+}
+
+export interface DiscoveredSecrets {
+  /** Names of secrets. */
+  readonly names: readonly string[];
+  /** Beginnings of names: the rest follows from the databases that a run finds. */
+  readonly prefixes: readonly string[];
+}
+
+/** The secrets that rules name: those of CAs one by one, where the regions alone say which they are. */
+export function discoveredSecrets(config: Pick<Config, 'discovery'>): DiscoveredSecrets {
+  const names = new Set<string>();
+  const prefixes = new Set<string>();
+  for (const { credentials, ca, regions } of rdsRules(config)) {
+    if ('secret' in credentials) prefixes.add(templateStart(credentials.secret));
+    for (const source of ca) {
+      if (typeof source === 'string' || !('secret' in source)) continue;
+      if (placeholdersOf(source.secret).some((name) => name !== 'region')) prefixes.add(templateStart(source.secret));
+      else {
+        for (const region of regions) {
+          const name = fillTemplate(source.secret, { placeholders: { region }, tags: new Map() });
+          if (typeof name === 'string') names.add(name);
+        }
+      }
+    }
+  }
+  return { names: [...names].sort(), prefixes: [...prefixes].sort() };
+}

@@ -1,0 +1,102 @@
+// The rights of a deployment with rules of discovery: what the rules need, and nothing more.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ConfigInput } from '../../lambda/config/index.ts';
+import { functionStatements, resourcesAllowed, synthesize } from './synthesis.ts';
+
+type Rule = NonNullable<ConfigInput['discovery']>[number];
+
+const rds = (service: string, region: string, resource: string): string =>
+  `arn:<AWS::Partition>:${service}:${region}:<AWS::AccountId>:${resource}`;
+const secret = (name: string): string =>
+  `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${name}`;
+const READER = 'arn:aws:iam::111122223333:role/pg-tls-auditor-reader';
+
+const withRule = (rule: Partial<Omit<Rule, 'rds'>>, more: Partial<Rule['rds']> = {}) =>
+  synthesize({
+    targets: [],
+    discovery: [{ rds: { regions: ['eu-west-1', 'us-east-1'], ...more }, ...rule } as Rule],
+  }).template;
+
+describe('a rule of discovery', () => {
+  const iam = { credentials: 'iam', role: 'tls_auditor' } as const;
+
+  test('lets the function list databases of its account in the regions, and log in as the role', () => {
+    const template = withRule({ ...iam, tagRoles: ['audit2'] });
+    for (const [action, resource] of [
+      ['rds:DescribeDBInstances', 'db:*'],
+      ['rds:DescribeDBClusters', 'cluster:*'],
+      ['rds:DescribeDBProxies', 'db-proxy:*'],
+    ] as const) {
+      expect(resourcesAllowed(template, action)).toEqual([
+        rds('rds', 'eu-west-1', resource),
+        rds('rds', 'us-east-1', resource),
+      ]);
+    }
+    expect(resourcesAllowed(template, 'rds-db:connect')).toEqual(
+      ['eu-west-1', 'us-east-1'].flatMap((region) =>
+        ['audit2', 'tls_auditor'].map((role) => rds('rds-db', region, `dbuser:*/${role}`)),
+      ),
+    );
+    const text = JSON.stringify(functionStatements(template));
+    for (const other of ['secretsmanager', 'sts:AssumeRole', 'rds:*', 'rds:Modify']) expect(text).not.toContain(other);
+  });
+
+  test('for other accounts lets it assume the named roles, and do nothing in its own', () => {
+    const template = withRule(iam, { accounts: [{ roleArn: READER }] });
+    expect(resourcesAllowed(template, 'sts:AssumeRole')).toEqual([READER]);
+    for (const action of ['rds:DescribeDBInstances', 'rds-db:connect']) {
+      expect(resourcesAllowed(template, action)).toEqual([]);
+    }
+  });
+
+  test('with secrets lets it read those whose names begin as the rule says, and the CA of each region', () => {
+    const template = withRule({
+      credentials: { secret: 'audit/${name}' },
+      ca: [{ secret: 'shared/rds-ca-${region}' }, 'system'],
+    });
+    expect(resourcesAllowed(template, 'secretsmanager:GetSecretValue')).toEqual([
+      secret('audit/*'),
+      secret('shared/rds-ca-eu-west-1-??????'),
+      secret('shared/rds-ca-us-east-1-??????'),
+    ]);
+    expect(resourcesAllowed(template, 'rds-db:connect')).toEqual([]);
+  });
+
+  test.each<[string, Partial<Rule>]>([
+    ['secretTag', { credentials: { secretTag: 'dba:secret' } }],
+    ['tagSecrets', { ...iam, tagSecrets: true }],
+  ])('with %s lets it read only secrets that have a tag of their own for it', (_what, rule) => {
+    const statements = functionStatements(withRule(rule)).filter(({ Action }) =>
+      [Action].flat().includes('secretsmanager:GetSecretValue'),
+    );
+    expect(statements).toMatchObject([
+      { Condition: { StringEquals: { 'secretsmanager:ResourceTag/pg-tls-auditor': 'on' } } },
+    ]);
+  });
+});
+
+test('nothing of it is granted where there is no rule', () => {
+  const text = JSON.stringify(functionStatements(synthesize().template));
+  for (const action of ['rds:', 'rds-db:', 'sts:']) expect(text).not.toContain(`"${action}`);
+});
+
+test('the reader role of other accounts has the rights that the function has in its own, and no others', () => {
+  const template = JSON.parse(
+    readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'reader-role.json'), 'utf8'),
+  ) as {
+    Resources: {
+      Reader: { Properties: { Policies: [{ PolicyDocument: { Statement: { Action: string; Resource: object }[] } }] } };
+    };
+  };
+  const [{ PolicyDocument }] = template.Resources.Reader.Properties.Policies;
+  expect(PolicyDocument.Statement.map(({ Action }) => Action)).toEqual([
+    'rds:DescribeDBInstances',
+    'rds:DescribeDBClusters',
+    'rds:DescribeDBProxies',
+    'rds-db:connect',
+  ]);
+  for (const { Resource } of PolicyDocument.Statement) expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
+});
