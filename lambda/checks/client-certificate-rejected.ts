@@ -54,12 +54,24 @@ The names in the evidence are the client's own: nothing has verified them.`,
             : [certificate.why, certificate.issuer ?? certificate.subject],
         );
       const { groups, rest } = cappedGroups(rejected, keyOf, MOST_GROUPS);
-      return [
-        ...groups.map(([subject, rows]) => problem(subject, rows)),
-        ...(rest.length === 0 ? [] : [problem('others', rest)]),
-      ];
+      return [...groups.map(([subject, rows]) => problem(subject, rows)), ...(rest.length === 0 ? [] : [others(rest)])];
     }),
 };
+
+/** Of many certificates and roles none is named: they have no cause in common. */
+function others(rows: readonly FailedLogins[]): Problem {
+  return {
+    severity: clientCertificateRejected.severity,
+    title: clientCertificateRejected.title,
+    subject: 'others',
+    evidence: {
+      what: 'further certificates and roles',
+      times: totalOf(rows),
+      ...seenBetween(rows),
+      sources: ['connection log'],
+    },
+  };
+}
 
 function problem(subject: string, rows: readonly FailedLogins[]): Problem {
   const [first] = rows;
@@ -70,7 +82,7 @@ function problem(subject: string, rows: readonly FailedLogins[]): Problem {
   return {
     severity: certificate !== undefined && count >= MANY ? 'high' : clientCertificateRejected.severity,
     title: clientCertificateRejected.title,
-    subject: displayText(subject),
+    subject,
     ...(networks.length === 0 ? {} : { clients: networks.map((network) => displayText(network)) }),
     evidence: {
       what: REASONS[reason] ?? 'the certificate was refused',

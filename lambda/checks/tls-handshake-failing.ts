@@ -60,7 +60,7 @@ function problem(rows: readonly FailedLogins[]): Problem {
   return {
     severity: busiestHour(rows) >= MANY_AN_HOUR ? 'medium' : tlsHandshakeFailing.severity,
     title: tlsHandshakeFailing.title,
-    subject: displayText(`${reason} ${network ?? ''}`.trim()),
+    subject: `${reason} ${network ?? ''}`.trim(),
     ...(network === undefined ? {} : { clients: [displayText(network)] }),
     evidence: {
       handshakeFailed: HANDSHAKE_REASONS[reason] ?? HANDSHAKE_REASONS.other,
