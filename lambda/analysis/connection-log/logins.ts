@@ -39,7 +39,8 @@ export interface LoginBounds {
   readonly hourly?: boolean;
 }
 
-const MOST_ADDRESSES = 8;
+/** Addresses of a row that are kept. */
+export const MOST_ADDRESSES = 8;
 /** Milliseconds within which a client tries again: drivers do so at once, on a new connection. */
 const RETRY_MS = 5_000;
 /** Failures after which a client may fall back. What only closes (a health check) or speaks no TLS does not. */
@@ -194,7 +195,14 @@ export class LoginAggregator {
     if (row === undefined) {
       if (this.#rows.size >= this.#bounds.clients) {
         usedKey = `others\0${transport}\0${isForged}`;
-        row = this.#rows.get(usedKey) ?? this.#newRow(usedKey, { ...OTHERS, transport, forged: isForged });
+        row =
+          this.#rows.get(usedKey) ??
+          this.#newRow(usedKey, {
+            ...OTHER_CLIENTS,
+            pattern: undefined,
+            transport,
+            forged: isForged,
+          });
       } else {
         row = this.#newRow(usedKey, {
           role: own(event.role),
@@ -409,18 +417,18 @@ export class LoginAggregator {
 }
 
 const OTHERS_KEY = 'others';
-const OTHERS = {
+/** What is known of clients beyond the bound, besides how they connect. */
+export const OTHER_CLIENTS = {
   role: undefined,
   database: undefined,
   application: undefined,
-  pattern: undefined,
   replication: false,
   tls: undefined,
   network: undefined,
   hostKnown: false,
   others: true,
 } as const;
-const OTHER_FAILURES: Failure = {
+export const OTHER_FAILURES: Failure = {
   kind: 'others',
   reason: 'others',
   encryption: undefined,
