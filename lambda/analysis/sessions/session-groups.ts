@@ -71,15 +71,19 @@ export function describeGroup({
   };
 }
 
-/** Addresses where all are known and few, else networks: of logins from many addresses the log's reader keeps eight. */
+/**
+ * Addresses where all are known and few, else networks. Of logins from very many addresses eight are kept; a log holds
+ * names in place of addresses where log_hostname is on.
+ */
 function addressesOf(sessions: readonly SeenSession[]): readonly string[] {
-  const addresses = sessions.flatMap(({ logins, clientAddress }) => logins?.addresses ?? clientAddress ?? []);
-  const wide = sessions.flatMap(({ logins }) => (logins?.moreAddresses === true ? (logins.network ?? []) : []));
-  const shown = clientNetworks(addresses);
-  // A log holds names in place of addresses where log_hostname is on.
-  const names = sessions.flatMap(({ logins }) => (logins?.addresses.length === 0 ? (logins.network ?? []) : []));
-  if (wide.length === 0 && names.length === 0) return shown;
-  return [...new Set([...shown, ...wide, ...names])].sort().map((network) => displayText(network));
+  const logged = sessions.flatMap(({ logins }) => logins ?? []);
+  const open = sessions.flatMap(({ logins, clientAddress = [] }) => (logins === undefined ? clientAddress : []));
+  if (logged.every(({ moreAddresses }) => !moreAddresses)) {
+    const shown = clientNetworks([...open, ...logged.flatMap(({ addresses }) => addresses)]);
+    if (shown.length > 0) return shown;
+  }
+  const networks = logged.flatMap(({ network }) => network ?? []);
+  return [...new Set([...clientNetworks(open), ...networks])].sort().map((network) => displayText(network));
 }
 
 function show(name: string | undefined): string | undefined {
