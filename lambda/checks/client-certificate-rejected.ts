@@ -5,7 +5,7 @@ import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import { AUTHENTICATION, CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
-import { cappedGroups, seenBetween, totalOf, withLog } from './shared/log-check.ts';
+import { cappedGroups, seenEvidence, totalOf, withLog } from './shared/log-check.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   'client-certificate': "the server cannot verify the client's certificate",
@@ -67,7 +67,7 @@ function others(rows: readonly FailedLogins[]): Problem {
     evidence: {
       what: 'further certificates and roles',
       times: totalOf(rows),
-      ...seenBetween(rows),
+      ...seenEvidence(rows),
       sources: ['connection log'],
     },
   };
@@ -91,7 +91,7 @@ function problem(subject: string, rows: readonly FailedLogins[]): Problem {
       ...(certificate?.issuer === undefined ? {} : { unverifiedIssuer: displayText(certificate.issuer) }),
       ...(role === undefined ? {} : { roleAsked: displayText(role) }),
       times: count,
-      ...seenBetween(rows),
+      ...seenEvidence(rows),
       sources: ['connection log'],
     },
   };
