@@ -10,11 +10,11 @@ const SOURCES = { open: 'pg_stat_ssl', sampled: 'samples of pg_stat_ssl', logged
  * How many are open now, how many logins the window of the log shows, and which sources did. Empty where nothing but
  * open sessions showed the client.
  */
-export function evidenceOfLogins(sessions: readonly SeenSession[]): Evidence {
-  const logged = sessions.flatMap(({ logins }) => logins ?? []);
-  const sampled = sessions.filter(({ isSampled }) => isSampled === true).length;
-  const open = sessions.length - logged.length - sampled;
-  if (logged.length === 0 && sampled === 0) return {};
+export function evidenceOfLogins(seenOpen: readonly SeenSession[], seenLogged: readonly SeenSession[]): Evidence {
+  const sampled = seenOpen.filter(({ isSampled }) => isSampled === true).length;
+  if (seenLogged.length === 0 && sampled === 0) return {};
+  const logged = seenLogged.flatMap(({ logins }) => logins ?? []);
+  const open = seenOpen.length - sampled;
   const seen = seenBetween(logged);
   return {
     openNow: open,

@@ -19,6 +19,8 @@ export function seenSessions(snapshot: Snapshot): readonly SeenSession[] {
   const { sessions, sampled, connectionLog, target, visibility, hba } = snapshot;
   const auditor = visibility.known ? loginRole(visibility.value) : undefined;
   const open = sessions.known ? sessions.value.visible : [];
+  // There may be very many, and mostly nothing else.
+  if (sampled === undefined && connectionLog === undefined) return open;
   const later = sampled?.known ? sampled.value.sessions : [];
   const logged = connectionLog?.known
     ? connectionLog.value.clients.filter((row) => isShown(row) && !isAuditor(row, auditor))
