@@ -100,6 +100,8 @@ export class LoginAggregator {
   readonly #networks = new RecentMap<string>(MAX_CACHED);
   readonly #texts = new RecentMap<string>(MAX_CACHED);
   readonly #folded = new RecentMap<string>(MAX_CACHED);
+  /** When a handshake failed or a login was refused last: milliseconds since 1970. */
+  #latestFailure = Number.NEGATIVE_INFINITY;
   #total = 0;
   #from: number | undefined;
   #to: number | undefined;
@@ -289,6 +291,7 @@ export class LoginAggregator {
           : undefined,
     };
     if (host !== undefined && time !== undefined) {
+      this.#latestFailure = Math.max(this.#latestFailure, time);
       if (event.kind === 'handshake-failed' && FALLS_BACK_AFTER.has(event.failure)) {
         this.#failedHandshakes.set(own(host), { time, reason: event.failure });
       } else if (event.kind === 'refused' && event.encryption === 'plaintext' && failure.role !== undefined) {
@@ -303,7 +306,8 @@ export class LoginAggregator {
 
   /** A login soon after what failed before it: a client that falls back to plaintext, or one that tries TLS second. */
   #pair(event: Authorized, host: string | undefined, time: number | undefined, context: boolean): void {
-    if (host === undefined || time === undefined) return;
+    // Most logins follow no failure at all.
+    if (host === undefined || time === undefined || time - this.#latestFailure > RETRY_MS) return;
     const { transport, isForged } = transportOf(event, host);
     if (isForged) return;
     if (transport === 'tls') {
