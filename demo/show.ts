@@ -78,13 +78,15 @@ export function showEmailInShort(screen: Screen, message: PublishedMessage): str
   const groups = sections.filter((section) => IN_EMAIL.test(section));
   const full = groups.find((section) => section.includes(SHOWN_IN_FULL)) ?? groups[0] ?? '';
   const others = groups.filter((section) => section !== full);
+  // There must be room for how to fix it.
+  const shown = full.split('\n').filter((line) => !/^ +(?:first login|sources): /.test(line));
   const lines = [
     ...subject.map((line) => screen.paint(line, 'bold')),
     '',
     ...summary.split('\n'),
     '',
-    ...full.split('\n').slice(0, SHOWN_LINES),
-    ...(full.split('\n').length > SHOWN_LINES ? ['  […]'] : []),
+    ...shown.slice(0, SHOWN_LINES),
+    ...(shown.length > SHOWN_LINES ? ['  […]'] : []),
     '',
     `[${others.length} more groups, each with its findings and how to fix them:]`,
     ...others.map((section) => `  ${section.split('\n')[0]}`),

@@ -28,6 +28,7 @@ import type { Integration } from './notify/integrations.ts';
 import { type SubscriberStatuses, subscriberStatusesOf } from './notify/subscriber-status.ts';
 import type { RenderedAlert } from './report/messages/sns-message.ts';
 import type { Report } from './report/schema.ts';
+import { lazily } from './runtime/lazily.ts';
 
 /** Parts that a deployment can switch off are loaded when they are first used; the bundle leaves them out otherwise. */
 export interface Services {
@@ -131,15 +132,6 @@ export function createServices(): Services {
         aws,
       });
     },
-  };
-}
-
-/** Makes a value at the first call, and returns the same one at every later call. */
-function lazily<Args extends readonly unknown[], T>(make: (...args: Args) => T): (...args: Args) => T {
-  let made: { readonly value: T } | undefined;
-  return (...args) => {
-    made ??= { value: make(...args) };
-    return made.value;
   };
 }
 

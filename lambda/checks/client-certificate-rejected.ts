@@ -5,7 +5,7 @@ import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import { AUTHENTICATION, CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
-import { cappedGroups, seenBetween, totalOf, withLog } from './shared/log-check.ts';
+import { cappedGroups, seenEvidence, totalOf, withLog } from './shared/log-check.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
   'client-certificate': "the server cannot verify the client's certificate",
@@ -54,12 +54,24 @@ The names in the evidence are the client's own: nothing has verified them.`,
             : [certificate.why, certificate.issuer ?? certificate.subject],
         );
       const { groups, rest } = cappedGroups(rejected, keyOf, MOST_GROUPS);
-      return [
-        ...groups.map(([subject, rows]) => problem(subject, rows)),
-        ...(rest.length === 0 ? [] : [problem('others', rest)]),
-      ];
+      return [...groups.map(([subject, rows]) => problem(subject, rows)), ...(rest.length === 0 ? [] : [others(rest)])];
     }),
 };
+
+/** Of many certificates and roles none is named: they have no cause in common. */
+function others(rows: readonly FailedLogins[]): Problem {
+  return {
+    severity: clientCertificateRejected.severity,
+    title: clientCertificateRejected.title,
+    subject: 'others',
+    evidence: {
+      what: 'further certificates and roles',
+      times: totalOf(rows),
+      ...seenEvidence(rows),
+      sources: ['connection log'],
+    },
+  };
+}
 
 function problem(subject: string, rows: readonly FailedLogins[]): Problem {
   const [first] = rows;
@@ -70,7 +82,7 @@ function problem(subject: string, rows: readonly FailedLogins[]): Problem {
   return {
     severity: certificate !== undefined && count >= MANY ? 'high' : clientCertificateRejected.severity,
     title: clientCertificateRejected.title,
-    subject: displayText(subject),
+    subject,
     ...(networks.length === 0 ? {} : { clients: networks.map((network) => displayText(network)) }),
     evidence: {
       what: REASONS[reason] ?? 'the certificate was refused',
@@ -79,7 +91,7 @@ function problem(subject: string, rows: readonly FailedLogins[]): Problem {
       ...(certificate?.issuer === undefined ? {} : { unverifiedIssuer: displayText(certificate.issuer) }),
       ...(role === undefined ? {} : { roleAsked: displayText(role) }),
       times: count,
-      ...seenBetween(rows),
+      ...seenEvidence(rows),
       sources: ['connection log'],
     },
   };

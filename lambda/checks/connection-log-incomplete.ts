@@ -7,6 +7,7 @@ import type { Outcome, Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { AuditCheck } from './check.ts';
+import { NO_LOG } from './shared/log-check.ts';
 import { gapsOf } from './shared/log-gaps.ts';
 
 const LOG_LOGINS = `ALTER SYSTEM SET log_connections = 'on';
@@ -45,9 +46,7 @@ az postgres flexible-server parameter set --resource-group <group> --server-name
 
 function evaluate(snapshot: Snapshot): Outcome {
   const { connectionLog } = snapshot;
-  if (connectionLog === undefined) {
-    return { status: 'not-applicable', reason: 'no connection log is configured for the target ("logs")' };
-  }
+  if (connectionLog === undefined) return NO_LOG;
   if (!connectionLog.known) return { status: 'unknown', reason: connectionLog.reason };
   const unshown = unshownLogins(connectionLog.value.clients.filter(({ others }) => !others));
   const gaps = [...gapsOf(snapshot), ...(unshown === 0 ? [] : [unshownGap(unshown)])];

@@ -1,7 +1,7 @@
 // Finds clients that write the text of a TLS login into the log by their application name.
 
+import { loggedSessions } from '../analysis/sessions/seen-sessions.ts';
 import { describeGroup, groupSessions } from '../analysis/sessions/session-groups.ts';
-import { displayText } from '../model/display.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
 import { withLog } from './shared/log-check.ts';
@@ -29,30 +29,18 @@ Then refuse plaintext on the server: what is refused cannot forge.`,
     withLog(snapshot, ({ clients }) => {
       const { sessions } = snapshot;
       const open = (sessions.known ? sessions.value.visible : []).filter(({ application }) => FORGES.test(application));
-      const described = groupSessions(open).map(describeGroup);
-      const logged = clients
-        .filter(({ forged }) => forged)
-        .map(({ role, database, application, addresses, logins }) => ({
-          role: role === undefined ? undefined : displayText(role),
-          database: database === undefined ? undefined : displayText(database),
-          application: application === undefined ? undefined : displayText(application),
-          clients: [...addresses],
-          evidence: { logins24h: logins },
+      const forged = clients.filter((row) => row.forged);
+      const logged = loggedSessions(forged, { open, isPooler: snapshot.target.kind === 'pgbouncer' });
+      return groupSessions([...open, ...logged])
+        .map(describeGroup)
+        .map((problem) => ({
+          ...problem,
+          severity: forgedConnectionLog.severity,
+          title: forgedConnectionLog.title,
+          evidence: {
+            what: 'the application name holds the text by which the server says that a login is encrypted',
+            ...problem.evidence,
+          },
         }));
-      const found = new Map(
-        [...logged, ...described].map((problem) => [
-          JSON.stringify([problem.role, problem.database, problem.application]),
-          problem,
-        ]),
-      );
-      return [...found.values()].map((problem) => ({
-        ...problem,
-        severity: forgedConnectionLog.severity,
-        title: forgedConnectionLog.title,
-        evidence: {
-          what: 'the application name holds the text by which the server says that a login is encrypted',
-          ...problem.evidence,
-        },
-      }));
     }),
 };

@@ -7,7 +7,7 @@ import type { Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { SessionCheck } from './check.ts';
-import { cappedGroups, seenBetween, totalOf, withLog } from './shared/log-check.ts';
+import { cappedGroups, seenEvidence, totalOf, withLog } from './shared/log-check.ts';
 
 /** Roles and databases that are reported apart. */
 const MOST_CLIENTS = 50;
@@ -32,13 +32,13 @@ Do not open the server to plaintext again: where a client cannot wait, give its 
     withLog(snapshot, (log) => {
       const refused = log.failures.filter(({ kind, encryption }) => kind === 'refused' && encryption === 'plaintext');
       const roles = rolesOf(snapshot, log);
-      const known = refused.filter(({ role }) => role !== undefined && roles.has(role));
+      const isKnown = ({ role }: FailedLogins): boolean => role !== undefined && roles.has(role);
       const { groups, rest } = cappedGroups(
-        known,
+        refused.filter(isKnown),
         ({ role, database }) => JSON.stringify([role, database]),
         MOST_CLIENTS,
       );
-      const others = [...rest, ...refused.filter((row) => !known.includes(row))];
+      const others = [...rest, ...refused.filter((row) => !isKnown(row))];
       return [...groups.flatMap(([, rows]) => problem(rows, log)), ...othersIn(others)];
     }),
 };
@@ -69,7 +69,7 @@ function othersIn(rows: readonly FailedLogins[]): readonly Problem[] {
         unverifiedRoles: [...new Set(rows.flatMap(({ role }) => role ?? []))]
           .slice(0, 5)
           .map((role) => displayText(role)),
-        ...seenBetween(rows),
+        ...seenEvidence(rows),
         sources: ['connection log'],
       },
     },
@@ -102,7 +102,7 @@ function problem(rows: readonly FailedLogins[], log: ConnectionLogFacts): readon
         refused: broken,
         ...(retried === 0 ? {} : { followedByTls: retried }),
         ...(before.length === 0 ? {} : { plaintextLoginsBefore: before.reduce((sum, { logins }) => sum + logins, 0) }),
-        ...seenBetween(rows),
+        ...seenEvidence(rows),
         note: 'role and database are as the client gave them',
         sources: ['connection log'],
       },

@@ -7,7 +7,7 @@ import type { Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
 import { HANDSHAKE_REASONS } from './shared/handshake-reasons.ts';
-import { seenBetween, withLog } from './shared/log-check.ts';
+import { seenEvidence, withLog } from './shared/log-check.ts';
 
 /** One failed handshake and one plaintext login may be those of two clients at one address. */
 const FEWEST = 2;
@@ -53,7 +53,7 @@ function problem(rows: readonly TlsFallback[]): Problem {
       what: 'a TLS handshake failed, and within 5 seconds the same address logged in without encryption',
       times: pairs(rows),
       handshakeFailed: why,
-      ...seenBetween(rows),
+      ...seenEvidence(rows),
       sources: ['connection log'],
     },
   };

@@ -6,7 +6,7 @@ import type { Problem } from '../model/finding.ts';
 import { CRYPTOGRAPHY, IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
 import { HANDSHAKE_REASONS } from './shared/handshake-reasons.ts';
-import { cappedGroups, seenBetween, totalOf, withLog } from './shared/log-check.ts';
+import { cappedGroups, seenEvidence, totalOf, withLog } from './shared/log-check.ts';
 
 /**
  * What a health check or a scanner leaves too, and what says nothing of TLS. A driver that closes without an alert
@@ -60,13 +60,13 @@ function problem(rows: readonly FailedLogins[]): Problem {
   return {
     severity: busiestHour(rows) >= MANY_AN_HOUR ? 'medium' : tlsHandshakeFailing.severity,
     title: tlsHandshakeFailing.title,
-    subject: displayText(`${reason} ${network ?? ''}`.trim()),
+    subject: `${reason} ${network ?? ''}`.trim(),
     ...(network === undefined ? {} : { clients: [displayText(network)] }),
     evidence: {
       handshakeFailed: HANDSHAKE_REASONS[reason] ?? HANDSHAKE_REASONS.other,
       times: totalOf(rows),
       ...(network === undefined ? { from: 'the log does not show the address' } : {}),
-      ...seenBetween(rows),
+      ...seenEvidence(rows),
       sources: ['connection log'],
     },
     ...(advice === undefined ? {} : { remedy: advice }),
@@ -82,7 +82,7 @@ function others(rows: readonly FailedLogins[]): Problem {
       handshakeFailed: [...new Set(rows.map(({ reason }) => HANDSHAKE_REASONS[reason] ?? HANDSHAKE_REASONS.other))],
       networks: new Set(rows.map(({ network }) => network)).size,
       times: totalOf(rows),
-      ...seenBetween(rows),
+      ...seenEvidence(rows),
       sources: ['connection log'],
     },
   };

@@ -107,7 +107,7 @@ describe('logs', () => {
   test('is no format in which a log without findings passes', async () => {
     const { exitCode, stdout } = await logs(GOOD, '--format', 'junit');
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/<testsuites [^>]*tests="6" failures="0" errors="6"/);
+    expect(stdout).toMatch(/<testsuites [^>]*tests="10" failures="0" errors="10"/);
     const refused = await logs(GOOD, '--format', 'asff');
     expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
     expect(refused.stderr).toContain('Allowed choices are table, json, ocsf, sarif, junit, markdown.');

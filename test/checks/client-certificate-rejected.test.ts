@@ -50,6 +50,30 @@ describe('client-certificate-rejected', () => {
     expect(found.map(({ evidence }) => evidence.roleAsked)).toEqual(['certuser', 'app']);
   });
 
+  test('keeps authorities apart whose names differ late', () => {
+    const failures = ['A', 'B'].map((end) =>
+      make.failedLogins({
+        reason: 'client-certificate',
+        certificate: { ...UNKNOWN_CA, issuer: `/O=${'Long '.repeat(20)}/CN=${end}` },
+      }),
+    );
+    const found = problemsOfLog(clientCertificateRejected, { failures });
+    expect(new Set(found.map(({ subject }) => subject)).size).toBe(2);
+  });
+
+  test('calls no mixture of many authorities high, and names none of them', () => {
+    const failures = Array.from({ length: 40 }, (_, index) =>
+      make.failedLogins({
+        reason: 'client-certificate',
+        certificate: { ...UNKNOWN_CA, issuer: `/CN=invented ${index}` },
+        count: 1,
+      }),
+    );
+    const rest = problemsOfLog(clientCertificateRejected, { failures }).at(-1);
+    expect(rest).toMatchObject({ severity: 'medium', evidence: { times: 30 } });
+    expect(JSON.stringify(rest)).not.toContain('invented');
+  });
+
   test('makes few findings of many invented names', () => {
     const failures = Array.from({ length: 150 }, (_, index) =>
       make.failedLogins({ kind: 'client-certificate-failed', reason: 'missing', role: `x${index}` }),

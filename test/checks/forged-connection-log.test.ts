@@ -18,6 +18,20 @@ describe('forged-connection-log', () => {
     expect(problemsOfLog(forgedConnectionLog, {}, { sessions })).toMatchObject([{ role: 'app', count: 1 }]);
   });
 
+  test('is one finding for the open sessions and the logins of one client, from wherever it comes', () => {
+    const forged = { forged: true, role: 'app', application: `1${FORGED}` } as const;
+    const clients = [
+      make.clientLogins({ ...forged, logins: 2 }),
+      make.clientLogins({ ...forged, logins: 3, network: '10.9.9.0/24', addresses: ['10.9.9.9'] }),
+    ];
+    // As pg_stat_activity shows it.
+    const application = `2${FORGED}`.slice(0, 63);
+    const sessions = known({ visible: [make.plaintextSession({ application })], hidden: 0 });
+    expect(problemsOfLog(forgedConnectionLog, { clients }, { sessions })).toMatchObject([
+      { clients: ['10.0.1.7', '10.1.2.3', '10.9.9.9'], evidence: { openNow: 1, logins24h: 5 } },
+    ]);
+  });
+
   test('leaves every other name alone', () => {
     const clients = [make.clientLogins({ application: 'SSL enabled' }), make.clientLogins({ transport: 'tls' })];
     expect(problemsOfLog(forgedConnectionLog, { clients })).toEqual([]);

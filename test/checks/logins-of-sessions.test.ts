@@ -46,6 +46,14 @@ describe('a client that the connection log shows', () => {
     expect(ours(alone)[0]?.evidence).not.toHaveProperty('sources');
   });
 
+  test('is critical where its role is a superuser, also while none of its sessions is open', () => {
+    const role = { name: 'etl', canLogin: true, superuser: true, replication: false, memberOf: [] };
+    const hba = known({ ...make.hbaFacts(), roles: [role] });
+    expect(problemsOfLog(plaintextSession, { clients: [make.clientLogins()] }, { hba })).toMatchObject([
+      { severity: 'critical', role: 'etl' },
+    ]);
+  });
+
   test('is found from a sample of sessions too', () => {
     const sampled = known({ from: make.NOW, to: make.NOW, samples: 3, sessions: [make.plaintextSession()] });
     const outcome = plaintextSession.evaluate(make.healthySnapshot([], { sampled }), make.POLICY);

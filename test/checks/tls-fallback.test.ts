@@ -2,7 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import * as make from '../../lab/snapshots.ts';
+import { HANDSHAKE_REASONS } from '../../lambda/checks/shared/handshake-reasons.ts';
 import { tlsFallback } from '../../lambda/checks/tls-fallback.ts';
+import { displayText } from '../../lambda/model/display.ts';
 import { problemsOfLog, silences } from './support/log-cases.ts';
 
 describe('tls-fallback', () => {
@@ -17,6 +19,10 @@ describe('tls-fallback', () => {
         evidence: { times: 3, handshakeFailed: ["the client does not trust the server's certificate"] },
       },
     ]);
+  });
+
+  test('has reasons that a list of evidence shows whole', () => {
+    for (const reason of Object.values(HANDSHAKE_REASONS)) expect(displayText(reason)).toBe(reason);
   });
 
   test('leaves one pair alone: it may be of two clients behind one address', () => {

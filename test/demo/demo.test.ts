@@ -124,7 +124,7 @@ describe('a whole run, among settings a person may have for other things', () =>
 
   test('succeeds, and leaves nothing behind', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '', servedFromFolder: true });
-    expect(outcome.stdout).toContain('Checked: the audit found all 14 things planted here, and nothing else.');
+    expect(outcome.stdout).toContain('Checked: the audit found all 18 things planted here, and nothing else.');
   });
 
   test.each([
@@ -200,6 +200,16 @@ describe('a whole run, among settings a person may have for other things', () =>
     expect(remedy).toContain(fix);
   });
 
+  test('the email has what came and went before the run, with its logins', () => {
+    const words = email.replaceAll(/\s+/g, ' ');
+    const gone = (role: string, application: string, logins: string) =>
+      `role "${role}", database "shop", application "${application}" ${logins} in the last 24 h from 127.0.0.1`;
+    expect(words).toContain(gone('backup', 'nightly-dump', '1 login'));
+    expect(words).toContain(gone('crm', 'crm-sync', '3 logins'));
+    expect(words.match(/; 0 open at the moment of the run/g)).toHaveLength(2);
+    expect(words).toMatch(/HIGH: Client that falls back to plaintext .*application "crm-sync" .* times: 3/);
+  });
+
   test('the email says what could not be seen, and what loopback means here', () => {
     expect(email).toContain('NOT AUDITED: archive (certificate-untrusted).');
     expect(email).not.toContain('records-export');
@@ -212,7 +222,7 @@ describe('a whole run, among settings a person may have for other things', () =>
   });
 
   test('the card, the table and the evidence are shown', () => {
-    expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 1 critical, 3 high, 3 medium \(new\): shop/);
+    expect(outcome.stdout).toMatch(/┌─ Amazon Q {2}APP ─+\n│ 🔴 1 critical, 6 high, 3 medium \(new\): shop/);
     expect(outcome.stdout).toMatch(/^ledger +127\.0\.0\.1:\d+ +\+ clean +1\.3 +2 +0 +0 +none$/m);
     expect(outcome.stdout).toMatch(/^shop +TLSv1\.3 +TLS_AES_\w+ +127\.0\.0\.1 +bound +1 +\d+ ms$/m);
     expect(outcome.stdout).toMatch(/^archive +no password was sent: certificate-untrusted$/m);
@@ -221,7 +231,7 @@ describe('a whole run, among settings a person may have for other things', () =>
   test('no receiver is notified of the same again, and on the next day what became of it', () => {
     const later = outcome.stdout.slice(outcome.stdout.indexOf('━━ A quarter of an hour later'));
     expect(later).toContain(
-      'Nothing sent. Still open: 10 already reported, 1 muted until tomorrow,\n3 below alerts.minSeverity.',
+      'Nothing sent. Still open: 13 already reported, 1 muted until tomorrow,\n4 below alerts.minSeverity.',
     );
     const [, mail = ''] = /┌─ email ─+\n([^└]*)└/.exec(later) ?? [];
     const words = mail.replaceAll(/[│\s]+/g, ' ');
@@ -233,7 +243,7 @@ describe('a whole run, among settings a person may have for other things', () =>
       /RESOLVED - shop: Unencrypted session of a superuser .* application "psql" resolved: this run looked for it and did not/,
     );
     expect(mail).not.toContain('checkout-worker');
-    expect(later).toMatch(/│ Today: 🔴 1 critical, .*: shop\n│ {3}↳ Tomorrow: 🟠 .*1 mute ended.*1 resolved/);
+    expect(later).toMatch(/│ Today: 🔴 1 critical, .*: shop\n│ {3}↳ Tomorrow: 🟠 .*1 mute ended.*4 resolved/);
     expect(later).toContain('Checked: each finding was sent once');
   });
 
@@ -255,7 +265,7 @@ test('by default it prints what a newcomer needs, in 80 lines of 80 columns', as
   const lines = stdout.trimEnd().split('\n');
   expect(lines.length).toBeLessThanOrEqual(80);
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
-  expect(stdout).toContain('│ 10 new findings on archive, shop and billing: 2 critical, 4 high, 4');
+  expect(stdout).toContain('│ 13 new findings on archive, shop and billing: 2 critical, 7 high, 4');
   expect(stdout).toContain('│ NOT AUDITED: archive (certificate-untrusted).');
   expect(stdout).toContain('│ CRITICAL: Unencrypted session of a superuser');
   expect(stdout.match(/^Checked: /gm)).toHaveLength(3);

@@ -45,7 +45,7 @@ describe('what was sent', () => {
     expect(problems([], [])).toBe('');
   });
 
-  test('to no receiver, twice, or of what was told before is named', () => {
+  test('to no receiver, twice, or of what was sent before is named', () => {
     expect(problems([`new ${NOTIFIED}`], [])).toContain(`Not sent: new ${NOTIFIED}`);
     expect(problems([`new ${NOTIFIED}`], [])).toContain('1 message should have been sent, and 0 were');
     expect(problems([], [digest('new')])).toContain('0 message should have been sent, and 1 were');

@@ -1,6 +1,5 @@
 // Real servers write the log, real clients of every kind are in it, and the reader finds each of them.
 
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -10,10 +9,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Authority, createAuthority } from '../../lab/certificates.ts';
 import { describeEachMajor } from '../../lab/each-major.ts';
-import { asServer, serverRuns } from '../../lab/lab-folder.ts';
+import { writeLogFiles } from '../../lab/log-collector.ts';
 import { reasonWithoutPgBouncer, startPgBouncer } from '../../lab/pgbouncer.ts';
 import { legacyTls, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
-import { binaries } from '../../lab/postgres-binaries.ts';
 import { openSession, SESSION_KINDS } from '../../lab/sessions.ts';
 import { LoginAggregator, type Logins } from '../../lambda/analysis/connection-log/logins.ts';
 import { ConnectionLogReader, type LogFormat } from '../../lambda/analysis/connection-log/reader.ts';
@@ -85,6 +83,8 @@ async function exercise(server: PostgresServer, clients: Authority, foreign: Aut
   await afterSslRequest(server, 'GET / HTTP/1.1\r\n\r\n');
   await server.set({ ssl_min_protocol_version: 'TLSv1.2' });
   await refused(openSession(server, { kind: 'tlsv1', role: 'app' }));
+  // The client knows before the server has logged it, and the server is stopped next.
+  await server.waitForLog(/could not accept SSL connection: unsupported protocol/);
   await server.set({ ssl_min_protocol_version: 'TLSv1' });
 }
 
@@ -100,48 +100,6 @@ async function afterSslRequest({ host, port }: PostgresServer, text: string): Pr
   const closed = new Promise((resolve) => socket.resume().once('close', resolve));
   socket.end(text);
   await closed;
-}
-
-/** The same server with its collector, which alone writes csvlog and jsonlog. Its own standard error shows nothing. */
-async function withCollector(server: PostgresServer, prefix: string, use: () => Promise<void>): Promise<void> {
-  const { postgres } = binaries(server.major);
-  const settings = {
-    logging_collector: 'on',
-    log_directory: 'logs',
-    log_filename: 'server.log',
-    log_destination: ['stderr', 'csvlog', ...(server.major >= 15 ? ['jsonlog'] : [])].join(','),
-    log_line_prefix: prefix,
-  };
-  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const child = spawn(postgres, ['-D', server.dataFolder, '-p', String(server.port), ...options], {
-    ...asServer(),
-    detached: true,
-    stdio: 'ignore',
-  });
-  const closed = once(child, 'close').finally(serverRuns());
-  try {
-    for (let attempt = 0; ; attempt += 1) {
-      const client = new pg.Client({
-        host: server.socketFolder,
-        port: server.port,
-        user: 'postgres',
-        database: 'postgres',
-      });
-      client.on('error', () => undefined);
-      const isUp = await client.connect().then(
-        () => true,
-        () => false,
-      );
-      await client.end().catch(() => undefined);
-      if (isUp) break;
-      if (attempt === 100) throw new Error('the server did not come up');
-      await wait(100);
-    }
-    await use();
-  } finally {
-    child.kill('SIGINT');
-    await closed;
-  }
 }
 
 describeEachMajor((major) => {
@@ -174,7 +132,11 @@ describeEachMajor((major) => {
       await exercise(server, clients, foreign);
       await server.stop('fast');
       logs.set('stderr', Buffer.from(server.log()));
-      await withCollector(server, prefix, async () => {
+      {
+        await using _ = await writeLogFiles(server, {
+          log_destination: ['stderr', 'csvlog', ...(major >= 15 ? ['jsonlog'] : [])].join(','),
+          log_line_prefix: prefix,
+        });
         for (const [applicationName, kind] of [
           ['c-tls', 'tlsv1.2'],
           ['c-plain', 'plaintext'],
@@ -186,7 +148,7 @@ describeEachMajor((major) => {
         }
         await refused(openSession(server, { kind: 'plaintext', role: 'tlsonly' }));
         await wait(300);
-      });
+      }
       for (const [name, extension] of [
         ['collected', 'log'],
         ['csvlog', 'csv'],

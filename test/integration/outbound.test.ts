@@ -272,7 +272,7 @@ describeEachMajor((major) => {
       ['', 'prefer'],
       ['sslmode=disable', 'disable'],
       ['sslmode=require', 'require'],
-    ])('that streams with "%s" is told of with sslmode %s, its password is not', async (setting, sslmode) => {
+    ])('that streams with "%s" is reported with sslmode %s, and its password is not', async (setting, sslmode) => {
       await using primary = await startPostgres({
         major,
         roles: [

@@ -186,7 +186,7 @@ describe('an open finding that was not seen', () => {
     expect([...(next?.findings.values() ?? [])]).toEqual([known]);
   });
 
-  test('is notified as gone where a run told of it while another found it gone', () => {
+  test('is notified as gone where one run notified of it while another found it gone', () => {
     const known = record({ status: 'resolved', resolved: { at: ago(2), resolution: 'gone' } });
     const previous = state({ records: [known], scannedAt: ago(1) });
     const decided = decideOne({ previous, observed: [] });

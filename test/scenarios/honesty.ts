@@ -2,7 +2,7 @@
 
 import { type CheckId, LEGACY, type Scenario, SESSION_CHECKS } from './scenario.ts';
 
-/** Of a target that was not audited, everything is unknown and one thing is told. */
+/** Of a target that was not audited, every check is unknown, and there is one finding. */
 function notAudited(
   name: string,
   cause: string,

@@ -12,6 +12,7 @@ import type { Run } from '../../../lambda/model/run.ts';
 import type { Target } from '../../../lambda/model/target.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
 import type { NotifyContext } from '../../../lambda/notify/notify.ts';
+import { lazily } from '../../../lambda/runtime/lazily.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import { TARGET_SOURCES, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
@@ -77,21 +78,15 @@ async function readRequest(options: AuditOptions, sources: readonly TargetSource
 /** Nothing of the state is touched where no target's log is read. */
 async function logServicesFor(targets: readonly Target[], state: string | undefined): Promise<LogServices> {
   const readsLogs = targets.some(({ logs }) => logs !== 'none');
-  let readers: LogServices['logGroup'];
+  // The AWS SDK's part for log groups is loaded where a target names one.
+  const logGroups = lazily(async () => {
+    const { logGroupReaders } = await import('../../../lambda/collect/connection-log/cloudwatch.ts');
+    return logGroupReaders();
+  });
   return {
     state: readsLogs && state !== undefined ? await logStoreFor(state) : undefined,
-    logGroup: async (source, settings) => {
-      readers ??= await logGroups();
-      return await readers(source, settings);
-    },
+    logGroup: async (source, settings) => (await logGroups())(source, settings),
   };
-}
-
-/** The AWS SDK's part for log groups is loaded where a target names one. */
-async function logGroups(): Promise<NonNullable<LogServices['logGroup']>> {
-  const { logGroupReaders } = await import('../../../lambda/collect/connection-log/cloudwatch.ts');
-  const readers = logGroupReaders();
-  return async (source, settings) => readers(source, settings);
 }
 
 function namesLogGroup({ logs }: Target): boolean {

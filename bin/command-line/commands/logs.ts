@@ -37,7 +37,7 @@ export async function logs(files: readonly string[], options: LogsOptions): Prom
   // What is needed from here on is not in memory while the log is read.
   const { evaluateLogins } = await import('../../../lambda/checks/logins/evaluate-logins.ts');
   const context = { target: TARGET, kind: kindOf(read.reader), policy: await defaultPolicy() } as const;
-  const findings = evaluateLogins(read.logins.clients, context);
+  const findings = evaluateLogins(read.logins, context);
   const document = logsDocument({ ...read, findings });
   const log = { ...context, findings, startedAt, finishedAt: systemClock().toISOString() };
   await print(await rendered(document, log, options));

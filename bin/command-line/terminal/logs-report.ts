@@ -1,11 +1,6 @@
 // Makes a report of a connection log, for the formats that are made from reports.
 
-import { belowPreferredTlsSession } from '../../../lambda/checks/below-preferred-tls-session.ts';
-import { deprecatedTlsSession } from '../../../lambda/checks/deprecated-tls-session.ts';
-import { forgedConnectionLog } from '../../../lambda/checks/forged-connection-log.ts';
-import { loopbackPlaintextSession } from '../../../lambda/checks/loopback-plaintext-session.ts';
-import { plaintextSession } from '../../../lambda/checks/plaintext-session.ts';
-import { weakCipherSession } from '../../../lambda/checks/weak-cipher-session.ts';
+import { LOG_CHECKS } from '../../../lambda/checks/logins/evaluate-logins.ts';
 import type { Finding, Outcome } from '../../../lambda/model/finding.ts';
 import { unknown } from '../../../lambda/model/observed.ts';
 import type { Policy } from '../../../lambda/model/policy.ts';
@@ -14,16 +9,6 @@ import { buildReport } from '../../../lambda/report/build-report.ts';
 import type { LogsDocument } from '../../../lambda/report/logs-schema.ts';
 import type { Report } from '../../../lambda/report/schema.ts';
 import { displayTime } from '../../../lambda/report/text.ts';
-
-/** What a log is evaluated for, found or not. */
-const CHECKS: readonly string[] = [
-  plaintextSession,
-  deprecatedTlsSession,
-  weakCipherSession,
-  forgedConnectionLog,
-  loopbackPlaintextSession,
-  belowPreferredTlsSession,
-].map(({ id }) => id);
 
 export interface EvaluatedLog {
   readonly target: string;
@@ -43,9 +28,9 @@ export function logsReport(document: LogsDocument, log: EvaluatedLog): Report {
   const { target, kind, policy, findings, startedAt, finishedAt } = log;
   const notInLog = unknown('a connection log does not show it');
   const found = new Set(findings.map(({ check }) => check));
-  const outcomes = [...new Set([...CHECKS, ...found])].map((check) => ({
-    check,
-    outcome: found.has(check) ? withFindings(document) : withoutFinding(document),
+  const outcomes = LOG_CHECKS.map(({ id }) => ({
+    check: id,
+    outcome: found.has(id) ? withFindings(document) : withoutFinding(document),
   }));
   return buildReport({
     startedAt,

@@ -144,10 +144,11 @@ function findings(document: LogsDocument, width: number, heading: Paint): string
         heading,
       ),
       ...group.slice(0, MOST_ROWS).flatMap((finding) => {
-        const { count = 0, clients = [] } = finding;
-        const source = clients.length === 0 ? '' : ` from ${list(clients)}`;
-        const facts = [who(finding, PLAIN), `${plural(count, 'login')}${source}`, ...evidenceLines(finding, PLAIN)];
-        return wrap(facts.filter((fact) => fact !== undefined).join('; '), width, '  - ', '    ');
+        const { count, clients = [] } = finding;
+        const logins = count === undefined ? [] : [plural(count, 'login')];
+        const source = clients.length === 0 ? [] : [`from ${list(clients)}`];
+        const facts = [who(finding, PLAIN), [...logins, ...source].join(' '), ...evidenceLines(finding, PLAIN)];
+        return wrap(facts.filter((fact) => fact !== undefined && fact !== '').join('; '), width, '  - ', '    ');
       }),
       ...[...remedies].flatMap((remedy) =>
         remedyLines(remedy).flatMap((line, index) => wrap(line, width, index === 0 ? '  Fix: ' : '       ', '       ')),

@@ -39,7 +39,8 @@ export interface LoginBounds {
   readonly hourly?: boolean;
 }
 
-const MOST_ADDRESSES = 8;
+/** Addresses of a row that are kept. */
+export const MOST_ADDRESSES = 8;
 /** Milliseconds within which a client tries again: drivers do so at once, on a new connection. */
 const RETRY_MS = 5_000;
 /** Failures after which a client may fall back. What only closes (a health check) or speaks no TLS does not. */
@@ -99,6 +100,8 @@ export class LoginAggregator {
   readonly #networks = new RecentMap<string>(MAX_CACHED);
   readonly #texts = new RecentMap<string>(MAX_CACHED);
   readonly #folded = new RecentMap<string>(MAX_CACHED);
+  /** When a handshake failed or a login was refused last: milliseconds since 1970. */
+  #latestFailure = Number.NEGATIVE_INFINITY;
   #total = 0;
   #from: number | undefined;
   #to: number | undefined;
@@ -194,7 +197,14 @@ export class LoginAggregator {
     if (row === undefined) {
       if (this.#rows.size >= this.#bounds.clients) {
         usedKey = `others\0${transport}\0${isForged}`;
-        row = this.#rows.get(usedKey) ?? this.#newRow(usedKey, { ...OTHERS, transport, forged: isForged });
+        row =
+          this.#rows.get(usedKey) ??
+          this.#newRow(usedKey, {
+            ...OTHER_CLIENTS,
+            pattern: undefined,
+            transport,
+            forged: isForged,
+          });
       } else {
         row = this.#newRow(usedKey, {
           role: own(event.role),
@@ -281,6 +291,7 @@ export class LoginAggregator {
           : undefined,
     };
     if (host !== undefined && time !== undefined) {
+      this.#latestFailure = Math.max(this.#latestFailure, time);
       if (event.kind === 'handshake-failed' && FALLS_BACK_AFTER.has(event.failure)) {
         this.#failedHandshakes.set(own(host), { time, reason: event.failure });
       } else if (event.kind === 'refused' && event.encryption === 'plaintext' && failure.role !== undefined) {
@@ -295,7 +306,8 @@ export class LoginAggregator {
 
   /** A login soon after what failed before it: a client that falls back to plaintext, or one that tries TLS second. */
   #pair(event: Authorized, host: string | undefined, time: number | undefined, context: boolean): void {
-    if (host === undefined || time === undefined) return;
+    // Most logins follow no failure at all.
+    if (host === undefined || time === undefined || time - this.#latestFailure > RETRY_MS) return;
     const { transport, isForged } = transportOf(event, host);
     if (isForged) return;
     if (transport === 'tls') {
@@ -409,18 +421,18 @@ export class LoginAggregator {
 }
 
 const OTHERS_KEY = 'others';
-const OTHERS = {
+/** What is known of clients beyond the bound, besides how they connect. */
+export const OTHER_CLIENTS = {
   role: undefined,
   database: undefined,
   application: undefined,
-  pattern: undefined,
   replication: false,
   tls: undefined,
   network: undefined,
   hostKnown: false,
   others: true,
 } as const;
-const OTHER_FAILURES: Failure = {
+export const OTHER_FAILURES: Failure = {
   kind: 'others',
   reason: 'others',
   encryption: undefined,

@@ -18,7 +18,7 @@ import {
 import { compareText } from '../../model/text-order.ts';
 import { DAY_MS, HOUR_MS } from '../../model/time.ts';
 import { fold } from '../sessions/fold.ts';
-import type { Logins } from './logins.ts';
+import { type Logins, MOST_ADDRESSES, OTHER_CLIENTS, OTHER_FAILURES } from './logins.ts';
 
 type Source = ConnectionLogFacts['source'];
 
@@ -166,7 +166,16 @@ const clientRows: RowKind<ClientLogins> = {
     ]),
   count: ({ logins }) => logins,
   counted: (row, logins) => ({ ...row, logins }),
-  add: (a, b) => ({ ...a, ...addressesOf(a, b), ...applicationOf(a, b), logins: a.logins + b.logins }),
+  add: (a, b) => {
+    const addresses = addressesOf(a, b);
+    return {
+      ...a,
+      ...applicationOf(a, b),
+      addresses: addresses.slice(0, MOST_ADDRESSES),
+      moreAddresses: a.moreAddresses || b.moreAddresses || addresses.length > MOST_ADDRESSES,
+      logins: a.logins + b.logins,
+    };
+  },
 };
 
 const failureRows: RowKind<FailedLogins> = {
@@ -182,21 +191,16 @@ const fallbackRows: RowKind<TlsFallback> = {
     JSON.stringify([role, database, application, network, transport, reason]),
   count: ({ count }) => count,
   counted: (row, count) => ({ ...row, count }),
-  add: (a, b) => ({ ...a, ...addressesOf(a, b), count: a.count + b.count }),
+  add: (a, b) => ({ ...a, addresses: addressesOf(a, b).slice(0, MOST_ADDRESSES), count: a.count + b.count }),
 };
 
-const MOST_ADDRESSES = 8;
+interface Addressed {
+  readonly addresses: readonly string[];
+}
 
-function addressesOf<Row extends { readonly addresses: readonly string[]; readonly moreAddresses?: boolean }>(
-  a: Row,
-  b: Row,
-): Pick<ClientLogins, 'addresses' | 'moreAddresses'> {
-  const all = [...new Set([...a.addresses, ...b.addresses])].sort();
-  const more = a.moreAddresses === true || b.moreAddresses === true || all.length > MOST_ADDRESSES;
-  return { addresses: all.slice(0, MOST_ADDRESSES), ...('moreAddresses' in a ? { moreAddresses: more } : {}) } as Pick<
-    ClientLogins,
-    'addresses' | 'moreAddresses'
-  >;
+/** Each once, sorted. */
+function addressesOf(a: Addressed, b: Addressed): readonly string[] {
+  return [...new Set([...a.addresses, ...b.addresses])].sort();
 }
 
 function applicationOf(a: ClientLogins, b: ClientLogins): Pick<ClientLogins, 'application'> {
@@ -206,15 +210,9 @@ function applicationOf(a: ClientLogins, b: ClientLogins): Pick<ClientLogins, 'ap
 
 /** Adds rows of one client together, and drops the hours that are over, with what was counted in them. */
 function merge<Row extends Timed>(rows: readonly Row[], kind: RowKind<Row>, now: number): readonly Row[] {
-  const merged = new Map<string, Row>();
-  for (const row of rows) {
-    const key = kind.key(row);
-    const known = merged.get(key);
-    const timed = { ...row, hours: hoursOf(row, kind.count(row), now) };
-    merged.set(key, known === undefined ? timed : { ...kind.add(known, timed), ...timesOf(known, timed) });
-  }
+  const timed = rows.map((row) => ({ ...row, hours: hoursOf(row, kind.count(row), now) }));
   const oldest = Math.floor((now - DAY_MS) / HOUR_MS);
-  return [...merged.values()]
+  return together(timed, kind)
     .map((row) => {
       const hours = (row.hours ?? []).filter(([hour]) => hour >= oldest);
       const count = hours.reduce((sum, [, counted]) => sum + counted, 0);
@@ -313,7 +311,9 @@ function byCount(a: { readonly count: number }, b: { readonly count: number }): 
 
 function asOther({ transport, forged, ...row }: ClientLogins): ClientLogins {
   return {
-    ...OTHER_CLIENT,
+    ...OTHER_CLIENTS,
+    addresses: [],
+    moreAddresses: false,
     transport,
     forged,
     logins: row.logins,
@@ -323,30 +323,8 @@ function asOther({ transport, forged, ...row }: ClientLogins): ClientLogins {
   };
 }
 
-const OTHER_CLIENT = {
-  role: undefined,
-  database: undefined,
-  application: undefined,
-  replication: false,
-  tls: undefined,
-  network: undefined,
-  hostKnown: false,
-  addresses: [],
-  moreAddresses: false,
-  others: true,
-} as const;
-
 function asOtherFailure({ count, retriedOverTls: retried, first, last, hours }: FailedLogins): FailedLogins {
-  return {
-    kind: 'others',
-    reason: 'others',
-    encryption: undefined,
-    role: undefined,
-    database: undefined,
-    network: undefined,
-    certificate: undefined,
-    ...{ count, retriedOverTls: retried, first, last, hours },
-  };
+  return { ...OTHER_FAILURES, count, retriedOverTls: retried, first, last, hours };
 }
 
 function together<Row extends Timed>(rows: readonly Row[], kind: RowKind<Row>): readonly Row[] {

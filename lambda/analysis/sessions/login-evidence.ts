@@ -10,19 +10,17 @@ const SOURCES = { open: 'pg_stat_ssl', sampled: 'samples of pg_stat_ssl', logged
  * How many are open now, how many logins the window of the log shows, and which sources did. Empty where nothing but
  * open sessions showed the client.
  */
-export function evidenceOfLogins(sessions: readonly SeenSession[]): Evidence {
-  const logged = sessions.flatMap(({ logins }) => logins ?? []);
-  const sampled = sessions.filter(({ isSampled }) => isSampled === true).length;
-  const open = sessions.length - logged.length - sampled;
-  if (logged.length === 0 && sampled === 0) return {};
-  const firsts = logged.flatMap(({ first }) => first ?? []);
-  const lasts = logged.flatMap(({ last }) => last ?? []);
+export function evidenceOfLogins(seenOpen: readonly SeenSession[], seenLogged: readonly SeenSession[]): Evidence {
+  const sampled = seenOpen.filter(({ isSampled }) => isSampled === true).length;
+  if (seenLogged.length === 0 && sampled === 0) return {};
+  const logged = seenLogged.flatMap(({ logins }) => logins ?? []);
+  const open = seenOpen.length - sampled;
+  const seen = seenBetween(logged);
   return {
     openNow: open,
     ...(sampled === 0 ? {} : { sampledSessions: sampled }),
     ...(logged.length === 0 ? {} : { logins24h: logged.reduce((sum, { logins }) => sum + logins, 0) }),
-    ...(firsts.length === 0 ? {} : { firstLogin: iso(firsts.reduce((a, b) => Math.min(a, b))) }),
-    ...(lasts.length === 0 ? {} : { lastLogin: iso(lasts.reduce((a, b) => Math.max(a, b))) }),
+    ...(seen === undefined ? {} : { firstLogin: seen.first, lastLogin: seen.last }),
     sources: [
       ...(open === 0 ? [] : [SOURCES.open]),
       ...(sampled === 0 ? [] : [SOURCES.sampled]),
@@ -31,6 +29,13 @@ export function evidenceOfLogins(sessions: readonly SeenSession[]): Evidence {
   };
 }
 
-function iso(moment: number): string {
-  return new Date(moment).toISOString();
+/** When rows of a log were first and last seen, ISO 8601, UTC; undefined where the log shows no times. */
+export function seenBetween(
+  rows: readonly { readonly first: number | undefined; readonly last: number | undefined }[],
+): { readonly first: string; readonly last: string } | undefined {
+  const [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const from = rows.reduce((earliest, row) => Math.min(earliest, row.first ?? earliest), first);
+  const to = rows.reduce((latest, row) => Math.max(latest, row.last ?? latest), last);
+  if (from > to) return undefined;
+  return { first: new Date(from).toISOString(), last: new Date(to).toISOString() };
 }

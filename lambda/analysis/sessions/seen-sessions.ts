@@ -1,6 +1,7 @@
 // Puts what the sources show of clients into one list: open sessions, sampled ones, and logins of the connection log.
 
 import type { ClientLogins } from '../../model/connection-log.ts';
+import type { HbaRole } from '../../model/hba.ts';
 import { loginRole } from '../../model/role-setting.ts';
 import type { Session, Snapshot } from '../../model/snapshot.ts';
 import { fold } from './fold.ts';
@@ -15,9 +16,11 @@ export interface SeenSession extends Session {
 
 /** Every client that a source shows well enough to evaluate how it connects. */
 export function seenSessions(snapshot: Snapshot): readonly SeenSession[] {
-  const { sessions, sampled, connectionLog, target, visibility } = snapshot;
+  const { sessions, sampled, connectionLog, target, visibility, hba } = snapshot;
   const auditor = visibility.known ? loginRole(visibility.value) : undefined;
   const open = sessions.known ? sessions.value.visible : [];
+  // There may be very many, and mostly nothing else.
+  if (sampled === undefined && connectionLog === undefined) return open;
   const later = sampled?.known ? sampled.value.sessions : [];
   const logged = connectionLog?.known
     ? connectionLog.value.clients.filter((row) => isShown(row) && !isAuditor(row, auditor))
@@ -25,7 +28,11 @@ export function seenSessions(snapshot: Snapshot): readonly SeenSession[] {
   return [
     ...open,
     ...later.map((session) => ({ ...session, isSampled: true })),
-    ...loggedSessions(logged, { open: [...open, ...later], isPooler: target.kind === 'pgbouncer' }),
+    ...loggedSessions(logged, {
+      open: [...open, ...later],
+      roles: hba.known ? hba.value.roles : [],
+      isPooler: target.kind === 'pgbouncer',
+    }),
   ];
 }
 
@@ -58,13 +65,21 @@ function asShownBySessions(application: string): string {
 
 /**
  * Logins in the form of sessions. What a log does not show (whether a role is a superuser, the database of logical
- * replication) comes from the open sessions of the same client, so that one client is one finding.
+ * replication) comes from the roles of the server and the open sessions of the same client, so that one client is one
+ * finding.
  */
 export function loggedSessions(
   rows: readonly ClientLogins[],
-  { open, isPooler }: { readonly open: readonly Session[]; readonly isPooler: boolean },
+  {
+    open,
+    roles = [],
+    isPooler,
+  }: { readonly open: readonly Session[]; readonly roles?: readonly HbaRole[]; readonly isPooler: boolean },
 ): readonly SeenSession[] {
-  const superusers = new Map(open.map(({ role, superuser }) => [role, superuser]));
+  const superusers = new Map([
+    ...roles.map(({ name, superuser }): [string, boolean] => [name, superuser]),
+    ...open.map(({ role, superuser }): [string | undefined, boolean | undefined] => [role, superuser]),
+  ]);
   const replicas = new Map(
     open
       .filter(({ kind }) => kind === 'replication')

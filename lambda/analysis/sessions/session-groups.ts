@@ -40,17 +40,18 @@ export function describeGroup({
   Problem,
   'role' | 'database' | 'application' | 'subject' | 'side' | 'clients' | 'count' | 'evidence'
 > {
+  const logged = sessions.filter(({ logins }) => logins !== undefined);
+  const open = logged.length === 0 ? sessions : sessions.filter(({ logins }) => logins === undefined);
   const applications = new Set(sessions.map(({ application }) => application));
   const name = applications.size === 1 ? first.application : fold(first.application);
+  // The log's own name for several is no example.
+  if (logged.length > 0 && applications.size > 1) applications.delete(name);
   const examples = [...applications]
-    // The log's own name for several is no example.
-    .filter((application) => application !== fold(application) || applications.size === 1)
     .sort()
     .slice(0, 3)
     .map((application) => displayText(application));
-  const open = sessions.filter(({ logins }) => logins === undefined);
   const [oldest] = open.map(({ startedAt }) => startedAt).sort();
-  const addresses = addressesOf(sessions);
+  const addresses = addressesOf(open, logged);
   const toServer = first.side === 'server';
   const subject = [...(first.kind === 'replication' ? ['replication'] : []), ...(toServer ? ['pool-server'] : [])];
   return {
@@ -66,20 +67,24 @@ export function describeGroup({
       ...(toServer && addresses.length > 0 ? { servers: addresses } : {}),
       ...(examples.length > 1 ? { applications: examples } : {}),
       ...(oldest === undefined ? {} : { oldestSession: oldest }),
-      ...evidenceOfLogins(sessions),
+      ...evidenceOfLogins(open, logged),
     },
   };
 }
 
-/** Addresses where all are known and few, else networks: of logins from many addresses the log's reader keeps eight. */
-function addressesOf(sessions: readonly SeenSession[]): readonly string[] {
-  const addresses = sessions.flatMap(({ logins, clientAddress }) => logins?.addresses ?? clientAddress ?? []);
-  const wide = sessions.flatMap(({ logins }) => (logins?.moreAddresses === true ? (logins.network ?? []) : []));
-  const shown = clientNetworks(addresses);
-  // A log holds names in place of addresses where log_hostname is on.
-  const names = sessions.flatMap(({ logins }) => (logins?.addresses.length === 0 ? (logins.network ?? []) : []));
-  if (wide.length === 0 && names.length === 0) return shown;
-  return [...new Set([...shown, ...wide, ...names])].sort().map((network) => displayText(network));
+/**
+ * Addresses where all are known and few, else networks. Of logins from very many addresses eight are kept; a log holds
+ * names in place of addresses where log_hostname is on.
+ */
+function addressesOf(open: readonly SeenSession[], logged: readonly SeenSession[]): readonly string[] {
+  const ofOpen = open.flatMap(({ clientAddress }) => clientAddress ?? []);
+  const rows = logged.flatMap(({ logins }) => logins ?? []);
+  if (rows.every(({ moreAddresses }) => !moreAddresses)) {
+    const shown = clientNetworks([...ofOpen, ...rows.flatMap(({ addresses }) => addresses)]);
+    if (shown.length > 0 || rows.length === 0) return shown;
+  }
+  const networks = rows.flatMap(({ network }) => network ?? []);
+  return [...new Set([...clientNetworks(ofOpen), ...networks])].sort().map((network) => displayText(network));
 }
 
 function show(name: string | undefined): string | undefined {

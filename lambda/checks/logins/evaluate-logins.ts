@@ -1,30 +1,33 @@
-// Findings about logins that a connection log shows, by the rules and texts of the checks of sessions.
+// Evaluates a connection log by itself, without a server to ask: by the checks that need nothing but a log.
 
-import { clientNetworks } from '../../analysis/sessions/client-networks.ts';
-import { fold } from '../../analysis/sessions/fold.ts';
-import { isShown, loggedSessions } from '../../analysis/sessions/seen-sessions.ts';
-import type { ClientLogins } from '../../model/connection-log.ts';
-import { displayText } from '../../model/display.ts';
-import type { Finding, Problem } from '../../model/finding.ts';
+import type { ConnectionLogFacts } from '../../model/connection-log.ts';
+import type { Finding } from '../../model/finding.ts';
 import { known, unknown } from '../../model/observed.ts';
 import type { Policy } from '../../model/policy.ts';
-import type { Session, Snapshot } from '../../model/snapshot.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
 import type { TargetKind } from '../../model/target.ts';
 import { belowPreferredTlsSession } from '../below-preferred-tls-session.ts';
 import type { Check } from '../check.ts';
+import { clientCertificateRejected } from '../client-certificate-rejected.ts';
 import { deprecatedTlsSession } from '../deprecated-tls-session.ts';
-import { fingerprint } from '../fingerprint.ts';
+import { evaluate } from '../evaluate.ts';
 import { forgedConnectionLog } from '../forged-connection-log.ts';
 import { loopbackPlaintextSession } from '../loopback-plaintext-session.ts';
+import { plaintextLoginRefused } from '../plaintext-login-refused.ts';
 import { plaintextSession } from '../plaintext-session.ts';
-import { remedyText } from '../remedies/remedy-text.ts';
+import { tlsFallback } from '../tls-fallback.ts';
+import { tlsHandshakeFailing } from '../tls-handshake-failing.ts';
 import { weakCipherSession } from '../weak-cipher-session.ts';
 
-/** The checks that need nothing but sessions. */
-const SESSION_CHECKS: readonly Check[] = [
+export const LOG_CHECKS: readonly Check[] = [
   plaintextSession,
   deprecatedTlsSession,
   weakCipherSession,
+  forgedConnectionLog,
+  tlsFallback,
+  tlsHandshakeFailing,
+  clientCertificateRejected,
+  plaintextLoginRefused,
   loopbackPlaintextSession,
   belowPreferredTlsSession,
 ];
@@ -36,124 +39,49 @@ export interface LoginContext {
   readonly policy: Policy;
 }
 
+type LoggedFacts = Pick<ConnectionLogFacts, 'clients' | 'failures' | 'fallbacks'>;
+
 /**
  * The findings, in no order. A row that nothing shows enough of (of others, of an unknown host without encryption) is
  * in none: that the log does not show it must be said beside them.
+ *
+ * @throws Error where a check crashes, which is a defect
  */
-export function evaluateLogins(clients: readonly ClientLogins[], context: LoginContext): readonly Finding[] {
-  const shown = clients.filter(isShown);
-  const groups = [...Map.groupBy(shown, groupOf).values()];
-  return [
-    ...SESSION_CHECKS.flatMap((check) => groups.flatMap((rows) => evaluateGroup(check, rows, context))),
-    ...[
-      ...Map.groupBy(
-        clients.filter(({ forged }) => forged),
-        groupOf,
-      ).values(),
-    ].map((rows) => forgery(rows, context)),
-  ];
-}
-
-function groupOf({ role, database, application, replication }: ClientLogins): string {
-  return JSON.stringify([role, database, application === undefined ? undefined : fold(application), replication]);
-}
-
-/** The check evaluates each row by itself, and then the wrong ones together: one client is one finding. */
-function evaluateGroup(check: Check, rows: readonly ClientLogins[], context: LoginContext): Finding[] {
-  const problemsOf = (some: readonly ClientLogins[]): readonly Problem[] => {
-    const outcome = check.evaluate(snapshotOf(some, context), context.policy);
-    return outcome.status === 'fail' ? outcome.problems : [];
-  };
-  const wrong = rows.filter((row) => problemsOf([row]).length > 0);
-  return wrong.length === 0 ? [] : problemsOf(wrong).map((problem) => finding(check, problem, wrong, context));
-}
-
-function finding(
-  check: Pick<Check, 'id' | 'remedy'>,
-  problem: Problem,
-  rows: readonly ClientLogins[],
-  context: LoginContext,
-): Finding {
-  const { severity, title, role, database, application, remedy } = problem;
-  const { oldestSession: _, ...evidence } = problem.evidence;
-  return {
-    fingerprint: fingerprint(check.id, context.target, problem),
-    check: check.id,
-    severity,
-    target: context.target,
-    title,
-    role,
-    database,
-    application,
-    clients: networksOf(rows),
-    count: loginsOf(rows),
-    evidence: { ...evidence, ...loginEvidence(rows) },
-    remedy: remedyText(remedy ?? check.remedy, snapshotOf([], context)),
-  };
-}
-
-function forgery(rows: readonly ClientLogins[], context: LoginContext): Finding {
-  const [first] = rows;
-  const { id, severity, title, remedy } = forgedConnectionLog;
-  const problem: Problem = {
-    severity,
-    title,
-    role: first?.role === undefined ? undefined : displayText(first.role),
-    database: first?.database === undefined ? undefined : displayText(first.database),
-    application: first?.application === undefined ? undefined : displayText(first.application),
-    evidence: { what: 'the application name holds the text by which the server says that a login is encrypted' },
-  };
-  return finding({ id, remedy }, problem, rows, context);
-}
-
-function loginsOf(rows: readonly ClientLogins[]): number {
-  return rows.reduce((sum, { logins }) => sum + logins, 0);
-}
-
-/** Addresses where all are known and few, else networks. */
-function networksOf(rows: readonly ClientLogins[]): readonly string[] {
-  const addresses = new Set(rows.flatMap((row) => row.addresses));
-  if (rows.every(({ moreAddresses }) => !moreAddresses)) {
-    const shown = clientNetworks(addresses);
-    if (shown.length > 0) return shown;
+export function evaluateLogins(log: LoggedFacts, { policy, ...context }: LoginContext): readonly Finding[] {
+  const { findings, outcomes } = evaluate(snapshotOf(log, context), policy, LOG_CHECKS);
+  for (const { check, outcome } of outcomes) {
+    if (outcome.status === 'error') throw new Error(`${check}: ${outcome.reason}`);
   }
-  return [...new Set(rows.flatMap(({ network }) => network ?? []))].sort().map((network) => displayText(network));
+  return findings.map(ofLogAlone);
 }
 
-function loginEvidence(rows: readonly ClientLogins[]): Problem['evidence'] {
-  const times = rows.flatMap(({ first, last }) => [first ?? [], last ?? []].flat());
-  return {
-    ...(times.length === 0 ? {} : { firstLogin: iso(rows, 'first', Math.min), lastLogin: iso(rows, 'last', Math.max) }),
-    seenIn: 'connection log',
-  };
-}
-
-function iso(rows: readonly ClientLogins[], which: 'first' | 'last', pick: (...times: number[]) => number): string {
-  return new Date(pick(...rows.flatMap((row) => row[which] ?? []))).toISOString();
+/** No session was looked at, and the log may be of any length: the logins are all there is to count. */
+function ofLogAlone(finding: Finding): Finding {
+  const { openNow: _, oldestSession: __, sources: ___, logins24h, ...evidence } = finding.evidence;
+  const count = typeof logins24h === 'number' ? logins24h : undefined;
+  return { ...finding, count, evidence: { ...evidence, seenIn: 'connection log' } };
 }
 
 const NOT_IN_LOG = unknown('a connection log does not show it');
 
-/** What a connection log shows, as the checks take it: sessions of known transport, and nothing else. */
-function snapshotOf(rows: readonly ClientLogins[], { target, kind }: LoginContext): Snapshot {
+/** What a connection log shows, as the checks take it, and nothing else. */
+function snapshotOf(log: LoggedFacts, { target, kind }: Omit<LoginContext, 'policy'>): Snapshot {
+  const latest = log.clients.reduce((moment, { last = 0 }) => Math.max(moment, last), 0);
+  const takenAt = new Date(latest).toISOString();
   return {
     target: { name: target, labels: {}, kind },
-    takenAt: new Date(Math.max(0, ...rows.flatMap(({ last }) => last ?? []))).toISOString(),
+    takenAt,
     credentials: NOT_IN_LOG,
     serverChain: NOT_IN_LOG,
     link: NOT_IN_LOG,
     server: NOT_IN_LOG,
     visibility: NOT_IN_LOG,
-    sessions: known({ visible: asSessions(rows), hidden: 0 }),
+    sessions: NOT_IN_LOG,
     settings: NOT_IN_LOG,
     hba: NOT_IN_LOG,
     outbound: NOT_IN_LOG,
+    connectionLog: known({ source: 'server-files', window: { from: takenAt, to: takenAt }, gaps: [], ...log }),
     trust: NOT_IN_LOG,
     clientCertificate: NOT_IN_LOG,
   };
-}
-
-/** Each row as one session: what there is of evidence about logins comes from `loginEvidence`. */
-function asSessions(rows: readonly ClientLogins[]): readonly Session[] {
-  return loggedSessions(rows, { open: [], isPooler: false }).map(({ logins: _, ...session }) => session);
 }

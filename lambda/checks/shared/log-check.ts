@@ -1,16 +1,20 @@
 // Evaluates a connection log for a check, and never passes where the log may not show every login.
 
+import { seenBetween } from '../../analysis/sessions/login-evidence.ts';
 import type { ConnectionLogFacts } from '../../model/connection-log.ts';
-import type { Outcome, Problem } from '../../model/finding.ts';
+import type { Evidence, Outcome, Problem } from '../../model/finding.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { logGapReason } from './log-gaps.ts';
+
+export const NO_LOG: Outcome = {
+  status: 'not-applicable',
+  reason: 'no connection log is configured for the target ("logs")',
+};
 
 /** The outcome for a target with a connection log; not applicable where it has none. */
 export function withLog(snapshot: Snapshot, problemsIn: (log: ConnectionLogFacts) => readonly Problem[]): Outcome {
   const { connectionLog } = snapshot;
-  if (connectionLog === undefined) {
-    return { status: 'not-applicable', reason: 'no connection log is configured for the target ("logs")' };
-  }
+  if (connectionLog === undefined) return NO_LOG;
   const incomplete = logGapReason(snapshot);
   const problems = connectionLog.known ? problemsIn(connectionLog.value) : [];
   if (problems.length > 0) return { status: 'fail', problems, ...(incomplete === undefined ? {} : { incomplete }) };
@@ -35,12 +39,7 @@ export function totalOf(rows: readonly { readonly count: number }[]): number {
 }
 
 /** When logins were first and last seen, as evidence. */
-export function seenBetween(
-  rows: readonly { readonly first: number | undefined; readonly last: number | undefined }[],
-): { readonly firstSeen?: string; readonly lastSeen?: string } {
-  const firsts = rows.flatMap(({ first }) => first ?? []);
-  const lasts = rows.flatMap(({ last }) => last ?? []);
-  if (firsts.length === 0 || lasts.length === 0) return {};
-  const iso = (moment: number): string => new Date(moment).toISOString();
-  return { firstSeen: iso(Math.min(...firsts)), lastSeen: iso(Math.max(...lasts)) };
+export function seenEvidence(rows: Parameters<typeof seenBetween>[0]): Evidence {
+  const seen = seenBetween(rows);
+  return seen === undefined ? {} : { firstSeen: seen.first, lastSeen: seen.last };
 }

@@ -20,7 +20,7 @@ function readLog(log: string | Buffer, { prefix, bounds }: Options = {}) {
   reader.push(Buffer.from(log));
   reader.end();
   const logins = aggregator.result();
-  const findings = evaluateLogins(logins.clients, { target: 'log', kind: 'postgresql', policy: POLICY });
+  const findings = evaluateLogins(logins, { target: 'log', kind: 'postgresql', policy: POLICY });
   return { reader, counts: reader.counts, logins, findings };
 }
 
@@ -30,6 +30,25 @@ const line = (text: string, pid = 100): string => `${at} [${pid}] LOG:  ${text}\
 const login = (host: string, who: string, pid = 100): string =>
   line(`connection received: host=${host} port=1`, pid) + line(`connection authorized: ${who}`, pid);
 const APP = 'user=app database=shop application_name=job';
+const REFUSED = `${at} [9] FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "x", database "y", no encryption\n`;
+
+test('finds what handshakes and refusals show besides logins', () => {
+  const failed = (pid: number) =>
+    line('connection received: host=10.0.0.7 port=1', pid) +
+    line('could not accept SSL connection: unsupported protocol', pid);
+  const refused = line('connection received: host=10.0.0.9 port=1', 9) + REFUSED;
+  const { findings } = readLog(failed(1) + login('10.0.0.7', APP, 2) + failed(3) + login('10.0.0.7', APP, 4) + refused);
+  expect(findings.map(({ check, severity, count }) => [check, severity, count])).toEqual([
+    ['plaintext-session', 'high', 2],
+    ['tls-fallback', 'high', undefined],
+    ['tls-handshake-failing', 'low', undefined],
+    ['plaintext-login-refused', 'info', undefined],
+  ]);
+  for (const { evidence } of findings) {
+    expect(evidence).toMatchObject({ seenIn: 'connection log' });
+    expect(Object.keys(evidence)).not.toEqual(expect.arrayContaining(['openNow']));
+  }
+});
 
 describe('a transport', () => {
   test.each([
