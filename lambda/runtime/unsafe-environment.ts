@@ -6,7 +6,15 @@
 export type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** As variables name them: `AWS_ENDPOINT_URL_SECRETS_MANAGER`. */
-export type AwsService = 'SECRETS_MANAGER' | 'SNS' | 'DYNAMODB' | 'S3' | 'SECURITYHUB' | 'CLOUDWATCH_LOGS' | 'RDS' | 'STS';
+export type AwsService =
+  | 'SECRETS_MANAGER'
+  | 'SNS'
+  | 'DYNAMODB'
+  | 'S3'
+  | 'SECURITYHUB'
+  | 'CLOUDWATCH_LOGS'
+  | 'RDS'
+  | 'STS';
 
 /** Every service that the function may use. */
 export const AWS_SERVICES: readonly AwsService[] = [
