@@ -164,5 +164,6 @@ test('audit --discover audits every PostgreSQL of a region without a configurati
   }
   const report = JSON.parse(output) as Report;
   expect(audited(report)).toEqual(['orders']);
-  expect(front.logins.map(({ refusal }) => refusal)).toEqual([undefined]);
+  expect(front.logins.length).toBeGreaterThan(0);
+  expect(new Set(front.logins.map(({ refusal }) => refusal))).toEqual(new Set([undefined]));
 });
