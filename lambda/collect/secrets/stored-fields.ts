@@ -1,7 +1,7 @@
 // Reads credentials from named fields: JSON secrets of every provider, environment variables, Npgsql and ODBC. Pure.
 
 import { displayText } from '../../model/display.ts';
-import { holdsSecret, showName } from '../../model/given-text.ts';
+import { holdsPassword, holdsSecret, showName } from '../../model/given-text.ts';
 import { type Parameter, weakSettings } from './tls-parameters.ts';
 
 /** What named fields say. Texts are without white space around them, but for the password. */
@@ -96,8 +96,10 @@ export function readFields(fields: Readonly<Record<string, unknown>>): StoredFie
     const names = `${find('host')?.name} and ${find('port')?.name}`;
     throw new StoredFieldsError(`holds two ports, in ${names}`, 'store the port once');
   }
-  checkShape(find('user'), user, (name) => !holdsSecret(name) && !/:\/\/|[\x00-\x1f]/.test(name), 'the name of a role');
-  checkShape(find('database'), database, isDatabaseName, 'the name of a database');
+  const isName = (name: string): boolean => !holdsPassword(name, password?.value);
+  const isRole = (name: string): boolean => !holdsSecret(name) && !/:\/\/|[\x00-\x1f]/.test(name);
+  checkShape(find('user'), user, (name) => isName(name) && isRole(name), 'the name of a role');
+  checkShape(find('database'), database, (name) => isName(name) && isDatabaseName(name), 'the name of a database');
   const settings = tlsSettings(given);
   return {
     url: url === undefined || url.value === '' ? undefined : (url.value as string),
