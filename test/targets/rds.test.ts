@@ -303,6 +303,28 @@ describe('another account', () => {
     expect(aws.sts.sessions).toEqual([{ roleArn: READER, sessionName: 'pg-tls-auditor' }]);
   });
 
+  test.each<[string, object, Record<string, string>]>([
+    ['a template', { credentials: { secret: 'audit/${name}' }, role: undefined }, {}],
+    ['a tag', { credentials: { secretTag: 'dba' }, role: undefined }, { dba: 'audit/orders' }],
+    ['the tag of the project', { tagSecrets: true }, { 'pg-tls-auditor:secret': 'audit/orders' }],
+  ])('has its secrets there, named by %s, and its log groups', async (_what, settings, tags) => {
+    aws.sts.roles = [{ arn: READER }];
+    aws.rds.set(SHOP, { instances: [rdsInstance('orders', { ...SHOP, tags })] });
+    const { found } = await discover(configOf({ ...rule(), ...settings, logs: 'auto', ca: { secret: 'shared/ca' } }));
+    const assumedRole = { roleArn: READER };
+    expect(found).toMatchObject([
+      {
+        credentials: { secret: 'audit/orders', place: { region: 'eu-west-1', assumedRole } },
+        ca: [{ secret: 'shared/ca' }],
+        logs: {
+          logGroup: 'arn:aws:logs:eu-west-1:111122223333:log-group:/aws/rds/instance/orders/postgresql',
+          assumedRole,
+        },
+      },
+    ]);
+    expect(found[0]?.ca).toEqual([{ secret: 'shared/ca' }]);
+  });
+
   test('whose role can not be assumed is named, with what to do', async () => {
     aws.sts.roles = [{ arn: READER, externalId: 'auditor-7' }];
     const { all } = await discover(configOf(rule('another')));

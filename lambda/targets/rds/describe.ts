@@ -10,6 +10,7 @@ import {
   RDSClient,
 } from '@aws-sdk/client-rds';
 import type * as z from 'zod';
+import { roleCredentials } from '../../aws/role-credentials.ts';
 import {
   type PlaceInventory,
   type RdsCluster,
@@ -44,17 +45,12 @@ export type Describe = (place: Place, signal: AbortSignal) => Promise<PlaceAnswe
 /** With the real clients, one for each place. The SDK waits and tries again where RDS asks for fewer requests. */
 export const describeRds: Describe = async (place, signal) => {
   const { region, assumedRole } = place;
-  // Loaded where a rule names another account only: other deployments leave it out of the bundle.
-  const credentials =
-    assumedRole === undefined
-      ? undefined
-      : (await import('../../aws/assumed-role.ts')).credentialsOfRole(assumedRole, region);
   const client = new RDSClient({
     region,
     retryMode: 'adaptive',
     maxAttempts: 6,
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
-    ...(credentials === undefined ? {} : { credentials }),
+    ...(assumedRole === undefined ? {} : { credentials: roleCredentials(assumedRole, region) }),
   });
   try {
     const options = { abortSignal: signal };

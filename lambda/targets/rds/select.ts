@@ -196,13 +196,13 @@ function credentialsOf(database: Database, { credentials, tagSecrets }: RdsRule)
       problem: `its tag ${SECRET} names a secret, which the rule does not allow: set "tagSecrets", or remove the tag`,
     };
   }
-  if (named !== undefined) return secretNamed(named, `its tag ${displayText(tagKey, 100)}`);
+  if (named !== undefined) return secretNamed(named, place, `its tag ${displayText(tagKey, 100)}`);
   if ('secretTag' in credentials) {
     return { problem: `it has no tag ${displayText(tagKey, 100)}, which names the secret: add the tag` };
   }
   if ('secret' in credentials) {
     const name = fillTemplate(credentials.secret, valuesOf(database));
-    if (typeof name === 'string') return secretNamed(name, '"credentials" of the rule');
+    if (typeof name === 'string') return secretNamed(name, place, '"credentials" of the rule');
     return { problem: `the name of its secret needs ${displayText(name.missing, 140)}, which it does not have` };
   }
   const role = tags.get(ROLE) ?? credentials.iam.role;
@@ -219,8 +219,9 @@ function credentialsOf(database: Database, { credentials, tagSecrets }: RdsRule)
 }
 
 /** A tag is set by people who may not be the auditor's: a name that is none goes into no request. */
-function secretNamed(name: string, where: string): CredentialSource | Problem {
-  return isSecretName(name) ? { secret: name } : { problem: `${where} does not give the name of a secret` };
+function secretNamed(name: string, { region, assumedRole }: Place, where: string): CredentialSource | Problem {
+  if (!isSecretName(name)) return { problem: `${where} does not give the name of a secret` };
+  return assumedRole === undefined ? { secret: name } : { secret: name, place: { region, assumedRole } };
 }
 
 function targetOf(database: Database, rule: RdsRule, credentials: CredentialSource): Target {
@@ -264,9 +265,12 @@ function logsOf({ instance, cluster, place, account }: Database): Target['logs']
   const kind = instance.cluster === undefined ? 'instance' : 'cluster';
   const group = `/aws/rds/${kind}/${instance.cluster ?? instance.id}/postgresql`;
   const partition = parseArn(instance.arn)?.partition ?? 'aws';
-  const logGroup =
-    account === undefined ? group : `arn:${partition}:logs:${place.region}:${account}:log-group:${group}`;
-  return instance.cluster === undefined ? { logGroup } : { logGroup, logStreamPrefix: instance.id };
+  const { region, assumedRole } = place;
+  return {
+    logGroup: `arn:${partition}:logs:${region}:${account}:log-group:${group}`,
+    ...(instance.cluster === undefined ? {} : { logStreamPrefix: instance.id }),
+    ...(assumedRole === undefined ? {} : { assumedRole }),
+  };
 }
 
 /** A value that no label may have is left out, as one whose tag is missing. */
