@@ -94,10 +94,12 @@ export async function run(input: RunInput): Promise<Report> {
   const requestId = invocation.awsRequestId;
   const context: RunContext = { environment, config, request, requestId, clock, services, errors };
 
+  const { stateTable } = environment;
   const list = await listTargets(sources, config, deadline, {
     folder: import.meta.dirname,
     clock,
-    inventory: environment.stateTable === undefined ? undefined : services.inventoryStore(environment.stateTable),
+    inventory: stateTable === undefined ? undefined : services.inventoryStore(stateTable),
+    memory: stateTable === undefined ? undefined : services.memoryStore(stateTable, clock),
   });
   const targets = requestedTargets(request, list);
   const coversAllTargets = request.targets === undefined && list.all.known;

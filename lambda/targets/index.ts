@@ -1,12 +1,14 @@
 // Registers the sources of targets, and lists the targets of all of them.
 
 import { type Config, unmatchedByTargets } from '../config/index.ts';
+import type { DiscoveryMemory, DiscoveryMemoryStore } from '../model/discovery-memory.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { NamedTarget, Target } from '../model/target.ts';
 import { systemClock } from '../model/time.ts';
 import { configuredTargets } from './configured.ts';
 import type { Choice, Listing, SourceContext, TargetSource, TargetSourceFactory } from './contract/source.ts';
 import { fileTargets } from './file.ts';
+import { EMPTY_MEMORY, expectedAgain, nextMemory, overdue } from './memory.ts';
 import { rdsTargets } from './rds.ts';
 
 export type { Choice, SourceContext, TargetSourceFactory } from './contract/source.ts';
@@ -46,7 +48,10 @@ export async function listTargets(
 ): Promise<TargetList> {
   const timeout = AbortSignal.timeout(SOURCE_TIMEOUT_MS);
   const limit = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-  const lists = await Promise.all(sources.map((source) => listOf(source(config, context), limit)));
+  const now = context.clock().toISOString();
+  const memory = config.discovery.length === 0 ? undefined : await recall(context.memory);
+  const expected = memory === undefined ? [] : expectedAgain(memory, now);
+  const lists = await Promise.all(sources.map((source) => listOf(source(config, { ...context, expected }), limit)));
   const found = new Map<string, Target>();
   const dormant = new Map<string, NamedTarget>();
   const gaps = lists.flatMap((list) => list.gaps);
@@ -59,15 +64,42 @@ export async function listTargets(
   }
   const targets = [...found.values()];
   const existing = [...targets, ...dormant.values()];
-  // Without discovery, the configuration was refused for what matches nothing.
-  const unmatched = config.discovery.length > 0 && gaps.length === 0 ? unmatchedByTargets(config, existing) : [];
+  // What is not known may be what the configuration means. Without discovery, it was refused for what matches nothing.
+  const isWhole = config.discovery.length > 0 && gaps.length === 0;
+  const unmatched = isWhole
+    ? [...lists.flatMap((list) => list.unmatched ?? []), ...unmatchedByTargets(config, existing)]
+    : [];
+  const elastic = lists.flatMap((list) => list.elastic ?? []);
+  const note = isWhole && memory !== undefined ? await keep(nextMemory(memory, { unmatched, elastic, now })) : [];
   return {
     found: targets,
     all: gaps.length === 0 ? known(existing) : unknown(gaps.join('; ')),
-    warnings: [...lists.flatMap(({ warnings }) => warnings), ...unmatched],
+    warnings: [
+      ...lists.flatMap(({ warnings }) => warnings),
+      ...(memory === undefined ? unmatched.map(({ message }) => message) : overdue(memory, unmatched, now)),
+      ...note,
+    ],
     uncovered: lists.flatMap(({ uncovered }) => uncovered),
     choices: lists.flatMap(({ choices }) => choices),
   };
+
+  async function keep(next: DiscoveryMemory): Promise<readonly string[]> {
+    try {
+      await context.memory?.save(next);
+      return [];
+    } catch {
+      return ['since when rules of discovery match nothing could not be saved: the next run does not know it'];
+    }
+  }
+}
+
+/** @returns undefined where nothing is kept from run to run, or it can't be read: then nothing has a day of grace */
+async function recall(memory: DiscoveryMemoryStore | undefined): Promise<DiscoveryMemory | undefined> {
+  try {
+    return memory === undefined ? undefined : ((await memory.read()) ?? EMPTY_MEMORY);
+  } catch {
+    return undefined;
+  }
 }
 
 async function listOf(source: TargetSource, signal: AbortSignal): Promise<Listing> {

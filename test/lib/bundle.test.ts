@@ -264,6 +264,7 @@ test('optional parts are imported by the very names that leave them out', async 
   const importers = ['services.ts', 'collect/secrets/sources.ts', 'targets/rds.ts', 'aws/role-credentials.ts'].map(
     (file) => join(ROOT, 'lambda', file),
   );
-  const text = (await Promise.all(importers.map((file) => readFile(file, 'utf8')))).join('');
-  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(text).toContain(`await import('${module}')`);
+  // A long line of imports is broken before the name.
+  const text = (await Promise.all(importers.map((file) => readFile(file, 'utf8')))).join('').replaceAll(/\(\s+/g, '(');
+  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(text).toContain(`await import('${module}'`);
 });

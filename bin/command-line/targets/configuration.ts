@@ -9,7 +9,7 @@ import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/un
 import { listTargets, type TargetList, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { DiscoveryOptions, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { inventoryStoreFor } from './state.ts';
+import { discoveryStoresFor } from './state.ts';
 
 /** Relative to the folder where the command runs. */
 export const DEFAULT_CONFIG = 'auditor.config.json';
@@ -49,8 +49,8 @@ export async function listConfigured(
   if (config.discovery.some(({ source }) => source === 'rds')) {
     refuseUnsafeEnvironment({ ...thisProcess(), services: ['RDS', 'STS'] });
   }
-  const inventory = state === undefined ? undefined : await inventoryStoreFor(state);
-  return await listTargets(sources, config, undefined, { folder, clock: systemClock, inventory });
+  const stores = state === undefined ? {} : await discoveryStoresFor(state);
+  return await listTargets(sources, config, undefined, { folder, clock: systemClock, ...stores });
 }
 
 function fromOptions({ region, role, ca }: DiscoveryOptions, environment: Environment): Configuration {
