@@ -28,7 +28,7 @@ export function createDynamoDbInventory(client: DynamoDBDocumentClient, tableNam
 export interface MemoryOptions {
   readonly clock: Clock;
   /** Who uses the table with rules of its own. @default the function */
-  readonly user?: string;
+  readonly user?: string | undefined;
 }
 
 export function createDynamoDbMemory(
