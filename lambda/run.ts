@@ -110,7 +110,10 @@ export async function run(input: RunInput): Promise<Report> {
   if (request.testAlert) await publishTestAlerts(integrations, list, context);
 
   const collector = await services.collector(targets, environment, clock);
-  const audited = await auditTargets({ ...config, targets }, { collector, deadline, coversAllTargets });
+  const audited = await auditTargets(
+    { ...config, targets, replicas: list.replicas },
+    { collector, deadline, coversAllTargets },
+  );
 
   const subscriberStatuses: SubscriberStatuses =
     request.testAlert || request.notify ? await services.subscriberStatuses(integrations) : new Map();

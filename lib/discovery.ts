@@ -71,7 +71,7 @@ export interface DiscoveredSecrets {
   readonly prefixes: readonly string[];
 }
 
-/** The secrets of its own account that rules name: those of CAs one by one, where the regions alone say which they are. */
+/** Secrets of its own account that rules name: those of CAs one by one, where the regions alone say which they are. */
 export function discoveredSecrets(config: Pick<Config, 'discovery'>): DiscoveredSecrets {
   const names = new Set<string>();
   const prefixes = new Set<string>();

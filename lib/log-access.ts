@@ -29,8 +29,8 @@ export function logGroups(config: Pick<Config, 'targets' | 'discovery'>): readon
 }
 
 /**
- * Allows `role` to read the groups to which databases of its own account export their PostgreSQL logs, where a rule says
- * `"logs": "auto"`. Those of other accounts are read with the role that is assumed there.
+ * Allows `role` to read the groups to which databases of its own account export their PostgreSQL logs, where a rule
+ * says `"logs": "auto"`. Those of other accounts are read with the role that is assumed there.
  */
 export function grantDiscoveredLogs(scope: Construct, role: Role, config: Pick<Config, 'discovery'>): void {
   const rules = rdsRules(config).filter(({ accounts, logs }) => logs === 'auto' && accounts.includes(undefined));

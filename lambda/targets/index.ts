@@ -2,6 +2,7 @@
 
 import { type Config, unmatchedByTargets } from '../config/index.ts';
 import type { DiscoveryMemory, DiscoveryMemoryStore } from '../model/discovery-memory.ts';
+import type { ListedReplicas } from '../model/listed-replicas.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
 import type { NamedTarget, Target } from '../model/target.ts';
 import { systemClock } from '../model/time.ts';
@@ -31,6 +32,7 @@ export interface TargetList {
   readonly warnings: readonly string[];
   /** Names of databases that no rule takes, though no setting says that they are to be left out. */
   readonly uncovered: readonly string[];
+  readonly replicas: ListedReplicas;
   /** Each database that a source saw, audited or not. */
   readonly choices: readonly Choice[];
 }
@@ -80,6 +82,7 @@ export async function listTargets(
       ...note,
     ],
     uncovered: lists.flatMap(({ uncovered }) => uncovered),
+    replicas: new Map(lists.flatMap(({ replicas = [] }) => [...replicas])),
     choices: lists.flatMap(({ choices }) => choices),
   };
 

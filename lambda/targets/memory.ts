@@ -1,4 +1,4 @@
-// Compares what discovery finds with what earlier runs found: what has matched nothing for a day, and what will be back.
+// Compares discovery with earlier runs: what has matched nothing for a day, and what will be back.
 
 import { createHash } from 'node:crypto';
 import type { DiscoveryMemory } from '../model/discovery-memory.ts';

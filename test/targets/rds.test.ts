@@ -340,6 +340,46 @@ describe('one rule', () => {
   });
 });
 
+describe('replicas', () => {
+  const replicasAt = (list: TargetList, id: string) =>
+    list.replicas.get(`${id}.abcdefghijkl.eu-west-1.rds.amazonaws.com`);
+
+  test('are known where a rule lists them, whatever it makes of them, also in another region', async () => {
+    const abroad = rdsInstance('orders-abroad', { ...US, TagList: [] });
+    aws.rds.set(HERE, {
+      instances: [
+        rdsInstance('orders', {
+          ReadReplicaDBInstanceIdentifiers: [
+            'orders-reader',
+            'orders-off',
+            'orders-untagged',
+            'orders-stopped',
+            String(abroad.DBInstanceArn),
+            'arn:aws:rds:ap-south-1:123456789012:db:orders-far',
+            'arn:aws:rds:eu-west-1:111122223333:db:orders-reader',
+          ],
+        }),
+        rdsInstance('orders-reader'),
+        rdsInstance('orders-off', { tags: { 'pg-tls-auditor': 'off' } }),
+        rdsInstance('orders-untagged', { TagList: [] }),
+        rdsInstance('orders-stopped', { DBInstanceStatus: 'stopped' }),
+        rdsInstance('shop-1', { DBClusterIdentifier: 'shop', Engine: 'aurora-postgresql' }),
+      ],
+      clusters: [rdsCluster('shop')],
+    });
+    aws.rds.set(US, { instances: [abroad] });
+    const list = await discover(configOf({ rds: { regions: ['eu-west-1', 'us-east-1'] } }));
+    expect(replicasAt(list, 'orders')).toEqual([
+      'arn:aws:rds:ap-south-1:123456789012:db:orders-far',
+      'arn:aws:rds:eu-west-1:111122223333:db:orders-reader',
+    ]);
+    for (const id of ['orders-reader', 'shop-1']) expect(replicasAt(list, id)).toEqual([]);
+    expect(list.replicas.get('shop.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com')).toEqual([]);
+    const here = await discover(configOf());
+    expect(replicasAt(here, 'orders')).toContain(abroad.DBInstanceArn);
+  });
+});
+
 describe('a place that fails', () => {
   const both = { rds: { regions: ['eu-west-1', 'us-east-1'] } };
 

@@ -43,8 +43,8 @@ export type LogGroupReaders = (
 ) => LogReader;
 
 /**
- * Readers with real clients, one for each account and region, with the SDK's own retries and bounded waits. Standard AWS variables
- * apply, AWS_ENDPOINT_URL included.
+ * Readers with real clients, one for each account and region, with the SDK's own retries and bounded waits. Standard
+ * AWS variables apply, AWS_ENDPOINT_URL included.
  */
 export function logGroupReaders(bounds: LogGroupBounds = {}): LogGroupReaders {
   const clients = new Map<string, { readonly client: CloudWatchLogsClient; readonly turns: Turns }>();

@@ -3,6 +3,7 @@
 import type { Config } from '../../config/index.ts';
 import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
+import type { ListedReplicas } from '../../model/listed-replicas.ts';
 import type { Observed } from '../../model/observed.ts';
 import type { NamedTarget, Target } from '../../model/target.ts';
 import type { Clock } from '../../model/time.ts';
@@ -45,6 +46,8 @@ export interface Listing {
   readonly choices: readonly Choice[];
   /** Names of targets that come and go by themselves, such as readers by auto scaling. @default none */
   readonly elastic?: readonly string[];
+  /** @default nothing is known of replicas */
+  readonly replicas?: ListedReplicas;
 }
 
 /** What a source has besides the configuration. */

@@ -27,7 +27,7 @@ interface Settings {
   readonly givesWay: (target: Pick<Target, 'name' | 'host' | 'port'>) => string | undefined;
 }
 
-/** Aurora Limitless Database has shards in place of instances; other clusters without instances answer no connection. */
+/** Aurora Limitless Database has shards in place of instances; in other clusters without instances nothing answers. */
 export function memberlessClusters({ place, prefix, inventory }: Found, { rules, givesWay }: Settings): Memberless[] {
   const occupied = new Set(inventory.instances.map(({ cluster }) => cluster));
   return inventory.clusters

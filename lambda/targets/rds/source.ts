@@ -9,6 +9,7 @@ import type { Listing, SourceContext } from '../contract/source.ts';
 import { type Describe, describeRds } from './describe.ts';
 import { describeFailure } from './failure.ts';
 import { describePlace, keyOf, type Place, placesOf } from './place.ts';
+import { replicasOf } from './replicas.ts';
 import { selectDatabases } from './select.ts';
 
 /** Milliseconds for all places together: what is slow costs only itself, and the source answers in time. */
@@ -47,6 +48,7 @@ export async function listRds(
   const selection = selectDatabases(known, { rules, places, givesWay: givesWay(config), expected });
   return {
     ...selection,
+    replicas: replicasOf(known.map(({ inventory }) => inventory)),
     gaps: results.flatMap(({ gaps }) => gaps),
     warnings: [...results.flatMap(({ warnings }) => warnings), ...selection.warnings],
   };
