@@ -26,15 +26,20 @@ export interface Configuration {
 /**
  * With --region or --discover every PostgreSQL of the account counts, whatever its tags; otherwise the file says.
  *
+ * @param instead what else people can name, where there is no file
  * @throws UsageError, ConfigError, ConfigFileError
  */
-export function configurationOf(options: DiscoveryOptions, environment: Environment): Configuration {
+export function configurationOf(
+  options: DiscoveryOptions,
+  environment: Environment,
+  instead = 'one server with --url postgres://USER@HOST:5432/DATABASE, or the databases of an AWS account with --discover',
+): Configuration {
   if (options.discover || options.region !== undefined) return fromOptions(options, environment);
   const { config: file = DEFAULT_CONFIG } = options;
   const source = showPath(file);
   const document = readConfigDocument(file, {
     shownAs: source,
-    whenMissing: `name a configuration file with --config FILE, one server with --url postgres://USER@HOST:5432/DATABASE, or the databases of an AWS account with --discover. An example of such a file is ${exampleFile()}`,
+    whenMissing: `name a configuration file with --config FILE, ${instead}. An example of such a file is ${exampleFile()}`,
   });
   return { config: parseConfig(document, { source, use: 'command-line' }), source, folder: dirname(file) };
 }

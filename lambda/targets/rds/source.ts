@@ -98,7 +98,7 @@ async function readPlace(place: Place, { clock, store, signal, describe }: ReadO
   }
 
   async function keptInventory(of: string): Promise<{ readonly inventory?: PlaceInventory; readonly note: string }> {
-    if (store === undefined) return { note: 'none of them is audited, because no state keeps what was found before' };
+    if (store === undefined) return { note: 'none of them is audited' };
     try {
       const kept = await store.read(of);
       if (kept === undefined) return { note: 'none of them is audited, because no earlier run has found any' };
