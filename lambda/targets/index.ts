@@ -7,6 +7,7 @@ import { known, type Observed, unknown } from '../model/observed.ts';
 import type { NamedTarget, Target } from '../model/target.ts';
 import { systemClock } from '../model/time.ts';
 import { configuredTargets } from './configured.ts';
+import { givesWay } from './contract/explicit.ts';
 import type { Choice, Listing, SourceContext, TargetSource, TargetSourceFactory } from './contract/source.ts';
 import { fileTargets } from './file.ts';
 import { EMPTY_MEMORY, expectedAgain, nextMemory, overdue } from './memory.ts';
@@ -53,7 +54,9 @@ export async function listTargets(
   const now = context.clock().toISOString();
   const memory = config.discovery.length === 0 ? undefined : await recall(context.memory);
   const expected = memory === undefined ? [] : expectedAgain(memory, now);
-  const lists = await Promise.all(sources.map((source) => listOf(source(config, { ...context, expected }), limit)));
+  const lists = withoutNamedElsewhere(
+    await Promise.all(sources.map((source) => listOf(source(config, { ...context, expected }), limit))),
+  );
   const found = new Map<string, Target>();
   const dormant = new Map<string, NamedTarget>();
   const gaps = lists.flatMap((list) => list.gaps);
@@ -94,6 +97,29 @@ export async function listTargets(
       return ['since when rules of discovery match nothing could not be saved: the next run does not know it'];
     }
   }
+}
+
+/** What a person has named, in the configuration or a file, is audited as it says there. */
+function withoutNamedElsewhere(lists: readonly Listing[]): readonly Listing[] {
+  const named = lists.filter((list) => list.givesWay !== true).flatMap(({ targets }) => targets);
+  const why = givesWay({ targets: named });
+  return lists.map((list) => {
+    if (list.givesWay !== true) return list;
+    const gone = new Map(
+      list.targets.flatMap((target) => {
+        const reason = why(target);
+        return reason === undefined ? [] : [[target.name, reason] as const];
+      }),
+    );
+    return {
+      ...list,
+      targets: list.targets.filter(({ name }) => !gone.has(name)),
+      choices: list.choices.map((choice) => {
+        const reason = choice.taken ? gone.get(choice.name) : undefined;
+        return reason === undefined ? choice : { ...choice, taken: false, reason };
+      }),
+    };
+  });
 }
 
 /** @returns undefined where nothing is kept from run to run, or it can't be read: then nothing has a day of grace */

@@ -46,6 +46,8 @@ export interface Listing {
   readonly choices: readonly Choice[];
   /** Names of targets that come and go by themselves, such as readers by auto scaling. @default none */
   readonly elastic?: readonly string[];
+  /** Whether its targets give way to those of other sources with the same name or endpoint. @default false */
+  readonly givesWay?: boolean;
   /** @default nothing is known of replicas */
   readonly replicas?: ListedReplicas;
 }

@@ -48,6 +48,7 @@ export async function listRds(
   const selection = selectDatabases(known, { rules, places, givesWay: givesWay(config), expected });
   return {
     ...selection,
+    givesWay: true,
     replicas: replicasOf(known.map(({ inventory }) => inventory)),
     gaps: results.flatMap(({ gaps }) => gaps),
     warnings: [...results.flatMap(({ warnings }) => warnings), ...selection.warnings],
