@@ -52,7 +52,7 @@ export async function listTargets(
   const timeout = AbortSignal.timeout(SOURCE_TIMEOUT_MS);
   const limit = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
   const now = context.clock().toISOString();
-  const memory = config.discovery.length === 0 ? undefined : await recall(context.memory);
+  const memory = config.discovery.length === 0 ? undefined : await recall(context.memory, limit);
   const expected = memory === undefined ? [] : expectedAgain(memory, now);
   const lists = withoutNamedElsewhere(
     await Promise.all(sources.map((source) => listOf(source(config, { ...context, expected }), limit))),
@@ -91,7 +91,7 @@ export async function listTargets(
 
   async function keep(next: DiscoveryMemory): Promise<readonly string[]> {
     try {
-      await context.memory?.save(next);
+      if (context.memory !== undefined) await Promise.race([context.memory.save(next), rejectAtEnd(limit)]);
       return [];
     } catch {
       return ['since when rules of discovery match nothing could not be saved: the next run does not know it'];
@@ -123,9 +123,13 @@ function withoutNamedElsewhere(lists: readonly Listing[]): readonly Listing[] {
 }
 
 /** @returns undefined where nothing is kept from run to run, or it can't be read: then nothing has a day of grace */
-async function recall(memory: DiscoveryMemoryStore | undefined): Promise<DiscoveryMemory | undefined> {
+async function recall(
+  memory: DiscoveryMemoryStore | undefined,
+  signal: AbortSignal,
+): Promise<DiscoveryMemory | undefined> {
   try {
-    return memory === undefined ? undefined : ((await memory.read()) ?? EMPTY_MEMORY);
+    if (memory === undefined) return undefined;
+    return (await Promise.race([memory.read(), rejectAtEnd(signal)])) ?? EMPTY_MEMORY;
   } catch {
     return undefined;
   }

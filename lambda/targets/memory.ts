@@ -15,7 +15,10 @@ export const EMPTY_MEMORY: DiscoveryMemory = { unmatchedSince: {}, elasticSeen: 
 
 /** Names of targets that are expected again. @param now - ISO 8601. */
 export function expectedAgain({ elasticSeen }: DiscoveryMemory, now: string): readonly string[] {
-  return Object.entries(elasticSeen).flatMap(([name, seen]) => (isWithin(EXPECTED_MS, seen, now) ? [name] : []));
+  // Clocks differ by seconds: a reader that a run has seen in the future is no less there.
+  return Object.entries(elasticSeen).flatMap(([name, seen]) =>
+    Math.abs(msBetween(seen, now)) < EXPECTED_MS ? [name] : [],
+  );
 }
 
 /**
@@ -49,7 +52,7 @@ export function overdue(
 ): readonly string[] {
   const since = new Map(Object.entries(unmatchedSince));
   return unmatched.flatMap(({ key, message }) =>
-    isWithin(GRACE_MS, since.get(shortened(key)) ?? now, now) ? [] : [message],
+    isWithinGrace(since.get(shortened(key)) ?? now, now) ? [] : [message],
   );
 }
 
@@ -58,7 +61,7 @@ function shortened(key: string): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 32);
 }
 
-function isWithin(ms: number, from: string, to: string): boolean {
-  const age = msBetween(from, to);
-  return age >= 0 && age < ms;
+function isWithinGrace(since: string, now: string): boolean {
+  const age = msBetween(since, now);
+  return age >= 0 && age < GRACE_MS;
 }

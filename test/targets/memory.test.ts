@@ -143,6 +143,12 @@ test('readers by auto scaling are numbered, and expected for a week', async () =
   expect(existing(await list(24 * 9 + 1, [instance('night-1', undefined)]))).toEqual(['night-1']);
 });
 
+test('a clock that is some seconds behind loses no reader', async () => {
+  const { list } = world();
+  await list(1, [...SHOP, reader('1a2b')]);
+  expect(existing(await list(0.999, SHOP)).toSorted()).toEqual(['shop/application-autoscaling-1', 'shop/shop-1']);
+});
+
 test('a person may name an instance as auto scaling does', async () => {
   const { list } = world();
   const named = instance('application-autoscaling-1', 'shop');
