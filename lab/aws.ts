@@ -17,7 +17,7 @@ import {
   respondObject,
   respondXml,
 } from './aws-protocols.ts';
-import { Rds, type RdsOperation, Sts } from './aws-rds.ts';
+import { Rds, type RdsCaller, type RdsOperation, Sts } from './aws-rds.ts';
 import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
 import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
@@ -68,6 +68,8 @@ export type Fault = {
 /** One request that came, whatever its answer was. */
 export interface AwsRequest {
   readonly operation: string;
+  /** Whose credentials signed it, and for which region. */
+  readonly caller: RdsCaller;
   /** The secrets it asked for. */
   readonly secretIds: readonly string[];
   /** The topic that it was about. */
@@ -102,8 +104,8 @@ export interface AwsEndpoint extends AsyncDisposable {
   environment(): Readonly<Record<string, string>>;
   /** What the topics have from now on. @default a confirmed one by email and by https each */
   setSubscriptions(subscriptions: readonly TopicSubscription[]): void;
-  /** Creates a secret, or rotates it. */
-  setSecret(name: string, value: SecretValue): void;
+  /** Creates a secret, or rotates it. @param place of another account; its own otherwise */
+  setSecret(name: string, value: SecretValue, place?: RdsCaller): void;
   deleteSecret(name: string): void;
   secretArn(name: string): string;
   /** Queues a fault: the next requests for that operation meet it, then those queued after it. */
@@ -127,6 +129,14 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const accessKeyId = `AKIALAB${randomUUID().replaceAll('-', '').slice(0, 13).toUpperCase()}`;
   const secretsManager = new SecretsManager(region, ACCOUNT);
   for (const [name, value] of Object.entries(secrets)) secretsManager.set(name, value);
+  const elsewhere = new Map<string, SecretsManager>();
+  const secretsOf = ({ account, region: asked }: RdsCaller): SecretsManager => {
+    if (account === ACCOUNT) return secretsManager;
+    const key = `${account}/${asked}`;
+    const secretsThere = elsewhere.get(key) ?? new SecretsManager(asked, account);
+    elsewhere.set(key, secretsThere);
+    return secretsThere;
+  };
   const sns = new Sns(topicArns);
   const s3 = new S3(buckets);
   const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
@@ -155,11 +165,11 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
         return (response) => respondXml(response, call.operation, subscriptions);
       }
       case 'GetSecretValue': {
-        const secret = secretsManager.getSecretValue(call.input);
+        const secret = secretsOf(callerOf(request)).getSecretValue(call.input);
         return (response) => respondJson(response, secret);
       }
       case 'BatchGetSecretValue': {
-        const batch = secretsManager.batchGetSecretValue(call.input);
+        const batch = secretsOf(callerOf(request)).batchGetSecretValue(call.input);
         return (response) => respondJson(response, batch);
       }
       case 'BatchImportFindings': {
@@ -204,6 +214,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     const call = readCall(request, await readBody(request));
     requests.push({
       operation: call.operation,
+      caller: callerOf(request),
       secretIds: call.secretIds,
       topicArn: call.form.get('TopicArn') ?? undefined,
       logGroup: textOf(call.input.logGroupName ?? call.input.logGroupIdentifier),
@@ -260,7 +271,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     setSubscriptions(subscriptions) {
       sns.subscriptions = subscriptions;
     },
-    setSecret: (name, value) => secretsManager.set(name, value),
+    setSecret: (name, value, place) => (place === undefined ? secretsManager : secretsOf(place)).set(name, value),
     deleteSecret: (name) => secretsManager.delete(name),
     secretArn: (name) => secretsManager.arn(name),
     failNext(operation, fault) {

@@ -6,6 +6,7 @@ import { evaluateFleet } from './checks/evaluate-fleet.ts';
 import type { Collector } from './collect/attempts.ts';
 import { notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config/index.ts';
+import type { ListedReplicas } from './model/listed-replicas.ts';
 import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
@@ -26,9 +27,14 @@ export interface AuditOptions {
   }) => void;
 }
 
+type AuditedTargets = Pick<Config, 'targets' | 'concurrency' | 'policy'> & {
+  /** What discovery knows of them. @default nothing */
+  readonly replicas?: ListedReplicas;
+};
+
 /** Audits every given target. A target never makes it throw: the target's snapshot says what went wrong. */
 export async function auditTargets(
-  { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
+  { targets, concurrency, policy, replicas }: AuditedTargets,
   { collector, deadline, coversAllTargets = false, onTarget }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
@@ -46,6 +52,6 @@ export async function auditTargets(
     { concurrency },
   );
   const evaluated = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, policy) }));
-  const audited = evaluateFleet(evaluated, policy, { coversAllTargets });
+  const audited = evaluateFleet(evaluated, policy, { coversAllTargets, replicas });
   return { startedAt, finishedAt: collector.clock().toISOString(), policy, audited };
 }

@@ -94,10 +94,12 @@ export async function run(input: RunInput): Promise<Report> {
   const requestId = invocation.awsRequestId;
   const context: RunContext = { environment, config, request, requestId, clock, services, errors };
 
+  const { stateTable } = environment;
   const list = await listTargets(sources, config, deadline, {
     folder: import.meta.dirname,
     clock,
-    inventory: environment.stateTable === undefined ? undefined : services.inventoryStore(environment.stateTable),
+    inventory: stateTable === undefined ? undefined : services.inventoryStore(stateTable),
+    memory: stateTable === undefined ? undefined : services.memoryStore(stateTable, clock),
   });
   const targets = requestedTargets(request, list);
   const coversAllTargets = request.targets === undefined && list.all.known;
@@ -108,7 +110,10 @@ export async function run(input: RunInput): Promise<Report> {
   if (request.testAlert) await publishTestAlerts(integrations, list, context);
 
   const collector = await services.collector(targets, environment, clock);
-  const audited = await auditTargets({ ...config, targets }, { collector, deadline, coversAllTargets });
+  const audited = await auditTargets(
+    { ...config, targets, replicas: list.replicas },
+    { collector, deadline, coversAllTargets },
+  );
 
   const subscriberStatuses: SubscriberStatuses =
     request.testAlert || request.notify ? await services.subscriberStatuses(integrations) : new Map();

@@ -20,6 +20,7 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
+import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import type { Target } from './model/target.ts';
@@ -49,6 +50,8 @@ export interface Services {
   stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
   /** What discovery found, beside the state. */
   inventoryStore(tableName: string): InventoryStore;
+  /** Since when rules of discovery match nothing, beside the state. */
+  memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -75,7 +78,7 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbLogs, createDynamoDbState, createInventory, dynamoDbClient } = await import(
+    const { createDynamoDbLogs, createDynamoDbState, createInventory, createMemory, dynamoDbClient } = await import(
       './deliver/state/dynamodb.ts'
     );
     const client = dynamoDbClient();
@@ -83,6 +86,7 @@ export function createServices(): Services {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
       inventory: (tableName: string) => createInventory(client, tableName),
+      memory: (tableName: string, clock: Clock) => createMemory(client, tableName, { clock }),
     };
   });
   const evidence = lazily(async () => {
@@ -117,6 +121,10 @@ export function createServices(): Services {
     inventoryStore: (tableName) => ({
       read: async (place) => await (await state()).inventory(tableName).read(place),
       save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
+    }),
+    memoryStore: (tableName, clock) => ({
+      read: async () => await (await state()).memory(tableName, clock).read(),
+      save: async (memory) => await (await state()).memory(tableName, clock).save(memory),
     }),
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;

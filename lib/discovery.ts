@@ -27,6 +27,11 @@ export function usesAssumedRoles(config: Pick<Config, 'discovery'>): boolean {
   return rolesOf(config).length > 0;
 }
 
+/** Whether any rule reads log groups: of its own, or those to which the databases export their logs. */
+export function usesDiscoveredLogs(config: Pick<Config, 'discovery'>): boolean {
+  return rdsRules(config).some(({ logs }) => logs === 'auto' || typeof logs === 'object');
+}
+
 /** Allows `auditor` to list the databases of its own account in the regions of the rules, and to assume their roles. */
 export function grantDiscovery(scope: Construct, auditor: Role, config: Pick<Config, 'discovery'>): void {
   const own = rdsRules(config).filter(({ accounts }) => accounts.includes(undefined));
@@ -66,12 +71,13 @@ export interface DiscoveredSecrets {
   readonly prefixes: readonly string[];
 }
 
-/** The secrets that rules name: those of CAs one by one, where the regions alone say which they are. */
+/** Secrets of its own account that rules name: those of CAs one by one, where the regions alone say which they are. */
 export function discoveredSecrets(config: Pick<Config, 'discovery'>): DiscoveredSecrets {
   const names = new Set<string>();
   const prefixes = new Set<string>();
-  for (const { credentials, ca, regions } of rdsRules(config)) {
-    if ('secret' in credentials) prefixes.add(templateStart(credentials.secret));
+  for (const { accounts, credentials, ca, regions } of rdsRules(config)) {
+    // Secrets of other accounts are read with the role that is assumed there, which has that right itself.
+    if ('secret' in credentials && accounts.includes(undefined)) prefixes.add(templateStart(credentials.secret));
     for (const source of ca) {
       if (typeof source === 'string' || !('secret' in source)) continue;
       if (placeholdersOf(source.secret).some((name) => name !== 'region')) prefixes.add(templateStart(source.secret));

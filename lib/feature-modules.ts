@@ -1,7 +1,7 @@
 // Lists the optional parts of the function, and the modules that the bundle leaves out.
 
 import type { Config } from '../lambda/config/index.ts';
-import { usesAssumedRoles, usesRdsDiscovery } from './discovery.ts';
+import { usesAssumedRoles, usesDiscoveredLogs, usesRdsDiscovery } from './discovery.ts';
 import { usesIamLogin } from './iam-login.ts';
 
 /** What decides which parts a deployment has. */
@@ -35,13 +35,13 @@ export const OPTIONAL_PARTS = {
   },
   logGroups: {
     module: './collect/connection-log/cloudwatch.ts',
-    isOn: ({ targets }) => targets.some(({ logs }) => typeof logs === 'object'),
+    isOn: (config) => config.targets.some(({ logs }) => typeof logs === 'object') || usesDiscoveredLogs(config),
     // The client names it when it is loaded; only operations that are not called here use it.
     brings: '@smithy/core/event-streams',
   },
   discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery, runtimeClient: '@aws-sdk/client-rds' },
   assumedRoles: {
-    module: '../../aws/assumed-role.ts',
+    module: './assumed-role.ts',
     isOn: usesAssumedRoles,
     runtimeClient: '@aws-sdk/client-sts',
   },

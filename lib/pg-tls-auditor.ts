@@ -22,7 +22,7 @@ import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, functionVariables } from './function-environment.ts';
 import { grantIamLogin } from './iam-login.ts';
 import { resourceProblems, routeLimitProblems } from './limits.ts';
-import { grantLogAccess, logAccessProblems, logGroups } from './log-access.ts';
+import { grantDiscoveredLogs, grantLogAccess, logAccessProblems, logGroups } from './log-access.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
@@ -84,7 +84,7 @@ export class PgTlsAuditor extends Construct {
       references: props.secrets ?? {},
       prefixes: props.secretNamePrefixes ?? [],
       discovered: discoveredSecrets(config).prefixes,
-      byTag: rdsRules(config).some(({ tagSecrets }) => tagSecrets),
+      byTag: rdsRules(config).some(({ accounts, tagSecrets }) => tagSecrets && accounts.includes(undefined)),
     };
     const groups = logGroups(config);
     const completion = completionWindow(schedule, deployment.completionWindowHours);
@@ -162,6 +162,7 @@ export class PgTlsAuditor extends Construct {
     grantDiscovery(this, auditor.role, config);
     grantSecretAccess(this, auditor.role, access);
     grantLogAccess(this, auditor.role, groups);
+    grantDiscoveredLogs(this, auditor.role, config);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
       ...(props.secretKeys ?? []),
       ...Object.values(access.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),

@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
+import type { UnlistedReplica } from '../model/listed-replicas.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { FleetCheck } from './check.ts';
@@ -19,7 +20,7 @@ export const replicaNotCovered: FleetCheck = {
   rationale:
     'Each standby keeps its own pg_stat_activity and its own pg_hba.conf: clients that read from it in plaintext are shown nowhere else.',
   remedy: {
-    everywhere: `Add a target for each standby, at its own address. The auditor's role exists there already, because roles are replicated.
+    everywhere: `Add a target for each standby, at its own address. The auditor's role exists there already, because roles are replicated. Where discovery finds the targets, add the region or the account of the standby to a rule.
 Mute the finding for a standby that is a target under another address (NAT, several interfaces) or that takes no clients. List what there is:`,
     selfManaged: 'On this server: SELECT application_name, client_addr, state FROM pg_stat_replication;',
     rds: `Each read replica, and each instance of an Aurora cluster, has an endpoint of its own; the reader endpoint leads to one of them.
@@ -38,9 +39,29 @@ az postgres flexible-server replica list --resource-group <group> --name <server
     'https://www.postgresql.org/docs/current/hot-standby.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html',
   ],
-  evaluateInFleet: (snapshot, fleet) =>
-    snapshot.aurora === undefined ? ofStandbys(snapshot, fleet) : ofAurora(snapshot, fleet),
+  evaluateInFleet: (snapshot, fleet) => {
+    const unlisted = fleet?.find(({ name }) => name === snapshot.target.name)?.unlistedReplicas;
+    if (unlisted !== undefined) return ofListed(unlisted);
+    return snapshot.aurora === undefined ? ofStandbys(snapshot, fleet) : ofAurora(snapshot, fleet);
+  },
 };
+
+/**
+ * Discovery lists the replicas and members that there are, and its rules decide about each: one that is stopped, left
+ * out on purpose or about to be deleted has no session that a target could stand for.
+ */
+function ofListed(unlisted: readonly UnlistedReplica[]): Outcome {
+  if (unlisted.length === 0) return { status: 'pass' };
+  const problems = unlisted.map(
+    (replica): Problem => ({
+      severity: 'low',
+      title: 'A read replica in a region or an account that no rule of discovery names',
+      subject: displayText(replica, 300),
+      evidence: { replica: displayText(replica, 300) },
+    }),
+  );
+  return { status: 'fail', problems };
+}
 
 function ofStandbys(snapshot: Snapshot, fleet: Fleet | undefined): Outcome {
   const standbys = snapshot.sessions.known ? snapshot.sessions.value.visible.filter(isStandby) : [];

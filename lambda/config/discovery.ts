@@ -1,7 +1,8 @@
 // Gives the rules of discovery the shape that the sources of targets use.
 
 import type * as z from 'zod';
-import type { AssumedRole, CaSource, Target } from '../model/target.ts';
+import type { AssumedRole } from '../model/assumed-role.ts';
+import type { CaSource, Target } from '../model/target.ts';
 import { parseTemplate, type Template } from '../model/template.ts';
 import { CA_PLACEHOLDERS, DATABASE_PLACEHOLDERS, type discoveryRuleSchema } from './schema.ts';
 import { caSources, crlSources, listOf, type TargetDefaults } from './to-target.ts';

@@ -130,18 +130,25 @@ function parseDocument(document: unknown, options: ParseConfigOptions): Parsed {
  * What routes and mutes of a configuration with discovery name, and none of these targets has.
  *
  * @param targets every target that there is
- * @returns sentences without their period, each with the path of its setting
+ * @returns sentences without their period, each with the path of its setting, and a key that stays the same
  */
 export function unmatchedByTargets(
   { alerts, mutes }: Pick<Config, 'alerts' | 'mutes'>,
   targets: readonly NamedTarget[],
-): readonly string[] {
+): readonly { readonly key: string; readonly message: string }[] {
   // A route that names no targets by name has no key for them.
   const routes = alerts.routes.map((route) =>
     Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)),
   );
-  const problems = unmatchedPatterns({ alerts: { routes }, mutes: mutes.map(({ match }) => match) }, targets);
-  return [...problems].map(({ path, message }) => `${formatPath(path)} ${message}`);
+  const settings = { alerts: { routes }, mutes: mutes.map(({ match }) => match) };
+  return [...unmatchedPatterns(settings, targets)].map(({ path, message }) => ({
+    key: `${formatPath(path)} ${JSON.stringify(valueAt(settings, path))}`,
+    message: `${formatPath(path)} ${message}`,
+  }));
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((part, key) => Object(part)[key], document);
 }
 
 /** The JSON Schema of the configuration file, for editors. */

@@ -203,7 +203,8 @@ const labelKey = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, di
 // The name stands in an IAM policy, where * and $ would match more than one role.
 const roleName = z.string().regex(/^[\w.-]{1,63}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores');
 
-const region = z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be an AWS region such as eu-west-1');
+/** Of every partition: eu-west-1, us-gov-west-1, us-iso-east-1, eusc-de-east-1. */
+const region = z.string().regex(/^[a-z]{2,8}(?:-[a-z]+)+-\d{1,2}$/, 'must be an AWS region such as eu-west-1');
 
 const database = shownText.min(1).max(63).refine(isDatabaseName, 'must be the name of a database, without parameters');
 

@@ -128,6 +128,38 @@ describe('a file of targets', () => {
     ]);
   });
 
+  test('wins over a rule that finds the same endpoint, or the same name', async () => {
+    await using aws = await startAwsEndpoint();
+    const place = { account: '123456789012', region: 'eu-west-1' };
+    aws.rds.set(place, { instances: [rdsInstance('shop'), rdsInstance('ledger'), rdsInstance('crm')] });
+    for (const [name, value] of Object.entries(aws.environment())) vi.stubEnv(name, value);
+    const host = 'shop.abcdefghijkl.eu-west-1.rds.amazonaws.com';
+    const filled = await withFile(
+      [
+        { name: 'mine', secret: 'mine', host },
+        { name: 'ledger', secret: 'mine' },
+      ],
+      {
+        discovery: [
+          { file: 'targets.json' },
+          { rds: { regions: ['eu-west-1'] }, credentials: 'iam', role: 'tls_auditor' },
+        ],
+      },
+    );
+    const { found, all, choices } = await listTargets(TARGET_SOURCES, filled, undefined, context());
+    vi.unstubAllEnvs();
+    expect(found.map(({ name, credentials }) => [name, credentials])).toEqual([
+      ['mine', { secret: 'mine' }],
+      ['ledger', { secret: 'mine' }],
+      ['crm', { iam: { role: 'tls_auditor', region: 'eu-west-1' } }],
+    ]);
+    expect(all.known).toBe(true);
+    expect(choices.filter(({ taken }) => !taken).map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
+      'ledger: the configuration has a target with this name',
+      'shop: the target mine of the configuration has this endpoint',
+    ]);
+  });
+
   test('whose name another file has too is audited from the first, and the report says so', async () => {
     await writeFile(join(folder, 'more.json'), JSON.stringify([{ name: 'ledger', secret: 'second' }]));
     const two = await withFile([{ name: 'ledger', secret: 'first' }], {

@@ -34,6 +34,7 @@ export async function requestFromConfig(
     configured: list.all,
     targetNotes: list.warnings,
     uncovered: list.uncovered,
+    replicas: list.replicas,
     optionContents: {},
     notes: [
       ...(list.all.known

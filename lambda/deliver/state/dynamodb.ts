@@ -3,12 +3,13 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
+import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import { displayText } from '../../model/display.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
 import type { Clock } from '../../model/time.ts';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
-import { createDynamoDbInventory } from './dynamodb-inventory.ts';
+import { createDynamoDbInventory, createDynamoDbMemory, type MemoryOptions } from './dynamodb-inventory.ts';
 import { acquireDynamoDbLease } from './dynamodb-lease.ts';
 import { type StateTable, type StoredItem, stateTable } from './dynamodb-table.ts';
 import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
@@ -47,6 +48,11 @@ export function dynamoDbClient(): DynamoDBClient {
 /** Keeps what discovery found, in the same table as the state. */
 export function createInventory(client: DynamoDBClient, tableName: string): InventoryStore {
   return createDynamoDbInventory(DynamoDBDocumentClient.from(client), tableName);
+}
+
+/** Keeps since when rules of discovery match nothing, in the same table as the state. */
+export function createMemory(client: DynamoDBClient, tableName: string, options: MemoryOptions): DiscoveryMemoryStore {
+  return createDynamoDbMemory(DynamoDBDocumentClient.from(client), tableName, options);
 }
 
 /** The table's keys are `pk` and `sk`, both strings; its attribute for time to live is `expiresAt`. */

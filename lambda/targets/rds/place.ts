@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { RdsRule } from '../../config/index.ts';
 import { parseArn } from '../../model/arn.ts';
-import type { AssumedRole } from '../../model/target.ts';
+import type { AssumedRole } from '../../model/assumed-role.ts';
 
 export interface Place {
   readonly region: string;

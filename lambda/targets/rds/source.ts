@@ -8,7 +8,8 @@ import { givesWay } from '../contract/explicit.ts';
 import type { Listing, SourceContext } from '../contract/source.ts';
 import { type Describe, describeRds } from './describe.ts';
 import { describeFailure } from './failure.ts';
-import { keyOf, type Place, placesOf } from './place.ts';
+import { describePlace, keyOf, type Place, placesOf } from './place.ts';
+import { replicasOf } from './replicas.ts';
 import { selectDatabases } from './select.ts';
 
 /** Milliseconds for all places together: what is slow costs only itself, and the source answers in time. */
@@ -33,7 +34,7 @@ interface PlaceResult {
  */
 export async function listRds(
   config: Pick<Config, 'discovery' | 'targets'>,
-  { clock, inventory: store }: SourceContext,
+  { clock, inventory: store, expected = [] }: SourceContext,
   signal: AbortSignal,
   describe: Describe = describeRds,
 ): Promise<Listing> {
@@ -44,12 +45,22 @@ export async function listRds(
     concurrency: CONCURRENCY,
   });
   const known = results.flatMap(({ place, inventory }) => (inventory === undefined ? [] : [{ place, inventory }]));
-  const selection = selectDatabases(known, { rules, places, givesWay: givesWay(config) });
+  const selection = selectDatabases(known, { rules, places, givesWay: givesWay(config), expected });
   return {
     ...selection,
+    givesWay: true,
+    replicas: replicasOf(known.map(({ inventory }) => inventory)),
     gaps: results.flatMap(({ gaps }) => gaps),
     warnings: [...results.flatMap(({ warnings }) => warnings), ...selection.warnings],
   };
+}
+
+/** What could not be understood costs only itself: the other databases of the place are known. */
+function unusableGap(place: Place, unusable: readonly string[]): readonly string[] {
+  const [first] = unusable;
+  if (first === undefined) return [];
+  const more = unusable.length > 1 ? ` and ${unusable.length - 1} more` : '';
+  return [`of ${describePlace(place)}, RDS listed what can't be used: ${first}${more}; the others are audited`];
 }
 
 interface ReadOptions {
@@ -62,9 +73,14 @@ interface ReadOptions {
 async function readPlace(place: Place, { clock, store, signal, describe }: ReadOptions): Promise<PlaceResult> {
   const key = keyOf(place);
   try {
-    const { inventory, proxyError } = await describe(place, signal);
+    const { inventory, proxyError, unusable = [] } = await describe(place, signal);
     const warnings = proxyError === undefined ? [] : [describeFailure(place, proxyError, 'proxies')];
-    return { place, inventory, gaps: [], warnings: [...warnings, ...(await keep(key, inventory))] };
+    return {
+      place,
+      inventory,
+      gaps: unusableGap(place, unusable),
+      warnings: [...warnings, ...(await keep(key, inventory))],
+    };
   } catch (error) {
     const failure = describeFailure(place, error);
     const { inventory, note } = await keptInventory(key);
@@ -83,7 +99,7 @@ async function readPlace(place: Place, { clock, store, signal, describe }: ReadO
   }
 
   async function keptInventory(of: string): Promise<{ readonly inventory?: PlaceInventory; readonly note: string }> {
-    if (store === undefined) return { note: 'none of them is audited, because no state keeps what was found before' };
+    if (store === undefined) return { note: 'none of them is audited' };
     try {
       const kept = await store.read(of);
       if (kept === undefined) return { note: 'none of them is audited, because no earlier run has found any' };
