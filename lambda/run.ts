@@ -108,7 +108,16 @@ export async function run(input: RunInput): Promise<Report> {
   if (request.testAlert) await publishTestAlerts(integrations, list, context);
 
   const collector = await services.collector(targets, environment, clock);
-  const audited = await auditTargets({ ...config, targets }, { collector, deadline, coversAllTargets });
+  const audited = await auditTargets(
+    { ...config, targets },
+    {
+      collector,
+      deadline,
+      coversAllTargets,
+      cloud: list.cloud,
+      includesListed: request.targets === undefined,
+    },
+  );
 
   const subscriberStatuses: SubscriberStatuses =
     request.testAlert || request.notify ? await services.subscriberStatuses(integrations) : new Map();
@@ -118,7 +127,6 @@ export async function run(input: RunInput): Promise<Report> {
       config,
       targets: list.all,
       targetNotes: list.warnings,
-      uncovered: list.uncovered,
       now: clock().toISOString(),
     },
     integrations,

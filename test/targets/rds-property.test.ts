@@ -96,7 +96,7 @@ test('no order or repetition of answers and failures resolves a finding of a dat
         const describe: Describe = async (place) => {
           const given = answers[REGIONS.indexOf(place.region)] ?? '';
           if (typeof given === 'string') throw Object.assign(new Error(given), { name: given });
-          return { inventory: given, proxyError: undefined };
+          return { inventory: given, proxyError: undefined, facts: new Map() };
         };
         const context = {
           folder: '.',

@@ -4,7 +4,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { rdsCluster, rdsInstance } from '../../lab/aws-rds.ts';
 import { type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
+import type { CloudPlace } from '../../lambda/model/cloud.ts';
 import type { KeptInventory } from '../../lambda/model/inventory.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { systemClock } from '../../lambda/model/time.ts';
 import { listTargets, TARGET_SOURCES, type TargetList } from '../../lambda/targets/index.ts';
 
@@ -44,6 +46,11 @@ const discover = async (config: ReturnType<typeof configOf>, kept?: Map<string, 
     },
   });
 
+const placeOf = ({ cloud }: TargetList, name = 'rds:eu-west-1'): CloudPlace => {
+  const place = cloud.places.find((each) => each.name === name);
+  if (place === undefined) throw new Error(`no place ${name}`);
+  return place.facts;
+};
 const names = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name);
 const reasons = ({ choices }: TargetList): Record<string, string> =>
   Object.fromEntries(choices.map(({ name, taken, reason }) => [name, `${taken ? 'taken' : 'left out'}: ${reason}`]));
@@ -153,11 +160,27 @@ describe('one rule', () => {
       untagged: 'left out: it lacks the tag pg-tls-auditor=on',
     });
     // Nothing says of these that they are to be left out.
-    expect(list.uncovered).toEqual(['staging', 'untagged']);
+    expect(placeOf(list).uncovered).toEqual(
+      known([
+        { name: 'staging', why: 'no pattern of "include" matches it' },
+        { name: 'untagged', why: 'it lacks the tag pg-tls-auditor=on' },
+      ]),
+    );
+    expect(placeOf(list).proxies).toEqual(known([{ name: 'pool', requireTls: false }]));
     // They exist: nothing about them is resolved. People should know of those that a setting keeps out.
     expect(list.all).toMatchObject({ known: true });
     expect(list.all.known && names(list.all.value).toSorted()).toEqual(
-      ['mine', 'prod-admin', 'prod-fine', 'prod-new', 'prod-other', 'prod-passwords', 'prod-stopped'].toSorted(),
+      [
+        'mine',
+        'prod-admin',
+        'prod-fine',
+        'prod-new',
+        'prod-other',
+        'prod-passwords',
+        'prod-stopped',
+        'rds:eu-west-1',
+        'discovery:all',
+      ].toSorted(),
     );
     expect(list.warnings).toHaveLength(3);
     expect(list.warnings.join()).toMatch(/prod-passwords is not audited: IAM.*prod-admin is not audited: its tag/);

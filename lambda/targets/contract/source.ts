@@ -1,6 +1,7 @@
 // A source of targets: lists the PostgreSQL servers that an audit covers.
 
 import type { Config } from '../../config/index.ts';
+import type { CloudListing } from '../../model/cloud.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
 import type { Observed } from '../../model/observed.ts';
 import type { NamedTarget, Target } from '../../model/target.ts';
@@ -29,8 +30,8 @@ export interface Listing {
   readonly gaps: readonly string[];
   /** What else is not as the configuration means it, such as a tag that no database has. */
   readonly warnings: readonly string[];
-  /** Names of databases that no rule takes, though no setting says that they are to be left out. */
-  readonly uncovered: readonly string[];
+  /** What the source knows without a login. */
+  readonly cloud: CloudListing;
   readonly choices: readonly Choice[];
 }
 

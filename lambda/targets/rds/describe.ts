@@ -19,23 +19,17 @@ import {
   rdsInstanceSchema,
   rdsProxySchema,
 } from '../../model/inventory.ts';
+import { type PlaceFacts, readFacts } from './facts.ts';
+import { PAGE_SIZE, readAll, UnexpectedAnswerError } from './paging.ts';
 import type { Place } from './place.ts';
-
-/** Entries of a page, the most that RDS gives. */
-const PAGE_SIZE = 100;
-/** More than any account has: what goes beyond is an answer that leads in a circle. */
-const MOST_PAGES = 100;
-
-/** RDS answered something else than it documents. The message says what. */
-export class UnexpectedAnswerError extends Error {
-  override readonly name = 'UnexpectedAnswerError';
-}
 
 /** The databases of a place; proxies are unknown where they alone can't be listed. */
 export interface PlaceAnswer {
   readonly inventory: PlaceInventory;
   /** Why the proxies are not known; undefined where they are. */
   readonly proxyError: unknown;
+  /** What else RDS says of the databases. It is never kept: what is not read in a run is not known in it. */
+  readonly facts: PlaceFacts;
 }
 
 /** Lists a place. @throws what the SDK throws; AssumeRoleError, UnexpectedAnswerError */
@@ -79,13 +73,18 @@ export const describeRds: Describe = async (place, signal) => {
     const [found, inClusters, pooled] = await Promise.allSettled([instances, clusters, proxies]);
     if (found.status === 'rejected') throw found.reason;
     if (inClusters.status === 'rejected') throw inClusters.reason;
+    const listed = {
+      instances: found.value.filter(isPostgres),
+      clusters: inClusters.value.filter(isPostgres),
+    };
     return {
       inventory: {
-        instances: found.value.filter(isPostgres).map(instanceOf),
-        clusters: inClusters.value.filter(isPostgres).map(clusterOf),
+        instances: listed.instances.map(instanceOf),
+        clusters: listed.clusters.map(clusterOf),
         proxies: pooled.status === 'rejected' ? [] : pooled.value.filter(isPostgres).map(proxyOf),
       },
       proxyError: pooled.status === 'rejected' ? pooled.reason : undefined,
+      facts: await readFacts(client, place, { ...listed, signal }),
     };
   } finally {
     client.destroy();
@@ -100,27 +99,6 @@ function isPostgres(entry: {
   readonly EngineFamily?: string | undefined;
 }): boolean {
   return ENGINES.Values.includes(entry.Engine ?? '') || entry.EngineFamily === 'POSTGRESQL';
-}
-
-interface Page<T> {
-  readonly entries: readonly T[];
-  readonly marker: string | undefined;
-}
-
-async function readAll<T>(readPage: (marker: string | undefined) => Promise<Page<T>>): Promise<readonly T[]> {
-  const entries: T[] = [];
-  const markers = new Set<string>();
-  let marker: string | undefined;
-  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-    const page = await readPage(marker);
-    entries.push(...page.entries.slice(0, PAGE_SIZE));
-    if (page.entries.length > PAGE_SIZE) throw new UnexpectedAnswerError('a page has more entries than were asked for');
-    if (page.marker === undefined || page.marker === '') return entries;
-    if (markers.has(page.marker)) throw new UnexpectedAnswerError('the pages lead in a circle');
-    markers.add(page.marker);
-    marker = page.marker;
-  }
-  throw new UnexpectedAnswerError(`there are more than ${MOST_PAGES} pages`);
 }
 
 function instanceOf(described: DBInstance): RdsInstance {

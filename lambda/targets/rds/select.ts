@@ -61,8 +61,22 @@ export interface Selection {
   readonly targets: readonly Target[];
   readonly dormant: readonly NamedTarget[];
   readonly warnings: readonly string[];
-  readonly uncovered: readonly string[];
+  /** Each database of the places. */
+  readonly databases: readonly SelectedDatabase[];
   readonly choices: readonly Choice[];
+}
+
+/** A database with what came out of the rules. */
+export interface SelectedDatabase {
+  readonly name: string;
+  readonly place: Place;
+  readonly instance: RdsInstance;
+  /** Of a target, audited or not; none where it is left out. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** `uncovered`: no rule takes it, and no setting says that it is to be left out. */
+  readonly is: 'target' | 'dormant' | 'left-out' | 'uncovered';
+  /** Why it was taken or left out, as a sentence without its period. */
+  readonly reason: string;
 }
 
 export interface SelectOptions {
@@ -107,10 +121,7 @@ export function selectDatabases(
       ),
       ...rules.flatMap((rule, index) => [...ruleWarnings(rule, taken[index] ?? [], { databases, complete })]),
     ],
-    uncovered: evaluated
-      .filter(({ isUncovered }) => isUncovered)
-      .map(({ database }) => displayText(database.name, 300))
-      .sort(),
+    databases: evaluated.map(selectedOf),
     choices: [
       ...evaluated.map(({ database, evaluation }) => choiceOf(database, evaluation)),
       ...inventories.flatMap(({ place, inventory }) =>
@@ -118,6 +129,21 @@ export function selectDatabases(
       ),
     ].sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
+}
+
+function selectedOf({
+  database: { name, place, instance },
+  evaluation,
+  isUncovered,
+}: {
+  readonly database: Database;
+  readonly evaluation: Evaluation;
+  readonly isUncovered: boolean;
+}): SelectedDatabase {
+  const { reason } = evaluation;
+  if (evaluation.is !== 'out')
+    return { name, place, instance, labels: evaluation.target.labels, is: evaluation.is, reason };
+  return { name, place, instance, labels: {}, is: isUncovered ? 'uncovered' : 'left-out', reason };
 }
 
 function databasesOf(place: Place, { instances, clusters }: PlaceInventory, prefix: string): readonly Database[] {
