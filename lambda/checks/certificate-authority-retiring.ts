@@ -3,7 +3,7 @@
 import { displayText } from '../model/display.ts';
 import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
 import type { ServerCheck } from './check.ts';
-import { changeRdsCa } from './remedies/remedy-commands.ts';
+import { changeRdsCa, onlyOnRds } from './remedies/remedy-commands.ts';
 import { expiryOf } from './shared/certificate-expiry.ts';
 import { NO_POOLER, ofCloudDatabase } from './shared/cloud-check.ts';
 
@@ -18,8 +18,8 @@ export const certificateAuthorityRetiring: ServerCheck = {
   severityNote: `medium with ${RETIRING_DAYS} days left; then high and critical by policy.certificateExpiryDays`,
   rationale:
     'When the authority ends, every certificate that it signed ends with it: clients that verify are refused, all at once. Clients must trust the next authority before the database changes to it.',
-  remedy: `First give every client a CA bundle with the next authority; after that change the database.
-${changeRdsCa('rds-ca-rsa2048-g1')}`,
+  remedy: onlyOnRds(`First give every client a CA bundle with the next authority; after that change the database.
+${changeRdsCa('rds-ca-rsa2048-g1')}`),
   requirements: [...IN_TRANSIT, ...CERTIFICATES],
   needsNoLogin: true,
   pgbouncer: NO_POOLER,

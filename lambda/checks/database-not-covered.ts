@@ -3,6 +3,7 @@
 import { displayText } from '../model/display.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { AuditCheck } from './check.ts';
+import { onlyOnRds } from './remedies/remedy-commands.ts';
 import { NO_POOLER, ofCloudPlace } from './shared/cloud-check.ts';
 
 export const databaseNotCovered: AuditCheck = {
@@ -12,11 +13,11 @@ export const databaseNotCovered: AuditCheck = {
   severity: 'medium',
   rationale:
     'The database that is left out by mistake is the one whose clients connect in plaintext: nothing is known about it, and no other finding says so.',
-  remedy: `Decide about the database: an audit covers it, or it is left out on purpose.
+  remedy: onlyOnRds(`Decide about the database: an audit covers it, or it is left out on purpose.
 To cover it, give it the tags that a rule of discovery asks for, or name it in "targets" of the configuration:
 aws rds add-tags-to-resource --resource-name <ARN of the database> --tags Key=pg-tls-auditor,Value=on
 To leave it out, give it the tag pg-tls-auditor=off, or add its identifier to "exclude" of the rule:
-aws rds add-tags-to-resource --resource-name <ARN of the database> --tags Key=pg-tls-auditor,Value=off`,
+aws rds add-tags-to-resource --resource-name <ARN of the database> --tags Key=pg-tls-auditor,Value=off`),
   requirements: IN_TRANSIT,
   hidesSessions: true,
   needsNoLogin: true,

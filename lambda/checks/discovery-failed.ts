@@ -18,7 +18,7 @@ export const discoveryFailed: AuditCheck = {
     'A database that is created there is not audited. The databases that were known before are audited for a day; after that nothing there is, and every finding about them stays open.',
   remedy: `The finding names the error and what to allow or correct; no finding was resolved meanwhile.
 pg-tls-auditor discover --config <file> repeats the calls and prints what is in the way.
-An error that RDS gives for too many requests ends by itself: act if it is still there after the next runs.`,
+An error about too many requests ends by itself: act if it is still there after the next runs.`,
   requirements: IN_TRANSIT,
   hidesSessions: true,
   needsNoLogin: true,

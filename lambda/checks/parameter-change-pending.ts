@@ -6,7 +6,7 @@ import type { Outcome } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { ServerCheck } from './check.ts';
-import { REBOOT_RDS } from './remedies/remedy-commands.ts';
+import { onlyOnRds, REBOOT_RDS } from './remedies/remedy-commands.ts';
 import { NO_POOLER, ofCloudDatabase } from './shared/cloud-check.ts';
 import { isOn } from './shared/force-ssl.ts';
 
@@ -18,8 +18,9 @@ export const parameterChangePending: ServerCheck = {
   severityNote: 'medium where the server has another value about TLS than its parameter group',
   rationale:
     'What the console and the templates show is not how the server works: a change that requires TLS may never have come into effect, and one that allows plaintext may do so at the next restart.',
-  remedy: `See whether the values of the parameter group are those that you mean, above all rds.force_ssl and ssl_min_protocol_version.
-${REBOOT_RDS}`,
+  remedy:
+    onlyOnRds(`See whether the values of the parameter group are those that you mean, above all rds.force_ssl and ssl_min_protocol_version.
+${REBOOT_RDS}`),
   requirements: IN_TRANSIT,
   needsNoLogin: true,
   pgbouncer: NO_POOLER,

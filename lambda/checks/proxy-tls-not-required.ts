@@ -3,6 +3,7 @@
 import { displayText } from '../model/display.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { ServerCheck } from './check.ts';
+import { onlyOnRds } from './remedies/remedy-commands.ts';
 import { NO_POOLER, ofCloudPlace } from './shared/cloud-check.ts';
 
 export const proxyTlsNotRequired: ServerCheck = {
@@ -12,9 +13,10 @@ export const proxyTlsNotRequired: ServerCheck = {
   severity: 'medium',
   rationale:
     'Clients of a proxy send it passwords and data. What its databases require does not hold for them, and no session of a database shows how they are connected.',
-  remedy: `Make sure that the clients of the proxy use TLS: the proxy ends connections without it once it is required.
+  remedy:
+    onlyOnRds(`Make sure that the clients of the proxy use TLS: the proxy ends connections without it once it is required.
 Then have the proxy require TLS:
-aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
+aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`),
   requirements: IN_TRANSIT,
   needsNoLogin: true,
   pgbouncer: NO_POOLER,

@@ -56,7 +56,7 @@ If it is an intermediate CA: append its renewed certificate to client_tls_cert_f
         if (expiry === undefined) return [];
         const { severity } = expiry;
         const described = describeExpiry(certificate, expiry);
-        // By the API the server's own is not known by its hash: it is one finding, whoever reports it.
+        // By the API the server's own is not known by its hash: with both it is one finding.
         const subject = index === 0 && isOfRds(snapshot) ? OWN : described.subject;
         return [{ severity, title: serverCertificateExpiring.title, ...described, subject }];
       });

@@ -29,6 +29,8 @@ describe('a rule of discovery', () => {
       ['rds:DescribeDBInstances', 'db:*'],
       ['rds:DescribeDBClusters', 'cluster:*'],
       ['rds:DescribeDBProxies', 'db-proxy:*'],
+      ['rds:DescribeDBParameters', 'pg:*'],
+      ['rds:DescribeDBClusterParameters', 'cluster-pg:*'],
     ] as const) {
       expect(resourcesAllowed(template, action)).toEqual([
         rds('rds', 'eu-west-1', resource),
@@ -39,6 +41,12 @@ describe('a rule of discovery', () => {
       ['eu-west-1', 'us-east-1'].flatMap((region) =>
         ['audit2', 'tls_auditor'].map((role) => rds('rds-db', region, `dbuser:*/${role}`)),
       ),
+    );
+    expect(functionStatements(template)).toContainEqual(
+      expect.objectContaining({
+        Action: 'rds:DescribeCertificates',
+        Condition: { StringEquals: { 'aws:RequestedRegion': ['eu-west-1', 'us-east-1'] } },
+      }),
     );
     const text = JSON.stringify(functionStatements(template));
     for (const other of ['secretsmanager', 'sts:AssumeRole', 'rds:*', 'rds:Modify']) expect(text).not.toContain(other);
@@ -96,7 +104,12 @@ test('the reader role of other accounts has the rights that the function has in 
     'rds:DescribeDBInstances',
     'rds:DescribeDBClusters',
     'rds:DescribeDBProxies',
+    'rds:DescribeDBParameters',
+    'rds:DescribeDBClusterParameters',
+    'rds:DescribeCertificates',
     'rds-db:connect',
   ]);
-  for (const { Resource } of PolicyDocument.Statement) expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
+  // That call has no resource to name.
+  const named = PolicyDocument.Statement.filter(({ Action }) => Action !== 'rds:DescribeCertificates');
+  for (const { Resource } of named) expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
 });

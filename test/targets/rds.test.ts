@@ -73,7 +73,7 @@ describe('one rule', () => {
         logs: { logGroup: 'arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/orders/postgresql' },
       },
     ]);
-    expect(all).toMatchObject({ known: true, value: [{ name: 'orders' }] });
+    expect(all.known && names(all.value)).toEqual(['orders', 'rds:eu-west-1', 'discovery:all']);
     expect(warnings).toEqual([]);
   });
 
@@ -109,7 +109,7 @@ describe('one rule', () => {
     aws.rds.set(HERE, { instances: [member] });
     const { found, all } = await discover(configOf());
     expect(found).toEqual([]);
-    expect(all).toMatchObject({ known: true, value: [{ name: 'shop/shop-1' }] });
+    expect(all.known && names(all.value)).toEqual(['shop/shop-1', 'rds:eu-west-1', 'discovery:all']);
   });
 
   test('leaves out what it does not take, and says why of each', async () => {
