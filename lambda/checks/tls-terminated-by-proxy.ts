@@ -39,13 +39,15 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
     const seen: Outcome = link.known
       ? compareViews(link.value, networkPath?.isDirect ?? false)
       : { status: 'unknown', reason: link.reason };
-    return seen.status === 'fail' ? seen : (byInternetGateway(snapshot) ?? seen);
+    return seen.status === 'fail' ? seen : (byInternetGateway(snapshot, seen) ?? seen);
   },
 };
 
 /** An Aurora cluster in express configuration is reached through a proxy that RDS manages, and in no other way. */
-function byInternetGateway(snapshot: Snapshot): Outcome | undefined {
+function byInternetGateway(snapshot: Snapshot, seen: Outcome): Outcome | undefined {
   const database = cloudDatabaseOf(snapshot);
+  // The gateway may pass on what the connection shows: while the API does not answer, nothing rules it out.
+  if (database?.known === false && seen.status === 'pass') return { status: 'unknown', reason: database.reason };
   if (!database?.known || !database.value.internetGateway) return undefined;
   return {
     status: 'fail',
