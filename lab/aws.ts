@@ -182,7 +182,10 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       }
       case 'DescribeDBInstances':
       case 'DescribeDBClusters':
-      case 'DescribeDBProxies': {
+      case 'DescribeDBProxies':
+      case 'DescribeDBParameters':
+      case 'DescribeDBClusterParameters':
+      case 'DescribeCertificates': {
         const result = rds.describe(call.operation, call.form, callerOf(request));
         return (response) => respondXml(response, call.operation, result);
       }

@@ -1,11 +1,14 @@
 // Audits all targets with bounded concurrency and a deadline for each, and evaluates their snapshots.
 
 import pMap from 'p-map';
+import { listedSnapshots, withCloudFacts } from './analysis/provider/cloud-facts.ts';
 import { evaluate } from './checks/evaluate.ts';
 import { evaluateFleet } from './checks/evaluate-fleet.ts';
+import { evaluateListed } from './checks/evaluate-listed.ts';
 import type { Collector } from './collect/attempts.ts';
 import { notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config/index.ts';
+import { type CloudListing, NO_CLOUD } from './model/cloud.ts';
 import type { ListedReplicas } from './model/listed-replicas.ts';
 import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
@@ -19,6 +22,10 @@ export interface AuditOptions {
    * @default false
    */
   readonly coversAllTargets?: boolean;
+  /** What discovery knows without a login. @default nothing */
+  readonly cloud?: CloudListing;
+  /** Whether what discovery lists and no audit covers is evaluated too, without a login. @default true */
+  readonly includesListed?: boolean;
   /** Called after each target, in the order in which they finish, before any check runs. */
   readonly onTarget?: (progress: {
     readonly snapshot: Snapshot;
@@ -35,7 +42,7 @@ type AuditedTargets = Pick<Config, 'targets' | 'concurrency' | 'policy'> & {
 /** Audits every given target. A target never makes it throw: the target's snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy, replicas }: AuditedTargets,
-  { collector, deadline, coversAllTargets = false, onTarget }: AuditOptions,
+  { collector, deadline, coversAllTargets = false, cloud = NO_CLOUD, includesListed = true, onTarget }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
   let done = 0;
@@ -51,7 +58,11 @@ export async function auditTargets(
     },
     { concurrency },
   );
-  const evaluated = snapshots.map((snapshot) => ({ snapshot, ...evaluate(snapshot, policy) }));
+  const evaluated = snapshots
+    .map(withCloudFacts(cloud))
+    .map((snapshot) => ({ snapshot, ...evaluate(snapshot, policy) }));
   const audited = evaluateFleet(evaluated, policy, { coversAllTargets, replicas });
-  return { startedAt, finishedAt: collector.clock().toISOString(), policy, audited };
+  const listed = includesListed ? evaluateListed(listedSnapshots(cloud, startedAt), policy) : [];
+  const finishedAt = collector.clock().toISOString();
+  return { startedAt, finishedAt, policy, audited, ...(listed.length === 0 ? {} : { listed }) };
 }

@@ -112,7 +112,13 @@ export async function run(input: RunInput): Promise<Report> {
   const collector = await services.collector(targets, environment, clock);
   const audited = await auditTargets(
     { ...config, targets, replicas: list.replicas },
-    { collector, deadline, coversAllTargets },
+    {
+      collector,
+      deadline,
+      coversAllTargets,
+      cloud: list.cloud,
+      includesListed: request.targets === undefined,
+    },
   );
 
   const subscriberStatuses: SubscriberStatuses =
@@ -123,7 +129,6 @@ export async function run(input: RunInput): Promise<Report> {
       config,
       targets: list.all,
       targetNotes: list.warnings,
-      uncovered: list.uncovered,
       now: clock().toISOString(),
     },
     integrations,

@@ -12,6 +12,8 @@ const CALLS = [
   ['rds:DescribeDBInstances', 'db'],
   ['rds:DescribeDBClusters', 'cluster'],
   ['rds:DescribeDBProxies', 'db-proxy'],
+  ['rds:DescribeDBParameters', 'pg'],
+  ['rds:DescribeDBClusterParameters', 'cluster-pg'],
 ] as const;
 
 export function rdsRules({ discovery }: Pick<Config, 'discovery'>): readonly RdsRule[] {
@@ -53,6 +55,15 @@ export function grantDiscovery(scope: Construct, auditor: Role, config: Pick<Con
         reason: 'Discovery lists the databases of a region: which there are is not known before.',
       });
     }
+  }
+  if (regions.length > 0) {
+    // The call has no resource to name.
+    const conditions = { StringEquals: { 'aws:RequestedRegion': regions } };
+    auditor.addToPolicy(new PolicyStatement({ actions: ['rds:DescribeCertificates'], resources: ['*'], conditions }));
+    Validations.of(auditor).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'rds:DescribeCertificates has no resource to name: it lists the authorities of RDS, in named regions.',
+    });
   }
   const roles = rolesOf(config);
   if (roles.length > 0)

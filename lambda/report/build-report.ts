@@ -72,12 +72,12 @@ export function buildReport(run: Run, decision?: Decision, options?: ReportOptio
  * @param decision - See `buildReport`.
  */
 export function buildDecidedReport(
-  { startedAt, finishedAt, policy, audited }: Run,
+  { startedAt, finishedAt, policy, audited, listed = [] }: Run,
   decision?: Decision,
   { state = decision?.next === undefined ? 'none' : 'kept', warnings = [] }: ReportOptions = {},
 ): DecidedReport {
   const decisions = new Map(decision?.findings.map((one) => [one.finding.fingerprint, one]));
-  const observed = audited
+  const observed = [...audited, ...listed]
     .flatMap(({ findings }) =>
       findings.map((finding) => openFinding(finding, decisions.get(finding.fingerprint), true)),
     )

@@ -39,21 +39,6 @@ export function discoveryWarning(notes: readonly string[]): readonly ReportWarni
   return [{ id: 'discovery', message: `Discovery: ${shown.join('; ')}.` }];
 }
 
-/** @param names - Of databases of RDS that no rule of discovery takes. */
-export function coverageWarning(names: readonly string[]): readonly ReportWarning[] {
-  if (names.length === 0) return [];
-  const more = names.length - NOTES_SHOWN;
-  const shown = `${names.slice(0, NOTES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  return [
-    {
-      id: 'database-not-covered',
-      message:
-        `No rule of discovery takes ${plural(names.length, 'PostgreSQL database')}, so no audit covers ${names.length === 1 ? 'it' : 'them'}: ` +
-        `${shown}. Give each the tags that a rule asks for, or the tag pg-tls-auditor=off to leave it out.`,
-    },
-  ];
-}
-
 /** @param until - The latest time of the state that is in the future; undefined: there is none. */
 export function clockWarning(until: string | undefined, now: string): readonly ReportWarning[] {
   if (until === undefined) return [];

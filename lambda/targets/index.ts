@@ -1,6 +1,7 @@
 // Registers the sources of targets, and lists the targets of all of them.
 
 import { type Config, unmatchedByTargets } from '../config/index.ts';
+import { type CloudListing, type CloudPlace, NO_CLOUD } from '../model/cloud.ts';
 import type { DiscoveryMemory, DiscoveryMemoryStore } from '../model/discovery-memory.ts';
 import type { ListedReplicas } from '../model/listed-replicas.ts';
 import { known, type Observed, unknown } from '../model/observed.ts';
@@ -31,9 +32,9 @@ export interface TargetList {
   readonly all: Observed<readonly NamedTarget[]>;
   /** What is not as the configuration means it, as sentences without their period. */
   readonly warnings: readonly string[];
-  /** Names of databases that no rule takes, though no setting says that they are to be left out. */
-  readonly uncovered: readonly string[];
   readonly replicas: ListedReplicas;
+  /** What the sources know without a login. */
+  readonly cloud: CloudListing;
   /** Each database that a source saw, audited or not. */
   readonly choices: readonly Choice[];
 }
@@ -67,8 +68,9 @@ export async function listTargets(
   for (const target of lists.flatMap((list) => list.dormant)) {
     if (!found.has(target.name)) dormant.set(target.name, target);
   }
+  const cloud = cloudOf(lists, config);
   const targets = [...found.values()];
-  const existing = [...targets, ...dormant.values()];
+  const existing = [...targets, ...dormant.values(), ...cloud.places.map(({ name }) => ({ name, labels: {} }))];
   // What is not known may be what the configuration means. Without discovery, it was refused for what matches nothing.
   const isWhole = config.discovery.length > 0 && gaps.length === 0;
   const unmatched = isWhole
@@ -84,8 +86,8 @@ export async function listTargets(
       ...(memory === undefined ? unmatched.map(({ message }) => message) : overdue(memory, unmatched, now)),
       ...note,
     ],
-    uncovered: lists.flatMap(({ uncovered }) => uncovered),
     replicas: new Map(lists.flatMap(({ replicas = [] }) => [...replicas])),
+    cloud,
     choices: lists.flatMap(({ choices }) => choices),
   };
 
@@ -149,10 +151,23 @@ async function listOf(source: TargetSource, signal: AbortSignal): Promise<Listin
   }
 }
 
-const NOTHING: Listing = { targets: [], dormant: [], gaps: [], warnings: [], uncovered: [], choices: [] };
+const NOTHING: Listing = { targets: [], dormant: [], gaps: [], warnings: [], cloud: NO_CLOUD, choices: [] };
 
 function gap(reason: string): Listing {
   return { ...NOTHING, gaps: [reason] };
+}
+
+/** The place of what fails outside of every place that a source lists. */
+const WHOLE = 'discovery:all';
+
+/** Of all sources; with rules of discovery, also why more targets may be missing than the places say. */
+function cloudOf(lists: readonly Listing[], { discovery }: Pick<Config, 'discovery'>): CloudListing {
+  const databases = lists.flatMap(({ cloud }) => cloud.databases);
+  const places = lists.flatMap(({ cloud }) => cloud.places);
+  if (discovery.length === 0) return { databases, places };
+  const failures = lists.flatMap(({ gaps, cloud }) => (cloud.places.length === 0 ? gaps : []));
+  const whole: CloudPlace = { is: 'place', failures, uncovered: known([]), proxies: known([]) };
+  return { databases, places: [...places, { name: WHOLE, facts: whole }] };
 }
 
 function choiceOf({ name, host, port }: Target): Choice {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, type MockInstance, test, vi } from 'vitest';
 import { run } from '../../bin/command-line/run.ts';
-import { rdsCluster, rdsInstance } from '../../lab/aws-rds.ts';
+import { rdsCluster, rdsInstance, rdsParameter } from '../../lab/aws-rds.ts';
 import { type Authority, createAuthority } from '../../lab/certificates.ts';
 import { rdsSecret } from '../../lab/collector.ts';
 import { type FunctionLab, startFunctionLab } from '../../lab/function-lab.ts';
@@ -79,6 +79,8 @@ const member = (id: string) =>
 const invoke = async (hours: number) => await lab.invoke({ at: new Date(START + hours * 3_600_000) });
 const audited = (report: Report | undefined): readonly string[] =>
   (report?.targets ?? []).filter(({ verdict }) => verdict !== 'not-audited').map(({ name }) => name);
+const found = (report: Report | undefined, check: string): Report['findings'] =>
+  (report?.findings ?? []).filter((finding) => finding.check === check);
 const warning = (report: Report | undefined, id: string): string | undefined =>
   report?.warnings?.find((each) => each.id === id)?.message;
 
@@ -98,8 +100,10 @@ test('a tagged database is audited by IAM, a new one in the next run, and a memb
   const second = await invoke(1);
   expect(second.error).toBeUndefined();
   expect(audited(second.report)).toEqual(['orders', 'shop/shop-1']);
-  expect(warning(first.report, 'database-not-covered')).toBeUndefined();
-  expect(warning(second.report, 'database-not-covered')).toMatch(/1 PostgreSQL database, .* covers it: legacy\. Give/);
+  expect(found(first.report, 'database-not-covered')).toEqual([]);
+  expect(found(second.report, 'database-not-covered')).toMatchObject([
+    { target: 'rds:eu-west-1', severity: 'medium', evidence: { instance: 'legacy' }, lifecycle: { reason: 'new' } },
+  ]);
   const fingerprints = (report: Report | undefined, target: string): readonly string[] =>
     (report?.findings ?? []).filter((finding) => finding.target === target).map(({ fingerprint }) => fingerprint);
   // After a failover the other member writes: each keeps its name and its findings.
@@ -162,6 +166,38 @@ test('several servers behind their endpoints: two of the own account by IAM, one
   expect(new Set(readers.map(({ caller }) => caller.account))).toEqual(new Set([shop.account]));
 });
 
+test('what needs no login is found of a stopped database, and of one that does not answer, as the same findings', async () => {
+  const group = { DBParameterGroupName: 'open', ParameterApplyStatus: 'in-sync' };
+  const open = () => ({ ...orders(), DBParameterGroups: [group], PubliclyAccessible: true });
+  const parameters = { open: [rdsParameter('rds.force_ssl', '0')] };
+  const proxies = [{ DBProxyName: 'pool', EngineFamily: 'POSTGRESQL', RequireTLS: false }];
+  lab.aws.rds.set(HERE, { instances: [{ ...open(), DBInstanceStatus: 'stopped' }], parameters, proxies });
+  const stopped = await invoke(0);
+  expect(stopped.report?.targets).toEqual([]);
+  expect(found(stopped.report, 'plaintext-allowed')).toMatchObject([
+    { target: 'orders', severity: 'high', evidence: { parameterGroup: 'open: 0 (user)', publiclyAccessible: true } },
+  ]);
+  expect(found(stopped.report, 'proxy-tls-not-required')).toMatchObject([{ target: 'rds:eu-west-1' }]);
+  // The team of a database reads about it, and not about the proxies of the region.
+  const toShop = stopped.published.filter(({ attributes }) => attributes.route?.value === 'shop');
+  expect(toShop).toHaveLength(1);
+  expect(JSON.stringify(toShop)).not.toContain('proxy-tls-not-required');
+
+  // The server itself has no TLS: no login is tried.
+  const nowhere = { ...open(), Endpoint: { Address: server.host, Port: server.port } };
+  lab.aws.rds.set(HERE, { instances: [nowhere], parameters, proxies });
+  const unreached = await invoke(1);
+  expect(unreached.report?.targets).toMatchObject([{ name: 'orders', verdict: 'not-audited' }]);
+  expect(found(unreached.report, 'plaintext-allowed')).toMatchObject([{ lifecycle: { reason: 'ongoing' } }]);
+  expect(unreached.report?.resolved).toEqual([]);
+
+  // The parameter group is read no more: what it said stays open.
+  lab.aws.failNext('DescribeDBParameters', { code: 'AccessDenied', status: 403, times: 10 });
+  const unread = await invoke(2);
+  expect(unread.report?.resolved).toEqual([]);
+  expect(unread.report?.carriedOver).toMatchObject([{ check: 'plaintext-allowed' }]);
+});
+
 test('a failed call resolves nothing: the list known before is audited for a day, and then nothing', async () => {
   lab.aws.rds.set(HERE, { instances: [orders(), member('shop-1')], clusters: [rdsCluster('shop')] });
   const before = await invoke(0);
@@ -183,7 +219,10 @@ test('a failed call resolves nothing: the list known before is audited for a day
   lab.aws.rds.refuse(HERE);
   const healed = await invoke(41);
   expect(healed.error).toBeUndefined();
-  expect(healed.report?.resolved).toEqual([]);
+  // A run that fails returns no report: the alert says it, once.
+  expect(JSON.stringify(refused.published)).toMatch(/discovery-failed.*AccessDenied/);
+  expect(JSON.stringify(later.published)).not.toMatch(/\d new/);
+  expect(healed.report?.resolved).toMatchObject([{ check: 'discovery-failed', resolution: 'gone' }]);
   expect(healed.report?.findings.map(({ lifecycle }) => lifecycle?.reason)).not.toContain('new');
 });
 

@@ -38,6 +38,8 @@ describe('a rule of discovery', () => {
       ['rds:DescribeDBInstances', 'db:*'],
       ['rds:DescribeDBClusters', 'cluster:*'],
       ['rds:DescribeDBProxies', 'db-proxy:*'],
+      ['rds:DescribeDBParameters', 'pg:*'],
+      ['rds:DescribeDBClusterParameters', 'cluster-pg:*'],
     ] as const) {
       expect(resourcesAllowed(template, action)).toEqual([
         rds('rds', 'eu-west-1', resource),
@@ -48,6 +50,12 @@ describe('a rule of discovery', () => {
       ['eu-west-1', 'us-east-1'].flatMap((region) =>
         ['audit2', 'tls_auditor'].map((role) => rds('rds-db', region, `dbuser:*/${role}`)),
       ),
+    );
+    expect(functionStatements(template)).toContainEqual(
+      expect.objectContaining({
+        Action: 'rds:DescribeCertificates',
+        Condition: { StringEquals: { 'aws:RequestedRegion': ['eu-west-1', 'us-east-1'] } },
+      }),
     );
     const text = JSON.stringify(functionStatements(template));
     for (const other of ['secretsmanager', 'sts:AssumeRole', 'rds:*', 'rds:Modify']) expect(text).not.toContain(other);
@@ -144,6 +152,9 @@ test('the reader role of other accounts has the rights that the function has in 
     'rds:DescribeDBInstances',
     'rds:DescribeDBClusters',
     'rds:DescribeDBProxies',
+    'rds:DescribeDBParameters',
+    'rds:DescribeDBClusterParameters',
+    'rds:DescribeCertificates',
     'rds-db:connect',
   ]);
   expect(where.map(([condition, { Action, Condition }]) => [condition, Action, Condition])).toEqual([
@@ -156,9 +167,10 @@ test('the reader role of other accounts has the rights that the function has in 
     ['ReadsSecrets', 'secretsmanager:BatchGetSecretValue', undefined],
     ['ReadsLogs', 'logs:FilterLogEvents', undefined],
   ]);
+  // These calls have no resource to name.
+  const unnamed = ['secretsmanager:BatchGetSecretValue', 'rds:DescribeCertificates'];
   for (const { Action, Resource } of [...always, ...where.map(([, statement]) => statement)]) {
-    if (Action !== 'secretsmanager:BatchGetSecretValue')
-      expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
+    if (!unnamed.includes(String(Action))) expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
   }
   // What no parameter asks for is not granted.
   expect(Object.values(Parameters).map(({ Default }) => Default)).toEqual(

@@ -64,7 +64,8 @@ function world({ config = configOf(ROUTES), keeps = true } = {}) {
       const source: Parameters<typeof listTargets>[0][number] = (_config, given) => (signal) =>
         listRds(at, given, signal, async () => {
           if (instances === 'fails') throw new Error('down');
-          return { inventory: { instances: [...instances], clusters: [], proxies: [] }, proxyError: undefined };
+          const inventory = { instances: [...instances], clusters: [], proxies: [] };
+          return { inventory, proxyError: undefined, facts: new Map() };
         });
       return await listTargets([source], at, undefined, context);
     },

@@ -4,7 +4,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { rdsCluster, rdsInstance } from '../../lab/aws-rds.ts';
 import { type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
+import type { CloudPlace } from '../../lambda/model/cloud.ts';
 import type { KeptInventory } from '../../lambda/model/inventory.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { systemClock } from '../../lambda/model/time.ts';
 import { listTargets, type SourceContext, TARGET_SOURCES, type TargetList } from '../../lambda/targets/index.ts';
 
@@ -49,6 +51,11 @@ const discover = async (
     ...more,
   });
 
+const placeOf = ({ cloud }: TargetList, name = 'rds:eu-west-1'): CloudPlace => {
+  const place = cloud.places.find((each) => each.name === name);
+  if (place === undefined) throw new Error(`no place ${name}`);
+  return place.facts;
+};
 const names = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name);
 const reasons = ({ choices }: TargetList): Record<string, string> =>
   Object.fromEntries(choices.map(({ name, taken, reason }) => [name, `${taken ? 'taken' : 'left out'}: ${reason}`]));
@@ -71,7 +78,7 @@ describe('one rule', () => {
         logs: { logGroup: 'arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/orders/postgresql' },
       },
     ]);
-    expect(all).toMatchObject({ known: true, value: [{ name: 'orders' }] });
+    expect(all.known && names(all.value)).toEqual(['orders', 'rds:eu-west-1', 'discovery:all']);
     expect(warnings).toEqual([]);
   });
 
@@ -107,7 +114,7 @@ describe('one rule', () => {
     aws.rds.set(HERE, { instances: [member] });
     const { found, all } = await discover(configOf());
     expect(found).toEqual([]);
-    expect(all).toMatchObject({ known: true, value: [{ name: 'shop/shop-1' }] });
+    expect(all.known && names(all.value)).toEqual(['shop/shop-1', 'rds:eu-west-1', 'discovery:all']);
   });
 
   test('leaves out what it does not take, and says why of each', async () => {
@@ -158,11 +165,27 @@ describe('one rule', () => {
       untagged: 'left out: it lacks the tag pg-tls-auditor=on',
     });
     // Nothing says of these that they are to be left out.
-    expect(list.uncovered).toEqual(['staging', 'untagged']);
+    expect(placeOf(list).uncovered).toEqual(
+      known([
+        { name: 'staging', why: 'no pattern of "include" matches it' },
+        { name: 'untagged', why: 'it lacks the tag pg-tls-auditor=on' },
+      ]),
+    );
+    expect(placeOf(list).proxies).toEqual(known([{ name: 'pool', requireTls: false }]));
     // They exist: nothing about them is resolved. People should know of those that a setting keeps out.
     expect(list.all).toMatchObject({ known: true });
     expect(list.all.known && names(list.all.value).toSorted()).toEqual(
-      ['mine', 'prod-admin', 'prod-fine', 'prod-new', 'prod-other', 'prod-passwords', 'prod-stopped'].toSorted(),
+      [
+        'mine',
+        'prod-admin',
+        'prod-fine',
+        'prod-new',
+        'prod-other',
+        'prod-passwords',
+        'prod-stopped',
+        'rds:eu-west-1',
+        'discovery:all',
+      ].toSorted(),
     );
     expect(list.warnings).toHaveLength(3);
     expect(list.warnings.join()).toMatch(/prod-passwords is not audited: IAM.*prod-admin is not audited: its tag/);
@@ -245,7 +268,7 @@ describe('one rule', () => {
     const list = await discover(configOf());
     expect(list.found).toMatchObject([{ name: 'shop/shop-1', labels: { team: 'web' } }]);
     expect(reasons(list)['shop/shop-2']).toBe('left out: its tag pg-tls-auditor is off');
-    expect(list.uncovered).toEqual([]);
+    expect(placeOf(list).uncovered).toEqual(known([]));
   });
 
   test('that is not alone: the first that takes a database decides, and each reason is said', async () => {
@@ -298,7 +321,7 @@ describe('one rule', () => {
       'limitless-off': 'left out: its tag pg-tls-auditor is off',
     });
     expect(Object.keys(reasons(list))).not.toContain('graph');
-    expect(list.uncovered).toEqual(['limitless']);
+    expect(placeOf(list).uncovered).toMatchObject({ known: true, value: [{ name: 'limitless' }] });
   });
 
   test('with an entry that is not as documented costs that one, and counts as incomplete', async () => {

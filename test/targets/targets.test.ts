@@ -79,7 +79,9 @@ describe('a file of targets', () => {
     expect(found).toMatchObject([
       { name: 'ledger', credentials: { secret: 'prod/ledger' }, timeoutMs: 7000, ca: [{ secret: 'ca' }] },
     ]);
-    expect(all).toEqual(known(found));
+    // A file, and discovery as a whole, are places: what is found about them is about no database.
+    const places = ['file:targets.json', 'discovery:all'].map((name) => ({ name, labels: {} }));
+    expect(all).toEqual(known([...found, ...places]));
     expect(choices).toMatchObject([{ name: 'ledger', taken: true, reason: 'targets.json names it' }]);
   });
 

@@ -33,7 +33,7 @@ export async function requestFromConfig(
     mutes,
     configured: list.all,
     targetNotes: list.warnings,
-    uncovered: list.uncovered,
+    cloud: list.cloud,
     replicas: list.replicas,
     optionContents: {},
     notes: [

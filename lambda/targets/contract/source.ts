@@ -1,6 +1,7 @@
 // A source of targets: lists the PostgreSQL servers that an audit covers.
 
 import type { Config } from '../../config/index.ts';
+import type { CloudListing } from '../../model/cloud.ts';
 import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
 import type { ListedReplicas } from '../../model/listed-replicas.ts';
@@ -41,8 +42,8 @@ export interface Listing {
   readonly warnings: readonly string[];
   /** What matches nothing, such as a tag that no database has. @default nothing */
   readonly unmatched?: readonly Unmatched[];
-  /** Names of databases that no rule takes, though no setting says that they are to be left out. */
-  readonly uncovered: readonly string[];
+  /** What the source knows without a login. */
+  readonly cloud: CloudListing;
   readonly choices: readonly Choice[];
   /** Names of targets that come and go by themselves, such as readers by auto scaling. @default none */
   readonly elastic?: readonly string[];

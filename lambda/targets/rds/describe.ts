@@ -21,17 +21,9 @@ import {
   rdsInstanceSchema,
   rdsProxySchema,
 } from '../../model/inventory.ts';
+import { type PlaceFacts, readFacts } from './facts.ts';
+import { PAGE_SIZE, readAll } from './paging.ts';
 import type { Place } from './place.ts';
-
-/** Entries of a page, the most that RDS gives. */
-const PAGE_SIZE = 100;
-/** More than any account has: what goes beyond is an answer that leads in a circle. */
-const MOST_PAGES = 100;
-
-/** RDS answered something else than it documents. The message says what. */
-export class UnexpectedAnswerError extends Error {
-  override readonly name = 'UnexpectedAnswerError';
-}
 
 /** The databases of a place; proxies are unknown where they alone can't be listed. */
 export interface PlaceAnswer {
@@ -40,6 +32,8 @@ export interface PlaceAnswer {
   readonly proxyError: unknown;
   /** What an entry lacks that could not be used, for each. Every other entry is in the inventory. */
   readonly unusable?: readonly string[];
+  /** What else RDS says of the databases. It is never kept: what is not read in a run is not known in it. */
+  readonly facts: PlaceFacts;
 }
 
 /** Lists a place. @throws what the SDK throws; AssumeRoleError, UnexpectedAnswerError */
@@ -86,14 +80,19 @@ export const describeRds: Describe = async (place, signal) => {
         unusable.push(parsed.what);
         return [];
       });
+    const listed = {
+      instances: found.value.filter(isPostgres),
+      clusters: inClusters.value.filter(isPostgres),
+    };
     return {
       inventory: {
-        instances: usable(found.value.filter(isPostgres), instanceOf),
-        clusters: usable(inClusters.value.filter(isPostgres), clusterOf),
+        instances: usable(listed.instances, instanceOf),
+        clusters: usable(listed.clusters, clusterOf),
         proxies: pooled.status === 'rejected' ? [] : usable(pooled.value.filter(isPostgres), proxyOf),
       },
       unusable,
       proxyError: pooled.status === 'rejected' ? pooled.reason : undefined,
+      facts: await readFacts(client, place, { ...listed, signal }),
     };
   } finally {
     client.destroy();
@@ -108,27 +107,6 @@ function isPostgres(entry: {
   readonly EngineFamily?: string | undefined;
 }): boolean {
   return ENGINES.Values.includes(entry.Engine ?? '') || entry.EngineFamily === 'POSTGRESQL';
-}
-
-interface Page<T> {
-  readonly entries: readonly T[];
-  readonly marker: string | undefined;
-}
-
-async function readAll<T>(readPage: (marker: string | undefined) => Promise<Page<T>>): Promise<readonly T[]> {
-  const entries: T[] = [];
-  const markers = new Set<string>();
-  let marker: string | undefined;
-  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-    const page = await readPage(marker);
-    entries.push(...page.entries.slice(0, PAGE_SIZE));
-    if (page.entries.length > PAGE_SIZE) throw new UnexpectedAnswerError('a page has more entries than were asked for');
-    if (page.marker === undefined || page.marker === '') return entries;
-    if (markers.has(page.marker)) throw new UnexpectedAnswerError('the pages lead in a circle');
-    markers.add(page.marker);
-    marker = page.marker;
-  }
-  throw new UnexpectedAnswerError(`there are more than ${MOST_PAGES} pages`);
 }
 
 function instanceOf(described: DBInstance): RdsInstance | Unusable {

@@ -1,6 +1,6 @@
 // Words why the databases of a place could not be listed, with what to do about it.
 
-import { UnexpectedAnswerError } from './describe.ts';
+import { UnexpectedAnswerError } from './paging.ts';
 import { describePlace, type Place } from './place.ts';
 
 /** A safe name of an error: the service's answer may hold any text. */
@@ -36,6 +36,8 @@ const REMEDIES: ReadonlyMap<string, string> = new Map(
 const RIGHTS = {
   databases: 'allow rds:DescribeDBInstances and rds:DescribeDBClusters',
   proxies: 'allow rds:DescribeDBProxies',
+  parameters: 'allow rds:DescribeDBParameters and rds:DescribeDBClusterParameters',
+  'certificate authorities': 'allow rds:DescribeCertificates',
 } as const;
 
 const REFUSALS: ReadonlySet<string> = new Set(['AccessDenied', 'AccessDeniedException', 'AuthorizationError']);

@@ -27,6 +27,12 @@ export function describePlace({ region, assumedRole }: Place): string {
   return account === undefined ? region : `account ${account}, ${region}`;
 }
 
+/** As findings name it: no identifier of RDS has a colon. */
+export function nameOfPlace({ region, assumedRole }: Place): string {
+  const account = assumedRole === undefined ? undefined : parseArn(assumedRole.roleArn)?.account;
+  return account === undefined ? `rds:${region}` : `rds:${account}/${region}`;
+}
+
 /** The places of all rules, each once. */
 export function placesOf(rules: readonly RdsRule[]): readonly Place[] {
   const places = rules.flatMap(({ accounts, regions }) =>

@@ -72,10 +72,33 @@ export interface Selection {
   readonly dormant: readonly NamedTarget[];
   readonly warnings: readonly string[];
   readonly unmatched: readonly Unmatched[];
-  readonly uncovered: readonly string[];
+  /** Each database of the places. */
+  readonly databases: readonly SelectedDatabase[];
+  /** Clusters without an instance that no rule takes, though no setting says that they are to be left out. */
+  readonly uncoveredClusters: readonly UncoveredCluster[];
   readonly choices: readonly Choice[];
   /** Names of targets that come and go by auto scaling, of those in `targets` and `dormant`. */
   readonly elastic: readonly string[];
+}
+
+export interface UncoveredCluster {
+  readonly name: string;
+  readonly place: Place;
+  /** Why no rule takes it, as a sentence without its period. */
+  readonly reason: string;
+}
+
+/** A database with what came out of the rules. */
+export interface SelectedDatabase {
+  readonly name: string;
+  readonly place: Place;
+  readonly instance: RdsInstance;
+  /** Of a target, audited or not; none where it is left out. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** `uncovered`: no rule takes it, and no setting says that it is to be left out. */
+  readonly is: 'target' | 'dormant' | 'left-out' | 'uncovered';
+  /** Why it was taken or left out, as a sentence without its period. */
+  readonly reason: string;
 }
 
 export interface SelectOptions {
@@ -119,7 +142,10 @@ export function selectDatabases(
   );
   const absent = expected.flatMap((name) => absentMember(name, evaluated));
   const memberless = inventories.flatMap(({ place, inventory }) =>
-    memberlessClusters({ place, prefix: prefixOf(place, places), inventory }, { rules, givesWay }),
+    memberlessClusters({ place, prefix: prefixOf(place, places), inventory }, { rules, givesWay }).map((cluster) => ({
+      ...cluster,
+      place,
+    })),
   );
   const complete = inventories.length === places.length;
   return {
@@ -135,10 +161,10 @@ export function selectDatabases(
     ),
     // What is not known may be what a rule means.
     unmatched: complete ? rules.flatMap((rule, index) => [...unmatchedOf(rule, taken[index] ?? [], databases)]) : [],
-    uncovered: [
-      ...evaluated.filter(({ isUncovered }) => isUncovered).map(({ database }) => displayText(database.name, 300)),
-      ...memberless.filter(({ isUncovered }) => isUncovered).map(({ choice }) => choice.name),
-    ].sort(),
+    databases: evaluated.map(selectedOf),
+    uncoveredClusters: memberless.flatMap(({ choice: { name, reason }, isUncovered, place }) =>
+      isUncovered ? [{ name, place, reason }] : [],
+    ),
     choices: [
       ...evaluated.map(({ database, evaluation }) => choiceOf(database, evaluation)),
       ...memberless.map(({ choice }) => choice),
@@ -167,6 +193,13 @@ function combined(results: readonly [RuleResult, ...RuleResult[]]): Evaluated {
       : `${evaluation.reason}${rules > 1 ? ` (the first of ${rules} rules that take it decides)` : ''}`;
   const isUncovered = results.every((result) => result.evaluation.is === 'out' && !result.evaluation.meant);
   return { database, evaluation: { ...evaluation, reason }, isUncovered };
+}
+
+function selectedOf({ database: { name, place, instance }, evaluation, isUncovered }: Evaluated): SelectedDatabase {
+  const { reason } = evaluation;
+  if (evaluation.is !== 'out')
+    return { name, place, instance, labels: evaluation.target.labels, is: evaluation.is, reason };
+  return { name, place, instance, labels: {}, is: isUncovered ? 'uncovered' : 'left-out', reason };
 }
 
 function databasesOf(place: Place, { instances, clusters }: PlaceInventory, prefix: string): readonly Database[] {
