@@ -76,8 +76,8 @@ const WEEK: readonly ScheduledRun[] = [
 ];
 
 /**
- * The runs in which faults are tried: those that differ most in what they notify of, or all that notify. `.ci/run` tries
- * all; `npm test` has no time for that.
+ * The runs in which faults are tried: those that differ most in what they notify of, or all that notify. `.ci/run`
+ * tries all; `npm test` has no time for that.
  */
 const FAULTY_RUNS = WEEK.map((run, index) => ({ ...run, index })).filter(
   ({ at, all }) => all !== undefined && (process.env.PG_TLS_AUDITOR_WEEK === 'all' || [36, 78, 96].includes(at)),

@@ -342,7 +342,7 @@ describe('one rule', () => {
       aws.rds.set(HERE, { instances: [rdsInstance('orders', { Endpoint, DBInstanceStatus: 'backing-up' })] });
       const { found, all } = await discover(configOf());
       expect(found).toEqual([]);
-      expect(all).toMatchObject({ known: true, value: [{ name: 'orders' }] });
+      expect(all.known && all.value).toContainEqual(expect.objectContaining({ name: 'orders' }));
     },
   );
 

@@ -50,7 +50,11 @@ export function renderJunit(report: Report, context: ExportContext): string {
     const found = Map.groupBy(byTarget.get(target.name) ?? [], ({ finding }) => finding.check);
     return suiteOf(target, found, failOn);
   });
-  return document(suites.length === 0 ? [nothing(report)] : suites, report, context);
+  const audited = new Set(report.targets.map(({ name }) => name));
+  const listed = [...byTarget]
+    .filter(([name]) => !audited.has(name))
+    .map(([name, found]) => listedSuite(name, found, { report, failOn }));
+  return document([...(suites.length === 0 ? [nothing(report)] : suites), ...listed], report, context);
 }
 
 /** No test at all would be a green run. */
@@ -84,9 +88,27 @@ function suiteOf(target: ReportTarget, found: ReadonlyMap<string, readonly Entry
   };
 }
 
+/** What discovery lists and no audit covers: only what was found is in the report. */
+function listedSuite(
+  name: string,
+  found: readonly Entry[],
+  { report, failOn }: { readonly report: Report; readonly failOn: Severity },
+): TestSuite {
+  const byCheck = Map.groupBy(found, ({ finding }) => finding.check);
+  return {
+    name: PLAIN.target(name),
+    timestamp: report.finishedAt,
+    seconds: 0,
+    properties: {},
+    cases: [...byCheck].map(([id, entries]) =>
+      testCase({ id, status: 'fail' }, { verdict: 'findings' }, entries, failOn),
+    ),
+  };
+}
+
 function testCase(
   { id: name, status, reason }: ReportTarget['checks'][number],
-  { verdict, error }: ReportTarget,
+  { verdict, error }: Pick<ReportTarget, 'verdict' | 'error'>,
   found: readonly Entry[],
   failOn: Severity,
 ): TestCase {

@@ -10,7 +10,7 @@ export class UnexpectedAnswerError extends Error {
   override readonly name = 'UnexpectedAnswerError';
 }
 
-export interface Page<T> {
+interface Page<T> {
   readonly entries: readonly T[];
   readonly marker: string | undefined;
 }

@@ -15,7 +15,7 @@ const MOST_GROUPS = 1_000;
 /** No parameter that is read is longer: what is cut is no value that a check knows. */
 const VALUE_LENGTH = 100;
 
-export type GroupKey = Pick<CloudParameterGroup, 'name' | 'ofCluster'>;
+type GroupKey = Pick<CloudParameterGroup, 'name' | 'ofCluster'>;
 
 /** By the parameter's name; a parameter without a value has an empty one. */
 export type GroupParameters = ReadonlyMap<string, CloudParameter>;
