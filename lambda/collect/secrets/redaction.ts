@@ -75,6 +75,11 @@ export class Redaction {
       .filter(({ text }) => !publicTexts.includes(text));
   }
 
+  /** Lists the spellings of the secrets now, at a time when there is nothing else to do. */
+  prepare(): void {
+    this.#finder('text');
+  }
+
   /**
    * Overwrites each occurrence with as many `*`, so that the framing of a message stays right. In time that grows with
    * the length of the bytes only.

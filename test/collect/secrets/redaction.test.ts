@@ -272,6 +272,6 @@ test('of a plain password every spelling is found, and what is left of it when e
         }
       }
     }),
-    { numRuns: 50 },
+    { numRuns: 25 },
   );
 });
