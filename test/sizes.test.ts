@@ -65,7 +65,7 @@ function reportOf(...snapshots: readonly Snapshot[]): Report {
 function chain(length: number): readonly string[][][] {
   const oid = (index: number): string => String(16_384 + index);
   return [
-    [['10', 'postgres', 't', 't', 't'], ...list(length, (i) => [oid(i), `r${i}`, 't', 'f', 'f'])],
+    [['10', 'postgres', 't', 't', 't', 't'], ...list(length, (i) => [oid(i), `r${i}`, 't', 'f', 'f', 't'])],
     [...list(length - 1, (i) => [oid(i), oid(i + 1)]), [oid(length - 1), '10']],
     list(20, (i) => [String(i + 1), `r${i}`, 't', '-1', 'f']),
   ];
