@@ -13,9 +13,12 @@ export async function writeReportFile(file: string, { findings, ...rest }: Repor
 }
 
 export async function readReportFile(file: string): Promise<Report> {
-  const [first, ...findings] = await Array.fromAsync(
-    createInterface(createReadStream(file)),
-    (line) => JSON.parse(line) as unknown,
-  );
-  return { ...(first as Omit<Report, 'findings'>), findings: findings as ReportFinding[] };
+  let head: Omit<Report, 'findings'> | undefined;
+  const findings: ReportFinding[] = [];
+  for await (const line of createInterface(createReadStream(file))) {
+    if (head === undefined) head = JSON.parse(line) as Omit<Report, 'findings'>;
+    else findings.push(JSON.parse(line) as ReportFinding);
+  }
+  if (head === undefined) throw new Error(`${file} is empty`);
+  return { ...head, findings };
 }
