@@ -51,6 +51,27 @@ export function* jsonDocument(whole: Streamed): Generator<string> {
   yield '\n';
 }
 
+/** What `JSON.stringify(object)` gives, in parts. Its lists may be long, and no value is undefined. */
+export function* compactJson(object: object): Generator<string> {
+  let before = '{';
+  for (const [key, value] of Object.entries(object)) {
+    yield `${before}${JSON.stringify(key)}:`;
+    if (Array.isArray(value)) yield* compactList(value);
+    else yield JSON.stringify(value);
+    before = ',';
+  }
+  yield before === '{' ? '{}' : '}';
+}
+
+function* compactList(items: readonly unknown[]): Generator<string> {
+  let before = '[';
+  for (const some of batches(items)) {
+    yield before + JSON.stringify(some).slice(1, -1);
+    before = ',';
+  }
+  yield before === '[' ? '[]' : ']';
+}
+
 function isStreamed(value: unknown): value is Streamed {
   return typeof value === 'function';
 }

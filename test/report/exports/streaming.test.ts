@@ -7,7 +7,13 @@ import { describe, expect, test } from 'vitest';
 import { asffFindings, renderAsff } from '../../../lambda/report/exports/asff.ts';
 import { chunksOf, wholeText } from '../../../lambda/report/exports/chunks.ts';
 import { exporter as json } from '../../../lambda/report/exports/json.ts';
-import { jsonDocument, jsonList, jsonListOf, jsonObject } from '../../../lambda/report/exports/json-text.ts';
+import {
+  compactJson,
+  jsonDocument,
+  jsonList,
+  jsonListOf,
+  jsonObject,
+} from '../../../lambda/report/exports/json-text.ts';
 import { renderJunit } from '../../../lambda/report/exports/junit.ts';
 import { ocsfEvents, renderOcsf } from '../../../lambda/report/exports/ocsf.ts';
 import { renderSarif, sarifLog } from '../../../lambda/report/exports/sarif.ts';
@@ -51,6 +57,21 @@ describe('JSON in parts', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('without indents is what JSON.stringify gives for the whole, too', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.array(fc.jsonValue(), { maxLength: 120 }),
+        (rest, items) => {
+          const whole = { ...rest, items };
+          expect(wholeText(compactJson(whole))).toBe(JSON.stringify(whole));
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect(wholeText(compactJson({}))).toBe('{}');
   });
 
   test.each(REPORTS)('of each format has the same documents: %s', (_, report) => {
