@@ -30,7 +30,7 @@ const WAYS = [
 ] as const satisfies readonly Pick<Session, 'transport' | 'tls'>[];
 
 /** A run in which each target has so many findings, about so many roles. */
-export function largeRun(targets: number, findingsEach: number): Run {
+function largeRun(targets: number, findingsEach: number): Run {
   const { policy } = parseConfig({ targets: [{ name: 'orders', secret: 'orders' }] }, { use: 'deployment' });
   const audited = Array.from({ length: targets }, (_, index): AuditedTarget => {
     const name = `database-${index}`;
