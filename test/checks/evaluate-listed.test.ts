@@ -7,6 +7,7 @@ import { known, unknown } from '../../lambda/model/observed.ts';
 import { mergeRuns, type Run } from '../../lambda/model/run.ts';
 import { decodeRun, encodeRun } from '../../lambda/model/run-codec.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
+import { wholeText } from '../../lambda/report/exports/chunks.ts';
 import { EXPORTERS } from '../../lambda/report/exports/index.ts';
 import { CONTEXT } from '../report/exports/outcomes.ts';
 
@@ -50,6 +51,6 @@ test('are findings of the report and of every export, and no targets', async () 
   for (const load of Object.values(EXPORTERS)) {
     const { name, render } = await load();
     const aws = { partition: 'aws', account: '123456789012', region: 'eu-west-1' };
-    expect(render(report, { ...CONTEXT, aws }), name).toContain('discovery-failed');
+    expect(wholeText(render(report, { ...CONTEXT, aws })), name).toContain('discovery-failed');
   }
 });
