@@ -232,6 +232,27 @@ describe('replica-not-covered', () => {
     });
   });
 
+  test('reads each member of a fleet a few times in all, not once for every other target', () => {
+    let reads = 0;
+    const fleet = Array.from({ length: 2_000 }, (_, index): FleetMember => {
+      const address = `10.1.${index >> 8}.${index & 255}`;
+      const name = `target-${index}`;
+      return {
+        name,
+        inRecovery: true,
+        get remoteAddress() {
+          reads += 1;
+          return address;
+        },
+      };
+    });
+    for (const { name } of fleet) {
+      const snapshot = make.healthySnapshot([standby({ clientAddress: '10.1.0.6' })], { target: { name, labels: {} } });
+      expect(replicaNotCovered.evaluateInFleet(snapshot, fleet).status).toBe(name === 'target-6' ? 'fail' : 'pass');
+    }
+    expect(reads).toBeLessThan(10_000);
+  });
+
   test('is evaluated in the fleet, which is made of every snapshot', () => {
     const primary = make.healthySnapshot([standby()], { networkPath: { remoteAddress: '10.0.1.5', isDirect: true } });
     const reader = make.healthySnapshot([], {
