@@ -19,10 +19,20 @@ import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
 import { discoveredSecrets, grantDiscovery, rdsRules } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
-import { environmentProblems, functionVariables } from './function-environment.ts';
+import { environmentProblems, environmentUse, functionVariables } from './function-environment.ts';
 import { grantIamLogin } from './iam-login.ts';
-import { resourceProblems, routeLimitProblems } from './limits.ts';
-import { grantLogAccess, logAccessProblems, logGroups } from './log-access.ts';
+import {
+  documentLimitUse,
+  resourceLimitUse,
+  resourceProblems,
+  rolePolicyUse,
+  routeLimitProblems,
+  routeLimitUse,
+  targetLimitUse,
+  warnNearLimits,
+} from './limits.ts';
+import { warnOfRunTime } from './limits-run-time.ts';
+import { grantLogAccess, logAccessProblems, logGroups, policyUse } from './log-access.ts';
 import { network, networkProblems } from './network.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
@@ -181,6 +191,16 @@ export class PgTlsAuditor extends Construct {
     });
     const tooMany = [...resourceProblems(this)];
     if (tooMany.length > 0) throw new ConfigError(source, tooMany);
+    warnOfRunTime(this, source, config);
+    warnNearLimits(this, source, [
+      policyUse(groups, secretPolicyCount(this, access)),
+      rolePolicyUse(auditor.role),
+      environmentUse(this, environment),
+      routeLimitUse(alerts.routes),
+      resourceLimitUse(this),
+      documentLimitUse(props.config),
+      targetLimitUse(config),
+    ]);
     warnOfWeekdayNumbers(this, schedule, source);
     if (props.topic === undefined && alerts.email.length + alerts.slack.length === 0) {
       Validations.of(this).addWarning(

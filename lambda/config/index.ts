@@ -16,6 +16,7 @@ import type { ConfigProblem } from './wording.ts';
 import { describeIssue, formatPath } from './wording.ts';
 
 export type { DiscoveryRule, FileRule, RdsRule } from './discovery.ts';
+export { MOST_TARGETS } from './schema.ts';
 export type { ConfigProblem } from './wording.ts';
 
 /** The configuration as people write it. */

@@ -210,6 +210,9 @@ const database = shownText.min(1).max(63).refine(isDatabaseName, 'must be the na
 /** One or more parts of 1 to 63 characters, joined by slashes: `orders`, `shop/writer`. */
 export const TARGET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,62}){0,3}$/;
 
+/** How many targets a configuration may name one by one. */
+export const MOST_TARGETS = 5000;
+
 const targetSchema = z.strictObject({
   name: z
     .string()
@@ -659,7 +662,7 @@ export const configSchema = z.strictObject({
   deployment: deploymentSchema.prefault({}).describe('Settings of the deployment. Not used by the command line.'),
   targets: z
     .array(targetSchema)
-    .max(5000)
+    .max(MOST_TARGETS)
     .default([])
     .describe('The PostgreSQL endpoints to audit. May be left out where discovery finds them.'),
   discovery: z
