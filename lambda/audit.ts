@@ -18,6 +18,8 @@ export interface AuditOptions {
    * @default false
    */
   readonly coversAllTargets?: boolean;
+  /** Called when the turn of a target comes for which there is time. */
+  readonly onTurn?: () => void;
   /** Called after each target, in the order in which they finish, before any check runs. */
   readonly onTarget?: (progress: {
     readonly snapshot: Snapshot;
@@ -29,13 +31,14 @@ export interface AuditOptions {
 /** Audits every given target. A target never makes it throw: the target's snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
-  { collector, deadline, coversAllTargets = false, onTarget }: AuditOptions,
+  { collector, deadline, coversAllTargets = false, onTurn, onTarget }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
   let done = 0;
   const snapshots = await pMap(
     targets,
     async (target): Promise<Snapshot> => {
+      if (!deadline.aborted) onTurn?.();
       const snapshot = deadline.aborted
         ? notStarted(target, collector, deadline)
         : await takeSnapshot(target, collector, deadline);

@@ -5,6 +5,7 @@ import { recordRun } from './deliver/metrics.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { RunRequest } from './event.ts';
 import type { Run } from './model/run.ts';
+import type { Pace } from './model/run-time.ts';
 import type { NamedTarget } from './model/target.ts';
 import { type Integration, integrationsOf } from './notify/integrations.ts';
 import {
@@ -29,6 +30,8 @@ export interface AuditedRun {
   readonly list: Pick<TargetList, 'all' | 'warnings' | 'uncovered'>;
   /** Whether the run audited every target that there is. */
   readonly coversAllTargets: boolean;
+  /** Undefined where workers audited the targets, each in its own time. */
+  readonly pace?: Pace;
 }
 
 export interface FinishedRun {
@@ -42,7 +45,7 @@ export interface FinishedRun {
  * errors of steps to those of the context: the caller throws them when its own steps are done.
  */
 export async function finishRun(
-  { request, run, list, coversAllTargets }: AuditedRun,
+  { request, run, list, coversAllTargets, pace }: AuditedRun,
   context: RunContext,
 ): Promise<FinishedRun> {
   const { config, clock, services, errors, time } = context;
@@ -56,6 +59,7 @@ export async function finishRun(
       targets: list.all,
       targetNotes: list.warnings,
       uncovered: list.uncovered,
+      pace,
       now: clock().toISOString(),
     },
     integrations,

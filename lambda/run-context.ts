@@ -5,6 +5,7 @@ import { readConfigDocument } from './config/file.ts';
 import { type Config, parseConfig } from './config/index.ts';
 import { type FunctionEnvironment, parseEnvironment } from './environment.ts';
 import { showPath } from './model/given-text.ts';
+import { divideTime } from './model/run-time.ts';
 import { type Clock, endsAfter } from './model/time.ts';
 import { ErrorCollector } from './runtime/error-collector.ts';
 import { AWS_SERVICES, refuseUnsafeEnvironment, thisProcess } from './runtime/unsafe-environment.ts';
@@ -42,12 +43,13 @@ export interface RunContext {
 interface RunTime {
   /** Ends what is not rendering, publishing or answering. */
   readonly deadline: AbortSignal;
+  /** Milliseconds that listing and auditing had at the start. */
+  readonly auditMs: number;
+  /** @returns how many of them are left, counted from now */
+  leftMs(): number;
   /** @returns a signal that ends the wait for other runs, counted from now */
   leaseTimeout(): AbortSignal;
 }
-
-/** Milliseconds kept for rendering, publishing and answering; a quarter of the invocation's time when that is less. */
-const RESERVE_MS = 20_000;
 
 /** The file that the deployment puts beside the bundle. */
 const CONFIG_FILE = 'auditor.config.json';
@@ -62,11 +64,12 @@ export function runContext({ invocation, variables, clock, services }: Invocatio
 }
 
 function timeOf(invocation: InvocationContext): RunTime {
-  const remaining = invocation.getRemainingTimeInMillis();
-  const reserve = Math.min(RESERVE_MS, remaining / 4);
+  const { auditMs, reserveMs } = divideTime(invocation.getRemainingTimeInMillis());
   return {
-    deadline: endsAfter(remaining - reserve),
-    leaseTimeout: () => endsAfter(Math.max(1_000, invocation.getRemainingTimeInMillis() - reserve / 2)),
+    deadline: endsAfter(auditMs),
+    auditMs,
+    leftMs: () => Math.max(0, invocation.getRemainingTimeInMillis() - reserveMs),
+    leaseTimeout: () => endsAfter(Math.max(1_000, invocation.getRemainingTimeInMillis() - reserveMs / 2)),
   };
 }
 

@@ -33,8 +33,20 @@ export async function run(input: RunInput): Promise<Report> {
   addTargetSourceError(request, list, errors);
   if (request.testAlert) await publishTestAlerts(list.found, context);
   const collector = await services.collector(targets, environment, clock);
-  const audited = await auditTargets({ ...config, targets }, { collector, deadline: time.deadline, coversAllTargets });
-  const { report } = await finishRun({ request, run: audited, list, coversAllTargets }, context);
+  let leftAtLastTurnMs = time.auditMs;
+  const audited = await auditTargets(
+    { ...config, targets },
+    {
+      collector,
+      deadline: time.deadline,
+      coversAllTargets,
+      onTurn: () => {
+        leftAtLastTurnMs = time.leftMs();
+      },
+    },
+  );
+  const pace = { leftAtLastTurnMs, auditMs: time.auditMs };
+  const { report } = await finishRun({ request, run: audited, list, coversAllTargets, pace }, context);
   errors.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
 }

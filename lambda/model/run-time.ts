@@ -15,3 +15,19 @@ export function divideTime(invocationMs: number): RunTime {
   const reserveMs = Math.min(RESERVE_MS, invocationMs / 4);
   return { auditMs: invocationMs - reserveMs, reserveMs };
 }
+
+/** How the targets of a run used its time. */
+export interface Pace {
+  /** Milliseconds for audits that were left when the turn of the last target came. */
+  readonly leftAtLastTurnMs: number;
+  /** Milliseconds that there were in all. */
+  readonly auditMs: number;
+}
+
+/** The part of a run's time below which little is left. */
+const LITTLE = 0.2;
+
+/** Whether a few more targets, or some that do not answer, would leave others without an audit. */
+export function isNearlyOutOfTime({ leftAtLastTurnMs, auditMs }: Pace): boolean {
+  return leftAtLastTurnMs < LITTLE * auditMs;
+}

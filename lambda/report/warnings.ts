@@ -2,6 +2,7 @@
 
 import { parseArn } from '../model/arn.ts';
 import type { Observed } from '../model/observed.ts';
+import { isNearlyOutOfTime, type Pace } from '../model/run-time.ts';
 import type { ReportWarning } from './schema.ts';
 import { displayTime, plural } from './text.ts';
 
@@ -50,6 +51,21 @@ export function coverageWarning(names: readonly string[]): readonly ReportWarnin
       message:
         `No rule of discovery takes ${plural(names.length, 'PostgreSQL database')}, so no audit covers ${names.length === 1 ? 'it' : 'them'}: ` +
         `${shown}. Give each the tags that a rule asks for, or the tag pg-tls-auditor=off to leave it out.`,
+    },
+  ];
+}
+
+/** @param pace - How the run used its time; undefined: nothing is known of it. */
+export function paceWarning(pace: Pace | undefined): readonly ReportWarning[] {
+  if (pace === undefined || !isNearlyOutOfTime(pace)) return [];
+  const [left, all] = [pace.leftAtLastTurnMs, pace.auditMs].map((ms) => `${Math.round(ms / 1000)} s`);
+  return [
+    {
+      id: 'nearly-out-of-time',
+      message:
+        `The turn of the last database came when ${left} of the ${all} for audits were left: with more databases, or ` +
+        'more that do not answer, the last ones are not audited. Raise deployment.timeoutMinutes or concurrency, or set ' +
+        'deployment.fleet.',
     },
   ];
 }
