@@ -6,6 +6,7 @@ import { evaluateFleet } from './checks/evaluate-fleet.ts';
 import type { Collector } from './collect/attempts.ts';
 import { notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config/index.ts';
+import { AuditFailure, type Failure } from './model/failure.ts';
 import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
@@ -18,6 +19,8 @@ export interface AuditOptions {
    * @default false
    */
   readonly coversAllTargets?: boolean;
+  /** Targets that are not tried, by name, and why. @default none */
+  readonly untried?: ReadonlyMap<string, Failure>;
   /** Called when the turn of a target comes for which there is time. */
   readonly onTurn?: () => void;
   /** Called after each target, in the order in which they finish, before any check runs. */
@@ -31,16 +34,18 @@ export interface AuditOptions {
 /** Audits every given target. A target never makes it throw: the target's snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy }: Pick<Config, 'targets' | 'concurrency' | 'policy'>,
-  { collector, deadline, coversAllTargets = false, onTurn, onTarget }: AuditOptions,
+  { collector, deadline, coversAllTargets = false, untried, onTurn, onTarget }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
   let done = 0;
   const snapshots = await pMap(
     targets,
     async (target): Promise<Snapshot> => {
-      if (!deadline.aborted) onTurn?.();
-      const snapshot = deadline.aborted
-        ? notStarted(target, collector, deadline)
+      const failure = untried?.get(target.name);
+      const end = failure === undefined ? deadline : AbortSignal.abort(new AuditFailure(failure));
+      if (!end.aborted) onTurn?.();
+      const snapshot = end.aborted
+        ? notStarted(target, collector, end)
         : await takeSnapshot(target, collector, deadline);
       done += 1;
       onTarget?.({ snapshot, done, total: targets.length });

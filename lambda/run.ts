@@ -1,8 +1,12 @@
 // One run of the function: environment, targets, audit, notification, archive.
 
 import { auditTargets } from './audit.ts';
+import type { Config } from './config/index.ts';
+import { networkOf, networksOf } from './config/networks.ts';
 import { parseEvent } from './event.ts';
 import { finishRun, publishTestAlerts } from './finish-run.ts';
+import type { Failure } from './model/failure.ts';
+import type { Target } from './model/target.ts';
 import { fitReport } from './report/fit-report.ts';
 import type { Report } from './report/schema.ts';
 import { type InvocationInput, runContext } from './run-context.ts';
@@ -40,6 +44,7 @@ export async function run(input: RunInput): Promise<Report> {
       collector,
       deadline: time.deadline,
       coversAllTargets,
+      untried: beyondNetworks(targets, config),
       onTurn: () => {
         leftAtLastTurnMs = time.leftMs();
       },
@@ -49,4 +54,15 @@ export async function run(input: RunInput): Promise<Report> {
   const { report } = await finishRun({ request, run: audited, list, coversAllTargets, pace }, context);
   errors.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
+}
+
+/** Targets that the function's network does not reach, as far as the configuration says. */
+function beyondNetworks(targets: readonly Target[], config: Config): ReadonlyMap<string, Failure> {
+  const networks = networksOf(config);
+  return new Map(
+    targets.flatMap((target) => {
+      const network = networkOf(target, networks);
+      return typeof network === 'string' ? [] : [[target.name, network]];
+    }),
+  );
 }

@@ -3,6 +3,7 @@
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { alertProblems } from './alert-rules.ts';
 import { discoveryProblems } from './discovery-rules.ts';
+import { networkProblems } from './network-rules.ts';
 import { EXPIRY_DAYS, TLS_VERSIONS } from './schema.ts';
 import type { RuleProblem, SoundConfig } from './sound.ts';
 
@@ -11,13 +12,14 @@ const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: 
 /** What is wrong across settings. Parts that are wrong themselves are undefined in `config`, and take no part. */
 export function* crossFieldProblems(config: SoundConfig, use: 'deployment' | 'command-line'): Iterable<RuleProblem> {
   yield* policyProblems(config);
+  yield* networkProblems(config);
   yield* targetProblems(config);
   yield* discoveryProblems(config, use);
   yield* alertProblems(config);
   if (use === 'deployment') yield* localSources(config);
 }
 
-function* policyProblems({ policy, deployment }: SoundConfig): Iterable<RuleProblem> {
+function* policyProblems({ policy }: SoundConfig): Iterable<RuleProblem> {
   const { minTlsVersion, preferredTlsVersion } = { ...POLICY_DEFAULTS, ...policy };
   if (minTlsVersion !== undefined && preferredTlsVersion !== undefined && preferredTlsVersion < minTlsVersion) {
     yield {
@@ -31,13 +33,6 @@ function* policyProblems({ policy, deployment }: SoundConfig): Iterable<RuleProb
     yield {
       path: ['policy', 'certificateExpiryDays'],
       message: `medium, high and critical must descend, got ${medium}, ${high}, ${critical}`,
-    };
-  }
-  const { availabilityZones, subnetIds } = deployment?.vpc ?? {};
-  if (availabilityZones !== undefined && subnetIds !== undefined && availabilityZones.length !== subnetIds.length) {
-    yield {
-      path: ['deployment', 'vpc', 'availabilityZones'],
-      message: `must name one zone for each of the ${subnetIds.length} subnets, got ${availabilityZones.length}`,
     };
   }
 }

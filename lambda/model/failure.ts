@@ -70,6 +70,7 @@ export const FAILURE_CAUSES = [
   'answer-unusable',
   'out-of-time',
   'interrupted',
+  'network-unknown',
   'internal-error',
 ] as const;
 

@@ -235,6 +235,7 @@ const ELSEWHERE: readonly string[] = [
   'version-unknown',
   'out-of-time',
   'interrupted',
+  'network-unknown',
   'internal-error',
 ];
 
