@@ -70,6 +70,7 @@ export const FAILURE_CAUSES = [
   'answer-unusable',
   'out-of-time',
   'interrupted',
+  'worker-failed',
   'internal-error',
 ] as const;
 
