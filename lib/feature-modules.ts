@@ -2,6 +2,7 @@
 
 import type { Config } from '../lambda/config/index.ts';
 import { usesAssumedRoles, usesRdsDiscovery } from './discovery.ts';
+import type { FunctionEntry } from './function-code.ts';
 import { usesIamLogin } from './iam-login.ts';
 
 /** What decides which parts a deployment has. */
@@ -55,4 +56,9 @@ export function modulesLeftOut(config: PartSettings): readonly string[] {
     ...parts.filter(({ isOn }) => !isOn(config)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
     ...parts.flatMap(({ runtimeClient }) => runtimeClient ?? []),
   ];
+}
+
+/** The scripts of a deployment: of one function that does everything, or of the fleet's. */
+export function entriesOf({ deployment }: Pick<Config, 'deployment'>): readonly FunctionEntry[] {
+  return deployment.fleet === undefined ? ['index'] : ['plan', 'worker', 'repair', 'digest'];
 }

@@ -38,7 +38,7 @@ export class PgTlsAuditorStack extends Stack {
     Tags.of(this).add('application', 'pg-tls-auditor');
     if (example) this.refuseToDeploy();
 
-    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups } = this.auditor;
+    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups, stateMachine } = this.auditor;
     const { functionName } = this.auditor.function;
     const output = (id: string, value: string | undefined, description: string): void => {
       if (value !== undefined) new CfnOutput(this, id, { value, description });
@@ -68,13 +68,20 @@ export class PgTlsAuditorStack extends Stack {
     output('StateTableName', stateTable?.tableName, 'The state of each receiver; stays when the stack is deleted');
     output('EvidenceBucketName', evidenceBucket?.bucketName, 'Every full report; stays when the stack is deleted');
     new CfnOutput(this, 'FunctionName', { value: functionName });
+    output('StateMachineArn', stateMachine?.stateMachineArn, 'Each execution is a run of the fleet');
     new CfnOutput(this, 'InvokeCommand', {
       description:
         'Sends a test alert to every subscriber, and audits every target without notifying; {} as the payload notifies',
-      value: Fn.sub(
-        'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
-        { Name: functionName },
-      ),
+      value:
+        stateMachine === undefined
+          ? Fn.sub(
+              'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
+              { Name: functionName },
+            )
+          : Fn.sub(
+              'aws stepfunctions start-execution --region ${AWS::Region} --state-machine-arn ${Arn} --input \'{"testAlert":true,"notify":false}\'',
+              { Arn: stateMachine.stateMachineArn },
+            ),
     });
   }
 

@@ -9,6 +9,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ISchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
 import { parseSchedule } from '../lambda/model/schedule.ts';
@@ -17,9 +18,10 @@ import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
-import { discoveredSecrets, grantDiscovery, rdsRules } from './discovery.ts';
+import { discoveredSecrets, grantAssumedRoles, grantDiscovery, rdsRules } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
-import { environmentProblems, environmentUse, functionVariables } from './function-environment.ts';
+import { Fleet, WORKER } from './fleet.ts';
+import { environmentProblems, environmentUse, functionVariables, type Variables } from './function-environment.ts';
 import { grantIamLogin } from './iam-login.ts';
 import {
   documentLimitUse,
@@ -46,7 +48,7 @@ import {
 import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
 import { grantFindingsImport } from './security-hub.ts';
-import { grantState, makeStateTable } from './state-table.ts';
+import { grantPartition, grantState, makeStateTable } from './state-table.ts';
 
 export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 
@@ -61,7 +63,10 @@ export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
  * });
  */
 export class PgTlsAuditor extends Construct {
+  /** The function that connects to the databases: the whole auditor, or the worker of a fleet. */
   readonly function: IFunction;
+  /** Each execution is a run. Undefined without `deployment.fleet`: each invocation of the function is one. */
+  readonly stateMachine?: IStateMachine | undefined;
   /** The alerts of the default route, and the alarms. */
   readonly topic: ITopic;
   /**
@@ -132,8 +137,7 @@ export class PgTlsAuditor extends Construct {
     this.chatTopics = topics.chatTopics;
     if (deployment.state === 'dynamodb') this.stateTable = props.stateTable ?? makeStateTable(this, 'State');
     if (deployment.evidence === 's3') {
-      this.evidenceBucket =
-        props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment.evidenceRetentionDays);
+      this.evidenceBucket = props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment);
     }
     const environment = functionVariables({
       POWERTOOLS_SERVICE_NAME: serviceName,
@@ -145,11 +149,13 @@ export class PgTlsAuditor extends Construct {
     });
     const tooLarge = [...environmentProblems(this, environment, Object.keys(access.references).length)];
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
+    // The function that connects to the databases is the same with a fleet: so are its security group and its role.
     const auditor = new AuditorFunction(this, 'Auditor', {
       document: props.config,
       config,
-      deadLetterQueue: this.deadLetterQueue,
-      maxEventAge: maxEventAge(schedule),
+      ...(deployment.fleet === undefined
+        ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
+        : { kind: WORKER }),
       environment,
       logGroup: props.logGroup,
       ...network(this, props, deployment),
@@ -158,18 +164,34 @@ export class PgTlsAuditor extends Construct {
     this.function = auditor.function;
     this.logGroup = auditor.logGroup;
     this.securityGroups = auditor.securityGroups;
-    topics.grantAlerts(auditor.role);
-    if (this.stateTable !== undefined) grantState(auditor.role, this.stateTable);
-    if (this.evidenceBucket !== undefined) grantEvidence(this, auditor.role, this.evidenceBucket);
-    if (deployment.securityHub) grantFindingsImport(this, auditor.role);
-    for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
-      Validations.of(auditor.role).acknowledge({
-        id: `AwsSolutions-IAM5[Action::${action}]`,
-        reason: 'The rights of a writer to an encrypted topic, table or bucket, on its own key alone.',
-      });
+    const fleet = this.makeFleet(props, config, auditor, environment);
+    this.stateMachine = fleet?.stateMachine;
+    const { lister, notifier } =
+      fleet === undefined
+        ? { lister: auditor.role, notifier: auditor.role }
+        : { lister: fleet.plan.role, notifier: fleet.digest.role };
+    topics.grantAlerts(notifier);
+    if (this.stateTable !== undefined) {
+      if (fleet === undefined) grantState(auditor.role, this.stateTable);
+      else {
+        grantPartition(notifier, this.stateTable, 'receivers');
+        grantPartition(auditor.role, this.stateTable, 'connectionLogs');
+        grantPartition(lister, this.stateTable, 'discovery');
+      }
+    }
+    if (this.evidenceBucket !== undefined) grantEvidence(this, notifier, this.evidenceBucket);
+    if (deployment.securityHub) grantFindingsImport(this, notifier);
+    for (const role of new Set([auditor.role, lister, notifier])) {
+      for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
+        Validations.of(role).acknowledge({
+          id: `AwsSolutions-IAM5[Action::${action}]`,
+          reason: 'The rights of a writer to an encrypted topic, table or bucket, on its own key alone.',
+        });
+      }
     }
     grantIamLogin(this, auditor.role, config);
-    grantDiscovery(this, auditor.role, config);
+    grantDiscovery(this, lister, config);
+    if (fleet !== undefined) grantAssumedRoles(auditor.role, config);
     grantSecretAccess(this, auditor.role, access);
     grantLogAccess(this, auditor.role, groups);
     grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
@@ -179,11 +201,11 @@ export class PgTlsAuditor extends Construct {
     this.schedule = new RunSchedule(this, 'Runs', {
       expression: schedule,
       timezone: config.timezone,
-      function: this.function,
+      runs: fleet === undefined ? { function: this.function } : { stateMachine: fleet.stateMachine },
       deadLetterQueue: this.deadLetterQueue,
     }).schedule;
     this.alarms = new AuditorAlarms(this, 'Alarms', {
-      function: this.function,
+      runs: fleet === undefined ? { function: this.function } : { stateMachine: fleet.stateMachine },
       topics: topics.alarmTopics,
       deadLetterQueue: this.deadLetterQueue,
       serviceName,
@@ -210,6 +232,18 @@ export class PgTlsAuditor extends Construct {
         } have no recipient until something subscribes to the topic`,
       );
     }
+  }
+
+  private makeFleet(
+    { config: document }: PgTlsAuditorProps,
+    config: Config,
+    worker: AuditorFunction,
+    environment: Variables,
+  ): Fleet | undefined {
+    const { fleet } = config.deployment;
+    if (fleet === undefined || this.evidenceBucket === undefined) return undefined;
+    const workers = [{ name: 'default', worker }];
+    return new Fleet(this, 'Fleet', { document, config, fleet, environment, bucket: this.evidenceBucket, workers });
   }
 }
 

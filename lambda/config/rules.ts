@@ -4,7 +4,7 @@ import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { alertProblems } from './alert-rules.ts';
 import { discoveryProblems } from './discovery-rules.ts';
 import { networkProblems } from './network-rules.ts';
-import { EXPIRY_DAYS, TLS_VERSIONS } from './schema.ts';
+import { EXPIRY_DAYS, FLEET_CONCURRENCY, TLS_VERSIONS } from './schema.ts';
 import type { RuleProblem, SoundConfig } from './sound.ts';
 
 const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: TLS_VERSIONS.preferred };
@@ -13,6 +13,7 @@ const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: 
 export function* crossFieldProblems(config: SoundConfig, use: 'deployment' | 'command-line'): Iterable<RuleProblem> {
   yield* policyProblems(config);
   yield* networkProblems(config);
+  yield* fleetProblems(config);
   yield* targetProblems(config);
   yield* discoveryProblems(config, use);
   yield* alertProblems(config);
@@ -33,6 +34,24 @@ function* policyProblems({ policy }: SoundConfig): Iterable<RuleProblem> {
     yield {
       path: ['policy', 'certificateExpiryDays'],
       message: `medium, high and critical must descend, got ${medium}, ${high}, ${critical}`,
+    };
+  }
+}
+
+function* fleetProblems({ deployment }: SoundConfig): Iterable<RuleProblem> {
+  const { fleet, evidence, reservedConcurrency } = deployment ?? {};
+  if (fleet === undefined) return;
+  if (evidence === 'none') {
+    yield {
+      path: ['deployment', 'evidence'],
+      message: 'must be "s3" with deployment.fleet, whose workers keep their results there, got "none"',
+    };
+  }
+  const { concurrency = FLEET_CONCURRENCY } = fleet;
+  if (reservedConcurrency !== undefined && reservedConcurrency < concurrency) {
+    yield {
+      path: ['deployment', 'reservedConcurrency'],
+      message: `must be at least deployment.fleet.concurrency (${concurrency}), got ${reservedConcurrency}`,
     };
   }
 }

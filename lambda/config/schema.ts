@@ -518,6 +518,9 @@ const satelliteSchema = z
   })
   .describe('A network in another account or region: its worker is a stack of its own.');
 
+/** Workers of a fleet at the same time. */
+export const FLEET_CONCURRENCY = 20;
+
 const deploymentSchema = z.strictObject({
   account: accountId
     .optional()
@@ -587,6 +590,36 @@ const deploymentSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Import findings into AWS Security Hub, which must be on in the account and region.'),
+  fleet: z
+    .strictObject({
+      batch: z
+        .number()
+        .int()
+        .min(1)
+        .max(1000)
+        .default(100)
+        .describe('Targets that one worker audits in one invocation, at most.'),
+      concurrency: z
+        .number()
+        .int()
+        .min(1)
+        .max(1000)
+        .default(20)
+        .describe('Workers that run at the same time, at most.'),
+      timeoutMinutes: z
+        .number()
+        .int()
+        .min(40)
+        .max(1440)
+        .default(60)
+        .describe(
+          'Timeout of a whole run, in minutes. The last 20, and timeoutMinutes of the deployment before them, are kept for the last workers and the notifications.',
+        ),
+    })
+    .optional()
+    .describe(
+      'Audits in many workers at once, on AWS Step Functions: for more databases than one function can audit in its time. {} for the defaults. Needs evidence in s3.',
+    ),
   completionWindowHours: z
     .number()
     .int()

@@ -71,6 +71,7 @@ export const FAILURE_CAUSES = [
   'out-of-time',
   'interrupted',
   'network-unknown',
+  'worker-failed',
   'internal-error',
 ] as const;
 

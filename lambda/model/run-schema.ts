@@ -357,7 +357,7 @@ function hasOwnFindings({ snapshot: { target }, outcomes, findings }: AuditedTar
   return [...counts.values()].every((left) => left === 0);
 }
 
-const policy: z.ZodType<Policy> = z.strictObject({
+export const policySchema: z.ZodType<Policy> = z.strictObject({
   minTlsVersion: z.enum(TLS_VERSIONS),
   preferredTlsVersion: z.enum(TLS_VERSIONS),
   cipherProfile: z.enum(CIPHER_PROFILES),
@@ -372,6 +372,6 @@ export const runSchema = z.strictObject({
   schemaVersion: z.literal(RUN_SCHEMA_VERSION),
   startedAt: moment,
   finishedAt: moment,
-  policy,
+  policy: policySchema,
   audited: z.array(audited),
 });

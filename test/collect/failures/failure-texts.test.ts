@@ -234,6 +234,7 @@ const ELSEWHERE: readonly string[] = [
   'version-unsupported',
   'version-unknown',
   'out-of-time',
+  'worker-failed',
   'interrupted',
   'network-unknown',
   'internal-error',

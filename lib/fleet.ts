@@ -1,0 +1,224 @@
+// Defines the fleet: a state machine that plans a run, audits it in many workers at once, and digests what they found.
+
+import { Duration, Validations } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import {
+  Choice,
+  Condition,
+  DefinitionBody,
+  DistributedMap,
+  type IChainable,
+  type IStateMachine,
+  JitterType,
+  JsonPath,
+  Pass,
+  StateMachine,
+  StateMachineType,
+  Succeed,
+  TaskInput,
+  Timeout,
+} from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import { Construct } from 'constructs';
+import type { Config, ConfigInput } from '../lambda/config/index.ts';
+import { AuditorFunction, type FunctionKind } from './auditor-function.ts';
+import { grantRunObjects } from './fleet-objects.ts';
+import type { Variables } from './function-environment.ts';
+
+/** A function that audits targets. */
+export interface FleetWorker {
+  /** `default`, or the name of a network. */
+  readonly name: string;
+  readonly worker: AuditorFunction;
+}
+
+export interface FleetProps {
+  /** The configuration document for the bundle, as written. */
+  readonly document: ConfigInput;
+  readonly config: Config;
+  readonly fleet: NonNullable<Config['deployment']['fleet']>;
+  readonly environment: Variables;
+  readonly bucket: IBucket;
+  readonly workers: readonly FleetWorker[];
+}
+
+/** What a worker is: it reads secrets, connects to databases, and writes parts. */
+export const WORKER: FunctionKind = {
+  entry: 'worker',
+  description: 'Audits some of the databases of a run of pg-tls-auditor',
+  roleDescription: 'Reads the secrets that pg-tls-auditor is configured with, and writes what it found',
+};
+
+/** Lambda's longest. */
+const DIGEST_MINUTES = 15;
+/** What a new account may have at most. Digest holds the results of all targets at once. */
+const DIGEST_MEMORY_MIB = 3_008;
+const PLAN_MINUTES = 5;
+
+/** Seconds that a function has beyond its own timeout, before its task counts as lost. */
+const TASK_GRACE_SECONDS = 60;
+
+/** Errors of Lambda itself: the function did not start, or its answer was lost. */
+const SERVICE_ERRORS = [
+  'Lambda.TooManyRequestsException',
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.ClientExecutionTimeoutException',
+];
+
+/**
+ * Plan → Fleet (a distributed map of workers) → Repair, which hands out again what came back without a part → Digest.
+ * What the map returns is never read: Digest compares the parts in the bucket with the plan, so that no lost worker
+ * and no failed map loses a target.
+ */
+export class Fleet extends Construct {
+  readonly stateMachine: IStateMachine;
+  readonly plan: AuditorFunction;
+  readonly repair: AuditorFunction;
+  readonly digest: AuditorFunction;
+  /** The scope of states, which have the names of functions. */
+  private readonly states = new Construct(this, 'States');
+
+  constructor(scope: Construct, id: string, props: FleetProps) {
+    super(scope, id);
+    const { fleet, workers, bucket } = props;
+    this.plan = this.function(props, {
+      entry: 'plan',
+      description: 'Lists the databases of a run of pg-tls-auditor, and hands them out to workers',
+      roleDescription: 'Lists the databases that pg-tls-auditor is to audit, and writes the plan',
+      timeoutMinutes: PLAN_MINUTES,
+    });
+    this.repair = this.function(props, {
+      entry: 'repair',
+      description: 'Hands out again the databases that workers of pg-tls-auditor brought no result of',
+      roleDescription: 'Compares the results of a run of pg-tls-auditor with its plan',
+      timeoutMinutes: PLAN_MINUTES,
+    });
+    this.digest = this.function(props, {
+      entry: 'digest',
+      description: 'Alerts on what the workers of pg-tls-auditor found',
+      roleDescription: 'Reads the results of a run of pg-tls-auditor, and publishes its alerts',
+      timeoutMinutes: DIGEST_MINUTES,
+      memoryMiB: Math.max(DIGEST_MEMORY_MIB, props.config.deployment.memoryMiB),
+    });
+    grantRunObjects(this, bucket, {
+      plan: this.plan.role,
+      repair: this.repair.role,
+      digest: this.digest.role,
+      workers: workers.map(({ name, worker }) => ({ name, role: worker.role })),
+    });
+    const machine = new StateMachine(this, 'Runs', {
+      comment: 'Runs pg-tls-auditor',
+      stateMachineType: StateMachineType.STANDARD,
+      definitionBody: DefinitionBody.fromChainable(this.definition(props)),
+      timeout: Duration.minutes(fleet.timeoutMinutes),
+    });
+    this.acknowledge(machine);
+    // aws-cdk-lib's own types disagree under exactOptionalPropertyTypes.
+    this.stateMachine = machine as IStateMachine;
+  }
+
+  private function({ document, config, environment }: FleetProps, kind: FunctionKind): AuditorFunction {
+    const name = `${kind.entry.charAt(0).toUpperCase()}${kind.entry.slice(1)}`;
+    return new AuditorFunction(this, name, { document, config, environment, kind });
+  }
+
+  private definition({ fleet, workers, config }: FleetProps): IChainable {
+    const digest = this.task('Digest', this.digest, DIGEST_MINUTES, { run: JsonPath.stringAt('$.run') });
+    const repair = this.task('Repair', this.repair, PLAN_MINUTES, {
+      run: JsonPath.stringAt('$.run'),
+      size: JsonPath.numberAt('$.size'),
+    });
+    // Whatever goes wrong with the workers: what they brought is published, and the rest is a finding.
+    repair.addCatch(digest, { resultPath: JsonPath.DISCARD });
+    const map = new DistributedMap(this.states, 'Fleet', {
+      label: 'fleet',
+      itemsPath: '$.batches',
+      itemSelector: {
+        run: JsonPath.stringAt('$.run'),
+        worker: JsonPath.stringAt('$$.Map.Item.Value.worker'),
+        from: JsonPath.numberAt('$$.Map.Item.Value.from'),
+        to: JsonPath.numberAt('$$.Map.Item.Value.to'),
+      },
+      maxConcurrency: fleet.concurrency,
+      mapExecutionType: StateMachineType.STANDARD,
+      resultPath: JsonPath.DISCARD,
+    })
+      .itemProcessor(this.child(workers, config.deployment.timeoutMinutes))
+      .addCatch(digest, { resultPath: JsonPath.DISCARD });
+    const choice = new Choice(this.states, 'Is any batch left?')
+      .when(Condition.isPresent('$.refused'), new Succeed(this.states, 'The event was refused'))
+      .when(Condition.isPresent('$.batches[0]'), map.next(repair))
+      .otherwise(digest);
+    repair.next(choice);
+    return this.task('Plan', this.plan, PLAN_MINUTES, {
+      run: JsonPath.stringAt('$$.Execution.Name'),
+      startedAt: JsonPath.stringAt('$$.Execution.StartTime'),
+      workers: workers.map(({ name }) => name),
+      event: JsonPath.objectAt('$'),
+    }).next(choice);
+  }
+
+  /** A task for each worker: each has its own function, and the batch names one. A worker that fails ends well. */
+  private child(workers: readonly FleetWorker[], timeoutMinutes: number): IChainable {
+    const lost = new Pass(this.states, 'No part came back');
+    const tasks = workers.map(({ name, worker }) => {
+      const task = this.task(workerState(name), worker, timeoutMinutes, {
+        run: JsonPath.stringAt('$.run'),
+        worker: JsonPath.stringAt('$.worker'),
+        from: JsonPath.numberAt('$.from'),
+        to: JsonPath.numberAt('$.to'),
+      });
+      return { name, task: task.addCatch(lost, { resultPath: JsonPath.DISCARD }) };
+    });
+    const [only, ...others] = tasks;
+    if (only !== undefined && others.length === 0) return only.task;
+    return tasks
+      .reduce(
+        (choice, { name, task }) => choice.when(Condition.stringEquals('$.worker', name), task),
+        new Choice(this.states, 'Which worker?'),
+      )
+      .otherwise(lost);
+  }
+
+  private acknowledge(machine: StateMachine): void {
+    Validations.of(machine).acknowledge({
+      id: 'AwsSolutions-SF1',
+      reason:
+        'Step Functions keeps the history of every execution for 90 days, and each function has a log of its own.',
+    });
+    Validations.of(machine).acknowledge({
+      id: 'AwsSolutions-SF2',
+      reason: 'The history of an execution has the times of every step, and the report those of every target.',
+    });
+  }
+
+  private task(
+    id: string,
+    { function: lambdaFunction }: AuditorFunction,
+    minutes: number,
+    payload: Record<string, unknown>,
+  ): LambdaInvoke {
+    const task = new LambdaInvoke(this.states, id, {
+      lambdaFunction,
+      payload: TaskInput.fromObject(payload),
+      payloadResponseOnly: true,
+      retryOnServiceExceptions: false,
+      taskTimeout: Timeout.duration(Duration.seconds(minutes * 60 + TASK_GRACE_SECONDS)),
+    });
+    task.addRetry({
+      errors: SERVICE_ERRORS,
+      interval: Duration.seconds(2),
+      maxAttempts: 5,
+      backoffRate: 2,
+      jitterStrategy: JitterType.FULL,
+    });
+    return task;
+  }
+}
+
+/** The state of the machine in which a worker audits. */
+function workerState(name: string): string {
+  return `Audit by ${name}`;
+}
