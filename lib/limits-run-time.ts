@@ -16,7 +16,7 @@ type Timing = Pick<Target, 'timeoutMs' | 'sampleMs'>;
 /** What decides how long a run takes. */
 export type RunTimeSettings = Pick<Config, 'concurrency' | 'discovery'> & {
   readonly targets: readonly Timing[];
-  readonly deployment: Pick<Config['deployment'], 'timeoutMinutes'>;
+  readonly deployment: Pick<Config['deployment'], 'timeoutMinutes' | 'fleet'>;
 };
 
 /**
@@ -25,6 +25,10 @@ export type RunTimeSettings = Pick<Config, 'concurrency' | 'discovery'> & {
  */
 export function warnOfRunTime(scope: Construct, source: string, settings: RunTimeSettings): void {
   const { targets, concurrency, deployment } = settings;
+  if (deployment.fleet !== undefined) {
+    warnOfBatches(scope, source, settings, deployment.fleet.batch);
+    return;
+  }
   const late = lateTargets(settings);
   if (late > 0) {
     Validations.of(scope).addWarning(
@@ -43,6 +47,28 @@ export function warnOfRunTime(scope: Construct, source: string, settings: RunTim
       `time for ${others} that discovery finds, where none of them answers. For more, set deployment.fleet, or raise ` +
       'deployment.timeoutMinutes or concurrency',
   );
+}
+
+/** Warns of batches that a worker of the fleet has no time for. A batch holds targets of the list in its order. */
+function warnOfBatches(scope: Construct, source: string, settings: RunTimeSettings, batch: number): void {
+  const fits = largestBatch(settings, batch);
+  if (fits === batch) return;
+  Validations.of(scope).addWarning(
+    'pg-tls-auditor:batchTime',
+    `${source}: a worker has ${seconds(auditTime(settings))} for a batch of ${batch} targets, ${settings.concurrency} at ` +
+      `once, and where none of them answers there is time for ${fits}: the others would be reported as not audited. ` +
+      `Lower deployment.fleet.batch to ${Math.max(1, fits)}, raise deployment.timeoutMinutes or concurrency, or lower ` +
+      'timeoutSeconds',
+  );
+}
+
+/** The largest batch, up to the given one, that a worker has the time for whichever of its targets are in it. */
+function largestBatch(settings: RunTimeSettings, batch: number): number {
+  const times = [...settings.targets, ...rdsRules(settings).map((rule) => rule.settings)];
+  const slowest = times.reduce((longest, each) => Math.max(longest, timeOf(each)), 0);
+  const fits = Math.floor(auditTime(settings) / slowest) * settings.concurrency;
+  const isSmall = rdsRules(settings).length === 0 && settings.targets.length <= fits;
+  return isSmall ? batch : Math.min(batch, fits);
 }
 
 /** How many of the named targets end after the run's time, when each takes its whole timeout. */

@@ -39,6 +39,7 @@ export class PgTlsAuditorStack extends Stack {
     if (example) this.refuseToDeploy();
 
     const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups, stateMachine } = this.auditor;
+    const { networkSecurityGroups } = this.auditor;
     const { functionName } = this.auditor.function;
     const output = (id: string, value: string | undefined, description: string): void => {
       if (value !== undefined) new CfnOutput(this, id, { value, description });
@@ -64,6 +65,11 @@ export class PgTlsAuditorStack extends Stack {
             securityGroups.map(({ securityGroupId }) => securityGroupId),
           ),
       "The function's own: let it in to port 5432 of the databases, and to the VPC endpoints",
+    );
+    output(
+      'NetworkSecurityGroupIds',
+      networkSecurityGroups.size < 2 ? undefined : this.toJsonString(groupIdsByNetwork(networkSecurityGroups)),
+      'The same for the worker of each network, by its name',
     );
     output('StateTableName', stateTable?.tableName, 'The state of each receiver; stays when the stack is deleted');
     output('EvidenceBucketName', evidenceBucket?.bucketName, 'Every full report; stays when the stack is deleted');
@@ -107,6 +113,14 @@ export class PgTlsAuditorStack extends Stack {
     });
     Tags.of(this).add('pg-tls-auditor-configuration', 'example');
   }
+}
+
+function groupIdsByNetwork(
+  networks: PgTlsAuditor['networkSecurityGroups'],
+): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    [...networks].map(([name, groups]) => [name, groups.map(({ securityGroupId }) => securityGroupId)]),
+  );
 }
 
 /** CDK's own rule about bootstrapping would appear beside the rule that refuses. `cdk deploy` checks it in any case. */

@@ -11,18 +11,17 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
+import { type Config, ConfigError, type ConfigProblem, DEFAULT_NETWORK, parseConfig } from '../lambda/config/index.ts';
 import { parseSchedule } from '../lambda/model/schedule.ts';
 import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
-import { discoveredSecrets, grantAssumedRoles, grantDiscovery, rdsRules } from './discovery.ts';
+import { grantDiscovery } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
-import { Fleet, WORKER } from './fleet.ts';
+import { Fleet, type FleetWorker, WORKER } from './fleet.ts';
 import { environmentProblems, environmentUse, functionVariables, type Variables } from './function-environment.ts';
-import { grantIamLogin } from './iam-login.ts';
 import {
   documentLimitUse,
   resourceLimitUse,
@@ -34,18 +33,13 @@ import {
   warnNearLimits,
 } from './limits.ts';
 import { warnOfRunTime } from './limits-run-time.ts';
-import { grantLogAccess, logAccessProblems, logGroups, policyUse } from './log-access.ts';
-import { network, networkProblems } from './network.ts';
+import { importNetwork, type Network, networkProblems } from './network.ts';
+import { grantNetworkAccess, networkAccess, networkAccessProblems, networkPolicyUse } from './network-access.ts';
+import { ownParts, unreachedTargets } from './network-parts.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
-import {
-  grantSecretAccess,
-  type SecretAccessProps,
-  secretAccessProblems,
-  secretNames,
-  secretPolicyCount,
-} from './secret-access.ts';
-import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
+import { listed, secretNames, secretPrefixProblems } from './secret-access.ts';
+import { secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
 import { grantFindingsImport } from './security-hub.ts';
 import { grantPartition, grantState, makeStateTable } from './state-table.ts';
@@ -83,6 +77,8 @@ export class PgTlsAuditor extends Construct {
   readonly schedule: ISchedule;
   /** The groups of the function in its VPC, for rules of databases; none where it runs outside of a VPC. */
   readonly securityGroups: readonly ISecurityGroup[];
+  /** The groups of each worker, by network. `default` is that of targets that name none. */
+  readonly networkSecurityGroups: ReadonlyMap<string, readonly ISecurityGroup[]>;
   /** Events of runs that did not start in time, or failed. */
   readonly deadLetterQueue: IQueue;
   readonly logGroup: ILogGroup;
@@ -94,22 +90,19 @@ export class PgTlsAuditor extends Construct {
     const source = props.configSource ?? `the config of ${this.node.path}`;
     const config = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
     const { alerts, deployment, schedule } = config;
-    const access: SecretAccessProps = {
-      names: secretNames(config),
-      references: props.secrets ?? {},
-      prefixes: props.secretNamePrefixes ?? [],
-      discovered: discoveredSecrets(config).prefixes,
-      byTag: rdsRules(config).some(({ tagSecrets }) => tagSecrets),
-    };
-    const groups = logGroups(config);
+    const references = props.secrets ?? {};
+    const prefixes = props.secretNamePrefixes ?? [];
+    const names = secretNames(config);
+    const hasDefaultVpc = props.vpc !== undefined || deployment.vpc !== undefined;
+    const networks = ownParts(config, hasDefaultVpc).map((part) => networkAccess(part, { references, prefixes }));
     const completion = completionWindow(schedule, deployment.completionWindowHours);
     const problems: readonly ConfigProblem[] = [
       ...('window' in completion ? [] : [completion]),
       ...secretKeyProblems(deployment.secretKmsKeyArns),
-      ...secretReferenceProblems(access.references, access.names),
-      ...secretAccessProblems(this, access),
-      ...logAccessProblems(groups, secretPolicyCount(this, access)),
-      ...networkProblems(props, deployment),
+      ...secretReferenceProblems(references, names),
+      ...secretPrefixProblems({ names, prefixes }),
+      ...networks.flatMap((access) => [...networkAccessProblems(this, access)]),
+      ...networkProblems(props, config),
       ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
     ];
@@ -145,26 +138,31 @@ export class PgTlsAuditor extends Construct {
       ...topics.environment(),
       STATE_TABLE: this.stateTable?.tableName,
       EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
-      ...secretArnsVariable(this, access.references),
+      ...secretArnsVariable(this, references),
     });
-    const tooLarge = [...environmentProblems(this, environment, Object.keys(access.references).length)];
+    const tooLarge = [...environmentProblems(this, environment, Object.keys(references).length)];
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
-    // The function that connects to the databases is the same with a fleet: so are its security group and its role.
-    const auditor = new AuditorFunction(this, 'Auditor', {
-      document: props.config,
-      config,
-      ...(deployment.fleet === undefined
-        ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
-        : { kind: WORKER }),
-      environment,
-      logGroup: props.logGroup,
-      ...network(this, props, deployment),
-      reservedConcurrentExecutions: props.reservedConcurrentExecutions ?? deployment.reservedConcurrency,
-    });
+    const workers = networks.map((access, index) => ({
+      ...access,
+      // The function that connects to the databases is the same with a fleet: so are its security group and its role.
+      worker: new AuditorFunction(this, index === 0 ? 'Auditor' : `Worker-${access.name}`, {
+        document: props.config,
+        config,
+        ...(deployment.fleet === undefined
+          ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
+          : { kind: WORKER }),
+        environment,
+        logGroup: props.logGroup,
+        ...this.network(access.name, props, config),
+        reservedConcurrentExecutions: props.reservedConcurrentExecutions ?? deployment.reservedConcurrency,
+      }),
+    }));
+    const [{ worker: auditor }] = workers as [(typeof workers)[number]];
     this.function = auditor.function;
     this.logGroup = auditor.logGroup;
     this.securityGroups = auditor.securityGroups;
-    const fleet = this.makeFleet(props, config, auditor, environment);
+    this.networkSecurityGroups = new Map(workers.map(({ name, worker }) => [name, worker.securityGroups]));
+    const fleet = this.makeFleet(props, config, workers, environment);
     this.stateMachine = fleet?.stateMachine;
     const { lister, notifier } =
       fleet === undefined
@@ -175,13 +173,13 @@ export class PgTlsAuditor extends Construct {
       if (fleet === undefined) grantState(auditor.role, this.stateTable);
       else {
         grantPartition(notifier, this.stateTable, 'receivers');
-        grantPartition(auditor.role, this.stateTable, 'connectionLogs');
+        for (const { worker } of workers) grantPartition(worker.role, this.stateTable, 'connectionLogs');
         grantPartition(lister, this.stateTable, 'discovery');
       }
     }
     if (this.evidenceBucket !== undefined) grantEvidence(this, notifier, this.evidenceBucket);
     if (deployment.securityHub) grantFindingsImport(this, notifier);
-    for (const role of new Set([auditor.role, lister, notifier])) {
+    for (const role of new Set([...workers.map(({ worker }) => worker.role), lister, notifier])) {
       for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
         Validations.of(role).acknowledge({
           id: `AwsSolutions-IAM5[Action::${action}]`,
@@ -189,15 +187,14 @@ export class PgTlsAuditor extends Construct {
         });
       }
     }
-    grantIamLogin(this, auditor.role, config);
     grantDiscovery(this, lister, config);
-    if (fleet !== undefined) grantAssumedRoles(auditor.role, config);
-    grantSecretAccess(this, auditor.role, access);
-    grantLogAccess(this, auditor.role, groups);
-    grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
+    const keys = [
       ...(props.secretKeys ?? []),
-      ...Object.values(access.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),
-    ]);
+      ...Object.values(references).flatMap(({ encryptionKey }) => encryptionKey ?? []),
+    ];
+    for (const { worker, ...access } of workers) {
+      grantNetworkAccess(this, worker.role, access, { arns: deployment.secretKmsKeyArns, keys });
+    }
     this.schedule = new RunSchedule(this, 'Runs', {
       expression: schedule,
       timezone: config.timezone,
@@ -213,10 +210,11 @@ export class PgTlsAuditor extends Construct {
     });
     const tooMany = [...resourceProblems(this)];
     if (tooMany.length > 0) throw new ConfigError(source, tooMany);
-    warnOfRunTime(this, source, config);
+    warnOfUnreached(this, source, unreachedTargets(config, hasDefaultVpc));
+    for (const access of networks) warnOfRunTime(this, source, access.config);
     warnNearLimits(this, source, [
-      policyUse(groups, secretPolicyCount(this, access)),
-      rolePolicyUse(auditor.role),
+      ...networks.map((access) => networkPolicyUse(this, access)),
+      ...workers.map(({ worker }) => rolePolicyUse(worker.role)),
       environmentUse(this, environment),
       routeLimitUse(alerts.routes),
       resourceLimitUse(this),
@@ -234,17 +232,33 @@ export class PgTlsAuditor extends Construct {
     }
   }
 
+  /** The network of that name: the default one is that of the props, or of `deployment.vpc`. */
+  private network(name: string, props: PgTlsAuditorProps, { networks, deployment }: Config): Network {
+    if (name !== DEFAULT_NETWORK) return importNetwork(new Construct(this, `Network-${name}`), networks[name]?.vpc);
+    if (props.vpc === undefined) return importNetwork(this, deployment.vpc);
+    return { vpc: props.vpc, vpcSubnets: props.vpcSubnets, securityGroups: props.securityGroups };
+  }
+
   private makeFleet(
     { config: document }: PgTlsAuditorProps,
     config: Config,
-    worker: AuditorFunction,
+    workers: readonly FleetWorker[],
     environment: Variables,
   ): Fleet | undefined {
     const { fleet } = config.deployment;
     if (fleet === undefined || this.evidenceBucket === undefined) return undefined;
-    const workers = [{ name: 'default', worker }];
     return new Fleet(this, 'Fleet', { document, config, fleet, environment, bucket: this.evidenceBucket, workers });
   }
+}
+
+/** Warns of targets whose findings will say that no network reaches them. */
+function warnOfUnreached(scope: Construct, source: string, names: readonly string[]): void {
+  if (names.length === 0) return;
+  Validations.of(scope).addWarning(
+    'pg-tls-auditor:noNetwork',
+    `${source} names ${names.length} targets without a network, while no network is the default one: ${listed(names)}. ` +
+      'Each run reports them as not audited. Set "network" of each, or deployment.vpc',
+  );
 }
 
 /** Yields a problem for a resource of a part that is switched off. */

@@ -1,10 +1,10 @@
 // Plans a run of the fleet: lists the targets, writes the plan, and hands out the first batches.
 
 import { parseEvent, type RunRequest } from '../event.ts';
-import type { Target } from '../model/target.ts';
 import type { RunContext } from '../run-context.ts';
 import { type RunTargets, targetsOfRun } from '../run-targets.ts';
 import type { TargetSourceFactory } from '../targets/index.ts';
+import { assign } from './assignment.ts';
 import { MOST_BYTES, newPlan, type Plan, pack, sharesOf, slicesOf, unpackPlan } from './documents.ts';
 import type { PlanInput } from './messages.ts';
 import { planKey, sliceKey } from './object-keys.ts';
@@ -19,9 +19,6 @@ export interface Batches {
   readonly batches: readonly Range[];
 }
 
-/** The worker of targets that name no network. */
-const DEFAULT_WORKER = 'default';
-
 /** The largest batch that the configuration allows. */
 const LARGEST_BATCH = 1_000;
 
@@ -35,14 +32,14 @@ const END_OF_RUN_MS = 20 * 60_000;
  * @throws EventError for an event that it does not understand; RunObjectError; RangeError for more targets than fit
  */
 export async function planRun(
-  { run, startedAt, event }: PlanInput,
+  { run, startedAt, workers, event }: PlanInput,
   context: RunContext,
   objects: RunObjects,
   sources: readonly TargetSourceFactory[],
 ): Promise<Batches> {
   const request = parseEvent(event);
   const targets = await targetsOfRun(context, sources, request);
-  const made = planOf({ run, startedAt, request, targets }, context);
+  const made = planOf({ run, startedAt, workers, request, targets }, context);
   const stored = await objects.put(planKey(run), await pack(made));
   const plan = stored ? made : await unpackPlan(await objects.get(planKey(run), MOST_BYTES));
   for (const slice of slicesOf(plan)) await objects.put(sliceKey(run, slice.worker), await pack(slice));
@@ -52,15 +49,17 @@ export async function planRun(
 interface Planned {
   readonly run: string;
   readonly startedAt: string;
+  readonly workers: readonly string[];
   readonly request: RunRequest;
   readonly targets: RunTargets;
 }
 
 function planOf(
-  { run, startedAt, request, targets: { list, targets, coversAllTargets } }: Planned,
-  { config: { policy, concurrency, deployment } }: RunContext,
+  { run, startedAt, workers, request, targets: { list, targets, coversAllTargets } }: Planned,
+  { config }: RunContext,
 ): Plan {
-  const { slices, unassigned } = assign(targets);
+  const { policy, concurrency, deployment } = config;
+  const { slices, unassigned } = assign(targets, workers, config);
   const { batch = LARGEST_BATCH, timeoutMinutes = 60 } = deployment.fleet ?? {};
   const shares = slices.map((slice) => ({ worker: slice.worker, count: slice.targets.length }));
   const end = Date.parse(startedAt) + timeoutMinutes * 60_000 - END_OF_RUN_MS - deployment.timeoutMinutes * 60_000;
@@ -84,12 +83,4 @@ function planOf(
       uncovered: [...list.uncovered],
     },
   });
-}
-
-/** The targets of each worker, and those that none reaches. */
-function assign(targets: readonly Target[]): Pick<Plan, 'slices' | 'unassigned'> {
-  return {
-    slices: targets.length === 0 ? [] : [{ worker: DEFAULT_WORKER, targets: [...targets] }],
-    unassigned: [],
-  };
 }

@@ -54,6 +54,7 @@ export const targetSchema: z.ZodType<Target> = z.strictObject({
   probe: z.boolean(),
   logs,
   sampleMs: milliseconds,
+  network: text.optional(),
   labels: z.record(text, text),
 });
 
