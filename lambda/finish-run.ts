@@ -3,6 +3,7 @@
 import type { ArchivedReport } from './deliver/evidence-archive.ts';
 import { recordRun } from './deliver/metrics.ts';
 import type { StateStore } from './deliver/state/store.ts';
+import { EnvironmentError } from './environment.ts';
 import type { RunRequest } from './event.ts';
 import type { Run } from './model/run.ts';
 import type { Pace } from './model/run-time.ts';
@@ -102,7 +103,13 @@ export async function publishTestAlerts(found: readonly NamedTarget[], context: 
 }
 
 function integrationsOfRun({ config, environment }: RunContext): readonly Integration[] {
-  return integrationsOf(config.alerts, environment.topics, environment.serviceName);
+  const { topics, serviceName } = environment;
+  if (topics === undefined) {
+    throw new EnvironmentError(
+      'ALERT_TOPIC_ARN is not set: a run is finished by a function that publishes. Deploy again.',
+    );
+  }
+  return integrationsOf(config.alerts, topics, serviceName);
 }
 
 interface Notification {

@@ -19,6 +19,8 @@ export interface InvocationContext {
 
 /** What an invocation runs with. */
 export interface InvocationInput {
+  /** Whether the function publishes messages, and so needs a topic. @default true */
+  readonly publishes?: boolean | undefined;
   readonly invocation: InvocationContext;
   /** The variables of the process. */
   readonly variables: Readonly<Record<string, string | undefined>>;
@@ -55,10 +57,10 @@ interface RunTime {
 const CONFIG_FILE = 'auditor.config.json';
 
 /** @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError */
-export function runContext({ invocation, variables, clock, services }: InvocationInput): RunContext {
+export function runContext({ publishes = true, invocation, variables, clock, services }: InvocationInput): RunContext {
   const time = timeOf(invocation);
   refuseUnsafeEnvironment({ ...thisProcess(), services: AWS_SERVICES });
-  const environment = parseEnvironment(variables);
+  const environment = parseEnvironment(variables, { publishes });
   const config = readConfig(environment);
   return { environment, config, runId: invocation.awsRequestId, clock, services, errors: new ErrorCollector(), time };
 }

@@ -20,6 +20,12 @@ export interface AuditorFunctionProps {
   readonly config: Config;
   /** Which function it is. @default the one that does everything */
   readonly kind?: FunctionKind | undefined;
+  /** The scripts of the bundle. @default those of the deployment */
+  readonly entries?: readonly FunctionEntry[] | undefined;
+  /** @default - CloudFormation names it */
+  readonly functionName?: string | undefined;
+  /** @default - CloudFormation names it */
+  readonly roleName?: string | undefined;
   /** Asynchronous invocations, where there are any: the queue of their failures, and how late they may start. */
   readonly asynchronous?: { readonly deadLetterQueue: IQueue; readonly maxEventAge: Duration } | undefined;
   readonly environment: Variables;
@@ -67,10 +73,11 @@ export class AuditorFunction extends Construct {
         // The log is evidence: it outlives the stack, and ends with its retention.
         removalPolicy: RemovalPolicy.RETAIN,
       });
-    this.role = this.makeRole(kind.roleDescription, vpc !== undefined);
+    this.role = this.makeRole(kind.roleDescription, props.roleName, vpc !== undefined);
     this.function = new NodejsFunction(this, 'Function', {
       description: kind.description,
-      code: functionCode(props.document, modulesLeftOut(config), entriesOf(config)),
+      ...(props.functionName === undefined ? {} : { functionName: props.functionName }),
+      code: functionCode(props.document, modulesLeftOut(config), props.entries ?? entriesOf(config)),
       handler: `${kind.entry}.handler`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -99,8 +106,9 @@ export class AuditorFunction extends Construct {
    *
    * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
    */
-  private makeRole(description: string, inVpc: boolean): Role {
+  private makeRole(description: string, roleName: string | undefined, inVpc: boolean): Role {
     const role = new Role(this, 'Role', {
+      ...(roleName === undefined ? {} : { roleName }),
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description,
     });

@@ -47,6 +47,7 @@ const ENTRIES = {
   worker: 'lambda/fleet/worker-handler.ts',
   repair: 'lambda/fleet/repair-handler.ts',
   digest: 'lambda/fleet/digest-handler.ts',
+  relay: 'lambda/fleet/relay-handler.ts',
 } as const;
 
 export type FunctionEntry = keyof typeof ENTRIES;

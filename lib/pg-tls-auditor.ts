@@ -38,6 +38,7 @@ import { grantNetworkAccess, networkAccess, networkAccessProblems, networkPolicy
 import { ownParts, unreachedTargets } from './network-parts.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
+import { homeOf, satellitesOf } from './satellite-names.ts';
 import { listed, secretNames, secretPrefixProblems } from './secret-access.ts';
 import { secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
@@ -240,14 +241,24 @@ export class PgTlsAuditor extends Construct {
   }
 
   private makeFleet(
-    { config: document }: PgTlsAuditorProps,
+    { config: document, auditorName }: PgTlsAuditorProps,
     config: Config,
     workers: readonly FleetWorker[],
     environment: Variables,
   ): Fleet | undefined {
     const { fleet } = config.deployment;
     if (fleet === undefined || this.evidenceBucket === undefined) return undefined;
-    return new Fleet(this, 'Fleet', { document, config, fleet, environment, bucket: this.evidenceBucket, workers });
+    const home = homeOf(config, auditorName ?? Stack.of(this).stackName);
+    return new Fleet(this, 'Fleet', {
+      document,
+      config,
+      fleet,
+      environment,
+      bucket: this.evidenceBucket,
+      workers,
+      satellites: satellitesOf(config, home),
+      home,
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from '../model/time.ts';
 import { type InvocationContext, type RunContext, runContext } from '../run-context.ts';
-import type { RunObjects } from './run-objects.ts';
+import type { RunBucket, RunObjects } from './run-objects.ts';
 import { createFleetServices } from './services.ts';
 
 export type FleetFunction<Output> = (input: unknown, invocation: InvocationContext) => Promise<Output>;
@@ -10,8 +10,16 @@ export type FleetFunction<Output> = (input: unknown, invocation: InvocationConte
 /** One set for all invocations of an execution environment. */
 const services = createFleetServices();
 
+interface StepInput {
+  readonly run: string;
+  /** Where the objects of the run are. @default - as the environment says */
+  readonly bucket?: RunBucket | undefined;
+}
+
 /** A step with a run id in its input, which names it in logs, in leases and in the names of reports. */
-export interface Step<Input extends { readonly run: string }, Output, Answer> {
+export interface Step<Input extends StepInput, Output, Answer> {
+  /** Whether it publishes messages. @default true */
+  readonly publishes?: boolean;
   /** @throws InputError */
   readonly parse: (input: unknown) => Input;
   readonly run: (input: Input, context: RunContext, objects: RunObjects) => Promise<Output>;
@@ -25,8 +33,8 @@ export interface FleetFunctionOptions {
 }
 
 /** @throws what the step throws */
-export function fleetFunction<Input extends { readonly run: string }, Output, Answer = never>(
-  { parse, run, answerTo }: Step<Input, Output, Answer>,
+export function fleetFunction<Input extends StepInput, Output, Answer = never>(
+  { publishes, parse, run, answerTo }: Step<Input, Output, Answer>,
   { clock = systemClock }: FleetFunctionOptions = {},
 ): FleetFunction<Output | Answer> {
   return async (given, invocation) => {
@@ -35,8 +43,9 @@ export function fleetFunction<Input extends { readonly run: string }, Output, An
     try {
       const input = parse(given);
       logger.appendKeys({ run: input.run });
-      const context = runContext({ invocation, variables: process.env, clock, services });
-      return await run(input, named(context, input.run), await services.runObjects(context.environment));
+      const context = runContext({ publishes, invocation, variables: process.env, clock, services });
+      const objects = await services.runObjects(context.environment, input.bucket);
+      return await run(input, named(context, input.run), objects);
     } catch (error) {
       const answer = answerTo?.(error);
       if (answer !== undefined) return answer;

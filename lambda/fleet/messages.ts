@@ -13,14 +13,30 @@ const planInput = z.strictObject({
 });
 
 /** Of a worker: a range of its targets. */
-const workerInput = z
+const batch = z
   .strictObject({
     run: runIdSchema,
     worker: workerNameSchema,
     from: z.int().min(0),
     to: z.int().min(1),
+    /** Of a satellite, whose account does not know it. */
+    bucket: z
+      .strictObject({
+        name: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+        region: z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/),
+      })
+      .optional(),
   })
   .refine(({ from, to }) => from < to, 'must be a range that holds a target');
+
+/** Of the function that invokes satellites of other regions: which worker, and the batch for it. */
+const relayInput = z.strictObject({
+  functionArn: z.string().regex(/^arn:[\w-]+:lambda:[\w-]+:\d{12}:function:[\w-]+$/),
+  roleArn: z.string().regex(/^arn:[\w-]+:iam::\d{12}:role\/[\w-]+$/),
+  /** The ARN of the machine. */
+  externalId: z.string().min(2).max(1224),
+  batch,
+});
 
 /** Of Repair: the batches of the last round. */
 const repairInput = z.strictObject({ run: runIdSchema, size: z.int().min(1) });
@@ -28,7 +44,8 @@ const repairInput = z.strictObject({ run: runIdSchema, size: z.int().min(1) });
 const digestInput = z.strictObject({ run: runIdSchema });
 
 export type PlanInput = Readonly<z.infer<typeof planInput>>;
-export type WorkerInput = Readonly<z.infer<typeof workerInput>>;
+export type WorkerInput = Readonly<z.infer<typeof batch>>;
+export type RelayInput = Readonly<z.infer<typeof relayInput>>;
 export type RepairInput = Readonly<z.infer<typeof repairInput>>;
 export type DigestInput = Readonly<z.infer<typeof digestInput>>;
 
@@ -38,7 +55,8 @@ class InputError extends Error {
 }
 
 export const parsePlanInput = parser(planInput);
-export const parseWorkerInput = parser(workerInput);
+export const parseWorkerInput = parser(batch);
+export const parseRelayInput = parser(relayInput);
 export const parseRepairInput = parser(repairInput);
 export const parseDigestInput = parser(digestInput);
 

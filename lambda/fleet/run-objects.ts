@@ -17,6 +17,12 @@ export class RunObjectError extends Error {
   override readonly name = 'RunObjectError';
 }
 
+/** The bucket of a run in another account or region. */
+export interface RunBucket {
+  readonly name: string;
+  readonly region: string;
+}
+
 /** The objects of runs. Nothing is ever overwritten. */
 export interface RunObjects {
   /** @returns whether it was stored; false: there is an object of that name already @throws RunObjectError */
@@ -28,8 +34,16 @@ export interface RunObjects {
 }
 
 /** The real client, with the SDK's own retries and bounded waits: a part of many sessions has some megabytes. */
-export function runObjectsClient({ forcePathStyle }: { readonly forcePathStyle: boolean }): S3Client {
+export function runObjectsClient({
+  forcePathStyle,
+  region,
+}: {
+  readonly forcePathStyle: boolean;
+  /** @default - the function's own */
+  readonly region?: string | undefined;
+}): S3Client {
   return new S3Client({
+    ...(region === undefined ? {} : { region }),
     maxAttempts: 4,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 30_000, throwOnRequestTimeout: true },
     forcePathStyle,

@@ -3,28 +3,37 @@
 import { EnvironmentError, type FunctionEnvironment } from '../environment.ts';
 import { lazily } from '../runtime/lazily.ts';
 import { createServices, type Services } from '../services.ts';
-import type { RunObjects } from './run-objects.ts';
+import type { RunBucket, RunObjects } from './run-objects.ts';
 
 export interface FleetServices extends Services {
   /** @throws EnvironmentError without a bucket */
-  runObjects(environment: Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>): Promise<RunObjects>;
+  runObjects(
+    environment: Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>,
+    bucket?: RunBucket | undefined,
+  ): Promise<RunObjects>;
 }
 
 export function createFleetServices(): FleetServices {
   const client = lazily(async (forcePathStyle: boolean) => {
     const { runObjects, runObjectsClient } = await import('./run-objects.ts');
-    const s3 = runObjectsClient({ forcePathStyle });
-    return (bucket: string) => runObjects(s3, bucket);
+    const own = lazily(() => runObjectsClient({ forcePathStyle }));
+    // A satellite has one auditor, and so one bucket.
+    const ofHome = lazily((region: string) => runObjectsClient({ forcePathStyle, region }));
+    return {
+      inOwn: (bucket: string) => runObjects(own(), bucket),
+      ofHome: ({ name, region }: RunBucket) => runObjects(ofHome(region), name),
+    };
   });
   return {
     ...createServices(),
-    async runObjects({ evidenceBucket, hasOwnS3Endpoint }) {
+    async runObjects({ evidenceBucket, hasOwnS3Endpoint }, bucket) {
+      if (bucket !== undefined) return (await client(hasOwnS3Endpoint)).ofHome(bucket);
       if (evidenceBucket === undefined) {
         throw new EnvironmentError(
           'EVIDENCE_BUCKET is not set: the fleet keeps its plans and parts there. Deploy again.',
         );
       }
-      return (await client(hasOwnS3Endpoint))(evidenceBucket);
+      return (await client(hasOwnS3Endpoint)).inOwn(evidenceBucket);
     },
   };
 }

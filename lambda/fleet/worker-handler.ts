@@ -7,5 +7,5 @@ import { auditRange, type PartSummary } from './worker.ts';
 export const handler = createWorkerHandler();
 
 export function createWorkerHandler(options: FleetFunctionOptions = {}): FleetFunction<PartSummary> {
-  return fleetFunction({ parse: parseWorkerInput, run: auditRange }, options);
+  return fleetFunction({ publishes: false, parse: parseWorkerInput, run: auditRange }, options);
 }
