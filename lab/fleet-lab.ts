@@ -39,6 +39,8 @@ type Call = (input: unknown, fn: (input: unknown) => Promise<unknown>) => Promis
 
 export interface Execution {
   readonly at: Date;
+  /** @default `at` */
+  readonly startedAt?: Date;
   /** @default the event of the schedule */
   readonly event?: unknown;
   /** @default a new one for each execution */
@@ -49,6 +51,8 @@ export interface Execution {
   readonly remainingMs?: number;
   /** By the name of the state: what stands between the machine and the function. @default the function is called */
   readonly calls?: Readonly<Record<string, Call>>;
+  /** Changes the definition of the machine. @default it is as it was synthesised */
+  readonly spoil?: (definition: MachineDefinition) => MachineDefinition;
 }
 
 export interface ExecutionOutcome {
@@ -67,7 +71,7 @@ export interface FleetLab {
 
 /** Loads the functions with the environment of the lab, whose configuration must be this one. */
 export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Promise<FleetLab> {
-  const definition = machineDefinition(config);
+  const synthesised = machineDefinition(config);
   const { createPlanHandler } = await import('../lambda/fleet/plan-handler.ts');
   const { createWorkerHandler } = await import('../lambda/fleet/worker-handler.ts');
   const { createRepairHandler } = await import('../lambda/fleet/repair-handler.ts');
@@ -75,7 +79,17 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
   let executions = 0;
   let invocations = 0;
   return {
-    async execute({ at, event = SCHEDULED, name, sources, remainingMs = 60_000, calls: between = {} }) {
+    async execute({
+      at,
+      startedAt = at,
+      event = SCHEDULED,
+      name,
+      sources,
+      remainingMs = 60_000,
+      calls: between = {},
+      spoil,
+    }) {
+      const definition = spoil === undefined ? synthesised : spoil(structuredClone(synthesised));
       executions += 1;
       const before = lab.aws.published.length;
       const calls: { state: string; input: unknown }[] = [];
@@ -92,10 +106,12 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
           const context = { awsRequestId: `request-${invocations}`, getRemainingTimeInMillis: () => remainingMs };
           return fn(overTheWire(input), context);
         };
-        const call = between[state] ?? ((input) => invoke(input));
+        const call = between[state] ?? invoke;
         const handler = async (input: unknown): Promise<unknown> => {
           calls.push({ state, input });
-          return overTheWire(await call(input, invoke));
+          // The library has a clock of its own.
+          const given = state === 'Plan' ? { ...(input as object), startedAt: startedAt.toISOString() } : input;
+          return overTheWire(await call(given, invoke));
         };
         return [state, handler] as const;
       });
@@ -104,7 +120,7 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
         event as never,
         {
           context: {
-            Execution: { Name: name ?? `execution-${executions}`, StartTime: at.toISOString(), Input: event },
+            Execution: { Name: name ?? `execution-${executions}`, Input: event },
           },
           overrides: {
             taskResourceLocalHandlers: Object.fromEntries(handlers),

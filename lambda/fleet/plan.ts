@@ -8,7 +8,7 @@ import { assign } from './assignment.ts';
 import { MOST_BYTES, newPlan, type Plan, pack, sharesOf, slicesOf, unpackPlan } from './documents.ts';
 import type { PlanInput } from './messages.ts';
 import { planKey, sliceKey } from './object-keys.ts';
-import { batchesOf, firstBatches, type Range } from './ranges.ts';
+import { batchesOf, type Range, sizeOfBatches } from './ranges.ts';
 import type { RunObjects } from './run-objects.ts';
 
 /** What the machine goes on with. */
@@ -67,7 +67,7 @@ function planOf(
     run,
     startedAt,
     auditUntil: new Date(end).toISOString(),
-    batch: firstBatches(shares, batch, LARGEST_BATCH).size,
+    batch: sizeOfBatches(shares, batch, LARGEST_BATCH),
     policy,
     concurrency,
     request: { ...request, targets: request.targets === undefined ? undefined : [...request.targets] },

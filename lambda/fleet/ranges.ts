@@ -28,26 +28,27 @@ export function batchesOf(shares: readonly Share[], size: number): readonly Rang
 }
 
 /**
- * The first batches, as large as asked for; larger where the machine could not carry so many.
+ * The size of the first batches: as asked for, or larger where a state of the machine could not carry so many.
  *
- * @throws RangeError where no size fits
+ * @throws RangeError where the largest does not fit either
  */
-export function firstBatches(
-  shares: readonly Share[],
-  size: number,
-  largest: number,
-): { readonly size: number; readonly batches: readonly Range[] } {
-  for (let wanted = size; ; wanted = Math.min(largest, Math.max(wanted + 1, Math.ceil(wanted * 1.25)))) {
-    const batches = batchesOf(shares, wanted);
-    if (isCarried(batches)) return { size: wanted, batches };
-    if (wanted >= largest) {
-      const targets = shares.reduce((sum, { count }) => sum + count, 0);
-      throw new RangeError(
-        `${targets} targets make ${batches.length} batches of ${wanted}, more than a state of the machine holds ` +
-          `(${MOST_BYTES} bytes): share the targets out among several auditors`,
-      );
-    }
+export function sizeOfBatches(shares: readonly Share[], wanted: number, largest: number): number {
+  for (let size = wanted; size <= largest; size += 1) {
+    if (bytesOf(shares, size) <= MOST_BYTES) return size;
   }
+  const targets = shares.reduce((sum, { count }) => sum + count, 0);
+  throw new RangeError(
+    `${targets} targets make more batches of ${largest} than a state of the machine holds (${MOST_BYTES} bytes): share ` +
+      'the targets out among several auditors',
+  );
+}
+
+/** Bytes of the batches as JSON, at most. */
+function bytesOf(shares: readonly Share[], size: number): number {
+  return shares.reduce((sum, { worker, count }) => {
+    const longest = JSON.stringify({ worker, from: count, to: count } satisfies Range);
+    return sum + Math.ceil(count / size) * (Buffer.byteLength(longest) + 1);
+  }, 2);
 }
 
 /**
@@ -64,14 +65,10 @@ export function repairBatches(
 ): { readonly size: number; readonly batches: readonly Range[] } {
   const missing = missingRanges(shares, covered);
   const count = missing.reduce((sum, { from, to }) => sum + to - from, 0);
-  for (
-    let size = Math.max(Math.ceil(lastSize / SMALLER), Math.ceil(count / MOST_REPAIRS));
-    size < lastSize;
-    size += 1
-  ) {
-    const batches = missing.flatMap((range) => split(range, size));
-    if (batches.length === 0) break;
-    if (batches.length <= MOST_REPAIRS && isCarried(batches)) return { size, batches };
+  const smallest = Math.max(Math.ceil(lastSize / SMALLER), Math.ceil(count / MOST_REPAIRS), 1);
+  for (let size = smallest; size < lastSize && count > 0; size += 1) {
+    const batches = missing.reduce((sum, { from, to }) => sum + Math.ceil((to - from) / size), 0);
+    if (batches <= MOST_REPAIRS) return { size, batches: missing.flatMap((range) => split(range, size)) };
   }
   return { size: lastSize, batches: [] };
 }
@@ -96,8 +93,4 @@ function split({ worker, from, to }: Range, size: number): readonly Range[] {
     const start = from + index * size;
     return { worker, from: start, to: Math.min(start + size, to) };
   });
-}
-
-function isCarried(batches: readonly Range[]): boolean {
-  return Buffer.byteLength(JSON.stringify(batches)) <= MOST_BYTES;
 }

@@ -20,12 +20,14 @@ export interface PartSummary {
 /**
  * Safe to repeat: the part that is written first stays.
  *
+ * @param audit for benchmarks without servers
  * @throws RunObjectError, DocumentError: Repair then hands the targets out again
  */
 export async function auditRange(
   range: WorkerInput,
   { environment, services, clock, time }: RunContext,
   objects: RunObjects,
+  audit: typeof auditTargets = auditTargets,
 ): Promise<PartSummary> {
   const { run, worker, from, to } = range;
   const slice = await unpackSlice(await objects.get(sliceKey(run, worker), MOST_BYTES));
@@ -33,7 +35,7 @@ export async function auditRange(
   const targets = slice.targets.slice(from, to);
   const collector = await services.collector(targets, environment, clock);
   const log = collector.logs?.state === undefined ? undefined : deferred(collector.logs.state);
-  const audited = await auditTargets(
+  const audited = await audit(
     { targets, concurrency: slice.concurrency, policy: slice.policy },
     {
       collector: log === undefined ? collector : { ...collector, logs: { ...collector.logs, state: log.store } },
