@@ -1,6 +1,6 @@
 // Defines the fleet: a state machine that plans a run, audits it in many workers at once, and digests what they found.
 
-import { Aws, Duration, Validations } from 'aws-cdk-lib';
+import { Aws, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { type IGrantable, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import {
@@ -29,6 +29,7 @@ import type { Config, ConfigInput } from '../lambda/config/index.ts';
 import { AuditorFunction, type FunctionKind } from './auditor-function.ts';
 import { grantRunObjects } from './fleet-objects.ts';
 import type { Variables } from './function-environment.ts';
+import { nagResourceId } from './nag-resource-id.ts';
 import { admitSatellites } from './satellite-bucket.ts';
 import { type Home, homeNames, type Satellite } from './satellite-names.ts';
 
@@ -153,7 +154,8 @@ export class Fleet extends Construct {
       definitionBody: DefinitionBody.fromChainable(this.definition(props)),
       timeout: Duration.minutes(fleet.timeoutMinutes),
     });
-    this.acknowledge(machine);
+    const functions = [this.plan, this.repair, this.digest, ...workers.map(({ worker }) => worker)];
+    this.acknowledge(machine, this.relay === undefined ? functions : [...functions, this.relay]);
     allowAssuming(
       machine,
       props.satellites.filter(({ isInRegion }) => isInRegion),
@@ -288,7 +290,20 @@ export class Fleet extends Construct {
     return task.addRetry(RETRY);
   }
 
-  private acknowledge(machine: StateMachine): void {
+  private acknowledge(machine: StateMachine, functions: readonly AuditorFunction[]): void {
+    for (const { function: each } of functions) {
+      Validations.of(this).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${nagResourceId(this, each.functionArn)}:*]`,
+        reason: 'The versions of this one function; the task of the CDK grants them too.',
+      });
+    }
+    const executions = `arn:<AWS::Partition>:states:${nagResourceId(this, Stack.of(this).region)}`;
+    for (const end of ['', '/fleet']) {
+      Validations.of(machine).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${executions}:${nagResourceId(this, Stack.of(this).account)}:execution:${nameIn(machine)}${end}:*]`,
+        reason: 'The executions of this one machine: a distributed map starts and stops those of its children.',
+      });
+    }
     Validations.of(machine).acknowledge({
       id: 'AwsSolutions-SF1',
       reason:
@@ -316,6 +331,12 @@ export class Fleet extends Construct {
     task.addRetry(RETRY);
     return task;
   }
+}
+
+/** The name of the machine, as cdk-nag prints what the CDK cuts out of its ARN. */
+function nameIn(machine: StateMachine): string {
+  const { Ref } = Stack.of(machine).resolve(machine.stateMachineArn) as { readonly Ref: string };
+  return JSON.stringify({ 'Fn::Select': [6, { 'Fn::Split': [':', { Ref }] }] });
 }
 
 /** Lets the machine, or the relay, use the roles by which satellites let their workers be invoked. */

@@ -124,7 +124,7 @@ describe('a target is audited from', () => {
       expect(networkOf({ network }, networks({ networks: { prod: {} } }))).toMatchObject({ cause: 'network-unknown' });
     }
     expect(networkOf({ network: 'dmz\u202e\n' }, networks(two))).toMatchObject({
-      message: expect.stringMatching(/^It names the network "dmz[^\u202e\n]*", and there is none of that name$/),
+      message: expect.not.stringMatching(/[\u202e\n]/),
     });
   });
 });
