@@ -96,7 +96,7 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
       const options = { clock: () => at };
       const functions = {
         Plan: createPlanHandler({ ...options, sources }),
-        'Audit by default': createWorkerHandler(options),
+        ...Object.fromEntries(workerStates(definition).map((state) => [state, createWorkerHandler(options)])),
         Repair: createRepairHandler(options),
         Digest: createDigestHandler(options),
       };
@@ -110,8 +110,12 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
         const handler = async (input: unknown): Promise<unknown> => {
           calls.push({ state, input });
           // The library has a clock of its own.
-          const given = state === 'Plan' ? { ...(input as object), startedAt: startedAt.toISOString() } : input;
-          return overTheWire(await call(given, invoke));
+          const given =
+            state === 'Plan'
+              ? { ...(input as object), startedAt: startedAt.toISOString() }
+              : batchOf(input, lab.aws.bucket);
+          const answer = overTheWire(await call(given, invoke));
+          return given === input || state === 'Plan' ? answer : { Payload: answer };
         };
         return [state, handler] as const;
       });
@@ -140,6 +144,19 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
       );
     },
   };
+}
+
+/** States in which a worker audits. */
+function workerStates({ States }: MachineDefinition): readonly string[] {
+  const { ItemProcessor } = States.Fleet as { readonly ItemProcessor: Pick<MachineDefinition, 'States'> };
+  return Object.keys(ItemProcessor.States).filter((state) => state.startsWith('Audit by '));
+}
+
+/** What a worker is handed: a satellite gets it wrapped, with the bucket, whose name the definition does not have here. */
+function batchOf(input: unknown, name: string): unknown {
+  const { Payload, batch } = input as { readonly Payload?: object; readonly batch?: object };
+  const wrapped = Payload ?? batch;
+  return wrapped === undefined ? input : { ...wrapped, bucket: { region: 'eu-west-1', name } };
 }
 
 /** Bytes of a state (Step Functions quotas). */

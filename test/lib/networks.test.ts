@@ -169,7 +169,7 @@ describe('a satellite', () => {
     satellite.hasResourceProperties('AWS::Lambda::Function', { FunctionName: names.function.name });
     const roles = Object.values(satellite.findResources('AWS::IAM::Role'));
     const invoke = roles.find(({ Properties }) => Properties.RoleName === names.invokeRole.name);
-    const [trust, ...more] = invoke?.Properties.AssumeRolePolicyDocument.Statement;
+    const [trust, ...more] = invoke?.Properties.AssumeRolePolicyDocument.Statement ?? [];
     expect(more).toEqual([]);
     expect(deployed(trust.Principal.AWS)).toBe(`arn:aws:iam::${HOME.account}:root`);
     expect(trust.Condition.ArnEquals['aws:PrincipalArn'].map(deployed)).toEqual(
