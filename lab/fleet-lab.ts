@@ -152,7 +152,7 @@ function workerStates({ States }: MachineDefinition): readonly string[] {
   return Object.keys(ItemProcessor.States).filter((state) => state.startsWith('Audit by '));
 }
 
-/** What a worker is handed: a satellite gets it wrapped, with the bucket, whose name the definition does not have here. */
+/** What a worker is handed: a satellite's is wrapped, with the bucket, whose name the definition does not have here. */
 function batchOf(input: unknown, name: string): unknown {
   const { Payload, batch } = input as { readonly Payload?: object; readonly batch?: object };
   const wrapped = Payload ?? batch;

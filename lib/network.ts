@@ -40,7 +40,7 @@ export function* networkProblems(
   }
 }
 
-/** Imports a VPC by ids alone, so that synthesis needs no account to look anything up in. Undefined: outside of a VPC. */
+/** Imports a VPC by ids alone: synthesis needs no account to look anything up in. Undefined: outside of a VPC. */
 export function importNetwork(scope: Construct, setting: Config['deployment']['vpc']): Network {
   if (setting === undefined) return {};
   const { vpcId, subnetIds, availabilityZones, securityGroupIds } = setting;

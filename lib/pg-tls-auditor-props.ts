@@ -95,7 +95,8 @@ export interface PgTlsAuditorProps {
   readonly logGroup?: ILogGroup | undefined;
 
   /**
-   * The name by which satellites know this auditor: the `auditorName` of their stacks. Unique in the account and region.
+   * The name by which satellites know this auditor, the `auditorName` of their stacks: unique in the account and
+   * region.
    * @default - the stack's name
    */
   readonly auditorName?: string | undefined;

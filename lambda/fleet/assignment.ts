@@ -30,7 +30,7 @@ export function assign(
   };
 }
 
-/** A satellite signs logins of its own account itself: it need not be let into the role that discovery assumes there. */
+/** A satellite signs logins of its own account itself: the role that discovery assumes there need not let it in. */
 function withOwnLogin(target: Target, account: string | undefined): Target {
   const { credentials } = target;
   if (account === undefined || !('iam' in credentials) || credentials.iam.assumedRole === undefined) return target;
