@@ -1,5 +1,6 @@
 // Workers of several networks: each audits what it reaches, what none reaches is a finding, and there is one digest.
 
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { bodyFor, type PublishedMessage } from '../../lab/aws.ts';
 import type { StoredObject } from '../../lab/aws-s3.ts';
@@ -68,7 +69,7 @@ beforeEach(async () => {
 function reportOf(output: unknown): Report {
   const { report } = output as { readonly report: { readonly key: string } };
   const stored = lab.aws.objects.find(({ key }) => key === report.key);
-  return JSON.parse(String(stored?.body)) as Report;
+  return JSON.parse(String(gunzipSync(stored?.body ?? ''))) as Report;
 }
 
 /** A target that discovery found, whose tag names a network that there is not. */
