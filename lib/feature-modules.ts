@@ -69,6 +69,6 @@ export function entriesOf(config: Pick<Config, 'deployment' | 'satellites'>): re
 }
 
 /** Whether a satellite is in another region, in which Step Functions invokes no function. */
-export function usesRelay({ satellites, deployment }: Pick<Config, 'deployment' | 'satellites'>): boolean {
+function usesRelay({ satellites, deployment }: Pick<Config, 'deployment' | 'satellites'>): boolean {
   return Object.values(satellites).some(({ region }) => region !== deployment.region);
 }

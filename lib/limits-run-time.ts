@@ -81,7 +81,7 @@ export function lateTargets(settings: RunTimeSettings): number {
  * How many targets of discovery there is time for behind the named ones, when each takes the longest timeout of the
  * rules. Undefined without rules that find databases.
  */
-export function timeForOthers(settings: RunTimeSettings): number | undefined {
+function timeForOthers(settings: RunTimeSettings): number | undefined {
   const rules = rdsRules(settings).map((rule) => rule.settings);
   if (rules.length === 0) return undefined;
   const longest = Math.max(...rules.map(timeOf));

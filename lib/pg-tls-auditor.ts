@@ -38,6 +38,7 @@ import { grantNetworkAccess, networkAccess, networkAccessProblems, networkPolicy
 import { ownParts, unreachedTargets } from './network-parts.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
+import { bucketPolicyUse } from './satellite-bucket.ts';
 import { homeOf, satellitesOf } from './satellite-names.ts';
 import { listed, secretNames, secretPrefixProblems } from './secret-access.ts';
 import { secretKeyProblems } from './secret-keys.ts';
@@ -217,6 +218,7 @@ export class PgTlsAuditor extends Construct {
       ...networks.map((access) => networkPolicyUse(this, access)),
       ...workers.map(({ worker }) => rolePolicyUse(worker.role)),
       environmentUse(this, environment),
+      ...(this.evidenceBucket === undefined ? [] : [bucketPolicyUse(this, this.evidenceBucket)]),
       routeLimitUse(alerts.routes),
       resourceLimitUse(this),
       documentLimitUse(props.config),
