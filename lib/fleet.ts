@@ -1,6 +1,6 @@
 // Defines the fleet: a state machine that plans a run, audits it in many workers at once, and digests what they found.
 
-import { Duration, Validations } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Duration, Stack, Validations } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import {
   Choice,
@@ -24,6 +24,7 @@ import type { Config, ConfigInput } from '../lambda/config/index.ts';
 import { AuditorFunction, type FunctionKind } from './auditor-function.ts';
 import { grantRunObjects } from './fleet-objects.ts';
 import type { Variables } from './function-environment.ts';
+import { nagResourceId } from './nag-resource-id.ts';
 
 /** A function that audits targets. */
 export interface FleetWorker {
@@ -114,7 +115,7 @@ export class Fleet extends Construct {
       definitionBody: DefinitionBody.fromChainable(this.definition(props)),
       timeout: Duration.minutes(fleet.timeoutMinutes),
     });
-    this.acknowledge(machine);
+    this.acknowledge(machine, workers);
     // aws-cdk-lib's own types disagree under exactOptionalPropertyTypes.
     this.stateMachine = machine as IStateMachine;
   }
@@ -182,7 +183,21 @@ export class Fleet extends Construct {
       .otherwise(lost);
   }
 
-  private acknowledge(machine: StateMachine): void {
+  private acknowledge(machine: StateMachine, workers: readonly FleetWorker[]): void {
+    const functions = [this.plan, this.repair, this.digest, ...workers.map(({ worker }) => worker)];
+    const executions = Stack.of(this).formatArn({
+      service: 'states',
+      resource: 'execution',
+      resourceName: Arn.split(machine.stateMachineArn, ArnFormat.COLON_RESOURCE_NAME).resourceName ?? '',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    const versions = functions.map(({ function: fn }) => `${fn.functionArn}:*`);
+    for (const arn of [...versions, `${executions}:*`, `${executions}/fleet:*`]) {
+      Validations.of(machine).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::${nagResourceId(this, arn)}]`,
+        reason: 'The versions of its own functions, and the children of its own executions; CDK grants them.',
+      });
+    }
     Validations.of(machine).acknowledge({
       id: 'AwsSolutions-SF1',
       reason:
