@@ -153,19 +153,22 @@ function startProcess(work: FleetWork, aws: AwsEndpoint, folder: string): FleetP
       POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
     },
   });
+  const ended = once(child, 'exit');
   return {
     async call(input) {
-      child.send(input);
-      const [answer] = await Promise.race([once(child, 'message'), once(child, 'exit').then(failed)]);
-      return answer as FleetAnswer;
+      const answer = Promise.withResolvers<FleetAnswer>();
+      const onExit = (): void => answer.reject(new Error('a process of the fleet failed: its error is above'));
+      const onMessage = (message: unknown): void => answer.resolve(message as FleetAnswer);
+      child.once('exit', onExit).once('message', onMessage).send(input);
+      try {
+        return await answer.promise;
+      } finally {
+        child.off('exit', onExit).off('message', onMessage);
+      }
     },
     async end() {
       child.disconnect();
-      await once(child, 'exit');
+      await ended;
     },
   };
-}
-
-function failed(): never {
-  throw new Error('a process of the fleet failed: its error is above');
 }

@@ -1,6 +1,6 @@
 // Defines the fleet: a state machine that plans a run, audits it in many workers at once, and digests what they found.
 
-import { Aws, Duration, Stack, Validations } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Aws, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { type IGrantable, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import {
@@ -291,17 +291,18 @@ export class Fleet extends Construct {
   }
 
   private acknowledge(machine: StateMachine, functions: readonly AuditorFunction[]): void {
-    for (const { function: each } of functions) {
+    const executions = Stack.of(this).formatArn({
+      service: 'states',
+      resource: 'execution',
+      resourceName: Arn.split(machine.stateMachineArn, ArnFormat.COLON_RESOURCE_NAME).resourceName ?? '',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    const versions = functions.map(({ function: fn }) => `${fn.functionArn}:*`);
+    for (const arn of [...versions, `${executions}:*`, `${executions}/fleet:*`]) {
+      // The machine's role may be beside it.
       Validations.of(this).acknowledge({
-        id: `AwsSolutions-IAM5[Resource::${nagResourceId(this, each.functionArn)}:*]`,
-        reason: 'The versions of this one function; the task of the CDK grants them too.',
-      });
-    }
-    const executions = `arn:<AWS::Partition>:states:${nagResourceId(this, Stack.of(this).region)}`;
-    for (const end of ['', '/fleet']) {
-      Validations.of(machine).acknowledge({
-        id: `AwsSolutions-IAM5[Resource::${executions}:${nagResourceId(this, Stack.of(this).account)}:execution:${nameIn(machine)}${end}:*]`,
-        reason: 'The executions of this one machine: a distributed map starts and stops those of its children.',
+        id: `AwsSolutions-IAM5[Resource::${nagResourceId(this, arn)}]`,
+        reason: 'The versions of its own functions, and the children of its own executions; CDK grants them.',
       });
     }
     Validations.of(machine).acknowledge({
@@ -331,12 +332,6 @@ export class Fleet extends Construct {
     task.addRetry(RETRY);
     return task;
   }
-}
-
-/** The name of the machine, as cdk-nag prints what the CDK cuts out of its ARN. */
-function nameIn(machine: StateMachine): string {
-  const { Ref } = Stack.of(machine).resolve(machine.stateMachineArn) as { readonly Ref: string };
-  return JSON.stringify({ 'Fn::Select': [6, { 'Fn::Split': [':', { Ref }] }] });
 }
 
 /** Lets the machine, or the relay, use the roles by which satellites let their workers be invoked. */

@@ -93,7 +93,7 @@ function workerFailed(reason: string): Failure {
   return {
     cause: 'worker-failed',
     phase: 'waiting',
-    message: `The worker that was to audit it brought no result, also where it had nothing else to do: ${reason}`,
+    message: `Its worker brought no result that can be used: ${reason}`,
     remedy:
       'read the last errors in the log of the worker function: "Task timed out" means that deployment.timeoutMinutes is too ' +
       'short, "Runtime exited" that deployment.memoryMiB is too small. Where it is the same target in each run, report it ' +
