@@ -10,10 +10,12 @@ import { AwsFailure } from './aws-failure.ts';
 import {
   type Call,
   pathOf,
+  queryOf,
   readBody,
   readCall,
   respondFailure,
   respondJson,
+  respondKeys,
   respondObject,
   respondXml,
 } from './aws-protocols.ts';
@@ -33,6 +35,7 @@ export type AwsOperation =
   | 'ListSubscriptionsByTopic'
   | 'PutObject'
   | 'GetObject'
+  | 'ListObjectsV2'
   | 'BatchImportFindings'
   | 'FilterLogEvents'
   | RdsOperation
@@ -197,6 +200,10 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
         const stored = s3.put(s3Request());
         return (response) => response.writeHead(200, stored).end();
       }
+      case 'ListObjectsV2': {
+        const page = s3.list(s3Request().bucket, queryOf(request));
+        return (response) => respondKeys(response, page);
+      }
       case 'GetObject': {
         const object = s3.get(s3Request());
         return (response) => respondObject(response, object);
@@ -209,7 +216,11 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const objectOf = (request: IncomingMessage): AwsRequest['object'] => {
     const { host = '', 'if-none-match': ifNoneMatch } = request.headers;
     const { bucket, key } = s3.locate(host, pathOf(request));
-    const context = ifNoneMatch === undefined ? {} : { 's3:if-none-match': ifNoneMatch };
+    const prefix = queryOf(request).get('prefix');
+    const context = {
+      ...(ifNoneMatch === undefined ? {} : { 's3:if-none-match': ifNoneMatch }),
+      ...(prefix === null ? {} : { 's3:prefix': prefix }),
+    };
     return { arn: `arn:aws:s3:::${bucket}/${key}`, context };
   };
 

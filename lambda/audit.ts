@@ -9,6 +9,7 @@ import type { Collector } from './collect/attempts.ts';
 import { notStarted, takeSnapshot } from './collect/snapshot.ts';
 import type { Config } from './config/index.ts';
 import { type CloudListing, NO_CLOUD } from './model/cloud.ts';
+import { AuditFailure, type Failure } from './model/failure.ts';
 import type { ListedReplicas } from './model/listed-replicas.ts';
 import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
@@ -26,6 +27,10 @@ export interface AuditOptions {
   readonly cloud?: CloudListing;
   /** Whether what discovery lists and no audit covers is evaluated too, without a login. @default true */
   readonly includesListed?: boolean;
+  /** Targets that are not tried, by name, and why. @default none */
+  readonly untried?: ReadonlyMap<string, Failure>;
+  /** Called when the turn of a target comes for which there is time. */
+  readonly onTurn?: () => void;
   /** Called after each target, in the order in which they finish, before any check runs. */
   readonly onTarget?: (progress: {
     readonly snapshot: Snapshot;
@@ -42,15 +47,27 @@ type AuditedTargets = Pick<Config, 'targets' | 'concurrency' | 'policy'> & {
 /** Audits every given target. A target never makes it throw: the target's snapshot says what went wrong. */
 export async function auditTargets(
   { targets, concurrency, policy, replicas }: AuditedTargets,
-  { collector, deadline, coversAllTargets = false, cloud = NO_CLOUD, includesListed = true, onTarget }: AuditOptions,
+  {
+    collector,
+    deadline,
+    coversAllTargets = false,
+    cloud = NO_CLOUD,
+    includesListed = true,
+    untried,
+    onTurn,
+    onTarget,
+  }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
   let done = 0;
   const snapshots = await pMap(
     targets,
     async (target): Promise<Snapshot> => {
-      const snapshot = deadline.aborted
-        ? notStarted(target, collector, deadline)
+      const failure = untried?.get(target.name);
+      const end = failure === undefined ? deadline : AbortSignal.abort(new AuditFailure(failure));
+      if (!end.aborted) onTurn?.();
+      const snapshot = end.aborted
+        ? notStarted(target, collector, end)
         : await takeSnapshot(target, collector, deadline);
       done += 1;
       onTarget?.({ snapshot, done, total: targets.length });

@@ -133,7 +133,7 @@ export function createServices(): Services {
     },
     async importIntoSecurityHub({ topics, region }, report) {
       const { awsPlace, importFindings, client } = await securityHub();
-      const aws = awsPlace(parseArn(topics.alerts)?.account, region);
+      const aws = awsPlace(parseArn(topics?.alerts ?? '')?.account, region);
       return await importFindings(client, report, {
         catalogue: catalogue(),
         toolVersion: packageJson.version,

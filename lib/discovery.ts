@@ -65,9 +65,13 @@ export function grantDiscovery(scope: Construct, auditor: Role, config: Pick<Con
       reason: 'rds:DescribeCertificates has no resource to name: it lists the authorities of RDS, in named regions.',
     });
   }
+  grantAssumedRoles(auditor, config);
+}
+
+/** Allows `role` to assume the roles of rules in other accounts: to list databases there, or to log in to them. */
+export function grantAssumedRoles(role: Role, config: Pick<Config, 'discovery'>): void {
   const roles = rolesOf(config);
-  if (roles.length > 0)
-    auditor.addToPolicy(new PolicyStatement({ actions: ['sts:AssumeRole'], resources: [...roles] }));
+  if (roles.length > 0) role.addToPolicy(new PolicyStatement({ actions: ['sts:AssumeRole'], resources: [...roles] }));
 }
 
 function rolesOf(config: Pick<Config, 'discovery'>): readonly string[] {

@@ -2,6 +2,7 @@
 
 import type { Config } from '../lambda/config/index.ts';
 import { usesAssumedRoles, usesDiscoveredLogs, usesRdsDiscovery } from './discovery.ts';
+import type { FunctionEntry } from './function-code.ts';
 import { usesIamLogin } from './iam-login.ts';
 
 /** What decides which parts a deployment has. */
@@ -48,11 +49,26 @@ export const OPTIONAL_PARTS = {
   iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
+/** The client of the function that invokes satellites of other regions, which is a function of its own. */
+const RELAY_CLIENT = '@aws-sdk/client-lambda';
+
 /** The modules outside the bundle: of parts that are off, which are never imported, and clients of the runtime. */
 export function modulesLeftOut(config: PartSettings): readonly string[] {
   const parts: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
   return [
     ...parts.filter(({ isOn }) => !isOn(config)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
     ...parts.flatMap(({ runtimeClient }) => runtimeClient ?? []),
+    RELAY_CLIENT,
   ];
+}
+
+/** The scripts of a deployment: of one function that does everything, or of the fleet's. */
+export function entriesOf(config: Pick<Config, 'deployment' | 'satellites'>): readonly FunctionEntry[] {
+  if (config.deployment.fleet === undefined) return ['index'];
+  return ['plan', 'worker', 'repair', 'digest', ...(usesRelay(config) ? (['relay'] as const) : [])];
+}
+
+/** Whether a satellite is in another region, in which Step Functions invokes no function. */
+function usesRelay({ satellites, deployment }: Pick<Config, 'deployment' | 'satellites'>): boolean {
+  return Object.values(satellites).some(({ region }) => region !== deployment.region);
 }

@@ -5,6 +5,7 @@ import { ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 import { rdsRules } from './discovery.ts';
+import type { LimitUse } from './limits.ts';
 import { nagResourceId } from './nag-resource-id.ts';
 
 /**
@@ -62,7 +63,7 @@ export function grantDiscoveredLogs(scope: Construct, role: Role, config: Pick<C
  * @param secretPolicies - Managed policies that the secrets take.
  */
 export function* logAccessProblems(groups: readonly string[], secretPolicies: number): Iterable<ConfigProblem> {
-  const needed = isInline(groups) ? 0 : split(groups).length;
+  const needed = logPolicyCount(groups);
   if (needed === 0 || needed + secretPolicies <= MOST_POLICIES) return;
   yield {
     path: 'targets',
@@ -70,6 +71,25 @@ export function* logAccessProblems(groups: readonly string[], secretPolicies: nu
       `name ${groups.length} log groups: granting each takes ${needed} IAM policies, beside ${secretPolicies} for secrets, ` +
       `and a role can hold ${MOST_POLICIES} beside one of your own: share the targets out among several auditors`,
   };
+}
+
+/** The managed policies of the function's role. */
+export function policyUse(groups: readonly string[], secretPolicies: number): LimitUse {
+  return {
+    id: 'policies',
+    what: 'granting each secret and log group takes',
+    used: logPolicyCount(groups) + secretPolicies,
+    most: MOST_POLICIES,
+    unit: 'IAM policies that a role can hold beside one of your own',
+    fix:
+      'Allow beginnings of names with secretNamePrefixes, let targets log in by IAM, or give them networks of their ' +
+      'own with deployment.fleet: each has a role of its own',
+  };
+}
+
+/** How many managed policies the groups take: none where the role's own one holds them all. */
+function logPolicyCount(groups: readonly string[]): number {
+  return isInline(groups) ? 0 : split(groups).length;
 }
 
 /** Allows `role` to read these groups' events: not their list, their settings or what is masked in them. */

@@ -43,6 +43,8 @@ export interface RdsRule {
     | Exclude<CaSource, { secret: string }>
     | { readonly secret: Template; readonly key?: string }
   )[];
+  /** The name of the network from which they are audited; undefined: the default one. */
+  readonly network: Template | undefined;
   readonly labels: Readonly<Record<string, Template>>;
   readonly logs: 'auto' | Target['logs'];
   /** What every target of this rule has. */
@@ -74,6 +76,7 @@ export function toDiscoveryRule(rule: ParsedRule, defaults: TargetDefaults): Dis
           }
         : source,
     ),
+    network: rule.network === undefined ? undefined : template(rule.network, DATABASE_PLACEHOLDERS),
     labels: Object.fromEntries(
       Object.entries(rule.labels ?? {}).map(([key, value]) => [key, template(value, DATABASE_PLACEHOLDERS)]),
     ),

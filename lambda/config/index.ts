@@ -16,6 +16,7 @@ import type { ConfigProblem } from './wording.ts';
 import { describeIssue, formatPath } from './wording.ts';
 
 export type { DiscoveryRule, FileRule, RdsRule } from './discovery.ts';
+export { DEFAULT_NETWORK, MOST_TARGETS } from './schema.ts';
 export type { ConfigProblem } from './wording.ts';
 
 /** The configuration as people write it. */
@@ -41,6 +42,10 @@ export interface Config {
   readonly policy: Policy;
   readonly concurrency: number;
   readonly deployment: Readonly<Parsed['deployment']>;
+  /** By name: each has a worker in the deployment's account. */
+  readonly networks: Readonly<Parsed['networks']>;
+  /** By name: each has a worker in another account or region. */
+  readonly satellites: Readonly<Parsed['satellites']>;
   readonly targets: readonly Target[];
   /** Where more targets are found, in each run. */
   readonly discovery: readonly DiscoveryRule[];
@@ -173,6 +178,8 @@ function toConfig(parsed: Parsed): Config {
     policy,
     concurrency,
     deployment,
+    networks: parsed.networks,
+    satellites: parsed.satellites,
     targets: parsed.targets.map((target) => toTarget(target, defaults)),
     discovery: parsed.discovery.map((rule) => toDiscoveryRule(rule, defaults)),
   };

@@ -367,7 +367,7 @@ function hasOwnFindings({ snapshot: { target }, outcomes, findings }: ListedTarg
   return [...counts.values()].every((left) => left === 0);
 }
 
-const policy: z.ZodType<Policy> = z.strictObject({
+export const policySchema: z.ZodType<Policy> = z.strictObject({
   minTlsVersion: z.enum(TLS_VERSIONS),
   preferredTlsVersion: z.enum(TLS_VERSIONS),
   cipherProfile: z.enum(CIPHER_PROFILES),
@@ -382,7 +382,7 @@ export const runSchema = z.strictObject({
   schemaVersion: z.literal(RUN_SCHEMA_VERSION),
   startedAt: moment,
   finishedAt: moment,
-  policy,
+  policy: policySchema,
   audited: z.array(audited),
   listed: z.array(listed).optional(),
 });

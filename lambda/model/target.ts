@@ -103,5 +103,7 @@ export interface Target {
   readonly logs: LogSource;
   /** Milliseconds for which its open sessions are looked at again and again; 0: once. */
   readonly sampleMs: number;
+  /** The network from which it is audited; undefined: the default one. */
+  readonly network?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }

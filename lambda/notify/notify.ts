@@ -10,13 +10,14 @@ import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
 import { known, type Observed } from '../model/observed.ts';
 import type { ListedTarget, Run } from '../model/run.ts';
+import type { Pace } from '../model/run-time.ts';
 import type { NamedTarget } from '../model/target.ts';
 import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
-import { clockWarning, discoveryWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
+import { clockWarning, discoveryWarning, paceWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
 /** What a decision is made from, besides the state of the receiver. */
@@ -30,6 +31,8 @@ export interface NotifyContext {
   readonly targets: Observed<readonly NamedTarget[]>;
   /** What the sources of targets did not find as the configuration means it, as sentences without their period. */
   readonly targetNotes?: readonly string[] | undefined;
+  /** How the run used its time. */
+  readonly pace?: Pace | undefined;
   /**
    * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
    * runs, and this run leaves them as they are.
@@ -44,7 +47,7 @@ export interface NotifyContext {
 /** The part of a run and of the targets in the scope of a receiver. */
 export function scopeToReceiver(
   receiver: Receiver,
-  { run, targets, targetNotes, ...rest }: NotifyContext,
+  { run, targets, targetNotes, pace, ...rest }: NotifyContext,
 ): ReceiverContext {
   const inScope = scopeOf(receiver, [
     ...(targets.known ? targets.value : []),
@@ -54,7 +57,7 @@ export function scopeToReceiver(
   return {
     ...rest,
     // A team does not read about the databases of other teams.
-    ...(receiver.route === DEFAULT_ROUTE ? { targetNotes } : {}),
+    ...(receiver.route === DEFAULT_ROUTE ? { targetNotes, pace } : {}),
     run: { ...run, audited: run.audited.filter(inRun), listed: run.listed?.filter(inRun) },
     targets: targets.known ? known(targets.value.filter(({ name }) => inScope(name))) : targets,
     inScope,
@@ -291,7 +294,7 @@ export async function previewReport(
 
 /** The report of a run that could not decide: every finding of the run, none muted, resolved or carried over. */
 export function reportWithoutDecision(
-  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes'>,
+  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes' | 'pace'>,
   warnings: readonly ReportWarning[],
 ): Report {
   return buildReport(context.run, undefined, { warnings: [...aboutTargets(context), ...warnings] });
@@ -300,8 +303,9 @@ export function reportWithoutDecision(
 function aboutTargets({
   targets,
   targetNotes = [],
-}: Pick<NotifyContext, 'targets' | 'targetNotes'>): readonly ReportWarning[] {
-  return [...targetsWarning(targets), ...discoveryWarning(targetNotes)];
+  pace,
+}: Pick<NotifyContext, 'targets' | 'targetNotes' | 'pace'>): readonly ReportWarning[] {
+  return [...targetsWarning(targets), ...discoveryWarning(targetNotes), ...paceWarning(pace)];
 }
 
 /** The receiver that is notified of every target. */

@@ -2,6 +2,7 @@
 
 import { parseArn } from '../model/arn.ts';
 import type { Observed } from '../model/observed.ts';
+import { isNearlyOutOfTime, type Pace } from '../model/run-time.ts';
 import type { ReportWarning } from './schema.ts';
 import { displayTime, plural } from './text.ts';
 
@@ -37,6 +38,21 @@ export function discoveryWarning(notes: readonly string[]): readonly ReportWarni
   const more = notes.length - NOTES_SHOWN;
   const shown = [...notes.slice(0, NOTES_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])];
   return [{ id: 'discovery', message: `Discovery: ${shown.join('; ')}.` }];
+}
+
+/** @param pace - How the run used its time; undefined: nothing is known of it. */
+export function paceWarning(pace: Pace | undefined): readonly ReportWarning[] {
+  if (pace === undefined || !isNearlyOutOfTime(pace)) return [];
+  const [left, all] = [pace.leftAtLastTurnMs, pace.auditMs].map((ms) => `${Math.round(ms / 1000)} s`);
+  return [
+    {
+      id: 'nearly-out-of-time',
+      message:
+        `The turn of the last database came when ${left} of the ${all} for audits were left: with more databases, or ` +
+        'more that do not answer, the last ones are not audited. Raise deployment.timeoutMinutes or concurrency, or set ' +
+        'deployment.fleet.',
+    },
+  ];
 }
 
 /** @param until - The latest time of the state that is in the future; undefined: there is none. */

@@ -30,6 +30,22 @@ export function withCloudFacts({ databases, places }: CloudListing): (snapshot: 
   };
 }
 
+/** What a worker may know of the listing: of the databases at these endpoints, and which places could not be listed. */
+export function cloudOfTargets(
+  { databases, places }: CloudListing,
+  targets: readonly Pick<Snapshot['target'], 'host' | 'port'>[],
+): CloudListing {
+  const endpoints = new Set(targets.flatMap(({ host, port }) => (host === undefined ? [] : [endpointOf(host, port)])));
+  return {
+    databases: databases.filter(({ host, port }) => host !== undefined && endpoints.has(endpointOf(host, port))),
+    places: places.flatMap(({ name, facts: { failures } }) => {
+      if (failures.length === 0) return [];
+      const unknownHere = unknown('the worker does not know it');
+      return [{ name, facts: { is: 'place', failures, uncovered: unknownHere, proxies: unknownHere } as const }];
+    }),
+  };
+}
+
 function endpointOf(host: string, port = USUAL_PORT): string {
   return `${host.toLowerCase()}:${port}`;
 }

@@ -14,6 +14,9 @@ import { isElastic, stableNames } from './member-names.ts';
 import { memberlessClusters } from './memberless.ts';
 import { coversPlace, type Place, prefixOf } from './place.ts';
 
+/** Longer than the name of any network. */
+const LONGEST_NETWORK = 60;
+
 /** Tags that tune one database. */
 const ON_OFF = 'pg-tls-auditor';
 const SECRET = 'pg-tls-auditor:secret';
@@ -341,8 +344,16 @@ function targetOf(database: Database, rule: RdsRule, credentials: CredentialSour
     probe: settings.probe,
     logs: rule.logs === 'auto' ? logsOf(database) : rule.logs,
     sampleMs: settings.sampleMs,
+    network: networkOf(database, rule),
     labels: labelsOf(database, rule),
   };
+}
+
+/** A template without a value names no network, and what a tag names may be one that there is not. */
+function networkOf(database: Database, { network }: RdsRule): string | undefined {
+  if (network === undefined) return undefined;
+  const name = fillTemplate(network, valuesOf(database));
+  return typeof name === 'string' && name !== '' ? displayText(name, LONGEST_NETWORK) : undefined;
 }
 
 /** Region and account, which are all that its name may hold, are always known. */
