@@ -1,8 +1,8 @@
 // Sorts the members of a fleet by what fleet checks ask for, once for all targets.
 
 import ipaddr from 'ipaddr.js';
-import type { UnlistedReplica } from '../model/listed-replicas.ts';
-import type { Fleet, FleetMember } from './fleet.ts';
+import type { UnlistedReplica } from '../../model/listed-replicas.ts';
+import type { Fleet, FleetMember } from '../fleet.ts';
 
 /** The members of a fleet by what each check of a target asks for: each target's is then a matter of its own size. */
 export interface FleetIndex {
