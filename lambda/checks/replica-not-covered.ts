@@ -7,8 +7,7 @@ import type { UnlistedReplica } from '../model/listed-replicas.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { FleetCheck } from './check.ts';
-import type { Fleet, FleetMember } from './fleet.ts';
-import { addressKey, type FleetIndex, indexOf, LOOPBACK, membersOf } from './shared/fleet-index.ts';
+import { addressKey, type Fleet, type FleetIndex, type FleetMember, indexOf, LOOPBACK, membersOf } from './fleet.ts';
 import { checkSessions } from './shared/session-check.ts';
 
 export const replicaNotCovered: FleetCheck = {
