@@ -328,7 +328,7 @@ describe.each(FAULTY_RUNS)('a fault in the run at $at hours', ({ index, ...run }
   });
 
   const isSave = (key: string) => (call: RelayedCall) =>
-    call.operation === 'PutItem' && call.place === `${key}#finding`;
+    call.operation === 'PutItem' && [`${key}#notified`, `${key}#finding`].includes(call.place);
 });
 
 describe('a whole week', () => {
