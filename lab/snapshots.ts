@@ -1,5 +1,6 @@
 // Snapshots for tests: a healthy target, to spoil in one place.
 
+import { unauditedSnapshot } from '../lambda/analysis/provider/cloud-facts.ts';
 import type { CertificateFacts } from '../lambda/model/certificate.ts';
 import type { CloudDatabase, CloudPlace } from '../lambda/model/cloud.ts';
 import type { ClientLogins, ConnectionLogFacts, FailedLogins, TlsFallback } from '../lambda/model/connection-log.ts';
@@ -206,24 +207,8 @@ export function cloudPlace(overrides: Partial<CloudPlace> = {}): CloudPlace {
 
 /** The snapshot of what was not audited: nothing is known but what the API says. */
 export function listedSnapshot(cloud: Snapshot['cloud'], target: Partial<Snapshot['target']> = {}): Snapshot {
-  const nothing = unknown('it was not audited');
-  return {
-    ...healthySnapshot([], {
-      credentials: nothing,
-      serverChain: nothing,
-      link: nothing,
-      server: nothing,
-      visibility: nothing,
-      sessions: nothing,
-      settings: nothing,
-      hba: nothing,
-      outbound: nothing,
-      trust: nothing,
-      clientCertificate: nothing,
-      cloud,
-    }),
-    target: { name: 'orders', host: 'orders.abc.eu-west-1.rds.amazonaws.com', port: 5432, labels: {}, ...target },
-  };
+  const host = 'orders.abc.eu-west-1.rds.amazonaws.com';
+  return unauditedSnapshot({ name: 'orders', host, port: 5432, labels: {}, ...target }, cloud, NOW);
 }
 
 /** A session of a pooler over TLSv1.3, as PgBouncer shows it. */

@@ -80,13 +80,8 @@ export function indexOf(fleet: Fleet): FleetIndex {
 }
 
 function grouped(entries: readonly (readonly [string, FleetMember])[]): ReadonlyMap<string, readonly FleetMember[]> {
-  const members = new Map<string, FleetMember[]>();
-  for (const [key, member] of entries) {
-    const group = members.get(key);
-    if (group === undefined) members.set(key, [member]);
-    else group.push(member);
-  }
-  return members;
+  const groups = Map.groupBy(entries, ([key]) => key);
+  return new Map([...groups].map(([key, group]) => [key, group.map(([, member]) => member)]));
 }
 
 /** @param id of an Aurora instance */

@@ -2,14 +2,13 @@
 
 import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
+import { DEFAULT_PORT } from '../model/endpoint.ts';
 import { holdsSecret } from '../model/given-text.ts';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { parseSchedule } from '../model/schedule.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 import { ANY_TAG, fillTemplate, parseTemplate } from '../model/template.ts';
-
-const DEFAULT_PORT = 5432;
 
 /** Default days before the end of a certificate at which its finding gets each severity. */
 export const EXPIRY_DAYS = { medium: 30, high: 14, critical: 7 } as const;

@@ -292,7 +292,7 @@ describe.each(FAULTY_RUNS)('a fault in the run at $at hours', ({ index, ...run }
     }
   });
 
-  // Nobody can know whether a run that died before it saved has told: better twice than never.
+  // Whether a run that died before it saved has notified is not known: better twice than never.
   test('between publishing a message and saving that: this one message comes twice, and none is lost', async () => {
     for (const integration of notified) {
       const own = messages(run, (other) => other === integration);

@@ -118,7 +118,7 @@ describe('the parameter group in effect', () => {
     ['aurora-postgresql', '16.9', '0'],
     ['aurora-postgresql', '17.5', '1'],
     ['aurora-postgresql', '16.6-limitless', '0'],
-  ])('of %s %s has rds.force_ssl = %s where nobody has set it', async (engine, version, value) => {
+  ])('of %s %s has rds.force_ssl = %s where it is not set', async (engine, version, value) => {
     const isCluster = engine !== 'postgres';
     const instance = {
       ...(isCluster ? member('orders') : rdsInstance('orders')),

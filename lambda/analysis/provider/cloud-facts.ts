@@ -1,11 +1,10 @@
 // Finds what discovery knows of a target, and makes the snapshots of what it lists and no audit covers.
 
 import type { CloudDatabase, CloudFacts, CloudListing } from '../../model/cloud.ts';
+import { endpointKey } from '../../model/endpoint.ts';
 import { providerOfName } from '../../model/hosting.ts';
 import { known, type Observed, unknown } from '../../model/observed.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-
-const USUAL_PORT = 5432;
 
 /**
  * The snapshots with what discovery knows of their targets, by the endpoint of each. A target that may be one of a
@@ -14,7 +13,7 @@ const USUAL_PORT = 5432;
 export function withCloudFacts({ databases, places }: CloudListing): (snapshot: Snapshot) => Snapshot {
   const byEndpoint = new Map(
     databases.flatMap(({ host, port, facts }) =>
-      host === undefined ? [] : [[endpointOf(host, port), facts] as const],
+      host === undefined ? [] : [[endpointKey(host, port), facts] as const],
     ),
   );
   const [failure] = places.flatMap(({ facts }) => facts.failures);
@@ -24,7 +23,7 @@ export function withCloudFacts({ databases, places }: CloudListing): (snapshot: 
   };
   return (snapshot) => {
     const { host, port } = snapshot.target;
-    const facts = host === undefined ? undefined : byEndpoint.get(endpointOf(host, port));
+    const facts = host === undefined ? undefined : byEndpoint.get(endpointKey(host, port));
     const cloud = facts ?? ofUnlisted(host);
     return cloud === undefined ? snapshot : { ...snapshot, cloud };
   };
@@ -35,9 +34,9 @@ export function cloudOfTargets(
   { databases, places }: CloudListing,
   targets: readonly Pick<Snapshot['target'], 'host' | 'port'>[],
 ): CloudListing {
-  const endpoints = new Set(targets.flatMap(({ host, port }) => (host === undefined ? [] : [endpointOf(host, port)])));
+  const endpoints = new Set(targets.flatMap(({ host, port }) => (host === undefined ? [] : [endpointKey(host, port)])));
   return {
-    databases: databases.filter(({ host, port }) => host !== undefined && endpoints.has(endpointOf(host, port))),
+    databases: databases.filter(({ host, port }) => host !== undefined && endpoints.has(endpointKey(host, port))),
     places: places.flatMap(({ name, facts: { failures } }) => {
       if (failures.length === 0) return [];
       const unknownHere = unknown('the worker does not know it');
@@ -46,21 +45,18 @@ export function cloudOfTargets(
   };
 }
 
-function endpointOf(host: string, port = USUAL_PORT): string {
-  return `${host.toLowerCase()}:${port}`;
-}
-
 /** One snapshot for each place, and for each target that can't be audited now. Nothing else of them is known. */
 export function listedSnapshots({ databases, places }: CloudListing, takenAt: string): readonly Snapshot[] {
   return [
-    ...places.map(({ name, facts }) => unaudited({ name, labels: {} }, known(facts), takenAt)),
+    ...places.map(({ name, facts }) => unauditedSnapshot({ name, labels: {} }, known(facts), takenAt)),
     ...databases
       .filter(({ dormant }) => dormant)
-      .map(({ name, labels, host, port, facts }) => unaudited({ name, labels, host, port }, facts, takenAt)),
+      .map(({ name, labels, host, port, facts }) => unauditedSnapshot({ name, labels, host, port }, facts, takenAt)),
   ];
 }
 
-function unaudited(target: Snapshot['target'], cloud: Observed<CloudFacts>, takenAt: string): Snapshot {
+/** The snapshot of what was not audited: nothing is known of it but what the API says. */
+export function unauditedSnapshot(target: Snapshot['target'], cloud: Snapshot['cloud'], takenAt: string): Snapshot {
   const nothing = unknown('it was not audited');
   return {
     target,
