@@ -61,6 +61,8 @@ export async function createDataFolder({ programs, folder, tls, settings }: Data
     full_page_writes: 'off',
     shared_buffers: '16MB',
     autovacuum: 'off',
+    // In the data folder: what a killed server leaves goes with it.
+    dynamic_shared_memory_type: 'mmap',
     ...(major >= 18 ? { io_method: 'sync' } : {}),
   };
   if (tls !== undefined) {

@@ -1,17 +1,17 @@
 // Gives a test run its own temporary folder, and ends the run only after all servers' folders are gone from it.
 
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TEMPLATES_FOLDER } from './data-folder.ts';
+import { temporarySpace } from './temporary-space.ts';
 
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
 const GRACE_PERIOD = 15_000;
 
 /** Vitest's global setup; what it returns is the teardown. */
 export default function setup(): () => Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'pg-run-'));
+  const folder = mkdtempSync(join(temporarySpace(), 'pg-run-'));
   // Servers may run as another user, who has to pass through.
   chmodSync(folder, 0o711);
   const outside = process.env.TMPDIR;
