@@ -11,6 +11,7 @@ import { logsJsonSchema } from '../lambda/report/logs-schema.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 import { checkPage, severityText } from './check-page.ts';
 import { configurationReference, type JsonSchema } from './configuration-reference.ts';
+import { driverReference } from './driver-reference.ts';
 import { markdownTable } from './markdown.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, { readonly name: string; readonly render: (
     name: 'configuration',
     render: () => configurationReference(configJsonSchema() as JsonSchema),
   },
+  'docs/drivers.md': { name: 'drivers', render: driverReference },
 };
 
 /** Path from the root to the content that the file should have. */
