@@ -9,6 +9,7 @@ import type { StateStore } from './deliver/state/store.ts';
 import { type FunctionEnvironment, parseEnvironment } from './environment.ts';
 import { parseEvent, type RunRequest, requestedTargets } from './event.ts';
 import { showPath } from './model/given-text.ts';
+import type { Run } from './model/run.ts';
 import { type Clock, endsAfter } from './model/time.ts';
 import { type Integration, integrationsOf } from './notify/integrations.ts';
 import {
@@ -139,6 +140,7 @@ export async function run(input: RunInput): Promise<Report> {
   });
   await Promise.all([
     errors.attempt(() => archive(report, context)),
+    errors.attempt(() => keepClients(audited, context)),
     errors.attempt(() => importIntoSecurityHub(notification, context)),
   ]);
   errors.throwIfAny();
@@ -260,6 +262,13 @@ async function stateStore(
 async function archive(report: Report, { environment, services, requestId }: RunContext): Promise<void> {
   const evidence = await services.archive(environment, { report, requestId });
   if (evidence !== undefined) services.logger.info('report archived', { evidence });
+}
+
+/** What plans of later days are made of. A failure costs them a day, and the notification nothing. */
+async function keepClients({ audited }: Run, { environment, services, clock }: RunContext): Promise<void> {
+  if (environment.stateTable === undefined) return;
+  const snapshots = audited.map(({ snapshot }) => snapshot);
+  await services.keepClients(environment.stateTable, snapshots, clock);
 }
 
 /**

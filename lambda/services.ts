@@ -22,6 +22,7 @@ import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
+import type { Snapshot } from './model/snapshot.ts';
 import type { Target } from './model/target.ts';
 import type { Clock } from './model/time.ts';
 import type { Integration } from './notify/integrations.ts';
@@ -49,6 +50,12 @@ export interface Services {
   stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
   /** What discovery found, beside the state. */
   inventoryStore(tableName: string): InventoryStore;
+  /**
+   * Keeps what the run saw of the clients of each target.
+   *
+   * @throws StateError
+   */
+  keepClients(tableName: string, snapshots: readonly Snapshot[], clock: Clock): Promise<void>;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -75,14 +82,15 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbLogs, createDynamoDbState, createInventory, dynamoDbClient } = await import(
-      './deliver/state/dynamodb.ts'
-    );
+    const { createClientRecords, createDynamoDbLogs, createDynamoDbState, createInventory, dynamoDbClient } =
+      await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
       inventory: (tableName: string) => createInventory(client, tableName),
+      clientsOf: (tableName: string, clock: Clock) =>
+        createClientRecords(createDynamoDbLogs(client, tableName, clock, 'clients')),
     };
   });
   const evidence = lazily(async () => {
@@ -118,6 +126,10 @@ export function createServices(): Services {
       read: async (place) => await (await state()).inventory(tableName).read(place),
       save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
     }),
+    async keepClients(tableName, snapshots, clock) {
+      const { keepClients } = await import('./enforcement/keep.ts');
+      await keepClients(snapshots, (await state()).clientsOf(tableName, clock));
+    },
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();

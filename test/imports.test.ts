@@ -35,6 +35,11 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(model|analysis|drivers|checks)\//),
   },
   { name: 'drivers know the model only', from: /^lambda\/drivers\//, forbids: outside(/^lambda\/(model|drivers)\//) },
+  {
+    name: 'enforcement knows the model, the analysis and the drivers only',
+    from: /^lambda\/enforcement\//,
+    forbids: outside(/^lambda\/(model|analysis|drivers|enforcement)\//),
+  },
   { name: 'reports know the model only', from: /^lambda\/report\//, forbids: outside(/^lambda\/(model|report)\//) },
   {
     name: 'the lifecycle knows the model only',
@@ -73,11 +78,13 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(runtime|model|lifecycle|report|deliver)\//),
   },
   {
-    name: 'model, analysis, drivers, checks, lifecycle and reports touch no clock, network, environment, file or log',
-    from: /^lambda\/(model|analysis|drivers|checks|lifecycle|report)\//,
+    name: 'model, analysis, drivers, checks, enforcement, lifecycle and reports touch no clock, network, environment, file or log',
+    from: /^lambda\/(model|analysis|drivers|checks|enforcement|lifecycle|report)\//,
     forbids: ({ to, kind, typeOnly }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
-      (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder'].includes(to)),
+      (kind === 'package' &&
+        !typeOnly &&
+        !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder', 'p-map'].includes(to)),
   },
   {
     name: 'the function needs neither CDK nor the command line',

@@ -7,6 +7,7 @@ import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';
 import { ConfigError } from '../../../lambda/config/index.ts';
+import { StateError } from '../../../lambda/deliver/state/store.ts';
 import { known } from '../../../lambda/model/observed.ts';
 import type { Run } from '../../../lambda/model/run.ts';
 import type { Target } from '../../../lambda/model/target.ts';
@@ -19,7 +20,7 @@ import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { looseFiles } from '../targets/loose-files.ts';
 import { auditRequest } from '../targets/request.ts';
-import { logStoreFor, servicesOfState, stateStoreFor } from '../targets/state.ts';
+import { clientStoreFor, logStoreFor, servicesOfState, stateStoreFor } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from '../terminal/exit-code.ts';
 import { interruptSignal } from '../terminal/interruption.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -56,8 +57,27 @@ export async function audit(
     deadline: interruption.signal,
     logs: await logServicesFor(request.targets, options.state),
   });
+  const isWhole = !interruption.signal.aborted;
   const { report, stateUsed } = await printReport(notifyContextOf(request, run), { store, render, interruption });
-  return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+  const kept = !stateUsed || !isWhole || (await keepClientsOf(run, options.state));
+  return stateUsed && kept ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+}
+
+/** For the plan of later days; false where they could not be kept. */
+async function keepClientsOf({ audited }: Run, state: string | undefined): Promise<boolean> {
+  if (state === undefined) return true;
+  const { keepClients } = await import('../../../lambda/enforcement/keep.ts');
+  try {
+    await keepClients(
+      audited.map(({ snapshot }) => snapshot),
+      await clientStoreFor(state),
+    );
+    return true;
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    logStderr(`error: ${error.message}`);
+    return false;
+  }
 }
 
 function usesAws({ credentials, ca, crl = [], clientCertificate }: Target): boolean {

@@ -15,6 +15,7 @@ import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
 import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 
+export { createClientRecords } from './client-records.ts';
 export { createDynamoDbLogs } from './dynamodb-logs.ts';
 
 export interface DynamoDbStateOptions {

@@ -3,6 +3,7 @@
 import { addressesOf, canMatch, intersectsOrigin, NETWORK, whyUnknown } from '../../analysis/pg-hba/acceptance.ts';
 import { type AddressBlock, cidr, fieldsOfBlock, intersections } from '../../analysis/pg-hba/address-block.ts';
 import type { HbaFacts, HbaPlace, HbaRule } from '../../model/hba.ts';
+import type { DerivedRule } from './derived-rule.ts';
 import { type Mismatch, tryRules } from './trial.ts';
 import { isWritable } from './writable.ts';
 
@@ -31,15 +32,6 @@ export type HbaPlan =
       readonly tried: number;
     }
   | { readonly status: 'unknown'; readonly reason: string };
-
-/** A rule with the one that it was made of. */
-export interface DerivedRule {
-  readonly rule: HbaRule;
-  /** The place of that one among the rules. */
-  readonly origin: number;
-  /** Whether it is a copy that is made only where the address of that one is a keyword and not a name in quotes. */
-  readonly ifKeyword?: boolean | undefined;
-}
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(cidr);
 /** The server's own addresses that the loopback interface has, as `samehost` means them. */
@@ -77,13 +69,16 @@ export function planRules(facts: HbaFacts, { gssSeen = false }: { readonly gssSe
   }
 }
 
+/** Not a line of a file that is included more than once, nor to the end of such a file: it would arrive twice. */
 function isMovable(
   origin: number | undefined,
   rules: readonly HbaRule[],
   moved: ReadonlySet<number>,
 ): origin is number {
-  const rule = origin === undefined ? undefined : rules[origin];
-  return origin !== undefined && rule?.type === 'hostnossl' && !moved.has(origin) && isWritable(rule);
+  if (origin === undefined || moved.has(origin)) return false;
+  const [rule, last] = [rules[origin], rules.at(-1)];
+  if (rule?.type !== 'hostnossl' || last === undefined || !isWritable(rule)) return false;
+  return [rule, last].every((each) => rules.filter((other) => isSamePlace(other, each)).length === 1);
 }
 
 function describe(mismatch: Mismatch | undefined, { rules }: HbaFacts): string {

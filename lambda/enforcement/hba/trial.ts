@@ -14,7 +14,7 @@ import {
 import { type Classes, classesOf, type Pair } from '../../analysis/pg-hba/classes.ts';
 import { namesInUse } from '../../analysis/pg-hba/names.ts';
 import type { HbaFacts, HbaRule } from '../../model/hba.ts';
-import type { DerivedRule } from './change.ts';
+import type { DerivedRule } from './derived-rule.ts';
 
 /** A connection that would not be as it has to be. */
 export interface Mismatch {
