@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../lambda/checks/registry.ts';
 import { configJsonSchema } from '../lambda/config/index.ts';
+import { planJsonSchema } from '../lambda/enforcement/schema.ts';
 import { checkPagePath } from '../lambda/model/check-page.ts';
 import { FAILURE_CAUSES } from '../lambda/model/failure.ts';
 import { discoverJsonSchema } from '../lambda/report/discover-schema.ts';
@@ -35,6 +36,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['auditor.schema.json', json(configJsonSchema())],
     ['docs/report.schema.json', json(reportJsonSchema())],
     ['docs/logs.schema.json', json(logsJsonSchema())],
+    ['docs/plan.schema.json', json(planJsonSchema())],
     ['docs/discover.schema.json', json(discoverJsonSchema())],
     ...CHECKS.map((check): [string, string] => [checkPagePath(check.id), checkPage(check)]),
     ...Object.entries(PARTS).map(([path, { name, render }]): [string, string] => [
