@@ -10,7 +10,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { DAY_MS, HOUR_MS } from '../model/time.ts';
 
 /** Days that are kept: a quarter, and the longest window of a plan. */
-export const DAYS_KEPT = 92;
+const DAYS_KEPT = 92;
 /** Clients that are kept apart; those that came unencrypted first. */
 const MOST_CLIENTS = 400;
 const MOST_REFUSALS = 100;

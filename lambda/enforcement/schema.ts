@@ -5,7 +5,7 @@ import * as z from 'zod';
 const timestamp = z.iso.datetime().describe('ISO 8601, UTC.');
 const count = z.int().min(0);
 
-export const READINESS = ['ready', 'waiting', 'blocked', 'unknown', 'enforced'] as const;
+const READINESS = ['ready', 'waiting', 'blocked', 'unknown', 'enforced'] as const;
 
 const client = z
   .object({

@@ -5,11 +5,11 @@ import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { provenProvider } from '../analysis/provider/platform.ts';
 import { displayText } from '../model/display.ts';
 import { type ProviderId, providerName, providerOfName } from '../model/hosting.ts';
+import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type HbaPlan, planRules } from './hba/change.ts';
 import { fileEdits } from './hba/edit.ts';
 import type { PlanStep } from './schema.ts';
-import { shellQuote } from './shell.ts';
 
 export interface Steps {
   readonly platform: string;

@@ -7,12 +7,12 @@ import { renderPlanMarkdown } from '../../lambda/enforcement/markdown.ts';
 import { planTarget } from '../../lambda/enforcement/plan.ts';
 import { recordSnapshot } from '../../lambda/enforcement/record.ts';
 import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts';
-import { shellQuote } from '../../lambda/enforcement/shell.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
 import type { ClientLogins } from '../../lambda/model/connection-log.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { snapshotSchema } from '../../lambda/model/run-schema.ts';
+import { shellQuote } from '../../lambda/model/shell-word.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { DAY_MS, HOUR_MS } from '../../lambda/model/time.ts';
 

@@ -168,7 +168,7 @@ export function retyped(rule: HbaRule, type: HbaRule['type']): HbaRule {
   return { ...rule, type };
 }
 
-export function withAddress(rule: HbaRule, block: AddressBlock): HbaRule {
+function withAddress(rule: HbaRule, block: AddressBlock): HbaRule {
   const { quotes } = rule;
   return {
     ...rule,
@@ -181,6 +181,6 @@ function speaksOfGss({ type, method, warning }: HbaRule): boolean {
   return (method === 'gss' || type === 'hostgssenc') && warning === undefined;
 }
 
-export function isSamePlace(one: HbaPlace, other: HbaPlace): boolean {
+function isSamePlace(one: HbaPlace, other: HbaPlace): boolean {
   return one.lineNumber === other.lineNumber && one.fileName === other.fileName;
 }

@@ -3,14 +3,14 @@
 import { formatBlock } from '../../analysis/pg-hba/address-block.ts';
 import { hbaLine } from '../../analysis/pg-hba/line.ts';
 import type { HbaRule } from '../../model/hba.ts';
-import { shellQuote } from '../shell.ts';
+import { shellQuote } from '../../model/shell-word.ts';
 import { type LineChange, retyped } from './change.ts';
 
 /** From here on a line that ends in a backslash goes on in the next. */
 const CONTINUED_SINCE = 14;
 
 /** What a copy of the file is called that the roll back puts in its place. */
-export const BACKUP = '.before-tls';
+const BACKUP = '.before-tls';
 
 /** Where the file is not known, the server says it to the superuser who runs this. */
 const ASK_SERVER = '"$(psql -XAtc \'SHOW hba_file\' postgres)"';

@@ -1,4 +1,4 @@
-// Quotes words for shells and statements that people copy.
+// Quotes words for shells that people copy commands to.
 
 /** One word of a POSIX shell, whatever is in it. */
 export function shellQuote(text: string): string {
