@@ -220,7 +220,7 @@ describeEachMajor((major) => {
   );
 
   test(`${FILES} random files, by seed ${SEED}`, { timeout: 600_000 }, async () => {
-    const seen = { closed: 0, unknown: 0, changed: 0, refused: 0, kept: 0 };
+    const seen = { closed: 0, unknown: 0, blind: 0, changed: 0, refused: 0, kept: 0 };
     await fc.assert(
       fc.asyncProperty(file, tried, async ({ lines, included, twice, names, people, seesFile }, connections) => {
         await write('names', names.join('\n'));
@@ -232,7 +232,9 @@ describeEachMajor((major) => {
         expect(facts.faults, 'the file is read').toEqual([]);
         const before = await answersTo(connections);
         const plan = planRules(facts);
-        seen[plan.status === 'open' ? 'changed' : plan.status] += 1;
+        const isBlind = plan.status === 'unknown' && plan.reason.includes('quoted');
+        expect(isBlind && seesFile, 'quotes are known from the file').toBe(false);
+        seen[isBlind ? 'blind' : plan.status === 'open' ? 'changed' : plan.status] += 1;
         if (plan.status !== 'open') {
           if (plan.status === 'closed') holdsClosed(connections, before);
           return;
@@ -260,7 +262,7 @@ describeEachMajor((major) => {
       { numRuns: FILES, seed: SEED },
     );
     process.stdout.write(`PostgreSQL ${major}, seed ${SEED}: ${JSON.stringify(seen)}\n`);
-    expect(seen.changed, 'files that need no change, or have no plan, test nothing').toBeGreaterThan(FILES / 3);
+    expect(seen.changed, 'files that need no change, or have no plan, test nothing').toBeGreaterThan(FILES / 5);
     expect(seen.unknown, 'a plan that gives up is of no use').toBeLessThan(Math.max(3, FILES / 4));
     expect(seen.kept, 'clients that get in').toBeGreaterThan(0);
     if (typeof network !== 'string') expect(seen.refused, 'clients that break').toBeGreaterThan(0);

@@ -2,6 +2,7 @@
 
 import { addressesOf, canMatch, intersectsOrigin, NETWORK, whyUnknown } from '../../analysis/pg-hba/acceptance.ts';
 import { type AddressBlock, cidr, fieldsOfBlock, intersections } from '../../analysis/pg-hba/address-block.ts';
+import { isInDoubt } from '../../analysis/pg-hba/names.ts';
 import type { HbaFacts, HbaPlace, HbaRule } from '../../model/hba.ts';
 import type { DerivedRule } from './derived-rule.ts';
 import { type Mismatch, tryRules } from './trial.ts';
@@ -37,6 +38,9 @@ const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(cidr);
 /** The server's own addresses that the loopback interface has, as `samehost` means them. */
 const OWN_LOOPBACK = ['127.0.0.1/32', '::1/128'].map(cidr);
 
+const QUOTES_UNKNOWN =
+  'there are hostnossl lines, and the login does not see which words of the file are quoted: GRANT pg_read_server_files to it, and EXECUTE on pg_read_file(text, bigint, bigint, boolean), or change these lines by hand';
+
 /** `hostgssenc` came with PostgreSQL 12. */
 const GSS_SINCE = 12;
 
@@ -53,6 +57,10 @@ export function planRules(facts: HbaFacts, { gssSeen = false }: { readonly gssSe
   const gss = facts.major >= GSS_SINCE && (gssSeen || facts.rules.some(speaksOfGss));
   const first = changesOf(facts.rules, gss, new Set());
   if (first.size === 0) return { status: 'closed' };
+  // Only these lines come to matter for TLS that did not before: what they shadow depends on every word that is quoted.
+  if ([...first.values()].some(({ rule }) => rule.type === 'hostnossl') && facts.rules.some(isInDoubt)) {
+    return { status: 'unknown', reason: QUOTES_UNKNOWN };
+  }
   // A line for plaintext only that lets in over TLS what later lines let in otherwise, moves behind those.
   const moved = new Set<number>();
   for (;;) {
