@@ -30,14 +30,18 @@ export function fileEdits(changes: readonly LineChange[], major: number): readon
     const file = fileName === undefined ? ASK_SERVER : shellQuote(fileName);
     const backup = fileName === undefined ? `${ASK_SERVER}${BACKUP}` : shellQuote(`${fileName}${BACKUP}`);
     // A file that is included twice has its rules twice, and its lines once.
-    const words = [...new Set(scripts.map(({ word }) => word))];
+    const words = [...new Set(scripts.flatMap(({ word, append }) => (append === true ? [] : [word])))];
+    const appended = scripts.filter(({ append }) => append === true).map(({ word }) => word);
     const expressions = words.map((word) => `-e ${word}`);
     const edit = ['sed -E -i', ...expressions, file].join(' \\\n  ');
+    const fields = words.some((word) => word.includes('"$f$f"')) ? `f='${FIELD}'\n` : '';
     return {
       file,
       commands: [
         `cp -p ${file} ${backup}`,
-        ...(words.some((word) => word.includes('"$f$f"')) ? [`f='${FIELD}'\n${edit}`] : [edit]),
+        ...(words.length === 0 ? [] : [`${fields}${edit}`]),
+        // By a command of its own: the last line may be one that the edit has joined to the line before it.
+        ...(appended.length === 0 ? [] : [`printf '\\n%s\\n' ${appended.join(' ')} >> ${file}`]),
       ],
       rollback: `cp -p ${backup} ${file}`,
     };
@@ -48,16 +52,19 @@ interface Script {
   readonly fileName: string | undefined;
   /** A word of a shell: of a script for sed with extended regular expressions. */
   readonly word: string;
+  /** Whether the word is a line for the end of the file instead. */
+  readonly append?: boolean;
 }
 
 /** What moves stands first, for a line may move to above one that changes too. */
 function scriptsOf(changes: readonly LineChange[], major: number): readonly Script[] {
   const arriving = changes.flatMap(({ rule, moved }): readonly Script[] => {
     if (moved === undefined) return [];
-    const at = moved.to === 'end' ? '$a' : `${moved.of.lineNumber}i`;
+    const { fileName, lineNumber } = moved.of;
+    const line = hbaLine(retyped(rule, 'hostssl'));
+    if (moved.to === 'end') return [{ fileName, word: shellQuote(line), append: true }];
     // sed drops a backslash before any character.
-    const text = hbaLine(retyped(rule, 'hostssl')).replaceAll('\\', '\\\\');
-    return [{ fileName: moved.of.fileName, word: shellQuote(`${at}\\\n${text}`) }];
+    return [{ fileName, word: shellQuote(`${lineNumber}i\\\n${line.replaceAll('\\', '\\\\')}`) }];
   });
   const changed = changes.map((change) => ({ fileName: change.rule.fileName, word: lineScript(change, major) }));
   return [...arriving, ...changed];
