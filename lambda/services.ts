@@ -20,6 +20,7 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
+import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import type { Snapshot } from './model/snapshot.ts';
@@ -56,6 +57,8 @@ export interface Services {
    * @throws StateError
    */
   keepClients(tableName: string, snapshots: readonly Snapshot[], clock: Clock): Promise<void>;
+  /** Since when rules of discovery match nothing, beside the state. */
+  memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -82,8 +85,14 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createClientRecords, createDynamoDbLogs, createDynamoDbState, createInventory, dynamoDbClient } =
-      await import('./deliver/state/dynamodb.ts');
+    const {
+      createClientRecords,
+      createDynamoDbLogs,
+      createDynamoDbState,
+      createInventory,
+      createMemory,
+      dynamoDbClient,
+    } = await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
@@ -91,6 +100,7 @@ export function createServices(): Services {
       inventory: (tableName: string) => createInventory(client, tableName),
       clientsOf: (tableName: string, clock: Clock) =>
         createClientRecords(createDynamoDbLogs(client, tableName, clock, 'clients')),
+      memory: (tableName: string, clock: Clock) => createMemory(client, tableName, { clock }),
     };
   });
   const evidence = lazily(async () => {
@@ -130,6 +140,10 @@ export function createServices(): Services {
       const { keepClients } = await import('./enforcement/keep.ts');
       await keepClients(snapshots, (await state()).clientsOf(tableName, clock));
     },
+    memoryStore: (tableName, clock) => ({
+      read: async () => await (await state()).memory(tableName, clock).read(),
+      save: async (memory) => await (await state()).memory(tableName, clock).save(memory),
+    }),
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();
@@ -137,7 +151,7 @@ export function createServices(): Services {
     },
     async importIntoSecurityHub({ topics, region }, report) {
       const { awsPlace, importFindings, client } = await securityHub();
-      const aws = awsPlace(parseArn(topics.alerts)?.account, region);
+      const aws = awsPlace(parseArn(topics?.alerts ?? '')?.account, region);
       return await importFindings(client, report, {
         catalogue: catalogue(),
         toolVersion: packageJson.version,

@@ -12,6 +12,7 @@ import { logsJsonSchema } from '../lambda/report/logs-schema.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 import { checkPage, severityText } from './check-page.ts';
 import { configurationReference, type JsonSchema } from './configuration-reference.ts';
+import { costTable } from './costs.ts';
 import { driverReference } from './driver-reference.ts';
 import { markdownTable } from './markdown.ts';
 
@@ -23,6 +24,7 @@ export const CHECK_PAGES = 'docs/checks';
 /** Each page with a generated part, and what makes that part. */
 const PARTS: Readonly<Record<string, { readonly name: string; readonly render: () => string }>> = {
   [`${CHECK_PAGES}/README.md`]: { name: 'checks', render: checkTable },
+  'docs/costs.md': { name: 'costs', render: costTable },
   'docs/configuration.md': {
     name: 'configuration',
     render: () => configurationReference(configJsonSchema() as JsonSchema),

@@ -2,11 +2,14 @@
 // The function loads it only where evidence is on: no module that is loaded at start may import it.
 
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { displayText } from '../model/display.ts';
+import { chunksOf } from '../report/exports/chunks.ts';
 import { exporter as json } from '../report/exports/json.ts';
+import { compactJson } from '../report/exports/json-text.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
@@ -67,7 +70,9 @@ export function s3Client({ forcePathStyle }: { readonly forcePathStyle: boolean 
 export async function archiveReport(client: S3Client, bucket: string, evidence: Evidence): Promise<ArchivedReport> {
   const { report, signal } = evidence;
   const key = keyOf(report.startedAt, evidence.requestId);
-  const body = await promisify(gzip)(JSON.stringify(report));
+  // The report of a fleet has tens of megabytes, which compress to a few.
+  const zipped = createGzip();
+  const [body] = await Promise.all([buffer(zipped), pipeline(chunksOf(compactJson(report)), zipped)]);
   const digest = createHash('sha256').update(body).digest();
   const command = new PutObjectCommand({
     Bucket: bucket,

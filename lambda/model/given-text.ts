@@ -35,6 +35,15 @@ export function holdsSecret(text: string): boolean {
   );
 }
 
+/**
+ * Whether a name holds a password as the value of a pair, such as `shop?pwd=…`. A name that is a password's equal, or
+ * holds it otherwise, is one: those of test databases do.
+ */
+export function holdsPassword(name: string, password: unknown): boolean {
+  if (typeof password !== 'string' || password === '') return false;
+  return [`=${password}`, `:${password}`].some((pair) => name.includes(pair));
+}
+
 /** Whether a text that was given in the place of a name, a word or a number may be a secret, or hold one. */
 export function mayBeSecret(text: string): boolean {
   if (holdsSecret(text)) return true;

@@ -16,7 +16,7 @@ import { MINIMAL } from './synthesis.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 /** What every run needs, which Lambda reads at each cold start, and all together (docs/adr/0013). */
 const MOST_AT_START = 1_000_000;
-const MOST_IN_ALL = 1_100_000;
+const MOST_IN_ALL = 1_200_000;
 
 const DISCOVERY_RULE: NonNullable<ConfigInput['discovery']>[number] = {
   rds: { regions: ['eu-west-1'], accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/reader' }] },
@@ -225,7 +225,7 @@ describe('the bundle', () => {
     expect(await sizeOf(choice, await loadedAtStart(choice))).toBeLessThan(MOST_AT_START);
   });
 
-  test.each(CHOICES)('with parts %s is under 1.1 MB in all', async (choice) => {
+  test.each(CHOICES)('with parts %s is under 1.2 MB in all', async (choice) => {
     expect(await sizeOf(choice, await filesOf(choice, '.js'))).toBeLessThan(MOST_IN_ALL);
   });
 
@@ -261,9 +261,10 @@ test('holds the event streams of the SDK only where a client names them when it 
 });
 
 test('optional parts are imported by the very names that leave them out', async () => {
-  const importers = ['services.ts', 'collect/secrets/sources.ts', 'targets/rds.ts', 'targets/rds/describe.ts'].map(
+  const importers = ['services.ts', 'collect/secrets/sources.ts', 'targets/rds.ts', 'aws/role-credentials.ts'].map(
     (file) => join(ROOT, 'lambda', file),
   );
   const text = (await Promise.all(importers.map((file) => readFile(file, 'utf8')))).join('');
-  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(text).toContain(`await import('${module}')`);
+  const imported = [...text.matchAll(/await import\(\s*'([^']+)',?\s*\)/g)].map(([, module]) => module);
+  for (const { module } of Object.values(OPTIONAL_PARTS)) expect(imported).toContain(module);
 });

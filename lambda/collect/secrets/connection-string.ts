@@ -2,7 +2,7 @@
 // pg, because pg lets a string's SSL parameters replace ours (with `?sslmode=disable` it connects in plaintext whatever
 // the caller asked for). Errors never quote the string, because it holds the password.
 
-import { holdsSecret } from '../../model/given-text.ts';
+import { holdsPassword, holdsSecret } from '../../model/given-text.ts';
 import { semicolonPairs } from './keyword-list.ts';
 import { Redacted } from './redacted.ts';
 import { readFields, StoredFieldsError } from './stored-fields.ts';
@@ -61,9 +61,9 @@ export function parseConnectionString(text: string): ConnectionString {
     // `hostaddr` only spares libpq the look-up of `host`, and the certificate carries the latter.
     host: checkHost(last('host') ?? last('hostaddr')),
     port: parsePort(last('port')),
-    user: checkName(last('user'), 'user'),
+    user: checkName(last('user'), 'user', password),
     password: password === undefined ? undefined : new Redacted(password),
-    database: checkName(last('dbname'), 'database'),
+    database: checkName(last('dbname'), 'database', password),
     sslmode: sslmode === undefined ? undefined : showSslMode(sslmode).toLowerCase(),
     weakParameters: parameters.flatMap(weakness),
   };
@@ -189,8 +189,12 @@ function checkHost(host: string | undefined): string | undefined {
 }
 
 /** User and database are shown in reports. What was pasted there, such as a URL with its password, must not be. */
-function checkName(name: string | undefined, what: 'user' | 'database'): string | undefined {
-  if (name === undefined || !holdsSecret(name)) return name;
+function checkName(
+  name: string | undefined,
+  what: 'user' | 'database',
+  password: string | undefined,
+): string | undefined {
+  if (name === undefined || !(holdsSecret(name) || holdsPassword(name, password))) return name;
   throw new ConnectionStringError(
     `the connection string holds something else than a name as its ${what}: its parameters go behind ? in a URL, and behind spaces elsewhere`,
   );

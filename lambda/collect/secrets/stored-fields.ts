@@ -1,7 +1,7 @@
 // Reads credentials from named fields: JSON secrets of every provider, environment variables, Npgsql and ODBC. Pure.
 
 import { displayText } from '../../model/display.ts';
-import { holdsSecret, showName } from '../../model/given-text.ts';
+import { holdsPassword, holdsSecret, showName } from '../../model/given-text.ts';
 import { type Parameter, weakSettings } from './tls-parameters.ts';
 
 /** What named fields say. Texts are without white space around them, but for the password. */
@@ -96,8 +96,10 @@ export function readFields(fields: Readonly<Record<string, unknown>>): StoredFie
     const names = `${find('host')?.name} and ${find('port')?.name}`;
     throw new StoredFieldsError(`holds two ports, in ${names}`, 'store the port once');
   }
-  checkShape(find('user'), user, (name) => !holdsSecret(name) && !/:\/\/|[\x00-\x1f]/.test(name), 'the name of a role');
-  checkShape(find('database'), database, isDatabaseName, 'the name of a database');
+  const isName = (name: string): boolean => !holdsPassword(name, password?.value);
+  const isRole = (name: string): boolean => !holdsSecret(name) && !/:\/\/|[\x00-\x1f]/.test(name);
+  checkShape(find('user'), user, (name) => isName(name) && isRole(name), 'the name of a role');
+  checkShape(find('database'), database, (name) => isName(name) && isDatabaseName(name), 'the name of a database');
   const settings = tlsSettings(given);
   return {
     url: url === undefined || url.value === '' ? undefined : (url.value as string),
@@ -126,9 +128,12 @@ function plainName(name: string): string {
  * The first by preference. Of variables such as `PGUSER` and `DB_USER` that differ it is not certain which one holds.
  */
 function preferred(given: readonly (readonly [string, unknown])[], meaning: Meaning): Found | undefined {
-  const found = ORDERED_NAMES[meaning].flatMap((wanted) =>
-    given.filter(([name, value]) => plainName(name) === wanted && !(meaning === 'url' && value === '')),
-  );
+  // By name first: for most fields there is nothing to look for among the names that a meaning may have.
+  const fields = given
+    .filter(([, value]) => !(meaning === 'url' && value === ''))
+    .map((field) => ({ field, place: ORDERED_NAMES[meaning].indexOf(plainName(field[0])) }))
+    .filter(({ place }) => place >= 0);
+  const found = fields.sort((a, b) => a.place - b.place).map(({ field }) => field);
   const [first, ...others] = found;
   const rival = others.find(([, value]) => value !== first?.[1]);
   if (first !== undefined && rival !== undefined && !NAMES[meaning].includes(plainName(first[0]))) {

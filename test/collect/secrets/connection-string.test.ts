@@ -425,3 +425,21 @@ describe('what a string asks of TLS', () => {
     expect(parseConnectionString(`host=db sslfactory=${CANARY}/NonValidatingFactory`).weakParameters).toEqual([]);
   });
 });
+
+describe('a name that is shown', () => {
+  test.each([
+    ['as its database', `jdbc:postgresql://db/shop>user=app&qassword=${CANARY}/x?user=app&password=${CANARY}`],
+    ['as its database', `host=db user=app password=${CANARY} dbname='shop qassword=${CANARY}'`],
+    ['as its user', `postgres://app%3A${CANARY}:${CANARY}@db/shop`],
+  ])('may not hold the password behind a sign of a pair: %s', (where, text) => {
+    expect(() => parseConnectionString(text)).toThrow(where);
+    expect(() => parseConnectionString(text)).not.toThrow(CANARY);
+  });
+
+  test('may be a word that is the password too', () => {
+    expect(parseConnectionString('postgres://postgres:postgres@db/postgres_prod')).toMatchObject({
+      user: 'postgres',
+      database: 'postgres_prod',
+    });
+  });
+});

@@ -147,6 +147,8 @@ describe('refused by the name of the field', () => {
     ['two ports', { ...FIELDS, host: `${HOST}:5433`, port: 5432 }, 'host and port'],
     ['a port of Docker', { ...FIELDS, DB_PORT: 'tcp://10.0.0.1:5432' }, 'DB_PORT'],
     ['parameters in the database', { ...FIELDS, dbname: `app?password=${CANARY}` }, '"dbname"'],
+    ['the password in the database', { ...FIELDS, password: CANARY, dbname: `app qassword=${CANARY}` }, '"dbname"'],
+    ['the password in the user', { ...FIELDS, password: CANARY, username: `app:${CANARY}` }, '"username"'],
     ['a URL as the database', { ...FIELDS, database: URL_TEXT }, '"database"'],
     ['a URL as the user', { ...FIELDS, username: URL_TEXT }, '"username"'],
     ['a password with the user', { ...FIELDS, username: `u:${CANARY}@x` }, '"username"'],
