@@ -80,7 +80,7 @@ export async function finishRun(
   });
   const [evidence] = await Promise.all([
     errors.attempt(() => archive(report, context)),
-    errors.attempt(() => keepClients(run, context)),
+    errors.attempt(() => keepClients(notification, context)),
     // A run that does not notify changes nothing there either.
     request.notify ? errors.attempt(() => importIntoSecurityHub(notification, context)) : undefined,
   ]);
@@ -197,11 +197,17 @@ async function archive(
   return evidence;
 }
 
-/** What plans of later days are made of. A failure costs them a day, and the notification nothing. */
-async function keepClients({ audited }: Run, { environment, services, clock }: RunContext): Promise<void> {
+/**
+ * What plans of later days are made of, also of a run that does not notify. A failure costs them a day, and the
+ * notification nothing.
+ */
+async function keepClients(
+  { context: { run }, leaseTimeout: signal }: Notification,
+  { environment, services, clock }: RunContext,
+): Promise<void> {
   if (environment.stateTable === undefined) return;
-  const snapshots = audited.map(({ snapshot }) => snapshot);
-  await services.keepClients(environment.stateTable, snapshots, clock);
+  const snapshots = run.audited.map(({ snapshot }) => snapshot);
+  await services.keepClients(environment.stateTable, snapshots, { clock, signal });
 }
 
 /**

@@ -52,11 +52,11 @@ export interface Services {
   /** What discovery found, beside the state. */
   inventoryStore(tableName: string): InventoryStore;
   /**
-   * Keeps what the run saw of the clients of each target.
+   * Keeps what the run saw of the clients of each target, until the signal ends it.
    *
-   * @throws StateError
+   * @throws KeepClientsError
    */
-  keepClients(tableName: string, snapshots: readonly Snapshot[], clock: Clock): Promise<void>;
+  keepClients(tableName: string, snapshots: readonly Snapshot[], options: KeepClientsOptions): Promise<void>;
   /** Since when rules of discovery match nothing, beside the state. */
   memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
   /** @throws EvidenceError */
@@ -72,6 +72,11 @@ export interface Services {
 }
 
 type ArchiveEnvironment = Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>;
+
+interface KeepClientsOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
 
 export interface StateStoreOptions {
   readonly clock: Clock;
@@ -136,9 +141,9 @@ export function createServices(): Services {
       read: async (place) => await (await state()).inventory(tableName).read(place),
       save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
     }),
-    async keepClients(tableName, snapshots, clock) {
-      const { keepClients } = await import('./enforcement/keep.ts');
-      await keepClients(snapshots, (await state()).clientsOf(tableName, clock));
+    async keepClients(tableName, snapshots, { clock, signal }) {
+      const { keepClients } = await import('./keep-clients.ts');
+      await keepClients(snapshots, (await state()).clientsOf(tableName, clock), signal);
     },
     memoryStore: (tableName, clock) => ({
       read: async () => await (await state()).memory(tableName, clock).read(),

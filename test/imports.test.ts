@@ -82,9 +82,7 @@ const RULES: readonly Rule[] = [
     from: /^lambda\/(model|analysis|drivers|checks|enforcement|lifecycle|report)\//,
     forbids: ({ to, kind, typeOnly }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
-      (kind === 'package' &&
-        !typeOnly &&
-        !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder', 'p-map'].includes(to)),
+      (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder'].includes(to)),
   },
   {
     name: 'the function needs neither CDK nor the command line',

@@ -23,10 +23,15 @@ const LONGEST_NAME = 256;
 /** Characters of the rules, roles and databases of a server, as JSON. */
 const LONGEST_FACTS = 1_000_000;
 
+/** Whether there is anything in a snapshot to be kept. */
+export function showsClients({ failure, sessions }: Pick<Snapshot, 'failure' | 'sessions'>): boolean {
+  return failure === undefined && sessions.known;
+}
+
 /** The record with a snapshot added. Adding one twice changes nothing; of a failed audit nothing is added. */
 export function recordSnapshot(before: ClientRecord | undefined, snapshot: Snapshot): ClientRecord | undefined {
   const at = Date.parse(snapshot.takenAt);
-  if (snapshot.failure !== undefined || !snapshot.sessions.known) return before;
+  if (!showsClients(snapshot) || !snapshot.sessions.known) return before;
   if (before !== undefined && at <= before.lastSeen) return before;
   const { connectionLog } = snapshot;
   const log = connectionLog?.known ? connectionLog.value : undefined;

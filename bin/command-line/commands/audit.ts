@@ -7,7 +7,6 @@ import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';
 import { ConfigError } from '../../../lambda/config/index.ts';
-import { StateError } from '../../../lambda/deliver/state/store.ts';
 import { known } from '../../../lambda/model/observed.ts';
 import type { Run } from '../../../lambda/model/run.ts';
 import type { Target } from '../../../lambda/model/target.ts';
@@ -67,7 +66,7 @@ export async function audit(
 /** For the plan of later days; false where they could not be kept. */
 async function keepClientsOf({ audited }: Run, state: string | undefined): Promise<boolean> {
   if (state === undefined) return true;
-  const { keepClients } = await import('../../../lambda/enforcement/keep.ts');
+  const { keepClients, KeepClientsError } = await import('../../../lambda/keep-clients.ts');
   try {
     await keepClients(
       audited.map(({ snapshot }) => snapshot),
@@ -75,7 +74,7 @@ async function keepClientsOf({ audited }: Run, state: string | undefined): Promi
     );
     return true;
   } catch (error) {
-    if (!(error instanceof StateError)) throw error;
+    if (!(error instanceof KeepClientsError)) throw error;
     logStderr(`error: ${error.message}`);
     return false;
   }
