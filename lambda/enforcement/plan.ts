@@ -8,6 +8,7 @@ import type { FindingRecord } from '../model/lifecycle.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { compareText } from '../model/text-order.ts';
 import { DAY_MS, HOUR_MS } from '../model/time.ts';
+import type { Transport } from '../model/transport.ts';
 import { dayOf } from './record.ts';
 import type { PlannedClient, TargetPlan } from './schema.ts';
 import { type Steps, stepsFor } from './steps.ts';
@@ -18,6 +19,8 @@ export interface PlanInput {
   readonly record: ClientRecord | undefined;
   /** The facts of the server that were kept; undefined where there are none. */
   readonly server: Snapshot | undefined;
+  /** Why what was kept can't be used; undefined where it can. */
+  readonly problem?: string | undefined;
   /** The records of findings about unencrypted clients of the target, muted or not. */
   readonly findings: readonly FindingRecord[];
   /** Of the window: 30 by default. */
@@ -37,7 +40,7 @@ export function planTarget(input: PlanInput): TargetPlan {
   const window = windowOf(record, days);
   const from = window?.from ?? now - days * DAY_MS;
   const clients = [
-    ...(record?.clients ?? []).filter(({ side }) => side !== 'server').map((client) => planClient(client, input, from)),
+    ...(record?.clients ?? []).filter(isOverNetwork(server)).map((client) => planClient(client, input, from)),
     ...onlyInFindings(input, from),
   ].toSorted(compareClients);
   const gssSeen = (record?.clients ?? []).some(({ uses }) => uses.gss !== undefined);
@@ -65,11 +68,44 @@ export function planTarget(input: PlanInput): TargetPlan {
     progress: {
       moved: moved.length,
       of: moved.length + blocking.length,
-      since: iso(firstPlaintext(record, from) ?? from),
+      since: iso(firstPlaintext(record, server, from) ?? from),
     },
     clients,
     refused: refusedIn(record, from),
     steps: [...(steps?.steps ?? [])],
+  };
+}
+
+/** Whether the server's switch concerns a client: sockets, and loopback where it stays as it is, have no part in it. */
+function isOverNetwork(server: Snapshot | undefined): (client: KnownClient) => boolean {
+  const transports: readonly Transport[] = [
+    'plaintext',
+    'tls',
+    'gss',
+    ...(isPooler(server) ? ['loopback' as const] : []),
+  ];
+  return ({ side, uses }) => side !== 'server' && transports.some((transport) => uses[transport] !== undefined);
+}
+
+function isPooler(server: Snapshot | undefined): boolean {
+  return server?.target.kind === 'pgbouncer';
+}
+
+/** PgBouncer makes no difference between loopback and the network once it asks for TLS. */
+function plaintextOf(
+  { uses: { plaintext, loopback } }: KnownClient,
+  server: Snapshot | undefined,
+): ClientUse | undefined {
+  if (!isPooler(server) || loopback === undefined) return plaintext;
+  if (plaintext === undefined) return loopback;
+  const days = new Map(plaintext.days);
+  for (const [day, count] of loopback.days) days.set(day, (days.get(day) ?? 0) + count);
+  return {
+    first: Math.min(plaintext.first, loopback.first),
+    last: Math.max(plaintext.last, loopback.last),
+    logins: plaintext.logins + loopback.logins,
+    days: [...days].toSorted(([a], [b]) => a - b),
+    hours: [],
   };
 }
 
@@ -96,10 +132,11 @@ function windowOf(record: ClientRecord | undefined, days: number): Window | unde
 
 /** What keeps it from being known that no client breaks. */
 function gapsOf(
-  { record, now, days, server }: PlanInput,
+  { record, now, days, server, problem }: PlanInput,
   window: Window | undefined,
   steps: Steps | undefined,
 ): string[] {
+  if (problem !== undefined) return [displayText(problem, 400)];
   if (record === undefined || window === undefined) {
     return ['no run has kept anything of its clients: run audits with this state, at least once a day'];
   }
@@ -159,8 +196,9 @@ function inWindow(use: ClientUse, from: number): Recent | undefined {
 
 function planClient(client: KnownClient, { server, now }: PlanInput, from: number): PlannedClient {
   const { role, database, application, replication, uses, fellBack, addresses, networks } = client;
-  const plaintext = uses.plaintext === undefined ? undefined : inWindow(uses.plaintext, from);
-  const moved = uses.plaintext !== undefined && plaintext !== undefined && hasMoved(uses.plaintext, uses.tls, now);
+  const unencrypted = plaintextOf(client, server);
+  const plaintext = unencrypted === undefined ? undefined : inWindow(unencrypted, from);
+  const moved = unencrypted !== undefined && plaintext !== undefined && hasMoved(unencrypted, uses.tls, now);
   const guess = guessDriver({ application, replication, fellBack: fellBack !== undefined && fellBack >= from });
   const endpoint = { host: server?.target.host, port: server?.target.port };
   const line = guess === undefined ? GENERIC : describeGuess(guess, endpoint);
@@ -193,10 +231,15 @@ function hasMoved(plaintext: ClientUse, tls: ClientUse | undefined, now: number)
   return dayOf(now) - dayOf(plaintext.last) > longest;
 }
 
-function firstPlaintext(record: ClientRecord | undefined, from: number): number | undefined {
-  const firsts = (record?.clients ?? []).flatMap(({ uses: { plaintext } }) =>
-    plaintext !== undefined && plaintext.last >= from ? [plaintext.first] : [],
-  );
+function firstPlaintext(
+  record: ClientRecord | undefined,
+  server: Snapshot | undefined,
+  from: number,
+): number | undefined {
+  const firsts = (record?.clients ?? []).flatMap((client) => {
+    const plaintext = plaintextOf(client, server);
+    return plaintext !== undefined && plaintext.last >= from ? [plaintext.first] : [];
+  });
   return firsts.length === 0 ? undefined : Math.min(...firsts);
 }
 

@@ -9,6 +9,7 @@ import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type HbaPlan, planRules } from './hba/change.ts';
 import { fileEdits } from './hba/edit.ts';
+import { rdsPlatform, rdsSteps } from './platforms/rds.ts';
 import type { PlanStep } from './schema.ts';
 
 export interface Steps {
@@ -139,21 +140,27 @@ function verifyAndEnd({ target }: Snapshot): readonly PlanStep[] {
 }
 
 function managed(provider: ProviderId, name: string, snapshot: Snapshot): Steps {
-  const platform = providerName(provider);
+  const platform = (provider === 'rds' ? rdsPlatform(snapshot) : undefined) ?? providerName(provider);
   const isProven = provenProvider(snapshot) === provider;
   const forced = snapshot.settings.known ? snapshot.settings.value.values['rds.force_ssl'] : undefined;
   const byProbe = probed(snapshot);
   const bySetting = provider === 'rds' && isProven && forced !== undefined ? /^(1|on|true)$/.test(forced) : undefined;
   const isEnforced = byProbe === false ? false : (bySetting ?? (provider === 'neon' && isProven ? true : byProbe));
-  return { platform, isEnforced, steps: [...switchOn(provider, name), ...verifyAndEnd(snapshot)] };
+  return { platform, isEnforced, steps: [...switchOn(provider, name, snapshot), ...verifyAndEnd(snapshot)] };
 }
 
-function switchOn(provider: ProviderId, name: string): readonly PlanStep[] {
+function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): readonly PlanStep[] {
   switch (provider) {
     case 'rds':
-      return rds(name);
+      return rdsSteps(name, snapshot);
     case 'cloudSql':
       return [
+        {
+          title:
+            'See the mode: TRUSTED_CLIENT_CERTIFICATE_REQUIRED and ENCRYPTED_ONLY refuse plaintext already, and the first is stricter: then leave it',
+          commands: ["gcloud sql instances describe <instance> --format='value(settings.ipConfiguration.sslMode)'"],
+          rollback: [],
+        },
         {
           title: 'Accept encrypted connections only; it holds for new ones',
           commands: ['gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY'],
@@ -175,12 +182,8 @@ function switchOn(provider: ProviderId, name: string): readonly PlanStep[] {
         {
           title:
             'Enforce SSL, here or in the project (Database, Settings). The database restarts, also for the way back',
-          commands: [
-            'npx supabase --experimental ssl-enforcement update --enable-db-ssl-enforcement --project-ref <ref>',
-          ],
-          rollback: [
-            'npx supabase --experimental ssl-enforcement update --disable-db-ssl-enforcement --project-ref <ref>',
-          ],
+          commands: [supabase(name, 'enable')],
+          rollback: [supabase(name, 'disable')],
           needsReboot: true,
         },
       ];
@@ -196,68 +199,42 @@ function switchOn(provider: ProviderId, name: string): readonly PlanStep[] {
   }
 }
 
+function supabase(name: string, what: 'enable' | 'disable'): string {
+  const ref = /^db\.([a-z0-9]{10,40})\.supabase\.co$/.exec(name.toLowerCase())?.[1] ?? '<ref>';
+  return `npx supabase --experimental ssl-enforcement update --${what}-db-ssl-enforcement --project-ref ${ref}`;
+}
+
 function azure(name: string, value: 'on' | 'off'): string {
   const server = /^([a-z0-9-]{3,63})\./.exec(name.toLowerCase())?.[1] ?? '<server>';
   return `az postgres flexible-server parameter set --resource-group <group> --server-name ${server} --name require_secure_transport --value ${value}`;
 }
 
-/** The names of endpoints hold the identifier, whether it is a cluster, and the region. */
-const RDS_ENDPOINT =
-  /^([a-z][a-z0-9-]{0,62})\.(cluster-(?:ro-|custom-)?)?[a-z0-9]+\.([a-z]{2}(?:-[a-z]+)+-\d)\.rds\.amazonaws\.com(?:\.cn)?$/;
-
-/** Of Aurora and Multi-AZ clusters the parameters are the cluster's. The commands find the group that is in effect. */
-function rds(name: string): readonly PlanStep[] {
-  const [, id = '<instance>', cluster, region = '<region>'] = RDS_ENDPOINT.exec(name.toLowerCase()) ?? [];
-  const isCluster = cluster !== undefined;
-  const kind = isCluster ? 'db-cluster-parameter' : 'db-parameter';
-  const find = isCluster
-    ? `aws rds describe-db-clusters --region ${region} --db-cluster-identifier ${id} --query 'DBClusters[0].DBClusterParameterGroup' --output text`
-    : `aws rds describe-db-instances --region ${region} --db-instance-identifier ${id} --query 'DBInstances[0].DBParameterGroups[0].DBParameterGroupName' --output text`;
-  const group = `--${kind}-group-name "$group"`;
-  const set = (value: 0 | 1): string =>
-    `aws rds modify-${kind}-group --region ${region} ${group} --parameters "ParameterName=rds.force_ssl,ParameterValue=${value},ApplyMethod=$([ "$apply" = dynamic ] && echo immediate || echo pending-reboot)"`;
-  const status = isCluster
-    ? `aws rds describe-db-clusters --region ${region} --db-cluster-identifier ${id} --query 'DBClusters[0].DBClusterMembers[].[DBInstanceIdentifier,DBClusterParameterGroupStatus]'`
-    : `aws rds describe-db-instances --region ${region} --db-instance-identifier ${id} --query 'DBInstances[0].DBParameterGroups'`;
-  return [
-    {
-      title: `Find the parameter group${isCluster ? ' of the cluster' : ''}, and what a change takes: a default group (default.…) can't be changed; make one of your own first, whose assignment waits for a reboot. Of an instance of an Aurora cluster the cluster's group counts`,
-      commands: [
-        `group=$(${find}); echo "$group"`,
-        `apply=$(aws rds describe-${kind}s --region ${region} ${group} --query "Parameters[?ParameterName=='rds.force_ssl'].ApplyType" --output text); echo "$apply"`,
-      ],
-      rollback: [],
-    },
-    {
-      title:
-        'Set rds.force_ssl = 1: at once where ApplyType is dynamic, with the next reboot where it is static. Then read the status: pending-reboot says that one is due',
-      commands: [set(1), status],
-      rollback: [set(0), status],
-    },
-  ];
-}
+/** As PgBouncer writes its modes. */
+const MODE = /^[a-z-]{1,20}$/;
 
 function pgbouncer({ pooler, target }: Snapshot): Steps {
-  const mode = pooler?.known ? pooler.value.values.client_tls_sslmode : undefined;
+  const values: Readonly<Record<string, string | undefined>> = pooler?.known ? pooler.value.values : {};
+  const mode = values.client_tls_sslmode;
   const isEnforced = mode === undefined ? undefined : ['require', 'verify-ca', 'verify-full'].includes(mode);
+  const before = mode !== undefined && MODE.test(mode) ? mode : '<what it was>';
   return {
     platform: 'PgBouncer',
     isEnforced,
     steps: [
       {
-        title: 'In pgbouncer.ini: clients must use TLS, and servers are verified. Then in its console',
-        commands: [
-          'client_tls_sslmode = require',
-          'server_tls_sslmode = verify-full',
-          'server_tls_ca_file = <CA file>',
-          'RELOAD;',
-        ],
-        rollback: [`client_tls_sslmode = ${/^[a-z-]{1,20}$/.test(mode ?? '') ? mode : 'allow'}`, 'RELOAD;'],
-        needsReboot: false,
+        title:
+          'In pgbouncer.ini: clients must use TLS, over loopback too; Unix sockets need none. It needs a key and a certificate for the name that clients use (client_tls_key_file, client_tls_cert_file)',
+        commands: ['client_tls_sslmode = require'],
+        rollback: [`client_tls_sslmode = ${before}`],
+      },
+      {
+        title: 'Then, in its console: it holds for new connections. Before PgBouncer 1.16 it takes a restart instead',
+        commands: ['RELOAD;', 'SHOW CONFIG;'],
+        rollback: ['RELOAD;'],
       },
       {
         title:
-          'Verify after, and see which clients are still without TLS: RECONNECT renews connections to servers only',
+          'Verify after, and see which clients are still without TLS: they stay until they go, or PgBouncer restarts',
         commands: ['SHOW CLIENTS;', `npx pg-tls-auditor audit --target ${shellQuote(target.name)}`],
         rollback: [],
       },
