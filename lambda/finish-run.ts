@@ -80,8 +80,8 @@ export async function finishRun(
   });
   const [evidence] = await Promise.all([
     errors.attempt(() => archive(report, context)),
-    errors.attempt(() => keepClients(notification, context)),
-    // A run that does not notify changes nothing there either.
+    // A run that does not notify changes nothing, here or there.
+    request.notify ? errors.attempt(() => keepClients(notification, context)) : undefined,
     request.notify ? errors.attempt(() => importIntoSecurityHub(notification, context)) : undefined,
   ]);
   return { report, evidence };
@@ -197,10 +197,7 @@ async function archive(
   return evidence;
 }
 
-/**
- * What plans of later days are made of, also of a run that does not notify. A failure costs them a day, and the
- * notification nothing.
- */
+/** What plans of later days are made of. A failure costs them a day, and the notification nothing. */
 async function keepClients(
   { context: { run }, leaseTimeout: signal }: Notification,
   { environment, services, clock }: RunContext,
