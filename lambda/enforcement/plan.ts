@@ -9,7 +9,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { compareText } from '../model/text-order.ts';
 import { DAY_MS, HOUR_MS } from '../model/time.ts';
 import type { Transport } from '../model/transport.ts';
-import { dayOf } from './record.ts';
+import { dayOf, keptServer } from './record.ts';
 import type { PlannedClient, TargetPlan } from './schema.ts';
 import { type Steps, stepsFor } from './steps.ts';
 
@@ -17,11 +17,9 @@ export interface PlanInput {
   readonly name: string;
   /** Undefined where no run has kept anything of its clients. */
   readonly record: ClientRecord | undefined;
-  /** The facts of the server that were kept; undefined where there are none. */
-  readonly server: Snapshot | undefined;
   /** Why what was kept can't be used; undefined where it can. */
   readonly problem?: string | undefined;
-  /** The records of findings about unencrypted clients of the target, muted or not. */
+  /** The records of its findings, muted or not. */
   readonly findings: readonly FindingRecord[];
   /** Of the window: 30 by default. */
   readonly days: number;
@@ -34,9 +32,19 @@ const STALE_MS = 26 * HOUR_MS;
 /** Days without plaintext after which a client that was seen once counts as moved. */
 const MOVED_AFTER_DAYS = 7;
 
+interface Known extends PlanInput {
+  /** The facts of the server that were kept; undefined where there are none. */
+  readonly server: Snapshot | undefined;
+}
+
+/** Checks whose clients break once plaintext is refused. */
+const PLAINTEXT_CHECKS: ReadonlySet<string> = new Set(['plaintext-session', 'tls-fallback']);
+
 /** Pure: the same for the same input. Nothing that is not known makes it ready, and no mute does. */
-export function planTarget(input: PlanInput): TargetPlan {
-  const { name, record, server, days, now } = input;
+export function planTarget(given: PlanInput): TargetPlan {
+  const { name, record, days, now } = given;
+  const server = keptServer(record, name);
+  const input: Known = { ...given, server };
   const window = windowOf(record, days);
   const from = window?.from ?? now - days * DAY_MS;
   const clients = [
@@ -132,7 +140,7 @@ function windowOf(record: ClientRecord | undefined, days: number): Window | unde
 
 /** What keeps it from being known that no client breaks. */
 function gapsOf(
-  { record, now, days, server, problem }: PlanInput,
+  { record, now, days, server, problem }: Known,
   window: Window | undefined,
   steps: Steps | undefined,
 ): string[] {
@@ -194,7 +202,7 @@ function inWindow(use: ClientUse, from: number): Recent | undefined {
   return { last: use.last, logins };
 }
 
-function planClient(client: KnownClient, { server, now }: PlanInput, from: number): PlannedClient {
+function planClient(client: KnownClient, { server, now }: Known, from: number): PlannedClient {
   const { role, database, application, replication, uses, fellBack, addresses, networks } = client;
   const unencrypted = plaintextOf(client, server);
   const plaintext = unencrypted === undefined ? undefined : inWindow(unencrypted, from);
@@ -244,7 +252,7 @@ function firstPlaintext(
 }
 
 /** Clients of findings that are older than what is kept of clients. A muted finding blocks like any other. */
-function onlyInFindings({ record, findings, server }: PlanInput, from: number): readonly PlannedClient[] {
+function onlyInFindings({ record, findings, server }: Known, from: number): readonly PlannedClient[] {
   const keyOf = (role: string | null | undefined, database: string | null | undefined, application: string | null) =>
     JSON.stringify([role ?? null, database ?? null, (application ?? '').replace(/\d+/g, '#')]);
   const known = new Set(
@@ -254,6 +262,7 @@ function onlyInFindings({ record, findings, server }: PlanInput, from: number): 
   );
   return findings.flatMap(({ finding, lastSeen, status }): readonly PlannedClient[] => {
     const { role = null, database = null, application = null, clients = [] } = finding;
+    if (!PLAINTEXT_CHECKS.has(finding.check)) return [];
     if ((status !== 'open' && Date.parse(lastSeen) < from) || known.has(keyOf(role, database, application))) return [];
     const guess = guessDriver({ application: application ?? 'unknown' });
     return [

@@ -6,6 +6,7 @@ import { isShown, type SeenSession, seenSessions } from '../analysis/sessions/se
 import type { ClientRecord, ClientUse, KnownClient, KnownRefusal } from '../model/client-record.ts';
 import type { ClientLogins, ConnectionLogFacts, HourlyCounts } from '../model/connection-log.ts';
 import { unknown } from '../model/observed.ts';
+import { snapshotSchema } from '../model/run-schema.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { DAY_MS, HOUR_MS } from '../model/time.ts';
 
@@ -60,6 +61,13 @@ function serverFacts(snapshot: Snapshot): Snapshot {
   const facts: Snapshot = { ...rest, sessions: apart, outbound: apart, serverChain: apart, trust: apart };
   if (!facts.hba.known || JSON.stringify(facts.hba.value).length <= LONGEST_FACTS) return facts;
   return { ...facts, hba: unknown('the rules, roles and databases of the server are too many to be kept') };
+}
+
+/** Facts of another version are not known; facts of another target are no facts of this one. */
+export function keptServer(record: ClientRecord | undefined, target: string): Snapshot | undefined {
+  if (record?.server === undefined) return undefined;
+  const read = snapshotSchema.safeParse(record.server);
+  return read.success && read.data.target.name === target ? read.data : undefined;
 }
 
 function gapOf(log: Snapshot['connectionLog'], at: number): ClientRecord['gap'] | undefined {

@@ -9,7 +9,7 @@ import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type HbaPlan, planRules } from './hba/change.ts';
 import { fileEdits } from './hba/edit.ts';
-import { rdsPlatform, rdsSteps } from './platforms/rds.ts';
+import { rdsPlatform, rdsSteps } from './rds.ts';
 import type { PlanStep } from './schema.ts';
 
 export interface Steps {

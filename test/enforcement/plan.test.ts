@@ -11,7 +11,6 @@ import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client
 import type { ClientLogins } from '../../lambda/model/connection-log.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
-import { snapshotSchema } from '../../lambda/model/run-schema.ts';
 import { shellQuote } from '../../lambda/model/shell-word.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { DAY_MS, HOUR_MS } from '../../lambda/model/time.ts';
@@ -96,9 +95,8 @@ function runs(
 }
 
 function plan(record: ClientRecord | undefined, days = 30, findings: readonly FindingRecord[] = []): TargetPlan {
-  const read = record?.server === undefined ? undefined : snapshotSchema.safeParse(record.server);
   const now = (record?.lastSeen ?? START) + HOUR_MS;
-  return planTarget({ name: 'orders', record, server: read?.data, findings, days, now });
+  return planTarget({ name: 'orders', record, findings, days, now });
 }
 
 describe('readiness', () => {
@@ -150,10 +148,8 @@ describe('readiness', () => {
   test('is unknown where no run has kept anything, and where the last one is old', () => {
     expect(plan(undefined)).toMatchObject({ readiness: 'unknown', window: null });
     const record = runs(40);
-    const later = planTarget({
-      ...{ name: 'orders', record, findings: [], days: 30, now: (record?.lastSeen ?? 0) + 3 * DAY_MS },
-      server: snapshotSchema.parse(record?.server),
-    });
+    const now = (record?.lastSeen ?? 0) + 3 * DAY_MS;
+    const later = planTarget({ name: 'orders', record, findings: [], days: 30, now });
     expect(later.readiness).toBe('unknown');
   });
 

@@ -1,13 +1,12 @@
 // Implements the command `plan`: who would break without plaintext, and how it is switched off, from the state.
 
-import { insecureClientChecks } from '../../../lambda/checks/catalogue.ts';
-import { planTarget } from '../../../lambda/enforcement/plan.ts';
+import pMap from 'p-map';
+import { StateError } from '../../../lambda/deliver/state/store.ts';
+import { type PlanInput, planTarget } from '../../../lambda/enforcement/plan.ts';
 import type { PlanDocument } from '../../../lambda/enforcement/schema.ts';
 import type { ClientRecordStore } from '../../../lambda/model/client-record.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
-import { snapshotSchema } from '../../../lambda/model/run-schema.ts';
-import type { Snapshot } from '../../../lambda/model/snapshot.ts';
 import { compareText } from '../../../lambda/model/text-order.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
@@ -16,6 +15,9 @@ import { UsageError } from '../grammar/usage-error.ts';
 import { clientStoreFor, readState, servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import { outputColumns, print } from '../terminal/terminal.ts';
+
+/** Records that are read at the same time. */
+const CONCURRENCY = 16;
 
 /** A message names this many targets at most. */
 const NAMES_SHOWN = 20;
@@ -39,15 +41,13 @@ export async function plan(options: PlanOptions): Promise<ExitCode> {
     throw new UsageError(`${store} has no target named ${quoted(unknownNames)}; it has ${quoted(known)}`);
   }
   const now = systemClock().getTime();
-  const checks = new Set(insecureClientChecks().filter((check) => PLAINTEXT_CHECKS.includes(check)));
-  const targets: PlanDocument['targets'] = [];
-  for (const name of known.filter((each) => names === undefined || names.includes(each))) {
-    const { record, server } = await keptOf(name, clients);
-    const findings = [...state.findings.values()].filter(
-      ({ finding }) => finding.target === name && checks.has(finding.check),
-    );
-    targets.push(planTarget({ name, record, server, findings, days, now }));
-  }
+  const findings = Map.groupBy(state.findings.values(), ({ finding }) => finding.target);
+  const targets = await pMap(
+    known.filter((each) => names === undefined || names.includes(each)),
+    async (name) =>
+      planTarget({ name, ...(await keptOf(name, clients)), findings: findings.get(name) ?? [], days, now }),
+    { concurrency: CONCURRENCY },
+  );
   const document: PlanDocument = {
     schemaVersion: 1,
     state: displayText(store, 200),
@@ -60,15 +60,14 @@ export async function plan(options: PlanOptions): Promise<ExitCode> {
   return isDone ? EXIT_CODES.passed : EXIT_CODES.findings;
 }
 
-/** Those whose clients break once plaintext is refused. */
-const PLAINTEXT_CHECKS: readonly string[] = ['plaintext-session', 'tls-fallback'];
-
-async function keptOf(name: string, store: ClientRecordStore) {
-  const { record } = await store.read(name);
-  const read = record?.server === undefined ? undefined : snapshotSchema.safeParse(record.server);
-  // Facts of another version are not known; facts of another target are no facts of this one.
-  const server: Snapshot | undefined = read?.success && read.data.target.name === name ? read.data : undefined;
-  return { record, server };
+/** A record that can't be used costs its target only. */
+async function keptOf(name: string, store: ClientRecordStore): Promise<Pick<PlanInput, 'record' | 'problem'>> {
+  try {
+    return { record: (await store.read(name)).record };
+  } catch (error) {
+    if (error instanceof StateError) return { record: undefined, problem: error.message };
+    throw error;
+  }
 }
 
 async function rendered(document: PlanDocument, format: PlanOptions['format']): Promise<string> {

@@ -1,9 +1,9 @@
 // Writes the steps that set rds.force_ssl, in the parameter group that is in effect.
 
-import { cloudDatabaseOf } from '../../analysis/provider/cloud-facts.ts';
-import type { CloudDatabase, CloudParameter, CloudPlatform } from '../../model/cloud.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
-import type { PlanStep } from '../schema.ts';
+import { cloudDatabaseOf } from '../analysis/provider/cloud-facts.ts';
+import type { CloudDatabase, CloudParameter, CloudPlatform } from '../model/cloud.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { PlanStep } from './schema.ts';
 
 const PLATFORM_NAMES: Readonly<Record<CloudPlatform, string>> = {
   rds: 'Amazon RDS',
