@@ -10,6 +10,8 @@ export interface Call {
   readonly port: number;
   readonly localAddress: string;
   readonly message: Buffer;
+  /** Whether it asks for TLS first. It verifies nothing. @default false */
+  readonly tls?: boolean;
 }
 
 export interface ClientNetwork extends AsyncDisposable {
@@ -34,14 +36,27 @@ const THERE = `pgc${process.pid}`;
 const RELAY = `
 const { connect } = require('node:net');
 require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
-  const { id, host, port, localAddress, message } = JSON.parse(line);
+  const { id, host, port, localAddress, message, tls } = JSON.parse(line);
   const socket = connect({ host, port, localAddress });
   let reply = Buffer.alloc(0);
   const report = () => { socket.destroy(); process.stdout.write(JSON.stringify({ id, reply: reply.toString('hex') }) + '\\n'); };
-  socket.once('connect', () => socket.write(Buffer.from(message, 'hex')));
-  socket.on('data', (chunk) => {
-    reply = Buffer.concat([reply, chunk]);
-    if (reply.length >= 9 && reply.length > reply.readInt32BE(1)) socket.destroy();
+  const talk = (channel) => {
+    channel.on('error', () => {});
+    channel.write(Buffer.from(message, 'hex'));
+    channel.on('data', (chunk) => {
+      reply = Buffer.concat([reply, chunk]);
+      if (reply.length >= 9 && reply.length > reply.readInt32BE(1)) socket.destroy();
+    });
+  };
+  socket.once('connect', () => {
+    if (!tls) return talk(socket);
+    socket.write(Buffer.from('0000000804d2162f', 'hex'));
+    socket.once('data', (answer) => {
+      if (answer.toString() !== 'S') return socket.destroy();
+      const secured = require('node:tls').connect({ socket, rejectUnauthorized: false });
+      secured.once('secureConnect', () => talk(secured));
+      secured.on('error', () => {});
+    });
   });
   socket.on('error', () => {});
   socket.once('close', report);

@@ -80,7 +80,8 @@ export async function finishRun(
   });
   const [evidence] = await Promise.all([
     errors.attempt(() => archive(report, context)),
-    // A run that does not notify changes nothing there either.
+    // A run that does not notify changes nothing, here or there.
+    request.notify ? errors.attempt(() => keepClients(notification, context)) : undefined,
     request.notify ? errors.attempt(() => importIntoSecurityHub(notification, context)) : undefined,
   ]);
   return { report, evidence };
@@ -194,6 +195,16 @@ async function archive(
   const evidence = await services.archive(environment, { report, requestId: runId });
   if (evidence !== undefined) services.logger.info('report archived', { evidence });
   return evidence;
+}
+
+/** What plans of later days are made of. A failure costs them a day, and the notification nothing. */
+async function keepClients(
+  { context: { run }, leaseTimeout: signal }: Notification,
+  { environment, services, clock }: RunContext,
+): Promise<void> {
+  if (environment.stateTable === undefined) return;
+  const snapshots = run.audited.map(({ snapshot }) => snapshot);
+  await services.keepClients(environment.stateTable, snapshots, { clock, signal });
 }
 
 /**

@@ -26,8 +26,8 @@ const RESPONSE_BYTES = 5_900_000;
  *
  * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
  * @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError, EventError before anything is
- * audited; TargetSourceError, PublishError, StateError, EvidenceError, SecurityHubError at the end, when every other
- * step is done
+ * audited; TargetSourceError, PublishError, StateError, EvidenceError, KeepClientsError, SecurityHubError at the end,
+ * when every other step is done
  */
 export async function run(input: RunInput): Promise<Report> {
   const context = runContext(input);

@@ -23,6 +23,7 @@ import { parseArn } from './model/arn.ts';
 import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
+import type { Snapshot } from './model/snapshot.ts';
 import type { Target } from './model/target.ts';
 import type { Clock } from './model/time.ts';
 import type { Integration } from './notify/integrations.ts';
@@ -50,6 +51,12 @@ export interface Services {
   stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
   /** What discovery found, beside the state. */
   inventoryStore(tableName: string): InventoryStore;
+  /**
+   * Keeps what the run saw of the clients of each target, until the signal ends it.
+   *
+   * @throws KeepClientsError
+   */
+  keepClients(tableName: string, snapshots: readonly Snapshot[], options: KeepClientsOptions): Promise<void>;
   /** Since when rules of discovery match nothing, beside the state. */
   memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
   /** @throws EvidenceError */
@@ -66,6 +73,11 @@ export interface Services {
 
 type ArchiveEnvironment = Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>;
 
+interface KeepClientsOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
 export interface StateStoreOptions {
   readonly clock: Clock;
   /** Names the run to people, in a lease and in errors. */
@@ -78,14 +90,21 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbLogs, createDynamoDbState, createInventory, createMemory, dynamoDbClient } = await import(
-      './deliver/state/dynamodb.ts'
-    );
+    const {
+      createClientRecords,
+      createDynamoDbLogs,
+      createDynamoDbState,
+      createInventory,
+      createMemory,
+      dynamoDbClient,
+    } = await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
       inventory: (tableName: string) => createInventory(client, tableName),
+      clientsOf: (tableName: string, clock: Clock) =>
+        createClientRecords(createDynamoDbLogs(client, tableName, clock, 'clients')),
       memory: (tableName: string, clock: Clock) => createMemory(client, tableName, { clock }),
     };
   });
@@ -122,6 +141,10 @@ export function createServices(): Services {
       read: async (place) => await (await state()).inventory(tableName).read(place),
       save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
     }),
+    async keepClients(tableName, snapshots, { clock, signal }) {
+      const { keepClients } = await import('./keep-clients.ts');
+      await keepClients(snapshots, (await state()).clientsOf(tableName, clock), signal);
+    },
     memoryStore: (tableName, clock) => ({
       read: async () => await (await state()).memory(tableName, clock).read(),
       save: async (memory) => await (await state()).memory(tableName, clock).save(memory),

@@ -187,6 +187,8 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
       if (fleet === undefined) grantState(auditor.role, this.stateTable);
       else {
         grantPartition(notifier, this.stateTable, 'receivers');
+        // Digest has what every worker saw, those of other networks and accounts included.
+        grantPartition(notifier, this.stateTable, 'clients');
         for (const { worker } of workers) grantPartition(worker.role, this.stateTable, 'connectionLogs');
         grantPartition(lister, this.stateTable, 'discovery');
       }

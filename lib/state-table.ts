@@ -27,7 +27,12 @@ export function grantState(role: Role, table: ITable): void {
 }
 
 /** The partitions of the table, by what they hold. Those of receivers have a `#` in their names. */
-const PARTITIONS = { receivers: '*#*', connectionLogs: 'connection-log', discovery: 'discovery' } as const;
+const PARTITIONS = {
+  receivers: '*#*',
+  connectionLogs: 'connection-log',
+  clients: 'clients',
+  discovery: 'discovery',
+} as const;
 
 /** The same for some partitions only. Records that are not of receivers are neither listed nor deleted. */
 export function grantPartition(role: Role, table: ITable, partition: keyof typeof PARTITIONS): void {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../lambda/checks/registry.ts';
 import { configJsonSchema } from '../lambda/config/index.ts';
+import { planJsonSchema } from '../lambda/enforcement/schema.ts';
 import { checkPagePath } from '../lambda/model/check-page.ts';
 import { FAILURE_CAUSES } from '../lambda/model/failure.ts';
 import { discoverJsonSchema } from '../lambda/report/discover-schema.ts';
@@ -12,6 +13,7 @@ import { reportJsonSchema } from '../lambda/report/schema.ts';
 import { checkPage, severityText } from './check-page.ts';
 import { configurationReference, type JsonSchema } from './configuration-reference.ts';
 import { costTable } from './costs.ts';
+import { driverReference } from './driver-reference.ts';
 import { markdownTable } from './markdown.ts';
 import { type TypeSchema, typesModule } from './schema-types.ts';
 
@@ -28,6 +30,7 @@ const PARTS: Readonly<Record<string, { readonly name: string; readonly render: (
     name: 'configuration',
     render: () => configurationReference(configJsonSchema() as JsonSchema),
   },
+  'docs/drivers.md': { name: 'drivers', render: driverReference },
 };
 
 /** Path from the root to the content that the file should have. */
@@ -36,6 +39,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['auditor.schema.json', json(configJsonSchema())],
     ['docs/report.schema.json', json(reportJsonSchema())],
     ['docs/logs.schema.json', json(logsJsonSchema())],
+    ['docs/plan.schema.json', json(planJsonSchema())],
     ['docs/discover.schema.json', json(discoverJsonSchema())],
     [
       'lib/auditor-config.generated.ts',

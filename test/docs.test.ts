@@ -177,6 +177,7 @@ function parseCommandLine(argv: readonly string[]): void {
     mute: noop,
     history: noop,
     logs: noop,
+    plan: noop,
   });
   if (argv.includes('--help') || argv.includes('--version')) {
     const [name] = argv.filter((argument) => !argument.startsWith('-'));

@@ -30,9 +30,15 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(model|analysis)\//),
   },
   {
-    name: 'checks know the model and the analysis only',
+    name: 'checks know the model, the analysis and the drivers only',
     from: /^lambda\/checks\//,
-    forbids: outside(/^lambda\/(model|analysis|checks)\//),
+    forbids: outside(/^lambda\/(model|analysis|drivers|checks)\//),
+  },
+  { name: 'drivers know the model only', from: /^lambda\/drivers\//, forbids: outside(/^lambda\/(model|drivers)\//) },
+  {
+    name: 'enforcement knows the model, the analysis and the drivers only',
+    from: /^lambda\/enforcement\//,
+    forbids: outside(/^lambda\/(model|analysis|drivers|enforcement)\//),
   },
   { name: 'reports know the model only', from: /^lambda\/report\//, forbids: outside(/^lambda\/(model|report)\//) },
   {
@@ -72,8 +78,8 @@ const RULES: readonly Rule[] = [
     forbids: outside(/^lambda\/(runtime|model|lifecycle|report|deliver)\//),
   },
   {
-    name: 'model, analysis, checks, lifecycle and reports touch no clock, network, environment, file or log',
-    from: /^lambda\/(model|analysis|checks|lifecycle|report)\//,
+    name: 'model, analysis, drivers, checks, enforcement, lifecycle and reports touch no clock, network, environment, file or log',
+    from: /^lambda\/(model|analysis|drivers|checks|enforcement|lifecycle|report)\//,
     forbids: ({ to, kind, typeOnly }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
       (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder'].includes(to)),

@@ -36,6 +36,10 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
       const { history } = await import('./commands/history.ts');
       exitCode = await history(options);
     },
+    plan: async (options) => {
+      const { plan } = await import('./commands/plan.ts');
+      exitCode = await plan(options);
+    },
     logs: async (files, options) => {
       const { logs } = await import('./commands/logs.ts');
       exitCode = await logs(files, options);

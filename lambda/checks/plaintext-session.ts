@@ -13,6 +13,7 @@ import { VERIFY_SERVERS } from './pgbouncer/insecure-outbound-link.ts';
 import { RELOAD } from './pgbouncer/settings.ts';
 import { OPEN_SESSIONS_STAY } from './pgbouncer/side-remedies.ts';
 import { probeOf } from './probe/wire-facts.ts';
+import { withDriver } from './remedies/driver-remedy.ts';
 import { pgbouncerSettings, REFUSE_PLAINTEXT, REQUIRE_TLS_IN_HBA, SYSTEM_ROOTS } from './remedies/remedy-commands.ts';
 import { checkSessionsAndLogins } from './shared/session-check.ts';
 
@@ -61,9 +62,15 @@ Then refuse plaintext in pgbouncer.ini: client_tls_sslmode = require; ${RELOAD}.
       (group) => {
         const described = describeGroup(group);
         const refusal = refuses(group);
+        const { application, kind, side } = group.first;
+        const remedy =
+          side === undefined
+            ? withDriver(plaintextSession.remedy, { application, replication: kind === 'replication' })
+            : undefined;
         return {
           ...described,
           ...severityAndTitle(group),
+          ...(remedy === undefined ? {} : { remedy }),
           ...(refusal === undefined
             ? {}
             : {

@@ -6,6 +6,7 @@ import { displayText } from '../model/display.ts';
 import type { Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { SessionCheck } from './check.ts';
+import { withDriver } from './remedies/driver-remedy.ts';
 import { HANDSHAKE_REASONS } from './shared/handshake-reasons.ts';
 import { seenEvidence, withLog } from './shared/log-check.ts';
 
@@ -56,6 +57,7 @@ function problem(rows: readonly TlsFallback[]): Problem {
       ...seenEvidence(rows),
       sources: ['connection log'],
     },
+    remedy: withDriver(tlsFallback.remedy, { application: first?.application, fellBack: true }),
   };
 }
 

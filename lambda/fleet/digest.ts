@@ -32,7 +32,7 @@ export interface RunSummary {
 
 /**
  * @throws RunObjectError, DocumentError before anything is published; TargetSourceError, PublishError, StateError,
- * EvidenceError, SecurityHubError at the end, when every other step is done
+ * EvidenceError, KeepClientsError, SecurityHubError at the end, when every other step is done
  */
 export async function digestRun(
   { run: id }: DigestInput,

@@ -50,6 +50,8 @@ describe('help', () => {
         mute [options] <fingerprint>  print the entry that mutes a finding until a day
         history [options]             list the clients that connected insecurely over
                                       the last days
+        plan [options]                plan how plaintext is switched off: who would
+                                      break, and the exact steps
         logs [options] [file...]      show from log files who connected how
         help [command]                show the help of a command
 

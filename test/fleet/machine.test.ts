@@ -16,11 +16,14 @@ import {
 import { type FunctionLab, startFunctionLab } from '../../lab/function-lab.ts';
 import { healthyServer } from '../../lab/healthy-server.ts';
 import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { openSession } from '../../lab/sessions.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
+import { planSchema } from '../../lambda/enforcement/schema.ts';
 import { known } from '../../lambda/model/observed.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import type { TargetSourceFactory } from '../../lambda/targets/index.ts';
+import { command } from '../bin/command.ts';
 
 /** 2,500 batches take most of a minute: they are run where larger runs are asked for. */
 const BATCHES = process.env.PG_TLS_AUDITOR_FLEET === 'large' ? [100, 2_500] : [100];
@@ -170,6 +173,33 @@ describe('a run of the fleet', () => {
     expect(error?.message).toContain('AccessDenied');
     expect([published, calls.map(({ state }) => state)]).toEqual([[], ['Plan']]);
   });
+});
+
+test('what Digest keeps of clients is what "plan" reads', async () => {
+  const table = await lab.useTable();
+  {
+    await using _ = await openSession(server, { kind: 'tlsv1.3', applicationName: 'Metabase v0.50' });
+    expect((await fleet.execute({ at: new Date() })).error).toBeUndefined();
+  }
+  const env = { ...lab.dynamodb.environment(), AWS_SECRET_ACCESS_KEY: 'not-a-secret' };
+  const { stdout } = await command(['plan', '--state', `dynamodb:${table}`, '--format', 'json'], { env });
+  const { targets } = planSchema.parse(JSON.parse(stdout));
+  expect(targets.map(({ name }) => name)).toEqual([...names, 'down'].sort());
+  for (const { name, platform, clients, reasons } of targets) {
+    const applications = clients.map(({ application }) => application);
+    expect([name, platform, applications.includes('Metabase v#.#')]).toEqual(
+      name === 'down' ? [name, 'unknown', false] : [name, 'self-managed', true],
+    );
+    expect(reasons.join()).toContain(name === 'down' ? 'no run has kept anything' : 'snapshots only');
+  }
+});
+
+test('clients that could not be kept fail the run, which notifies all the same', async () => {
+  lab.dynamodb.failNext('PutItem', { code: 'AccessDeniedException', after: 4, times: 200 });
+  const { error, published } = await fleet.execute({ at: hours(0) });
+  lab.dynamodb.clearFaults();
+  expect(error?.message).toMatch(/AccessDenied/);
+  expect(published).toHaveLength(1);
 });
 
 describe('a worker', () => {

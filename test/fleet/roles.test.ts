@@ -127,6 +127,14 @@ const REQUESTS: readonly (readonly [what: string, request: IamRequest, ...allowe
     'worker',
   ],
   [
+    'read clients of other runs',
+    { action: 'dynamodb:GetItem', resource: 'arn:table', context: partition('clients') },
+    'digest',
+  ],
+  ['keep clients', { action: 'dynamodb:PutItem', resource: 'arn:table', context: partition('clients') }, 'digest'],
+  ['list clients', { action: 'dynamodb:Query', resource: 'arn:table', context: partition('clients') }],
+  ['delete clients', { action: 'dynamodb:DeleteItem', resource: 'arn:table', context: partition('clients') }],
+  [
     'save the inventory',
     { action: 'dynamodb:PutItem', resource: 'arn:table', context: partition('discovery') },
     'plan',

@@ -19,7 +19,7 @@ import type { AuditOptions, AuditRequest } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { looseFiles } from '../targets/loose-files.ts';
 import { auditRequest } from '../targets/request.ts';
-import { logStoreFor, servicesOfState, stateStoreFor } from '../targets/state.ts';
+import { clientStoreFor, logStoreFor, servicesOfState, stateStoreFor } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from '../terminal/exit-code.ts';
 import { interruptSignal } from '../terminal/interruption.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -57,8 +57,27 @@ export async function audit(
     deadline: interruption.signal,
     logs: await logServicesFor(request.targets, options.state),
   });
+  const isWhole = !interruption.signal.aborted;
   const { report, stateUsed } = await printReport(notifyContextOf(request, run), { store, render, interruption });
-  return stateUsed ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+  const kept = !stateUsed || !isWhole || (await keepClientsOf(run, options.state));
+  return stateUsed && kept ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+}
+
+/** For the plan of later days; false where they could not be kept. */
+async function keepClientsOf({ audited }: Run, state: string | undefined): Promise<boolean> {
+  if (state === undefined) return true;
+  const { keepClients, KeepClientsError } = await import('../../../lambda/keep-clients.ts');
+  try {
+    await keepClients(
+      audited.map(({ snapshot }) => snapshot),
+      await clientStoreFor(state),
+    );
+    return true;
+  } catch (error) {
+    if (!(error instanceof KeepClientsError)) throw error;
+    logStderr(`error: ${error.message}`);
+    return false;
+  }
 }
 
 function usesAws({ credentials, ca, crl = [], clientCertificate }: Target): boolean {

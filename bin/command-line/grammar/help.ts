@@ -17,6 +17,9 @@ export const MUTE_DESCRIPTION =
 export const HISTORY_DESCRIPTION =
   'Lists the clients that connected in plaintext, with TLS versions or ciphers that the policy forbids, or without the client certificate that it asks for: fix these before you enforce TLS. A run sees the sessions of one moment; a client that connects between two runs is not seen.';
 
+export const PLAN_DESCRIPTION =
+  'Plans how a server comes to refuse plaintext: who would break, with the line of the probable driver, whether it is ready, and the exact commands for its platform, with the check before, the check after and the way back. It is made of what runs keep in their state, and carries out nothing.';
+
 export const LOGS_DESCRIPTION =
   'Reads the log files of a PostgreSQL server or a PgBouncer and shows who connected how: also the clients that are connected for a second only. It needs no server and no password. A log can convict and never acquit: clients can forge what it says.';
 
@@ -114,6 +117,28 @@ const HISTORY_EXAMPLES: Section = [
     'npx pg-tls-auditor history --state dynamodb:TABLE --target orders --format json',
   ],
 ];
+
+const PLAN_EXAMPLES: Section = [
+  'Examples:',
+  [
+    'npx pg-tls-auditor plan --state state.json --target orders',
+    'npx pg-tls-auditor plan --state dynamodb:TABLE --days 30 --format markdown > plan.md',
+  ],
+];
+
+const PLAN_EXIT: Section = [
+  'Exit codes:',
+  [
+    ['0', 'every target is ready, or refuses plaintext already'],
+    ['1', 'a target is blocked, has to wait, or is not known well enough'],
+    ['2', 'the state cannot be read or has no record of a run; or the command is wrong'],
+  ],
+];
+
+/** @param heading styles a heading */
+export function planEpilogue(width: number, heading: (text: string) => string): string {
+  return sections([PLAN_EXAMPLES, PLAN_EXIT], width, heading);
+}
 
 const HISTORY_EXIT: Section = [
   'Exit codes:',

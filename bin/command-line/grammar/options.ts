@@ -95,6 +95,16 @@ export interface HistoryOptions {
   readonly format: Format;
 }
 
+export const PLAN_FORMATS = ['table', 'markdown', 'json'] as const;
+
+export interface PlanOptions {
+  readonly state?: string;
+  readonly days: number;
+  /** Names of targets. */
+  readonly target?: readonly string[];
+  readonly format: (typeof PLAN_FORMATS)[number];
+}
+
 /** Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. */
 export const LOGS_FORMATS = REPORT_FORMATS.filter((format) => format !== 'asff');
 

@@ -17,6 +17,8 @@ import {
   historyEpilogue,
   MUTE_DESCRIPTION,
   muteEpilogue,
+  PLAN_DESCRIPTION,
+  planEpilogue,
   programEpilogue,
 } from './help.ts';
 import { addLogsCommand } from './logs-arguments.ts';
@@ -28,7 +30,9 @@ import type {
   HistoryOptions,
   LogsOptions,
   MuteOptions,
+  PlanOptions,
 } from './options.ts';
+import { PLAN_FORMATS } from './options.ts';
 
 /** Below this, what an option does no longer fits beside it. */
 const NARROW = 70;
@@ -40,6 +44,7 @@ export interface Commands {
   readonly explain: (check: string, options: ChecksOptions) => Promise<void>;
   readonly mute: (fingerprint: string, options: MuteOptions) => Promise<void>;
   readonly history: (options: HistoryOptions) => Promise<void>;
+  readonly plan: (options: PlanOptions) => Promise<void>;
   readonly logs: (files: readonly string[], options: LogsOptions) => Promise<void>;
 }
 
@@ -131,6 +136,17 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .addOption(formatOption('a table, or one JSON document'))
     .addHelpText('after', () => historyEpilogue(outputColumns(), bold))
     .action(commands.history);
+
+  program
+    .command('plan')
+    .summary('plan how plaintext is switched off: who would break, and the exact steps')
+    .description(PLAN_DESCRIPTION)
+    .option('--state <file|dynamodb:table>', 'where runs keep their state; required', notEmpty)
+    .addOption(new Option('--days <number>', 'how many days must be known, 1 to 90').argParser(days).default(30))
+    .option('-t, --target <name>', 'only this target; may be repeated', several)
+    .addOption(formatOption('text, Markdown, or one JSON document', PLAN_FORMATS))
+    .addHelpText('after', () => planEpilogue(outputColumns(), bold))
+    .action(commands.plan);
 
   addLogsCommand(program, commands.logs);
 

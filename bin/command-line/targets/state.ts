@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { StateStore } from '../../../lambda/deliver/state/store.ts';
 import { mergeState } from '../../../lambda/lifecycle/merge.ts';
+import type { ClientRecordStore } from '../../../lambda/model/client-record.ts';
 import type { DiscoveryMemoryStore } from '../../../lambda/model/discovery-memory.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../../lambda/model/given-text.ts';
@@ -53,6 +54,22 @@ export async function logStoreFor(spec: string): Promise<LogStateStore> {
   }
   const { createDynamoDbLogs, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
   return createDynamoDbLogs(dynamoDbClient(), tableOf(spec), systemClock);
+}
+
+/**
+ * What is kept of the clients of targets, beside that state; of a table it is what the function keeps too.
+ *
+ * @throws UsageError
+ */
+export async function clientStoreFor(spec: string): Promise<ClientRecordStore> {
+  const { createClientRecords } = await import('../../../lambda/deliver/state/client-records.ts');
+  if (!spec.startsWith(TABLE_PREFIX)) {
+    refuseFile(spec);
+    const { createFileLogs } = await import('../../../lambda/deliver/state/file-logs.ts');
+    return createClientRecords(createFileLogs(spec, 'clients'));
+  }
+  const { createDynamoDbLogs, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
+  return createClientRecords(createDynamoDbLogs(dynamoDbClient(), tableOf(spec), systemClock, 'clients'));
 }
 
 /**

@@ -52,6 +52,21 @@ export function prefixLength({ family, mask }: AddressBlock): number | undefined
   return undefined;
 }
 
+/** The address and the netmask of a block, as `pg_hba_file_rules` shows them. */
+export function fieldsOfBlock({ family, bits, mask }: AddressBlock): {
+  readonly address: string;
+  readonly netmask: string;
+} {
+  return { address: formatAddress(family, bits), netmask: formatAddress(family, mask) };
+}
+
+/** A block as a line of pg_hba.conf has it: `10.0.0.0/8`, or with its mask where that is no prefix. */
+export function formatBlock(block: AddressBlock): string {
+  const { address, netmask } = fieldsOfBlock(block);
+  const length = prefixLength(block);
+  return length === undefined ? `${address} ${netmask}` : `${address}/${length}`;
+}
+
 /** The addresses in both; undefined when there are none. */
 export function intersection(a: AddressBlock, b: AddressBlock): AddressBlock | undefined {
   if (a.family !== b.family || ((a.bits ^ b.bits) & a.mask & b.mask) !== 0n) return undefined;

@@ -1,4 +1,4 @@
-// Keeps what is remembered of connection logs in the state table in DynamoDB, one item for each target.
+// Keeps what is remembered of targets in the state table in DynamoDB: an item for each, of its log or of its clients.
 
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
@@ -7,15 +7,21 @@ import type { LogStateStore } from '../../model/log-state.ts';
 import { type Clock, DAY_MS } from '../../model/time.ts';
 import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
 import { EXPIRY_ATTRIBUTE, PARTITION_KEY, SORT_KEY, sortKey } from './dynamodb-table.ts';
-import { logRecord, NOTHING_STORED, parseLogRecord, UNUSED_DAYS } from './log-record.ts';
+import { DAYS_KEPT, logRecord, NOTHING_STORED, parseLogRecord, UNUSED_DAYS } from './log-record.ts';
 
-/** Partitions of receivers hold a `#`. What a log shows is the same for all of them. */
-const PARTITION = 'connection-log';
+/** Partitions of receivers hold a `#`. What is kept of a target is the same for all of them. */
+const PARTITIONS = { 'connection-log': UNUSED_DAYS, clients: DAYS_KEPT } as const;
 
-export function createDynamoDbLogs(client: DynamoDBClient, tableName: string, clock: Clock): LogStateStore {
+/** @param of what is kept: the position in the log, with a day's logins, or the clients of a quarter */
+export function createDynamoDbLogs(
+  client: DynamoDBClient,
+  tableName: string,
+  clock: Clock,
+  of: keyof typeof PARTITIONS = 'connection-log',
+): LogStateStore {
   const documents = DynamoDBDocumentClient.from(client);
   const keyOf = (target: string): Record<string, string> => ({
-    [PARTITION_KEY]: PARTITION,
+    [PARTITION_KEY]: of,
     [SORT_KEY]: sortKey(target),
   });
   return {
@@ -25,11 +31,11 @@ export function createDynamoDbLogs(client: DynamoDBClient, tableName: string, cl
         throw tableFailure(tableName, 'read', error);
       });
       if (Item === undefined) return NOTHING_STORED;
-      const place = `The item ${PARTITION} / ${displayText(target, 200)} in DynamoDB table ${tableName}`;
+      const place = `The item ${of} / ${displayText(target, 200)} in DynamoDB table ${tableName}`;
       return parseLogRecord(place, target, Item);
     },
     async save(target, state, version) {
-      const expiry = Math.floor((clock().getTime() + UNUSED_DAYS * DAY_MS) / 1000);
+      const expiry = Math.floor((clock().getTime() + PARTITIONS[of] * DAY_MS) / 1000);
       const command = new PutCommand({
         TableName: tableName,
         Item: { ...keyOf(target), ...logRecord(target, state, version + 1), [EXPIRY_ATTRIBUTE]: expiry },

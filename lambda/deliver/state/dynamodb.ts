@@ -20,6 +20,7 @@ import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRe
 import { StateError, type StateStore } from './store.ts';
 import { underLease } from './under-lease.ts';
 
+export { createClientRecords } from './client-records.ts';
 export { createDynamoDbLogs } from './dynamodb-logs.ts';
 
 export interface DynamoDbStateOptions {

@@ -1,4 +1,4 @@
-// Keeps what is remembered of connection logs in a folder beside the state file, one file for each target.
+// Keeps what is remembered of targets in a folder beside the state file: a file for each, of its log or its clients.
 
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -20,8 +20,8 @@ const MAX_BYTES = 2 * 1024 * 1024;
 const LOCK_TIMEOUT_MS = 5_000;
 
 /** @param path of the state file, which the folder's name begins with */
-export function createFileLogs(path: string): LogStateStore {
-  const folder = `${path}.connection-logs`;
+export function createFileLogs(path: string, of: 'connection-logs' | 'clients' = 'connection-logs'): LogStateStore {
+  const folder = `${path}.${of}`;
   const fileOf = (target: string): string =>
     join(resolve(folder), `${createHash('sha256').update(target).digest('hex').slice(0, 32)}.json`);
   const read = async (target: string): Promise<StoredLogState> => {

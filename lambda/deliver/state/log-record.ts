@@ -12,6 +12,9 @@ const MAX_BYTES = 300_000;
 /** Days after which it is of no use: a log that was not read for so long is read from one day back. */
 export const UNUSED_DAYS = 30;
 
+/** Days after which the clients of a target that is not audited any more are deleted. */
+export const DAYS_KEPT = 120;
+
 export const NOTHING_STORED: StoredLogState = { state: undefined, version: 0 };
 
 const recordSchema = z.object({
@@ -32,7 +35,7 @@ export function logRecord(target: string, state: unknown, version: number): LogR
   const size = Buffer.byteLength(text);
   if (size > MAX_BYTES) {
     throw new StateError(
-      `What is remembered of the connection log has ${size} bytes, more than the ${MAX_BYTES} that are saved.`,
+      `What is remembered of the target has ${size} bytes, more than the ${MAX_BYTES} that are saved.`,
     );
   }
   return { schemaVersion: STATE_SCHEMA_VERSION, target, version, state: text };

@@ -1,0 +1,243 @@
+// Writes the steps that switch plaintext off on each platform, with the checks before, after, and the way back.
+
+import { hbaLine } from '../analysis/pg-hba/line.ts';
+import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
+import { provenProvider } from '../analysis/provider/platform.ts';
+import { displayText } from '../model/display.ts';
+import { type ProviderId, providerName, providerOfName } from '../model/hosting.ts';
+import { shellQuote } from '../model/shell-word.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { type HbaPlan, planRules } from './hba/change.ts';
+import { fileEdits } from './hba/edit.ts';
+import { rdsPlatform, rdsSteps } from './rds.ts';
+import type { PlanStep } from './schema.ts';
+
+export interface Steps {
+  readonly platform: string;
+  /** Whether the server refuses plaintext over the network as it is; undefined where that is not known. */
+  readonly isEnforced: boolean | undefined;
+  /** Why the steps can't be given exactly; undefined where they can. */
+  readonly doubt?: string | undefined;
+  readonly steps: readonly PlanStep[];
+}
+
+const LEFTOVERS = `SELECT s.pid, a.usename, a.datname, a.application_name, a.client_addr
+  FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+ WHERE NOT s.ssl AND a.client_addr IS NOT NULL AND NOT a.client_addr <<= '127.0.0.0/8' AND a.client_addr <> '::1'
+   AND NOT EXISTS (SELECT FROM pg_stat_gssapi g WHERE g.pid = s.pid AND g.encrypted);`;
+
+/** What to do on the server, by what is known of it. */
+export function stepsFor(snapshot: Snapshot, { gssSeen }: { readonly gssSeen: boolean }): Steps {
+  if (snapshot.target.kind === 'pgbouncer') return pgbouncer(snapshot);
+  const name = snapshot.link.known ? snapshot.link.value.verifiedName : (snapshot.target.host ?? '');
+  const provider = providerOfName(name);
+  return provider === undefined ? selfManaged(snapshot, gssSeen) : managed(provider, name, snapshot);
+}
+
+/** What the probe saw: it tried one login in plaintext. */
+function probed({ probe }: Snapshot): boolean | undefined {
+  if (!probe?.known || !probe.value.plaintext.known || probe.value.loopback) return undefined;
+  return !probe.value.plaintext.value.accepted;
+}
+
+function selfManaged(snapshot: Snapshot, gssSeen: boolean): Steps {
+  const platform = 'self-managed';
+  const hba = rulesOf(snapshot);
+  const after = verifyAndEnd(snapshot);
+  if (!hba.known) {
+    const doubt = `the rules of pg_hba.conf are not known: ${hba.reason}`;
+    return { platform, isEnforced: undefined, doubt, steps: [...byHand(doubt), ...after] };
+  }
+  if (hba.value.changedSinceLoad === true) {
+    const doubt = 'pg_hba.conf was changed after the server loaded it: reload it and audit again';
+    return { platform, isEnforced: undefined, doubt, steps: [] };
+  }
+  const plan = planRules(hba.value, { gssSeen });
+  const tlsOff = snapshot.settings.known && snapshot.settings.value.values.ssl === 'off';
+  if (plan.status === 'closed') {
+    // One login that got in outweighs the rules: the server goes by others, or it was not the server that answered.
+    const isEnforced = probed(snapshot) === false ? undefined : true;
+    const doubt = isEnforced ? undefined : 'the rules refuse plaintext, and the wire probe got in with it';
+    return { platform, isEnforced, doubt, steps: after };
+  }
+  if (plan.status === 'unknown') {
+    const doubt = displayText(plan.reason, 400);
+    return { platform, isEnforced: undefined, doubt, steps: [...byHand(doubt), ...after] };
+  }
+  const files = plan.changes.flatMap(({ rule }) => rule.fileName ?? []);
+  if (files.some((file) => displayText(file, 4_096) !== file)) {
+    const doubt = 'the name of a file of rules has characters that can not be shown';
+    return { platform, isEnforced: false, doubt, steps: [...byHand(doubt), ...after] };
+  }
+  return {
+    platform,
+    isEnforced: false,
+    steps: [...(tlsOff ? [TLS_ON] : []), CHECK_BEFORE, ...editSteps(plan, hba.value.major), ...after],
+  };
+}
+
+const TLS_ON: PlanStep = {
+  title: 'Switch TLS on, with a certificate for the name that clients use: hostssl lines match nothing until then',
+  commands: ["ALTER SYSTEM SET ssl = 'on';", 'SELECT pg_reload_conf();', 'SHOW ssl;'],
+  rollback: ['ALTER SYSTEM RESET ssl;', 'SELECT pg_reload_conf();'],
+  needsReboot: false,
+};
+
+const CHECK_BEFORE: PlanStep = {
+  title: 'Check before: the first must return no row, the second "on"',
+  commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SHOW ssl;'],
+  rollback: [],
+};
+
+function editSteps({ changes, tried }: Extract<HbaPlan, { status: 'open' }>, major: number): readonly PlanStep[] {
+  const edits = fileEdits(changes, major);
+  const shown = changes.map(({ rule, becomes, loopback }) => {
+    const kept = loopback.length === 0 ? '' : ', with copies above it that keep loopback as it is';
+    const now = becomes === 'off' ? 'becomes a comment' : `begins with ${becomes}`;
+    return `line ${rule.lineNumber} (${displayText(hbaLine(rule), 200)}) ${now}${kept}`;
+  });
+  return [
+    {
+      title: `Change pg_hba.conf on the server (GNU sed): ${shown.join('; ')}. ${tried} kinds of connections were tried with the old rules and the new ones: loopback, sockets and TLS logins stay as they are`,
+      commands: edits.flatMap(({ commands }) => commands),
+      rollback: edits.map(({ rollback }) => rollback),
+    },
+    {
+      title:
+        'Check the file, which must return no row, then load it. New connections go by it; a mistake changes nothing',
+      commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
+      rollback: ['SELECT pg_reload_conf();'],
+      needsReboot: false,
+    },
+  ];
+}
+
+function byHand(why: string): readonly PlanStep[] {
+  return [
+    {
+      title: `Change pg_hba.conf by hand (${why}): in each line for network addresses, the first word from host to hostssl; copies of lines that mean loopback too stay above, with 127.0.0.0/8 and ::1/128`,
+      commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
+      rollback: ['SELECT pg_reload_conf();'],
+      needsReboot: false,
+    },
+  ];
+}
+
+function verifyAndEnd({ target }: Snapshot): readonly PlanStep[] {
+  return [
+    {
+      title: 'Verify after: the probe must say that plaintext is refused. Set "probe": true for the target',
+      commands: [`npx pg-tls-auditor audit --target ${shellQuote(target.name)}`],
+      rollback: [],
+    },
+    {
+      title:
+        'End what is left: sessions that were open stay unencrypted. These are listed; end each, when its client can bear it, with SELECT pg_terminate_backend(pid);',
+      commands: [LEFTOVERS],
+      rollback: [],
+    },
+  ];
+}
+
+function managed(provider: ProviderId, name: string, snapshot: Snapshot): Steps {
+  const platform = (provider === 'rds' ? rdsPlatform(snapshot) : undefined) ?? providerName(provider);
+  const isProven = provenProvider(snapshot) === provider;
+  const forced = snapshot.settings.known ? snapshot.settings.value.values['rds.force_ssl'] : undefined;
+  const byProbe = probed(snapshot);
+  const bySetting = provider === 'rds' && isProven && forced !== undefined ? /^(1|on|true)$/.test(forced) : undefined;
+  const isEnforced = byProbe === false ? false : (bySetting ?? (provider === 'neon' && isProven ? true : byProbe));
+  return { platform, isEnforced, steps: [...switchOn(provider, name, snapshot), ...verifyAndEnd(snapshot)] };
+}
+
+function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): readonly PlanStep[] {
+  switch (provider) {
+    case 'rds':
+      return rdsSteps(name, snapshot);
+    case 'cloudSql':
+      return [
+        {
+          title:
+            'See the mode: TRUSTED_CLIENT_CERTIFICATE_REQUIRED and ENCRYPTED_ONLY refuse plaintext already, and the first is stricter: then leave it',
+          commands: ["gcloud sql instances describe <instance> --format='value(settings.ipConfiguration.sslMode)'"],
+          rollback: [],
+        },
+        {
+          title: 'Accept encrypted connections only; it holds for new ones',
+          commands: ['gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY'],
+          rollback: ['gcloud sql instances patch <instance> --ssl-mode=ALLOW_UNENCRYPTED_AND_ENCRYPTED'],
+          needsReboot: false,
+        },
+      ];
+    case 'azure':
+      return [
+        {
+          title: 'Require secure transport; it holds for new connections',
+          commands: [azure(name, 'on')],
+          rollback: [azure(name, 'off')],
+          needsReboot: false,
+        },
+      ];
+    case 'supabase':
+      return [
+        {
+          title:
+            'Enforce SSL, here or in the project (Database, Settings). The database restarts, also for the way back',
+          commands: [supabase(name, 'enable')],
+          rollback: [supabase(name, 'disable')],
+          needsReboot: true,
+        },
+      ];
+    case 'neon':
+      return [
+        {
+          title: 'Nothing to switch: Neon accepts no connection without TLS',
+          commands: [],
+          rollback: [],
+          needsReboot: false,
+        },
+      ];
+  }
+}
+
+function supabase(name: string, what: 'enable' | 'disable'): string {
+  const ref = /^db\.([a-z0-9]{10,40})\.supabase\.co$/.exec(name.toLowerCase())?.[1] ?? '<ref>';
+  return `npx supabase --experimental ssl-enforcement update --${what}-db-ssl-enforcement --project-ref ${ref}`;
+}
+
+function azure(name: string, value: 'on' | 'off'): string {
+  const server = /^([a-z0-9-]{3,63})\./.exec(name.toLowerCase())?.[1] ?? '<server>';
+  return `az postgres flexible-server parameter set --resource-group <group> --server-name ${server} --name require_secure_transport --value ${value}`;
+}
+
+/** As PgBouncer writes its modes. */
+const MODE = /^[a-z-]{1,20}$/;
+
+function pgbouncer({ pooler, target }: Snapshot): Steps {
+  const values: Readonly<Record<string, string | undefined>> = pooler?.known ? pooler.value.values : {};
+  const mode = values.client_tls_sslmode;
+  const isEnforced = mode === undefined ? undefined : ['require', 'verify-ca', 'verify-full'].includes(mode);
+  const before = mode !== undefined && MODE.test(mode) ? mode : '<what it was>';
+  return {
+    platform: 'PgBouncer',
+    isEnforced,
+    steps: [
+      {
+        title:
+          'In pgbouncer.ini: clients must use TLS, over loopback too; Unix sockets need none. It needs a key and a certificate for the name that clients use (client_tls_key_file, client_tls_cert_file)',
+        commands: ['client_tls_sslmode = require'],
+        rollback: [`client_tls_sslmode = ${before}`],
+      },
+      {
+        title: 'Then, in its console: it holds for new connections. Before PgBouncer 1.16 it takes a restart instead',
+        commands: ['RELOAD;', 'SHOW CONFIG;'],
+        rollback: ['RELOAD;'],
+      },
+      {
+        title:
+          'Verify after, and see which clients are still without TLS: they stay until they go, or PgBouncer restarts',
+        commands: ['SHOW CLIENTS;', `npx pg-tls-auditor audit --target ${shellQuote(target.name)}`],
+        rollback: [],
+      },
+    ],
+  };
+}

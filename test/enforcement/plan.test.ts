@@ -1,0 +1,228 @@
+// Tests the plan: made of what runs keep from day to day, it is ready only where that is known.
+
+import { execFileSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import * as make from '../../lab/snapshots.ts';
+import { renderPlanMarkdown } from '../../lambda/enforcement/markdown.ts';
+import { planTarget } from '../../lambda/enforcement/plan.ts';
+import { recordSnapshot } from '../../lambda/enforcement/record.ts';
+import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts';
+import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
+import type { ClientLogins } from '../../lambda/model/connection-log.ts';
+import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import { shellQuote } from '../../lambda/model/shell-word.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import { DAY_MS, HOUR_MS } from '../../lambda/model/time.ts';
+
+const START = Date.parse('2026-10-01T06:00:20.000Z');
+const iso = (at: number): string => new Date(at).toISOString();
+
+/** A login of the application `etl`, in the hour before. */
+function login(at: number, overrides: Partial<ClientLogins> = {}): ClientLogins {
+  const hour = Math.floor((at - HOUR_MS) / HOUR_MS);
+  return make.clientLogins({
+    logins: 2,
+    first: at - HOUR_MS,
+    last: at - HOUR_MS,
+    hours: [[hour, 2]],
+    ...overrides,
+  });
+}
+
+const TLS: Partial<ClientLogins> = {
+  transport: 'tls',
+  tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', bits: 256 },
+};
+
+const OPEN_TO_PLAINTEXT = make.hbaFacts({
+  rules: [
+    {
+      fileName: '/etc/postgresql/pg_hba.conf',
+      lineNumber: 3,
+      type: 'host',
+      databases: ['all'],
+      users: ['all'],
+      address: '10.0.0.0',
+      netmask: '255.0.0.0',
+      method: 'scram-sha-256',
+      options: [],
+    },
+  ],
+});
+
+interface Day {
+  readonly clients?: readonly ClientLogins[];
+  readonly gap?: string;
+  readonly snapshot?: Partial<Snapshot>;
+  readonly log?: boolean;
+}
+
+/** A run a day. */
+function runs(
+  days: number,
+  dayOf: (at: number, index: number) => Day | undefined = () => ({}),
+): ClientRecord | undefined {
+  let record: ClientRecord | undefined;
+  for (let index = 0; index < days; index += 1) {
+    // As schedules do, a little later or earlier within the same minute.
+    const at = START + index * DAY_MS + (index % 3) * 1_000;
+    const day = dayOf(at, index);
+    if (day === undefined) continue;
+    const { clients = [], gap, snapshot = {}, log = true } = day;
+    record = recordSnapshot(
+      record,
+      make.healthySnapshot([], {
+        takenAt: iso(at),
+        hba: known(OPEN_TO_PLAINTEXT),
+        ...(log
+          ? {
+              connectionLog: make.connectionLog({
+                window: { from: iso(at - DAY_MS), to: iso(at) },
+                continuousSince: gap === undefined ? iso(START - DAY_MS) : undefined,
+                clients,
+                gaps: gap === undefined ? [] : [{ cause: 'lost', reason: gap }],
+              }),
+            }
+          : {}),
+        ...snapshot,
+      }),
+    );
+    // As a store keeps it.
+    record = clientRecordSchema.parse(JSON.parse(JSON.stringify(record)));
+  }
+  return record;
+}
+
+function plan(record: ClientRecord | undefined, days = 30, findings: readonly FindingRecord[] = []): TargetPlan {
+  const now = (record?.lastSeen ?? START) + HOUR_MS;
+  return planTarget({ name: 'orders', record, findings, days, now });
+}
+
+describe('readiness', () => {
+  test('is ready after a whole window in which every login is known and came over TLS', () => {
+    const found = plan(runs(32, (at) => ({ clients: [login(at, TLS)] })));
+    expect(found).toMatchObject({ readiness: 'ready', reasons: [], window: { daysNotCovered: 0 } });
+    expect(found.clients).toMatchObject([{ role: 'etl', breaks: false, fix: expect.stringContaining('Survives') }]);
+    expect(found.steps.flatMap(({ commands }) => commands).join('\n')).toContain('hostssl');
+  });
+
+  test('is not ready a few days too early, nor for a longer window', () => {
+    expect(plan(runs(20)).readiness).toBe('unknown');
+    expect(plan(runs(32), 60).reasons.join()).toMatch(/the log was not read on \d+ of 60 days/);
+  });
+
+  test('is blocked by a client that comes unencrypted, however seldom', () => {
+    const record = runs(40, (at, index) => ({ clients: index === 20 ? [login(at)] : [] }));
+    expect(plan(record)).toMatchObject({
+      readiness: 'blocked',
+      reasons: ['blocked by 1 client'],
+      clients: [{ role: 'etl', breaks: true, logins: 2 }],
+    });
+    // Older than the window.
+    expect(plan(runs(60, (at, index) => ({ clients: index === 2 ? [login(at)] : [] }))).readiness).toBe('ready');
+  });
+
+  test.each([
+    ['a day without a run', (_: number, index: number) => (index === 25 ? undefined : {}), /not read on \d of 30 days/],
+    [
+      'a gap of the log',
+      (_: number, index: number) => (index === 25 ? { gap: 'a part is lost' } : {}),
+      /a part is lost/,
+    ],
+    ['snapshots only', () => ({ log: false }), /snapshots only/],
+    ['sessions that are hidden', () => ({ snapshot: { sessions: known({ visible: [], hidden: 3 }) } }), /3 sessions/],
+    ['rules that are not known', () => ({ snapshot: { hba: unknown('no grant') } }), /no grant/],
+    [
+      'logins from an unknown place',
+      (at: number) => ({ clients: [login(at, { hostKnown: false })] }),
+      /unencrypted login/,
+    ],
+    ['forged logins', (at: number) => ({ clients: [login(at, { forged: true })] }), /unencrypted login/],
+  ] as const)('is unknown with %s', (_, dayOf, reason) => {
+    const found = plan(runs(40, dayOf));
+    expect(found.readiness).toBe('unknown');
+    expect(found.reasons.join('\n')).toMatch(reason);
+  });
+
+  test('is unknown where no run has kept anything, and where the last one is old', () => {
+    expect(plan(undefined)).toMatchObject({ readiness: 'unknown', window: null });
+    const record = runs(40);
+    const now = (record?.lastSeen ?? 0) + 3 * DAY_MS;
+    const later = planTarget({ name: 'orders', record, findings: [], days: 30, now });
+    expect(later.readiness).toBe('unknown');
+  });
+
+  test('a failed audit adds nothing: the day is not covered', () => {
+    const record = runs(40, (_, index) => (index < 39 ? {} : { snapshot: make.failedSnapshot() }));
+    expect(record?.lastSeen).toBeLessThan(START + 39 * DAY_MS);
+  });
+
+  test('a muted finding blocks, of a time before clients were kept too', () => {
+    const finding: FindingRecord = {
+      finding: {
+        ...{ fingerprint: '0123456789abcdef', check: 'plaintext-session', severity: 'high', target: 'orders' },
+        ...{ title: 'Unencrypted session over the network', role: 'legacy', database: 'shop', application: 'cron' },
+        ...{ clients: ['10.1.1.1'], evidence: {}, remedy: '' },
+      },
+      ...{ status: 'open', firstSeen: iso(START), openedAt: iso(START), lastSeen: iso(START) },
+      mute: { match: { role: 'legacy' }, reason: 'later', owner: 'team', expires: '2030-01-01' },
+    };
+    expect(plan(runs(40), 30, [finding])).toMatchObject({ readiness: 'blocked', clients: [{ role: 'legacy' }] });
+  });
+
+  test('progress: a client that has moved waits for the window, and is counted', () => {
+    const record = runs(40, (at, index) => ({
+      clients: [login(at, index < 25 ? {} : TLS), login(at, { role: 'cron', ...(index < 39 ? {} : TLS) })],
+    }));
+    expect(plan(record)).toMatchObject({ readiness: 'blocked', progress: { moved: 1, of: 2 } });
+    const moved = runs(40, (at, index) => ({ clients: [login(at, index < 25 ? {} : TLS)] }));
+    expect(plan(moved)).toMatchObject({ readiness: 'waiting', progress: { moved: 1, of: 1 } });
+  });
+
+  test('counts no login twice, however often runs see its hour', () => {
+    const row = login(START + DAY_MS, { logins: 7, hours: [[Math.floor(START / HOUR_MS), 7]] });
+    const record = runs(2, () => ({ clients: [row] }));
+    expect(record?.clients[0]?.uses.plaintext?.logins).toBe(7);
+  });
+
+  test('a database that is forced is enforced, and one that the probe gets into is not', () => {
+    const target = { name: 'orders', host: 'orders.abc123.eu-west-1.rds.amazonaws.com', port: 5432, labels: {} };
+    const link = make.healthySnapshot().link;
+    const rds = {
+      ...{ target, hba: unknown('RDS shows no rules') },
+      link: link.known ? known({ ...link.value, verifiedName: target.host }) : link,
+    };
+    const settings = (value: string) => known({ values: { ...make.SETTINGS, 'rds.force_ssl': value }, seesAll: true });
+    expect(plan(runs(40, () => ({ snapshot: { ...rds, settings: settings('1') } }))).readiness).toBe('enforced');
+    const open = plan(runs(40, () => ({ snapshot: { ...rds, settings: settings('0') } })));
+    expect(open.readiness).toBe('ready');
+    const commands = open.steps.flatMap((step) => step.commands).join('\n');
+    expect(commands).toContain('--db-instance-identifier orders');
+    expect(commands).toContain('--region eu-west-1');
+    expect(commands).toContain('ParameterName=rds.force_ssl,ParameterValue=1');
+  });
+});
+
+describe('output', () => {
+  const HOSTILE = 'x | <b>`$(id)`</b>\u001b[31m\n# "\'; DROP';
+
+  test('names of clients are text in Markdown, and in no command', () => {
+    const record = runs(32, (at) => ({
+      clients: [login(at, { role: HOSTILE, database: HOSTILE, application: HOSTILE })],
+    }));
+    const target = plan(record);
+    const document = { schemaVersion: 1, state: 'state.json', days: 30, at: iso(START), targets: [target] } as const;
+    expect(planSchema.safeParse(document).success).toBe(true);
+    const text = renderPlanMarkdown({ ...document, targets: [target] });
+    expect(text).not.toContain('<b>');
+    expect(text).not.toContain('\u001b');
+    expect(text.split('\n').filter((line) => line.includes('DROP') && !line.startsWith('|'))).toEqual([]);
+    expect(target.steps.flatMap(({ commands }) => commands).join('\n')).not.toContain('DROP');
+  });
+
+  test.each([HOSTILE, '', "it's", '-rf', '$(id) `id` \\', 'a b'])('a shell reads %j as one word', (text) => {
+    const read = execFileSync('bash', ['-c', `printf '%s|' ${shellQuote(text)}`], { encoding: 'utf8' });
+    expect(read).toBe(`${text}|`);
+  });
+});
