@@ -170,10 +170,12 @@ export function showProof({ findings, passwords, seconds }: Proof): string {
   ].join('\n');
 }
 
-export function showNextSteps(screen: Screen, verbose: boolean): string {
+/** @param page - Path of the page that the demo wrote. */
+export function showNextSteps(screen: Screen, verbose: boolean, page: string): string {
   return [
     heading(screen, 'What next'),
     ...columns([
+      ['Open the page', page],
       ...(verbose ? [] : [['See more', 'npm run demo -- --verbose: every message and table in full']]),
       ['Use it', 'npx pg-tls-auditor audit --url postgres://USER@HOST/DB --ca FILE'],
       ['', 'on a database of your own, with its password in PGPASSWORD'],

@@ -22,6 +22,7 @@ import {
 import { countWithoutSubscriber, type SubscriberStatuses, warningsOf } from './notify/subscriber-status.ts';
 import { fitReport } from './report/fit-report.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
+import { objectLink, pageKey } from './report/page-link.ts';
 import { DEFAULT_ROUTE, matchesRoute } from './report/receiver.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
 import { ErrorCollector } from './runtime/error-collector.ts';
@@ -120,6 +121,7 @@ export async function run(input: RunInput): Promise<Report> {
       targetNotes: list.warnings,
       uncovered: list.uncovered,
       now: clock().toISOString(),
+      page: pageLink(environment, audited.startedAt, requestId),
     },
     integrations,
     subscriberStatuses,
@@ -139,10 +141,21 @@ export async function run(input: RunInput): Promise<Report> {
   });
   await Promise.all([
     errors.attempt(() => archive(report, context)),
+    errors.attempt(() => archivePage(report, context)),
     errors.attempt(() => importIntoSecurityHub(notification, context)),
   ]);
   errors.throwIfAny();
   return fitReport(report, RESPONSE_BYTES, Buffer.byteLength);
+}
+
+/** Where the page of this run will be; undefined where none is stored. */
+function pageLink(
+  { evidenceBucket: bucket, region }: FunctionEnvironment,
+  startedAt: string,
+  requestId: string,
+): string | undefined {
+  if (bucket === undefined || region === undefined) return undefined;
+  return objectLink({ bucket, region }, pageKey(startedAt, requestId));
 }
 
 function readConfig({ configFile }: Pick<FunctionEnvironment, 'configFile'>): Config {
@@ -260,6 +273,12 @@ async function stateStore(
 async function archive(report: Report, { environment, services, requestId }: RunContext): Promise<void> {
   const evidence = await services.archive(environment, { report, requestId });
   if (evidence !== undefined) services.logger.info('report archived', { evidence });
+}
+
+/** Beside the evidence, which does not depend on it. */
+async function archivePage(report: Report, { environment, services, requestId }: RunContext): Promise<void> {
+  const page = await services.archivePage(environment, { report, requestId });
+  if (page !== undefined) services.logger.info('page archived', { page });
 }
 
 /**

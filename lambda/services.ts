@@ -54,6 +54,11 @@ export interface Services {
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
     evidence: Evidence,
   ): Promise<ArchivedReport | undefined>;
+  /** Stores the page of the run. @returns its key @throws EvidenceError */
+  archivePage(
+    { evidenceBucket, hasOwnS3Endpoint, region }: ArchiveEnvironment & Pick<FunctionEnvironment, 'region'>,
+    evidence: Evidence,
+  ): Promise<string | undefined>;
   /** @throws SecurityHubError, AwsPlaceError */
   importIntoSecurityHub(
     { topics, region }: Pick<FunctionEnvironment, 'topics' | 'region'>,
@@ -86,9 +91,9 @@ export function createServices(): Services {
     };
   });
   const evidence = lazily(async () => {
-    const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
+    const { archivePage, archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
     const client = lazily((forcePathStyle: boolean) => s3Client({ forcePathStyle }));
-    return { archiveReport, client };
+    return { archivePage, archiveReport, client };
   });
   const securityHub = lazily(async () => {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
@@ -122,6 +127,15 @@ export function createServices(): Services {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();
       return await archiveReport(client(hasOwnS3Endpoint), evidenceBucket, report);
+    },
+    async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report) {
+      if (evidenceBucket === undefined) return undefined;
+      const { archivePage, client } = await evidence();
+      return await archivePage(client(hasOwnS3Endpoint), evidenceBucket, report, {
+        catalogue: catalogue(),
+        toolVersion: packageJson.version,
+        region,
+      });
     },
     async importIntoSecurityHub({ topics, region }, report) {
       const { awsPlace, importFindings, client } = await securityHub();

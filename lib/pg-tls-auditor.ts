@@ -1,6 +1,7 @@
 // The construct for other apps: a scheduled auditor of PostgreSQL TLS, its alerts, and alarms about itself.
 
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import type { Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -17,6 +18,7 @@ import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
+import { makeDashboard } from './dashboard.ts';
 import { discoveredSecrets, grantDiscovery, rdsRules } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { environmentProblems, functionVariables } from './function-environment.ts';
@@ -72,6 +74,8 @@ export class PgTlsAuditor extends Construct {
   readonly deadLetterQueue: IQueue;
   readonly logGroup: ILogGroup;
   readonly alarms: AuditorAlarms;
+  /** Undefined where it is switched off. */
+  readonly dashboard?: Dashboard | undefined;
 
   /** @throws ConfigError naming every problem of the configuration at once, then every problem of the props with it. */
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
@@ -179,6 +183,13 @@ export class PgTlsAuditor extends Construct {
       serviceName,
       completionWindow: completion.window,
     });
+    if (deployment.dashboard) {
+      this.dashboard = makeDashboard(this, 'Dashboard', {
+        serviceName,
+        logGroup: this.logGroup,
+        alarms: this.alarms.all,
+      });
+    }
     const tooMany = [...resourceProblems(this)];
     if (tooMany.length > 0) throw new ConfigError(source, tooMany);
     warnOfWeekdayNumbers(this, schedule, source);

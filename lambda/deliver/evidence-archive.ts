@@ -1,4 +1,4 @@
-// Archives the full report of each run in S3 as evidence, one object for each run, and never overwrites one.
+// Archives the full report of each run in S3 as evidence, which it never overwrites, and beside it the page of the run.
 // The function loads it only where evidence is on: no module that is loaded at start may import it.
 
 import { createHash } from 'node:crypto';
@@ -7,6 +7,9 @@ import { gzip } from 'node:zlib';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { displayText } from '../model/display.ts';
 import { exporter as json } from '../report/exports/json.ts';
+import { renderDayIndex } from '../report/page/day-index.ts';
+import { type PageContext, renderReportPage } from '../report/page/report-page.ts';
+import { pageKey, runKey } from '../report/page-link.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
@@ -35,6 +38,12 @@ export interface ArchivedReport {
   readonly sha256: string;
   /** Size of the object as stored. */
   readonly bytes: number;
+}
+
+/** What the page of a run is made with. */
+export interface PageEnvironment extends PageContext {
+  /** Of the bucket; undefined where it is not known: then the index has names and no links. */
+  readonly region: string | undefined;
 }
 
 export interface Evidence {
@@ -69,22 +78,68 @@ export async function archiveReport(client: S3Client, bucket: string, evidence: 
   const key = keyOf(report.startedAt, evidence.requestId);
   const body = await promisify(gzip)(JSON.stringify(report));
   const digest = createHash('sha256').update(body).digest();
+  await put(client, { bucket, key, body, type: json.mediaType, replaces: false }, signal);
+  return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
+}
+
+/** Where the newest page is, and the index of the days: both are replaced by each run. */
+const LATEST = 'pages/latest.html';
+const INDEX = 'pages/index.html';
+
+/**
+ * Stores the page of a run beside its report, again as the latest one, and the index of the days.
+ *
+ * @returns the key of the page
+ * @throws EvidenceError
+ */
+export async function archivePage(
+  client: S3Client,
+  bucket: string,
+  { report, requestId, signal }: Evidence,
+  { region, ...context }: PageEnvironment,
+): Promise<string> {
+  const name = runKey(report.startedAt, requestId);
+  const elsewhere = `the report ${name}.${json.extension}.gz has all of them`;
+  const page = await promisify(gzip)(renderReportPage(report, context, { elsewhere }));
+  const index = await promisify(gzip)(renderDayIndex(report.startedAt, { bucket, region, latest: LATEST }));
+  const type = 'text/html; charset=utf-8';
+  const key = pageKey(report.startedAt, requestId);
+  await put(client, { bucket, key, body: page, type, replaces: false }, signal);
+  await put(client, { bucket, key: LATEST, body: page, type, replaces: true }, signal);
+  await put(client, { bucket, key: INDEX, body: index, type, replaces: true }, signal);
+  return key;
+}
+
+interface NewObject {
+  readonly bucket: string;
+  readonly key: string;
+  /** Gzipped. */
+  readonly body: Buffer;
+  readonly type: string;
+  /** Whether there may be an object of that name, which the bucket keeps as an older version. */
+  readonly replaces: boolean;
+}
+
+async function put(
+  client: S3Client,
+  { bucket, key, body, type, replaces }: NewObject,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const command = new PutObjectCommand({
     Bucket: bucket,
     Key: key,
     Body: body,
-    ContentType: json.mediaType,
+    ContentType: type,
     ContentEncoding: 'gzip',
     // S3 refuses a body that changed on the way.
-    ChecksumSHA256: digest.toString('base64'),
-    IfNoneMatch: '*',
+    ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
+    ...(replaces ? {} : { IfNoneMatch: '*' }),
   });
   try {
     await client.send(command, signal === undefined ? {} : { abortSignal: signal });
   } catch (error) {
     if (!isOurEarlierAttempt(error)) throw failure(error, { bucket, key });
   }
-  return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
 }
 
 /** Whether an earlier attempt stored the object: the SDK sends again when an answer is lost. */
@@ -94,9 +149,7 @@ function isOurEarlierAttempt(error: unknown): boolean {
 }
 
 function keyOf(startedAt: string, requestId: string): string {
-  const day = startedAt.slice(0, 10).replaceAll('-', '/');
-  const moment = startedAt.replaceAll(/[-:.]/g, '');
-  return `reports/${day}/${moment}-${requestId.replaceAll(/[^\w-]/g, '_').slice(0, 128)}.${json.extension}.gz`;
+  return `${runKey(startedAt, requestId)}.${json.extension}.gz`;
 }
 
 function failure(error: unknown, place: { readonly bucket: string; readonly key: string }): EvidenceError {
@@ -119,7 +172,7 @@ const REGION = 'The bucket is in another region: correct EVIDENCE_BUCKET or AWS_
 /** By the errors that PutObject documents. */
 const REMEDIES: Readonly<Record<string, string>> = {
   AccessDenied:
-    "Allow the function's role s3:PutObject on reports/* of the bucket, and kms:GenerateDataKey on its key if that is a key of yours.",
+    "Allow the function's role s3:PutObject on reports/* and pages/* of the bucket, and kms:GenerateDataKey on its key if that is a key of yours.",
   NoSuchBucket: 'The bucket does not exist: deploy again, or correct EVIDENCE_BUCKET.',
   PermanentRedirect: REGION,
   AuthorizationHeaderMalformed: REGION,

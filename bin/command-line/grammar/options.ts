@@ -85,12 +85,14 @@ export interface MuteOptions {
   readonly state?: string;
 }
 
+export const HISTORY_FORMATS = [...FORMATS, 'html'] as const;
+
 export interface HistoryOptions {
   readonly state?: string;
   readonly days: number;
   /** Names of targets. */
   readonly target?: readonly string[];
-  readonly format: Format;
+  readonly format: (typeof HISTORY_FORMATS)[number];
 }
 
 /** Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. */

@@ -3,10 +3,10 @@
 import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, remedyText, TOOL } from '../entries.ts';
 import { largestThatFits } from '../fit.ts';
 import type { Report } from '../schema.ts';
 import { displayProse, PLAIN, title } from '../text.ts';
-import { addressOf, type Entry, entriesOf, factLines, labelsText, remedyText, TOOL } from './entries.ts';
 import type { AwsPlace, ExportContext, Exporter } from './exporter.ts';
 import { requirementTexts } from './requirements.ts';
 

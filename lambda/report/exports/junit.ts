@@ -3,9 +3,9 @@
 
 import Builder from 'fast-xml-builder';
 import { isAtLeast, type Severity } from '../../model/severity.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, remedyText, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, title } from '../text.ts';
-import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, remedyText, TOOL } from './entries.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 
 interface Problem {

@@ -4,9 +4,9 @@
 import ipaddr from 'ipaddr.js';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
+import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, remedyText, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, title, who } from '../text.ts';
-import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, remedyText, TOOL } from './entries.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 import {
   ACTIVITIES,

@@ -4,7 +4,7 @@ import { compareSeverity } from '../../model/severity.ts';
 import { compareMoments, DAY_MS, earlier, msBetween } from '../../model/time.ts';
 import { auditSummary, coverageGapsOf } from '../coverage.ts';
 import { targetsByVerdict } from '../digest.ts';
-import type { Entry } from '../exports/entries.ts';
+import type { Entry } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { displayTime, list, PLAIN, plaintextSessions, plural, title, who } from '../text.ts';
 

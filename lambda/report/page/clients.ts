@@ -1,14 +1,14 @@
 // Renders the clients without encryption that is good enough: who, since when, and how often they log in.
 
 import { DAY_MS } from '../../model/time.ts';
-import type { Entry } from '../exports/entries.ts';
+import type { Entry } from '../entries.ts';
 import type { Report } from '../schema.ts';
 import { displayTime, howMany, PLAIN, title, who } from '../text.ts';
 import { isInsecureClient, isPlaintext, since } from './answer.ts';
 import { section } from './document.ts';
 import { html, type Markup } from './markup.ts';
-import { legend } from './plots/frame.ts';
-import { type Span, spanPlot } from './plots/spans.ts';
+import { legend } from './plot-frame.ts';
+import { type Span, spanPlot } from './span-plot.ts';
 
 /** What a chart covers. */
 const DAYS = 30;

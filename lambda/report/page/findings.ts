@@ -1,7 +1,7 @@
 // Renders what needs doing now, what was not seen, and what is muted.
 
 import { coverageGapReasons } from '../coverage.ts';
-import { type Entry, muteLine } from '../exports/entries.ts';
+import { type Entry, muteLine } from '../entries.ts';
 import { groupEntries } from '../groups.ts';
 import { muteAgreement, muteMatch, resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';

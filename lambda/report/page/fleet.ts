@@ -6,9 +6,9 @@ import type { Report, ReportTarget } from '../schema.ts';
 import { displayTime, PLAIN, plaintextSessions, plural } from '../text.ts';
 import { section } from './document.ts';
 import { html, type Markup } from './markup.ts';
-import { COLOURS } from './plots/frame.ts';
-import { type Part, shareBar } from './plots/share.ts';
-import { type Span, spanPlot } from './plots/spans.ts';
+import { COLOURS } from './plot-frame.ts';
+import { type Part, shareBar } from './share-bar.ts';
+import { type Span, spanPlot } from './span-plot.ts';
 
 const MOST_CERTIFICATES = 300;
 /** How far the axis of certificates reaches. */

@@ -1,8 +1,8 @@
 // Renders a report as a page: the four answers first, then what they rest on, in the order in which people ask.
 
+import type { CheckInfo } from '../../model/check-info.ts';
 import { countBySeverity } from '../digest.ts';
-import { type Entry, entriesOf } from '../exports/entries.ts';
-import type { ExportContext } from '../exports/exporter.ts';
+import { type Entry, entriesOf } from '../entries.ts';
 import type { Report } from '../schema.ts';
 import { countsText, displayTime, loopbackNote, PLAIN, plural } from '../text.ts';
 import { answers, type Card } from './answer.ts';
@@ -17,6 +17,12 @@ import { targetList } from './targets.ts';
 /** Bytes of a page, at most. */
 export const MOST_BYTES = 5_000_000;
 
+export interface PageContext {
+  readonly catalogue: readonly CheckInfo[];
+  /** Version of this auditor. */
+  readonly toolVersion: string;
+}
+
 export interface PageOptions {
   /** How ready each target is to refuse plaintext. @default nothing is said about it */
   readonly readiness?: readonly TargetReadiness[];
@@ -25,7 +31,7 @@ export interface PageOptions {
 }
 
 /** One file, readable without script, of 5 MB at most: what does not fit is counted. */
-export function renderReportPage(report: Report, context: ExportContext, options: PageOptions = {}): string {
+export function renderReportPage(report: Report, context: PageContext, options: PageOptions = {}): string {
   const { readiness, elsewhere = 'the JSON report has all of them' } = options;
   const entries = entriesOf(report, context);
   const about = `Run of ${displayTime(report.startedAt)}, ${plural(report.targets.length, 'database')}.`;
@@ -77,7 +83,7 @@ function card({ question, answer, level, details, items }: Card): Markup {
 `;
 }
 
-function footer({ policy, startedAt, finishedAt }: Report, { toolVersion }: ExportContext): Markup {
+function footer({ policy, startedAt, finishedAt }: Report, { toolVersion }: PageContext): Markup {
   const { document, version } = policy.cipherProfileSource;
   return html`<p>pg-tls-auditor ${toolVersion}, ${displayTime(startedAt)} to ${displayTime(finishedAt)}. Policy: TLS from ${
     policy.minTlsVersion

@@ -72,10 +72,11 @@ button, .tools { display: none; }
 table { border-collapse: collapse; font-size: .9375rem; min-width: 100%; background: var(--card); }
 caption { text-align: left; color: var(--dim); font-size: .875rem; padding: .25rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .625rem; border: 1px solid var(--line); }
-td { min-width: 4.5rem; }
+th, td { overflow-wrap: break-word; min-width: 6rem; max-width: 26rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: .5rem 0; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .5rem; }
-svg { display: block; width: 100%; height: auto; max-width: 68rem; }
+svg { display: block; width: 100%; height: auto; max-width: 60rem; }
+.plot svg { min-width: 36rem; }
 svg text { fill: var(--text); font-size: 13px; font-family: inherit; }
 svg .axis { fill: var(--dim); } svg .grid { stroke: var(--line); } svg .now { stroke: var(--text); stroke-dasharray: 3 3; }
 svg .c0 { fill: var(--c0); } svg .c1 { fill: var(--c1); } svg .c2 { fill: var(--c2); } svg .c3 { fill: var(--c3); }
@@ -93,14 +94,13 @@ svg .gap { fill: var(--line); opacity: .45; } svg .hatch { stroke: var(--dim); o
 @media (max-width: 60rem) { .answers { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media (max-width: 36rem) {
   .answers, .targets > li > details > summary { grid-template-columns: minmax(0, 1fr); }
-  .scroll svg, figure > svg { min-width: 0; }
 }
 @media print {
   :root { color-scheme: light; }
   body { background: #fff; font-size: 11pt; }
   nav, button, .tools, .script button, .script .tools { display: none; }
   details::details-content { content-visibility: visible; block-size: auto; }
-  .scroll { overflow: visible; } .item, .card, figure, tr { break-inside: avoid; } h2, h3, summary { break-after: avoid; }
+  .plot svg { min-width: 0; } .scroll { overflow: visible; } th, td { min-width: 0; overflow-wrap: anywhere; } .item, .card, figure, tr { break-inside: avoid; } h2, h3, summary { break-after: avoid; }
   a { color: inherit; text-decoration: none; }
 }
 `;

@@ -2,7 +2,7 @@
 
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
 import { coverageGapReasons } from '../coverage.ts';
-import { addressOf, type Entry, labelsText } from '../exports/entries.ts';
+import { addressOf, type Entry, labelsText } from '../entries.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { displayProse, displayTime, loopbackCount, PLAIN, plaintextSessions, plural, title } from '../text.ts';
@@ -98,7 +98,13 @@ function targetItem(
     .toSorted((a, b) => compareFindings(a.finding, b.finding));
   const worst = worstOf(open);
   const found = open.length === 0 ? (verdict === 'clean' ? 'no finding' : 'not known') : plural(open.length, 'finding');
-  const head = html`<span>${worst === undefined ? html`<span class="badge ${verdictClass(verdict)}">${verdict === 'clean' ? 'clean' : 'unknown'}</span>` : severityBadge(worst)}</span><span class="target-name">${PLAIN.target(name)}</span><span>${encryption(policy.loopback, target)}</span><span class="${verdictClass(verdict)}">${verdictText(verdict)}, ${found}</span>`;
+  const badge =
+    worst === undefined
+      ? html`<span class="badge ${verdictClass(verdict)}">${verdict === 'clean' ? 'clean' : 'unknown'}</span>`
+      : severityBadge(worst);
+  const head = html`<span>${badge}</span><span class="target-name">${PLAIN.target(name)}</span>
+<span>${encryption(policy.loopback, target)}</span>
+<span class="${verdictClass(verdict)}">${verdictText(verdict)}, ${found}</span>`;
   const shown = some(
     open,
     MOST_FINDINGS,

@@ -1,7 +1,7 @@
 // Renders what the parts of a page share: badges, facts, remedies with their commands, fingerprints.
 
 import type { Severity } from '../../model/severity.ts';
-import { type Entry, factLines, remedyText } from '../exports/entries.ts';
+import { type Entry, factLines, remedyText } from '../entries.ts';
 import type { ReportTarget } from '../schema.ts';
 import { html, type Markup } from './markup.ts';
 
@@ -34,16 +34,24 @@ export function fingerprint(value: string): Markup {
   return html`<span class="dim">fingerprint <code>${value}</code> <button type="button" data-copy aria-label="Copy fingerprint ${value}">Copy</button></span>`;
 }
 
-/** The sentences of a remedy; its indented lines, which are to be copied, as blocks. */
+/** What is to be copied: statements of SQL, rules of pg_hba.conf, commands of a shell, and whatever is indented. */
+const COMMAND =
+  /^(?:\s+\S|(?:ALTER|CREATE|DROP|GRANT|REVOKE|SELECT)\s.*;$|(?:aws|az|gcloud|openssl|psql|npx)\s|(?:local|host\w*)\s.*\s[\w-]+$)/;
+
+/** A remedy, each line as what it is: a sentence, an item of a list, or a command with a button that copies it. */
 export function remedy(text: string): Markup {
-  const blocks: { readonly isCode: boolean; readonly lines: string[] }[] = [];
+  const blocks: { readonly kind: 'command' | 'item' | 'sentence'; readonly lines: string[] }[] = [];
   for (const line of remedyText(text).split('\n')) {
-    const isCode = /^\s+\S/.test(line);
+    const kind = COMMAND.test(line) ? 'command' : line.startsWith('- ') ? 'item' : 'sentence';
     const last = blocks.at(-1);
-    if (last?.isCode === isCode) last.lines.push(line);
-    else blocks.push({ isCode, lines: [line] });
+    if (kind !== 'sentence' && last?.kind === kind) last.lines.push(line);
+    else blocks.push({ kind, lines: [line] });
   }
-  return html`${blocks.map(({ isCode, lines }) => (isCode ? copied(unindented(lines), 'the command') : html`<p>${lines.join(' ')}</p>`))}`;
+  return html`${blocks.map(({ kind, lines }) => {
+    if (kind === 'command') return copied(unindented(lines), 'the command');
+    if (kind === 'sentence') return html`<p>${lines}</p>`;
+    return html`<ul class="facts">${lines.map((line) => html`<li>${line.slice(2)}</li>`)}</ul>`;
+  })}`;
 }
 
 function unindented(lines: readonly string[]): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { rendererFor } from '../../../bin/command-line/commands/formats.ts';
 import { REPORT_FORMATS } from '../../../bin/command-line/grammar/options.ts';
-import { entriesOf } from '../../../lambda/report/exports/entries.ts';
+import { entriesOf } from '../../../lambda/report/entries.ts';
 import type { Exporter } from '../../../lambda/report/exports/exporter.ts';
 import { EXPORTERS } from '../../../lambda/report/exports/index.ts';
 import { badNight } from '../builders.ts';

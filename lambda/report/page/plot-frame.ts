@@ -1,7 +1,7 @@
 // Provides what all plots share: their size, their time axis and their legend.
 
 import { type ScaleTime, scaleUtc } from 'd3-scale';
-import { type Content, html, type Markup } from '../markup.ts';
+import { type Content, html, type Markup } from './markup.ts';
 
 /** Units of the drawing; a page scales it. */
 export const WIDTH = 760;
@@ -14,7 +14,7 @@ export const COLOURS = 7;
 
 /** A drawing with a name for those who cannot see it. Wider than a phone, it can be scrolled by keyboard. */
 export function svg(label: string, height: number, content: Content): Markup {
-  return html`<div class="scroll plot" role="region" aria-label="${label}" tabindex="0"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
+  return html`<div class="scroll plot" role="region" aria-label="Chart: ${label}" tabindex="0"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
 ${content}
 </svg></div>`;
 }

@@ -1,9 +1,9 @@
 // Draws how a whole is divided, as one bar, with the numbers as a table.
 
 import { scaleLinear } from 'd3-scale';
-import { figure, table } from '../document.ts';
-import { html, type Markup } from '../markup.ts';
-import { legend, MARGIN, round, type Series, svg, WIDTH } from './frame.ts';
+import { figure, table } from './document.ts';
+import { html, type Markup } from './markup.ts';
+import { legend, MARGIN, round, type Series, svg, WIDTH } from './plot-frame.ts';
 
 export interface Part extends Series {
   readonly count: number;

@@ -1,8 +1,8 @@
 // Draws from when to when something was seen, one row each, with the same times as a table.
 
-import { figure, table } from '../document.ts';
-import { type Content, html, type Markup } from '../markup.ts';
-import { NAMES, round, shortName, svg, timeAxis, timeScale } from './frame.ts';
+import { figure, table } from './document.ts';
+import { type Content, html, type Markup } from './markup.ts';
+import { NAMES, round, shortName, svg, timeAxis, timeScale } from './plot-frame.ts';
 
 export interface Span {
   /** Safe to show. */
