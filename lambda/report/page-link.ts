@@ -21,7 +21,7 @@ export function dayPrefix(day: string): string {
   return `reports/${day.replaceAll('-', '/')}/`;
 }
 
-/** Opens an object in the console: a person needs the right to read it. The link holds no credentials and never ends. */
+/** Opens an object in the console, for a person who may read it there. It holds no credentials and never ends. */
 export function objectLink({ bucket, region }: BucketPlace, key: string): string {
   return `${consoleOf(region)}/s3/object/${bucket}?region=${region}&prefix=${encodeURIComponent(key)}`;
 }

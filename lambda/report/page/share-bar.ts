@@ -3,7 +3,7 @@
 import { scaleLinear } from 'd3-scale';
 import { figure, table } from './document.ts';
 import { html, type Markup } from './markup.ts';
-import { legend, MARGIN, round, type Series, svg, WIDTH } from './plot-frame.ts';
+import { legend, MARGIN, round, type Series, WIDTH } from './plot-frame.ts';
 
 export interface Part extends Series {
   readonly count: number;
@@ -29,7 +29,7 @@ export function shareBar(caption: string, what: string, parts: readonly Part[]):
     colour,
   }));
   return figure(
-    html`${svg(caption, HEIGHT, bars)}${legend(named)}`,
+    html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${caption}">${bars}</svg>${legend(named)}`,
     table(
       caption,
       [{ name: what }, { name: 'Count', numeric: true }, { name: 'Share', numeric: true }],

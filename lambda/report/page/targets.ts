@@ -162,7 +162,7 @@ function connection(target: ReportTarget): Markup {
     ...(link === null
       ? ['the auditor did not connect']
       : [
-          `auditor's connection: ${link.tlsVersion}, ${PLAIN.target(link.cipher)}, verified for ${PLAIN.target(link.verifiedName)}`,
+          `auditor's connection: ${PLAIN.target(link.tlsVersion)}, ${PLAIN.target(link.cipher)}, verified for ${PLAIN.target(link.verifiedName)}`,
           `login ${link.authentication}, ${link.channelBinding ? 'bound to the TLS channel' : 'not bound to the TLS channel'}`,
         ]),
     coverage === 'continuous' && coverageSince !== undefined
