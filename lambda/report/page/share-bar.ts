@@ -39,7 +39,7 @@ export function shareBar(caption: string, what: string, parts: readonly Part[]):
 }
 
 /** `37 %`; what is there is never 0 %, and what is not all is never 100 %. */
-export function percent(count: number, total: number): string {
+function percent(count: number, total: number): string {
   if (total === 0) return 'none';
   const share = (count / total) * 100;
   if (count > 0 && share < 1) return '< 1 %';

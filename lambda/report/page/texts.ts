@@ -26,7 +26,7 @@ export function facts(entry: Entry): Markup {
 }
 
 /** Text with a button that copies it, where scripts run. */
-export function copied(text: string, what: string): Markup {
+function copied(text: string, what: string): Markup {
   return html`<div class="copied"><pre><code>${text}</code></pre><button type="button" data-copy aria-label="Copy ${what}">Copy</button></div>`;
 }
 
