@@ -30,6 +30,7 @@ const PURE_PACKAGES: readonly string[] = [
   'hono',
   'd3-scale',
   'd3-shape',
+  'd3-time',
 ];
 
 const RULES: readonly Rule[] = [
@@ -91,7 +92,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'templates and plots are for pages only',
     from: /^(lambda\/(?!report\/page\/)|bin\/|lib\/)/,
-    forbids: ({ to }) => ['hono', 'd3-scale', 'd3-shape'].includes(to),
+    forbids: ({ to }) => ['hono', 'd3-scale', 'd3-shape', 'd3-time'].includes(to),
   },
   {
     name: 'the function needs neither CDK nor the command line',

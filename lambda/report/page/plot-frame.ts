@@ -1,6 +1,8 @@
 // Provides what all plots share: their size, their time axis and their legend.
 
-import { type ScaleTime, scaleUtc } from 'd3-scale';
+// Not scaleUtc, which brings the names of months: the function's bundle has a limit.
+import { type ScaleLinear, scaleLinear } from 'd3-scale';
+import { utcTicks } from 'd3-time';
 import { type Content, html, type Markup } from './markup.ts';
 
 /** Units of the drawing; a page scales it. */
@@ -19,16 +21,17 @@ ${content}
 </svg></div>`;
 }
 
-type TimeScale = ScaleTime<number, number>;
+type TimeScale = ScaleLinear<number, number>;
 
 /** From the names to the right margin. @param span - Milliseconds since 1970. */
 export function timeScale([from, to]: readonly [number, number], left = NAMES): TimeScale {
-  return scaleUtc([from, to], [left, WIDTH - MARGIN]);
+  return scaleLinear([from, to], [left, WIDTH - MARGIN]);
 }
 
 /** Days or months under a plot, with lines up through it. */
 export function timeAxis(scale: TimeScale, top: number, bottom: number, ticks = 6): Markup {
-  return html`${scale.ticks(ticks).map((tick) => {
+  const [from = 0, to = 0] = scale.domain();
+  return html`${utcTicks(new Date(from), new Date(to), ticks).map((tick) => {
     const x = round(scale(tick));
     return html`<line class="grid" x1="${x}" x2="${x}" y1="${top}" y2="${bottom}"/><text class="axis" x="${x}" y="${
       bottom + 16
