@@ -95,13 +95,16 @@ export interface HistoryOptions {
   readonly format: (typeof HISTORY_FORMATS)[number];
 }
 
-/** Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. */
-export const LOGS_FORMATS = REPORT_FORMATS.filter((format) => format !== 'asff');
+/**
+ * Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. Not
+ * `html`: a page answers whether databases are encrypted, and a log convicts clients but acquits none.
+ */
+export const LOGS_FORMATS = REPORT_FORMATS.filter((format) => format !== 'asff' && format !== 'html');
 
 export interface LogsOptions {
   /** As `SHOW log_line_prefix` shows it. */
   readonly prefix?: string;
-  readonly format: Exclude<ReportFormat, 'asff'>;
+  readonly format: Exclude<ReportFormat, 'asff' | 'html'>;
   /** Findings of this severity or worse make the exit code 1. */
   readonly failOn: Severity;
 }
