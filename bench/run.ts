@@ -9,17 +9,27 @@ import { type PostgresServer, startPostgres } from '../lab/postgres.ts';
 import type { Benchmark } from './benchmark.ts';
 import { bundle } from './bundle.ts';
 import { connectionLog } from './connection-log.ts';
+import { fleet } from './fleet.ts';
+import { formats } from './formats.ts';
 import { manySessions } from './many-sessions.ts';
 import { renderRows } from './measure.ts';
 import { oneAudit } from './one-audit.ts';
 import { thousandTargets } from './thousand-targets.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [oneAudit, manySessions, thousandTargets, bundle, connectionLog];
+const BENCHMARKS: readonly Benchmark[] = [
+  oneAudit,
+  manySessions,
+  formats,
+  thousandTargets,
+  bundle,
+  connectionLog,
+  fleet,
+];
 
 const USAGE = `Usage: npm run bench -- [--only NAME]...
 
 Measures what the design holds this project to. Ratios compare two things that were
-measured in turns, in the same run on the same machine. Takes about two minutes.
+measured in turns, in the same run on the same machine. Takes about three minutes.
 
   --only NAME  run this one, and others so named
   --help       this text

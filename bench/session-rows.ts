@@ -12,7 +12,14 @@ export type Mix = 'typical' | 'hostile';
 export function catalogueRows(): readonly SessionRow[][] {
   const oids = (count: number): string[] => Array.from({ length: count }, (_, index) => String(FIRST_OID + index));
   return [
-    oids(ROLES).map((oid, index) => [oid, `app_${name(index)}`, 't', index === 1 ? 't' : 'f', index === 0 ? 't' : 'f']),
+    oids(ROLES).map((oid, index) => [
+      oid,
+      `app_${name(index)}`,
+      't',
+      index === 1 ? 't' : 'f',
+      index === 0 ? 't' : 'f',
+      't',
+    ]),
     [],
     oids(DATABASES).map((oid, index) => [oid, `db_${name(index)}`, 't', '-1', 'f']),
   ];

@@ -39,7 +39,9 @@ function restOperation(request: IncomingMessage): Pick<Call, 'operation' | 'prot
   const service = /Credential=[^/]+\/\d+\/[\w-]+\/(\w+)\//.exec(request.headers.authorization ?? '')?.[1];
   const { method = '' } = request;
   if (service === 's3') {
-    return { operation: { PUT: 'PutObject', GET: 'GetObject' }[method] ?? method, protocol: 'rest-xml' };
+    const operation = { PUT: 'PutObject', GET: 'GetObject' }[method] ?? method;
+    const isList = queryOf(request).has('list-type');
+    return { operation: isList ? 'ListObjectsV2' : operation, protocol: 'rest-xml' };
   }
   if (service !== 'securityhub') return undefined;
   const path = pathOf(request);
@@ -48,6 +50,10 @@ function restOperation(request: IncomingMessage): Pick<Call, 'operation' | 'prot
 
 export function pathOf(request: IncomingMessage): string {
   return (request.url ?? '/').split('?')[0] ?? '/';
+}
+
+export function queryOf(request: IncomingMessage): URLSearchParams {
+  return new URLSearchParams((request.url ?? '/').split('?')[1] ?? '');
 }
 
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -81,6 +87,20 @@ export function respondXml(response: ServerResponse, operation: string, result: 
   response.end(
     `<${operation}Response xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><${operation}Result>${result}` +
       `</${operation}Result><ResponseMetadata><RequestId>${randomUUID()}</RequestId></ResponseMetadata></${operation}Response>`,
+  );
+}
+
+/** A page of ListObjectsV2. */
+export function respondKeys(
+  response: ServerResponse,
+  { keys, next }: { readonly keys: readonly string[]; readonly next: string | undefined },
+): void {
+  const contents = keys.map((key) => `<Contents><Key>${escapeXml(key)}</Key></Contents>`).join('');
+  const token = next === undefined ? '' : `<NextContinuationToken>${escapeXml(next)}</NextContinuationToken>`;
+  response.writeHead(200, { 'content-type': 'application/xml' });
+  response.end(
+    `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><IsTruncated>${next !== undefined}</IsTruncated>` +
+      `${token}${contents}</ListBucketResult>`,
   );
 }
 

@@ -13,15 +13,28 @@ export interface RdsFixtures {
   readonly instances?: readonly Entry[];
   readonly clusters?: readonly Entry[];
   readonly proxies?: readonly Entry[];
+  /** By the name of a parameter group; RDS gives the parameters that a filter names, with all groups it knows. */
+  readonly parameters?: Readonly<Record<string, readonly Entry[]>>;
+  readonly clusterParameters?: Readonly<Record<string, readonly Entry[]>>;
+  readonly certificates?: readonly Entry[];
 }
+
+const PARAMETERS = {
+  DescribeDBParameters: { of: 'parameters', group: 'DBParameterGroupName' },
+  DescribeDBClusterParameters: { of: 'clusterParameters', group: 'DBClusterParameterGroupName' },
+} as const;
 
 const OPERATIONS = {
   DescribeDBInstances: { list: 'DBInstances', of: 'instances' },
   DescribeDBClusters: { list: 'DBClusters', of: 'clusters' },
   DescribeDBProxies: { list: 'DBProxies', of: 'proxies' },
+  DescribeCertificates: { list: 'Certificates', of: 'certificates' },
 } as const;
 
-export type RdsOperation = keyof typeof OPERATIONS;
+export type RdsOperation = keyof typeof OPERATIONS | keyof typeof PARAMETERS;
+
+/** What RDS has where a test says nothing else: in no group a parameter that a user has set. */
+const DEFAULTS = { certificates: [rdsAuthority('rds-ca-rsa2048-g1', '2061-05-18T23:59:59Z')] };
 
 /** Names of the entries of lists; where it has none here, it is `member`. */
 const ENTRY_NAMES: Readonly<Record<string, string>> = {
@@ -29,6 +42,8 @@ const ENTRY_NAMES: Readonly<Record<string, string>> = {
   DBClusters: 'DBCluster',
   TagList: 'Tag',
   DBParameterGroups: 'DBParameterGroup',
+  Parameters: 'Parameter',
+  Certificates: 'Certificate',
   DBClusterMembers: 'DBClusterMember',
   ReadReplicaDBInstanceIdentifiers: 'ReadReplicaDBInstanceIdentifier',
 };
@@ -59,14 +74,23 @@ export class Rds {
   describe(operation: RdsOperation, form: URLSearchParams, { account, region }: RdsCaller): string {
     const refusal = this.#refusals.get(`${account}/${region}`);
     if (refusal !== undefined) throw refusal;
-    const { list, of } = OPERATIONS[operation];
-    const entries = this.#places.get(`${account}/${region}`)?.[of] ?? [];
+    const fixtures = { ...DEFAULTS, ...this.#places.get(`${account}/${region}`) };
+    const list = operation in OPERATIONS ? OPERATIONS[operation as keyof typeof OPERATIONS].list : 'Parameters';
+    const entries = entriesOf(operation, form, fixtures);
     const start = Number(form.get('Marker') ?? 0);
     const size = Math.min(Number(form.get('MaxRecords') ?? 100), this.pageSize);
     if (!Number.isInteger(start) || size > 100) throw new AwsFailure('InvalidParameterValue', 'Marker or MaxRecords');
     const next = start + size < entries.length ? `<Marker>${start + size}</Marker>` : '';
     return `${xml(list, entries.slice(start, start + size))}${next}`;
   }
+}
+
+function entriesOf(operation: RdsOperation, form: URLSearchParams, fixtures: RdsFixtures): readonly Entry[] {
+  if (operation in OPERATIONS) return fixtures[OPERATIONS[operation as keyof typeof OPERATIONS].of] ?? [];
+  const { of, group } = PARAMETERS[operation as keyof typeof PARAMETERS];
+  const wanted = [...form].filter(([key]) => key.startsWith('Filters.Filter.1.Values.')).map(([, value]) => value);
+  const parameters = fixtures[of]?.[form.get(group) ?? ''] ?? [];
+  return wanted.length === 0 ? parameters : parameters.filter((each) => wanted.includes(String(each.ParameterName)));
 }
 
 export interface LabRole {
@@ -172,7 +196,25 @@ export function rdsCluster(
     Port: 5432,
     IAMDatabaseAuthenticationEnabled: true,
     EnabledCloudwatchLogsExports: ['postgresql'],
+    DBClusterParameterGroup: 'default.aurora-postgresql16',
     TagList: tagList(tags),
+    ...change,
+  };
+}
+
+/** An authority as DescribeCertificates documents it. */
+export function rdsAuthority(id: string, validTill: string): Entry {
+  return { CertificateIdentifier: id, CertificateType: 'CA', ValidTill: new Date(validTill), CustomerOverride: false };
+}
+
+/** A parameter as DescribeDBParameters documents it. */
+export function rdsParameter(name: string, value: string | undefined, change: Entry = {}): Entry {
+  return {
+    ParameterName: name,
+    ...(value === undefined ? {} : { ParameterValue: value }),
+    Source: 'user',
+    ApplyType: 'dynamic',
+    IsModifiable: true,
     ...change,
   };
 }

@@ -1,10 +1,13 @@
-// Serves Amazon S3's PutObject and GetObject, with the checks that the real service makes.
+// Serves Amazon S3's PutObject, GetObject and ListObjectsV2, with the checks that the real service makes.
 
 import { createHash } from 'node:crypto';
 import { AwsFailure } from './aws-failure.ts';
 
 /** Bytes of a key at most ("Naming Amazon S3 objects"). */
 const LONGEST_KEY = 1024;
+
+/** Keys in an answer of ListObjectsV2 at most. */
+const KEYS_A_PAGE = 1_000;
 
 /** An object as it was put. */
 export interface StoredObject {
@@ -80,6 +83,20 @@ export class S3 {
     const found = this.#find(bucket, key);
     if (found === undefined) throw new AwsFailure('NoSuchKey', 'The specified key does not exist.', 404);
     return found;
+  }
+
+  /** @returns a page of keys in order, and where the next one begins @throws AwsFailure */
+  list(
+    bucket: string,
+    query: URLSearchParams,
+  ): { readonly keys: readonly string[]; readonly next: string | undefined } {
+    this.#mustExist(bucket);
+    const prefix = query.get('prefix') ?? '';
+    const after = query.get('continuation-token') ?? '';
+    const keys = this.objects.filter((object) => object.bucket === bucket).map(({ key }) => key);
+    const left = [...new Set(keys)].filter((key) => key.startsWith(prefix) && key > after).sort();
+    const page = left.slice(0, KEYS_A_PAGE);
+    return { keys: page, next: page.length < left.length ? page.at(-1) : undefined };
   }
 
   #find(bucket: string, key: string): StoredObject | undefined {

@@ -10,14 +10,16 @@ import { AwsFailure } from './aws-failure.ts';
 import {
   type Call,
   pathOf,
+  queryOf,
   readBody,
   readCall,
   respondFailure,
   respondJson,
+  respondKeys,
   respondObject,
   respondXml,
 } from './aws-protocols.ts';
-import { Rds, type RdsOperation, Sts } from './aws-rds.ts';
+import { Rds, type RdsCaller, type RdsOperation, Sts } from './aws-rds.ts';
 import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
 import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
@@ -33,6 +35,7 @@ export type AwsOperation =
   | 'ListSubscriptionsByTopic'
   | 'PutObject'
   | 'GetObject'
+  | 'ListObjectsV2'
   | 'BatchImportFindings'
   | 'FilterLogEvents'
   | RdsOperation
@@ -68,6 +71,8 @@ export type Fault = {
 /** One request that came, whatever its answer was. */
 export interface AwsRequest {
   readonly operation: string;
+  /** Whose credentials signed it, and for which region. */
+  readonly caller: RdsCaller;
   /** The secrets it asked for. */
   readonly secretIds: readonly string[];
   /** The topic that it was about. */
@@ -102,8 +107,8 @@ export interface AwsEndpoint extends AsyncDisposable {
   environment(): Readonly<Record<string, string>>;
   /** What the topics have from now on. @default a confirmed one by email and by https each */
   setSubscriptions(subscriptions: readonly TopicSubscription[]): void;
-  /** Creates a secret, or rotates it. */
-  setSecret(name: string, value: SecretValue): void;
+  /** Creates a secret, or rotates it. @param place of another account; its own otherwise */
+  setSecret(name: string, value: SecretValue, place?: RdsCaller): void;
   deleteSecret(name: string): void;
   secretArn(name: string): string;
   /** Queues a fault: the next requests for that operation meet it, then those queued after it. */
@@ -127,6 +132,14 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const accessKeyId = `AKIALAB${randomUUID().replaceAll('-', '').slice(0, 13).toUpperCase()}`;
   const secretsManager = new SecretsManager(region, ACCOUNT);
   for (const [name, value] of Object.entries(secrets)) secretsManager.set(name, value);
+  const elsewhere = new Map<string, SecretsManager>();
+  const secretsOf = ({ account, region: asked }: RdsCaller): SecretsManager => {
+    if (account === ACCOUNT) return secretsManager;
+    const key = `${account}/${asked}`;
+    const secretsThere = elsewhere.get(key) ?? new SecretsManager(asked, account);
+    elsewhere.set(key, secretsThere);
+    return secretsThere;
+  };
   const sns = new Sns(topicArns);
   const s3 = new S3(buckets);
   const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
@@ -155,11 +168,11 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
         return (response) => respondXml(response, call.operation, subscriptions);
       }
       case 'GetSecretValue': {
-        const secret = secretsManager.getSecretValue(call.input);
+        const secret = secretsOf(callerOf(request)).getSecretValue(call.input);
         return (response) => respondJson(response, secret);
       }
       case 'BatchGetSecretValue': {
-        const batch = secretsManager.batchGetSecretValue(call.input);
+        const batch = secretsOf(callerOf(request)).batchGetSecretValue(call.input);
         return (response) => respondJson(response, batch);
       }
       case 'BatchImportFindings': {
@@ -172,7 +185,10 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       }
       case 'DescribeDBInstances':
       case 'DescribeDBClusters':
-      case 'DescribeDBProxies': {
+      case 'DescribeDBProxies':
+      case 'DescribeDBParameters':
+      case 'DescribeDBClusterParameters':
+      case 'DescribeCertificates': {
         const result = rds.describe(call.operation, call.form, callerOf(request));
         return (response) => respondXml(response, call.operation, result);
       }
@@ -183,6 +199,10 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       case 'PutObject': {
         const stored = s3.put(s3Request());
         return (response) => response.writeHead(200, stored).end();
+      }
+      case 'ListObjectsV2': {
+        const page = s3.list(s3Request().bucket, queryOf(request));
+        return (response) => respondKeys(response, page);
       }
       case 'GetObject': {
         const object = s3.get(s3Request());
@@ -196,7 +216,11 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const objectOf = (request: IncomingMessage): AwsRequest['object'] => {
     const { host = '', 'if-none-match': ifNoneMatch } = request.headers;
     const { bucket, key } = s3.locate(host, pathOf(request));
-    const context = ifNoneMatch === undefined ? {} : { 's3:if-none-match': ifNoneMatch };
+    const prefix = queryOf(request).get('prefix');
+    const context = {
+      ...(ifNoneMatch === undefined ? {} : { 's3:if-none-match': ifNoneMatch }),
+      ...(prefix === null ? {} : { 's3:prefix': prefix }),
+    };
     return { arn: `arn:aws:s3:::${bucket}/${key}`, context };
   };
 
@@ -204,6 +228,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     const call = readCall(request, await readBody(request));
     requests.push({
       operation: call.operation,
+      caller: callerOf(request),
       secretIds: call.secretIds,
       topicArn: call.form.get('TopicArn') ?? undefined,
       logGroup: textOf(call.input.logGroupName ?? call.input.logGroupIdentifier),
@@ -260,7 +285,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     setSubscriptions(subscriptions) {
       sns.subscriptions = subscriptions;
     },
-    setSecret: (name, value) => secretsManager.set(name, value),
+    setSecret: (name, value, place) => (place === undefined ? secretsManager : secretsOf(place)).set(name, value),
     deleteSecret: (name) => secretsManager.delete(name),
     secretArn: (name) => secretsManager.arn(name),
     failNext(operation, fault) {

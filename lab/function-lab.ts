@@ -15,7 +15,7 @@ import { type DynamoDbEndpoint, startDynamoDb } from './dynamodb.ts';
 import { type SpoilingRelay, startSpoilingRelay } from './spoiling-relay.ts';
 
 /** The event that EventBridge Scheduler sends. */
-const SCHEDULED = { source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: {} };
+export const SCHEDULED = { source: 'aws.scheduler', 'detail-type': 'Scheduled Event', detail: {} };
 
 export interface Invocation {
   readonly at: Date;

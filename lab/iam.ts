@@ -5,7 +5,7 @@ export interface Statement {
   readonly Effect: string;
   readonly Action: string | readonly string[];
   readonly Resource: string | readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined;
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>> | undefined;
 }
 
 /** One request, as IAM is asked about it. */
@@ -35,9 +35,15 @@ export function allowing(
   });
 }
 
-function holds(operator: string, wanted: string, given: string | undefined): boolean {
+function holds(operator: string, wanted: string | readonly string[], given: string | undefined): boolean {
+  const values = [wanted].flat();
   if (operator === 'Null') return (given === undefined) === (wanted === 'true');
-  if (operator === 'StringEquals') return given === wanted;
+  if (operator === 'StringEquals') return values.some((value) => given === value);
+  if (operator === 'StringLike') return given !== undefined && values.some((value) => matches(value, given));
+  // Of one value; of none, every one of them is as it should be.
+  if (operator === 'ForAllValues:StringLike') {
+    return given === undefined || values.some((value) => matches(value, given));
+  }
   throw new Error(`the condition ${operator} is not evaluated`);
 }
 

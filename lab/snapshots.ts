@@ -1,6 +1,8 @@
 // Snapshots for tests: a healthy target, to spoil in one place.
 
+import { unauditedSnapshot } from '../lambda/analysis/provider/cloud-facts.ts';
 import type { CertificateFacts } from '../lambda/model/certificate.ts';
+import type { CloudDatabase, CloudPlace } from '../lambda/model/cloud.ts';
 import type { ClientLogins, ConnectionLogFacts, FailedLogins, TlsFallback } from '../lambda/model/connection-log.ts';
 import type { Failure } from '../lambda/model/failure.ts';
 import type { HbaFacts, HbaRole } from '../lambda/model/hba.ts';
@@ -177,6 +179,36 @@ export function healthySnapshot(
     clientCertificate: known(null),
     ...overrides,
   };
+}
+
+/** What the API of RDS says of a database where all is well. */
+export function cloudDatabase(overrides: Partial<CloudDatabase> = {}): CloudDatabase {
+  return {
+    is: 'database',
+    platform: 'rds',
+    publiclyAccessible: false,
+    internetGateway: false,
+    parameterGroup: { name: 'orders-pg18', ofCluster: false, status: 'in-sync' },
+    parameters: known({
+      'rds.force_ssl': { value: '1', source: 'user', applyType: 'dynamic' },
+      ssl_min_protocol_version: { value: 'TLSv1.2', source: 'user', applyType: 'dynamic' },
+    }),
+    certificateValidTill: known('2027-11-10T06:15:02.000Z'),
+    authority: known({ id: 'rds-ca-rsa2048-g1', validTill: '2061-05-18T23:59:59.000Z' }),
+    logExports: ['postgresql'],
+    ...overrides,
+  };
+}
+
+/** A place where all is well. */
+export function cloudPlace(overrides: Partial<CloudPlace> = {}): CloudPlace {
+  return { is: 'place', failures: [], uncovered: known([]), proxies: known([]), ...overrides };
+}
+
+/** The snapshot of what was not audited: nothing is known but what the API says. */
+export function listedSnapshot(cloud: Snapshot['cloud'], target: Partial<Snapshot['target']> = {}): Snapshot {
+  const host = 'orders.abc.eu-west-1.rds.amazonaws.com';
+  return unauditedSnapshot({ name: 'orders', host, port: 5432, labels: {}, ...target }, cloud, NOW);
 }
 
 /** A session of a pooler over TLSv1.3, as PgBouncer shows it. */

@@ -34,7 +34,7 @@ const deployed = {
   /** The namespace of metrics. Powertools reads it itself. */
   POWERTOOLS_METRICS_NAMESPACE: text(255).optional(),
   /** The topic of the default route, which receives every alert. */
-  ALERT_TOPIC_ARN: topicArn,
+  ALERT_TOPIC_ARN: topicArn.optional(),
   /** The topic of all other routes together: a subscription filters on the message attribute `route`. */
   ROUTE_TOPIC_ARN: topicArn.optional(),
   /** Topics of chat channels, by route. The value of the key `*` holds a `*` in place of the route's name. */
@@ -65,6 +65,9 @@ const other = {
 
 const schema = z.object({ ...deployed, ...other });
 
+/** Of a function that publishes. */
+const publisherSchema = schema.extend({ ALERT_TOPIC_ARN: topicArn });
+
 type Name = keyof typeof schema.shape;
 
 /**
@@ -73,16 +76,20 @@ type Name = keyof typeof schema.shape;
  */
 export type DeployedVariables = { readonly [name in keyof typeof deployed]: z.input<(typeof deployed)[name]> };
 
+/** ARNs of topics. */
+interface Topics {
+  readonly alerts: string;
+  readonly routes: string | undefined;
+  readonly chat: Readonly<Record<string, string>>;
+}
+
 /** The environment as the function uses it. */
 export interface FunctionEnvironment {
   /** @default 'pg-tls-auditor' */
   readonly serviceName: string;
   readonly region: string | undefined;
-  readonly topics: {
-    readonly alerts: string;
-    readonly routes: string | undefined;
-    readonly chat: Readonly<Record<string, string>>;
-  };
+  /** Undefined for a function that publishes nothing. */
+  readonly topics: Topics | undefined;
   readonly stateTable: string | undefined;
   readonly evidenceBucket: string | undefined;
   /** Whether S3 is reached at an endpoint other than AWS's own, whose host has no names of buckets in front. */
@@ -114,10 +121,15 @@ const ALLOWED: Readonly<Record<Name, string>> = {
 /**
  * Reads the function's variables. An empty variable counts as one that is not set.
  *
+ * @param publishes whether the function needs a topic @default true
  * @throws EnvironmentError naming every variable that cannot be used
  */
-export function parseEnvironment(environment: Readonly<Record<string, string | undefined>>): FunctionEnvironment {
-  const result = schema.safeParse(Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '')));
+export function parseEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+  { publishes = true }: { readonly publishes?: boolean } = {},
+): FunctionEnvironment {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const result = (publishes ? publisherSchema : schema).safeParse(given);
   if (!result.success) {
     const names = new Set(result.error.issues.map(({ path: [name] }) => name as Name));
     const problems = [...names].map((name) => problemOf(name, Boolean(environment[name])));
@@ -126,14 +138,14 @@ export function parseEnvironment(environment: Readonly<Record<string, string | u
     );
   }
   const variables = result.data;
+  const { ALERT_TOPIC_ARN: alerts } = variables;
   return {
     serviceName: variables.POWERTOOLS_SERVICE_NAME ?? 'pg-tls-auditor',
     region: variables.AWS_REGION,
-    topics: {
-      alerts: variables.ALERT_TOPIC_ARN,
-      routes: variables.ROUTE_TOPIC_ARN,
-      chat: variables.CHAT_TOPICS ?? {},
-    },
+    topics:
+      alerts === undefined
+        ? undefined
+        : { alerts, routes: variables.ROUTE_TOPIC_ARN, chat: variables.CHAT_TOPICS ?? {} },
     stateTable: variables.STATE_TABLE,
     evidenceBucket: variables.EVIDENCE_BUCKET,
     hasOwnS3Endpoint: (variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL) !== undefined,

@@ -3,7 +3,8 @@
 import { EventError, type Refusal, refusalOf } from './event.ts';
 import { type Clock, systemClock } from './model/time.ts';
 import type { Report } from './report/schema.ts';
-import { type InvocationContext, run } from './run.ts';
+import { run } from './run.ts';
+import type { InvocationContext } from './run-context.ts';
 import { createServices } from './services.ts';
 import { TARGET_SOURCES, type TargetSourceFactory } from './targets/index.ts';
 

@@ -20,6 +20,7 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import { parseArn } from './model/arn.ts';
+import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
 import type { Target } from './model/target.ts';
@@ -49,15 +50,18 @@ export interface Services {
   stateStore(tableName: string, options: StateStoreOptions): Promise<StateStore>;
   /** What discovery found, beside the state. */
   inventoryStore(tableName: string): InventoryStore;
+  /** Since when rules of discovery match nothing, beside the state. */
+  memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
     evidence: Evidence,
   ): Promise<ArchivedReport | undefined>;
-  /** Stores the page of the run. @returns its key @throws EvidenceError */
+  /** Stores the page of the run, with as many targets as there is time for. @returns its key @throws EvidenceError */
   archivePage(
     { evidenceBucket, hasOwnS3Endpoint, region }: ArchiveEnvironment & Pick<FunctionEnvironment, 'region'>,
     evidence: Evidence,
+    hasTime: () => boolean,
   ): Promise<string | undefined>;
   /** @throws SecurityHubError, AwsPlaceError */
   importIntoSecurityHub(
@@ -80,7 +84,7 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbLogs, createDynamoDbState, createInventory, dynamoDbClient } = await import(
+    const { createDynamoDbLogs, createDynamoDbState, createInventory, createMemory, dynamoDbClient } = await import(
       './deliver/state/dynamodb.ts'
     );
     const client = dynamoDbClient();
@@ -88,12 +92,13 @@ export function createServices(): Services {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
       inventory: (tableName: string) => createInventory(client, tableName),
+      memory: (tableName: string, clock: Clock) => createMemory(client, tableName, { clock }),
     };
   });
   const evidence = lazily(async () => {
-    const { archivePage, archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
+    const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
     const client = lazily((forcePathStyle: boolean) => s3Client({ forcePathStyle }));
-    return { archivePage, archiveReport, client };
+    return { archiveReport, client };
   });
   const securityHub = lazily(async () => {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
@@ -123,23 +128,28 @@ export function createServices(): Services {
       read: async (place) => await (await state()).inventory(tableName).read(place),
       save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
     }),
+    memoryStore: (tableName, clock) => ({
+      read: async () => await (await state()).memory(tableName, clock).read(),
+      save: async (memory) => await (await state()).memory(tableName, clock).save(memory),
+    }),
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();
       return await archiveReport(client(hasOwnS3Endpoint), evidenceBucket, report);
     },
-    async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report) {
+    async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report, hasTime) {
       if (evidenceBucket === undefined) return undefined;
-      const { archivePage, client } = await evidence();
+      const [{ archivePage }, { client }] = await Promise.all([import('./deliver/page-archive.ts'), evidence()]);
       return await archivePage(client(hasOwnS3Endpoint), evidenceBucket, report, {
         catalogue: catalogue(),
         toolVersion: packageJson.version,
         region,
+        hasTime,
       });
     },
     async importIntoSecurityHub({ topics, region }, report) {
       const { awsPlace, importFindings, client } = await securityHub();
-      const aws = awsPlace(parseArn(topics.alerts)?.account, region);
+      const aws = awsPlace(parseArn(topics?.alerts ?? '')?.account, region);
       return await importFindings(client, report, {
         catalogue: catalogue(),
         toolVersion: packageJson.version,

@@ -13,6 +13,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { CompletionWindow } from './completion-window.ts';
 
@@ -22,13 +23,21 @@ export const METRICS_NAMESPACE = 'PgTlsAuditor';
 const FIVE_MINUTES = Duration.minutes(5);
 
 export interface AuditorAlarmsProps {
-  readonly function: IFunction;
+  /** What a run is: an invocation of the function, or an execution of the state machine. */
+  readonly runs: { readonly function: IFunction } | { readonly stateMachine: IStateMachine };
   /** Each alarm is published to every topic. */
   readonly topics: readonly ITopic[];
   readonly deadLetterQueue: IQueue;
   /** Value of the `service` dimension on the function's own metrics. */
   readonly serviceName: string;
   readonly completionWindow: CompletionWindow;
+}
+
+/** The alarms whose metrics are those of the function or of the state machine. */
+interface AlarmsOfRuns {
+  readonly errors: Alarm;
+  readonly throttles?: Alarm;
+  readonly timeouts?: Alarm;
 }
 
 /**
@@ -38,8 +47,10 @@ export interface AuditorAlarmsProps {
 export class AuditorAlarms extends Construct {
   /** A run crashed or timed out. */
   readonly errors: Alarm;
-  /** Lambda refused to start a run. */
-  readonly throttles: Alarm;
+  /** Lambda refused to start a run. Undefined with a fleet, whose machine tries again and then fails. */
+  readonly throttles: Alarm | undefined;
+  /** An execution of the fleet's state machine timed out. Undefined without a fleet. */
+  readonly timeouts: Alarm | undefined;
   /** A run was abandoned, and its event kept. */
   readonly deadLetters: Alarm;
   /** No run completed in the whole window; missing data count as such. */
@@ -61,27 +72,13 @@ export class AuditorAlarms extends Construct {
         period: over,
       });
 
-    this.errors = this.alarmOn('Errors', {
-      metric: props.function.metricErrors({ period: FIVE_MINUTES }),
-      alarmDescription:
-        'The PostgreSQL TLS auditor crashed, ran into its timeout or could not do all of its work. ' +
-        'First: read the last error in the function\'s log group. "Task timed out" means deployment.timeoutMinutes is too ' +
-        'short for this many targets; "Runtime exited" with little free memory means deployment.memoryMiB is too small. ' +
-        'The alarm sends one message while it lasts; it ends with the first run that works.',
-      // Lambda counts 0 errors for a run that works. Until then the alarm keeps its state.
-      treatMissingData: TreatMissingData.IGNORE,
-    });
-    this.throttles = this.alarmOn('Throttles', {
-      // AWS does not document that a started run counts 0, so the alarm covers the time between two runs.
-      metric: props.function.metricThrottles({ period }),
-      evaluationPeriods,
-      datapointsToAlarm: 1,
-      alarmDescription:
-        'Lambda refused to start the PostgreSQL TLS auditor: the account, or the reserved concurrency of the function, ' +
-        'is used up. Lambda tries the run again for a while. First: check whether runs overlap (a run that takes longer than ' +
-        "the schedule's interval), then check the account's concurrent executions.",
-      treatMissingData: TreatMissingData.NOT_BREACHING,
-    });
+    const ofRuns =
+      'function' in props.runs
+        ? this.ofFunction(props.runs.function, props.completionWindow)
+        : this.ofStateMachine(props.runs.stateMachine, props.completionWindow);
+    this.errors = ofRuns.errors;
+    this.throttles = ofRuns.throttles;
+    this.timeouts = ofRuns.timeouts;
     this.deadLetters = this.alarmOn('DeadLetters', {
       metric: props.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         period: FIVE_MINUTES,
@@ -134,9 +131,61 @@ export class AuditorAlarms extends Construct {
     }
   }
 
+  private ofFunction(runs: IFunction, { period, evaluationPeriods }: CompletionWindow): AlarmsOfRuns {
+    const errors = this.alarmOn('Errors', {
+      metric: runs.metricErrors({ period: FIVE_MINUTES }),
+      alarmDescription:
+        'The PostgreSQL TLS auditor crashed, ran into its timeout or could not do all of its work. ' +
+        'First: read the last error in the function\'s log group. "Task timed out" means deployment.timeoutMinutes is too ' +
+        'short for this many targets; "Runtime exited" with little free memory means deployment.memoryMiB is too small. ' +
+        'The alarm sends one message while it lasts; it ends with the first run that works.',
+      // Lambda counts 0 errors for a run that works. Until then the alarm keeps its state.
+      treatMissingData: TreatMissingData.IGNORE,
+    });
+    const throttles = this.alarmOn('Throttles', {
+      // AWS does not document that a started run counts 0, so the alarm covers the time between two runs.
+      metric: runs.metricThrottles({ period }),
+      evaluationPeriods,
+      datapointsToAlarm: 1,
+      alarmDescription:
+        'Lambda refused to start the PostgreSQL TLS auditor: the account, or the reserved concurrency of the function, ' +
+        'is used up. Lambda tries the run again for a while. First: check whether runs overlap (a run that takes longer than ' +
+        "the schedule's interval), then check the account's concurrent executions.",
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    return { errors, throttles };
+  }
+
+  /** The metrics of executions have no value for runs that went well: the alarms cover the time between two runs. */
+  private ofStateMachine(runs: IStateMachine, { period, evaluationPeriods }: CompletionWindow): AlarmsOfRuns {
+    const window = {
+      evaluationPeriods,
+      datapointsToAlarm: 1,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    };
+    const errors = this.alarmOn('Errors', {
+      ...window,
+      metric: runs.metricFailed({ period }),
+      alarmDescription:
+        'A run of the PostgreSQL TLS auditor failed: its execution could not plan, or could not notify, archive or do all of ' +
+        'its work. First: open the last failed execution of the state machine, whose cause has the error; the log of the ' +
+        'function in that step has more. Workers that fail do not fail a run: their databases are findings.',
+    });
+    const timeouts = this.alarmOn('Timeouts', {
+      ...window,
+      metric: runs.metricTimedOut({ period }),
+      alarmDescription:
+        'A run of the PostgreSQL TLS auditor did not end in deployment.fleet.timeoutMinutes, and notified no one. First: open ' +
+        'the execution that timed out, and see in which step it was; then raise deployment.fleet.timeoutMinutes or ' +
+        'deployment.fleet.concurrency.',
+    });
+    return { errors, timeouts };
+  }
+
   /** Every alarm, for dashboards and further actions. */
   get all(): readonly Alarm[] {
-    return [this.errors, this.throttles, this.deadLetters, this.runOverdue, this.targetsNotAudited, this.noSubscriber];
+    const ofRuns = [this.errors, this.throttles, this.timeouts].filter((alarm) => alarm !== undefined);
+    return [...ofRuns, this.deadLetters, this.runOverdue, this.targetsNotAudited, this.noSubscriber];
   }
 
   private alarmOn(id: string, props: Partial<AlarmProps> & Pick<AlarmProps, 'metric'>): Alarm {

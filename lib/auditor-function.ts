@@ -9,8 +9,8 @@ import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config, ConfigInput } from '../lambda/config/index.ts';
-import { modulesLeftOut } from './feature-modules.ts';
-import { functionCode } from './function-code.ts';
+import { entriesOf, modulesLeftOut } from './feature-modules.ts';
+import { type FunctionEntry, functionCode } from './function-code.ts';
 import type { Variables } from './function-environment.ts';
 
 export interface AuditorFunctionProps {
@@ -18,9 +18,16 @@ export interface AuditorFunctionProps {
   readonly document: ConfigInput;
   /** What the document says, with its defaults. */
   readonly config: Config;
-  readonly deadLetterQueue: IQueue;
-  /** How long Lambda may delay the start of a run. */
-  readonly maxEventAge: Duration;
+  /** Which function it is. @default the one that does everything */
+  readonly kind?: FunctionKind | undefined;
+  /** The scripts of the bundle. @default those of the deployment */
+  readonly entries?: readonly FunctionEntry[] | undefined;
+  /** @default - CloudFormation names it */
+  readonly functionName?: string | undefined;
+  /** @default - CloudFormation names it */
+  readonly roleName?: string | undefined;
+  /** Asynchronous invocations, where there are any: the queue of their failures, and how late they may start. */
+  readonly asynchronous?: { readonly deadLetterQueue: IQueue; readonly maxEventAge: Duration } | undefined;
   readonly environment: Variables;
   readonly logGroup?: ILogGroup | undefined;
   readonly vpc?: IVpc | undefined;
@@ -28,6 +35,23 @@ export interface AuditorFunctionProps {
   readonly securityGroups?: readonly ISecurityGroup[] | undefined;
   readonly reservedConcurrentExecutions?: number | undefined;
 }
+
+/** What distinguishes the functions of an auditor. */
+export interface FunctionKind {
+  readonly entry: FunctionEntry;
+  readonly description: string;
+  readonly roleDescription: string;
+  /** @default deployment.memoryMiB */
+  readonly memoryMiB?: number | undefined;
+  /** @default deployment.timeoutMinutes */
+  readonly timeoutMinutes?: number | undefined;
+}
+
+const AUDITOR: FunctionKind = {
+  entry: 'index',
+  description: 'Audits the TLS of PostgreSQL connections and alerts on plaintext and deprecated TLS',
+  roleDescription: 'Reads the secrets that pg-tls-auditor is configured with, and publishes its alerts',
+};
 
 /** The function, with a role that has only the rights granted here. */
 export class AuditorFunction extends Construct {
@@ -39,7 +63,8 @@ export class AuditorFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: AuditorFunctionProps) {
     super(scope, id);
-    const { config, vpc, vpcSubnets, securityGroups, reservedConcurrentExecutions } = props;
+    const { config, kind = AUDITOR, asynchronous } = props;
+    const { vpc, vpcSubnets, securityGroups, reservedConcurrentExecutions } = props;
     const { deployment } = config;
     this.logGroup =
       props.logGroup ??
@@ -48,15 +73,16 @@ export class AuditorFunction extends Construct {
         // The log is evidence: it outlives the stack, and ends with its retention.
         removalPolicy: RemovalPolicy.RETAIN,
       });
-    this.role = this.makeRole(vpc !== undefined);
+    this.role = this.makeRole(kind.roleDescription, props.roleName, vpc !== undefined);
     this.function = new NodejsFunction(this, 'Function', {
-      description: 'Audits the TLS of PostgreSQL connections and alerts on plaintext and deprecated TLS',
-      code: functionCode(props.document, modulesLeftOut(config)),
-      handler: 'index.handler',
+      description: kind.description,
+      ...(props.functionName === undefined ? {} : { functionName: props.functionName }),
+      code: functionCode(props.document, modulesLeftOut(config), props.entries ?? entriesOf(config)),
+      handler: `${kind.entry}.handler`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      memorySize: deployment.memoryMiB,
-      timeout: Duration.minutes(deployment.timeoutMinutes),
+      memorySize: kind.memoryMiB ?? deployment.memoryMiB,
+      timeout: Duration.minutes(kind.timeoutMinutes ?? deployment.timeoutMinutes),
       role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
@@ -64,8 +90,9 @@ export class AuditorFunction extends Construct {
       // The run itself retries passing faults; a repeated run would alert twice. The event of a failed run is kept, and
       // the next scheduled run audits again.
       retryAttempts: 0,
-      maxEventAge: props.maxEventAge,
-      onFailure: sendingTo(props.deadLetterQueue),
+      ...(asynchronous === undefined
+        ? {}
+        : { maxEventAge: asynchronous.maxEventAge, onFailure: sendingTo(asynchronous.deadLetterQueue) }),
       ...(vpc === undefined ? {} : { vpc }),
       ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
       ...(securityGroups === undefined ? {} : { securityGroups: [...securityGroups] }),
@@ -79,10 +106,11 @@ export class AuditorFunction extends Construct {
    *
    * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
    */
-  private makeRole(inVpc: boolean): Role {
+  private makeRole(description: string, roleName: string | undefined, inVpc: boolean): Role {
     const role = new Role(this, 'Role', {
+      ...(roleName === undefined ? {} : { roleName }),
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: 'Reads the secrets that pg-tls-auditor is configured with, and publishes its alerts',
+      description,
     });
     this.logGroup.grantWrite(role);
     if (inVpc) {

@@ -12,6 +12,8 @@ const CALLS = [
   ['rds:DescribeDBInstances', 'db'],
   ['rds:DescribeDBClusters', 'cluster'],
   ['rds:DescribeDBProxies', 'db-proxy'],
+  ['rds:DescribeDBParameters', 'pg'],
+  ['rds:DescribeDBClusterParameters', 'cluster-pg'],
 ] as const;
 
 export function rdsRules({ discovery }: Pick<Config, 'discovery'>): readonly RdsRule[] {
@@ -25,6 +27,11 @@ export function usesRdsDiscovery(config: Pick<Config, 'discovery'>): boolean {
 /** Whether any rule finds databases in other accounts. */
 export function usesAssumedRoles(config: Pick<Config, 'discovery'>): boolean {
   return rolesOf(config).length > 0;
+}
+
+/** Whether any rule reads log groups: of its own, or those to which the databases export their logs. */
+export function usesDiscoveredLogs(config: Pick<Config, 'discovery'>): boolean {
+  return rdsRules(config).some(({ logs }) => logs === 'auto' || typeof logs === 'object');
 }
 
 /** Allows `auditor` to list the databases of its own account in the regions of the rules, and to assume their roles. */
@@ -49,9 +56,22 @@ export function grantDiscovery(scope: Construct, auditor: Role, config: Pick<Con
       });
     }
   }
+  if (regions.length > 0) {
+    // The call has no resource to name.
+    const conditions = { StringEquals: { 'aws:RequestedRegion': regions } };
+    auditor.addToPolicy(new PolicyStatement({ actions: ['rds:DescribeCertificates'], resources: ['*'], conditions }));
+    Validations.of(auditor).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason: 'rds:DescribeCertificates has no resource to name: it lists the authorities of RDS, in named regions.',
+    });
+  }
+  grantAssumedRoles(auditor, config);
+}
+
+/** Allows `role` to assume the roles of rules in other accounts: to list databases there, or to log in to them. */
+export function grantAssumedRoles(role: Role, config: Pick<Config, 'discovery'>): void {
   const roles = rolesOf(config);
-  if (roles.length > 0)
-    auditor.addToPolicy(new PolicyStatement({ actions: ['sts:AssumeRole'], resources: [...roles] }));
+  if (roles.length > 0) role.addToPolicy(new PolicyStatement({ actions: ['sts:AssumeRole'], resources: [...roles] }));
 }
 
 function rolesOf(config: Pick<Config, 'discovery'>): readonly string[] {
@@ -66,12 +86,13 @@ export interface DiscoveredSecrets {
   readonly prefixes: readonly string[];
 }
 
-/** The secrets that rules name: those of CAs one by one, where the regions alone say which they are. */
+/** Secrets of its own account that rules name: those of CAs one by one, where the regions alone say which they are. */
 export function discoveredSecrets(config: Pick<Config, 'discovery'>): DiscoveredSecrets {
   const names = new Set<string>();
   const prefixes = new Set<string>();
-  for (const { credentials, ca, regions } of rdsRules(config)) {
-    if ('secret' in credentials) prefixes.add(templateStart(credentials.secret));
+  for (const { accounts, credentials, ca, regions } of rdsRules(config)) {
+    // Secrets of other accounts are read with the role that is assumed there, which has that right itself.
+    if ('secret' in credentials && accounts.includes(undefined)) prefixes.add(templateStart(credentials.secret));
     for (const source of ca) {
       if (typeof source === 'string' || !('secret' in source)) continue;
       if (placeholdersOf(source.secret).some((name) => name !== 'region')) prefixes.add(templateStart(source.secret));

@@ -4,7 +4,11 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import type { Config } from '../lambda/config/index.ts';
 import { nagResourceId } from './nag-resource-id.ts';
+
+/** Days that plans and parts of the fleet's runs are kept: the report has what they say. */
+const RUN_DAYS = 7;
 
 /** The objects that the function may write. It reads, lists and deletes none. */
 const REPORTS = 'reports/*';
@@ -12,14 +16,18 @@ const REPORTS = 'reports/*';
 const PAGES = 'pages/*';
 
 /**
- * A private bucket that keeps every version of an object for `retentionDays`, also of one that was overwritten or
- * deleted.
+ * A private bucket that keeps every version of an object for `evidenceRetentionDays`, also of one that was overwritten
+ * or deleted.
  *
  * No object moves to a colder storage class: S3 does not move objects under 128 KB, a report of 1,000 targets has 75
  * KB, and a colder class charges each object for 128 KB at least
  * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html).
  */
-export function makeEvidenceBucket(scope: Construct, id: string, retentionDays: number): IBucket {
+export function makeEvidenceBucket(
+  scope: Construct,
+  id: string,
+  { evidenceRetentionDays: retentionDays, fleet }: Config['deployment'],
+): IBucket {
   const bucket = new Bucket(scope, id, {
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -35,6 +43,13 @@ export function makeEvidenceBucket(scope: Construct, id: string, retentionDays: 
         noncurrentVersionExpiration: Duration.days(retentionDays),
         abortIncompleteMultipartUploadAfter: Duration.days(1),
       },
+      // Of two rules for one object, S3 follows the one that expires it earlier.
+      ...(fleet === undefined ? [] : ['plans/', 'runs/']).map((prefix) => ({
+        id: `Retention of ${prefix}`,
+        prefix,
+        expiration: Duration.days(RUN_DAYS),
+        noncurrentVersionExpiration: Duration.days(1),
+      })),
     ],
   });
   Validations.of(bucket).acknowledge({

@@ -1,7 +1,8 @@
 // Lists the optional parts of the function, and the modules that the bundle leaves out.
 
 import type { Config } from '../lambda/config/index.ts';
-import { usesAssumedRoles, usesRdsDiscovery } from './discovery.ts';
+import { usesAssumedRoles, usesDiscoveredLogs, usesRdsDiscovery } from './discovery.ts';
+import type { FunctionEntry } from './function-code.ts';
 import { usesIamLogin } from './iam-login.ts';
 
 /** What decides which parts a deployment has. */
@@ -28,6 +29,7 @@ export const OPTIONAL_PARTS = {
     isOn: ({ deployment }) => deployment.evidence === 's3',
     runtimeClient: '@aws-sdk/client-s3',
   },
+  page: { module: './deliver/page-archive.ts', isOn: ({ deployment }) => deployment.evidence === 's3' },
   securityHub: {
     module: './deliver/security-hub.ts',
     isOn: ({ deployment }) => deployment.securityHub,
@@ -35,18 +37,21 @@ export const OPTIONAL_PARTS = {
   },
   logGroups: {
     module: './collect/connection-log/cloudwatch.ts',
-    isOn: ({ targets }) => targets.some(({ logs }) => typeof logs === 'object'),
+    isOn: (config) => config.targets.some(({ logs }) => typeof logs === 'object') || usesDiscoveredLogs(config),
     // The client names it when it is loaded; only operations that are not called here use it.
     brings: '@smithy/core/event-streams',
   },
   discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery, runtimeClient: '@aws-sdk/client-rds' },
   assumedRoles: {
-    module: '../../aws/assumed-role.ts',
+    module: './assumed-role.ts',
     isOn: usesAssumedRoles,
     runtimeClient: '@aws-sdk/client-sts',
   },
   iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
+
+/** The client of the function that invokes satellites of other regions, which is a function of its own. */
+const RELAY_CLIENT = '@aws-sdk/client-lambda';
 
 /** The modules outside the bundle: of parts that are off, which are never imported, and clients of the runtime. */
 export function modulesLeftOut(config: PartSettings): readonly string[] {
@@ -54,5 +59,17 @@ export function modulesLeftOut(config: PartSettings): readonly string[] {
   return [
     ...parts.filter(({ isOn }) => !isOn(config)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
     ...parts.flatMap(({ runtimeClient }) => runtimeClient ?? []),
+    RELAY_CLIENT,
   ];
+}
+
+/** The scripts of a deployment: of one function that does everything, or of the fleet's. */
+export function entriesOf(config: Pick<Config, 'deployment' | 'satellites'>): readonly FunctionEntry[] {
+  if (config.deployment.fleet === undefined) return ['index'];
+  return ['plan', 'worker', 'repair', 'digest', ...(usesRelay(config) ? (['relay'] as const) : [])];
+}
+
+/** Whether a satellite is in another region, in which Step Functions invokes no function. */
+function usesRelay({ satellites, deployment }: Pick<Config, 'deployment' | 'satellites'>): boolean {
+  return Object.values(satellites).some(({ region }) => region !== deployment.region);
 }

@@ -1,4 +1,4 @@
-// Bundles the function: what every run needs, the optional parts each in files of its own, and the configuration.
+// Bundles the functions: what every run needs, the optional parts each in files of its own, and the configuration.
 
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -40,6 +40,18 @@ function credentialChain(): string {
   return join(dirname(dirname(entry)), CREDENTIAL_CHAIN);
 }
 
+/** The module of each function, by the name of its script. */
+const ENTRIES = {
+  index: 'lambda/handler.ts',
+  plan: 'lambda/fleet/plan-handler.ts',
+  worker: 'lambda/fleet/worker-handler.ts',
+  repair: 'lambda/fleet/repair-handler.ts',
+  digest: 'lambda/fleet/digest-handler.ts',
+  relay: 'lambda/fleet/relay-handler.ts',
+} as const;
+
+export type FunctionEntry = keyof typeof ENTRIES;
+
 /** What a CommonJS file calls these. */
 const FILE_NAMES = {
   'import.meta.dirname': '__dirname',
@@ -53,17 +65,22 @@ const BANNER = "const importMetaUrl=require('node:url').pathToFileURL(__filename
  *
  * @param document - The configuration, as written.
  * @param leftOut - Modules outside the bundle, as they are imported.
+ * @param entries - The scripts that Lambda is to load. What they share is bundled once.
  */
-export function functionCode(document: ConfigInput, leftOut: readonly string[]): Code {
+export function functionCode(
+  document: ConfigInput,
+  leftOut: readonly string[],
+  entries: readonly FunctionEntry[],
+): Code {
   return Code.fromAsset(ROOT, {
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       image: DockerImage.fromRegistry('none'),
       // Never run. CDK makes bundles once for equal options, among which it does not count functions.
-      command: [JSON.stringify([document, leftOut])],
+      command: [JSON.stringify([document, leftOut, entries])],
       local: {
         tryBundle(folder) {
-          writeScripts(folder, leftOut);
+          writeScripts(folder, leftOut, entries);
           writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(document));
           // Makes the scripts load as CommonJS also inside this package, whose modules are ESM.
           writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}');
@@ -79,10 +96,10 @@ export function functionCode(document: ConfigInput, leftOut: readonly string[]):
  * version the runtime has. esbuild splits only ESM, and from the ESM sources of packages it drops unused code; CommonJS
  * loads about 8 ms (15 %) faster with pg inside. So ESM files are made first, and each is then turned into CommonJS.
  */
-function writeScripts(folder: string, leftOut: readonly string[]): void {
+function writeScripts(folder: string, leftOut: readonly string[], entries: readonly FunctionEntry[]): void {
   const { outputFiles } = buildSync({
     absWorkingDir: ROOT,
-    entryPoints: { index: join(ROOT, 'lambda', 'handler.ts') },
+    entryPoints: Object.fromEntries(entries.map((entry) => [entry, join(ROOT, ENTRIES[entry])])),
     // CDK may name it relative to where it runs.
     outdir: resolve(folder),
     write: false,

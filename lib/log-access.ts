@@ -4,6 +4,8 @@ import { Arn, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config/index.ts';
+import { rdsRules } from './discovery.ts';
+import type { LimitUse } from './limits.ts';
 import { nagResourceId } from './nag-resource-id.ts';
 
 /**
@@ -19,10 +21,40 @@ const LONGEST_ARN_START = 'arn:aws-us-gov:logs:ap-southeast-2:123456789012:log-g
 /** Colon and asterisk at the end of an ARN, quotes and comma around it. */
 const PUNCTUATION = 5;
 
-/** Every log group that a target names, by name or ARN. Sorted, each once. */
-export function logGroups({ targets }: Pick<Config, 'targets'>): readonly string[] {
-  const groups = targets.flatMap(({ logs }) => (typeof logs === 'object' ? [logs.logGroup] : []));
+/** Every log group that a target or a rule names, by name or ARN. Sorted, each once. */
+export function logGroups(config: Pick<Config, 'targets' | 'discovery'>): readonly string[] {
+  const groups = [...config.targets, ...rdsRules(config)].flatMap(({ logs }) =>
+    typeof logs === 'object' ? [logs.logGroup] : [],
+  );
   return [...new Set(groups)].sort();
+}
+
+/**
+ * Allows `role` to read the groups to which databases of its own account export their PostgreSQL logs, where a rule
+ * says `"logs": "auto"`. Those of other accounts are read with the role that is assumed there.
+ */
+export function grantDiscoveredLogs(scope: Construct, role: Role, config: Pick<Config, 'discovery'>): void {
+  const rules = rdsRules(config).filter(({ accounts, logs }) => logs === 'auto' && accounts.includes(undefined));
+  const regions = [...new Set(rules.flatMap((rule) => rule.regions))].sort();
+  const resources = regions.flatMap((region) =>
+    ['instance', 'cluster'].map((kind) =>
+      Stack.of(scope).formatArn({
+        service: 'logs',
+        region,
+        resource: 'log-group',
+        resourceName: `/aws/rds/${kind}/*/postgresql:*`,
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    ),
+  );
+  if (resources.length === 0) return;
+  role.addToPolicy(new PolicyStatement({ actions: ['logs:FilterLogEvents'], resources }));
+  for (const arn of resources) {
+    Validations.of(scope).acknowledge({
+      id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, arn)}]`,
+      reason: 'PostgreSQL logs of the databases that discovery finds: which there are is not known before.',
+    });
+  }
 }
 
 /**
@@ -31,7 +63,7 @@ export function logGroups({ targets }: Pick<Config, 'targets'>): readonly string
  * @param secretPolicies - Managed policies that the secrets take.
  */
 export function* logAccessProblems(groups: readonly string[], secretPolicies: number): Iterable<ConfigProblem> {
-  const needed = isInline(groups) ? 0 : split(groups).length;
+  const needed = logPolicyCount(groups);
   if (needed === 0 || needed + secretPolicies <= MOST_POLICIES) return;
   yield {
     path: 'targets',
@@ -39,6 +71,25 @@ export function* logAccessProblems(groups: readonly string[], secretPolicies: nu
       `name ${groups.length} log groups: granting each takes ${needed} IAM policies, beside ${secretPolicies} for secrets, ` +
       `and a role can hold ${MOST_POLICIES} beside one of your own: share the targets out among several auditors`,
   };
+}
+
+/** The managed policies of the function's role. */
+export function policyUse(groups: readonly string[], secretPolicies: number): LimitUse {
+  return {
+    id: 'policies',
+    what: 'granting each secret and log group takes',
+    used: logPolicyCount(groups) + secretPolicies,
+    most: MOST_POLICIES,
+    unit: 'IAM policies that a role can hold beside one of your own',
+    fix:
+      'Allow beginnings of names with secretNamePrefixes, let targets log in by IAM, or give them networks of their ' +
+      'own with deployment.fleet: each has a role of its own',
+  };
+}
+
+/** How many managed policies the groups take: none where the role's own one holds them all. */
+function logPolicyCount(groups: readonly string[]): number {
+  return isInline(groups) ? 0 : split(groups).length;
 }
 
 /** Allows `role` to read these groups' events: not their list, their settings or what is masked in them. */

@@ -3,7 +3,11 @@
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 
-type Part = string | { readonly Ref: string } | { readonly 'Fn::GetAtt': readonly [string, string] };
+type Part =
+  | string
+  | { readonly Ref: string }
+  | { readonly 'Fn::GetAtt': readonly [string, string] }
+  | { readonly 'Fn::Select': unknown };
 
 /** `arn:<AWS::Partition>:…`, `<Bucket.Arn>/…`. */
 export function nagResourceId(scope: Construct, arn: string): string {
@@ -15,5 +19,6 @@ export function nagResourceId(scope: Construct, arn: string): string {
 
 function partAsReported(part: Part): string {
   if (typeof part === 'string') return part;
+  if ('Fn::Select' in part) return JSON.stringify(part);
   return `<${'Ref' in part ? part.Ref : part['Fn::GetAtt'].join('.')}>`;
 }

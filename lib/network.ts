@@ -1,4 +1,4 @@
-// Selects the network of the function: the VPC of the embedding app, the one of the configuration, or none.
+// Selects the networks of the functions: the VPC of the embedding app, those of the configuration, or none.
 
 import { Annotations } from 'aws-cdk-lib';
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, Vpc } from 'aws-cdk-lib/aws-ec2';
@@ -13,9 +13,20 @@ export interface Network {
 }
 
 /** Yields a problem for two VPCs, and for subnets or groups without a VPC. */
-export function* networkProblems(given: Network, deployment: Config['deployment']): Iterable<ConfigProblem> {
+export function* networkProblems(
+  given: Network,
+  { deployment, networks }: Pick<Config, 'deployment' | 'networks'>,
+): Iterable<ConfigProblem> {
   if (given.vpc !== undefined && deployment.vpc !== undefined) {
     yield { path: 'deployment.vpc', message: 'names a VPC while the prop "vpc" gives another: remove one of them' };
+  }
+  if (given.vpc !== undefined && deployment.fleet === undefined && Object.keys(networks).length > 0) {
+    yield {
+      path: 'networks',
+      message:
+        'are there while the prop "vpc" gives another, and one function is in one: set deployment.fleet, which has a ' +
+        'worker for each, or remove one of them',
+    };
   }
   if (given.vpc === undefined) {
     for (const prop of ['vpcSubnets', 'securityGroups'] as const) {
@@ -29,12 +40,10 @@ export function* networkProblems(given: Network, deployment: Config['deployment'
   }
 }
 
-/** Imports by id alone, so that synthesis needs no account to look anything up in. */
-export function network(scope: Construct, given: Network, deployment: Config['deployment']): Network {
-  if (given.vpc !== undefined || deployment.vpc === undefined) {
-    return { vpc: given.vpc, vpcSubnets: given.vpcSubnets, securityGroups: given.securityGroups };
-  }
-  const { vpcId, subnetIds, availabilityZones, securityGroupIds } = deployment.vpc;
+/** Imports a VPC by ids alone: synthesis needs no account to look anything up in. Undefined: outside of a VPC. */
+export function importNetwork(scope: Construct, setting: Config['deployment']['vpc']): Network {
+  if (setting === undefined) return {};
+  const { vpcId, subnetIds, availabilityZones, securityGroupIds } = setting;
   const vpc = Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId, availabilityZones, privateSubnetIds: subnetIds });
   Annotations.of(vpc).acknowledgeWarning(
     '@aws-cdk/aws-ec2:noSubnetRouteTableId',

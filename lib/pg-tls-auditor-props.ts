@@ -95,6 +95,13 @@ export interface PgTlsAuditorProps {
   readonly logGroup?: ILogGroup | undefined;
 
   /**
+   * The name by which satellites know this auditor, the `auditorName` of their stacks: unique in the account and
+   * region.
+   * @default - the stack's name
+   */
+  readonly auditorName?: string | undefined;
+
+  /**
    * Names this auditor's logs and metrics; unique among the auditors of an account and region.
    * @default - the stack's name and the construct's path in it
    */

@@ -38,7 +38,8 @@ export class PgTlsAuditorStack extends Stack {
     Tags.of(this).add('application', 'pg-tls-auditor');
     if (example) this.refuseToDeploy();
 
-    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups } = this.auditor;
+    const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups, stateMachine } = this.auditor;
+    const { networkSecurityGroups } = this.auditor;
     const { functionName } = this.auditor.function;
     const output = (id: string, value: string | undefined, description: string): void => {
       if (value !== undefined) new CfnOutput(this, id, { value, description });
@@ -65,16 +66,28 @@ export class PgTlsAuditorStack extends Stack {
           ),
       "The function's own: let it in to port 5432 of the databases, and to the VPC endpoints",
     );
+    output(
+      'NetworkSecurityGroupIds',
+      networkSecurityGroups.size < 2 ? undefined : this.toJsonString(groupIdsByNetwork(networkSecurityGroups)),
+      'The same for the worker of each network, by its name',
+    );
     output('StateTableName', stateTable?.tableName, 'The state of each receiver; stays when the stack is deleted');
     output('EvidenceBucketName', evidenceBucket?.bucketName, 'Every full report; stays when the stack is deleted');
     new CfnOutput(this, 'FunctionName', { value: functionName });
+    output('StateMachineArn', stateMachine?.stateMachineArn, 'Each execution is a run of the fleet');
     new CfnOutput(this, 'InvokeCommand', {
       description:
         'Sends a test alert to every subscriber, and audits every target without notifying; {} as the payload notifies',
-      value: Fn.sub(
-        'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
-        { Name: functionName },
-      ),
+      value:
+        stateMachine === undefined
+          ? Fn.sub(
+              'aws lambda invoke --region ${AWS::Region} --function-name ${Name} --cli-read-timeout 0 --cli-binary-format raw-in-base64-out --payload \'{"testAlert":true,"notify":false}\' /dev/stdout',
+              { Name: functionName },
+            )
+          : Fn.sub(
+              'aws stepfunctions start-execution --region ${AWS::Region} --state-machine-arn ${Arn} --input \'{"testAlert":true,"notify":false}\'',
+              { Arn: stateMachine.stateMachineArn },
+            ),
     });
   }
 
@@ -100,6 +113,14 @@ export class PgTlsAuditorStack extends Stack {
     });
     Tags.of(this).add('pg-tls-auditor-configuration', 'example');
   }
+}
+
+function groupIdsByNetwork(
+  networks: PgTlsAuditor['networkSecurityGroups'],
+): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    [...networks].map(([name, groups]) => [name, groups.map(({ securityGroupId }) => securityGroupId)]),
+  );
 }
 
 /** CDK's own rule about bootstrapping would appear beside the rule that refuses. `cdk deploy` checks it in any case. */

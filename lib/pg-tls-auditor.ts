@@ -10,8 +10,9 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ISchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
+import { type Config, ConfigError, type ConfigProblem, DEFAULT_NETWORK, parseConfig } from '../lambda/config/index.ts';
 import { parseSchedule } from '../lambda/model/schedule.ts';
 import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
@@ -19,26 +20,33 @@ import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { rejectTokens } from './config-tokens.ts';
 import { makeDashboard } from './dashboard.ts';
-import { discoveredSecrets, grantDiscovery, rdsRules } from './discovery.ts';
+import { grantDiscovery } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
-import { environmentProblems, functionVariables } from './function-environment.ts';
-import { grantIamLogin } from './iam-login.ts';
-import { resourceProblems, routeLimitProblems } from './limits.ts';
-import { grantLogAccess, logAccessProblems, logGroups } from './log-access.ts';
-import { network, networkProblems } from './network.ts';
+import { Fleet, type FleetWorker, WORKER } from './fleet.ts';
+import { environmentProblems, environmentUse, functionVariables, type Variables } from './function-environment.ts';
+import {
+  documentLimitUse,
+  resourceLimitUse,
+  resourceProblems,
+  rolePolicyUse,
+  routeLimitProblems,
+  routeLimitUse,
+  targetLimitUse,
+  warnNearLimits,
+} from './limits.ts';
+import { warnOfRunTime } from './limits-run-time.ts';
+import { importNetwork, type Network, networkProblems } from './network.ts';
+import { grantNetworkAccess, networkAccess, networkAccessProblems, networkPolicyUse } from './network-access.ts';
+import { ownParts, unreachedTargets } from './network-parts.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
-import {
-  grantSecretAccess,
-  type SecretAccessProps,
-  secretAccessProblems,
-  secretNames,
-  secretPolicyCount,
-} from './secret-access.ts';
-import { grantSecretKeys, secretKeyProblems } from './secret-keys.ts';
+import { bucketPolicyUse } from './satellite-bucket.ts';
+import { homeOf, satellitesOf } from './satellite-names.ts';
+import { listed, secretNames, secretPrefixProblems } from './secret-access.ts';
+import { secretKeyProblems } from './secret-keys.ts';
 import { secretArnsVariable, secretReferenceProblems } from './secret-references.ts';
 import { grantFindingsImport } from './security-hub.ts';
-import { grantState, makeStateTable } from './state-table.ts';
+import { grantPartition, grantState, makeStateTable } from './state-table.ts';
 
 export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
 
@@ -53,7 +61,10 @@ export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
  * });
  */
 export class PgTlsAuditor extends Construct {
+  /** The function that connects to the databases: the whole auditor, or the worker of a fleet. */
   readonly function: IFunction;
+  /** Each execution is a run. Undefined without `deployment.fleet`: each invocation of the function is one. */
+  readonly stateMachine?: IStateMachine | undefined;
   /** The alerts of the default route, and the alarms. */
   readonly topic: ITopic;
   /**
@@ -70,6 +81,8 @@ export class PgTlsAuditor extends Construct {
   readonly schedule: ISchedule;
   /** The groups of the function in its VPC, for rules of databases; none where it runs outside of a VPC. */
   readonly securityGroups: readonly ISecurityGroup[];
+  /** The groups of each worker, by network. `default` is that of targets that name none. */
+  readonly networkSecurityGroups: ReadonlyMap<string, readonly ISecurityGroup[]>;
   /** Events of runs that did not start in time, or failed. */
   readonly deadLetterQueue: IQueue;
   readonly logGroup: ILogGroup;
@@ -83,22 +96,19 @@ export class PgTlsAuditor extends Construct {
     const source = props.configSource ?? `the config of ${this.node.path}`;
     const config = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
     const { alerts, deployment, schedule } = config;
-    const access: SecretAccessProps = {
-      names: secretNames(config),
-      references: props.secrets ?? {},
-      prefixes: props.secretNamePrefixes ?? [],
-      discovered: discoveredSecrets(config).prefixes,
-      byTag: rdsRules(config).some(({ tagSecrets }) => tagSecrets),
-    };
-    const groups = logGroups(config);
+    const references = props.secrets ?? {};
+    const prefixes = props.secretNamePrefixes ?? [];
+    const names = secretNames(config);
+    const hasDefaultVpc = props.vpc !== undefined || deployment.vpc !== undefined;
+    const networks = ownParts(config, hasDefaultVpc).map((part) => networkAccess(part, { references, prefixes }));
     const completion = completionWindow(schedule, deployment.completionWindowHours);
     const problems: readonly ConfigProblem[] = [
       ...('window' in completion ? [] : [completion]),
       ...secretKeyProblems(deployment.secretKmsKeyArns),
-      ...secretReferenceProblems(access.references, access.names),
-      ...secretAccessProblems(this, access),
-      ...logAccessProblems(groups, secretPolicyCount(this, access)),
-      ...networkProblems(props, deployment),
+      ...secretReferenceProblems(references, names),
+      ...secretPrefixProblems({ names, prefixes }),
+      ...networks.flatMap((access) => [...networkAccessProblems(this, access)]),
+      ...networkProblems(props, config),
       ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
     ];
@@ -126,8 +136,7 @@ export class PgTlsAuditor extends Construct {
     this.chatTopics = topics.chatTopics;
     if (deployment.state === 'dynamodb') this.stateTable = props.stateTable ?? makeStateTable(this, 'State');
     if (deployment.evidence === 's3') {
-      this.evidenceBucket =
-        props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment.evidenceRetentionDays);
+      this.evidenceBucket = props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment);
     }
     const environment = functionVariables({
       POWERTOOLS_SERVICE_NAME: serviceName,
@@ -135,49 +144,71 @@ export class PgTlsAuditor extends Construct {
       ...topics.environment(),
       STATE_TABLE: this.stateTable?.tableName,
       EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
-      ...secretArnsVariable(this, access.references),
+      ...secretArnsVariable(this, references),
     });
-    const tooLarge = [...environmentProblems(this, environment, Object.keys(access.references).length)];
+    const tooLarge = [...environmentProblems(this, environment, Object.keys(references).length)];
     if (tooLarge.length > 0) throw new ConfigError(source, tooLarge);
-    const auditor = new AuditorFunction(this, 'Auditor', {
-      document: props.config,
-      config,
-      deadLetterQueue: this.deadLetterQueue,
-      maxEventAge: maxEventAge(schedule),
-      environment,
-      logGroup: props.logGroup,
-      ...network(this, props, deployment),
-      reservedConcurrentExecutions: props.reservedConcurrentExecutions ?? deployment.reservedConcurrency,
-    });
+    const workers = networks.map((access, index) => ({
+      ...access,
+      // The function that connects to the databases is the same with a fleet: so are its security group and its role.
+      worker: new AuditorFunction(this, index === 0 ? 'Auditor' : `Worker-${access.name}`, {
+        document: props.config,
+        config,
+        ...(deployment.fleet === undefined
+          ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
+          : { kind: WORKER }),
+        environment,
+        logGroup: props.logGroup,
+        ...this.network(access.name, props, config),
+        reservedConcurrentExecutions: props.reservedConcurrentExecutions ?? deployment.reservedConcurrency,
+      }),
+    }));
+    const [{ worker: auditor }] = workers as [(typeof workers)[number]];
     this.function = auditor.function;
     this.logGroup = auditor.logGroup;
     this.securityGroups = auditor.securityGroups;
-    topics.grantAlerts(auditor.role);
-    if (this.stateTable !== undefined) grantState(auditor.role, this.stateTable);
-    if (this.evidenceBucket !== undefined) grantEvidence(this, auditor.role, this.evidenceBucket);
-    if (deployment.securityHub) grantFindingsImport(this, auditor.role);
-    for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
-      Validations.of(auditor.role).acknowledge({
-        id: `AwsSolutions-IAM5[Action::${action}]`,
-        reason: 'The rights of a writer to an encrypted topic, table or bucket, on its own key alone.',
-      });
+    this.networkSecurityGroups = new Map(workers.map(({ name, worker }) => [name, worker.securityGroups]));
+    const fleet = this.makeFleet(props, config, workers, environment);
+    this.stateMachine = fleet?.stateMachine;
+    const { lister, notifier } =
+      fleet === undefined
+        ? { lister: auditor.role, notifier: auditor.role }
+        : { lister: fleet.plan.role, notifier: fleet.digest.role };
+    topics.grantAlerts(notifier);
+    if (this.stateTable !== undefined) {
+      if (fleet === undefined) grantState(auditor.role, this.stateTable);
+      else {
+        grantPartition(notifier, this.stateTable, 'receivers');
+        for (const { worker } of workers) grantPartition(worker.role, this.stateTable, 'connectionLogs');
+        grantPartition(lister, this.stateTable, 'discovery');
+      }
     }
-    grantIamLogin(this, auditor.role, config);
-    grantDiscovery(this, auditor.role, config);
-    grantSecretAccess(this, auditor.role, access);
-    grantLogAccess(this, auditor.role, groups);
-    grantSecretKeys(auditor.role, deployment.secretKmsKeyArns, [
+    if (this.evidenceBucket !== undefined) grantEvidence(this, notifier, this.evidenceBucket);
+    if (deployment.securityHub) grantFindingsImport(this, notifier);
+    for (const role of new Set([...workers.map(({ worker }) => worker.role), lister, notifier])) {
+      for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {
+        Validations.of(role).acknowledge({
+          id: `AwsSolutions-IAM5[Action::${action}]`,
+          reason: 'The rights of a writer to an encrypted topic, table or bucket, on its own key alone.',
+        });
+      }
+    }
+    grantDiscovery(this, lister, config);
+    const keys = [
       ...(props.secretKeys ?? []),
-      ...Object.values(access.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),
-    ]);
+      ...Object.values(references).flatMap(({ encryptionKey }) => encryptionKey ?? []),
+    ];
+    for (const { worker, ...access } of workers) {
+      grantNetworkAccess(this, worker.role, access, { arns: deployment.secretKmsKeyArns, keys });
+    }
     this.schedule = new RunSchedule(this, 'Runs', {
       expression: schedule,
       timezone: config.timezone,
-      function: this.function,
+      runs: fleet === undefined ? { function: this.function } : { stateMachine: fleet.stateMachine },
       deadLetterQueue: this.deadLetterQueue,
     }).schedule;
     this.alarms = new AuditorAlarms(this, 'Alarms', {
-      function: this.function,
+      runs: fleet === undefined ? { function: this.function } : { stateMachine: fleet.stateMachine },
       topics: topics.alarmTopics,
       deadLetterQueue: this.deadLetterQueue,
       serviceName,
@@ -192,6 +223,18 @@ export class PgTlsAuditor extends Construct {
     }
     const tooMany = [...resourceProblems(this)];
     if (tooMany.length > 0) throw new ConfigError(source, tooMany);
+    warnOfUnreached(this, source, unreachedTargets(config, hasDefaultVpc));
+    for (const access of networks) warnOfRunTime(this, source, access.config);
+    warnNearLimits(this, source, [
+      ...networks.map((access) => networkPolicyUse(this, access)),
+      ...workers.map(({ worker }) => rolePolicyUse(worker.role)),
+      environmentUse(this, environment),
+      ...(this.evidenceBucket === undefined ? [] : [bucketPolicyUse(this, this.evidenceBucket)]),
+      routeLimitUse(alerts.routes),
+      resourceLimitUse(this),
+      documentLimitUse(props.config),
+      targetLimitUse(config),
+    ]);
     warnOfWeekdayNumbers(this, schedule, source);
     if (props.topic === undefined && alerts.email.length + alerts.slack.length === 0) {
       Validations.of(this).addWarning(
@@ -202,6 +245,44 @@ export class PgTlsAuditor extends Construct {
       );
     }
   }
+
+  /** The network of that name: the default one is that of the props, or of `deployment.vpc`. */
+  private network(name: string, props: PgTlsAuditorProps, { networks, deployment }: Config): Network {
+    if (name !== DEFAULT_NETWORK) return importNetwork(new Construct(this, `Network-${name}`), networks[name]?.vpc);
+    if (props.vpc === undefined) return importNetwork(this, deployment.vpc);
+    return { vpc: props.vpc, vpcSubnets: props.vpcSubnets, securityGroups: props.securityGroups };
+  }
+
+  private makeFleet(
+    { config: document, auditorName }: PgTlsAuditorProps,
+    config: Config,
+    workers: readonly FleetWorker[],
+    environment: Variables,
+  ): Fleet | undefined {
+    const { fleet } = config.deployment;
+    if (fleet === undefined || this.evidenceBucket === undefined) return undefined;
+    const home = homeOf(config, auditorName ?? Stack.of(this).stackName);
+    return new Fleet(this, 'Fleet', {
+      document,
+      config,
+      fleet,
+      environment,
+      bucket: this.evidenceBucket,
+      workers,
+      satellites: satellitesOf(config, home),
+      home,
+    });
+  }
+}
+
+/** Warns of targets whose findings will say that no network reaches them. */
+function warnOfUnreached(scope: Construct, source: string, names: readonly string[]): void {
+  if (names.length === 0) return;
+  Validations.of(scope).addWarning(
+    'pg-tls-auditor:noNetwork',
+    `${source} names ${names.length} targets without a network, while no network is the default one: ${listed(names)}. ` +
+      'Each run reports them as not audited. Set "network" of each, or deployment.vpc',
+  );
 }
 
 /** Yields a problem for a resource of a part that is switched off. */

@@ -3,9 +3,16 @@
 import { ArnFormat, type CfnElement, Duration, Stack, TimeZone, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
-import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import {
+  ContextAttribute,
+  type IScheduleTarget,
+  Schedule,
+  ScheduleExpression,
+  ScheduleTargetInput,
+} from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke, StepFunctionsStartExecution } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { rateMinutes } from './completion-window.ts';
 
@@ -25,11 +32,12 @@ export interface RunScheduleProps {
   readonly expression: string;
   /** IANA name. */
   readonly timezone: string;
-  readonly function: IFunction;
+  /** What a run is: an invocation of the function, or an execution of the state machine. */
+  readonly runs: { readonly function: IFunction } | { readonly stateMachine: IStateMachine };
   readonly deadLetterQueue: IQueue;
 }
 
-/** An EventBridge Scheduler schedule that invokes the function, with a role that can do nothing else. */
+/** An EventBridge Scheduler schedule that starts runs, with a role that can do nothing else. */
 export class RunSchedule extends Construct {
   readonly schedule: Schedule;
   readonly role: Role;
@@ -53,32 +61,42 @@ export class RunSchedule extends Construct {
         },
       }),
     });
-    Validations.of(this.role).acknowledge({
-      id: `AwsSolutions-IAM5[Resource::<${stack.getLogicalId(props.function.node.defaultChild as CfnElement)}.Arn>:*]`,
-      reason: 'The versions of this one function; the CDK target for Scheduler grants them too.',
-    });
+    if ('function' in props.runs) {
+      Validations.of(this.role).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::<${stack.getLogicalId(props.runs.function.node.defaultChild as CfnElement)}.Arn>:*]`,
+        reason: 'The versions of this one function; the CDK target for Scheduler grants them too.',
+      });
+    }
     this.schedule = new Schedule(this, 'Schedule', {
       description: 'Runs pg-tls-auditor',
       schedule: ScheduleExpression.expression(props.expression, TimeZone.of(props.timezone)),
-      target: new LambdaInvoke(props.function, {
-        role: this.role,
-        deadLetterQueue: props.deadLetterQueue,
-        retryAttempts: RETRIES,
-        maxEventAge: maxEventAge(props.expression),
-        // The shape that Scheduler sends by default, written out because the handler depends on it, and with the
-        // scheduled time and the id that retries of one run share.
-        input: ScheduleTargetInput.fromObject({
-          version: '0',
-          id: ContextAttribute.executionId,
-          source: 'aws.scheduler',
-          'detail-type': 'Scheduled Event',
-          account: stack.account,
-          region: stack.region,
-          time: ContextAttribute.scheduledTime,
-          resources: [ContextAttribute.scheduleArn],
-          detail: {},
-        }),
-      }),
+      target: this.target(props),
     });
+  }
+
+  private target({ runs, deadLetterQueue, expression }: RunScheduleProps): IScheduleTarget {
+    const stack = Stack.of(this);
+    const options = {
+      role: this.role,
+      deadLetterQueue,
+      retryAttempts: RETRIES,
+      maxEventAge: maxEventAge(expression),
+      // The shape that Scheduler sends by default, written out because the handler depends on it, and with the
+      // scheduled time and the id that retries of one run share.
+      input: ScheduleTargetInput.fromObject({
+        version: '0',
+        id: ContextAttribute.executionId,
+        source: 'aws.scheduler',
+        'detail-type': 'Scheduled Event',
+        account: stack.account,
+        region: stack.region,
+        time: ContextAttribute.scheduledTime,
+        resources: [ContextAttribute.scheduleArn],
+        detail: {},
+      }),
+    };
+    return 'function' in runs
+      ? new LambdaInvoke(runs.function, options)
+      : new StepFunctionsStartExecution(runs.stateMachine, options);
   }
 }

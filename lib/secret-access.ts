@@ -57,12 +57,13 @@ export function secretNames(config: Config): readonly string[] {
   return [...new Set([...names, ...discoveredSecrets(config).names])].sort();
 }
 
-/** Yields a problem for each grant that would fail, or would grant something else than intended. */
-export function* secretAccessProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
-  const { names, prefixes } = props;
-  const usable = prefixes.filter((prefix) => /^[\w/+=.@!-]+$/.test(prefix));
+/** Yields a problem for each beginning of names that would grant nothing, or something else than intended. */
+export function* secretPrefixProblems({
+  names,
+  prefixes,
+}: Pick<SecretAccessProps, 'names' | 'prefixes'>): Iterable<ConfigProblem> {
   for (const prefix of prefixes) {
-    if (!usable.includes(prefix)) {
+    if (!isUsablePrefix(prefix)) {
       yield {
         path: 'secretNamePrefixes',
         message: `must be beginnings of secret names (letters, digits and /_+=.@!-), without wildcards, got ${showGiven(prefix)}`,
@@ -74,7 +75,16 @@ export function* secretAccessProblems(scope: Construct, props: SecretAccessProps
       };
     }
   }
-  const policies = split(resources(scope, { ...props, prefixes: usable }));
+}
+
+function isUsablePrefix(prefix: string): boolean {
+  return /^[\w/+=.@!-]+$/.test(prefix);
+}
+
+/** Yields a problem for more secrets than the policies of one role can name. */
+export function* secretPolicyProblems(scope: Construct, props: SecretAccessProps): Iterable<ConfigProblem> {
+  const { names, prefixes } = props;
+  const policies = split(resources(scope, { ...props, prefixes: prefixes.filter(isUsablePrefix) }));
   if (policies.length > MOST_POLICIES) {
     yield {
       path: 'targets',

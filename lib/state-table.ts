@@ -23,10 +23,26 @@ export function makeStateTable(scope: Construct, id: string): ITable {
 
 /** Allows `role` to read and write records of this table: no scans, no batches, no changes of the table itself. */
 export function grantState(role: Role, table: ITable): void {
+  grant(role, table, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], undefined);
+}
+
+/** The partitions of the table, by what they hold. Those of receivers have a `#` in their names. */
+const PARTITIONS = { receivers: '*#*', connectionLogs: 'connection-log', discovery: 'discovery' } as const;
+
+/** The same for some partitions only. Records that are not of receivers are neither listed nor deleted. */
+export function grantPartition(role: Role, table: ITable, partition: keyof typeof PARTITIONS): void {
+  const more = partition === 'receivers' ? ['dynamodb:Query', 'dynamodb:DeleteItem'] : [];
+  grant(role, table, ['dynamodb:GetItem', 'dynamodb:PutItem', ...more], PARTITIONS[partition]);
+}
+
+function grant(role: Role, table: ITable, actions: readonly string[], partition: string | undefined): void {
   role.addToPolicy(
     new PolicyStatement({
-      actions: ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      actions: [...actions],
       resources: [table.tableArn],
+      ...(partition === undefined
+        ? {}
+        : { conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partition] } } }),
     }),
   );
   table.encryptionKey?.grantEncryptDecrypt(role);

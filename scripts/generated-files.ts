@@ -11,6 +11,7 @@ import { logsJsonSchema } from '../lambda/report/logs-schema.ts';
 import { reportJsonSchema } from '../lambda/report/schema.ts';
 import { checkPage, severityText } from './check-page.ts';
 import { configurationReference, type JsonSchema } from './configuration-reference.ts';
+import { costTable } from './costs.ts';
 import { markdownTable } from './markdown.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -21,6 +22,7 @@ export const CHECK_PAGES = 'docs/checks';
 /** Each page with a generated part, and what makes that part. */
 const PARTS: Readonly<Record<string, { readonly name: string; readonly render: () => string }>> = {
   [`${CHECK_PAGES}/README.md`]: { name: 'checks', render: checkTable },
+  'docs/costs.md': { name: 'costs', render: costTable },
   'docs/configuration.md': {
     name: 'configuration',
     render: () => configurationReference(configJsonSchema() as JsonSchema),

@@ -10,6 +10,7 @@ import { evaluate } from '../lambda/checks/evaluate.ts';
 import { CHECKS } from '../lambda/checks/registry.ts';
 import { known } from '../lambda/model/observed.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
+import { wholeText } from '../lambda/report/exports/chunks.ts';
 import { renderSarif } from '../lambda/report/exports/sarif.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -67,7 +68,7 @@ describe('the check of CONTRIBUTING, beside the others', () => {
 
   test('is in the catalogue with its subject and requirements, and so in the exports', () => {
     expect(catalogue(checks).at(-1)).toMatchObject({ id: ID, subject: 'server', requirements: check.requirements });
-    const text = renderSarif(report, { catalogue: catalogue(checks), toolVersion: '1.0.0' });
+    const text = wholeText(renderSarif(report, { catalogue: catalogue(checks), toolVersion: '1.0.0' }));
     const [{ tool, results }] = (
       JSON.parse(text) as { runs: [{ tool: { driver: { rules: object[] } }; results: object[] }] }
     ).runs;

@@ -23,6 +23,11 @@ describe('an environment', () => {
     });
   });
 
+  test('needs no topic for a function that publishes nothing, such as the worker of a satellite', () => {
+    expect(parseEnvironment({}, { publishes: false })).toMatchObject({ topics: undefined });
+    expect(() => parseEnvironment({ ALERT_TOPIC_ARN: 'no ARN' }, { publishes: false })).toThrow(EnvironmentError);
+  });
+
   test('is read into what the function uses', () => {
     const environment = parseEnvironment({
       POWERTOOLS_SERVICE_NAME: 'Databases-TlsAuditor',
@@ -95,5 +100,10 @@ test('the function reads its environment through the contract', () => {
   const readers = files.filter((file) => readFileSync(join(LAMBDA, file), 'utf8').includes('process.env'));
   // Besides the handler, which hands it to the contract: what guards Node itself, and the CAs that Node's variables
   // name.
-  expect(readers.sort()).toEqual(['collect/connect/trust.ts', 'handler.ts', 'runtime/unsafe-environment.ts']);
+  expect(readers.sort()).toEqual([
+    'collect/connect/trust.ts',
+    'fleet/fleet-function.ts',
+    'handler.ts',
+    'runtime/unsafe-environment.ts',
+  ]);
 });

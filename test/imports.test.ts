@@ -75,7 +75,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'collecting connection logs knows besides how they are read',
     from: /^lambda\/collect\/connection-log\//,
-    forbids: outside(/^lambda\/(runtime|model|collect|analysis\/connection-log)\//),
+    forbids: outside(/^lambda\/(runtime|model|aws|collect|analysis\/connection-log)\//),
   },
   {
     name: 'delivering knows the model, the lifecycle, reports and what guards the process only',

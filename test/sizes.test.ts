@@ -27,6 +27,7 @@ import { EMPTY_STATE } from '../lambda/model/lifecycle.ts';
 import { known } from '../lambda/model/observed.ts';
 import type { Snapshot } from '../lambda/model/snapshot.ts';
 import { buildReport } from '../lambda/report/build-report.ts';
+import { wholeText } from '../lambda/report/exports/chunks.ts';
 import { renderMarkdown } from '../lambda/report/exports/markdown.ts';
 import { MESSAGE_BYTES, renderAlert } from '../lambda/report/messages/sns-message.ts';
 import type { Report } from '../lambda/report/schema.ts';
@@ -65,7 +66,7 @@ function reportOf(...snapshots: readonly Snapshot[]): Report {
 function chain(length: number): readonly string[][][] {
   const oid = (index: number): string => String(16_384 + index);
   return [
-    [['10', 'postgres', 't', 't', 't'], ...list(length, (i) => [oid(i), `r${i}`, 't', 'f', 'f'])],
+    [['10', 'postgres', 't', 't', 't', 't'], ...list(length, (i) => [oid(i), `r${i}`, 't', 'f', 'f', 't'])],
     [...list(length - 1, (i) => [oid(i), oid(i + 1)]), [oid(length - 1), '10']],
     list(20, (i) => [String(i + 1), `r${i}`, 't', '-1', 'f']),
   ];
@@ -309,7 +310,7 @@ describe('5,000 targets', () => {
 
   test.each<[string, (report: Report) => unknown]>([
     ['the terminal', (one) => renderTable(one, { columns: 120, colour: false })],
-    ['Markdown', (one) => renderMarkdown(one, { catalogue: [], toolVersion: '1.0.0' })],
+    ['Markdown', (one) => wholeText(renderMarkdown(one, { catalogue: [], toolVersion: '1.0.0' }))],
     ['a message', (one) => renderAlert(digestOf(one), one, 'test')],
   ])('are rendered in proportion: %s', (_what, render) => {
     expectInProportion(

@@ -10,6 +10,7 @@ import { auroraQuery } from '../../lambda/collect/postgres/aurora-query.ts';
 import { catalogueQuery } from '../../lambda/collect/postgres/catalogue-query.ts';
 import { hbaFacts, hbaQuery, plainHbaQuery } from '../../lambda/collect/postgres/hba-queries.ts';
 import { linkQuery, outboundQuery } from '../../lambda/collect/postgres/outbound-query.ts';
+import { ownSettingsQuery } from '../../lambda/collect/postgres/own-settings-query.ts';
 import { reloadQuery } from '../../lambda/collect/postgres/reload-query.ts';
 import { serverQuery } from '../../lambda/collect/postgres/server-query.ts';
 import { sessionQuery } from '../../lambda/collect/postgres/session-query.ts';
@@ -38,8 +39,13 @@ const LINES = [
 /** What an honest server answers, SELECT by SELECT, in the order of the questions below. */
 const HONEST = {
   server: [
-    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...SETTING_NAMES.map(() => 'on'), 'UTF8', 'f', 't', 't']],
-    [[null, 'app', 'md5', 'f']],
+    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...SETTING_NAMES.map(() => 'on'), 'UTF8', 'f', 't', null, null]],
+  ],
+  ownSettings: [
+    [
+      ['0', '16385', 'password_encryption=md5'],
+      ['5', '0', 'role=app'],
+    ],
   ],
   sessions: [
     [
@@ -82,8 +88,8 @@ const HONEST = {
   ],
   catalogue: [
     [
-      ['10', 'postgres', 't', 't', 't'],
-      ['16385', 'app', 't', 'f', 'f'],
+      ['10', 'postgres', 't', 't', 't', 't'],
+      ['16385', 'app', 't', 'f', 'f', 't'],
     ],
     [
       ['16385', '10'],
@@ -185,6 +191,7 @@ const selectsLike = (honest: Selects): fc.Arbitrary<Selects> =>
 
 const answersArbitrary = fc.record({
   server: selectsLike(HONEST.server),
+  ownSettings: selectsLike(HONEST.ownSettings),
   sessions: selectsLike(HONEST.sessions),
   catalogue: selectsLike(HONEST.catalogue),
   outbound: selectsLike(HONEST.outbound),
@@ -209,6 +216,7 @@ const rows: FuzzTarget = {
 
 function snapshotOf(answers: { readonly [AuditQuery in keyof typeof HONEST]: Selects }): Snapshot {
   const { server, visibility, settings, privileges } = serverQuery.read(answers.server);
+  const ownSettings = ownSettingsQuery.read(answers.ownSettings);
   const activity = sessionQuery.read(answers.sessions);
   const catalogue = catalogueQuery.read(answers.catalogue);
   const outbound = outboundQuery.read(answers.outbound);
@@ -218,8 +226,11 @@ function snapshotOf(answers: { readonly [AuditQuery in keyof typeof HONEST]: Sel
   reloadQuery(true).read(answers.reload);
   return healthySnapshot([], {
     server: known(server),
-    visibility: known(visibility),
-    settings: known(settings),
+    visibility: known({
+      ...visibility,
+      assumed: { login: 'auditor', setting: ownSettings.assumed(catalogue, activity.login) },
+    }),
+    settings: known(settings(ownSettings.overrides(catalogue, activity.login))),
     sessions: known(activity.sessions(catalogue)),
     outbound: known(links ?? outbound),
     hba: known(hbaFacts(lines, { major: 18, catalogue })),

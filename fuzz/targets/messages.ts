@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { renderTable } from '../../bin/command-line/terminal/table.ts';
 import { catalogue } from '../../lambda/checks/catalogue.ts';
+import { wholeText } from '../../lambda/report/exports/chunks.ts';
 import { renderMarkdown } from '../../lambda/report/exports/markdown.ts';
 import { CARD_LIMITS, renderChatCard, renderTargetCards } from '../../lambda/report/messages/chat-card.ts';
 import { renderEmail } from '../../lambda/report/messages/email.ts';
@@ -91,7 +92,7 @@ const messages: FuzzTarget = {
       }
       checkText('the table', throwingOnly([], () => renderTable(report, { columns, colour: false })) ?? '');
       const context = { catalogue: catalogue(), toolVersion: '0.0.0' };
-      checkText('the Markdown', throwingOnly([], () => renderMarkdown(report, context)) ?? '');
+      checkText('the Markdown', throwingOnly([], () => wholeText(renderMarkdown(report, context))) ?? '');
     }),
   }),
 };

@@ -1,7 +1,7 @@
 // Assumes roles of AWS in other accounts, and gives their credentials to clients.
 
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
-import type { AssumedRole } from '../model/target.ts';
+import type { AssumedRole } from '../model/assumed-role.ts';
 
 /** Of people who read CloudTrail: which program assumed the role. */
 const SESSION_NAME = 'pg-tls-auditor';

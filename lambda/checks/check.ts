@@ -33,6 +33,13 @@ interface CheckBase {
    * @default false
    */
   readonly transient?: boolean;
+  /**
+   * Whether it evaluates what the provider's API says: also of databases that are not audited, and of places that
+   * discovery lists.
+   *
+   * @default false
+   */
+  readonly needsNoLogin?: boolean;
   /** What its findings are evidence for: `IN_TRANSIT`, and what the check adds to it. */
   readonly requirements: readonly Requirement[];
   /** URLs of the sources of the rule. */

@@ -1,5 +1,6 @@
 // Runs the checks that compare targets with each other, over all snapshots of a run.
 
+import type { ListedReplicas } from '../model/listed-replicas.ts';
 import type { Policy } from '../model/policy.ts';
 import { type AuditedTarget, verdictOf } from '../model/run.ts';
 import { type FleetCheck, isFleetCheck } from './check.ts';
@@ -12,6 +13,8 @@ const FLEET_CHECKS = CHECKS.filter(isFleetCheck);
 export interface FleetOptions {
   /** Whether the run audited every configured target. @default false */
   readonly coversAllTargets?: boolean;
+  /** What discovery knows of the targets. @default nothing */
+  readonly replicas?: ListedReplicas | undefined;
   /** @default those of the registry */
   readonly checks?: readonly FleetCheck[];
 }
@@ -24,9 +27,10 @@ export interface FleetOptions {
 export function evaluateFleet(
   audited: readonly AuditedTarget[],
   policy: Policy,
-  { coversAllTargets = false, checks = FLEET_CHECKS }: FleetOptions = {},
+  { coversAllTargets = false, replicas, checks = FLEET_CHECKS }: FleetOptions = {},
 ): readonly AuditedTarget[] {
-  const fleet = coversAllTargets ? fleetOf(audited.map(({ snapshot }) => snapshot)) : undefined;
+  const snapshots = audited.map(({ snapshot }) => snapshot);
+  const fleet = coversAllTargets ? fleetOf(snapshots, replicas) : undefined;
   const replaced = new Set(checks.map(({ id }) => id));
   return audited.map(({ snapshot, outcomes: ownOutcomes, findings: ownFindings }) => {
     const results = checks.map((check) => ({

@@ -25,6 +25,7 @@ import { evaluateClientPlaintext } from './pgbouncer/client-side.ts';
 import { ofSettings } from './pgbouncer/settings.ts';
 import { withProbeEvidence } from './probe/on-the-wire.ts';
 import { REFUSE_PLAINTEXT, RELOAD, REQUIRE_TLS_IN_HBA } from './remedies/remedy-commands.ts';
+import { forceSslByApi, forceSslOff, isOn, withParameterGroup } from './shared/force-ssl.ts';
 import { readSetting } from './shared/setting.ts';
 
 /** All of the check but how it reads a snapshot. */
@@ -33,7 +34,8 @@ export const PLAINTEXT_ALLOWED: Omit<ServerCheck, 'evaluate'> = {
   title: 'pg_hba.conf accepts unencrypted connections from the network',
   subject: 'server',
   severity: 'medium',
-  severityNote: "critical where it asks for no password, low where only the server's own addresses can be meant",
+  severityNote:
+    "critical where it asks for no password, high where the API of RDS says that it is publicly accessible, low where only the server's own addresses can be meant",
   rationale:
     'As long as the server accepts plaintext, one client with sslmode=prefer, or an attacker on the path who says that the server has no TLS, is enough for passwords and data to travel in the open. That no client does so today is luck.',
   remedy: {
@@ -41,11 +43,13 @@ export const PLAINTEXT_ALLOWED: Omit<ServerCheck, 'evaluate'> = {
     ...REFUSE_PLAINTEXT,
   },
   requirements: IN_TRANSIT,
+  needsNoLogin: true,
   pgbouncer: ofSettings(evaluateClientPlaintext),
   references: [
     'https://www.postgresql.org/docs/current/auth-pg-hba-conf.html',
     'https://www.postgresql.org/docs/current/view-pg-hba-file-rules.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html',
+    'https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Security.html',
   ],
 };
 
@@ -60,6 +64,8 @@ function evaluateHbaOrForceSsl(snapshot: Snapshot, { loopback }: Policy): Outcom
   const forced = readSetting(snapshot, 'rds.force_ssl');
   // On RDS no role may read the rules, and this setting says what they are made to do.
   if (!hba.known && forced.known) return evaluateForceSsl(forced.value, hba.reason, snapshot);
+  const byApi = hba.known ? undefined : forceSslByApi(snapshot, hba.reason, PLAINTEXT_ALLOWED.severity);
+  if (byApi !== undefined) return byApi;
   const tlsOn = !settings.known || settings.value.values.ssl !== 'off';
   return withReloadCaveat(evaluatePlaintextRules(hba, { tlsOn, loopback }), hba);
 }
@@ -69,22 +75,13 @@ function evaluateForceSsl(value: string, reason: string, snapshot: Snapshot): Ou
   if (!isAmazonRds(snapshot)) {
     return { status: 'unknown', reason: `${reason}; rds.force_ssl is set, but nothing proves that this is Amazon RDS` };
   }
-  if (/^(1|on|true)$/.test(value)) return { status: 'pass' };
-  if (!/^(0|off|false)$/.test(value)) {
+  const on = isOn(value);
+  if (on === undefined) {
     return { status: 'unknown', reason: `rds.force_ssl is ${displayText(value)}, which is not known here` };
   }
-  return {
-    status: 'fail',
-    problems: [
-      {
-        severity: PLAINTEXT_ALLOWED.severity,
-        title: 'The server accepts unencrypted connections: rds.force_ssl is off',
-        subject: 'rds.force_ssl',
-        evidence: { 'rds.force_ssl': displayText(value) },
-        remedy: REFUSE_PLAINTEXT.rds,
-      },
-    ],
-  };
+  if (on) return { status: 'pass' };
+  const problem = forceSslOff(value, PLAINTEXT_ALLOWED.severity);
+  return { status: 'fail', problems: [withParameterGroup(snapshot, problem)] };
 }
 
 /**

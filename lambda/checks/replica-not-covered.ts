@@ -1,13 +1,13 @@
 // Finds standbys that no target audits: the primary does not show the sessions of a standby.
 
-import ipaddr from 'ipaddr.js';
 import { describeGroup } from '../analysis/sessions/session-groups.ts';
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
+import type { UnlistedReplica } from '../model/listed-replicas.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { FleetCheck } from './check.ts';
-import type { Fleet, FleetMember } from './fleet.ts';
+import { addressKey, type Fleet, type FleetIndex, type FleetMember, indexOf, LOOPBACK, membersOf } from './fleet.ts';
 import { checkSessions } from './shared/session-check.ts';
 
 export const replicaNotCovered: FleetCheck = {
@@ -19,7 +19,7 @@ export const replicaNotCovered: FleetCheck = {
   rationale:
     'Each standby keeps its own pg_stat_activity and its own pg_hba.conf: clients that read from it in plaintext are shown nowhere else.',
   remedy: {
-    everywhere: `Add a target for each standby, at its own address. The auditor's role exists there already, because roles are replicated.
+    everywhere: `Add a target for each standby, at its own address. The auditor's role exists there already, because roles are replicated. Where discovery finds the targets, add the region or the account of the standby to a rule.
 Mute the finding for a standby that is a target under another address (NAT, several interfaces) or that takes no clients. List what there is:`,
     selfManaged: 'On this server: SELECT application_name, client_addr, state FROM pg_stat_replication;',
     rds: `Each read replica, and each instance of an Aurora cluster, has an endpoint of its own; the reader endpoint leads to one of them.
@@ -38,16 +38,37 @@ az postgres flexible-server replica list --resource-group <group> --name <server
     'https://www.postgresql.org/docs/current/hot-standby.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html',
   ],
-  evaluateInFleet: (snapshot, fleet) =>
-    snapshot.aurora === undefined ? ofStandbys(snapshot, fleet) : ofAurora(snapshot, fleet),
+  evaluateInFleet: (snapshot, fleet) => {
+    const unlisted = fleet && indexOf(fleet).unlistedReplicas.get(snapshot.target.name);
+    if (unlisted !== undefined) return ofListed(unlisted);
+    return snapshot.aurora === undefined ? ofStandbys(snapshot, fleet) : ofAurora(snapshot, fleet);
+  },
 };
+
+/**
+ * Discovery lists the replicas and members that there are, and its rules decide about each: one that is stopped, left
+ * out on purpose or about to be deleted has no session that a target could stand for.
+ */
+function ofListed(unlisted: readonly UnlistedReplica[]): Outcome {
+  if (unlisted.length === 0) return { status: 'pass' };
+  const problems = unlisted.map(
+    (replica): Problem => ({
+      severity: 'low',
+      title: 'A read replica in a region or an account that no rule of discovery names',
+      subject: displayText(replica, 300),
+      evidence: { replica: displayText(replica, 300) },
+    }),
+  );
+  return { status: 'fail', problems };
+}
 
 function ofStandbys(snapshot: Snapshot, fleet: Fleet | undefined): Outcome {
   const standbys = snapshot.sessions.known ? snapshot.sessions.value.visible.filter(isStandby) : [];
   if (standbys.length > 0 && fleet === undefined) return PARTIAL_RUN;
-  const others = (fleet ?? []).filter(({ name }) => name !== snapshot.target.name);
-  const uncovered = notCovered(standbys, snapshot, others);
-  const unreached = others.filter((member) => placesOf(member).length === 0);
+  const own = snapshot.target.name;
+  const index = indexOf(fleet ?? []);
+  const uncovered = notCovered(standbys, snapshot, index);
+  const unreached = uncovered.size === 0 ? [] : index.withoutPlace.filter(({ name }) => name !== own);
   if (uncovered.size > 0 && unreached.length > 0) {
     const count = unreached.length === 1 ? 'a target was' : `${unreached.length} targets were`;
     return { status: 'unknown', reason: `${count} not reached that may be this standby` };
@@ -72,10 +93,11 @@ function ofAurora({ aurora, target }: Snapshot, fleet: Fleet | undefined): Outco
   const { own, instances } = aurora.value;
   const others = instances.filter(({ id }) => id !== own);
   if (others.length > 0 && fleet === undefined) return PARTIAL_RUN;
-  const members = (fleet ?? []).filter(({ name }) => name !== target.name);
-  const uncovered = others.filter(({ id }) => !members.some((member) => isInstance(member, id)));
+  const index = indexOf(fleet ?? []);
+  const isOther = ({ name }: FleetMember): boolean => name !== target.name;
+  const uncovered = others.filter(({ id }) => !membersOf(id, index).some(isOther));
   if (uncovered.length === 0) return { status: 'pass' };
-  if (members.some(mayBeAnyInstance)) {
+  if (index.anyInstance.some(isOther)) {
     return { status: 'unknown', reason: 'a target was not audited that may be this instance' };
   }
   const problems = uncovered.map(
@@ -89,16 +111,6 @@ function ofAurora({ aurora, target }: Snapshot, fleet: Fleet | undefined): Outco
   return { status: 'fail', problems };
 }
 
-/** An instance's own endpoint begins with its identifier. */
-function isInstance({ instance, host }: FleetMember, id: string): boolean {
-  return instance === id || (instance === undefined && host?.split('.')[0]?.toLowerCase() === id.toLowerCase());
-}
-
-/** Not audited, and by a name that is no instance's endpoint: a cluster's, or an alias. */
-function mayBeAnyInstance({ inRecovery, host }: FleetMember): boolean {
-  return inRecovery === undefined && !/^[^.]+\.(?!cluster-)[^.]+\.[^.]+\.rds\.amazonaws\.com(\.cn)?$/i.test(host ?? '');
-}
-
 /** Programs that stream WAL to files and take no clients. */
 const NO_STANDBY = /^(pg_basebackup|pg_receivewal|pg_receivexlog|pg_recvlogical|barman_)/;
 
@@ -110,32 +122,20 @@ function isStandby({ kind, database, application }: Session): boolean {
 /** Each target stands for one standby at its address: two standbys on a host are two targets. */
 function notCovered(
   standbys: readonly Session[],
-  { networkPath }: Snapshot,
-  others: readonly FleetMember[],
+  { target, networkPath }: Snapshot,
+  { byPlace }: FleetIndex,
 ): ReadonlySet<Session> {
-  const free = new Set(others.filter(({ inRecovery }) => inRecovery !== false));
+  const taken = new Set<FleetMember>();
   return new Set(
     standbys.filter((standby) => {
       const places = [addressKey(standby.clientAddress), addressKey(networkPath?.remoteAddress)];
       // Over a socket or loopback the standby is on the server's own host, whatever its address is.
       const place = places[0] === undefined || places[0] === LOOPBACK ? places[1] : places[0];
-      const member = [...free].find((candidate) => place !== undefined && placesOf(candidate).includes(place));
+      const candidates = place === undefined ? [] : (byPlace.get(place) ?? []);
+      const member = candidates.find((candidate) => candidate.name !== target.name && !taken.has(candidate));
       if (member === undefined) return true;
-      free.delete(member);
+      taken.add(member);
       return false;
     }),
   );
-}
-
-const LOOPBACK = 'loopback';
-
-function placesOf({ remoteAddress, host }: FleetMember): readonly string[] {
-  return [addressKey(remoteAddress), addressKey(host)].filter((place) => place !== undefined);
-}
-
-/** An address in one spelling, all of loopback as one; undefined for what is none. */
-function addressKey(address: string | undefined): string | undefined {
-  if (address === undefined || !ipaddr.isValid(address)) return undefined;
-  const parsed = ipaddr.process(address);
-  return parsed.range() === 'loopback' ? LOOPBACK : parsed.toString();
 }

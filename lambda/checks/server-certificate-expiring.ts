@@ -1,7 +1,12 @@
 // Finds certificates of the server's chain that end soon.
 
+import { cloudDatabaseOf } from '../analysis/provider/cloud-facts.ts';
 import type { CertificateFacts } from '../model/certificate.ts';
+import type { Outcome } from '../model/finding.ts';
+import { providerOfName } from '../model/hosting.ts';
+import type { Policy } from '../model/policy.ts';
 import { CERTIFICATES, IN_TRANSIT } from '../model/requirement.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { ServerCheck } from './check.ts';
 import {
   CLOUD_SQL_ROTATION,
@@ -32,23 +37,28 @@ ${changeRdsCa('rds-ca-rsa2048-g1')}`,
 If it is an intermediate CA: append its renewed certificate to client_tls_cert_file.`,
   },
   requirements: [...IN_TRANSIT, ...CERTIFICATES],
+  needsNoLogin: true,
   pgbouncer: 'same',
   references: [
     'https://www.postgresql.org/docs/current/ssl-tcp.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL-certificate-rotation.html',
   ],
-  evaluate: ({ serverChain, takenAt, failure }, { certificateExpiryDays }) => {
+  evaluate: (snapshot, { certificateExpiryDays }) => {
+    const { serverChain, takenAt, failure } = snapshot;
     if (failure?.cause === 'certificate-expired') {
       return { status: 'not-applicable', reason: 'the certificate has expired; reported by target-not-audited' };
     }
-    if (!serverChain.known) return { status: 'unknown', reason: serverChain.reason };
+    if (!serverChain.known) return byApi(snapshot, serverChain.reason, certificateExpiryDays);
     const problems = serverChain.value
       .filter((certificate, index) => index === 0 || !isRoot(certificate))
-      .flatMap((certificate) => {
+      .flatMap((certificate, index) => {
         const expiry = expiryOf(certificate, takenAt, certificateExpiryDays);
         if (expiry === undefined) return [];
         const { severity } = expiry;
-        return [{ severity, title: serverCertificateExpiring.title, ...describeExpiry(certificate, expiry) }];
+        const described = describeExpiry(certificate, expiry);
+        // By the API the server's own is not known by its hash: with both it is one finding.
+        const subject = index === 0 && isOfRds(snapshot) ? OWN : described.subject;
+        return [{ severity, title: serverCertificateExpiring.title, ...described, subject }];
       });
     return problems.length === 0 ? { status: 'pass' } : { status: 'fail', problems };
   },
@@ -57,4 +67,27 @@ If it is an intermediate CA: append its renewed certificate to client_tls_cert_f
 /** A root above the leaf is the CA bundle's, whatever the server sent: ca-bundle-expiring evaluates it. */
 function isRoot({ selfSigned }: CertificateFacts): boolean {
   return selfSigned;
+}
+
+/** The server's own certificate, of a database of RDS. */
+const OWN = 'own';
+
+/** By its name, whatever discovery knows of it at the moment: its findings keep their identity. */
+function isOfRds({ target, cloud }: Snapshot): boolean {
+  return cloud?.known === true || (target.host !== undefined && providerOfName(target.host) === 'rds');
+}
+
+/** That the API knows of a later end is no proof that the server shows that certificate. */
+function byApi(snapshot: Snapshot, reason: string, days: Policy['certificateExpiryDays']): Outcome {
+  const database = cloudDatabaseOf(snapshot);
+  const end = database?.known ? database.value.certificateValidTill : undefined;
+  const expiry = end?.known ? expiryOf({ notAfter: end.value }, snapshot.takenAt, days) : undefined;
+  if (!end?.known || expiry === undefined) return { status: 'unknown', reason };
+  const { severity, expired, daysLeft } = expiry;
+  const evidence = { accordingTo: 'the API of RDS', [expired ? 'expired' : 'expires']: end.value, daysLeft };
+  return {
+    status: 'fail',
+    incomplete: reason,
+    problems: [{ severity, title: serverCertificateExpiring.title, subject: OWN, evidence }],
+  };
 }

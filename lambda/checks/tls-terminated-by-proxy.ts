@@ -1,9 +1,10 @@
 // Finds proxies that end TLS before the server, whose sessions then show the proxy's side only.
 
+import { cloudDatabaseOf } from '../analysis/provider/cloud-facts.ts';
 import { displayText } from '../model/display.ts';
 import type { Outcome } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
-import type { AuditConnection } from '../model/snapshot.ts';
+import type { AuditConnection, Snapshot } from '../model/snapshot.ts';
 import type { AuditCheck } from './check.ts';
 import { evaluateProxyBeforePooler } from './pgbouncer/tls-terminated-by-proxy.ts';
 
@@ -26,15 +27,46 @@ aws rds modify-db-proxy --db-proxy-name <proxy> --require-tls`,
   },
   requirements: IN_TRANSIT,
   hidesSessions: false,
+  needsNoLogin: true,
   pgbouncer: evaluateProxyBeforePooler,
   references: [
     'https://www.pgbouncer.org/config.html#tls-settings',
     'https://www.postgresql.org/docs/current/sasl-authentication.html',
     'https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-security.html',
   ],
-  evaluate: ({ link, networkPath }) =>
-    link.known ? compareViews(link.value, networkPath?.isDirect ?? false) : { status: 'unknown', reason: link.reason },
+  evaluate: (snapshot) => {
+    const { link, networkPath } = snapshot;
+    const seen: Outcome = link.known
+      ? compareViews(link.value, networkPath?.isDirect ?? false)
+      : { status: 'unknown', reason: link.reason };
+    return seen.status === 'fail' ? seen : (byInternetGateway(snapshot, seen) ?? seen);
+  },
 };
+
+/** An Aurora cluster in express configuration is reached through a proxy that RDS manages, and in no other way. */
+function byInternetGateway(snapshot: Snapshot, seen: Outcome): Outcome | undefined {
+  const database = cloudDatabaseOf(snapshot);
+  // The gateway may pass on what the connection shows: while the API does not answer, nothing rules it out.
+  if (database?.known === false && seen.status === 'pass') return { status: 'unknown', reason: database.reason };
+  if (!database?.known || !database.value.internetGateway) return undefined;
+  return {
+    status: 'fail',
+    problems: [
+      {
+        severity: 'medium',
+        title: tlsTerminatedByProxy.title,
+        evidence: {
+          accordingTo: 'the API of RDS',
+          internetAccessGateway: true,
+          publiclyAccessible: true,
+          note: "the gateway ends TLS and has sessions of its own with the server: how these travel is the provider's to answer for",
+        },
+        remedy:
+          'Move the data to a cluster with VPC networking, which is reached without the gateway, or mute the finding once the risk is accepted.',
+      },
+    ],
+  };
+}
 
 /**
  * A difference is proof that there are two legs, whatever else holds: a proxy with the server's own certificate passes

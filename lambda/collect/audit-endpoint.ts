@@ -80,6 +80,8 @@ export async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited
             openSession: unknown('the login of the audit did not succeed'),
           };
           builder.phase = 'tls';
+          // The server has to start a process first.
+          setImmediate(() => shared.redaction.prepare());
         },
         onVerified: (tls, certificates) => {
           tlsHandshake = clock();

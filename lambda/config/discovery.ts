@@ -1,7 +1,8 @@
 // Gives the rules of discovery the shape that the sources of targets use.
 
 import type * as z from 'zod';
-import type { AssumedRole, CaSource, Target } from '../model/target.ts';
+import type { AssumedRole } from '../model/assumed-role.ts';
+import type { CaSource, Target } from '../model/target.ts';
 import { parseTemplate, type Template } from '../model/template.ts';
 import { CA_PLACEHOLDERS, DATABASE_PLACEHOLDERS, type discoveryRuleSchema } from './schema.ts';
 import { caSources, crlSources, listOf, type TargetDefaults } from './to-target.ts';
@@ -42,6 +43,8 @@ export interface RdsRule {
     | Exclude<CaSource, { secret: string }>
     | { readonly secret: Template; readonly key?: string }
   )[];
+  /** The name of the network from which they are audited; undefined: the default one. */
+  readonly network: Template | undefined;
   readonly labels: Readonly<Record<string, Template>>;
   readonly logs: 'auto' | Target['logs'];
   /** What every target of this rule has. */
@@ -73,6 +76,7 @@ export function toDiscoveryRule(rule: ParsedRule, defaults: TargetDefaults): Dis
           }
         : source,
     ),
+    network: rule.network === undefined ? undefined : template(rule.network, DATABASE_PLACEHOLDERS),
     labels: Object.fromEntries(
       Object.entries(rule.labels ?? {}).map(([key, value]) => [key, template(value, DATABASE_PLACEHOLDERS)]),
     ),

@@ -2,6 +2,9 @@
 
 import { readBoundedFileSync } from '../runtime/bounded-file.ts';
 
+/** The largest configuration that is read. */
+export const MOST_DOCUMENT_BYTES = 16 * 1024 * 1024;
+
 /** A configuration file that can't be read; the message says what to do. */
 export class ConfigFileError extends Error {
   override readonly name = 'ConfigFileError';
@@ -21,7 +24,7 @@ export interface ConfigDocumentOptions {
 export function readConfigDocument(file: string, { shownAs, whenMissing }: ConfigDocumentOptions): unknown {
   let text: string;
   try {
-    text = readBoundedFileSync(file)
+    text = readBoundedFileSync(file, { maxBytes: MOST_DOCUMENT_BYTES })
       .toString('utf8')
       .replace(/^\uFEFF/, '');
   } catch (cause) {

@@ -16,6 +16,7 @@ import type { ConfigProblem } from './wording.ts';
 import { describeIssue, formatPath } from './wording.ts';
 
 export type { DiscoveryRule, FileRule, RdsRule } from './discovery.ts';
+export { DEFAULT_NETWORK, MOST_TARGETS } from './schema.ts';
 export type { ConfigProblem } from './wording.ts';
 
 /** The configuration as people write it. */
@@ -41,6 +42,10 @@ export interface Config {
   readonly policy: Policy;
   readonly concurrency: number;
   readonly deployment: Readonly<Parsed['deployment']>;
+  /** By name: each has a worker in the deployment's account. */
+  readonly networks: Readonly<Parsed['networks']>;
+  /** By name: each has a worker in another account or region. */
+  readonly satellites: Readonly<Parsed['satellites']>;
   readonly targets: readonly Target[];
   /** Where more targets are found, in each run. */
   readonly discovery: readonly DiscoveryRule[];
@@ -130,18 +135,25 @@ function parseDocument(document: unknown, options: ParseConfigOptions): Parsed {
  * What routes and mutes of a configuration with discovery name, and none of these targets has.
  *
  * @param targets every target that there is
- * @returns sentences without their period, each with the path of its setting
+ * @returns sentences without their period, each with the path of its setting, and a key that stays the same
  */
 export function unmatchedByTargets(
   { alerts, mutes }: Pick<Config, 'alerts' | 'mutes'>,
   targets: readonly NamedTarget[],
-): readonly string[] {
+): readonly { readonly key: string; readonly message: string }[] {
   // A route that names no targets by name has no key for them.
   const routes = alerts.routes.map((route) =>
     Object.fromEntries(Object.entries(route).filter(([, value]) => value !== undefined)),
   );
-  const problems = unmatchedPatterns({ alerts: { routes }, mutes: mutes.map(({ match }) => match) }, targets);
-  return [...problems].map(({ path, message }) => `${formatPath(path)} ${message}`);
+  const settings = { alerts: { routes }, mutes: mutes.map(({ match }) => match) };
+  return [...unmatchedPatterns(settings, targets)].map(({ path, message }) => ({
+    key: `${formatPath(path)} ${JSON.stringify(valueAt(settings, path))}`,
+    message: `${formatPath(path)} ${message}`,
+  }));
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((part, key) => Object(part)[key], document);
 }
 
 /** The JSON Schema of the configuration file, for editors. */
@@ -166,6 +178,8 @@ function toConfig(parsed: Parsed): Config {
     policy,
     concurrency,
     deployment,
+    networks: parsed.networks,
+    satellites: parsed.satellites,
     targets: parsed.targets.map((target) => toTarget(target, defaults)),
     discovery: parsed.discovery.map((rule) => toDiscoveryRule(rule, defaults)),
   };

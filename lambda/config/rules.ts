@@ -3,7 +3,8 @@
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { alertProblems } from './alert-rules.ts';
 import { discoveryProblems } from './discovery-rules.ts';
-import { EXPIRY_DAYS, TLS_VERSIONS } from './schema.ts';
+import { networkProblems } from './network-rules.ts';
+import { EXPIRY_DAYS, FLEET_CONCURRENCY, TLS_VERSIONS } from './schema.ts';
 import type { RuleProblem, SoundConfig } from './sound.ts';
 
 const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: TLS_VERSIONS.preferred };
@@ -11,13 +12,15 @@ const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: 
 /** What is wrong across settings. Parts that are wrong themselves are undefined in `config`, and take no part. */
 export function* crossFieldProblems(config: SoundConfig, use: 'deployment' | 'command-line'): Iterable<RuleProblem> {
   yield* policyProblems(config);
+  yield* networkProblems(config);
+  yield* fleetProblems(config);
   yield* targetProblems(config);
   yield* discoveryProblems(config, use);
   yield* alertProblems(config);
   if (use === 'deployment') yield* localSources(config);
 }
 
-function* policyProblems({ policy, deployment }: SoundConfig): Iterable<RuleProblem> {
+function* policyProblems({ policy }: SoundConfig): Iterable<RuleProblem> {
   const { minTlsVersion, preferredTlsVersion } = { ...POLICY_DEFAULTS, ...policy };
   if (minTlsVersion !== undefined && preferredTlsVersion !== undefined && preferredTlsVersion < minTlsVersion) {
     yield {
@@ -33,11 +36,22 @@ function* policyProblems({ policy, deployment }: SoundConfig): Iterable<RuleProb
       message: `medium, high and critical must descend, got ${medium}, ${high}, ${critical}`,
     };
   }
-  const { availabilityZones, subnetIds } = deployment?.vpc ?? {};
-  if (availabilityZones !== undefined && subnetIds !== undefined && availabilityZones.length !== subnetIds.length) {
+}
+
+function* fleetProblems({ deployment }: SoundConfig): Iterable<RuleProblem> {
+  const { fleet, evidence, reservedConcurrency } = deployment ?? {};
+  if (fleet === undefined) return;
+  if (evidence === 'none') {
     yield {
-      path: ['deployment', 'vpc', 'availabilityZones'],
-      message: `must name one zone for each of the ${subnetIds.length} subnets, got ${availabilityZones.length}`,
+      path: ['deployment', 'evidence'],
+      message: 'must be "s3" with deployment.fleet, whose workers keep their results there, got "none"',
+    };
+  }
+  const { concurrency = FLEET_CONCURRENCY } = fleet;
+  if (reservedConcurrency !== undefined && reservedConcurrency < concurrency) {
+    yield {
+      path: ['deployment', 'reservedConcurrency'],
+      message: `must be at least deployment.fleet.concurrency (${concurrency}), got ${reservedConcurrency}`,
     };
   }
 }

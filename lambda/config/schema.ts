@@ -2,14 +2,13 @@
 
 import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
+import { DEFAULT_PORT } from '../model/endpoint.ts';
 import { holdsSecret } from '../model/given-text.ts';
 import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { parseSchedule } from '../model/schedule.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 import { ANY_TAG, fillTemplate, parseTemplate } from '../model/template.ts';
-
-const DEFAULT_PORT = 5432;
 
 /** Default days before the end of a certificate at which its finding gets each severity. */
 export const EXPIRY_DAYS = { medium: 30, high: 14, critical: 7 } as const;
@@ -203,12 +202,28 @@ const labelKey = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, di
 // The name stands in an IAM policy, where * and $ would match more than one role.
 const roleName = z.string().regex(/^[\w.-]{1,63}$/, 'must be 1 to 63 letters, digits, dots, dashes or underscores');
 
-const region = z.string().regex(/^[a-z]{2}(?:-[a-z]+)+-\d$/, 'must be an AWS region such as eu-west-1');
+/** Of every partition: eu-west-1, us-gov-west-1, us-iso-east-1, eusc-de-east-1. */
+const region = z.string().regex(/^[a-z]{2,8}(?:-[a-z]+)+-\d{1,2}$/, 'must be an AWS region such as eu-west-1');
 
 const database = shownText.min(1).max(63).refine(isDatabaseName, 'must be the name of a database, without parameters');
 
 /** One or more parts of 1 to 63 characters, joined by slashes: `orders`, `shop/writer`. */
 export const TARGET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,62}){0,3}$/;
+
+/** The name of the worker of targets that name no network, where the configuration has no other for them. */
+export const DEFAULT_NETWORK = 'default';
+
+const networkName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower-case letters, digits or dashes, starting with a letter')
+  .refine((name) => name !== DEFAULT_NETWORK, 'must not be "default": it is that of targets that name no network');
+
+/** What one state machine can choose among, and one bucket policy can name. */
+const MOST_NETWORKS = 20;
+const MOST_SATELLITES = 50;
+
+/** How many targets a configuration may name one by one. */
+export const MOST_TARGETS = 5000;
 
 const targetSchema = z.strictObject({
   name: z
@@ -261,6 +276,7 @@ const targetSchema = z.strictObject({
   probe: probe.optional(),
   logs: logs.optional(),
   sampleSeconds: sampleSeconds.optional(),
+  network: networkName.optional().describe('The network or satellite whose worker audits it. Used by the deployment.'),
   labels: z.record(labelKey, labelValue).optional().describe('Free labels, e.g. the owning team.'),
 });
 
@@ -389,6 +405,11 @@ export const discoveryRuleSchema = z.strictObject({
     .describe(
       'As in targets. "auto": the log group of CloudWatch Logs to which the database exports its PostgreSQL log, if it does.',
     ),
+  network: labelTemplate
+    .optional()
+    .describe(
+      'The network or satellite whose worker audits what rds finds. It may hold placeholders, e.g. ${tag:network}.',
+    ),
   probe: probe.optional(),
   sampleSeconds: sampleSeconds.optional(),
   timeoutSeconds: timeoutSeconds.optional(),
@@ -471,16 +492,41 @@ const muteSchema = z
     'Mutes the findings that match every setting given: reports count them, notifications leave them out. * stands for any characters.',
   );
 
+const vpc = z.strictObject({
+  vpcId: z.string().regex(/^vpc-[0-9a-f]{8,17}$/, 'must look like vpc-0123456789abcdef0'),
+  subnetIds: z.array(z.string().regex(/^subnet-[0-9a-f]{8,17}$/, 'must look like subnet-0123456789abcdef0')).min(1),
+  availabilityZones: z.array(z.string().min(1)).min(1).describe('The zone of each subnet, in the same order.'),
+  securityGroupIds: z.array(z.string().regex(/^sg-[0-9a-f]{8,17}$/, 'must look like sg-0123456789abcdef0')).optional(),
+});
+
+const keyArns = z.array(z.string().regex(/^arn:[\w-]+:kms:[\w-]*:\d{12}:.+$/, 'must be the ARN of a KMS key'));
+
+const accountId = z.string().regex(/^\d{12}$/, 'must be the 12 digits of an AWS account, in quotes');
+
+const networkSchema = z
+  .strictObject({
+    vpc: vpc.optional().describe('The VPC of the network. Without it, its worker runs outside of a VPC.'),
+  })
+  .describe('A network with a worker of its own.');
+
+const satelliteSchema = z
+  .strictObject({
+    account: accountId.describe('The account of the worker.'),
+    region: region.describe('The region of the worker.'),
+    vpc: vpc.optional().describe('The VPC of the worker, in that account. Without it, it runs outside of a VPC.'),
+    secretKmsKeyArns: keyArns.optional().describe('Customer-managed KMS keys that encrypt the secrets there.'),
+  })
+  .describe('A network in another account or region: its worker is a stack of its own.');
+
+/** Workers of a fleet at the same time. */
+export const FLEET_CONCURRENCY = 20;
+
 const deploymentSchema = z.strictObject({
-  vpc: z
-    .strictObject({
-      vpcId: z.string().regex(/^vpc-[0-9a-f]{8,17}$/, 'must look like vpc-0123456789abcdef0'),
-      subnetIds: z.array(z.string().regex(/^subnet-[0-9a-f]{8,17}$/, 'must look like subnet-0123456789abcdef0')).min(1),
-      availabilityZones: z.array(z.string().min(1)).min(1).describe('The zone of each subnet, in the same order.'),
-      securityGroupIds: z
-        .array(z.string().regex(/^sg-[0-9a-f]{8,17}$/, 'must look like sg-0123456789abcdef0'))
-        .optional(),
-    })
+  account: accountId
+    .optional()
+    .describe('The account that the auditor is deployed to. Required with satellites, which let only this one in.'),
+  region: region.optional().describe('The region that the auditor is deployed to. Required with satellites.'),
+  vpc: vpc
     .optional()
     .describe(
       'Run inside a VPC. Isolated subnets need VPC endpoints for Secrets Manager, SNS, DynamoDB, S3, Security Hub, CloudWatch Logs, RDS and STS, as far as they are used.',
@@ -514,8 +560,7 @@ const deploymentSchema = z.strictObject({
     )
     .default(90)
     .describe('Days to keep the log, which holds what each run observed.'),
-  secretKmsKeyArns: z
-    .array(z.string().regex(/^arn:[\w-]+:kms:[\w-]*:\d{12}:.+$/, 'must be the ARN of a KMS key'))
+  secretKmsKeyArns: keyArns
     .default([])
     .describe('Customer-managed KMS keys that encrypt the secrets named in this file.'),
   topicEncryption: z
@@ -549,6 +594,36 @@ const deploymentSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe('Make a CloudWatch dashboard of the fleet (three dollars a month beyond the first three of an account).'),
+  fleet: z
+    .strictObject({
+      batch: z
+        .number()
+        .int()
+        .min(1)
+        .max(1000)
+        .default(100)
+        .describe('Targets that one worker audits in one invocation, at most.'),
+      concurrency: z
+        .number()
+        .int()
+        .min(1)
+        .max(1000)
+        .default(20)
+        .describe('Workers that run at the same time, at most.'),
+      timeoutMinutes: z
+        .number()
+        .int()
+        .min(40)
+        .max(1440)
+        .default(60)
+        .describe(
+          'Timeout of a whole run, in minutes. The last 20, and timeoutMinutes of the deployment before them, are kept for the last workers and the notifications.',
+        ),
+    })
+    .optional()
+    .describe(
+      'Audits in many workers at once, on AWS Step Functions: for more databases than one function can audit in its time. {} for the defaults. Needs evidence in s3.',
+    ),
   completionWindowHours: z
     .number()
     .int()
@@ -661,9 +736,21 @@ export const configSchema = z.strictObject({
   concurrency: z.number().int().min(1).max(256).default(32).describe('Targets audited at the same time.'),
   mutes: z.array(muteSchema).max(1000).default([]).describe('Findings that are not notified of until a date.'),
   deployment: deploymentSchema.prefault({}).describe('Settings of the deployment. Not used by the command line.'),
+  networks: z
+    .record(networkName, networkSchema)
+    .refine((networks) => Object.keys(networks).length <= MOST_NETWORKS, `must be at most ${MOST_NETWORKS} networks`)
+    .default({})
+    .describe('Networks that databases are in, by name. More than one needs deployment.fleet. Used by the deployment.'),
+  satellites: z
+    .record(networkName, satelliteSchema)
+    .refine((given) => Object.keys(given).length <= MOST_SATELLITES, `must be at most ${MOST_SATELLITES} satellites`)
+    .default({})
+    .describe(
+      'Networks in other accounts and regions, by name, each deployed there with -c satellite=NAME. Needs deployment.fleet.',
+    ),
   targets: z
     .array(targetSchema)
-    .max(5000)
+    .max(MOST_TARGETS)
     .default([])
     .describe('The PostgreSQL endpoints to audit. May be left out where discovery finds them.'),
   discovery: z

@@ -32,6 +32,7 @@ export function toTarget(target: ParsedTarget, defaults: TargetDefaults): Target
     probe: target.probe ?? defaults.probe,
     logs: target.logs ?? defaults.logs,
     sampleMs: (target.sampleSeconds ?? defaults.sampleSeconds) * 1000,
+    network: target.network,
     labels: target.labels ?? {},
   };
 }

@@ -1,15 +1,16 @@
-// Archives the full report of each run in S3 as evidence, which it never overwrites, and beside it the page of the run.
+// Archives the full report of each run in S3 as evidence, one object for each run, and never overwrites one.
 // The function loads it only where evidence is on: no module that is loaded at start may import it.
 
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { displayText } from '../model/display.ts';
+import { chunksOf } from '../report/exports/chunks.ts';
 import { exporter as json } from '../report/exports/json.ts';
-import { renderDayIndex } from '../report/page/day-index.ts';
-import { type PageContext, renderReportPage } from '../report/page/report-page.ts';
-import { pageKey, runKey } from '../report/page-link.ts';
+import { compactJson } from '../report/exports/json-text.ts';
+import { reportKey } from '../report/page-link.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
@@ -38,12 +39,6 @@ export interface ArchivedReport {
   readonly sha256: string;
   /** Size of the object as stored. */
   readonly bytes: number;
-}
-
-/** What the page of a run is made with. */
-export interface PageEnvironment extends PageContext {
-  /** Of the bucket; undefined where it is not known: then the index has names and no links. */
-  readonly region: string | undefined;
 }
 
 export interface Evidence {
@@ -75,39 +70,13 @@ export function s3Client({ forcePathStyle }: { readonly forcePathStyle: boolean 
  */
 export async function archiveReport(client: S3Client, bucket: string, evidence: Evidence): Promise<ArchivedReport> {
   const { report, signal } = evidence;
-  const key = keyOf(report.startedAt, evidence.requestId);
-  const body = await promisify(gzip)(JSON.stringify(report));
+  const key = reportKey(report.startedAt, evidence.requestId);
+  // The report of a fleet has tens of megabytes, which compress to a few.
+  const zipped = createGzip();
+  const [body] = await Promise.all([buffer(zipped), pipeline(chunksOf(compactJson(report)), zipped)]);
   const digest = createHash('sha256').update(body).digest();
-  await put(client, { bucket, key, body, type: json.mediaType, replaces: false }, signal);
+  await storeObject(client, { bucket, key, body, type: json.mediaType, replaces: false }, signal);
   return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
-}
-
-/** Where the newest page is, and the index of the days: both are replaced by each run. */
-const LATEST = 'pages/latest.html';
-const INDEX = 'pages/index.html';
-
-/**
- * Stores the page of a run beside its report, again as the latest one, and the index of the days.
- *
- * @returns the key of the page
- * @throws EvidenceError
- */
-export async function archivePage(
-  client: S3Client,
-  bucket: string,
-  { report, requestId, signal }: Evidence,
-  { region, ...context }: PageEnvironment,
-): Promise<string> {
-  const name = runKey(report.startedAt, requestId);
-  const elsewhere = `the report ${name}.${json.extension}.gz has all of them`;
-  const page = await promisify(gzip)(renderReportPage(report, context, { elsewhere }));
-  const index = await promisify(gzip)(renderDayIndex(report.startedAt, { bucket, region, latest: LATEST }));
-  const type = 'text/html; charset=utf-8';
-  const key = pageKey(report.startedAt, requestId);
-  await put(client, { bucket, key, body: page, type, replaces: false }, signal);
-  await put(client, { bucket, key: LATEST, body: page, type, replaces: true }, signal);
-  await put(client, { bucket, key: INDEX, body: index, type, replaces: true }, signal);
-  return key;
 }
 
 interface NewObject {
@@ -120,7 +89,8 @@ interface NewObject {
   readonly replaces: boolean;
 }
 
-async function put(
+/** @throws EvidenceError, also where an object of that name exists already, unless this one replaces it */
+export async function storeObject(
   client: S3Client,
   { bucket, key, body, type, replaces }: NewObject,
   signal: AbortSignal | undefined,
@@ -146,10 +116,6 @@ async function put(
 function isOurEarlierAttempt(error: unknown): boolean {
   const { name, $metadata } = error as { name?: string; $metadata?: { attempts?: number } };
   return name === 'PreconditionFailed' && ($metadata?.attempts ?? 1) > 1;
-}
-
-function keyOf(startedAt: string, requestId: string): string {
-  return `${runKey(startedAt, requestId)}.${json.extension}.gz`;
 }
 
 function failure(error: unknown, place: { readonly bucket: string; readonly key: string }): EvidenceError {

@@ -3,7 +3,7 @@
 
 import { type AwsSecurityFinding, BatchImportFindingsCommand, SecurityHubClient } from '@aws-sdk/client-securityhub';
 import { displayText } from '../model/display.ts';
-import { type AsffContext, type AsffFinding, asffFindings } from '../report/exports/asff.ts';
+import { type AsffContext, type AsffFinding, eachAsffFinding } from '../report/exports/asff.ts';
 import type { AwsPlace } from '../report/exports/exporter.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
@@ -58,17 +58,18 @@ export async function importFindings(
   context: AsffContext,
   signal?: AbortSignal,
 ): Promise<ImportedFindings> {
-  const batches = [...batchesOf(asffFindings(report, context))];
   const refused: Refused[] = [];
   let imported = 0;
+  let requests = 0;
   // One after the other: an account may send ten requests a second.
-  for (const batch of batches) {
+  for (const batch of batchesOf(eachAsffFinding(report, context))) {
+    requests += 1;
     const answer = await importBatch(client, batch, context.aws, imported, signal);
     imported += answer.imported;
     refused.push(...answer.refused);
   }
   if (refused.length > 0) throw partialFailure(refused, imported);
-  return { imported, requests: batches.length };
+  return { imported, requests };
 }
 
 interface Refused {
@@ -105,7 +106,7 @@ async function importBatch(
 }
 
 /** Fills each request with as many findings as it may hold. */
-function* batchesOf(findings: readonly AsffFinding[]): Iterable<readonly AsffFinding[]> {
+function* batchesOf(findings: Iterable<AsffFinding>): Iterable<readonly AsffFinding[]> {
   let batch: AsffFinding[] = [];
   let bytes = 0;
   for (const finding of findings) {

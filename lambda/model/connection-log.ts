@@ -1,5 +1,6 @@
 // Defines what a connection log shows of a target: the logins of each client, those that failed, and what is missing.
 
+import type { AssumedRole } from './assumed-role.ts';
 import type { TlsVersion } from './tls.ts';
 import type { Transport } from './transport.ts';
 
@@ -15,6 +16,8 @@ export interface LogGroupSource {
   readonly logGroup: string;
   /** Only streams whose names begin so. */
   readonly logStreamPrefix?: string | undefined;
+  /** Whose credentials read a group of another account. Undefined: the auditor's own. */
+  readonly assumedRole?: AssumedRole | undefined;
 }
 
 export type Encryption = 'plaintext' | 'tls' | 'gss';

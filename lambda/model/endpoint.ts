@@ -12,6 +12,9 @@ export interface Endpoint {
   readonly sslNegotiation: SslNegotiation;
 }
 
+/** PostgreSQL's own, where no port is given. */
+export const DEFAULT_PORT = 5432;
+
 /** Characters of the longest name in DNS. */
 const LONGEST_HOST = 255;
 
@@ -19,4 +22,9 @@ const LONGEST_HOST = 255;
 export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
   const shown = displayText(host, LONGEST_HOST);
   return shown.includes(':') ? `[${shown}]:${port}` : `${shown}:${port}`;
+}
+
+/** One text for one endpoint, however its host is spelled. For comparisons, not for people. */
+export function endpointKey(host: string, port = DEFAULT_PORT): string {
+  return `${host.toLowerCase()}:${port}`;
 }

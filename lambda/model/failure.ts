@@ -70,6 +70,8 @@ export const FAILURE_CAUSES = [
   'answer-unusable',
   'out-of-time',
   'interrupted',
+  'network-unknown',
+  'worker-failed',
   'internal-error',
 ] as const;
 

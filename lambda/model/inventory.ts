@@ -6,8 +6,8 @@ const text = (longest: number) => z.string().min(1).max(longest);
 
 const hostName = text(253).regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/);
 
-/** By key. A database has at most 50 tags. */
-const tags = z.array(z.tuple([text(128), z.string().max(256)])).max(100);
+/** By key. A database has at most 50 tags, of 128 and 256 characters, each of which may be two in UTF-16. */
+const tags = z.array(z.tuple([text(256), z.string().max(512)])).max(100);
 
 /** An instance of RDS or Aurora, as the part of DescribeDBInstances that is used. */
 export const rdsInstanceSchema = z.object({
@@ -23,6 +23,8 @@ export const rdsInstanceSchema = z.object({
   port: z.int().min(1).max(65_535).optional(),
   tags,
   iamAuthentication: z.boolean(),
+  /** Identifiers of its read replicas, ARNs for those in other regions. Undefined in what earlier versions kept. */
+  replicas: z.array(text(512)).max(100).optional(),
   /** Kinds of log that are exported to CloudWatch Logs. */
   logExports: z.array(text(64)).max(20),
 });
@@ -30,6 +32,11 @@ export const rdsInstanceSchema = z.object({
 /** A cluster, as the part of DescribeDBClusters that is used. */
 export const rdsClusterSchema = z.object({
   id: text(255),
+  /** Undefined in what earlier versions kept. */
+  arn: text(512).optional(),
+  host: hostName.optional(),
+  /** Aurora Limitless Database: it has shards, and no instances that could be listed. */
+  limitless: z.boolean().optional(),
   tags,
   iamAuthentication: z.boolean(),
   logExports: z.array(text(64)).max(20),

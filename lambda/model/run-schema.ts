@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { CertificateFacts } from './certificate.ts';
+import { cloudFactsSchema } from './cloud-schema.ts';
 import { connectionLogSchema } from './connection-log-schema.ts';
 import { FAILURE_CAUSES, type Failure, PHASES } from './failure.ts';
 import { type Finding, type Outcome, VERDICTS } from './finding.ts';
@@ -12,7 +13,7 @@ import { PGBOUNCER_SETTING_NAMES, type PgBouncerSettings } from './pooler.ts';
 import { OUTBOUND_KINDS, type Outbound, SETTING_NAMES, type Settings } from './posture.ts';
 import { PLAINTEXT_AUTHENTICATIONS, PROBED_VERSIONS, type WireProbe } from './probe.ts';
 import { PLATFORMS, type Remedy } from './remedy.ts';
-import { type AuditedTarget, verdictOf } from './run.ts';
+import { type AuditedTarget, type ListedTarget, verdictOf } from './run.ts';
 import { SEVERITIES } from './severity.ts';
 import { type AuditConnection, type Session, SIDES, type Snapshot } from './snapshot.ts';
 import { TARGET_KINDS } from './target.ts';
@@ -266,6 +267,7 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
       }),
     ),
     clientCertificate: observed(certificate.nullable()),
+    cloud: observed(cloudFactsSchema).optional(),
   })
   .refine(
     ({ target, pooler: settingsOfPooler }) => (target.kind === 'pgbouncer') === (settingsOfPooler !== undefined),
@@ -343,8 +345,16 @@ const audited: z.ZodType<AuditedTarget> = z
     message: 'has another verdict than its outcomes give',
   });
 
+const listed: z.ZodType<ListedTarget> = z
+  .strictObject({
+    snapshot: snapshotSchema,
+    outcomes: z.array(z.strictObject({ check: text.min(1), outcome })),
+    findings: z.array(finding),
+  })
+  .refine(hasOwnFindings, { message: 'has other findings than its outcomes say' });
+
 /** Whether each problem is a finding, under this target's name. */
-function hasOwnFindings({ snapshot: { target }, outcomes, findings }: AuditedTarget): boolean {
+function hasOwnFindings({ snapshot: { target }, outcomes, findings }: ListedTarget): boolean {
   const counts = new Map(
     outcomes.map(({ check, outcome: one }) => [check, one.status === 'fail' ? one.problems.length : 0]),
   );
@@ -357,7 +367,7 @@ function hasOwnFindings({ snapshot: { target }, outcomes, findings }: AuditedTar
   return [...counts.values()].every((left) => left === 0);
 }
 
-const policy: z.ZodType<Policy> = z.strictObject({
+export const policySchema: z.ZodType<Policy> = z.strictObject({
   minTlsVersion: z.enum(TLS_VERSIONS),
   preferredTlsVersion: z.enum(TLS_VERSIONS),
   cipherProfile: z.enum(CIPHER_PROFILES),
@@ -372,6 +382,7 @@ export const runSchema = z.strictObject({
   schemaVersion: z.literal(RUN_SCHEMA_VERSION),
   startedAt: moment,
   finishedAt: moment,
-  policy,
+  policy: policySchema,
   audited: z.array(audited),
+  listed: z.array(listed).optional(),
 });

@@ -20,6 +20,9 @@ export interface AuditedTarget extends Evaluation {
   readonly snapshot: Snapshot;
 }
 
+/** What discovery lists and the run did not audit: a place, or a database that is stopped. */
+export type ListedTarget = Omit<AuditedTarget, 'verdict'>;
+
 export interface Run {
   /** ISO 8601, UTC. */
   readonly startedAt: string;
@@ -27,6 +30,8 @@ export interface Run {
   readonly policy: Policy;
   /** In the order of the configuration; of merged parts by the target's name. */
   readonly audited: readonly AuditedTarget[];
+  /** Evaluated by the checks that need no login. @default none */
+  readonly listed?: readonly ListedTarget[] | undefined;
 }
 
 /** The verdict that follows from a snapshot, the outcomes of its checks and their findings. */
@@ -69,18 +74,42 @@ export function mergeRuns(parts: readonly Run[]): Run {
       `the parts that started at ${starts} have different policies: audit both with the same configuration`,
     );
   }
-  const newest = new Map<string, AuditedTarget>();
-  for (const one of parts.flatMap(({ audited }) => audited)) {
-    const { name } = one.snapshot.target;
-    const known = newest.get(name);
-    if (known === undefined || compareAudits(one, known) > 0) newest.set(name, one);
-  }
+  const audited = newestOf(
+    parts.flatMap((part) => part.audited),
+    compareAudits,
+  );
+  const names = new Set(audited.map(({ snapshot }) => snapshot.target.name));
+  const listed = newestOf(
+    parts.flatMap((part) => part.listed ?? []),
+    compareListed,
+  ).filter(({ snapshot }) => !names.has(snapshot.target.name));
   return {
     startedAt: parts.map(({ startedAt }) => startedAt).reduce(earlier),
     finishedAt: parts.map(({ finishedAt }) => finishedAt).reduce(later),
     policy: first.policy,
-    audited: [...newest.values()].toSorted((a, b) => compareText(a.snapshot.target.name, b.snapshot.target.name)),
+    audited,
+    ...(listed.length === 0 ? {} : { listed }),
   };
+}
+
+/** Each target once, by name. */
+function newestOf<T extends ListedTarget>(targets: readonly T[], compare: (a: T, b: T) => number): readonly T[] {
+  const newest = new Map<string, T>();
+  for (const one of targets) {
+    const { name } = one.snapshot.target;
+    const known = newest.get(name);
+    if (known === undefined || compare(one, known) > 0) newest.set(name, one);
+  }
+  return [...newest.values()].toSorted((a, b) => compareText(a.snapshot.target.name, b.snapshot.target.name));
+}
+
+/** As `compareAudits`. */
+function compareListed(a: ListedTarget, b: ListedTarget): number {
+  return (
+    compareMoments(a.snapshot.takenAt, b.snapshot.takenAt) ||
+    a.findings.length - b.findings.length ||
+    compareText(JSON.stringify(a), JSON.stringify(b))
+  );
 }
 
 /** 0 only for two audits of which either can be kept. */

@@ -1,6 +1,7 @@
 // Defines a snapshot: the readonly facts observed on one target at one moment, without evaluation.
 
 import type { CertificateFacts } from './certificate.ts';
+import type { CloudFacts } from './cloud.ts';
 import type { ConnectionLogFacts } from './connection-log.ts';
 import type { Failure } from './failure.ts';
 import type { HbaFacts } from './hba.ts';
@@ -206,6 +207,8 @@ export interface Snapshot {
   readonly trust: Observed<TrustFacts>;
   /** The auditor's own client certificate; null when none is configured for the target. */
   readonly clientCertificate: Observed<CertificateFacts | null>;
+  /** What the provider's API says, without a login; undefined where discovery does not know the target. */
+  readonly cloud?: Observed<CloudFacts> | undefined;
 }
 
 export interface TrustFacts {

@@ -1,5 +1,6 @@
 // Defines a target: a PostgreSQL server or PgBouncer to audit, as the configuration names it.
 
+import type { AssumedRole } from './assumed-role.ts';
 import type { LogSource } from './connection-log.ts';
 
 /** Where a CA bundle comes from. `system` is Node's bundled roots plus the operating system's store. */
@@ -18,7 +19,8 @@ export type CrlSource =
 
 /** Where a target's credentials come from. */
 export type CredentialSource =
-  | { readonly secret: string }
+  /** Without a place: in the account of the auditor, and in its region where the name is no ARN. */
+  | { readonly secret: string; readonly place?: SecretPlace | undefined }
   /** An environment variable holding a connection string; command line only. */
   | { readonly env: string }
   /** A file holding what a secret would hold; command line only. */
@@ -37,10 +39,10 @@ export interface IamLogin {
   readonly assumedRole?: AssumedRole | undefined;
 }
 
-/** A role of AWS in another account, which the auditor assumes. */
-export interface AssumedRole {
-  readonly roleArn: string;
-  readonly externalId?: string | undefined;
+/** Where the secrets of another account's databases are: in their account and region. */
+export interface SecretPlace {
+  readonly region: string;
+  readonly assumedRole: AssumedRole;
 }
 
 /** Where the auditor's own certificate and private key for mutual TLS come from. */
@@ -101,5 +103,7 @@ export interface Target {
   readonly logs: LogSource;
   /** Milliseconds for which its open sessions are looked at again and again; 0: once. */
   readonly sampleMs: number;
+  /** The network from which it is audited; undefined: the default one. */
+  readonly network?: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -9,14 +9,15 @@ import { StateError, type StateLease, type StateStore } from '../deliver/state/s
 import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
 import { known, type Observed } from '../model/observed.ts';
-import type { Run } from '../model/run.ts';
+import type { ListedTarget, Run } from '../model/run.ts';
+import type { Pace } from '../model/run-time.ts';
 import type { NamedTarget } from '../model/target.ts';
 import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
-import { clockWarning, coverageWarning, discoveryWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
+import { clockWarning, discoveryWarning, paceWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
 /** What a decision is made from, besides the state of the receiver. */
@@ -30,8 +31,8 @@ export interface NotifyContext {
   readonly targets: Observed<readonly NamedTarget[]>;
   /** What the sources of targets did not find as the configuration means it, as sentences without their period. */
   readonly targetNotes?: readonly string[] | undefined;
-  /** Names of databases that no rule of discovery takes. */
-  readonly uncovered?: readonly string[] | undefined;
+  /** How the run used its time. */
+  readonly pace?: Pace | undefined;
   /**
    * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
    * runs, and this run leaves them as they are.
@@ -48,18 +49,19 @@ export interface NotifyContext {
 /** The part of a run and of the targets in the scope of a receiver. */
 export function scopeToReceiver(
   receiver: Receiver,
-  { run, targets, targetNotes, uncovered, page, ...rest }: NotifyContext,
+  { run, targets, targetNotes, pace, page, ...rest }: NotifyContext,
 ): ReceiverContext {
   const inScope = scopeOf(receiver, [
     ...(targets.known ? targets.value : []),
-    ...run.audited.map(({ snapshot }) => snapshot.target),
+    ...[...run.audited, ...(run.listed ?? [])].map(({ snapshot }) => snapshot.target),
   ]);
+  const inRun = ({ snapshot }: ListedTarget): boolean => inScope(snapshot.target.name);
   return {
     ...rest,
     // A team does not read about the databases of other teams.
-    ...(receiver.route === DEFAULT_ROUTE ? { targetNotes, uncovered } : {}),
+    ...(receiver.route === DEFAULT_ROUTE ? { targetNotes, pace } : {}),
     page: pageFor(receiver, { page }),
-    run: { ...run, audited: run.audited.filter(({ snapshot }) => inScope(snapshot.target.name)) },
+    run: { ...run, audited: run.audited.filter(inRun), listed: run.listed?.filter(inRun) },
     targets: targets.known ? known(targets.value.filter(({ name }) => inScope(name))) : targets,
     inScope,
   };
@@ -85,7 +87,7 @@ function decideAll(
   const decision = decide({
     previous,
     now,
-    observed: run.audited.map(({ snapshot, outcomes, findings }) => ({
+    observed: [...run.audited, ...(run.listed ?? [])].map(({ snapshot, outcomes, findings }) => ({
       target: snapshot.target.name,
       takenAt: snapshot.takenAt,
       outcomes,
@@ -304,7 +306,7 @@ export async function previewReport(
 
 /** The report of a run that could not decide: every finding of the run, none muted, resolved or carried over. */
 export function reportWithoutDecision(
-  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes' | 'uncovered'>,
+  context: Pick<NotifyContext, 'run' | 'targets' | 'targetNotes' | 'pace'>,
   warnings: readonly ReportWarning[],
 ): Report {
   return buildReport(context.run, undefined, { warnings: [...aboutTargets(context), ...warnings] });
@@ -313,9 +315,9 @@ export function reportWithoutDecision(
 function aboutTargets({
   targets,
   targetNotes = [],
-  uncovered = [],
-}: Pick<NotifyContext, 'targets' | 'targetNotes' | 'uncovered'>): readonly ReportWarning[] {
-  return [...targetsWarning(targets), ...discoveryWarning(targetNotes), ...coverageWarning(uncovered)];
+  pace,
+}: Pick<NotifyContext, 'targets' | 'targetNotes' | 'pace'>): readonly ReportWarning[] {
+  return [...targetsWarning(targets), ...discoveryWarning(targetNotes), ...paceWarning(pace)];
 }
 
 /** The receiver that is notified of every target. */

@@ -72,12 +72,12 @@ export function buildReport(run: Run, decision?: Decision, options?: ReportOptio
  * @param decision - See `buildReport`.
  */
 export function buildDecidedReport(
-  { startedAt, finishedAt, policy, audited }: Run,
+  { startedAt, finishedAt, policy, audited, listed = [] }: Run,
   decision?: Decision,
   { state = decision?.next === undefined ? 'none' : 'kept', warnings = [] }: ReportOptions = {},
 ): DecidedReport {
   const decisions = new Map(decision?.findings.map((one) => [one.finding.fingerprint, one]));
-  const observed = audited
+  const observed = [...audited, ...listed]
     .flatMap(({ findings }) =>
       findings.map((finding) => openFinding(finding, decisions.get(finding.fingerprint), true)),
     )
@@ -212,16 +212,25 @@ function countSessions({ visible, hidden }: Sessions, isPooler: boolean): NonNul
     byTransport[transport] += 1;
     if (side !== undefined) byHop[side][transport] += 1;
     if (tls === undefined) continue;
-    const version = displayText(tls.version);
-    byTlsVersion.set(version, (byTlsVersion.get(version) ?? 0) + 1);
+    byTlsVersion.set(tls.version, (byTlsVersion.get(tls.version) ?? 0) + 1);
   }
   return {
     total: visible.length,
     hidden,
     byTransport,
-    byTlsVersion: reportVersions(byTlsVersion),
+    byTlsVersion: reportVersions(shownVersions(byTlsVersion)),
     ...(isPooler ? { byHop } : {}),
   };
+}
+
+/** Two that look the same when they are shown are one. */
+function shownVersions(counts: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const shown = new Map<string, number>();
+  for (const [raw, count] of counts) {
+    const version = displayText(raw);
+    shown.set(version, (shown.get(version) ?? 0) + count);
+  }
+  return shown;
 }
 
 /** There are six versions; a server may send others without end. */

@@ -5,7 +5,7 @@ import { hostPort } from '../model/endpoint.ts';
 import type { Reason, Resolution } from '../model/lifecycle.ts';
 import { historyLines, label, resolutionLines } from './lifecycle-text.ts';
 import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from './schema.ts';
-import { displayTime, evidenceLines, howMany, PLAIN, remedyLines, type Style, who } from './text.ts';
+import { displayTime, evidenceLines, howMany, PLAIN, type Style, who } from './text.ts';
 
 /** The name of this tool in other tools. */
 export const TOOL = 'pg-tls-auditor';
@@ -113,11 +113,6 @@ export function historyTexts({ finding, reason, isObserved, mute }: Entry, style
 /** `muted until 2026-12-31 00:00 UTC by payments: the driver is replaced in December` */
 export function muteLine({ owner, reason, expires }: Mute, style: Style = PLAIN): string {
   return `muted until ${displayTime(expires)} by ${style.prose(owner)}: ${style.prose(reason)}`;
-}
-
-/** How to fix it, in one text with line ends. */
-export function remedyText(remedy: string): string {
-  return remedyLines(remedy).join('\n');
 }
 
 /** `orders.db.example.com:5432`, `[::1]:5432`; undefined while the credentials that name it could not be read. */

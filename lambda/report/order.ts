@@ -44,6 +44,7 @@ export const PRECEDENCE: readonly string[] = [
   'plaintext-session',
   'insufficient-privileges',
   'target-not-audited',
+  'discovery-failed',
 ];
 
 function precedence({ check }: Finding): number {

@@ -7,9 +7,14 @@ export interface BucketPlace {
 }
 
 /** What the names of a run's objects begin with: `reports/2026/11/10/20261110T061502123Z-REQUEST`. */
-export function runKey(startedAt: string, requestId: string): string {
+function runKey(startedAt: string, requestId: string): string {
   const moment = startedAt.replaceAll(/[-:.]/g, '');
   return `${dayPrefix(startedAt.slice(0, 10))}${moment}-${requestId.replaceAll(/[^\w-]/g, '_').slice(0, 128)}`;
+}
+
+/** The report of a run, which is the evidence. */
+export function reportKey(startedAt: string, requestId: string): string {
+  return `${runKey(startedAt, requestId)}.json.gz`;
 }
 
 export function pageKey(startedAt: string, requestId: string): string {

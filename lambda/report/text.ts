@@ -3,6 +3,7 @@
 import { displayText } from '../model/display.ts';
 import type { LoopbackPolicy } from '../model/policy.ts';
 import { SEVERITIES, type Severity } from '../model/severity.ts';
+import { cached } from './cached.ts';
 import type { ReportFinding, ReportTarget } from './schema.ts';
 
 /** How a format shows names and values that it quotes. */
@@ -48,7 +49,9 @@ const BARE_SCHEME = /\b(postgres(?:ql)?)\[:\]\/\/(?=[\s,;)"']|$)/g;
 
 /** A sentence of ours made safe; links to the documentation stay whole. */
 export function displayProse(text: string, maxLength = SENTENCE_LENGTH): string {
-  return displayText(text, maxLength).replaceAll(OWN_LINK, 'https://').replaceAll(BARE_SCHEME, '$1://');
+  const shown = displayText(text, maxLength);
+  if (!shown.includes('[:]//')) return shown;
+  return shown.replaceAll(OWN_LINK, 'https://').replaceAll(BARE_SCHEME, '$1://');
 }
 
 /** `1 finding`, `2 findings`. */
@@ -147,15 +150,15 @@ export function evidenceLines(finding: ReportFinding, style: Style): string[] {
 }
 
 /** `oldestSession` and `oldest-session` as `oldest session`, `tlsVersion` as `TLS version`. */
-function evidenceName(key: string): string {
-  return displayText(key)
+const evidenceName = cached((key) =>
+  displayText(key)
     .replaceAll(
       /([a-z0-9])([A-Z])(?![A-Z])/g,
       (_, before: string, letter: string) => `${before} ${letter.toLowerCase()}`,
     )
     .replaceAll('-', ' ')
-    .replaceAll(/\b(?:ca|dn|dsn|ip|ssl|tls)\b/g, (word) => word.toUpperCase());
-}
+    .replaceAll(/\b(?:ca|dn|dsn|ip|ssl|tls)\b/g, (word) => word.toUpperCase()),
+);
 
 function evidenceValue(fact: ReportFinding['evidence'][string], style: Style): string {
   if (typeof fact === 'boolean') return fact ? 'yes' : 'no';
@@ -165,9 +168,12 @@ function evidenceValue(fact: ReportFinding['evidence'][string], style: Style): s
 }
 
 /** How to fix it: the lines the check wrote, each safe to show. */
-export function remedyLines(remedy: string): string[] {
-  return remedy
+export const remedyLines = cached((remedy): readonly string[] =>
+  remedy
     .trim()
     .split(/\r?\n/)
-    .map((line) => displayProse(line, REMEDY_LENGTH));
-}
+    .map((line) => displayProse(line, REMEDY_LENGTH)),
+);
+
+/** The same as one text with line ends: one string, however many findings have it. */
+export const remedyText = cached((remedy) => remedyLines(remedy).join('\n'));

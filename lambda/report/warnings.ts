@@ -2,6 +2,7 @@
 
 import { parseArn } from '../model/arn.ts';
 import type { Observed } from '../model/observed.ts';
+import { isNearlyOutOfTime, type Pace } from '../model/run-time.ts';
 import type { ReportWarning } from './schema.ts';
 import { displayTime, plural } from './text.ts';
 
@@ -39,17 +40,17 @@ export function discoveryWarning(notes: readonly string[]): readonly ReportWarni
   return [{ id: 'discovery', message: `Discovery: ${shown.join('; ')}.` }];
 }
 
-/** @param names - Of databases of RDS that no rule of discovery takes. */
-export function coverageWarning(names: readonly string[]): readonly ReportWarning[] {
-  if (names.length === 0) return [];
-  const more = names.length - NOTES_SHOWN;
-  const shown = `${names.slice(0, NOTES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+/** @param pace - How the run used its time; undefined: nothing is known of it. */
+export function paceWarning(pace: Pace | undefined): readonly ReportWarning[] {
+  if (pace === undefined || !isNearlyOutOfTime(pace)) return [];
+  const [left, all] = [pace.leftAtLastTurnMs, pace.auditMs].map((ms) => `${Math.round(ms / 1000)} s`);
   return [
     {
-      id: 'database-not-covered',
+      id: 'nearly-out-of-time',
       message:
-        `No rule of discovery takes ${plural(names.length, 'PostgreSQL database')}, so no audit covers ${names.length === 1 ? 'it' : 'them'}: ` +
-        `${shown}. Give each the tags that a rule asks for, or the tag pg-tls-auditor=off to leave it out.`,
+        `The turn of the last database came when ${left} of the ${all} for audits were left: with more databases, or ` +
+        'more that do not answer, the last ones are not audited. Raise deployment.timeoutMinutes or concurrency, or set ' +
+        'deployment.fleet.',
     },
   ];
 }

@@ -4,7 +4,9 @@ import { isAbsolute, join } from 'node:path';
 import { ConfigFileError, readConfigDocument } from '../config/file.ts';
 import { ConfigError, type FileRule, parseTargetList } from '../config/index.ts';
 import { toTarget } from '../config/to-target.ts';
+import type { ListedPlace } from '../model/cloud.ts';
 import { showPath } from '../model/given-text.ts';
+import { known } from '../model/observed.ts';
 import type { Target } from '../model/target.ts';
 import { givesWay } from './contract/explicit.ts';
 import type { Choice, Listing, TargetSourceFactory } from './contract/source.ts';
@@ -16,17 +18,19 @@ export const fileTargets: TargetSourceFactory = (config, { folder }) => {
     const targets: Target[] = [];
     const gaps: string[] = [];
     const choices: Choice[] = [];
+    const places: ListedPlace[] = [];
     const why = givesWay(config);
     for (const rule of rules) {
       const list = read(rule, folder);
       if (typeof list === 'string') gaps.push(list);
+      places.push(placeOf(rule, typeof list === 'string' ? [list] : []));
       for (const target of typeof list === 'string' ? [] : list) {
         const reason = why(target);
         if (reason === undefined) targets.push(target);
         choices.push(choiceOf(target, reason, rule));
       }
     }
-    return { targets, dormant: [], gaps, warnings: [], uncovered: [], choices } satisfies Listing;
+    return { targets, dormant: [], gaps, warnings: [], cloud: { databases: [], places }, choices } satisfies Listing;
   };
 };
 
@@ -47,6 +51,13 @@ function read({ file, defaults }: FileRule, folder: string): readonly Target[] |
     if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
     return error.message.replaceAll(/:\n\s*/g, ': ').replaceAll(/\n\s*/g, '; ');
   }
+}
+
+function placeOf({ file }: FileRule, failures: readonly string[]): ListedPlace {
+  return {
+    name: `file:${showPath(file)}`,
+    facts: { is: 'place', failures, uncovered: known([]), proxies: known([]) },
+  };
 }
 
 function choiceOf(target: Target, givesWayTo: string | undefined, { file }: FileRule): Choice {

@@ -1,6 +1,8 @@
 // The command `discover` and what goes with it: --dry-run, --region, and an audit without a configuration.
 
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -20,6 +22,8 @@ let output: { out: string; err: string };
 beforeEach(async () => {
   aws = await startAwsEndpoint();
   for (const [name, value] of Object.entries(aws.environment())) vi.stubEnv(name, value);
+  // Some machines have it; with a profile, the command refuses to run then.
+  vi.stubEnv('NODE_EXTRA_CA_CERTS', undefined);
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-discover-'));
   output = { out: '', err: '' };
   for (const [stream, key] of [
@@ -80,7 +84,65 @@ test('discover prints each database with the reason why an audit covers it or no
   expect(validate(document()), JSON.stringify(validate.errors)).toBe(true);
 });
 
-test('audit --dry-run prints the same, and connects to no database', async () => {
+test('audit --dry-run connects to no database, assumes no role and reads no secret', async () => {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const Endpoint = { Address: '127.0.0.1', Port: (server.address() as AddressInfo).port };
+  aws.rds.set(HERE, { instances: [rdsInstance('orders', { Endpoint })] });
+  try {
+    for (const login of [{}, { credentials: { secret: 'audit/${name}' }, role: undefined, probe: true }]) {
+      expect(await run(['audit', '--config', await config(login), '--dry-run'])).toBe(EXIT_CODES.passed);
+    }
+  } finally {
+    server.close();
+  }
+  expect(output.out.match(/Audited: 1 database/g)).toHaveLength(2);
+  expect(connections).toBe(0);
+  expect(new Set(aws.requests.map(({ operation }) => operation.replace(/^Describe.*/, 'Describe')))).toEqual(
+    new Set(['Describe']),
+  );
+});
+
+test('AWS_PROFILE and AWS_REGION are honoured', async () => {
+  const { AWS_ACCESS_KEY_ID = '' } = aws.environment();
+  const file = join(folder, 'credentials');
+  await writeFile(file, `[audit]\naws_access_key_id = ${AWS_ACCESS_KEY_ID}\naws_secret_access_key = not-a-secret\n`);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined);
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'no-config'));
+  vi.stubEnv('AWS_PROFILE', 'audit');
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  expect(await run(['audit', '--discover', '--dry-run']), `${output.err}${output.out}`).toBe(EXIT_CODES.passed);
+  expect(aws.requests[0]?.caller).toEqual({ account: HERE.account, region: 'us-east-1' });
+});
+
+test.each([
+  ['no credentials', {}],
+  ['a profile that does not exist', { AWS_PROFILE: 'no-such-profile' }],
+])('with %s, the error says what to do, and the exit code is 2', async (_what, variables) => {
+  const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_EC2_METADATA_DISABLED: 'true' };
+  const files = { AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'), AWS_CONFIG_FILE: join(folder, 'none') };
+  for (const [name, value] of Object.entries({ ...none, ...files, ...variables })) vi.stubEnv(name, value);
+  expect(await run(['discover', '--region', 'eu-west-1']), output.err).toBe(EXIT_CODES.failed);
+  expect(`${output.err}${output.out}`.replaceAll(/\s+/g, ' ')).toContain(
+    'the databases of eu-west-1 could not be listed (CredentialsProviderError): no AWS credentials were found: log in (aws sso login), set AWS_PROFILE to a profile that exists, or set AWS_ACCESS_KEY_ID; none of them is audited',
+  );
+});
+
+test('without a configuration, each command names what it takes in its place', async () => {
+  const missing = join(folder, 'none.json');
+  expect(await run(['discover', '--config', missing])).toBe(EXIT_CODES.failed);
+  expect(output.err).toContain('or the databases of an AWS account with --region NAME');
+  expect(output.err).not.toContain('--url');
+});
+
+test('audit --dry-run prints the same', async () => {
   expect(await run(['audit', '--config', await config(), '--dry-run'])).toBe(EXIT_CODES.passed);
   expect(output.out).toBe(
     [

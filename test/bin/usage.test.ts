@@ -297,7 +297,7 @@ describe('a configuration that is wrong', () => {
       "error: wrong.json has 4 problems:
         targets[0].name: must be 1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit; a slash may join up to four such parts, got "a b"
         targets[1].port: must be a whole number from 1 to 65535, got 0
-        polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, targets, discovery
+        polcy: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, networks, satellites, targets, discovery
         targets[1]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
       "
     `);

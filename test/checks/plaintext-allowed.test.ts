@@ -2,10 +2,12 @@
 
 import { describe, expect, test } from 'vitest';
 import { shownRemedy } from '../../lab/remedies.ts';
+import * as make from '../../lab/snapshots.ts';
 import { hbaLine } from '../../lambda/analysis/pg-hba/line.ts';
-import { evaluatePlaintextRules, PLAINTEXT_ALLOWED } from '../../lambda/checks/plaintext-allowed.ts';
+import { evaluatePlaintextRules, PLAINTEXT_ALLOWED, plaintextAllowed } from '../../lambda/checks/plaintext-allowed.ts';
 import { REFUSE_PLAINTEXT } from '../../lambda/checks/remedies/remedy-commands.ts';
-import type { Problem } from '../../lambda/model/finding.ts';
+import type { CloudDatabase } from '../../lambda/model/cloud.ts';
+import type { Outcome, Problem } from '../../lambda/model/finding.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 
@@ -183,5 +185,62 @@ describe('a line', () => {
     ],
   ])('reads %s', (line, overrides) => {
     expect(hbaLine(rule(overrides))).toBe(line);
+  });
+});
+
+describe('rds.force_ssl in the parameter group', () => {
+  const off = known({ 'rds.force_ssl': { value: '0', source: 'version-default' } });
+  const unseen = (cloud: CloudDatabase): Outcome =>
+    plaintextAllowed.evaluate(make.listedSnapshot(known(cloud)), make.POLICY);
+  /** RDS shows the setting, and the rules to no role. */
+  const shown = (value: string, cloud: CloudDatabase): Outcome => {
+    const host = 'orders.abc.eu-west-1.rds.amazonaws.com';
+    const { link } = make.healthySnapshot();
+    return plaintextAllowed.evaluate(
+      make.healthySnapshot([], {
+        link: link.known ? known({ ...link.value, verifiedName: host }) : link,
+        hba: unknown('no role may read the rules'),
+        settings: known({ values: { ...make.SETTINGS, 'rds.force_ssl': value }, seesAll: true }),
+        cloud: known(cloud),
+      }),
+      make.POLICY,
+    );
+  };
+
+  test.each([
+    [false, 'medium'],
+    [true, 'high'],
+  ])(
+    'off, of a database that is publicly accessible: %s, is %s, by SQL and by the API',
+    (publiclyAccessible, severity) => {
+      const cloud = make.cloudDatabase({ parameters: off, publiclyAccessible });
+      for (const outcome of [unseen(cloud), shown('0', cloud)]) {
+        expect(outcome).toMatchObject({
+          status: 'fail',
+          problems: [
+            { severity, subject: 'rds.force_ssl', evidence: { parameterGroup: 'orders-pg18: 0 (version-default)' } },
+          ],
+        });
+      }
+      expect(unseen(cloud)).toMatchObject({ incomplete: expect.any(String) });
+    },
+  );
+
+  test('on, where the server has it off: says that they disagree, and how to bring it into effect', () => {
+    const parameterGroup = { name: 'strict', ofCluster: false, status: 'pending-reboot' };
+    expect(shown('0', make.cloudDatabase({ parameterGroup }))).toMatchObject({
+      problems: [
+        {
+          evidence: { note: expect.stringContaining('waits for a reboot'), parameterGroupStatus: 'pending-reboot' },
+          remedy: expect.stringContaining('reboot-db-instance'),
+        },
+      ],
+    });
+  });
+
+  test('on is a pass where SQL shows it, and unknown where nothing does', () => {
+    expect(shown('1', make.cloudDatabase())).toEqual({ status: 'pass' });
+    expect(unseen(make.cloudDatabase()).status).toBe('unknown');
+    expect(unseen(make.cloudDatabase({ parameters: unknown('throttled') })).status).toBe('unknown');
   });
 });

@@ -8,6 +8,7 @@ import { type FleetMember, fleetOf } from '../../lambda/checks/fleet.ts';
 import { replicaNotCovered } from '../../lambda/checks/replica-not-covered.ts';
 import { auroraQuery } from '../../lambda/collect/postgres/aurora-query.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
+import type { ListedReplicas } from '../../lambda/model/listed-replicas.ts';
 import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 import type { AuroraCluster, Session } from '../../lambda/model/snapshot.ts';
 
@@ -192,6 +193,64 @@ describe('replica-not-covered', () => {
         instances: [{ id: 'orders-2', writer: false }],
       });
     });
+  });
+
+  describe('of a database that discovery lists', () => {
+    const ABROAD = 'arn:aws:rds:us-east-1:123456789012:db:orders-abroad';
+    const HOST = 'Orders.abc.eu-west-1.rds.amazonaws.com';
+    const statusWith = (replicas: ListedReplicas, change: Parameters<typeof make.healthySnapshot>[1] = {}) => {
+      const target = { name: 'orders', host: HOST, labels: {} };
+      const snapshot = make.healthySnapshot([standby()], {
+        target,
+        networkPath: { remoteAddress: '10.0.1.5', isDirect: true },
+        ...change,
+      });
+      const evaluated = [{ snapshot, ...evaluate(snapshot, make.POLICY, []) }];
+      const [result] = evaluateFleet(evaluated, make.POLICY, { coversAllTargets: true, replicas });
+      return result?.outcomes[0]?.outcome;
+    };
+
+    test('is decided by the list: a standby that is left out, stopped or not yet there is none that is missing', () => {
+      expect(statusWith(new Map())).toMatchObject({ status: 'fail' });
+      expect(statusWith(new Map([[HOST.toLowerCase(), []]]))).toEqual({ status: 'pass' });
+      const aurora = known({
+        own: 'orders-1',
+        instances: [
+          { id: 'orders-1', writer: true },
+          { id: 'application-autoscaling-1a2b', writer: false },
+        ],
+      });
+      expect(statusWith(new Map(), { aurora })).toMatchObject({ status: 'fail' });
+      expect(statusWith(new Map([[HOST.toLowerCase(), []]]), { aurora })).toEqual({ status: 'pass' });
+    });
+
+    test('finds a replica that no rule lists, by its ARN', () => {
+      expect(statusWith(new Map([[HOST.toLowerCase(), [ABROAD]]]))).toMatchObject({
+        status: 'fail',
+        problems: [{ severity: 'low', subject: ABROAD, evidence: { replica: ABROAD } }],
+      });
+    });
+  });
+
+  test('reads each member of a fleet a few times in all, not once for every other target', () => {
+    let reads = 0;
+    const fleet = Array.from({ length: 2_000 }, (_, index): FleetMember => {
+      const address = `10.1.${index >> 8}.${index & 255}`;
+      const name = `target-${index}`;
+      return {
+        name,
+        inRecovery: true,
+        get remoteAddress() {
+          reads += 1;
+          return address;
+        },
+      };
+    });
+    for (const { name } of fleet) {
+      const snapshot = make.healthySnapshot([standby({ clientAddress: '10.1.0.6' })], { target: { name, labels: {} } });
+      expect(replicaNotCovered.evaluateInFleet(snapshot, fleet).status).toBe(name === 'target-6' ? 'fail' : 'pass');
+    }
+    expect(reads).toBeLessThan(10_000);
   });
 
   test('is evaluated in the fleet, which is made of every snapshot', () => {

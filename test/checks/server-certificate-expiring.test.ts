@@ -5,7 +5,7 @@ import * as make from '../../lab/snapshots.ts';
 import { serverCertificateExpiring } from '../../lambda/checks/server-certificate-expiring.ts';
 import type { CertificateFacts } from '../../lambda/model/certificate.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
-import { known } from '../../lambda/model/observed.ts';
+import { known, type Observed, unknown } from '../../lambda/model/observed.ts';
 
 describe('server-certificate-expiring', () => {
   const check = (chain: readonly CertificateFacts[], policy = make.POLICY): Outcome =>
@@ -49,6 +49,31 @@ describe('server-certificate-expiring', () => {
     const root = endingIn(3, { selfSigned: true, subject: 'CN=Example Root CA' });
     expect(check([make.certificate(), root])).toEqual({ status: 'pass' });
     expect(check([root])).toMatchObject({ status: 'fail' });
+  });
+
+  describe('of RDS', () => {
+    const HOST = 'orders.abc.eu-west-1.rds.amazonaws.com';
+    const validTill = (days: number) => new Date(Date.parse(make.NOW) + days * 86_400_000).toISOString();
+    const byApi = (certificateValidTill: Observed<string>): Outcome =>
+      serverCertificateExpiring.evaluate(
+        make.listedSnapshot(known(make.cloudDatabase({ certificateValidTill }))),
+        make.POLICY,
+      );
+
+    test('is known by the API where no connection shows it, as the same finding', () => {
+      const { target } = make.healthySnapshot();
+      const seen = make.healthySnapshot([], { target: { ...target, host: HOST }, serverChain: known([endingIn(10)]) });
+      const subjects = [byApi(known(validTill(10))), serverCertificateExpiring.evaluate(seen, make.POLICY)].map(
+        (outcome) =>
+          outcome.status === 'fail' ? outcome.problems.map(({ severity, subject }) => [severity, subject]) : outcome,
+      );
+      expect(subjects).toEqual([[['high', 'own']], [['high', 'own']]]);
+    });
+
+    test('is not passed by what the API says', () => {
+      expect(byApi(known(validTill(300))).status).toBe('unknown');
+      expect(byApi(unknown('RDS does not say')).status).toBe('unknown');
+    });
   });
 
   test('is reported once where it has expired already: the target was not audited', () => {

@@ -6,7 +6,7 @@ import * as make from '../../lab/snapshots.ts';
 import { tlsTerminatedByProxy } from '../../lambda/checks/tls-terminated-by-proxy.ts';
 import type { Outcome } from '../../lambda/model/finding.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
-import type { AuditConnection, NetworkPath } from '../../lambda/model/snapshot.ts';
+import type { AuditConnection, NetworkPath, Snapshot } from '../../lambda/model/snapshot.ts';
 
 describe('tls-terminated-by-proxy', () => {
   const SAME = known({ tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' });
@@ -72,5 +72,21 @@ describe('tls-terminated-by-proxy', () => {
 
   test('does not know of a target that was not audited', () => {
     expect(tlsTerminatedByProxy.evaluate(make.failedSnapshot(), make.POLICY).status).toBe('unknown');
+  });
+});
+
+describe('an internet access gateway', () => {
+  const evaluateWith = (cloud: Snapshot['cloud']) =>
+    tlsTerminatedByProxy.evaluate(make.healthySnapshot([], { cloud }), make.POLICY);
+
+  test('is found by the API, whatever the connection shows', () => {
+    const gateway = known(make.cloudDatabase({ internetGateway: true }));
+    expect(evaluateWith(gateway)).toMatchObject({ status: 'fail', problems: [{ severity: 'medium' }] });
+    expect(tlsTerminatedByProxy.evaluate(make.listedSnapshot(gateway), make.POLICY).status).toBe('fail');
+  });
+
+  test('is ruled out by the API alone', () => {
+    expect(evaluateWith(known(make.cloudDatabase()))).toEqual({ status: 'pass' });
+    expect(evaluateWith(unknown('throttled'))).toEqual({ status: 'unknown', reason: 'throttled' });
   });
 });

@@ -47,6 +47,7 @@ describe('a configuration', () => {
         },
         "discovery": [],
         "mutes": [],
+        "networks": {},
         "policy": {
           "certificateExpiryDays": {
             "critical": 7,
@@ -59,6 +60,7 @@ describe('a configuration', () => {
           "minTlsVersion": "TLSv1.2",
           "preferredTlsVersion": "TLSv1.3",
         },
+        "satellites": {},
         "schedule": "rate(15 minutes)",
         "targets": [
           {
@@ -82,6 +84,7 @@ describe('a configuration', () => {
             "logs": "none",
             "minScramIterations": 4096,
             "name": "orders",
+            "network": undefined,
             "port": undefined,
             "probe": false,
             "sampleMs": 0,

@@ -6,7 +6,7 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { freePort } from '../../lab/free-port.ts';
-import { archivePage, archiveReport, EvidenceError, s3Client } from '../../lambda/deliver/evidence-archive.ts';
+import { archiveReport, EvidenceError, s3Client } from '../../lambda/deliver/evidence-archive.ts';
 import { parseEnvironment } from '../../lambda/environment.ts';
 import { badNight, healthyReport } from '../report/builders.ts';
 
@@ -34,35 +34,6 @@ function impatientClient(aws: AwsEndpoint, settings: { readonly attempts: number
 
 const REPORT = badNight();
 const KEY = 'reports/2026/11/10/20261110T061502123Z-request-1.json.gz';
-
-describe('archivePage', () => {
-  const evidence = { report: REPORT, requestId: 'request-1' };
-  const context = { catalogue: [], toolVersion: '1.2.3', region: 'eu-west-1' };
-
-  test('stores the page beside the report, again as the latest, and an index of the days', async () => {
-    await using aws = await startAwsEndpoint();
-    const client = deployedClient(aws.environment());
-    await archiveReport(client, aws.bucket, evidence);
-    const key = await archivePage(client, aws.bucket, evidence, context);
-    expect(key).toBe(KEY.replace('.json.gz', '.html'));
-    expect(aws.objects.map((object) => object.key)).toEqual([KEY, key, 'pages/latest.html', 'pages/index.html']);
-    const [, page, latest, index] = aws.objects.map(({ body }) => body);
-    expect(latest).toEqual(page);
-    expect(gunzipSync(page ?? '').toString()).toContain('Are we encrypted?');
-    expect(gunzipSync(index ?? '').toString()).toContain(
-      `href="https://eu-west-1.console.aws.amazon.com/s3/buckets/${aws.bucket}?region=eu-west-1&amp;prefix=reports%2F2026%2F11%2F10%2F"`,
-    );
-  });
-
-  test('replaces the latest page and the index, and never the page of a run', async () => {
-    await using aws = await startAwsEndpoint();
-    const client = deployedClient(aws.environment());
-    await archivePage(client, aws.bucket, evidence, context);
-    await archivePage(client, aws.bucket, { ...evidence, requestId: 'request-2' }, context);
-    expect(aws.objects.filter(({ key }) => key === 'pages/latest.html')).toHaveLength(2);
-    await expect(archivePage(client, aws.bucket, evidence, context)).rejects.toThrow(/PreconditionFailed/);
-  });
-});
 
 describe('archiveReport', () => {
   test('stores the whole report as gzipped JSON, named by the time of its run', async () => {

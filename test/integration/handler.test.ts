@@ -73,8 +73,14 @@ interface Run {
   readonly output: string;
 }
 
-/** Invokes the handler, and catches what it writes. */
-async function invoke(event: unknown = SCHEDULED, remainingMs = 60_000): Promise<Run> {
+/**
+ * Invokes the handler, and catches what it writes.
+ *
+ * @param remainingMs the time that the run has, and where it is another, what is left of it from the audit on
+ */
+async function invoke(event: unknown = SCHEDULED, ...remainingMs: number[]): Promise<Run> {
+  let asked = 0;
+  const remaining = (): number => remainingMs[Math.min(asked++, remainingMs.length - 1)] ?? 60_000;
   const lines: string[] = [];
   const caught = [process.stdout, process.stderr].map((stream) =>
     vi.spyOn(stream, 'write').mockImplementation((chunk) => {
@@ -85,7 +91,7 @@ async function invoke(event: unknown = SCHEDULED, remainingMs = 60_000): Promise
   // The metrics leave by the console, which vitest has replaced.
   caught.push(vi.spyOn(console, 'log').mockImplementation((line: unknown) => void lines.push(String(line))) as never);
   try {
-    const context = { awsRequestId: 'request-1', getRemainingTimeInMillis: () => remainingMs };
+    const context = { awsRequestId: 'request-1', getRemainingTimeInMillis: remaining };
     const report = (await handler(event, context)) as Report;
     const output = [...lines, JSON.stringify(report), ...aws.published.map((message) => JSON.stringify(message))];
     const log = lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -232,6 +238,29 @@ describe('a bad target', () => {
     ]);
     expect(aws.published).toHaveLength(1);
   });
+});
+
+test.each([
+  // 45 s for audits, and 15 s behind them.
+  [24_001, false],
+  [23_999, true],
+])('with %i ms left at the turn of the last target, the report warns of it: %s', async (left, warns) => {
+  await configure();
+  const { report } = await invoke(SCHEDULED, 60_000, left);
+  expect(report.warnings?.filter(({ id }) => id === 'nearly-out-of-time') ?? []).toEqual(
+    warns
+      ? [
+          {
+            id: 'nearly-out-of-time',
+            message:
+              'The turn of the last database came when 9 s of the 45 s for audits were left: with more databases, or more ' +
+              'that do not answer, the last ones are not audited. Raise deployment.timeoutMinutes or concurrency, or set ' +
+              'deployment.fleet.',
+          },
+        ]
+      : [],
+  );
+  expect(report.targets).toMatchObject([{ verdict: 'clean' }]);
 });
 
 describe('by hand', () => {

@@ -79,7 +79,7 @@ describe('cdk synth', { timeout: 60_000 }, () => {
     expect(stderr).toMatchInlineSnapshot(`
       "
       wrong.json has 2 problems:
-        shedule: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, targets, discovery
+        shedule: is not a setting; allowed here: $schema, schedule, timezone, alerts, defaults, policy, concurrency, mutes, deployment, networks, satellites, targets, discovery
         targets[0]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")
 
       "

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ConfigInput } from '../../lambda/config/index.ts';
+import { type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
+import { modulesLeftOut, OPTIONAL_PARTS } from '../../lib/feature-modules.ts';
 import { functionStatements, resourcesAllowed, synthesize } from './synthesis.ts';
 
 type Rule = NonNullable<ConfigInput['discovery']>[number];
@@ -12,7 +13,15 @@ const rds = (service: string, region: string, resource: string): string =>
   `arn:<AWS::Partition>:${service}:${region}:<AWS::AccountId>:${resource}`;
 const secret = (name: string): string =>
   `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${name}`;
+const READ_LOGS = 'logs:FilterLogEvents';
 const READER = 'arn:aws:iam::111122223333:role/pg-tls-auditor-reader';
+
+/** A statement of the role of other accounts. */
+interface Allowed {
+  readonly Action: string;
+  readonly Resource: object;
+  readonly Condition?: object;
+}
 
 const withRule = (rule: Partial<Omit<Rule, 'rds'>>, more: Partial<Rule['rds']> = {}) =>
   synthesize({
@@ -29,6 +38,8 @@ describe('a rule of discovery', () => {
       ['rds:DescribeDBInstances', 'db:*'],
       ['rds:DescribeDBClusters', 'cluster:*'],
       ['rds:DescribeDBProxies', 'db-proxy:*'],
+      ['rds:DescribeDBParameters', 'pg:*'],
+      ['rds:DescribeDBClusterParameters', 'cluster-pg:*'],
     ] as const) {
       expect(resourcesAllowed(template, action)).toEqual([
         rds('rds', 'eu-west-1', resource),
@@ -39,6 +50,12 @@ describe('a rule of discovery', () => {
       ['eu-west-1', 'us-east-1'].flatMap((region) =>
         ['audit2', 'tls_auditor'].map((role) => rds('rds-db', region, `dbuser:*/${role}`)),
       ),
+    );
+    expect(functionStatements(template)).toContainEqual(
+      expect.objectContaining({
+        Action: 'rds:DescribeCertificates',
+        Condition: { StringEquals: { 'aws:RequestedRegion': ['eu-west-1', 'us-east-1'] } },
+      }),
     );
     const text = JSON.stringify(functionStatements(template));
     for (const other of ['secretsmanager', 'sts:AssumeRole', 'rds:*', 'rds:Modify']) expect(text).not.toContain(other);
@@ -76,6 +93,39 @@ describe('a rule of discovery', () => {
       { Condition: { StringEquals: { 'secretsmanager:ResourceTag/pg-tls-auditor': 'on' } } },
     ]);
   });
+
+  test('with logs auto lets it read the PostgreSQL logs of the databases of its account, and brings the part', () => {
+    expect(resourcesAllowed(withRule({ ...iam, logs: 'auto' }, { regions: ['us-east-1'] }), READ_LOGS)).toEqual(
+      ['cluster', 'instance'].map((kind) => rds('logs', 'us-east-1', `log-group:/aws/rds/${kind}/*/postgresql:*`)),
+    );
+    const group = { logGroup: '/audit/postgresql' };
+    expect(resourcesAllowed(withRule({ ...iam, logs: group }), READ_LOGS)).toEqual([
+      rds('logs', '<AWS::Region>', 'log-group:/audit/postgresql:*'),
+    ]);
+    for (const logs of ['none', 'server'] as const) {
+      expect(resourcesAllowed(withRule({ ...iam, logs }), READ_LOGS)).toEqual([]);
+    }
+    const partsOf = (logs: Rule['logs']) =>
+      modulesLeftOut(
+        parseConfig(
+          { targets: [], discovery: [{ ...iam, rds: { regions: ['eu-west-1'] }, logs }] },
+          { use: 'deployment' },
+        ),
+      );
+    expect(partsOf('auto')).not.toContain(OPTIONAL_PARTS.logGroups.module);
+    expect(partsOf('none')).toContain(OPTIONAL_PARTS.logGroups.module);
+  });
+
+  test.each<[string, Partial<Rule>]>([
+    ['a template', { credentials: { secret: 'audit/${name}' }, logs: 'auto' }],
+    ['a tag', { credentials: { secretTag: 'dba:secret' }, logs: 'auto' }],
+    ['tagSecrets', { ...iam, tagSecrets: true, logs: 'auto' }],
+  ])('for other accounts with secrets by %s grants none of its own: the role there reads them', (_what, rule) => {
+    const template = withRule(rule, { accounts: [{ roleArn: READER }] });
+    const text = JSON.stringify(functionStatements(template));
+    for (const other of ['secretsmanager', 'FilterLogEvents', 'rds-db']) expect(text).not.toContain(other);
+    expect(resourcesAllowed(template, 'sts:AssumeRole')).toEqual([READER]);
+  });
 });
 
 test('nothing of it is granted where there is no rule', () => {
@@ -87,16 +137,43 @@ test('the reader role of other accounts has the rights that the function has in 
   const template = JSON.parse(
     readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'reader-role.json'), 'utf8'),
   ) as {
+    Parameters: Record<string, { Default?: string }>;
     Resources: {
-      Reader: { Properties: { Policies: [{ PolicyDocument: { Statement: { Action: string; Resource: object }[] } }] } };
+      Reader: {
+        Properties: { Policies: [{ PolicyDocument: { Statement: (Allowed | { 'Fn::If': [string, Allowed] })[] } }] };
+      };
     };
   };
+  const { Parameters } = template;
   const [{ PolicyDocument }] = template.Resources.Reader.Properties.Policies;
-  expect(PolicyDocument.Statement.map(({ Action }) => Action)).toEqual([
+  const always = PolicyDocument.Statement.flatMap((statement) => ('Fn::If' in statement ? [] : [statement]));
+  const where = PolicyDocument.Statement.flatMap((statement) => ('Fn::If' in statement ? [statement['Fn::If']] : []));
+  expect(always.map(({ Action }) => Action)).toEqual([
     'rds:DescribeDBInstances',
     'rds:DescribeDBClusters',
     'rds:DescribeDBProxies',
+    'rds:DescribeDBParameters',
+    'rds:DescribeDBClusterParameters',
+    'rds:DescribeCertificates',
     'rds-db:connect',
   ]);
-  for (const { Resource } of PolicyDocument.Statement) expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
+  expect(where.map(([condition, { Action, Condition }]) => [condition, Action, Condition])).toEqual([
+    ['ReadsNamedSecrets', 'secretsmanager:GetSecretValue', undefined],
+    [
+      'ReadsTaggedSecrets',
+      'secretsmanager:GetSecretValue',
+      { StringEquals: { 'secretsmanager:ResourceTag/pg-tls-auditor': 'on' } },
+    ],
+    ['ReadsSecrets', 'secretsmanager:BatchGetSecretValue', undefined],
+    ['ReadsLogs', 'logs:FilterLogEvents', undefined],
+  ]);
+  // These calls have no resource to name.
+  const unnamed = ['secretsmanager:BatchGetSecretValue', 'rds:DescribeCertificates'];
+  for (const { Action, Resource } of [...always, ...where.map(([, statement]) => statement)]) {
+    if (!unnamed.includes(String(Action))) expect(JSON.stringify(Resource)).toContain('${AWS::AccountId}');
+  }
+  // What no parameter asks for is not granted.
+  expect(Object.values(Parameters).map(({ Default }) => Default)).toEqual(
+    expect.arrayContaining(['', 'no', 'no', 'pg-tls-auditor-reader']),
+  );
 });

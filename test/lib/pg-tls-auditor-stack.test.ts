@@ -15,9 +15,11 @@ import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { PgTlsAuditorStack } from '../../lib/pg-tls-auditor-stack.ts';
 import { appWithoutBundling, MINIMAL, readable } from './synthesis.ts';
 
-const EXAMPLE: ConfigInput = JSON.parse(
-  await readFile(join(import.meta.dirname, '..', '..', 'auditor.config.example.json'), 'utf8'),
-);
+const ROOT = join(import.meta.dirname, '..', '..');
+const readConfig = async (...path: readonly string[]): Promise<ConfigInput> =>
+  JSON.parse(await readFile(join(ROOT, ...path), 'utf8')) as ConfigInput;
+const EXAMPLE = await readConfig('auditor.config.example.json');
+const DISCOVERY = await readConfig('examples', 'rds-fleet.json');
 
 describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
   const key = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d';
@@ -48,6 +50,8 @@ describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
     ['the example', EXAMPLE, { configuration: 'example' }],
     ['everything switched on', everything, {}],
     ['everything switched off', { ...MINIMAL, deployment: { state: 'none', evidence: 'none' } }, {}],
+    ['rules of discovery, also for other accounts', DISCOVERY, {}],
+    ['rules of discovery in a fleet', { ...DISCOVERY, deployment: { fleet: {} } }, {}],
     ['the topic left unencrypted', { ...EXAMPLE, deployment: { topicEncryption: 'none' } }, {}],
     ['allowed beginnings of secret names', EXAMPLE, { secretNamePrefixes: ['prod/', 'neon/'] }],
     [

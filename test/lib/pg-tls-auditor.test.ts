@@ -337,7 +337,7 @@ describe('a configuration', () => {
     ).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: the config of Databases/TlsAuditor has 3 problems:
         schedule: must be an EventBridge Scheduler expression such as rate(15 minutes) or cron(0 6 * * ? *), got "every day"
-        targets[0].hots: is not a setting; allowed here: name, kind, secret, credentials, role, region, host, port, database, tlsServerName, ca, crl, clientCertificate, sslNegotiation, authentication, minScramIterations, timeoutSeconds, probe, logs, sampleSeconds, labels
+        targets[0].hots: is not a setting; allowed here: name, kind, secret, credentials, role, region, host, port, database, tlsServerName, ca, crl, clientCertificate, sslNegotiation, authentication, minScramIterations, timeoutSeconds, probe, logs, sampleSeconds, network, labels
         targets[1]: names no credentials: give "secret" (or, on the command line, "credentials" with "env" or "file")]
     `);
   });

@@ -23,6 +23,7 @@ import { known, unknown } from '../../lambda/model/observed.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { asffFindings, awsPlace } from '../../lambda/report/exports/asff.ts';
+import { wholeText } from '../../lambda/report/exports/chunks.ts';
 import { renderJunit } from '../../lambda/report/exports/junit.ts';
 import { renderMarkdown } from '../../lambda/report/exports/markdown.ts';
 import { ocsfEvents } from '../../lambda/report/exports/ocsf.ts';
@@ -231,7 +232,7 @@ describe.each(CORPUS)('%s in every text of a snapshot', (_what, hostile) => {
   });
 
   test('makes no link, image or HTML in Markdown', () => {
-    const markdown = renderMarkdown(report, CONTEXT);
+    const markdown = wholeText(renderMarkdown(report, CONTEXT));
     expectTame([markdown]);
     const found: string[] = [];
     marked.walkTokens(marked.lexer(markdown), (token: Token) => {
@@ -248,7 +249,7 @@ describe.each(CORPUS)('%s in every text of a snapshot', (_what, hostile) => {
     expect(sarif.runs[0]?.results?.filter(({ message }) => message.text?.includes(']('))).toEqual([]);
     expectTame(textsOf(ocsfEvents(report, CONTEXT)));
     expectTame(textsOf(asffFindings(report, { ...CONTEXT, aws })));
-    const junit = renderJunit(report, { ...CONTEXT, failOn: 'low' });
+    const junit = wholeText(renderJunit(report, { ...CONTEXT, failOn: 'low' }));
     expectTame([junit]);
     expect(junit).not.toMatch(/<(zz|script|img)\b/);
   });

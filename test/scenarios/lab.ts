@@ -139,7 +139,8 @@ export class Lab implements AsyncDisposable {
     }));
     stack.use(await openSessions(this.#server, sessions));
     const log = row.log === undefined ? {} : { connectionLog: known(await this.#logged(row.log)) };
-    return outcomeFor(row, { ...(await this.#audit(row, stack)), ...log });
+    const cloud = row.cloud === undefined ? {} : { cloud: row.cloud };
+    return outcomeFor(row, { ...(await this.#audit(row, stack)), ...log, ...cloud });
   }
 
   /** What the server logs of clients that come and go, as an audit concludes it. */

@@ -5,6 +5,7 @@ import type { SessionOptions } from '../../lab/sessions.ts';
 import type { Verdict } from '../../lambda/model/finding.ts';
 import type { Policy } from '../../lambda/model/policy.ts';
 import type { Severity } from '../../lambda/model/severity.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { CertificateName, RootName } from './lab-certificates.ts';
 
 /** Every check that rows speak of: a name that is none would make a row that judges nothing. */
@@ -22,6 +23,8 @@ export const CHECK_IDS = [
   'plaintext-login-refused',
   'tls-disabled',
   'plaintext-allowed',
+  'parameter-change-pending',
+  'proxy-tls-not-required',
   'deprecated-tls-allowed',
   'weak-ciphers-allowed',
   'weak-password-authentication',
@@ -31,11 +34,15 @@ export const CHECK_IDS = [
   'insecure-outbound-link',
   'server-certificate-expiring',
   'weak-server-certificate',
+  'certificate-authority-retiring',
   'ca-bundle-expiring',
   'client-certificate-expiring',
   'target-not-audited',
+  'discovery-failed',
+  'database-not-covered',
   'insufficient-privileges',
   'connection-log-incomplete',
+  'log-export-off',
   'tls-terminated-by-proxy',
   'insecure-dsn-in-secret',
   'replica-not-covered',
@@ -119,6 +126,8 @@ export interface Scenario {
   /** Whether the target asks for the wire probe. @default false */
   readonly probe?: boolean;
   readonly policy?: Partial<Policy>;
+  /** What the API of RDS says of the target, or of a place. @default nothing */
+  readonly cloud?: Snapshot['cloud'];
   /** Whether the target is the only one there is, or one of others that the run left out. @default 'alone' */
   readonly fleet?: 'alone' | 'one-of-several';
   /**

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeEachMajor } from '../../lab/each-major.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { CERTIFICATE_SCENARIOS } from './certificates.ts';
+import { CLOUD_SCENARIOS } from './cloud.ts';
 import { HONESTY_SCENARIOS } from './honesty.ts';
 import { type Difference, difference, evaluatedChecks, Lab } from './lab.ts';
 import { LOG_SCENARIOS } from './logs.ts';
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...HONESTY_SCENARIOS,
   ...WIRE_SCENARIOS,
   ...LOG_SCENARIOS,
+  ...CLOUD_SCENARIOS,
 ];
 
 /** The oldest major that rows are written for: 10 and 11 know neither the settings nor some of the views. */

@@ -4,9 +4,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import { rdsCluster, rdsInstance } from '../../lab/aws-rds.ts';
 import { type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
+import type { CloudPlace } from '../../lambda/model/cloud.ts';
 import type { KeptInventory } from '../../lambda/model/inventory.ts';
+import { known } from '../../lambda/model/observed.ts';
 import { systemClock } from '../../lambda/model/time.ts';
-import { listTargets, TARGET_SOURCES, type TargetList } from '../../lambda/targets/index.ts';
+import { listTargets, type SourceContext, TARGET_SOURCES, type TargetList } from '../../lambda/targets/index.ts';
 
 const HERE = { account: '123456789012', region: 'eu-west-1' };
 const US = { account: '123456789012', region: 'us-east-1' };
@@ -34,7 +36,11 @@ function configOf(rule: Partial<Omit<Rule, 'rds'>> & { readonly rds?: Partial<Ru
   return parseConfig(document, { use: 'deployment' });
 }
 
-const discover = async (config: ReturnType<typeof configOf>, kept?: Map<string, KeptInventory>): Promise<TargetList> =>
+const discover = async (
+  config: ReturnType<typeof configOf>,
+  kept?: Map<string, KeptInventory>,
+  more: Partial<SourceContext> = {},
+): Promise<TargetList> =>
   await listTargets(TARGET_SOURCES, config, undefined, {
     folder: '.',
     clock: systemClock,
@@ -42,8 +48,14 @@ const discover = async (config: ReturnType<typeof configOf>, kept?: Map<string, 
       read: async (place) => kept.get(place),
       save: async (place, entry) => void kept.set(place, entry),
     },
+    ...more,
   });
 
+const placeOf = ({ cloud }: TargetList, name = 'rds:eu-west-1'): CloudPlace => {
+  const place = cloud.places.find((each) => each.name === name);
+  if (place === undefined) throw new Error(`no place ${name}`);
+  return place.facts;
+};
 const names = (entries: readonly { readonly name: string }[]): string[] => entries.map(({ name }) => name);
 const reasons = ({ choices }: TargetList): Record<string, string> =>
   Object.fromEntries(choices.map(({ name, taken, reason }) => [name, `${taken ? 'taken' : 'left out'}: ${reason}`]));
@@ -66,7 +78,7 @@ describe('one rule', () => {
         logs: { logGroup: 'arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/orders/postgresql' },
       },
     ]);
-    expect(all).toMatchObject({ known: true, value: [{ name: 'orders' }] });
+    expect(all.known && names(all.value)).toEqual(['orders', 'rds:eu-west-1', 'discovery:all']);
     expect(warnings).toEqual([]);
   });
 
@@ -102,7 +114,7 @@ describe('one rule', () => {
     aws.rds.set(HERE, { instances: [member] });
     const { found, all } = await discover(configOf());
     expect(found).toEqual([]);
-    expect(all).toMatchObject({ known: true, value: [{ name: 'shop/shop-1' }] });
+    expect(all.known && names(all.value)).toEqual(['shop/shop-1', 'rds:eu-west-1', 'discovery:all']);
   });
 
   test('leaves out what it does not take, and says why of each', async () => {
@@ -153,11 +165,27 @@ describe('one rule', () => {
       untagged: 'left out: it lacks the tag pg-tls-auditor=on',
     });
     // Nothing says of these that they are to be left out.
-    expect(list.uncovered).toEqual(['staging', 'untagged']);
+    expect(placeOf(list).uncovered).toEqual(
+      known([
+        { name: 'staging', why: 'no pattern of "include" matches it' },
+        { name: 'untagged', why: 'it lacks the tag pg-tls-auditor=on' },
+      ]),
+    );
+    expect(placeOf(list).proxies).toEqual(known([{ name: 'pool', requireTls: false }]));
     // They exist: nothing about them is resolved. People should know of those that a setting keeps out.
     expect(list.all).toMatchObject({ known: true });
     expect(list.all.known && names(list.all.value).toSorted()).toEqual(
-      ['mine', 'prod-admin', 'prod-fine', 'prod-new', 'prod-other', 'prod-passwords', 'prod-stopped'].toSorted(),
+      [
+        'mine',
+        'prod-admin',
+        'prod-fine',
+        'prod-new',
+        'prod-other',
+        'prod-passwords',
+        'prod-stopped',
+        'rds:eu-west-1',
+        'discovery:all',
+      ].toSorted(),
     );
     expect(list.warnings).toHaveLength(3);
     expect(list.warnings.join()).toMatch(/prod-passwords is not audited: IAM.*prod-admin is not audited: its tag/);
@@ -206,6 +234,118 @@ describe('one rule', () => {
     expect(unlabelled.warnings).toEqual(['no database has tag:team, from which discovery makes the label team']);
   });
 
+  test.each([
+    ['a tag of 256 letters that each take two UTF-16 units', { 'pg-tls-auditor': 'on', x: '\u{20000}'.repeat(256) }],
+    ['a key of 128 of them', { ['\u{20000}'.repeat(128)]: 'x' }],
+    ['placeholders and patterns in a value', { team: '${name}$&$1%s{}*' }],
+    ['an empty value', { team: '' }],
+  ])('takes a database with %s', async (_what, tags) => {
+    aws.rds.set(HERE, { instances: [rdsInstance('orders', { tags })] });
+    const { found, all } = await discover(configOf({ labels: { team: 'of-${tag:team}', where: '${region}' } }));
+    expect(names(found)).toEqual(['orders']);
+    expect(all.known).toBe(true);
+    const { team } = tags as { team?: string };
+    expect(found[0]?.labels).toEqual({ ...(team === undefined ? {} : { team: `of-${team}` }), where: 'eu-west-1' });
+  });
+
+  test('says which value a tag has in place of the wanted one', async () => {
+    aws.rds.set(HERE, { instances: [rdsInstance('orders', { tags: { 'pg-tls-auditor': 'On' } })] });
+    expect(reasons(await discover(configOf()))).toEqual({
+      orders: 'left out: its tag pg-tls-auditor is "On", not "on"',
+    });
+  });
+
+  test('takes the tags of the instance before those of its cluster', async () => {
+    const member = (id: string, tags: Record<string, string>) =>
+      rdsInstance(id, { DBClusterIdentifier: 'shop', Engine: 'aurora-postgresql', tags });
+    aws.rds.set(HERE, {
+      instances: [
+        member('shop-1', { 'pg-tls-auditor': 'on' }),
+        rdsInstance('shop-2', { DBClusterIdentifier: 'shop', Engine: 'aurora-postgresql', TagList: [] }),
+      ],
+      clusters: [rdsCluster('shop', { tags: { 'pg-tls-auditor': 'off', 'pg-tls-auditor:team': 'web' } })],
+    });
+    const list = await discover(configOf());
+    expect(list.found).toMatchObject([{ name: 'shop/shop-1', labels: { team: 'web' } }]);
+    expect(reasons(list)['shop/shop-2']).toBe('left out: its tag pg-tls-auditor is off');
+    expect(placeOf(list).uncovered).toEqual(known([]));
+  });
+
+  test('that is not alone: the first that takes a database decides, and each reason is said', async () => {
+    aws.rds.set(HERE, { instances: [rdsInstance('orders'), rdsInstance('ledger', { TagList: [] })] });
+    const rds = { regions: ['eu-west-1'] };
+    const list = await discover(
+      parseConfig(
+        {
+          discovery: [
+            { rds, credentials: { secret: 'audit/${name}' } },
+            { rds: { ...rds, tags: 'all', include: ['orders'] }, credentials: 'iam', role: 'tls_auditor' },
+          ],
+        },
+        { use: 'deployment' },
+      ),
+    );
+    expect(list.found).toMatchObject([{ name: 'orders', credentials: { secret: 'audit/orders' } }]);
+    expect(reasons(list)).toEqual({
+      ledger: 'left out: it lacks the tag pg-tls-auditor=on; by another rule, no pattern of "include" matches it',
+      orders: 'taken: it has the tag pg-tls-auditor=on (the first of 2 rules that take it decides)',
+    });
+  });
+
+  test('reports a pattern of include that matches nothing', async () => {
+    aws.rds.set(HERE, { instances: [rdsInstance('prod-orders')] });
+    const { warnings } = await discover(configOf({ rds: { include: ['prod-*', 'Prod-ledger'] } }));
+    expect(warnings).toEqual([
+      'the pattern "Prod-ledger" of "include" in a rule of discovery matches no database in eu-west-1',
+    ]);
+  });
+
+  test('leaves clusters without instances out, and reports the one that answers all the same', async () => {
+    aws.rds.set(HERE, {
+      clusters: [
+        rdsCluster('headless'),
+        rdsCluster('limitless', { ClusterScalabilityType: 'limitless' }),
+        rdsCluster('limitless-off', { ClusterScalabilityType: 'limitless', tags: { 'pg-tls-auditor': 'off' } }),
+        rdsCluster('limitless-mine', { ClusterScalabilityType: 'limitless' }),
+        rdsCluster('graph', { Engine: 'neptune' }),
+      ],
+    });
+    const host = 'limitless-mine.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com';
+    const list = await discover(configOf({}, { targets: [{ name: 'mine', secret: 'x', host }] }));
+    expect(names(list.found)).toEqual(['mine']);
+    expect(reasons(list)).toMatchObject({
+      headless: 'left out: it is a cluster without instances, so nothing answers there',
+      limitless:
+        'left out: it is an Aurora Limitless Database, which has no instances: name its endpoint under "targets"',
+      'limitless-mine': 'left out: the target mine of the configuration has this endpoint',
+      'limitless-off': 'left out: its tag pg-tls-auditor is off',
+    });
+    expect(Object.keys(reasons(list))).not.toContain('graph');
+    expect(placeOf(list).uncovered).toMatchObject({ known: true, value: [{ name: 'limitless' }] });
+  });
+
+  test('with an entry that is not as documented costs that one, and counts as incomplete', async () => {
+    aws.rds.set(HERE, {
+      instances: [rdsInstance('orders'), rdsInstance('odd', { DBInstanceArn: 'no ARN' }), rdsInstance('ledger')],
+    });
+    const { found, all } = await discover(configOf());
+    expect(names(found)).toEqual(['orders', 'ledger']);
+    expect(all).toMatchObject({
+      known: false,
+      reason: "of eu-west-1, RDS listed what can't be used: an instance odd has no usable arn; the others are audited",
+    });
+  });
+
+  test.each([{}, { Address: '', Port: 0 }])(
+    'keeps the findings of an instance whose endpoint is %j',
+    async (Endpoint) => {
+      aws.rds.set(HERE, { instances: [rdsInstance('orders', { Endpoint, DBInstanceStatus: 'backing-up' })] });
+      const { found, all } = await discover(configOf());
+      expect(found).toEqual([]);
+      expect(all.known && all.value).toContainEqual(expect.objectContaining({ name: 'orders' }));
+    },
+  );
+
   test('reads every page', async () => {
     aws.rds.pageSize = 2;
     aws.rds.set(HERE, { instances: ['a', 'b', 'c', 'd', 'e'].map((id) => rdsInstance(id)) });
@@ -220,6 +360,46 @@ describe('one rule', () => {
     const { found, all } = await discover(configOf());
     expect(names(found)).toEqual(['orders']);
     expect(all.known).toBe(true);
+  });
+});
+
+describe('replicas', () => {
+  const replicasAt = (list: TargetList, id: string) =>
+    list.replicas.get(`${id}.abcdefghijkl.eu-west-1.rds.amazonaws.com`);
+
+  test('are known where a rule lists them, whatever it makes of them, also in another region', async () => {
+    const abroad = rdsInstance('orders-abroad', { ...US, TagList: [] });
+    aws.rds.set(HERE, {
+      instances: [
+        rdsInstance('orders', {
+          ReadReplicaDBInstanceIdentifiers: [
+            'orders-reader',
+            'orders-off',
+            'orders-untagged',
+            'orders-stopped',
+            String(abroad.DBInstanceArn),
+            'arn:aws:rds:ap-south-1:123456789012:db:orders-far',
+            'arn:aws:rds:eu-west-1:111122223333:db:orders-reader',
+          ],
+        }),
+        rdsInstance('orders-reader'),
+        rdsInstance('orders-off', { tags: { 'pg-tls-auditor': 'off' } }),
+        rdsInstance('orders-untagged', { TagList: [] }),
+        rdsInstance('orders-stopped', { DBInstanceStatus: 'stopped' }),
+        rdsInstance('shop-1', { DBClusterIdentifier: 'shop', Engine: 'aurora-postgresql' }),
+      ],
+      clusters: [rdsCluster('shop')],
+    });
+    aws.rds.set(US, { instances: [abroad] });
+    const list = await discover(configOf({ rds: { regions: ['eu-west-1', 'us-east-1'] } }));
+    expect(replicasAt(list, 'orders')).toEqual([
+      'arn:aws:rds:ap-south-1:123456789012:db:orders-far',
+      'arn:aws:rds:eu-west-1:111122223333:db:orders-reader',
+    ]);
+    for (const id of ['orders-reader', 'shop-1']) expect(replicasAt(list, id)).toEqual([]);
+    expect(list.replicas.get('shop.cluster-abcdefghijkl.eu-west-1.rds.amazonaws.com')).toEqual([]);
+    const here = await discover(configOf());
+    expect(replicasAt(here, 'orders')).toContain(abroad.DBInstanceArn);
   });
 });
 
@@ -303,6 +483,28 @@ describe('another account', () => {
     expect(aws.sts.sessions).toEqual([{ roleArn: READER, sessionName: 'pg-tls-auditor' }]);
   });
 
+  test.each<[string, object, Record<string, string>]>([
+    ['a template', { credentials: { secret: 'audit/${name}' }, role: undefined }, {}],
+    ['a tag', { credentials: { secretTag: 'dba' }, role: undefined }, { dba: 'audit/orders' }],
+    ['the tag of the project', { tagSecrets: true }, { 'pg-tls-auditor:secret': 'audit/orders' }],
+  ])('has its secrets there, named by %s, and its log groups', async (_what, settings, tags) => {
+    aws.sts.roles = [{ arn: READER }];
+    aws.rds.set(SHOP, { instances: [rdsInstance('orders', { ...SHOP, tags })] });
+    const { found } = await discover(configOf({ ...rule(), ...settings, logs: 'auto', ca: { secret: 'shared/ca' } }));
+    const assumedRole = { roleArn: READER };
+    expect(found).toMatchObject([
+      {
+        credentials: { secret: 'audit/orders', place: { region: 'eu-west-1', assumedRole } },
+        ca: [{ secret: 'shared/ca' }],
+        logs: {
+          logGroup: 'arn:aws:logs:eu-west-1:111122223333:log-group:/aws/rds/instance/orders/postgresql',
+          assumedRole,
+        },
+      },
+    ]);
+    expect(found[0]?.ca).toEqual([{ secret: 'shared/ca' }]);
+  });
+
   test('whose role can not be assumed is named, with what to do', async () => {
     aws.sts.roles = [{ arn: READER, externalId: 'auditor-7' }];
     const { all } = await discover(configOf(rule('another')));
@@ -312,6 +514,30 @@ describe('another account', () => {
         /account 111122223333, eu-west-1 could not be listed: the role arn:aws:iam::111122223333:role\/pg-tls-auditor-reader could not be assumed \(AccessDenied\): its trust policy/,
       ),
     });
+  });
+
+  test('that two roles list is audited once, also where one of them is of the own account', async () => {
+    const roles = ['reader', 'second'].map((name) => `arn:aws:iam::${SHOP.account}:role/${name}`);
+    const own = 'arn:aws:iam::123456789012:role/reader';
+    aws.sts.roles = [...roles, own].map((arn) => ({ arn }));
+    aws.rds.set(HERE, { instances: [rdsInstance('orders')] });
+    aws.rds.set(SHOP, { instances: [rdsInstance('orders', SHOP)] });
+    const rds = { regions: ['eu-west-1'] };
+    const settings = { credentials: 'iam', role: 'tls_auditor' };
+    const { found, all, choices } = await discover(
+      parseConfig(
+        {
+          discovery: [
+            { ...settings, rds },
+            { ...settings, rds: { ...rds, accounts: [...roles, own].map((roleArn) => ({ roleArn })) } },
+          ],
+        },
+        { use: 'deployment' },
+      ),
+    );
+    expect(names(found)).toEqual(['own/orders', '111122223333/orders']);
+    expect(all.known).toBe(true);
+    expect(choices).toHaveLength(2);
   });
 
   test('gives each database a name of its own, whatever the other account has', async () => {

@@ -79,7 +79,9 @@ describe('a file of targets', () => {
     expect(found).toMatchObject([
       { name: 'ledger', credentials: { secret: 'prod/ledger' }, timeoutMs: 7000, ca: [{ secret: 'ca' }] },
     ]);
-    expect(all).toEqual(known(found));
+    // A file, and discovery as a whole, are places: what is found about them is about no database.
+    const places = ['file:targets.json', 'discovery:all'].map((name) => ({ name, labels: {} }));
+    expect(all).toEqual(known([...found, ...places]));
     expect(choices).toMatchObject([{ name: 'ledger', taken: true, reason: 'targets.json names it' }]);
   });
 
@@ -125,6 +127,38 @@ describe('a file of targets', () => {
     expect(choices.filter(({ taken }) => !taken).map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
       'orders: the configuration has a target with this name',
       'orders-2: the target orders of the configuration has this endpoint',
+    ]);
+  });
+
+  test('wins over a rule that finds the same endpoint, or the same name', async () => {
+    await using aws = await startAwsEndpoint();
+    const place = { account: '123456789012', region: 'eu-west-1' };
+    aws.rds.set(place, { instances: [rdsInstance('shop'), rdsInstance('ledger'), rdsInstance('crm')] });
+    for (const [name, value] of Object.entries(aws.environment())) vi.stubEnv(name, value);
+    const host = 'shop.abcdefghijkl.eu-west-1.rds.amazonaws.com';
+    const filled = await withFile(
+      [
+        { name: 'mine', secret: 'mine', host },
+        { name: 'ledger', secret: 'mine' },
+      ],
+      {
+        discovery: [
+          { file: 'targets.json' },
+          { rds: { regions: ['eu-west-1'] }, credentials: 'iam', role: 'tls_auditor' },
+        ],
+      },
+    );
+    const { found, all, choices } = await listTargets(TARGET_SOURCES, filled, undefined, context());
+    vi.unstubAllEnvs();
+    expect(found.map(({ name, credentials }) => [name, credentials])).toEqual([
+      ['mine', { secret: 'mine' }],
+      ['ledger', { secret: 'mine' }],
+      ['crm', { iam: { role: 'tls_auditor', region: 'eu-west-1' } }],
+    ]);
+    expect(all.known).toBe(true);
+    expect(choices.filter(({ taken }) => !taken).map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
+      'ledger: the configuration has a target with this name',
+      'shop: the target mine of the configuration has this endpoint',
     ]);
   });
 

@@ -52,6 +52,7 @@ export async function audit(
   for (const text of [...request.notes, ...looseFiles(request.targets)]) logStderr(text);
   using interruption = interruptSignal();
   const run = await runAudit(request, {
+    includesListed: options.target === undefined,
     coversAllTargets: options.target === undefined && (request.configured?.known ?? true),
     deadline: interruption.signal,
     logs: await logServicesFor(request.targets, options.state),
@@ -95,7 +96,10 @@ function namesLogGroup({ logs }: Target): boolean {
 
 async function runAudit(
   request: AuditRequest,
-  { logs, ...options }: Pick<AuditTargetsOptions, 'deadline' | 'coversAllTargets'> & { readonly logs: LogServices },
+  {
+    logs,
+    ...options
+  }: Pick<AuditTargetsOptions, 'deadline' | 'coversAllTargets' | 'includesListed'> & { readonly logs: LogServices },
 ): Promise<Run> {
   using progress = startProgress(request.targets.length, process.stderr);
   // Clients are made for secrets that targets name: where none does, nothing of AWS is touched.
@@ -103,22 +107,19 @@ async function runAudit(
   prefetchSecrets(request.targets, secrets);
   const sources = createSourceReader(secrets, process.env, request.optionContents);
   return await auditTargets(request, {
+    cloud: request.cloud,
     collector: { sources, trust: createTrustStore(sources), clock: systemClock, logs },
     ...options,
     onTarget: progress.onTarget,
   });
 }
 
-function notifyContextOf(
-  { alerts, mutes, targets, configured, targetNotes, uncovered }: AuditRequest,
-  run: Run,
-): NotifyContext {
+function notifyContextOf({ alerts, mutes, targets, configured, targetNotes }: AuditRequest, run: Run): NotifyContext {
   return {
     run,
     config: { alerts, mutes },
     targets: configured ?? known(targets),
     targetNotes,
-    uncovered,
     coversAllTargets: configured !== undefined,
     now: systemClock().toISOString(),
   };

@@ -10,6 +10,8 @@ import { configurationOf, listConfigured } from '../targets/configuration.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
 
+const INSTEAD = 'or the databases of an AWS account with --region NAME';
+
 /** @throws UsageError */
 export async function discover(
   { format, ...options }: DiscoverOptions,
@@ -25,7 +27,7 @@ async function listOf(
   sources: readonly TargetSourceFactory[],
 ): Promise<TargetList> {
   try {
-    return await listConfigured(configurationOf(options, process.env), sources);
+    return await listConfigured(configurationOf(options, process.env, INSTEAD), sources);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof ConfigFileError)) throw error;
     throw new UsageError(error.message, { cause: error });

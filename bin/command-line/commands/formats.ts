@@ -9,7 +9,8 @@ import type { AuditOptions, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 import { outputColumns, showsColour } from '../terminal/terminal.ts';
 
-export type Render = (report: Report) => string;
+/** The report as one text, or in parts that are made one after the other. */
+export type Render = (report: Report) => string | Iterable<string>;
 
 interface FormatOptions extends Pick<AuditOptions, 'failOn'> {
   readonly format: string;

@@ -109,7 +109,7 @@ async function rendered(
   document: LogsDocument,
   log: EvaluatedLog,
   { format, failOn }: Pick<LogsOptions, 'format' | 'failOn'>,
-): Promise<string> {
+): Promise<string | Iterable<string>> {
   if (format === 'json') return `${JSON.stringify(document, null, 2)}\n`;
   if (format === 'table') {
     const { renderLogs } = await import('../terminal/logs-table.ts');

@@ -1,6 +1,8 @@
 // Types of the parsed command line, and of the request that goes into the audit.
 
 import type { Config } from '../../../lambda/config/index.ts';
+import type { CloudListing } from '../../../lambda/model/cloud.ts';
+import type { ListedReplicas } from '../../../lambda/model/listed-replicas.ts';
 import type { Observed } from '../../../lambda/model/observed.ts';
 import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 import type { Severity } from '../../../lambda/model/severity.ts';
@@ -117,8 +119,10 @@ export interface AuditRequest extends Pick<Config, 'targets' | 'concurrency' | '
   readonly configured: Observed<readonly NamedTarget[]> | undefined;
   /** What the sources did not find as the configuration means it. */
   readonly targetNotes: readonly string[];
-  /** Names of databases that no rule of discovery takes. */
-  readonly uncovered: readonly string[];
+  /** What the sources know without a login. */
+  readonly cloud: CloudListing;
+  /** What discovery knows of the replicas of the targets. */
+  readonly replicas?: ListedReplicas;
   /** What credential sources named by an option hold. */
   readonly optionContents: Readonly<Record<string, string>>;
   /** Printed on standard error before the audit. */

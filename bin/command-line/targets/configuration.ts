@@ -9,7 +9,7 @@ import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/un
 import { listTargets, type TargetList, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
 import type { DiscoveryOptions, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { inventoryStoreFor } from './state.ts';
+import { discoveryStoresFor } from './state.ts';
 
 /** Relative to the folder where the command runs. */
 export const DEFAULT_CONFIG = 'auditor.config.json';
@@ -26,15 +26,20 @@ export interface Configuration {
 /**
  * With --region or --discover every PostgreSQL of the account counts, whatever its tags; otherwise the file says.
  *
+ * @param instead what else people can name, where there is no file
  * @throws UsageError, ConfigError, ConfigFileError
  */
-export function configurationOf(options: DiscoveryOptions, environment: Environment): Configuration {
+export function configurationOf(
+  options: DiscoveryOptions,
+  environment: Environment,
+  instead = 'one server with --url postgres://USER@HOST:5432/DATABASE, or the databases of an AWS account with --discover',
+): Configuration {
   if (options.discover || options.region !== undefined) return fromOptions(options, environment);
   const { config: file = DEFAULT_CONFIG } = options;
   const source = showPath(file);
   const document = readConfigDocument(file, {
     shownAs: source,
-    whenMissing: `name a configuration file with --config FILE, one server with --url postgres://USER@HOST:5432/DATABASE, or the databases of an AWS account with --discover. An example of such a file is ${exampleFile()}`,
+    whenMissing: `name a configuration file with --config FILE, ${instead}. An example of such a file is ${exampleFile()}`,
   });
   return { config: parseConfig(document, { source, use: 'command-line' }), source, folder: dirname(file) };
 }
@@ -49,8 +54,8 @@ export async function listConfigured(
   if (config.discovery.some(({ source }) => source === 'rds')) {
     refuseUnsafeEnvironment({ ...thisProcess(), services: ['RDS', 'STS'] });
   }
-  const inventory = state === undefined ? undefined : await inventoryStoreFor(state);
-  return await listTargets(sources, config, undefined, { folder, clock: systemClock, inventory });
+  const stores = state === undefined ? {} : await discoveryStoresFor(state);
+  return await listTargets(sources, config, undefined, { folder, clock: systemClock, ...stores });
 }
 
 function fromOptions({ region, role, ca }: DiscoveryOptions, environment: Environment): Configuration {

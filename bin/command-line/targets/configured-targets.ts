@@ -33,7 +33,8 @@ export async function requestFromConfig(
     mutes,
     configured: list.all,
     targetNotes: list.warnings,
-    uncovered: list.uncovered,
+    cloud: list.cloud,
+    replicas: list.replicas,
     optionContents: {},
     notes: [
       ...(list.all.known

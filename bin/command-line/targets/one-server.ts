@@ -7,6 +7,7 @@ import {
   parseConnectionString,
 } from '../../../lambda/collect/secrets/connection-string.ts';
 import { type Config, ConfigError, parseConfig } from '../../../lambda/config/index.ts';
+import { NO_CLOUD } from '../../../lambda/model/cloud.ts';
 import type { LogSource } from '../../../lambda/model/connection-log.ts';
 import type { CaSource } from '../../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest, Environment } from '../grammar/options.ts';
@@ -53,7 +54,7 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
     mutes,
     configured: undefined,
     targetNotes: [],
-    uncovered: [],
+    cloud: NO_CLOUD,
     optionContents: { '--url': JSON.stringify({ url, password: fallback }) },
     notes: [
       ...(password === undefined

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { StateStore } from '../../../lambda/deliver/state/store.ts';
 import { mergeState } from '../../../lambda/lifecycle/merge.ts';
+import type { DiscoveryMemoryStore } from '../../../lambda/model/discovery-memory.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { holdsSecret, mayBeSecret } from '../../../lambda/model/given-text.ts';
 import type { InventoryStore } from '../../../lambda/model/inventory.ts';
@@ -71,15 +72,21 @@ export async function readState(spec: string): Promise<{ readonly name: string; 
  *
  * @throws UsageError
  */
-export async function inventoryStoreFor(spec: string): Promise<InventoryStore> {
+export async function discoveryStoresFor(
+  spec: string,
+): Promise<{ readonly inventory: InventoryStore; readonly memory: DiscoveryMemoryStore }> {
   if (spec.startsWith(TABLE_PREFIX)) {
     const tableName = tableOf(spec);
-    const { createInventory, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
-    return createInventory(dynamoDbClient(), tableName);
+    const { createInventory, createMemory, dynamoDbClient } = await import('../../../lambda/deliver/state/dynamodb.ts');
+    const client = dynamoDbClient();
+    return {
+      inventory: createInventory(client, tableName),
+      memory: createMemory(client, tableName, { clock: systemClock, user: COMMAND_LINE }),
+    };
   }
   refuseFile(spec);
-  const { createFileInventory } = await import('../../../lambda/deliver/state/file-inventory.ts');
-  return createFileInventory(spec);
+  const { createFileInventory, createFileMemory } = await import('../../../lambda/deliver/state/file-inventory.ts');
+  return { inventory: createFileInventory(spec), memory: createFileMemory(spec) };
 }
 
 function refuseFile(spec: string): void {

@@ -1,6 +1,7 @@
 // Writes to the terminal, and knows what it can show.
 
 import { styleText } from 'node:util';
+import { chunksOf } from '../../../lambda/report/exports/chunks.ts';
 
 /** What a terminal has whose width is not known. */
 const USUAL_COLUMNS = 80;
@@ -21,11 +22,19 @@ export function bold(text: string): string {
 }
 
 /**
- * Resolves once the text is out of our hands. What goes wrong is dealt with in one place, by the stream's listener.
+ * Resolves once the text is out of our hands. Of a text in parts the next one is made when the reader has taken those
+ * before it. What goes wrong is dealt with in one place, by the stream's listener.
  *
  * @returns whether the reader has taken all of it
  */
-export function print(text: string): Promise<boolean> {
+export async function print(text: string | Iterable<string>): Promise<boolean> {
+  for (const chunk of chunksOf(text)) {
+    if (!(await write(chunk))) return false;
+  }
+  return true;
+}
+
+function write(text: string): Promise<boolean> {
   return new Promise((resolve) => process.stdout.write(text, (error) => resolve(!error)));
 }
 

@@ -2,6 +2,7 @@
 //
 // https://docs.openssl.org/master/man1/openssl-ciphers/
 
+import { Recent } from '../../model/recent.ts';
 import { CIPHER_SUITES, type CipherSuite, ianaName } from './cipher-suites.ts';
 
 export interface CipherListMeaning {
@@ -46,6 +47,13 @@ const VERSIONS: readonly [OpenSsl, ...OpenSsl[]] = [
  * so not left out.
  */
 export function readCipherList(list: string): CipherListMeaning {
+  return recent.get(list, () => readList(list));
+}
+
+/** Most servers of a fleet have one of a few lists. */
+const recent = new Recent<CipherListMeaning>(50);
+
+function readList(list: string): CipherListMeaning {
   if (list.length > LONGEST) {
     return { suites: [], effective: [], notUnderstood: [{ item: list.slice(0, LONGEST), mayRemove: true }] };
   }

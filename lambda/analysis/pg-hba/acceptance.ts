@@ -76,9 +76,29 @@ const BUDGET = 20_000_000;
 export function acceptance(facts: HbaFacts, encryption: Encryption, from: Origin = NETWORK): Acceptance {
   const unusable = whyUnknown(facts);
   if (unusable !== undefined) return { status: 'unknown', reason: unusable };
+  const rules = facts.rules.filter(({ type }) => canMatch(type, encryption));
+  const kept = keptFor(facts, from);
+  // Most files have the same rules for connections in plaintext and by GSSAPI.
+  const key = facts.rules.map(({ type }) => (canMatch(type, encryption) ? '1' : '0')).join('');
+  const found = kept.get(key) ?? acceptanceBy(rules, facts, from);
+  kept.set(key, found);
+  return found;
+}
+
+/** Several checks ask the same of the same facts: what was found, by the places of the rules that can match. */
+const FOUND = new WeakMap<HbaFacts, WeakMap<Origin, Map<string, Acceptance>>>();
+
+function keptFor(facts: HbaFacts, from: Origin): Map<string, Acceptance> {
+  const ofFacts = FOUND.get(facts) ?? new WeakMap<Origin, Map<string, Acceptance>>();
+  FOUND.set(facts, ofFacts);
+  const kept = ofFacts.get(from) ?? new Map<string, Acceptance>();
+  ofFacts.set(from, kept);
+  return kept;
+}
+
+function acceptanceBy(rules: readonly HbaRule[], facts: HbaFacts, from: Origin): Acceptance {
   try {
     const budget = { left: BUDGET };
-    const rules = facts.rules.filter(({ type }) => canMatch(type, encryption));
     const kinds = connectionKinds(rules, facts, budget);
     const addressed = rules.map(withAddresses);
     const permissiveRules = addressed.flatMap((rule) => findOpening(rule, addressed, kinds, from, budget) ?? []);

@@ -11,6 +11,17 @@ import { type SeenLogin, withSeenLogins } from './proven-quoting.ts';
  * @param probe false for the rules by which the probe's answer itself is to be explained
  */
 export function rulesOf(snapshot: Snapshot, { probe = true }: { readonly probe?: boolean } = {}): Observed<HbaFacts> {
+  const kept = probe ? WITH_PROBE : WITHOUT_PROBE;
+  const rules = kept.get(snapshot) ?? readRules(snapshot, probe);
+  kept.set(snapshot, rules);
+  return rules;
+}
+
+/** Several checks go by the rules of a snapshot. What is worked out of them is kept with them, by the rule. */
+const WITH_PROBE = new WeakMap<Snapshot, Observed<HbaFacts>>();
+const WITHOUT_PROBE = new WeakMap<Snapshot, Observed<HbaFacts>>();
+
+function readRules(snapshot: Snapshot, probe: boolean): Observed<HbaFacts> {
   const { hba } = snapshot;
   // Rules that wait to be loaded are not those by which anybody was let in.
   if (!hba.known || hba.value.changedSinceLoad === true) return hba;

@@ -24,12 +24,17 @@ export function groupSessions(sessions: Iterable<SeenSession>): readonly Session
       pattern = fold(application);
       folded.set(application, pattern);
     }
-    const key = JSON.stringify([role, database, pattern, kind, superuser, side]);
+    const key = `${superuser} ${kind} ${side} ${part(role)}${part(database)}${pattern}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [session]);
     else group.push(session);
   }
   return [...groups.values()].map((group) => ({ sessions: group, first: group[0] as SeenSession }));
+}
+
+/** A name with its length before it, so that no two lists of names make the same key. */
+function part(name: string | undefined): string {
+  return name === undefined ? '- ' : `${name.length} ${name}`;
 }
 
 /** What problems about sessions have in common: who, from where, how many, since when. */
@@ -50,7 +55,7 @@ export function describeGroup({
     .sort()
     .slice(0, 3)
     .map((application) => displayText(application));
-  const [oldest] = open.map(({ startedAt }) => startedAt).sort();
+  const oldest = oldestOf(open);
   const addresses = addressesOf(open, logged);
   const toServer = first.side === 'server';
   const subject = [...(first.kind === 'replication' ? ['replication'] : []), ...(toServer ? ['pool-server'] : [])];
@@ -72,12 +77,20 @@ export function describeGroup({
   };
 }
 
+/** When the first of the sessions began, ISO 8601; there may be thousands. */
+function oldestOf(sessions: readonly SeenSession[]): string | undefined {
+  let oldest: string | undefined;
+  for (const { startedAt } of sessions) if (oldest === undefined || startedAt < oldest) oldest = startedAt;
+  return oldest;
+}
+
 /**
  * Addresses where all are known and few, else networks. Of logins from very many addresses eight are kept; a log holds
  * names in place of addresses where log_hostname is on.
  */
 function addressesOf(open: readonly SeenSession[], logged: readonly SeenSession[]): readonly string[] {
-  const ofOpen = open.flatMap(({ clientAddress }) => clientAddress ?? []);
+  const ofOpen = new Set<string>();
+  for (const { clientAddress } of open) if (clientAddress !== undefined) ofOpen.add(clientAddress);
   const rows = logged.flatMap(({ logins }) => logins ?? []);
   if (rows.every(({ moreAddresses }) => !moreAddresses)) {
     const shown = clientNetworks([...ofOpen, ...rows.flatMap(({ addresses }) => addresses)]);

@@ -83,6 +83,16 @@ export function changeRdsCa(authority: string): string {
   return `aws rds modify-db-instance --db-instance-identifier <instance> --ca-certificate-identifier ${authority} --apply-immediately`;
 }
 
+/** For what the API of RDS alone says: discovery lists no databases of other services. */
+export function onlyOnRds(rds: string): PlatformRemedy {
+  const elsewhere = 'Nothing to do: no such finding is made about a server that runs elsewhere.';
+  return { selfManaged: elsewhere, rds, neon: elsewhere, cloudSql: elsewhere, azure: elsewhere };
+}
+
+/** How changes that wait for a restart come into effect. */
+export const REBOOT_RDS = `Reboot the instance at a time when its clients may lose their connections; then the values are in effect.
+aws rds reboot-db-instance --db-instance-identifier <instance>`;
+
 /** A new CA beside the old one, and the move to it when clients have it. */
 export const CLOUD_SQL_ROTATION = `Make the instance's next CA, give it to every client, then move the instance to it.
 gcloud sql ssl server-ca-certs create --instance=<instance>

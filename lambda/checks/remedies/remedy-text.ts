@@ -18,7 +18,9 @@ export function remedyText(remedy: Remedy, snapshot: Snapshot): string {
  * reached by, which is proof of nothing but enough for advice. A server whose login may read the rules is
  * self-managed: that takes a superuser's GRANT, which no provider gives. Undefined where none of this is known.
  */
-function platformOf({ link, target, hba }: Snapshot): Platform | undefined {
+function platformOf({ link, target, hba, cloud }: Snapshot): Platform | undefined {
+  // Discovery lists databases of RDS by its API.
+  if (cloud !== undefined) return 'rds';
   const provider = providerOfName(link.known ? link.value.verifiedName : (target.host ?? ''));
   if (provider === undefined && hba.known) return 'selfManaged';
   return PLATFORMS.find((platform) => platform === provider);

@@ -26,7 +26,7 @@ export interface Expiry {
  * @param takenAt ISO 8601
  */
 export function expiryOf(
-  { notAfter }: CertificateFacts,
+  { notAfter }: Pick<CertificateFacts, 'notAfter'>,
   takenAt: string,
   { medium, high, critical }: Policy['certificateExpiryDays'],
 ): Expiry | undefined {

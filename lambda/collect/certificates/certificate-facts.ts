@@ -2,6 +2,7 @@
 
 import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';
+import { Recent } from '../../model/recent.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 
 /**
@@ -27,11 +28,18 @@ const CURVE_BITS: ReadonlyMap<string, number> = new Map([
 /** Curves over binary fields carry the size in their names (SEC 2, ANSI X9.62). */
 const BINARY_CURVE = /^(?:sect(\d+)[kr]\d|c2[pt]nb(\d+)[vw]\d)$/;
 
+/** Of a fleet's certificates most are a few CAs'. A certificate has some kilobytes of facts at most, usually one. */
+const recent = new Recent<CertificateFacts>(500);
+
 /**
  * The facts, of whatever certificate: a key that can't be read is of type `unknown`, and a date that can't be read
  * counts as the beginning of 1970, so that no certificate passes for it.
  */
 export function certificateFacts(certificate: X509Certificate): CertificateFacts {
+  return recent.get(certificate.fingerprint256, () => readFacts(certificate));
+}
+
+function readFacts(certificate: X509Certificate): CertificateFacts {
   const { type, bits, sha256 } = keyFacts(certificate);
   return {
     subject: oneLine(certificate.subject),

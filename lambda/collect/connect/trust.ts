@@ -1,10 +1,11 @@
 // Reads what a target's TLS session is verified with: CA bundle, revocation lists and our client certificate.
 
-import type { X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { createSecureContext, getCACertificates, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
 import { showName, showPath } from '../../model/given-text.ts';
+import { Recent } from '../../model/recent.ts';
 import type { TrustFacts, UnusableCertificate } from '../../model/snapshot.ts';
 import type { CaSource, ClientCertificateSource, CrlSource } from '../../model/target.ts';
 import { certificateFacts } from '../certificates/certificate-facts.ts';
@@ -98,17 +99,17 @@ async function buildTrust(
   { sources, environment }: { readonly sources: SourceReader; readonly environment: ProcessEnvironment },
   { ca, clientCertificate, crl }: Wanted,
 ): Promise<Trust> {
-  const [bundles, client, lists] = await Promise.all([
+  const [read, client, lists] = await Promise.all([
     Promise.all(ca.filter((source) => source !== 'system').map((source) => readCaBundle(sources, source))),
     clientCertificate === undefined ? undefined : readClientCertificate(sources, clientCertificate),
     Promise.all(crl.map((source) => readRevocationLists(sources, source))),
   ]);
   const system = ca.includes('system');
   const leftOut = system ? STORE_VARIABLES.find((name) => (environment[name] ?? '') !== '') : undefined;
-  const bundle = bundles.flatMap(({ certificates }) => certificates);
-  const unusable = bundles.flatMap((one) => one.unusable.map(unusableFacts));
+  const bundle = read.flatMap(({ certificates }) => certificates);
+  const unusable = read.flatMap((one) => one.unusable.map(unusableFacts));
   const revocationLists = lists.flat();
-  const roots = [...bundle.map(String), ...(system ? systemRoots(leftOut) : [])];
+  const roots = [...bundle.map((certificate) => certificate.toString()), ...(system ? systemRoots(leftOut) : [])];
   return {
     context: contextOf(roots, client, revocationLists),
     roots,
@@ -137,6 +138,14 @@ function contextOf(
   revocationLists: readonly RevocationList[],
 ): SecureContext {
   try {
+    // What is made of public things only is kept for the next run of the process.
+    const isPublic = client === undefined && revocationLists.length === 0;
+    return isPublic ? contexts.get(digest(roots), create) : create();
+  } catch (error) {
+    throw refusedByOpenSsl(error, client);
+  }
+
+  function create(): SecureContext {
     return createSecureContext({
       ca: [...roots],
       ...OFFER,
@@ -144,9 +153,20 @@ function contextOf(
       ...(revocationLists.length === 0 ? {} : { crl: revocationLists.map(({ pem }) => pem) }),
       ...(client === undefined ? {} : { cert: client.cert, key: client.key.export({ type: 'pkcs8', format: 'pem' }) }),
     });
-  } catch (error) {
-    throw refusedByOpenSsl(error, client);
   }
+}
+
+/** CA bundles, and contexts that trust them, by a digest of their texts: a run has a few of them. */
+const bundles = new Recent<CaBundle>(20);
+const contexts = new Recent<SecureContext>(20);
+
+function digest(texts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const text of texts) {
+    // Lengths and kinds set the texts apart.
+    hash.update(`${typeof text} ${text.length}:`).update(text);
+  }
+  return hash.digest('base64');
 }
 
 /** By OpenSSL's codes: at security level 2 it takes no certificate of ours that is too weak. */
@@ -196,7 +216,8 @@ function systemRoots(leftOut: string | undefined): readonly string[] {
 
 async function readCaBundle(sources: SourceReader, source: Exclude<CaSource, 'system'>): Promise<CaBundle> {
   const label = `CA bundle in ${describeSource(source)}`;
-  return parseCaBundle(await readPublic(sources, source, 'ca-bundle-unusable', label), label);
+  const content = await readPublic(sources, source, 'ca-bundle-unusable', label);
+  return bundles.get(digest([content]), () => parseCaBundle(content, label));
 }
 
 async function readRevocationLists(sources: SourceReader, source: CrlSource): Promise<readonly RevocationList[]> {

@@ -59,6 +59,13 @@ export function gapOf(error: unknown, { logGroup, region }: LogGroupPlace): LogG
         reason: `CloudWatch Logs took no more requests for ${group} (${name}), and the next run goes on`,
         remedy: 'if it persists: raise the quota of FilterLogEvents requests per second in Service Quotas',
       };
+    case 'AssumeRoleError':
+      return {
+        cause: 'not-allowed',
+        reason: `the role of the account that has ${group} could not be assumed`,
+        remedy:
+          "let the role's trust policy name the auditor's role and the external id, and allow sts:AssumeRole on it",
+      };
     case 'CredentialsProviderError':
     case 'ExpiredTokenException':
     case 'InvalidSignatureException':

@@ -8,7 +8,9 @@ import {
   FilterLogEventsCommand,
   type FilterLogEventsCommandOutput,
 } from '@aws-sdk/client-cloudwatch-logs';
+import { roleCredentials } from '../../aws/role-credentials.ts';
 import { parseArn } from '../../model/arn.ts';
+import type { AssumedRole } from '../../model/assumed-role.ts';
 import type { LogGroupSource } from '../../model/connection-log.ts';
 import { displayText } from '../../model/display.ts';
 import { gapOf, nameOf } from './cloudwatch-failure.ts';
@@ -41,15 +43,17 @@ export type LogGroupReaders = (
 ) => LogReader;
 
 /**
- * Readers with real clients, one for each region, with the SDK's own retries and bounded waits. Standard AWS variables
- * apply, AWS_ENDPOINT_URL included.
+ * Readers with real clients, one for each account and region, with the SDK's own retries and bounded waits. Standard
+ * AWS variables apply, AWS_ENDPOINT_URL included.
  */
 export function logGroupReaders(bounds: LogGroupBounds = {}): LogGroupReaders {
-  const clients = new Map<string | undefined, { readonly client: CloudWatchLogsClient; readonly turns: Turns }>();
+  const clients = new Map<string, { readonly client: CloudWatchLogsClient; readonly turns: Turns }>();
   return (source, settings) => {
     const region = parseArn(source.logGroup)?.region;
-    const known = clients.get(region) ?? { client: cloudWatchLogsClient(region), turns: new Turns() };
-    clients.set(region, known);
+    const { assumedRole } = source;
+    const key = JSON.stringify([region, assumedRole?.roleArn, assumedRole?.externalId]);
+    const known = clients.get(key) ?? { client: cloudWatchLogsClient(region, assumedRole), turns: new Turns() };
+    clients.set(key, known);
     return cloudWatchReader(known.client, source, settings, { ...bounds, turns: known.turns });
   };
 }
@@ -72,9 +76,10 @@ class Turns {
   }
 }
 
-function cloudWatchLogsClient(region: string | undefined): CloudWatchLogsClient {
+function cloudWatchLogsClient(region: string | undefined, assumedRole: AssumedRole | undefined): CloudWatchLogsClient {
   return new CloudWatchLogsClient({
     ...(region === undefined ? {} : { region }),
+    ...(assumedRole === undefined || region === undefined ? {} : { credentials: roleCredentials(assumedRole, region) }),
     // Not the adaptive mode: after a few throttled requests it waits longer than a read has.
     retryMode: 'standard',
     maxAttempts: 4,

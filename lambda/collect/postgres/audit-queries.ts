@@ -24,10 +24,11 @@ import {
   plainHbaQuery,
 } from './hba-queries.ts';
 import { linkQuery, outboundQuery, withRefusal } from './outbound-query.ts';
+import { ownSettingsQuery } from './own-settings-query.ts';
 import type { AuditQuery } from './query.ts';
-import { simpleQuery } from './query.ts';
+import { builtOnce, simpleQuery } from './query.ts';
 import { type Reload, reloadQuery } from './reload-query.ts';
-import { type ServerAnswers, serverQuery } from './server-query.ts';
+import { serverQuery } from './server-query.ts';
 import { type LocalAddress, sessionQuery } from './session-query.ts';
 
 /** The oldest major whose views hold what an audit needs (`backend_type`, predefined roles). */
@@ -66,12 +67,23 @@ export async function runAuditQueries(
   major: number,
   { reload: asksReload = false }: { readonly reload?: boolean } = {},
 ): Promise<AuditResults> {
-  const first = await ask(client, major, FIRST, observing(hbaQuery));
-  const [server, activity, catalogue, outbound] = first.answers;
-  const { privileges, ...facts } = server;
-  const answers = { ...facts, ...activity, sessions: activity.sessions(catalogue) };
+  const first = await ask(client, major, FIRST, RULES);
+  const [server, ownSettings, { login, ...activity }, catalogue, outbound] = first.answers;
+  const { privileges, assumedBy } = server;
+  const visibility = {
+    ...server.visibility,
+    assumed: assumedBy === undefined ? undefined : { login: assumedBy, setting: ownSettings.assumed(catalogue, login) },
+    inherits: catalogue.roles.get(login.role ?? '')?.inherits,
+  };
+  const answers = {
+    ...activity,
+    server: server.server,
+    visibility,
+    settings: server.settings(ownSettings.overrides(catalogue, login)),
+    sessions: activity.sessions(catalogue),
+  };
   const hbaOf = (lines: Observed<HbaLines> | undefined): Observed<HbaFacts> => {
-    if (lines === undefined) return notReadable(server);
+    if (lines === undefined) return notReadable(visibility);
     return lines.known ? asObserved(() => hbaFacts(lines.value, { major, catalogue })) : lines;
   };
   const links = linkQuery(outbound, privileges);
@@ -154,7 +166,15 @@ function readHbaOf(
 }
 
 /** What every login may ask. Roles and databases come after the sessions, of which they tell the names. */
-const FIRST = [serverQuery, sessionQuery, catalogueQuery, outboundQuery] as const;
+const FIRST = [
+  builtOnce(serverQuery),
+  ownSettingsQuery,
+  builtOnce(sessionQuery),
+  builtOnce(catalogueQuery),
+  outboundQuery,
+] as const;
+
+const RULES = builtOnce(observing(hbaQuery));
 
 /** SQLSTATEs after which the whole audit is tried again. */
 const SHUTDOWN = /^57P/;
@@ -192,7 +212,7 @@ function withReload(hba: Observed<HbaFacts>, reload: Reload | undefined): Observ
   return known({ ...hba.value, changedSinceLoad: reload.hbaChangedSinceLoad });
 }
 
-function notReadable({ visibility }: Pick<ServerAnswers, 'visibility'>): Observed<HbaFacts> {
+function notReadable(visibility: Visibility): Observed<HbaFacts> {
   const reset = resetRole(visibility);
   const grant = hbaGrant(loginRole(visibility));
   return unknown(`the login may not read pg_hba.conf: ${reset === undefined ? grant : `${reset} ${grant}`}`);
@@ -222,9 +242,10 @@ async function ask<const AuditQueries extends readonly AuditQuery<unknown>[], La
   last: AuditQuery<Last>,
   { afterError = false }: { readonly afterError?: boolean } = {},
 ): Promise<QueryResults<AuditQueries, Last>> {
+  const asked = questions.map((question) => ({ question, count: question.selects(major).length }));
   const text = message(major, [...questions, last]);
   const { selects, error } = await simpleQuery(client, afterError ? `ROLLBACK;${text}` : text);
-  const count = questions.reduce((sum, question) => sum + question.selects(major).length, 0);
+  const count = asked.reduce((sum, one) => sum + one.count, 0);
   const lastCount = last.selects(major).length;
   const refused = error !== undefined && isRefusal(error) && selects.length === count && lastCount > 0;
   if (error !== undefined && !refused) throw error;
@@ -233,10 +254,9 @@ async function ask<const AuditQueries extends readonly AuditQuery<unknown>[], La
     throw new IncompleteAnswer(selects.length, count + lastCount);
   }
   let next = 0;
-  const answers = questions.map((question) => {
-    const own = selects.slice(next, next + question.selects(major).length);
-    next += own.length;
-    return question.read(own);
+  const answers = asked.map(({ question, count: own }) => {
+    next += own;
+    return question.read(selects.slice(next - own, next));
   }) as ResultsOf<AuditQueries>;
   return refused ? { answers, last: undefined, refusal: error } : { answers, last: last.read(selects.slice(next)) };
 }

@@ -14,6 +14,8 @@ export interface CatalogueRole {
   readonly superuser: boolean;
   /** The attribute. */
   readonly replication: boolean;
+  /** The attribute; undefined where the server does not say. */
+  readonly inherits: boolean | undefined;
 }
 
 export interface CatalogueDatabase {
@@ -36,7 +38,7 @@ const INVALID_DATABASE = '-2';
 
 const read = answerAbout('roles and databases');
 
-const ROLE = columns(['oid', 'name', 'canLogin', 'superuser', 'replication']);
+const ROLE = columns(['oid', 'name', 'canLogin', 'superuser', 'replication', 'inherits']);
 const MEMBERSHIP = columns(['member', 'group']);
 const DATABASE = columns(['oid', 'name', 'allowConnections', 'connectionLimit', 'isTemplate']);
 
@@ -48,6 +50,7 @@ export const catalogueQuery: AuditQuery<Catalogue> = {
       canLogin: 'r.rolcanlogin',
       superuser: 'r.rolsuper',
       replication: 'r.rolreplication',
+      inherits: 'r.rolinherit',
     })} FROM pg_roles r`,
     `SELECT ${MEMBERSHIP.list({ member: 'm.member', group: 'm.roleid' })} FROM pg_auth_members m`,
     `SELECT ${DATABASE.list({
@@ -87,6 +90,7 @@ function readRole(row: Row): readonly [string, CatalogueRole] {
     canLogin: read.flag(ROLE.cell(row, 'canLogin'), 'whether a role may log in'),
     superuser: read.flag(ROLE.cell(row, 'superuser'), 'whether a role is a superuser'),
     replication: read.flag(ROLE.cell(row, 'replication'), 'whether a role may replicate'),
+    inherits: read.flagOrNull(ROLE.cell(row, 'inherits'), 'whether a role inherits'),
   };
   return [read.oid(ROLE.cell(row, 'oid'), 'a role'), role];
 }

@@ -283,8 +283,11 @@ function rolesOf({ roles, memberships }: Catalogue): readonly HbaRole[] {
   // In the same order everywhere: what comes first serves as the example.
   const sorted = [...roles].sort(([, a], [, b]) => compareText(a.name, b.name));
   const places = new Map(sorted.map(([oid], place) => [oid, place]));
-  return sorted.map(([oid, role]) => ({
-    ...role,
+  return sorted.map(([oid, { name, canLogin, superuser, replication }]) => ({
+    name,
+    canLogin,
+    superuser,
+    replication,
     memberOf: memberships.directGroupsOf(oid).flatMap((group) => places.get(group) ?? []),
   }));
 }

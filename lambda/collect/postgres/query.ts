@@ -38,9 +38,23 @@ export function simpleQuery(client: pg.Client, text: string): Promise<QueryResul
     client.query(query);
   });
 }
+
 export interface AuditQuery<T> {
   /** For a session whose search path is `pg_catalog`, without semicolons; for the major version that was announced. */
   readonly selects: (major: number) => readonly string[];
   /** The rows of each SELECT, in their order. */
   readonly read: (results: readonly (readonly Row[])[]) => T;
+}
+
+/** The same question; its text is built once for each major version. */
+export function builtOnce<T>({ selects, read }: AuditQuery<T>): AuditQuery<T> {
+  const built = new Map<number, readonly string[]>();
+  return {
+    selects: (major) => {
+      const text = built.get(major) ?? selects(major);
+      built.set(major, text);
+      return text;
+    },
+    read,
+  };
 }

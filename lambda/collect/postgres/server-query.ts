@@ -1,7 +1,7 @@
 // Reads what the server is, what the login may see and ask, and the settings that decide what is allowed.
 
 import { SETTING_NAMES, type SettingName, type SettingOverride, type Settings } from '../../model/posture.ts';
-import type { AssumedRole, Server, Visibility } from '../../model/snapshot.ts';
+import type { Server, Visibility } from '../../model/snapshot.ts';
 import type { Row } from '../answers/answer.ts';
 import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
@@ -9,14 +9,16 @@ import { CAN_READ_AURORA } from './aurora-query.ts';
 import { columns } from './columns.ts';
 import { CAN_READ_HBA, type FileReading, hbaFileReading } from './hba-queries.ts';
 import { CAN_READ_SUBSCRIPTIONS } from './outbound-query.ts';
-import { overrideQuery } from './override-query.ts';
 import type { AuditQuery } from './query.ts';
 import { canReadFiles } from './reload-query.ts';
 
 export interface ServerAnswers {
   readonly server: Server;
-  readonly visibility: Visibility;
-  readonly settings: Settings;
+  readonly visibility: Pick<Visibility, 'role' | 'seesAllSessions'>;
+  /** The role that logged in, where the session runs as another. */
+  readonly assumedBy: string | undefined;
+  /** By what databases and roles have of their own. */
+  readonly settings: (overrides: readonly SettingOverride[]) => Settings;
   /** What further questions the login may ask: those it may not would end the whole message. */
   readonly privileges: {
     readonly readHba: boolean;
@@ -58,20 +60,6 @@ const CONVERTED = [
   'KOI8R',
 ];
 
-/**
- * Whether the setting `role` that holds for the session belongs to its role and to its database, then the database's
- * name.
- */
-const ROLE_SETTING = `(SELECT (s.setrole <> 0)::text || (s.setdatabase <> 0)::text || current_database()
-          FROM pg_db_role_setting s
-               CROSS JOIN LATERAL unnest(s.setconfig) c(entry)
-               LEFT JOIN pg_roles r ON r.oid = s.setrole
-         WHERE split_part(c.entry, '=', 1) = 'role'
-           AND (s.setdatabase = 0 OR s.setdatabase = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-           AND (s.setrole = 0 OR r.rolname = session_user)
-         ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
-         LIMIT 1)`;
-
 const SERVER = columns([
   'version',
   'inRecovery',
@@ -84,9 +72,7 @@ const SERVER = columns([
   'encoding',
   'readAurora',
   'readFiles',
-  'inherits',
   'login',
-  'loginSetting',
   'hbaFileReading',
 ]);
 
@@ -126,15 +112,12 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
         encoding: `set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true)`,
         readAurora: CAN_READ_AURORA,
         readFiles: `${canReadFiles(major, privilege)} AND ${seesSettings}`,
-        inherits: '(SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = session_user)',
         login: 'CASE WHEN current_user <> session_user THEN session_user END',
-        loginSetting: `CASE WHEN current_user <> session_user THEN ${ROLE_SETTING} END`,
         hbaFileReading: hbaFileReading(major, privilege, seesSettings),
       })}`,
-      ...overrideQuery.selects(major),
     ];
   },
-  read: ([rows, ...others]) => {
+  read: ([rows]) => {
     const row = read.oneRow(rows, SERVER.count);
     const cell = (name: Parameters<typeof SERVER.cell>[1]) => SERVER.cell(row, name);
     // An unknown privilege counts as one that the login does not have.
@@ -147,14 +130,10 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
       },
       visibility: {
         role: boundedText(read.text(cell('role'), "the login's role"), LONGEST.name),
-        assumed: readAssumed(cell('login'), cell('loginSetting')),
         seesAllSessions: privileges(cell('seesAllSessions'), 'see all sessions'),
-        inherits: read.flagOrNull(cell('inherits'), 'whether the role inherits'),
       },
-      settings: readSettings(cell, {
-        seesAll: privileges(cell('seesSettings'), 'see all settings'),
-        overrides: overrideQuery.read(others),
-      }),
+      assumedBy: shortName(cell('login')),
+      settings: settingsReader(cell, privileges(cell('seesSettings'), 'see all settings')),
       privileges: {
         readHba: privileges(cell('readHba'), 'read pg_hba.conf'),
         readSubscriptions: privileges(cell('readSubscriptions'), 'read subscriptions'),
@@ -170,21 +149,24 @@ function readFileReading(value: string | null | undefined): FileReading | undefi
   return value === 'part' || value === 'whole' ? value : undefined;
 }
 
-function readSettings(
+/** Of the settings that a session may have a value of its own of, only what the server gives to others is its value. */
+function settingsReader(
   cell: (name: SettingName) => Row[number] | undefined,
-  { seesAll, overrides }: { readonly seesAll: boolean; readonly overrides: readonly SettingOverride[] },
-): Settings {
-  const values: Partial<Record<SettingName, string>> = {};
-  const unusable: Partial<Record<SettingName, string>> = {};
-  for (const name of SETTING_NAMES) {
-    const value = cell(name);
-    const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
-    if (value === null || value === undefined || overridden) continue;
-    const reason = whyUnusable(name, value);
-    if (reason === undefined) values[name] = value;
-    else unusable[name] = reason;
-  }
-  return { values, seesAll, overrides, ...(Object.keys(unusable).length === 0 ? {} : { unusable }) };
+  seesAll: boolean,
+): ServerAnswers['settings'] {
+  return (overrides) => {
+    const values: Partial<Record<SettingName, string>> = {};
+    const unusable: Partial<Record<SettingName, string>> = {};
+    for (const name of SETTING_NAMES) {
+      const value = cell(name);
+      const overridden = overrides.some(({ setting, ofLogin }) => setting === name && ofLogin);
+      if (value === null || value === undefined || overridden) continue;
+      const reason = whyUnusable(name, value);
+      if (reason === undefined) values[name] = value;
+      else unusable[name] = reason;
+    }
+    return { values, seesAll, overrides, ...(Object.keys(unusable).length === 0 ? {} : { unusable }) };
+  };
 }
 
 function whyUnusable(name: SettingName, value: string): string | undefined {
@@ -193,17 +175,6 @@ function whyUnusable(name: SettingName, value: string): string | undefined {
   return tooLong(`the value of ${name}`, value, LONGEST.setting);
 }
 
-/** @param setting as ROLE_SETTING writes it; null where there is none */
-function readAssumed(session: string | null | undefined, setting: string | null | undefined): AssumedRole | undefined {
-  if (session === null || session === undefined) return undefined;
-  const login = boundedText(session, LONGEST.name);
-  const [, ofRole, ofDatabase, database] = /^(true|false)(true|false)(.*)$/s.exec(setting ?? '') ?? [];
-  if (ofRole === undefined) return { login };
-  return {
-    login,
-    setting: {
-      ...(ofRole === 'true' ? { role: login } : {}),
-      ...(ofDatabase === 'true' ? { database: boundedText(database ?? '', LONGEST.name) } : {}),
-    },
-  };
+function shortName(name: string | null | undefined): string | undefined {
+  return name === null || name === undefined ? undefined : boundedText(name, LONGEST.name);
 }

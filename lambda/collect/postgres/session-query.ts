@@ -9,6 +9,7 @@ import { shownAddress } from '../answers/client-address.ts';
 import { transportOf } from '../connect/transport.ts';
 import type { Catalogue } from './catalogue-query.ts';
 import { columns } from './columns.ts';
+import type { LoginOids } from './own-settings-query.ts';
 import type { AuditQuery } from './query.ts';
 
 /** Providers give these roles most of what a superuser may, in place of the attribute. */
@@ -66,6 +67,8 @@ interface SessionAnswers {
   readonly localAddress: LocalAddress;
   /** Of the server's process behind the auditor's session. */
   readonly ownPid: number | undefined;
+  /** Of the role that logged in, and of its database. */
+  readonly login: LoginOids;
 }
 
 /**
@@ -84,6 +87,10 @@ export const sessionQuery: AuditQuery<SessionAnswers> = {
       sessions: (catalogue) => readSessions(rows, catalogue),
       serverView: readServerView(own),
       localAddress: readOwnEnd(own),
+      login: {
+        role: own === undefined ? undefined : (SESSION.cell(own, 'role') ?? undefined),
+        database: own === undefined ? undefined : (SESSION.cell(own, 'database') ?? undefined),
+      },
       ownPid: own === undefined ? undefined : Number(SESSION.cell(own, 'pid')) || undefined,
     };
   },

@@ -10,6 +10,11 @@ declare module 'pg/lib/query.js' {
   export default query;
 }
 
+declare module 'pg/lib/crypto/utils.js' {
+  const utils: object;
+  export default utils;
+}
+
 declare module 'pg/lib/crypto/cert-signatures.js' {
   /** @throws Error for an algorithm that it does not know */
   export function signatureAlgorithmHashFromCertificate(certificate: Buffer): string;

@@ -1,5 +1,6 @@
 // Reads credentials from every shape in which secrets hold them. Pure; errors never quote the text.
 
+import { DEFAULT_PORT } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import type { CredentialFacts } from '../../model/snapshot.ts';
 import type { Target } from '../../model/target.ts';
@@ -13,7 +14,6 @@ import { environmentPairs, KeywordListError } from './keyword-list.ts';
 import { Redacted } from './redacted.ts';
 import { readFields, type StoredFields, StoredFieldsError } from './stored-fields.ts';
 
-export const DEFAULT_PORT = 5432;
 /** Present on practically every server, and `pg_stat_activity` is the same from every database. */
 export const DEFAULT_DATABASE = 'postgres';
 /** The database by which PgBouncer's admin console is reached. */

@@ -1,10 +1,12 @@
 // Makes the credentials of a login by IAM database authentication: a token in place of a password.
 
+import type { AssumedRole } from '../../model/assumed-role.ts';
 import { displayText } from '../../model/display.ts';
+import { DEFAULT_PORT } from '../../model/endpoint.ts';
 import { AuditFailure } from '../../model/failure.ts';
 import { regionOfHost } from '../../model/rds-region.ts';
-import type { AssumedRole, IamLogin, Target } from '../../model/target.ts';
-import { type Credentials, DEFAULT_DATABASE, DEFAULT_PORT } from './credentials.ts';
+import type { IamLogin, Target } from '../../model/target.ts';
+import { type Credentials, DEFAULT_DATABASE } from './credentials.ts';
 import { Redacted } from './redacted.ts';
 
 /** What a token is good for: one role at one endpoint, for 15 minutes. */

@@ -2,7 +2,8 @@
 
 import { Signer } from '@aws-sdk/rds-signer';
 import type { CredentialProvider } from '../../aws/assumed-role.ts';
-import type { AssumedRole } from '../../model/target.ts';
+import { roleCredentials } from '../../aws/role-credentials.ts';
+import type { AssumedRole } from '../../model/assumed-role.ts';
 import type { TokenSigner } from './iam.ts';
 
 /** Milliseconds before the end of credentials at which new ones are asked for: a token must outlive its login. */
@@ -13,12 +14,7 @@ export function rdsTokenSigner(): TokenSigner {
   const providers = new Map<string, CredentialProvider>();
   const providerOf = (role: AssumedRole, region: string): CredentialProvider => {
     const key = JSON.stringify([role.roleArn, role.externalId, region]);
-    const provider =
-      providers.get(key) ??
-      keeping(async () => {
-        const { credentialsOfRole } = await import('../../aws/assumed-role.ts');
-        return await credentialsOfRole(role, region)();
-      });
+    const provider = providers.get(key) ?? keeping(roleCredentials(role, region));
     providers.set(key, provider);
     return provider;
   };

@@ -75,6 +75,11 @@ export class Redaction {
       .filter(({ text }) => !publicTexts.includes(text));
   }
 
+  /** Lists the spellings of the secrets now, at a time when there is nothing else to do. */
+  prepare(): void {
+    this.#finder('text');
+  }
+
   /**
    * Overwrites each occurrence with as many `*`, so that the framing of a message stays right. In time that grows with
    * the length of the bytes only.
@@ -142,7 +147,9 @@ export class Redaction {
     const wanted = this.#secrets.filter(
       ({ text }) => Buffer.byteLength(text) >= SHORTEST[what] && !(what === 'fact' && isVocabulary(text)),
     );
-    const finder = new Finder(wanted, this.#users);
+    // Of most secrets both look for the same.
+    const same = [...this.#finders.values()].find((other) => other.isFor(wanted));
+    const finder = same ?? new Finder(wanted, this.#users);
     this.#finders.set(what, finder);
     return finder;
   }
@@ -227,21 +234,34 @@ function* layersOf(text: Buffer): Iterable<Layer> {
   }
 }
 
+/** Characters of ASCII that neither begin an escape nor are written as one by all. */
+const PLAIN = /^[ !#$(-Z\]-~]*$/;
+
 /** Finds many spellings in one pass: by the first four bytes, then by comparing. */
 class Finder {
   /** Whether some spelling's first four bytes have that hash. */
   readonly #suspects = new Uint8Array(BUCKETS);
   readonly #byPrefix = new Map<number, Spelling[]>();
+  readonly #secrets: readonly Form[];
 
   constructor(secrets: readonly Form[], users: readonly string[]) {
+    this.#secrets = secrets;
     const seen = new Set<string>();
     for (const { text, isPart } of secrets) {
+      // Of a plain secret a spelling without its escapes is another of its spellings.
+      const isPlain = PLAIN.test(text);
       for (const spelling of spellingsOf(text, users, isPart)) {
         this.#add(spelling, seen);
+        if (isPlain) continue;
         // What in the secret looks like an escape is undone too where a text's escapes are.
         for (const { bytes } of layersOf(spelling.bytes)) this.#add({ ...spelling, bytes }, seen);
       }
     }
+  }
+
+  /** Whether it looks for these secrets and for no others. */
+  isFor(secrets: readonly Form[]): boolean {
+    return secrets.length === this.#secrets.length && secrets.every((secret, at) => secret === this.#secrets[at]);
   }
 
   #add(spelling: Spelling, seen: Set<string>): void {

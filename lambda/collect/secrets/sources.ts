@@ -1,13 +1,15 @@
 // Reads credentials, CA bundles and client certificates from secrets, files and the environment.
 
+import { parseArn } from '../../model/arn.ts';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
 import { showName, showPath } from '../../model/given-text.ts';
+import type { SecretPlace } from '../../model/target.ts';
 import { readBoundedFile } from '../../runtime/bounded-file.ts';
 import type { TokenSigner } from './iam.ts';
-import type { SecretContent, SecretStore } from './store.ts';
+import { createSecretStore, type SecretContent, type SecretStore, secretsManagerClients } from './store.ts';
 
 type Source =
-  | { readonly secret: string }
+  | { readonly secret: string; readonly place?: SecretPlace | undefined }
   | { readonly env: string }
   | { readonly file: string }
   | { readonly option: string };
@@ -35,16 +37,36 @@ function lazySigner(): TokenSigner {
   };
 }
 
-/** Reads sources; environment and options are parameters, so that callers decide what is in them. */
+/** One store for each account and region: its secrets are read with the role of that account. */
+function storesElsewhere(): (place: SecretPlace) => SecretStore {
+  const stores = new Map<string, SecretStore>();
+  return (place) => {
+    const { region, assumedRole } = place;
+    const key = JSON.stringify([region, assumedRole.roleArn, assumedRole.externalId]);
+    const store = stores.get(key) ?? createSecretStore(secretsManagerClients(place));
+    stores.set(key, store);
+    return store;
+  };
+}
+
+/**
+ * Reads sources; environment and options are parameters, so that callers decide what is in them.
+ *
+ * @param secrets of the auditor's account
+ */
 export function createSourceReader(
   secrets: SecretStore,
   environment: Readonly<Record<string, string | undefined>>,
   options: Readonly<Record<string, string>> = {},
 ): SourceReader {
+  const elsewhere = storesElsewhere();
   return {
     token: lazySigner(),
     read: async (source, { fresh = false } = {}) => {
-      if ('secret' in source) return fresh ? secrets.refresh(source.secret) : secrets.get(source.secret);
+      if ('secret' in source) {
+        const store = source.place === undefined ? secrets : elsewhere(source.place);
+        return fresh ? store.refresh(source.secret) : store.get(source.secret);
+      }
       if ('option' in source) return options[source.option] ?? '';
       if ('env' in source) {
         const value = environment[source.env];
@@ -79,7 +101,10 @@ export function createSourceReader(
 
 /** What people call a source: never its content. */
 export function describeSource(source: Source): string {
-  if ('secret' in source) return `secret ${source.secret}`;
+  if ('secret' in source) {
+    const account = source.place && parseArn(source.place.assumedRole.roleArn)?.account;
+    return `secret ${source.secret}${account === undefined ? '' : ` of account ${account}`}`;
+  }
   if ('option' in source) return `option ${source.option}`;
   return 'env' in source ? `environment variable ${showName(source.env)}` : `file ${showPath(source.file)}`;
 }

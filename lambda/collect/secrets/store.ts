@@ -6,9 +6,10 @@ import {
   SecretsManagerClient,
   type SecretValueEntry,
 } from '@aws-sdk/client-secrets-manager';
+import { roleCredentials } from '../../aws/role-credentials.ts';
 import { parseArn } from '../../model/arn.ts';
 import { AuditFailure, type FailureCause } from '../../model/failure.ts';
-import type { Target } from '../../model/target.ts';
+import type { SecretPlace, Target } from '../../model/target.ts';
 import { shared } from '../../runtime/confinement.ts';
 
 /** Secrets a BatchGetSecretValue call takes at most (AWS API reference). */
@@ -32,14 +33,18 @@ export type SecretsManagerFactory = (region: string | undefined) => SecretsManag
 
 /**
  * Real clients, with the SDK's own retries and bounded waits. Standard AWS variables apply, AWS_ENDPOINT_URL included.
+ *
+ * @param place - Whose secrets they read. @default the auditor's account, in the region of the environment
  */
-export function secretsManagerClients(): SecretsManagerFactory {
+export function secretsManagerClients(place?: SecretPlace): SecretsManagerFactory {
   const clients = new Map<string | undefined, SecretsManagerClient>();
-  return (region) => {
+  return (named) => {
+    const region = named ?? place?.region;
     const existing = clients.get(region);
     if (existing !== undefined) return existing;
     const client = new SecretsManagerClient({
       ...(region === undefined ? {} : { region }),
+      ...(place === undefined ? {} : { credentials: roleCredentials(place.assumedRole, place.region) }),
       maxAttempts: 4,
       requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
     });
@@ -225,6 +230,12 @@ function secretFailure(id: string, error: unknown): AuditFailure {
         `The secret ${id} could not be decrypted`,
         'allow kms:Decrypt on its key: add the key to deployment.secretKmsKeyArns and deploy again',
       );
+    case 'AssumeRoleError':
+      return build(
+        'secret-access-denied',
+        `The role of the account that has the secret ${id} could not be assumed`,
+        "let the role's trust policy name the auditor's role and the external id, and allow that one sts:AssumeRole",
+      );
     case 'InvalidRequestException':
       return build(
         'secret-unusable',
@@ -265,6 +276,9 @@ export function prefetchSecrets(targets: readonly Target[], secrets: SecretStore
     ...crl,
     clientCertificate,
   ]);
-  const ids = sources.flatMap((source) => (typeof source === 'object' && 'secret' in source ? source.secret : []));
+  const ids = sources.flatMap((source) =>
+    // Other accounts have stores of their own.
+    typeof source === 'object' && 'secret' in source && !('place' in source) ? source.secret : [],
+  );
   for (const id of new Set(ids)) secrets.get(id).catch(() => {});
 }

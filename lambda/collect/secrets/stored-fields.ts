@@ -128,9 +128,12 @@ function plainName(name: string): string {
  * The first by preference. Of variables such as `PGUSER` and `DB_USER` that differ it is not certain which one holds.
  */
 function preferred(given: readonly (readonly [string, unknown])[], meaning: Meaning): Found | undefined {
-  const found = ORDERED_NAMES[meaning].flatMap((wanted) =>
-    given.filter(([name, value]) => plainName(name) === wanted && !(meaning === 'url' && value === '')),
-  );
+  // By name first: for most fields there is nothing to look for among the names that a meaning may have.
+  const fields = given
+    .filter(([, value]) => !(meaning === 'url' && value === ''))
+    .map((field) => ({ field, place: ORDERED_NAMES[meaning].indexOf(plainName(field[0])) }))
+    .filter(({ place }) => place >= 0);
+  const found = fields.sort((a, b) => a.place - b.place).map(({ field }) => field);
   const [first, ...others] = found;
   const rival = others.find(([, value]) => value !== first?.[1]);
   if (first !== undefined && rival !== undefined && !NAMES[meaning].includes(plainName(first[0]))) {

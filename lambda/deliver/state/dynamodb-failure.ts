@@ -24,6 +24,11 @@ export function isConditionFailure(error: unknown): boolean {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException';
 }
 
+/** Whether the table takes no more at the moment: the same request succeeds later. */
+export function isThrottled(error: unknown): boolean {
+  return REMEDIES[failureName(error)] === THROTTLED;
+}
+
 const REMEDY = 'If it persists: read the cause in the log, and check the health of DynamoDB in this region.';
 
 const UNREACHABLE =

@@ -40,8 +40,8 @@ export interface StateTable {
   delete(stored: StoredItem): Promise<void>;
 }
 
-/** The partition with one kind of records of one receiver. */
-export function partition(receiver: string, kind: StateRecord['kind'] | 'run'): string {
+/** The partition with one kind of records of one receiver, with its lease, or with its journal. */
+export function partition(receiver: string, kind: StateRecord['kind'] | 'run' | 'notified'): string {
   return `${receiver}#${kind}`;
 }
 

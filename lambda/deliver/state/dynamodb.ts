@@ -1,14 +1,18 @@
 // Keeps the state in a DynamoDB table: reads it whole, and writes changed records, each with a condition.
 
+import { isDeepStrictEqual } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import pMap from 'p-map';
+import pRetry from 'p-retry';
+import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import { displayText } from '../../model/display.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
 import type { Clock } from '../../model/time.ts';
-import { isConditionFailure, tableFailure } from './dynamodb-failure.ts';
-import { createDynamoDbInventory } from './dynamodb-inventory.ts';
+import { isConditionFailure, isThrottled, tableFailure } from './dynamodb-failure.ts';
+import { createDynamoDbInventory, createDynamoDbMemory, type MemoryOptions } from './dynamodb-inventory.ts';
+import { type Journal, openJournal } from './dynamodb-journal.ts';
 import { acquireDynamoDbLease } from './dynamodb-lease.ts';
 import { type StateTable, type StoredItem, stateTable } from './dynamodb-table.ts';
 import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
@@ -26,10 +30,18 @@ export interface DynamoDbStateOptions {
   readonly receiver: string;
   /** Milliseconds after which the lease of a run that died expires. @default 60000 */
   readonly leaseMs?: number;
+  /** How often a throttled write is tried again, after the attempts of the SDK. @default 6 */
+  readonly throttledRetries?: number;
 }
 
 /** Concurrent writes. */
 const CONCURRENCY = 16;
+
+/**
+ * Milliseconds before a throttled write is tried again, at first and at most. A new table takes 4,000 writes of 1 KB a
+ * second and one partition 1,000 ("Quotas"; "Partitions"), and the first run of a fleet writes tens of thousands.
+ */
+const THROTTLED_WAIT_MS = { minTimeout: 500, maxTimeout: 8_000 };
 
 /** How often a record is read again and merged because another run wrote it in between. */
 const MERGE_ATTEMPTS = 8;
@@ -49,19 +61,28 @@ export function createInventory(client: DynamoDBClient, tableName: string): Inve
   return createDynamoDbInventory(DynamoDBDocumentClient.from(client), tableName);
 }
 
+/** Keeps since when rules of discovery match nothing, in the same table as the state. */
+export function createMemory(client: DynamoDBClient, tableName: string, options: MemoryOptions): DiscoveryMemoryStore {
+  return createDynamoDbMemory(DynamoDBDocumentClient.from(client), tableName, options);
+}
+
 /** The table's keys are `pk` and `sk`, both strings; its attribute for time to live is `expiresAt`. */
 export function createDynamoDbState(
   client: DynamoDBClient,
   tableName: string,
-  { clock, owner, receiver, leaseMs = LEASE_MS }: DynamoDbStateOptions,
+  { clock, owner, receiver, leaseMs = LEASE_MS, throttledRetries = 6 }: DynamoDbStateOptions,
 ): StateStore {
   // Without this option, the client refuses an object that has a property called `constructor`.
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { convertClassInstanceToMap: true } });
   const table = stateTable(documents, tableName, receiver);
   const name = `DynamoDB table ${tableName}`;
-  const load = async (signal?: AbortSignal): Promise<readonly StoredItem[]> => {
+  const load = async (signal?: AbortSignal): Promise<Loaded> => {
     try {
-      return await table.load(signal);
+      const [stored, journal] = await Promise.all([
+        table.load(signal),
+        openJournal(documents, tableName, receiver, signal),
+      ]);
+      return { stored, journal };
     } catch (error) {
       throw signal?.aborted ? leaseTimeoutError(name, undefined, error) : tableFailure(tableName, 'read', error);
     }
@@ -75,26 +96,60 @@ export function createDynamoDbState(
       await using cleanup = new AsyncDisposableStack();
       cleanup.use(await acquireDynamoDbLease(documents, { tableName, receiver, owner, leaseMs }, signal));
       const now = clock();
-      const stored = await load(signal);
-      const changes = changesSince(tableName, table, stored, now);
+      const loaded = await load(signal);
+      const { journal } = loaded;
+      const changesFor = changesSince(tableName, table, loaded.stored, now);
       const held = cleanup.move();
       return {
-        state: toState(stored, now),
-        save: (next) => saveAll(tableName, changes(next)),
+        state: toState(loaded, now),
+        async save(next) {
+          const { changes, notified } = changesFor(next);
+          // Without the journal the records are saved all the same, and what is left of it is merged by the next run.
+          if (notified.length > 1) await journal.write(notified).catch(() => undefined);
+          await saveAll(tableName, changes, throttledRetries);
+          await journal.clear().catch(() => undefined);
+        },
         [Symbol.asyncDispose]: () => held.disposeAsync(),
       };
     },
   };
 }
 
-function toState(stored: readonly StoredItem[], now: Date): AuditState {
-  return stateOf(
-    stored.map(({ entry }) => entry),
-    now,
-  );
+interface Loaded {
+  readonly stored: readonly StoredItem[];
+  readonly journal: Journal;
+}
+
+/** The records of the table, and on top of them what a run notified of that died while it saved. */
+function toState({ stored, journal }: Loaded, now: Date): AuditState {
+  const entries = new Map(stored.map(({ entry }) => [recordId(entry), entry]));
+  for (const entry of journal.records) {
+    const id = recordId(entry);
+    const before = entries.get(id);
+    entries.set(id, before === undefined ? entry : mergeStateRecords(before, entry));
+  }
+  return stateOf(entries.values(), now);
 }
 
 type Change = () => Promise<void>;
+
+interface Changes {
+  readonly changes: readonly Change[];
+  /** The records by which the next run knows what this one notified of. */
+  readonly notified: readonly StateRecord[];
+}
+
+/** Whether the receiver was notified of what the record is about, since it was saved. */
+function isNotification(entry: StateRecord, before: StateRecord | undefined): boolean {
+  if (entry.kind === 'finding') {
+    const earlier = before?.kind === 'finding' ? before.record.lastNotified : undefined;
+    return !isDeepStrictEqual(entry.record.lastNotified, earlier);
+  }
+  if (entry.kind === 'mute') {
+    return entry.record.unusedNotifiedAt !== (before?.kind === 'mute' ? before.record.unusedNotifiedAt : undefined);
+  }
+  return false;
+}
 
 /** An item of the table as this run last read or wrote it. */
 interface Known {
@@ -113,7 +168,7 @@ function changesSince(
   table: StateTable,
   loaded: readonly StoredItem[],
   now: Date,
-): (next: AuditState) => readonly Change[] {
+): (next: AuditState) => Changes {
   const known = new Map<string, Known>(
     loaded.map((stored) => [
       recordId(stored.entry),
@@ -166,23 +221,26 @@ function changesSince(
     const wanted = new Map(recordsOf(next).map((entry) => [recordId(entry), entry]));
     const changed = [...wanted].filter(([id, entry]) => !isSame(known.get(id)?.wanted, entry));
     const gone = [...known].filter(([id, { wanted: before }]) => before !== undefined && !wanted.has(id));
-    return [
-      ...changed.map(
-        ([, entry]) =>
-          () =>
-            write(entry),
-      ),
-      ...gone.map(
-        ([, { stored }]) =>
-          () =>
-            remove(stored),
-      ),
-    ];
+    return {
+      changes: [
+        ...changed.map(
+          ([, entry]) =>
+            () =>
+              write(entry),
+        ),
+        ...gone.map(
+          ([, { stored }]) =>
+            () =>
+              remove(stored),
+        ),
+      ],
+      notified: changed.flatMap(([id, entry]) => (isNotification(entry, known.get(id)?.stored.entry) ? [entry] : [])),
+    };
   };
 }
 
 /** Starts no further change after the first failure: each would wait for the same retries. */
-async function saveAll(tableName: string, changes: readonly Change[]): Promise<void> {
+async function saveAll(tableName: string, changes: readonly Change[], throttledRetries: number): Promise<void> {
   let saved = 0;
   let failure: { readonly cause: unknown } | undefined;
   await pMap(
@@ -190,7 +248,11 @@ async function saveAll(tableName: string, changes: readonly Change[]): Promise<v
     async (change) => {
       if (failure !== undefined) return;
       try {
-        await change();
+        await pRetry(change, {
+          ...THROTTLED_WAIT_MS,
+          retries: throttledRetries,
+          shouldRetry: ({ error }) => failure === undefined && isThrottled(error),
+        });
         saved += 1;
       } catch (cause) {
         failure ??= { cause };

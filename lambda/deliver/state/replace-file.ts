@@ -22,7 +22,7 @@ const TEMPORARY = /^\.([0-9a-f]{8})-(\d+)-[0-9a-f-]{36}\.tmp$/;
  * @param path as the user named it
  * @throws StateError
  */
-export async function replaceFile(path: string, file: string, content: string): Promise<void> {
+export async function replaceFile(path: string, file: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${file}.${HOST}-${process.pid}-${randomUUID()}.tmp`;
   try {
     const handle = await open(temporary, 'wx', MODE);

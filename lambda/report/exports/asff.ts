@@ -3,11 +3,13 @@
 import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
-import { addressOf, type Entry, entriesOf, factLines, labelsText, remedyText, TOOL } from '../entries.ts';
+import { cached, cachedBy } from '../cached.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, TOOL } from '../entries.ts';
 import { largestThatFits } from '../fit.ts';
-import type { Report } from '../schema.ts';
-import { displayProse, PLAIN, title } from '../text.ts';
+import type { Report, ReportTarget } from '../schema.ts';
+import { displayProse, PLAIN, remedyText, title } from '../text.ts';
 import type { AwsPlace, ExportContext, Exporter } from './exporter.ts';
+import { jsonDocument, jsonList } from './json-text.ts';
 import { requirementTexts } from './requirements.ts';
 
 /**
@@ -110,14 +112,19 @@ export interface AsffContext extends ExportContext {
  *
  * @throws TypeError without an account and region
  */
-export function renderAsff(report: Report, { aws, ...context }: ExportContext): string {
+export function renderAsff(report: Report, { aws, ...context }: ExportContext): Iterable<string> {
   if (aws === undefined) throw new TypeError('ASFF needs the AWS account and region of the findings');
-  return `${JSON.stringify(asffFindings(report, { ...context, aws }), null, 2)}\n`;
+  return jsonDocument(jsonList(eachAsffFinding(report, { ...context, aws })));
 }
 
 /** Each finding once: found by this run, carried over, or resolved and archived. */
 export function asffFindings(report: Report, context: AsffContext): AsffFinding[] {
-  return entriesOf(report, context).map((entry) => asffFinding(entry, report, context));
+  return [...eachAsffFinding(report, context)];
+}
+
+/** The same, each made when it is asked for: a fleet has a hundred thousand. */
+export function* eachAsffFinding(report: Report, context: AsffContext): Generator<AsffFinding> {
+  for (const entry of entriesOf(report, context)) yield asffFinding(entry, report, context);
 }
 
 function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffContext): AsffFinding {
@@ -146,10 +153,7 @@ function asffFinding(entry: Entry, report: Report, { aws, toolVersion }: AsffCon
     Description: within(describe(entry), LONGEST.description),
     Remediation: {
       Recommendation: {
-        Text: within(
-          remedyText(finding.remedy).replaceAll(/\s+/g, ' ') || 'No remedy is known.',
-          LONGEST.recommendation,
-        ),
+        Text: recommendation(finding.remedy),
         ...(url === undefined ? {} : { Url: url }),
       },
     },
@@ -175,6 +179,11 @@ function complianceOf({ status, resolution }: Entry): AsffFinding['Compliance'][
   return resolution === 'gone' ? 'PASSED' : 'NOT_AVAILABLE';
 }
 
+/** Hundreds of findings have the same. */
+const recommendation = cached((remedy) =>
+  within(remedyText(remedy).replaceAll(/\s+/g, ' ') || 'No remedy is known.', LONGEST.recommendation),
+);
+
 function describe(entry: Entry): string {
   const facts = factLines(entry).join('; ');
   const rationale = entry.check?.rationale;
@@ -183,21 +192,15 @@ function describe(entry: Entry): string {
 }
 
 function resource({ finding, target }: Entry, { partition, region }: AwsPlace): AsffFinding['Resources'][number] {
-  const address = target === undefined ? undefined : addressOf(target);
-  const labels = target === undefined ? [] : labelsText(target);
   return {
     Type: 'Other',
-    Id: within(address ?? PLAIN.target(finding.target), LONGEST.resourceId),
+    Id: target === undefined ? within(PLAIN.target(finding.target), LONGEST.resourceId) : resourceId(target),
     Partition: partition,
     Region: region,
     Details: {
       Other: fields({
         target: finding.target,
-        host: target?.host ?? undefined,
-        port: target?.port === null ? undefined : target?.port?.toString(),
-        serverVersion: target?.server?.version,
-        verdict: target?.verdict,
-        labels: labels.length === 0 ? undefined : labels.join(', '),
+        ...(target === undefined ? {} : targetFields(target)),
         role: finding.role,
         database: finding.database,
         application: finding.application,
@@ -211,16 +214,50 @@ function resource({ finding, target }: Entry, { partition, region }: AwsPlace): 
   };
 }
 
+const resourceId = cachedBy((target: ReportTarget) =>
+  within(addressOf(target) ?? PLAIN.target(target.name), LONGEST.resourceId),
+);
+
+const targetFields = cachedBy((target: ReportTarget): Readonly<Record<string, string | undefined>> => {
+  const labels = labelsText(target);
+  return {
+    host: target.host ?? undefined,
+    port: target.port?.toString(),
+    serverVersion: target.server?.version,
+    verdict: target.verdict,
+    labels: labels.length === 0 ? undefined : labels.join(', '),
+  };
+});
+
 /** Without the ones that have no value: the format takes no empty text. */
 function fields(given: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const entries = Object.entries(given).flatMap(([name, value]) =>
-    value === undefined || value.trim() === '' ? [] : [[displayText(name, 128), within(value, LONGEST.fieldValue)]],
-  );
-  return Object.fromEntries(entries.slice(0, MOST_FIELDS));
+  const entries: [name: string, value: string][] = [];
+  for (const [name, value] of Object.entries(given)) {
+    if (entries.length === MOST_FIELDS) break;
+    if (value !== undefined && value.trim() !== '') entries.push([fieldName(name), within(value, LONGEST.fieldValue)]);
+  }
+  return Object.fromEntries(entries);
 }
+
+const fieldName = cached((name) => displayText(name, 128));
+
+/** Of `…` in UTF-8, and of the UTF-16 code unit that takes the most. */
+const ELLIPSIS_BYTES = 3;
+const MOST_BYTES_A_UNIT = 3;
 
 /** A beginning of the text that has so many bytes at most, safe to show. */
 function within(text: string, bytes: number): string {
+  const whole = displayProse(text, bytes);
+  if (whole.length * MOST_BYTES_A_UNIT <= bytes) return whole;
+  const over = Buffer.byteLength(whole) - bytes;
+  if (over <= 0) return whole;
+  if (over === ELLIPSIS_BYTES - 1) {
+    // The beginning is ASCII without links: its last characters make room for the rest of the ellipsis.
+    const shorter = displayProse(text, bytes - over);
+    if (Buffer.byteLength(shorter) <= bytes && Buffer.byteLength(displayProse(text, bytes - over + 1)) > bytes) {
+      return shorter;
+    }
+  }
   return largestThatFits(
     bytes,
     (length) => displayProse(text, length),

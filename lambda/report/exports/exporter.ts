@@ -34,6 +34,9 @@ export interface Exporter {
   /** Of a file, without the dot. */
   readonly extension: string;
   readonly needs: readonly ExportNeed[];
-  /** The whole document, with a line end. Pure. */
-  readonly render: (report: Report, context: ExportContext) => string;
+  /**
+   * The whole document, with a line end; or its parts one after the other, each made when the one before it is written.
+   * Pure.
+   */
+  readonly render: (report: Report, context: ExportContext) => string | Iterable<string>;
 }

@@ -3,15 +3,16 @@
 
 import Builder from 'fast-xml-builder';
 import { isAtLeast, type Severity } from '../../model/severity.ts';
-import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, remedyText, TOOL } from '../entries.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { PLAIN, title } from '../text.ts';
+import { PLAIN, remedyText, title } from '../text.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 
 interface Problem {
   readonly message: string;
   readonly type: string;
-  readonly text: string;
+  /** Made when it is written: those of a fleet take hundreds of megabytes. */
+  readonly text: () => string;
 }
 
 /** One check on one target. At most one of `error`, `failure` and `skipped`. */
@@ -21,7 +22,7 @@ interface TestCase {
   readonly failure?: Problem;
   readonly skipped?: string;
   /** Findings of a test that passes. */
-  readonly output?: string;
+  readonly output?: () => string;
 }
 
 interface TestSuite {
@@ -39,7 +40,7 @@ interface TestSuite {
  *
  * @see https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd
  */
-export function renderJunit(report: Report, context: ExportContext): string {
+export function renderJunit(report: Report, context: ExportContext): Iterable<string> {
   // Findings below this are listed in a test that passes.
   const { failOn = 'medium' } = context;
   const byTarget = Map.groupBy(
@@ -50,12 +51,16 @@ export function renderJunit(report: Report, context: ExportContext): string {
     const found = Map.groupBy(byTarget.get(target.name) ?? [], ({ finding }) => finding.check);
     return suiteOf(target, found, failOn);
   });
-  return document(suites.length === 0 ? [nothing(report)] : suites, report, context);
+  const audited = new Set(report.targets.map(({ name }) => name));
+  const listed = [...byTarget]
+    .filter(([name]) => !audited.has(name))
+    .map(([name, found]) => listedSuite(name, found, { report, failOn }));
+  return document([...(suites.length === 0 ? [nothing(report)] : suites), ...listed], report, context);
 }
 
 /** No test at all would be a green run. */
 function nothing({ startedAt }: Report): TestSuite {
-  const error = { message: 'nothing was audited', type: 'not-audited', text: 'There is no target in this run.' };
+  const error = { message: 'nothing was audited', type: 'not-audited', text: () => 'There is no target in this run.' };
   return { name: TOOL, timestamp: startedAt, seconds: 0, properties: {}, cases: [{ name: 'audit', error }] };
 }
 
@@ -84,15 +89,33 @@ function suiteOf(target: ReportTarget, found: ReadonlyMap<string, readonly Entry
   };
 }
 
+/** What discovery lists and no audit covers: only what was found is in the report. */
+function listedSuite(
+  name: string,
+  found: readonly Entry[],
+  { report, failOn }: { readonly report: Report; readonly failOn: Severity },
+): TestSuite {
+  const byCheck = Map.groupBy(found, ({ finding }) => finding.check);
+  return {
+    name: PLAIN.target(name),
+    timestamp: report.finishedAt,
+    seconds: 0,
+    properties: {},
+    cases: [...byCheck].map(([id, entries]) =>
+      testCase({ id, status: 'fail' }, { verdict: 'findings' }, entries, failOn),
+    ),
+  };
+}
+
 function testCase(
   { id: name, status, reason }: ReportTarget['checks'][number],
-  { verdict, error }: ReportTarget,
+  { verdict, error }: Pick<ReportTarget, 'verdict' | 'error'>,
   found: readonly Entry[],
   failOn: Severity,
 ): TestCase {
   const why = reason === undefined ? 'no reason is known' : PLAIN.prose(reason);
   if (status === 'unknown' || status === 'error') {
-    return { name, error: { message: why, type: status, text: gapText(why, error) } };
+    return { name, error: { message: why, type: status, text: () => gapText(why, error) } };
   }
   if (status === 'not-applicable') return { name, skipped: why };
   if (status === 'pass') return { name };
@@ -104,18 +127,18 @@ function testCase(
   if (incomplete !== undefined) {
     return {
       name,
-      error: { message: why, type: 'unknown', text: [incomplete, ...found.map(findingText)].join('\n\n') },
+      error: { message: why, type: 'unknown', text: () => [incomplete, ...found.map(findingText)].join('\n\n') },
     };
   }
   const [mute] = found.flatMap((entry) => (entry.mute === undefined ? [] : [entry.mute]));
   if (unmuted.length === 0 && mute !== undefined) return { name, skipped: muteLine(mute) };
-  return found.length === 0 ? { name } : { name, output: found.map(findingText).join('\n\n') };
+  return found.length === 0 ? { name } : { name, output: () => found.map(findingText).join('\n\n') };
 }
 
 function notAudited(error: ReportTarget['error'], found: readonly Entry[] = []): Problem {
   const message = error === undefined ? 'not everything of the target was audited' : PLAIN.prose(error.message);
-  const texts = found.length > 0 ? found.map(findingText) : [gapText(message, error)];
-  return { message, type: error?.cause ?? 'not-audited', text: texts.join('\n\n') };
+  const texts = () => (found.length > 0 ? found.map(findingText) : [gapText(message, error)]);
+  return { message, type: error?.cause ?? 'not-audited', text: () => texts().join('\n\n') };
 }
 
 function gapText(why: string, error: ReportTarget['error']): string {
@@ -128,7 +151,7 @@ function failure(failing: readonly Entry[], incomplete: string | undefined): Pro
   return {
     message: worst === undefined ? '' : `${title(worst.finding, PLAIN)}${more}`,
     type: worst?.finding.severity ?? '',
-    text: [...failing.map(findingText), ...(incomplete === undefined ? [] : [incomplete])].join('\n\n'),
+    text: () => [...failing.map(findingText), ...(incomplete === undefined ? [] : [incomplete])].join('\n\n'),
   };
 }
 
@@ -145,7 +168,8 @@ function findingText(entry: Entry): string {
   ].join('\n');
 }
 
-function document(suites: readonly TestSuite[], report: Report, { toolVersion }: ExportContext): string {
+/** One suite after the other: the builder's own document would be one text, and one tree of objects before that. */
+function* document(suites: readonly TestSuite[], report: Report, { toolVersion }: ExportContext): Generator<string> {
   const builder = new Builder({
     ignoreAttributes: false,
     attributeNamePrefix: '@',
@@ -155,16 +179,28 @@ function document(suites: readonly TestSuite[], report: Report, { toolVersion }:
     tagValueProcessor: (_, value) => allowedInXml(String(value)),
     attributeValueProcessor: (_, value) => allowedInXml(String(value)),
   });
-  return builder.build({
+  const frame = builder.build({
     '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
     testsuites: {
       '@name': `${TOOL} ${toolVersion}`,
       ...counts(suites.flatMap(({ cases }) => cases)),
       '@time': ((Date.parse(report.finishedAt) - Date.parse(report.startedAt)) / 1_000).toFixed(3),
-      testsuite: suites.map(suiteElement),
+      testsuite: {},
     },
   });
+  const [start = '', end = ''] = frame.split(EMPTY_SUITE);
+  yield start;
+  for (const [id, suite] of suites.entries()) {
+    const lines = builder.build({ [AROUND]: { testsuite: suiteElement(suite, id) } });
+    yield lines.slice(`<${AROUND}>\n`.length, -`</${AROUND}>\n`.length);
+  }
+  yield end;
 }
+
+/** Where the suites belong: in an attribute, `<` is escaped. */
+const EMPTY_SUITE = '  <testsuite/>\n';
+/** Within it, the builder indents a suite as it does in the document. */
+const AROUND = 'testsuites';
 
 function suiteElement({ name, timestamp, seconds, hostname, properties, cases }: TestSuite, id: number): object {
   const named = Object.entries(properties).map(([key, value]) => ({ '@name': key, '@value': value }));
@@ -182,13 +218,13 @@ function suiteElement({ name, timestamp, seconds, hostname, properties, cases }:
       ...(one.error === undefined ? {} : { error: problemElement(one.error) }),
       ...(one.failure === undefined ? {} : { failure: problemElement(one.failure) }),
       ...(one.skipped === undefined ? {} : { skipped: { '@message': one.skipped } }),
-      ...(one.output === undefined ? {} : { 'system-out': one.output }),
+      ...(one.output === undefined ? {} : { 'system-out': one.output() }),
     })),
   };
 }
 
 function problemElement({ message, type, text }: Problem): object {
-  return { '@message': message, '@type': type, '#text': text };
+  return { '@message': message, '@type': type, '#text': text() };
 }
 
 function counts(cases: readonly TestCase[]): object {

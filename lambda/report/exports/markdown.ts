@@ -3,12 +3,21 @@
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
 import { auditSummary, coverageGapsOf } from '../coverage.ts';
 import { countBySeverity, targetsByVerdict } from '../digest.ts';
-import { addressOf, type Entry, entriesOf, factLines, remedyText } from '../entries.ts';
+import { addressOf, type Entry, entriesOf, factLines } from '../entries.ts';
 import { type EntryGroup, groupEntries } from '../groups.ts';
 import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { countsText, displayTime, loopbackCount, loopbackNote, plaintextSessions, plural, title } from '../text.ts';
+import {
+  countsText,
+  displayTime,
+  loopbackCount,
+  loopbackNote,
+  plaintextSessions,
+  plural,
+  remedyText,
+  title,
+} from '../text.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 
@@ -16,27 +25,33 @@ import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './
 const NOT_KNOWN = '?';
 
 /** A table of the targets, the findings by severity with how to fix them, and what could not be observed. */
-export function renderMarkdown(report: Report, context: ExportContext): string {
+export function* renderMarkdown(report: Report, context: ExportContext): Generator<string> {
+  let before = '';
+  for (const block of blocks(report, context)) {
+    yield before + block;
+    before = '\n\n';
+  }
+  yield '\n';
+}
+
+function* blocks(report: Report, context: ExportContext): Generator<string> {
   const entries = entriesOf(report, context);
   const open = entries
     .filter(({ status, isObserved }) => status === 'open' && isObserved)
     .sort((a, b) => compareFindings(a.finding, b.finding));
-  const blocks = [
-    '# PostgreSQL TLS audit',
-    summary(report, open),
-    ...targetTable(report, open),
-    ...notSeen(report),
-    ...findings(open, context),
-    ...listed(
-      'Still open, though this run did not see it',
-      entries,
-      (entry) => entry.status === 'open' && !entry.isObserved,
-    ),
-    ...listed('Resolved', entries, ({ status }) => status === 'resolved'),
-    ...listed('Muted', entries, ({ status }) => status === 'muted'),
-    footer(report, context),
-  ];
-  return `${blocks.join('\n\n')}\n`;
+  yield '# PostgreSQL TLS audit';
+  yield summary(report, open);
+  yield* targetTable(report, open);
+  yield* notSeen(report);
+  yield* findings(open, context);
+  yield* listed(
+    'Still open, though this run did not see it',
+    entries,
+    (entry) => entry.status === 'open' && !entry.isObserved,
+  );
+  yield* listed('Resolved', entries, ({ status }) => status === 'resolved');
+  yield* listed('Muted', entries, ({ status }) => status === 'muted');
+  yield footer(report, context);
 }
 
 function summary(report: Report, open: readonly Entry[]): string {
@@ -114,15 +129,15 @@ function notSeen(report: Report): string[] {
   return ['## Not verified', 'There may be more findings than this report lists.', [...missed, ...partly].join('\n')];
 }
 
-function findings(open: readonly Entry[], { catalogue }: ExportContext): string[] {
+function* findings(open: readonly Entry[], { catalogue }: ExportContext): Generator<string> {
   const groups = groupEntries(open);
   const references = new Map(catalogue.map((check) => [check.id, check.references]));
-  return SEVERITIES.toReversed().flatMap((severity) => {
+  for (const severity of SEVERITIES.toReversed()) {
     const some = groups.filter((group) => group.severity === severity);
-    if (some.length === 0) return [];
-    const heading = `## ${severity.charAt(0).toUpperCase()}${severity.slice(1)}`;
-    return [heading, ...some.flatMap((group) => renderGroup(group, references.get(group.check) ?? []))];
-  });
+    if (some.length === 0) continue;
+    yield `## ${severity.charAt(0).toUpperCase()}${severity.slice(1)}`;
+    for (const group of some) yield* renderGroup(group, references.get(group.check) ?? []);
+  }
 }
 
 function renderGroup(

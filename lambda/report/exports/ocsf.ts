@@ -4,9 +4,10 @@
 import ipaddr from 'ipaddr.js';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
-import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, remedyText, TOOL } from '../entries.ts';
+import { cachedBy } from '../cached.ts';
+import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { PLAIN, title, who } from '../text.ts';
+import { PLAIN, remedyText, title, who } from '../text.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 import {
   ACTIVITIES,
@@ -25,10 +26,13 @@ import {
 import { requirementTexts, standardsOf } from './requirements.ts';
 
 /** A JSON array, one event a line. */
-export function renderOcsf(report: Report, context: ExportContext): string {
-  // One after the other: a fleet has hundreds of thousands.
-  const events = Array.from(eachEvent(report, context), (event) => JSON.stringify(event));
-  return events.length === 0 ? '[]\n' : `[\n${events.join(',\n')}\n]\n`;
+export function* renderOcsf(report: Report, context: ExportContext): Generator<string> {
+  let before = '[\n';
+  for (const event of eachEvent(report, context)) {
+    yield before + JSON.stringify(event);
+    before = ',\n';
+  }
+  yield before === '[\n' ? '[]\n' : '\n]\n';
 }
 
 /** One event for each finding, then one for each check and target that has none or could not see everything. */
@@ -76,7 +80,7 @@ function findingEvent(entry: Entry, report: Report, context: ExportContext): Ocs
       ...status(complianceOf(entry)),
       status_details: [what, ...historyTexts(entry)],
     },
-    resources: [resource(finding.target, target)],
+    resources: [target === undefined ? unknownResource(finding.target) : resourceOf(target)],
     remediation: {
       desc: remedyText(finding.remedy) || 'No remedy is known.',
       ...(references.length === 0 ? {} : { references }),
@@ -163,7 +167,7 @@ function outcomeEvent(
     metadata: metadata(`${uid}@${report.startedAt}`, id, target.takenAt, context),
     finding_info: { uid, title: what, desc: why, types: [id], analytic: analytic(id, check) },
     compliance: { ...control(id, check), ...status(outcome.compliance), status_details: [why] },
-    resources: [resource(target.name, target)],
+    resources: [resourceOf(target)],
     ...(result !== 'pass' && result !== 'not-applicable' && target.error !== undefined
       ? { remediation: { desc: remedyText(target.error.remedy) } }
       : {}),
@@ -214,21 +218,25 @@ function control(id: string, check: CheckInfo | undefined) {
   };
 }
 
-function resource(name: string, target: ReportTarget | undefined): OcsfResource {
-  const uid = target === undefined ? undefined : addressOf(target);
-  const host = target?.host ?? undefined;
-  const labels = target === undefined ? [] : labelsText(target);
-  const version = target?.server?.version;
+const resourceOf = cachedBy((target: ReportTarget): OcsfResource => {
+  const uid = addressOf(target);
+  const { host, server } = target;
+  const labels = labelsText(target);
   return {
-    name: PLAIN.target(name),
+    name: PLAIN.target(target.name),
     ...(uid === undefined ? {} : { uid }),
     type: 'PostgreSQL server',
-    ...(host === undefined ? {} : ipaddr.isValid(host) ? { ip: host } : { hostname: PLAIN.target(host) }),
-    ...(version === undefined ? {} : { version: PLAIN.target(version) }),
+    ...(host === null ? {} : ipaddr.isValid(host) ? { ip: host } : { hostname: PLAIN.target(host) }),
+    ...(server === null ? {} : { version: PLAIN.target(server.version) }),
     ...(labels.length === 0 ? {} : { labels }),
     role_id: 1,
     role: 'Target',
   };
+});
+
+/** Of a target that the configuration has no more. */
+function unknownResource(name: string): OcsfResource {
+  return { name: PLAIN.target(name), type: 'PostgreSQL server', role_id: 1, role: 'Target' };
 }
 
 function evidence({ role, database, application, clients, count, evidence: facts }: Entry['finding']): OcsfEvidence {

@@ -8,16 +8,18 @@ import type {
   Notification,
   ReportingDescriptor,
   Result,
+  Run,
   Suppression,
 } from 'sarif';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import type { Severity } from '../../model/severity.ts';
 import { type CoverageGap, coverageGapsOf } from '../coverage.ts';
-import { addressOf, type Entry, entriesOf, factLines, muteLine, remedyText, TOOL } from '../entries.ts';
+import { addressOf, type Entry, entriesOf, factLines, muteLine, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { displayProse, PLAIN, title } from '../text.ts';
+import { displayProse, PLAIN, remedyText, title } from '../text.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
+import { jsonDocument, jsonList, jsonListOf, jsonObject } from './json-text.ts';
 import { codeBlock, link, markdownText } from './markdown-text.ts';
 import { requirementTexts } from './requirements.ts';
 
@@ -52,37 +54,44 @@ const MOST_RESULTS = 25_000;
 const LONGEST_DESCRIPTION = 1_024;
 
 /** Two-space indented JSON of the log. */
-export function renderSarif(report: Report, context: ExportContext): string {
-  return `${JSON.stringify(sarifLog(report, context), null, 2)}\n`;
+export function renderSarif(report: Report, context: ExportContext): Iterable<string> {
+  const { results, ...run } = runOf(report, context);
+  return jsonDocument(jsonObject({ ...LOG, runs: jsonListOf(jsonObject({ ...run, results: jsonList(results) })) }));
 }
 
 /** A log of one run. What could not be observed is a notification; the run fails when a target was not audited. */
 export function sarifLog(report: Report, context: ExportContext): Log {
+  const { results, ...run } = runOf(report, context);
+  return { ...LOG, runs: [{ ...run, results: [...results] }] };
+}
+
+const LOG = { $schema: SCHEMA, version: '2.1.0' } as const satisfies Omit<Log, 'runs'>;
+
+/** Results are made while they are read. */
+interface StreamedRun extends Omit<Run, 'results'> {
+  readonly results: Iterable<Result>;
+}
+
+function runOf(report: Report, context: ExportContext): StreamedRun {
   const entries = entriesOf(report, context);
   const rules = rulesOf(entries, report, context);
   const indexes = new Map(rules.map(({ id }, index) => [id, index]));
   return {
-    $schema: SCHEMA,
-    version: '2.1.0',
-    runs: [
-      {
-        tool: {
-          driver: {
-            name: TOOL,
-            version: context.toolVersion,
-            rules,
-            notifications: [
-              { id: NOT_AUDITED, shortDescription: { text: 'A target could not be audited' } },
-              { id: NOT_SEEN, shortDescription: { text: 'A check could not observe everything' } },
-            ],
-          },
-        },
-        automationDetails: { id: `${TOOL}/` },
-        invocations: [invocation(report, indexes, entries.length - MOST_RESULTS)],
-        columnKind: 'utf16CodeUnits',
-        results: entries.slice(0, MOST_RESULTS).map((entry) => result(entry, report, indexes)),
+    tool: {
+      driver: {
+        name: TOOL,
+        version: context.toolVersion,
+        rules,
+        notifications: [
+          { id: NOT_AUDITED, shortDescription: { text: 'A target could not be audited' } },
+          { id: NOT_SEEN, shortDescription: { text: 'A check could not observe everything' } },
+        ],
       },
-    ],
+    },
+    automationDetails: { id: `${TOOL}/` },
+    invocations: [invocation(report, indexes, entries.length - MOST_RESULTS)],
+    columnKind: 'utf16CodeUnits',
+    results: resultsOf(entries.slice(0, MOST_RESULTS), report, indexes),
   };
 }
 
@@ -119,6 +128,14 @@ function rule(check: CheckInfo): ReportingDescriptor {
       'security-severity': SECURITY_SEVERITIES[severity],
     },
   };
+}
+
+function* resultsOf(
+  entries: readonly Entry[],
+  report: Report,
+  indexes: ReadonlyMap<string, number>,
+): Generator<Result> {
+  for (const entry of entries) yield result(entry, report, indexes);
 }
 
 function result(entry: Entry, report: Report, indexes: ReadonlyMap<string, number>): Result {

@@ -28,6 +28,8 @@ export interface PageOptions {
   readonly readiness?: readonly TargetReadiness[];
   /** Where the whole report is, to follow "is not on this page: …". */
   readonly elsewhere?: string;
+  /** Whether there is time for a further target. @default always */
+  readonly hasTime?: () => boolean;
 }
 
 /** One file, readable without script, of 5 MB at most: what does not fit is counted. */

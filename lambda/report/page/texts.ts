@@ -1,8 +1,9 @@
 // Renders what the parts of a page share: badges, facts, remedies with their commands, fingerprints.
 
 import type { Severity } from '../../model/severity.ts';
-import { type Entry, factLines, remedyText } from '../entries.ts';
+import { type Entry, factLines } from '../entries.ts';
 import type { ReportTarget } from '../schema.ts';
+import { remedyText } from '../text.ts';
 import { html, type Markup } from './markup.ts';
 
 export function severityBadge(severity: Severity): Markup {

@@ -2,9 +2,8 @@
 
 import type { Config } from '../../config/index.ts';
 import { displayText } from '../../model/display.ts';
+import { endpointKey } from '../../model/endpoint.ts';
 import type { Target } from '../../model/target.ts';
-
-const USUAL_PORT = 5432;
 
 /**
  * @returns a function that says why a found target gives way: the configuration has a target with its name, or with its
@@ -15,15 +14,13 @@ export function givesWay({
 }: Pick<Config, 'targets'>): (found: Pick<Target, 'name' | 'host' | 'port'>) => string | undefined {
   const byName = new Set(targets.map(({ name }) => name));
   const byEndpoint = new Map(
-    targets.flatMap((target) => (target.host === undefined ? [] : [[endpointOf(target, target.host), target.name]])),
+    targets.flatMap((target) =>
+      target.host === undefined ? [] : [[endpointKey(target.host, target.port), target.name]],
+    ),
   );
   return (found) => {
     if (byName.has(found.name)) return 'the configuration has a target with this name';
-    const other = found.host === undefined ? undefined : byEndpoint.get(endpointOf(found, found.host));
+    const other = found.host === undefined ? undefined : byEndpoint.get(endpointKey(found.host, found.port));
     return other === undefined ? undefined : `the target ${displayText(other)} of the configuration has this endpoint`;
   };
-}
-
-function endpointOf({ port = USUAL_PORT }: Pick<Target, 'port'>, host: string): string {
-  return `${host.toLowerCase()}:${port}`;
 }

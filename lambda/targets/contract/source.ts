@@ -1,7 +1,10 @@
 // A source of targets: lists the PostgreSQL servers that an audit covers.
 
 import type { Config } from '../../config/index.ts';
+import type { CloudListing } from '../../model/cloud.ts';
+import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
+import type { ListedReplicas } from '../../model/listed-replicas.ts';
 import type { Observed } from '../../model/observed.ts';
 import type { NamedTarget, Target } from '../../model/target.ts';
 import type { Clock } from '../../model/time.ts';
@@ -19,6 +22,14 @@ export interface Choice {
   readonly reason: string;
 }
 
+/** Something of the configuration that matches nothing. With discovery this may be so for a while. */
+export interface Unmatched {
+  /** The same for the same thing in each run. */
+  readonly key: string;
+  /** A sentence without its period. */
+  readonly message: string;
+}
+
 /** What a source found. Sentences have no final period, and may be shown as they are. */
 export interface Listing {
   /** To audit, each name once. */
@@ -27,11 +38,19 @@ export interface Listing {
   readonly dormant: readonly NamedTarget[];
   /** Why there may be more targets; none: these are all. */
   readonly gaps: readonly string[];
-  /** What else is not as the configuration means it, such as a tag that no database has. */
+  /** What else is not as the configuration means it. */
   readonly warnings: readonly string[];
-  /** Names of databases that no rule takes, though no setting says that they are to be left out. */
-  readonly uncovered: readonly string[];
+  /** What matches nothing, such as a tag that no database has. @default nothing */
+  readonly unmatched?: readonly Unmatched[];
+  /** What the source knows without a login. */
+  readonly cloud: CloudListing;
   readonly choices: readonly Choice[];
+  /** Names of targets that come and go by themselves, such as readers by auto scaling. @default none */
+  readonly elastic?: readonly string[];
+  /** Whether its targets give way to those of other sources with the same name or endpoint. @default false */
+  readonly givesWay?: boolean;
+  /** @default nothing is known of replicas */
+  readonly replicas?: ListedReplicas;
 }
 
 /** What a source has besides the configuration. */
@@ -41,6 +60,10 @@ export interface SourceContext {
   readonly clock: Clock;
   /** Keeps what was found, for the runs in which it can't be listed. Undefined: nothing is kept. */
   readonly inventory?: InventoryStore | undefined;
+  /** Keeps since when what matches nothing. Undefined: it is reported at once. */
+  readonly memory?: DiscoveryMemoryStore | undefined;
+  /** Names of targets that came and went by themselves, and are expected again. @default none */
+  readonly expected?: readonly string[];
 }
 
 /**

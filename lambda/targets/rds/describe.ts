@@ -10,6 +10,8 @@ import {
   RDSClient,
 } from '@aws-sdk/client-rds';
 import type * as z from 'zod';
+import { roleCredentials } from '../../aws/role-credentials.ts';
+import { displayText } from '../../model/display.ts';
 import {
   type PlaceInventory,
   type RdsCluster,
@@ -19,23 +21,19 @@ import {
   rdsInstanceSchema,
   rdsProxySchema,
 } from '../../model/inventory.ts';
+import { type PlaceFacts, readFacts } from './facts.ts';
+import { PAGE_SIZE, readAll } from './paging.ts';
 import type { Place } from './place.ts';
-
-/** Entries of a page, the most that RDS gives. */
-const PAGE_SIZE = 100;
-/** More than any account has: what goes beyond is an answer that leads in a circle. */
-const MOST_PAGES = 100;
-
-/** RDS answered something else than it documents. The message says what. */
-export class UnexpectedAnswerError extends Error {
-  override readonly name = 'UnexpectedAnswerError';
-}
 
 /** The databases of a place; proxies are unknown where they alone can't be listed. */
 export interface PlaceAnswer {
   readonly inventory: PlaceInventory;
   /** Why the proxies are not known; undefined where they are. */
   readonly proxyError: unknown;
+  /** What an entry lacks that could not be used, for each. Every other entry is in the inventory. */
+  readonly unusable?: readonly string[];
+  /** What else RDS says of the databases. It is never kept: what is not read in a run is not known in it. */
+  readonly facts: PlaceFacts;
 }
 
 /** Lists a place. @throws what the SDK throws; AssumeRoleError, UnexpectedAnswerError */
@@ -44,17 +42,12 @@ export type Describe = (place: Place, signal: AbortSignal) => Promise<PlaceAnswe
 /** With the real clients, one for each place. The SDK waits and tries again where RDS asks for fewer requests. */
 export const describeRds: Describe = async (place, signal) => {
   const { region, assumedRole } = place;
-  // Loaded where a rule names another account only: other deployments leave it out of the bundle.
-  const credentials =
-    assumedRole === undefined
-      ? undefined
-      : (await import('../../aws/assumed-role.ts')).credentialsOfRole(assumedRole, region);
   const client = new RDSClient({
     region,
     retryMode: 'adaptive',
     maxAttempts: 6,
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
-    ...(credentials === undefined ? {} : { credentials }),
+    ...(assumedRole === undefined ? {} : { credentials: roleCredentials(assumedRole, region) }),
   });
   try {
     const options = { abortSignal: signal };
@@ -79,13 +72,27 @@ export const describeRds: Describe = async (place, signal) => {
     const [found, inClusters, pooled] = await Promise.allSettled([instances, clusters, proxies]);
     if (found.status === 'rejected') throw found.reason;
     if (inClusters.status === 'rejected') throw inClusters.reason;
+    const unusable: string[] = [];
+    const usable = <T, U>(entries: readonly T[], parse: (entry: T) => U | Unusable): U[] =>
+      entries.flatMap((entry) => {
+        const parsed = parse(entry);
+        if (!(parsed instanceof Unusable)) return [parsed];
+        unusable.push(parsed.what);
+        return [];
+      });
+    const listed = {
+      instances: found.value.filter(isPostgres),
+      clusters: inClusters.value.filter(isPostgres),
+    };
     return {
       inventory: {
-        instances: found.value.filter(isPostgres).map(instanceOf),
-        clusters: inClusters.value.filter(isPostgres).map(clusterOf),
-        proxies: pooled.status === 'rejected' ? [] : pooled.value.filter(isPostgres).map(proxyOf),
+        instances: usable(listed.instances, instanceOf),
+        clusters: usable(listed.clusters, clusterOf),
+        proxies: pooled.status === 'rejected' ? [] : usable(pooled.value.filter(isPostgres), proxyOf),
       },
+      unusable,
       proxyError: pooled.status === 'rejected' ? pooled.reason : undefined,
+      facts: await readFacts(client, place, { ...listed, signal }),
     };
   } finally {
     client.destroy();
@@ -102,55 +109,39 @@ function isPostgres(entry: {
   return ENGINES.Values.includes(entry.Engine ?? '') || entry.EngineFamily === 'POSTGRESQL';
 }
 
-interface Page<T> {
-  readonly entries: readonly T[];
-  readonly marker: string | undefined;
-}
-
-async function readAll<T>(readPage: (marker: string | undefined) => Promise<Page<T>>): Promise<readonly T[]> {
-  const entries: T[] = [];
-  const markers = new Set<string>();
-  let marker: string | undefined;
-  for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-    const page = await readPage(marker);
-    entries.push(...page.entries.slice(0, PAGE_SIZE));
-    if (page.entries.length > PAGE_SIZE) throw new UnexpectedAnswerError('a page has more entries than were asked for');
-    if (page.marker === undefined || page.marker === '') return entries;
-    if (markers.has(page.marker)) throw new UnexpectedAnswerError('the pages lead in a circle');
-    markers.add(page.marker);
-    marker = page.marker;
-  }
-  throw new UnexpectedAnswerError(`there are more than ${MOST_PAGES} pages`);
-}
-
-function instanceOf(described: DBInstance): RdsInstance {
+function instanceOf(described: DBInstance): RdsInstance | Unusable {
   return parsed('an instance', rdsInstanceSchema, {
     id: described.DBInstanceIdentifier,
     arn: described.DBInstanceArn,
     cluster: described.DBClusterIdentifier,
     engine: described.Engine,
     status: described.DBInstanceStatus,
-    host: described.Endpoint?.Address,
-    port: described.Endpoint?.Port,
+    // While an instance is created, some answers have an endpoint that is empty.
+    host: described.Endpoint?.Address || undefined,
+    port: described.Endpoint?.Port || undefined,
     tags: tagsOf(described),
     iamAuthentication: described.IAMDatabaseAuthenticationEnabled ?? false,
+    replicas: described.ReadReplicaDBInstanceIdentifiers ?? [],
     logExports: described.EnabledCloudwatchLogsExports ?? [],
   });
 }
 
-function clusterOf(described: DBCluster): RdsCluster {
+function clusterOf(described: DBCluster): RdsCluster | Unusable {
   return parsed('a cluster', rdsClusterSchema, {
     id: described.DBClusterIdentifier,
+    arn: described.DBClusterArn || undefined,
+    host: described.Endpoint || undefined,
+    limitless: described.ClusterScalabilityType === 'limitless',
     tags: tagsOf(described),
     iamAuthentication: described.IAMDatabaseAuthenticationEnabled ?? false,
     logExports: described.EnabledCloudwatchLogsExports ?? [],
   });
 }
 
-function proxyOf(described: DBProxy): RdsProxy {
+function proxyOf(described: DBProxy): RdsProxy | Unusable {
   return parsed('a proxy', rdsProxySchema, {
     name: described.DBProxyName,
-    host: described.Endpoint,
+    host: described.Endpoint || undefined,
     requireTls: described.RequireTLS ?? false,
   });
 }
@@ -159,9 +150,20 @@ function tagsOf({ TagList = [] }: Pick<DBInstance, 'TagList'>): readonly (readon
   return TagList.map(({ Key, Value = '' }) => [Key, Value]);
 }
 
-function parsed<T>(what: string, schema: z.ZodType<T>, entry: unknown): T {
+/** An entry that is not as RDS documents it. */
+class Unusable {
+  readonly what: string;
+
+  constructor(what: string) {
+    this.what = what;
+  }
+}
+
+function parsed<T>(what: string, schema: z.ZodType<T>, entry: Readonly<Record<string, unknown>>): T | Unusable {
   const result = schema.safeParse(entry);
   if (result.success) return result.data;
   const fields = new Set(result.error.issues.map(({ path }) => String(path[0])));
-  throw new UnexpectedAnswerError(`${what} has no usable ${[...fields].join(', ')}`);
+  const { id = entry.name } = entry;
+  const named = typeof id === 'string' ? ` ${displayText(id, 100)}` : '';
+  return new Unusable(`${what}${named} has no usable ${[...fields].join(', ')}`);
 }

@@ -1,12 +1,13 @@
 // Words why the databases of a place could not be listed, with what to do about it.
 
-import { UnexpectedAnswerError } from './describe.ts';
+import { UnexpectedAnswerError } from './paging.ts';
 import { describePlace, type Place } from './place.ts';
 
 /** A safe name of an error: the service's answer may hold any text. */
 const NAME = /^[\w.:#-]{1,80}$/;
 
-const NETWORK = 'the function must reach RDS there: in subnets without a way out, by a VPC endpoint for rds';
+const NETWORK =
+  'the auditor must reach RDS there: in subnets without a way out, by a VPC endpoint for rds; check AWS_ENDPOINT_URL where it is set';
 const THROTTLED =
   'RDS asked for fewer requests: the next run tries again; other programs of the account share its limit';
 const CREDENTIALS = 'check the AWS credentials in use, and that the region is enabled for the account';
@@ -20,7 +21,8 @@ const REMEDIES: ReadonlyMap<string, string> = new Map(
     UnrecognizedClientException: CREDENTIALS,
     OptInRequired: CREDENTIALS,
     ExpiredToken: CREDENTIALS,
-    CredentialsProviderError: 'give the auditor AWS credentials',
+    CredentialsProviderError:
+      'no AWS credentials were found: log in (aws sso login), set AWS_PROFILE to a profile that exists, or set AWS_ACCESS_KEY_ID',
     AbortError: 'RDS took too long to answer: the next run tries again',
     TimeoutError: NETWORK,
     ENOTFOUND: NETWORK,
@@ -34,6 +36,8 @@ const REMEDIES: ReadonlyMap<string, string> = new Map(
 const RIGHTS = {
   databases: 'allow rds:DescribeDBInstances and rds:DescribeDBClusters',
   proxies: 'allow rds:DescribeDBProxies',
+  parameters: 'allow rds:DescribeDBParameters and rds:DescribeDBClusterParameters',
+  'certificate authorities': 'allow rds:DescribeCertificates',
 } as const;
 
 const REFUSALS: ReadonlySet<string> = new Set(['AccessDenied', 'AccessDeniedException', 'AuthorizationError']);
@@ -44,8 +48,7 @@ export function describeFailure(place: Place, error: unknown, what: keyof typeof
   if (error instanceof UnexpectedAnswerError) return `${where} could not be listed: ${error.message}`;
   if (error instanceof Error && error.name === 'AssumeRoleError') {
     const code = errorCode(error.cause);
-    const remedy =
-      NETWORK === REMEDIES.get(code) ? NETWORK.replaceAll('RDS', 'STS').replaceAll('rds', 'sts') : undefined;
+    const remedy = NETWORK === REMEDIES.get(code) ? NETWORK.replace('RDS', 'STS').replace('rds', 'sts') : undefined;
     return `${where} could not be listed: the role ${place.assumedRole?.roleArn} could not be assumed (${code}): ${
       remedy ??
       'its trust policy must name the role of the auditor and the external id, and that role needs sts:AssumeRole'

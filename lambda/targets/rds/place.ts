@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { RdsRule } from '../../config/index.ts';
 import { parseArn } from '../../model/arn.ts';
-import type { AssumedRole } from '../../model/target.ts';
+import type { AssumedRole } from '../../model/assumed-role.ts';
 
 export interface Place {
   readonly region: string;
@@ -25,6 +25,12 @@ export function keyOf({ region, assumedRole }: Place): string {
 export function describePlace({ region, assumedRole }: Place): string {
   const account = assumedRole === undefined ? undefined : parseArn(assumedRole.roleArn)?.account;
   return account === undefined ? region : `account ${account}, ${region}`;
+}
+
+/** As findings name it: no identifier of RDS has a colon. */
+export function nameOfPlace({ region, assumedRole }: Place): string {
+  const account = assumedRole === undefined ? undefined : parseArn(assumedRole.roleArn)?.account;
+  return account === undefined ? `rds:${region}` : `rds:${account}/${region}`;
 }
 
 /** The places of all rules, each once. */

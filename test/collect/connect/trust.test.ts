@@ -336,7 +336,18 @@ describe('sharing', () => {
       store.trustFor([{ secret: 'b', key: 'y' }], undefined),
       store.trustFor([{ secret: 'ca' }, { secret: 'b', key: 'y' }], undefined),
     ]);
-    expect(new Set(trusts.map(({ context }) => context)).size).toBe(trusts.length);
+    const [ca, , copy, ...others] = trusts.map(({ context }) => context);
+    expect(copy, 'of the same CA, wherever it is stored').toBe(ca);
+    expect(new Set(trusts.map(({ context }) => context)).size).toBe(trusts.length - 1);
+    expect(others).not.toContain(ca);
+  });
+
+  test('a context outlasts its store, but not one with a key', async () => {
+    const secrets = { ca: root.certificatePem, mtls: client.chainPem + client.keyPem };
+    const contextOf = async (certificate?: { readonly secret: string }) =>
+      (await storeOf(secrets).trustFor([{ secret: 'ca' }], certificate)).context;
+    expect(await contextOf()).toBe(await contextOf());
+    expect(await contextOf({ secret: 'mtls' })).not.toBe(await contextOf({ secret: 'mtls' }));
   });
 
   test('a failure reaches all who asked, and is not kept: the next one asks again', async () => {

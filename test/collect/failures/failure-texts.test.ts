@@ -234,7 +234,9 @@ const ELSEWHERE: readonly string[] = [
   'version-unsupported',
   'version-unknown',
   'out-of-time',
+  'worker-failed',
   'interrupted',
+  'network-unknown',
   'internal-error',
 ];
 

@@ -4,6 +4,7 @@ import { message, OLDEST_MAJOR, runAuditQueries } from '../../../lambda/collect/
 import { catalogueQuery } from '../../../lambda/collect/postgres/catalogue-query.ts';
 import { hbaQuery } from '../../../lambda/collect/postgres/hba-queries.ts';
 import { outboundQuery } from '../../../lambda/collect/postgres/outbound-query.ts';
+import { ownSettingsQuery } from '../../../lambda/collect/postgres/own-settings-query.ts';
 import { serverQuery } from '../../../lambda/collect/postgres/server-query.ts';
 import { readSessions, sessionQuery } from '../../../lambda/collect/postgres/session-query.ts';
 import type { Session } from '../../../lambda/model/snapshot.ts';
@@ -67,16 +68,16 @@ const HIDDEN = {
   start: null,
 } as const;
 
-/** Oid, name, may log in, superuser, may replicate. */
+/** Oid, name, may log in, superuser, may replicate, inherits. */
 const ROLES: readonly Row[] = [
-  ['10', 'postgres', 't', 't', 't'],
-  ['16385', 'app', 't', 'f', 'f'],
-  ['16386', 'boss', 't', 't', 'f'],
-  ['16387', 'heir', 't', 'f', 'f'],
-  ['16388', 'grandchild', 't', 'f', 'f'],
-  ['16389', 'provider_admin', 't', 'f', 'f'],
-  ['16390', 'rds_superuser', 'f', 'f', 'f'],
-  ['16391', '\u001b[31m<!channel>\n', 't', 'f', 'f'],
+  ['10', 'postgres', 't', 't', 't', 't'],
+  ['16385', 'app', 't', 'f', 'f', 't'],
+  ['16386', 'boss', 't', 't', 'f', 't'],
+  ['16387', 'heir', 't', 'f', 'f', 't'],
+  ['16388', 'grandchild', 't', 'f', 'f', 't'],
+  ['16389', 'provider_admin', 't', 'f', 'f', 't'],
+  ['16390', 'rds_superuser', 'f', 'f', 'f', 't'],
+  ['16391', '\u001b[31m<!channel>\n', 't', 'f', 'f', 't'],
 ];
 /** Member, group. */
 const MEMBERS: readonly Row[] = [
@@ -215,7 +216,7 @@ describe('rows that do not show how they travel', () => {
   });
 });
 
-const QUESTIONS = [serverQuery, sessionQuery, catalogueQuery, outboundQuery, hbaQuery];
+const QUESTIONS = [serverQuery, ownSettingsQuery, sessionQuery, catalogueQuery, outboundQuery, hbaQuery];
 const MAJORS = [10, 11, 12, 13, 14, 15, 16, 17, 18, Number.POSITIVE_INFINITY];
 
 describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
@@ -297,11 +298,11 @@ describe('the answer', () => {
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
   /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
   const server = (...values: Row): Result =>
-    facts(...values, ...Array.from({ length: 22 - values.length }, () => null));
+    facts(...values, ...Array.from({ length: 20 - values.length }, () => null));
   const FACTS = server('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
   const selected = (rows: readonly Row[]): Result => ({ command: 'SELECT', rows });
   /** Settings of databases and roles. */
-  const OVERRIDES = selected([]);
+  const OWN_SETTINGS = selected([]);
   /** Foreign servers, subscriptions, and whether it is a standby. */
   const OUTBOUND = [selected([]), selected([]), facts('f')];
   /** Of a login that may not read pg_hba.conf. */
@@ -314,7 +315,7 @@ describe('the answer', () => {
       done('BEGIN'),
       done('SET'),
       FACTS,
-      OVERRIDES,
+      OWN_SETTINGS,
       SESSIONS,
       ...CATALOGUED,
       ...OUTBOUND,
@@ -323,7 +324,7 @@ describe('the answer', () => {
     );
     expect(await runAuditQueries(client, 18)).toEqual({
       server: { version: '18.4', inRecovery: false },
-      visibility: { role: 'tls_auditor', seesAllSessions: true },
+      visibility: { role: 'tls_auditor', assumed: undefined, seesAllSessions: true, inherits: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
       localAddress: { address: '10.0.0.1', port: 50000 },
       ownPid: expect.any(Number),
@@ -339,7 +340,7 @@ describe('the answer', () => {
   test('of a standby, to a role that does not see all', async () => {
     const { client } = serverOf(
       server('16.2', 't', 'app', 'f', 'f', 'f', 'f'),
-      OVERRIDES,
+      OWN_SETTINGS,
       SESSIONS,
       ...CATALOGUED,
       ...OUTBOUND,
@@ -358,7 +359,7 @@ describe('the answer', () => {
     ['a row that names no version is not known', [row({ version: null, own: 't' })], { known: false }],
     ['a row that names no cipher is not known', [row({ cipher: '', own: 't' })], { known: false }],
   ])('of the auditor’s own session: %s', async (_what, rows, serverView) => {
-    const { client } = serverOf(FACTS, OVERRIDES, selected(rows), ...CATALOGUED, ...OUTBOUND, HBA);
+    const { client } = serverOf(FACTS, OWN_SETTINGS, selected(rows), ...CATALOGUED, ...OUTBOUND, HBA);
     const answers = await runAuditQueries(client, 18);
     expect(answers.serverView).toMatchObject(serverView);
     expect(answers.sessions.visible).toHaveLength(rows.filter((given) => given.at(-1) === 'f').length);
@@ -367,9 +368,9 @@ describe('the answer', () => {
 
   test.each<[string, readonly Result[]]>([
     ['nothing', []],
-    ['no facts', [selected([]), OVERRIDES, SESSIONS, ...CATALOGUED, ...OUTBOUND, HBA]],
+    ['no facts', [selected([]), OWN_SETTINGS, SESSIONS, ...CATALOGUED, ...OUTBOUND, HBA]],
     ['no sessions', [FACTS]],
-    ['sessions, and not all that was asked', [FACTS, OVERRIDES, SESSIONS, ...CATALOGUED]],
+    ['sessions, and not all that was asked', [FACTS, OWN_SETTINGS, SESSIONS, ...CATALOGUED]],
     ['other commands', [done('BEGIN'), done('COMMIT')]],
   ])('that holds %s is an error, not a server without sessions', async (_what, results) => {
     await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow(

@@ -63,8 +63,8 @@ function honest(line: unknown = LINE): Row[][] {
   const values = SETTING_NAMES.map((name) => settings[name] ?? null);
   const start = '1767225600.123456';
   return [
-    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...values, 'UTF8', 'f', 'f', 't', null, null, null]],
-    [[null, 'app', 'md5', 'f']],
+    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...values, 'UTF8', 'f', 'f', null, null]],
+    [['0', '16385', 'password_encryption=md5']],
     [
       ['1', '10', '5', 'auditor', 'client backend', '10.0.0.9', '5000', 't', 'TLSv1.3', 'TLS_AES_256_GCM_SHA384']
         .concat(['256'])
@@ -78,8 +78,8 @@ function honest(line: unknown = LINE): Row[][] {
       ]),
     ] as Row[],
     [
-      ['10', 'postgres', 't', 't', 't'],
-      ['16385', 'app', 't', 'f', 'f'],
+      ['10', 'postgres', 't', 't', 't', 't'],
+      ['16385', 'app', 't', 'f', 'f', 't'],
     ],
     [['16385', '10']],
     [['5', 'shop', 't', '-1', 'f']],
@@ -333,7 +333,7 @@ describe('a text that is too long', () => {
     const { settings } = await snapshotOf(long.with(0, [row.with(index, 'HIGH:'.repeat(200_000))]));
     expect(settings).toMatchObject({ known: true, value: { unusable: { ssl_ciphers: expect.any(String) } } });
     const named = honest();
-    named[3]?.push(['16999', 'r'.repeat(120_000), 't', 'f', 'f']);
+    named[3]?.push(['16999', 'r'.repeat(120_000), 't', 'f', 'f', 't']);
     expect((await snapshotOf(named)).hba).toMatchObject({ known: false });
   });
 

@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Redacted } from '../../../lambda/collect/secrets/redacted.ts';
 import { Redaction } from '../../../lambda/collect/secrets/redaction.ts';
+import { spellingsOf } from '../../../lambda/collect/secrets/secret-spellings.ts';
+import { unescapeText } from '../../../lambda/collect/secrets/unescape.ts';
 
 const redactionOf = (...secrets: string[]): Redaction => new Redaction(secrets.map((secret) => new Redacted(secret)));
 
@@ -251,4 +253,25 @@ describe('cost', () => {
     });
     expect(masking / read).toBeLessThan(10);
   });
+});
+
+test('of a plain password every spelling is found, and what is left of it when escapes are undone', () => {
+  const ascii = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index));
+  const plain = ascii.filter((character) => !'%\\&\'"['.includes(character));
+  const password = fc.string({ unit: fc.constantFrom(...plain), minLength: 8, maxLength: 40 });
+  fc.assert(
+    fc.property(password, (secret) => {
+      const redaction = redactionOf(secret);
+      for (const { bytes } of spellingsOf(secret, [], false)) {
+        for (const escapes of ['all', 'references'] as const) {
+          for (let text: Buffer | undefined = bytes; text !== undefined; text = unescapeText(text, escapes)?.bytes) {
+            const masked = Buffer.from(text);
+            redaction.mask(masked, 'text');
+            expect(masked.every((byte) => byte === 0x2a || text.length < 4)).toBe(true);
+          }
+        }
+      }
+    }),
+    { numRuns: 25 },
+  );
 });

@@ -1,5 +1,6 @@
 // The state in DynamoDB: what is written and how often, and what comes of it when the service or the way to it fails.
 
+import { gzipSync } from 'node:zlib';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type DynamoDbEndpoint, type DynamoDbFault, startDynamoDb } from '../../../lab/dynamodb.ts';
@@ -81,7 +82,7 @@ describe('what is written to the table', () => {
     const changed = [openFinding(0, { count: 99 }), ...FINDINGS.slice(1, 59), openFinding(100)];
     for (const _ of ['once', 'again']) await lease.save(stateWith({ findings: changed }));
     expect(dynamodb.count('PutItem') - puts, 'one changed, one new').toBe(2);
-    expect(dynamodb.count('DeleteItem'), 'the turn of the first run, and the finding that was left out').toBe(2);
+    expect(dynamodb.count('DeleteItem'), 'the turn and the journal of the first run, and what was left out').toBe(4);
     expect((await dynamodb.items()).find(({ sk }) => sk === fingerprint(0))).toMatchObject({ version: 2 });
   });
 
@@ -131,6 +132,86 @@ describe('a turn that a run left behind when it died', () => {
       expect(await dynamodb.items()).toMatchObject([{ owner: 'run 1' }]);
     },
   );
+});
+
+describe('a run that dies while it saves', () => {
+  test('has said of what it notified: the next run knows all of it, and saves the rest', async () => {
+    await using dynamodb = await startDynamoDb();
+    const before = FINDINGS.slice(0, 30);
+    {
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
+      await lease.save(stateWith({ findings: before }));
+    }
+    const lastNotified = { at: daysBefore(0), severity: 'high', reason: 'reminder' } as const;
+    const mute = { key: 'k', firstSeen: daysBefore(40), unusedNotifiedAt: daysBefore(0) };
+    const next = stateWith({ findings: FINDINGS.map((record) => ({ ...record, lastNotified })), mutes: [mute] });
+    const savedFindings = async () => (await dynamodb.items()).filter(({ pk }) => pk === 'all#finding').length;
+    for (const after of [2, 20, 30]) {
+      dynamodb.clearFaults();
+      {
+        await using lease = await storeOf(dynamodb).acquire(waitLimit());
+        // Past the journal's part and head, and some records.
+        dynamodb.failNext('PutItem', { code: 'AccessDeniedException', after, times: 999 });
+        dynamodb.failNext('DeleteItem', { code: 'AccessDeniedException', times: 1 });
+        await expect(lease.save(next)).rejects.toThrow(StateError);
+        dynamodb.clearFaults();
+      }
+      expect(await storeOf(dynamodb).read(), `${after} requests`).toEqual(next);
+    }
+    expect(await savedFindings()).toBeLessThan(60);
+    {
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
+      expect(lease.state).toEqual(next);
+      await lease.save(lease.state);
+    }
+    expect(await savedFindings()).toBe(60);
+    expect((await dynamodb.items()).filter(({ pk }) => pk === 'all#notified')).toEqual([]);
+    expect(await storeOf(dynamodb).read()).toEqual(next);
+  });
+
+  test.each([
+    ['a part without a head', [{ sk: 'a/0', packed: new Uint8Array([1, 2, 3]) }]],
+    ['a head without its parts', [{ sk: 'head', token: 'a', parts: 2 }]],
+    ['a head that is none', [{ sk: 'head', token: 7, parts: '2' }]],
+    [
+      'parts that are no archive',
+      [
+        { sk: 'head', token: 'a', parts: 1 },
+        { sk: 'a/0', packed: new Uint8Array([1]) },
+      ],
+    ],
+    [
+      'records that are none',
+      [
+        { sk: 'head', token: 'a', parts: 1 },
+        { sk: 'a/0', packed: gzipSync('[["finding",{}]]') },
+      ],
+    ],
+  ])('and whose journal cannot be read is repeated, and stops no later run: %s', async (_, items) => {
+    await using dynamodb = await startDynamoDb();
+    const state = stateWith({ findings: FINDINGS.slice(0, 2) });
+    {
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
+      await lease.save(state);
+    }
+    for (const item of items) await dynamodb.put({ pk: 'all#notified', ...item });
+    await using lease = await storeOf(dynamodb).acquire(waitLimit());
+    expect(lease.state).toEqual(state);
+    await lease.save(state);
+    expect((await dynamodb.items()).filter(({ pk }) => pk === 'all#notified')).toEqual([]);
+  });
+
+  test('says nothing in a run that notified of nothing: what was seen again is no notification', async () => {
+    await using dynamodb = await startDynamoDb();
+    {
+      await using lease = await storeOf(dynamodb).acquire(waitLimit());
+      await lease.save(stateWith({ findings: FINDINGS }));
+    }
+    await using lease = await storeOf(dynamodb).acquire(waitLimit());
+    const puts = dynamodb.count('PutItem');
+    await lease.save(stateWith({ findings: FINDINGS.map((record) => ({ ...record, lastSeen: daysBefore(-1) })) }));
+    expect(dynamodb.count('PutItem') - puts).toBe(60);
+  });
 });
 
 describe('faults between us and the table', () => {
@@ -183,8 +264,9 @@ describe('faults between us and the table', () => {
     async (_, fault, name, remedy) => {
       await using dynamodb = await startDynamoDb();
       const client = impatientClient(dynamodb);
-      await using lease = await storeOf(dynamodb, client).acquire(waitLimit());
-      dynamodb.failNext('PutItem', { ...fault, after: 30, times: 40 });
+      const options = { clock: () => NOW, owner: 'run 1', receiver: 'all', throttledRetries: 0 };
+      await using lease = await createDynamoDbState(client, dynamodb.tableName, options).acquire(waitLimit());
+      dynamodb.failNext('PutItem', { ...fault, after: 32, times: 40 });
       const next = stateWith({ findings: FINDINGS });
       const failure = await lease.save(next).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(StateError);
@@ -215,6 +297,22 @@ describe('faults between us and the table', () => {
       client.destroy();
     },
   );
+
+  test('throttling that outlasts the attempts of the client costs time and no record', async () => {
+    await using dynamodb = await startDynamoDb();
+    const client = new DynamoDBClient({
+      endpoint: dynamodb.url,
+      region: 'eu-west-1',
+      credentials: { accessKeyId: 'AKIAONCE', secretAccessKey: 'x' },
+      maxAttempts: 1,
+    });
+    await using lease = await storeOf(dynamodb, client).acquire(waitLimit());
+    dynamodb.failNext('PutItem', { code: 'ProvisionedThroughputExceededException', after: 10, times: 50 });
+    const next = stateWith({ findings: FINDINGS });
+    await lease.save(next);
+    expect(await storeOf(dynamodb).read()).toEqual(next);
+    client.destroy();
+  });
 
   test('while reading are an error too, with the turn given back: never a memory with holes', async () => {
     await using dynamodb = await startDynamoDb();

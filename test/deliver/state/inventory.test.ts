@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type DynamoDbEndpoint, startDynamoDb } from '../../../lab/dynamodb.ts';
-import { createInventory, dynamoDbClient } from '../../../lambda/deliver/state/dynamodb.ts';
-import { createFileInventory } from '../../../lambda/deliver/state/file-inventory.ts';
+import { createInventory, createMemory, dynamoDbClient } from '../../../lambda/deliver/state/dynamodb.ts';
+import { createFileInventory, createFileMemory } from '../../../lambda/deliver/state/file-inventory.ts';
 import { unpackInventory } from '../../../lambda/deliver/state/inventory-document.ts';
+import type { DiscoveryMemory, DiscoveryMemoryStore } from '../../../lambda/model/discovery-memory.ts';
 import type { InventoryStore, KeptInventory } from '../../../lambda/model/inventory.ts';
 
 const KEPT: KeptInventory = {
@@ -31,6 +32,8 @@ const KEPT: KeptInventory = {
     proxies: [],
   },
 };
+
+const clock = () => new Date('2026-03-10T12:00:00Z');
 
 let dynamodb: DynamoDbEndpoint;
 let folder: string;
@@ -59,6 +62,42 @@ describe.each<[string, () => InventoryStore]>([
     await store.save('eu-west-1', later);
     expect(await open().read('eu-west-1')).toEqual(later);
   });
+});
+
+const MEMORY: DiscoveryMemory = {
+  unmatchedSince: { '0123456789abcdef': '2026-03-10T12:00:00.000Z' },
+  elasticSeen: { 'shop/application-autoscaling-1': '2026-03-10T12:00:00.000Z', __proto__x: KEPT.at },
+};
+
+describe.each<[string, (user?: string) => DiscoveryMemoryStore]>([
+  ['a table', (user) => createMemory(dynamoDbClient(), dynamodb.tableName, { clock, user })],
+  ['files', (user = '') => createFileMemory(join(folder, `state.json${user}`))],
+])('the memory in %s', (_what, open) => {
+  test('is what was saved last, each user has one, and no inventory is touched', async () => {
+    expect(await open().read()).toBeUndefined();
+    await open().save({ unmatchedSince: {}, elasticSeen: {} });
+    await open().save(MEMORY);
+    expect(await open().read()).toEqual(MEMORY);
+    expect(await open('#command-line').read()).toBeUndefined();
+  });
+});
+
+test('the memory expires a week after the last run that wrote it', async () => {
+  await createMemory(dynamoDbClient(), dynamodb.tableName, { clock }).save(MEMORY);
+  expect(await dynamodb.items()).toMatchObject([
+    { pk: 'discovery', sk: '#memory', expiresAt: clock().getTime() / 1000 + 7 * 24 * 3600 },
+  ]);
+});
+
+test.each<[string, unknown]>([
+  ['no times', { unmatchedSince: { canary: 'soon' }, elasticSeen: {} }],
+  ['a name without end', { unmatchedSince: { ['canary'.repeat(1_000)]: KEPT.at }, elasticSeen: {} }],
+  ['another document', { canary: true }],
+])('a memory with %s is refused, and not quoted', async (_what, document) => {
+  await writeFile(join(folder, 'state.json.discovery.gz'), gzipSync(JSON.stringify(document)));
+  const read = async () => await createFileMemory(join(folder, 'state.json')).read();
+  await expect(read()).rejects.toThrow("can't be used");
+  await expect(read()).rejects.not.toThrow(/canary/);
 });
 
 test('files are for their user only, and nothing else is left beside the state', async () => {

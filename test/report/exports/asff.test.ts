@@ -5,6 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { asffFindingSchema } from '../../../lab/aws-security-hub.ts';
 import { AwsPlaceError, asffFindings, awsPlace, renderAsff } from '../../../lambda/report/exports/asff.ts';
+import { wholeText } from '../../../lambda/report/exports/chunks.ts';
 import { badNight, finding, healthyReport } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
 import { CONTEXT, eventfulReport, textsOf } from './outcomes.ts';
@@ -21,7 +22,7 @@ describe('asffFindings', () => {
     ['an eventful run', eventfulReport(), 9],
     ['a run without findings', healthyReport(), 0],
   ])('%s: every finding is valid', (_what, report, count) => {
-    const findings = JSON.parse(renderAsff(report, PLACE)) as unknown[];
+    const findings = JSON.parse(wholeText(renderAsff(report, PLACE))) as unknown[];
     expect(findings).toHaveLength(count);
     for (const one of findings) expect(asffFindingSchema.safeParse(one).error).toBeUndefined();
   });

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
+import { wholeText } from '../../../lambda/report/exports/chunks.ts';
 import type { ExportContext } from '../../../lambda/report/exports/exporter.ts';
 import { renderJunit } from '../../../lambda/report/exports/junit.ts';
 import type { Report } from '../../../lambda/report/schema.ts';
@@ -14,7 +15,7 @@ import { CONTEXT, eventfulReport, outcomes, textsOf } from './outcomes.ts';
 const ALL: ExportContext = { ...CONTEXT, failOn: 'info' };
 
 function caseOf(report: Report, suite: string, name: string, context = ALL): JunitTestCase | undefined {
-  const { testsuites } = readJunit(renderJunit(report, context));
+  const { testsuites } = readJunit(wholeText(renderJunit(report, context)));
   return testsuites.testsuite.find((one) => one['@name'] === suite)?.testcase.find((one) => one['@name'] === name);
 }
 
@@ -25,11 +26,11 @@ describe('renderJunit', () => {
     ['a run without findings', healthyReport()],
     ['a run of nothing', healthyReport({ targets: [] })],
   ])('%s: the document is valid, and its counts are right', (_what, report) => {
-    expect(() => readJunit(renderJunit(report, ALL))).not.toThrow();
+    expect(() => readJunit(wholeText(renderJunit(report, ALL)))).not.toThrow();
   });
 
   test('has a suite for each target and a case for each check', () => {
-    const { testsuites } = readJunit(renderJunit(eventfulReport(), ALL));
+    const { testsuites } = readJunit(wholeText(renderJunit(eventfulReport(), ALL)));
     expect(testsuites.testsuite.map((suite) => [suite['@name'], suite['@tests']])).toEqual(
       ['orders', 'ledger', 'crm', 'billing'].map((name) => [name, CHECKS.length]),
     );
@@ -61,7 +62,7 @@ describe('renderJunit', () => {
       { '@type': 'unknown', '@message': '17 sessions are hidden' },
     ]);
     expect(caseOf(eventfulReport(), 'crm', 'plaintext-allowed')?.error).toMatchObject([{ '@type': 'error' }]);
-    const { testsuites } = readJunit(renderJunit(eventfulReport(), ALL));
+    const { testsuites } = readJunit(wholeText(renderJunit(eventfulReport(), ALL)));
     const ledger = testsuites.testsuite.find((suite) => suite['@name'] === 'ledger');
     expect(ledger).toMatchObject({ '@tests': CHECKS.length, '@errors': CHECKS.length });
     expect(caseOf(eventfulReport(), 'ledger', 'target-not-audited')?.error).toMatchObject([
@@ -102,7 +103,7 @@ describe('renderJunit', () => {
   });
 
   test('a run of no target is an error, not a green run of no tests', () => {
-    const { testsuites } = readJunit(renderJunit(healthyReport({ targets: [] }), ALL));
+    const { testsuites } = readJunit(wholeText(renderJunit(healthyReport({ targets: [] }), ALL)));
     expect(testsuites).toMatchObject({ '@tests': 1, '@errors': 1 });
   });
 
@@ -127,7 +128,7 @@ describe('renderJunit', () => {
       checks: outcomes({ id: 'plaintext-session', status: 'fail', reason: name || 'x' }),
     });
     const hostile = finding({ role: name, database: name, application: name, title: `Of ${name}`, evidence: { name } });
-    const document = readJunit(renderJunit(healthyReport({ targets: [target], findings: [hostile] }), ALL));
+    const document = readJunit(wholeText(renderJunit(healthyReport({ targets: [target], findings: [hostile] }), ALL)));
     expect(textsOf(document).filter((text) => UNSAFE.test(text.replaceAll('\n', ' ')))).toEqual([]);
     expect(document.testsuites).toMatchObject({ '@tests': CHECKS.length, '@failures': 1 });
   });
@@ -142,7 +143,7 @@ describe('renderJunit', () => {
 
   test('a name that means something to XML builders is a name', () => {
     const target = healthyTarget({ name: 'true', checks: outcomes() });
-    const { testsuites } = readJunit(renderJunit(healthyReport({ targets: [target] }), ALL));
+    const { testsuites } = readJunit(wholeText(renderJunit(healthyReport({ targets: [target] }), ALL)));
     expect(testsuites.testsuite[0]).toMatchObject({ '@name': 'true', '@tests': CHECKS.length });
   });
 });

@@ -2,6 +2,7 @@
 
 import { marked } from 'marked';
 import { describe, expect, test } from 'vitest';
+import { wholeText } from '../../../lambda/report/exports/chunks.ts';
 import { renderMarkdown } from '../../../lambda/report/exports/markdown.ts';
 import { markdownText } from '../../../lambda/report/exports/markdown-text.ts';
 import { badNight, finding, healthyReport, healthyTarget } from '../builders.ts';
@@ -37,7 +38,7 @@ const HOSTILE_MARKDOWN: readonly (readonly [string, string])[] = [
 
 describe('renderMarkdown', () => {
   test('reads well', () => {
-    const text = renderMarkdown(eventfulReport(), CONTEXT);
+    const text = wholeText(renderMarkdown(eventfulReport(), CONTEXT));
     expect(text.slice(0, text.indexOf('## High'))).toMatchInlineSnapshot(`
       "# PostgreSQL TLS audit
 
@@ -113,7 +114,7 @@ describe('renderMarkdown', () => {
   });
 
   test('tells every finding once, each remedy once, and counts what is unknown as unknown', () => {
-    const text = renderMarkdown(badNight(), CONTEXT);
+    const text = wholeText(renderMarkdown(badNight(), CONTEXT));
     expect(text.match(/\(fingerprint `/g)).toHaveLength(7);
     expect(text).toContain('| `crm` | `crm.db.example.com:5432` | ❓ partly audited | TLSv1.3 | 1+17? | 0+? | high |');
     expect(text).toContain('| `ledger` | `ledger.db.example.com:5432` | ❗ **not audited** | ? | ? | ? | critical |');
@@ -122,11 +123,11 @@ describe('renderMarkdown', () => {
   });
 
   test('a run of nothing says so', () => {
-    expect(renderMarkdown(healthyReport({ targets: [] }), CONTEXT)).toContain('**Nothing was audited.**');
+    expect(wholeText(renderMarkdown(healthyReport({ targets: [] }), CONTEXT))).toContain('**Nothing was audited.**');
   });
 
   test('a clean run says so, and has no empty parts', () => {
-    const text = renderMarkdown(healthyReport(), CONTEXT);
+    const text = wholeText(renderMarkdown(healthyReport(), CONTEXT));
     expect(text).toContain('| ✅ clean |');
     expect(text).not.toContain('## ');
   });
@@ -147,7 +148,7 @@ describe('renderMarkdown', () => {
           }),
         ],
       });
-      return renderMarkdown(report, CONTEXT);
+      return wholeText(renderMarkdown(report, CONTEXT));
     };
     const text = shown(name);
     expect(text.replaceAll('\n', ' ')).not.toMatch(UNSAFE);
@@ -159,11 +160,11 @@ describe('renderMarkdown', () => {
 
   test('values are shown as they are, pipes included', () => {
     const report = healthyReport({ findings: [finding({ role: 'a|b`c', application: '*x*' })] });
-    const page = html(renderMarkdown(report, CONTEXT));
+    const page = html(wholeText(renderMarkdown(report, CONTEXT)));
     expect(page).toContain('<code>a|b`c</code>');
     expect(page).toContain('<code>*x*</code>');
     const named = html(
-      renderMarkdown(healthyReport({ targets: [healthyTarget({ name: 'a|b', host: 'h|h' })] }), CONTEXT),
+      wholeText(renderMarkdown(healthyReport({ targets: [healthyTarget({ name: 'a|b', host: 'h|h' })] }), CONTEXT)),
     );
     expect(named).toContain('<td><code>a|b</code></td>');
   });

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
+import { wholeText } from '../../../lambda/report/exports/chunks.ts';
 import { ocsfEvents, renderOcsf } from '../../../lambda/report/exports/ocsf.ts';
 import { badNight, finding, healthyReport, healthyTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
@@ -20,7 +21,7 @@ describe('ocsfEvents', () => {
     ['an eventful run', eventfulReport()],
     ['a run of nothing', healthyReport({ targets: [] })],
   ])('%s: every event is a valid Compliance Finding', (_what, report) => {
-    const events = JSON.parse(renderOcsf(report, CONTEXT)) as unknown[];
+    const events = JSON.parse(wholeText(renderOcsf(report, CONTEXT))) as unknown[];
     expect(events).toHaveLength(ocsfEvents(report, CONTEXT).length);
     for (const event of events) expect(complianceFindingSchema.safeParse(event).error).toBeUndefined();
   });

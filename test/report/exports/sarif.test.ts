@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../../../lambda/checks/registry.ts';
+import { wholeText } from '../../../lambda/report/exports/chunks.ts';
 import { renderSarif, sarifLog } from '../../../lambda/report/exports/sarif.ts';
 import { badNight, finding, healthyReport, healthyTarget } from '../builders.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
@@ -27,7 +28,7 @@ describe('sarifLog', () => {
       healthyReport({ findings: [finding({ check: 'retired' })] }),
     ],
   ])('%s: the log is valid', (_what, report) => {
-    const { error } = sarifLogSchema.safeParse(JSON.parse(renderSarif(report, CONTEXT)));
+    const { error } = sarifLogSchema.safeParse(JSON.parse(wholeText(renderSarif(report, CONTEXT))));
     expect(error).toBeUndefined();
   });
 

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { wholeText } from '../../../lambda/report/exports/chunks.ts';
 import { exporter } from '../../../lambda/report/exports/html.ts';
 import { renderHistoryPage } from '../../../lambda/report/page/history-page.ts';
 import { MOST_BYTES, renderReportPage } from '../../../lambda/report/page/report-page.ts';
@@ -10,7 +11,7 @@ import { badNight, finding, healthyReport, healthyTarget, notAuditedTarget } fro
 import { CONTEXT, eventfulReport, outcomes } from '../exports/outcomes.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
 
-const render = (report: Report): string => exporter.render(report, CONTEXT);
+const render = (report: Report): string => wholeText(exporter.render(report, CONTEXT));
 
 /** What the first card says. */
 function answer(report: Report): string {

@@ -1,0 +1,127 @@
+// Reads the parts that the workers of a run wrote, and finds which targets none of them holds.
+
+import { isDeepStrictEqual } from 'node:util';
+import pMap from 'p-map';
+import { describeDefect } from '../collect/defect.ts';
+import type { AuditedTarget } from '../model/run.ts';
+import { mergeRuns, type Run, RunError } from '../model/run.ts';
+import { decodeRun } from '../model/run-codec.ts';
+import type { Target } from '../model/target.ts';
+import { DocumentError, MOST_BYTES, type Plan, sharesOf, unpackText } from './documents.ts';
+import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
+import { missingRanges, type Range } from './ranges.ts';
+import { RunObjectError, type RunObjects } from './run-objects.ts';
+
+/** Parts that are read at the same time: each is in memory as text for a moment. */
+const CONCURRENCY = 4;
+
+/** A range whose targets have no result, and why. */
+export interface MissingRange extends Range {
+  readonly reason: string;
+}
+
+/** The ranges of which there is a part, readable or not. @throws RunObjectError */
+export async function writtenRanges(plan: Plan, objects: RunObjects): Promise<readonly Range[]> {
+  const ranges: Range[] = [];
+  for (const share of sharesOf(plan)) {
+    // First batches, repairs of repairs, and each target by itself: no honest worker writes more.
+    const keys = await objects.list(partsPrefix(plan.run, share.worker), 2 * share.count + 10);
+    ranges.push(...keys.flatMap((key) => rangeOfPart(key, plan.run, share) ?? []));
+  }
+  return ranges;
+}
+
+/**
+ * The audited targets of all parts that can be used, and what is in none of them. Of a target in two parts the newer
+ * result counts.
+ *
+ * @throws RunObjectError where the parts can't be listed
+ */
+export async function readParts(
+  plan: Plan,
+  objects: RunObjects,
+): Promise<{ readonly parts: readonly Run[]; readonly missing: readonly MissingRange[] }> {
+  const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
+  const read: { readonly range: Range; readonly part: Run }[] = [];
+  const unusable: MissingRange[] = [];
+  await pMap(
+    await writtenRanges(plan, objects),
+    async (range) => {
+      const part = await readPart(range, (targets.get(range.worker) ?? []).slice(range.from, range.to), plan, objects);
+      if (typeof part === 'string') unusable.push({ ...range, reason: part });
+      else read.push({ range, part });
+    },
+    { concurrency: CONCURRENCY },
+  );
+  const missing = missingRanges(
+    sharesOf(plan),
+    read.map(({ range }) => range),
+  );
+  return { parts: read.map(({ part }) => part), missing: missing.flatMap((range) => withReasons(range, unusable)) };
+}
+
+/** @returns the part, or why it can't be used */
+async function readPart(
+  range: Range,
+  targets: readonly Target[],
+  { run, policy }: Plan,
+  objects: RunObjects,
+): Promise<Run | string> {
+  try {
+    const body = await objects.get(partKey(run, range), MOST_BYTES);
+    const part = decodeRun(await unpackText('the part', body));
+    if (!isDeepStrictEqual(part.policy, policy)) return 'it was evaluated by another policy';
+    return isOf(targets, part.audited) ? part : 'it is of other targets than its own';
+  } catch (error) {
+    if (error instanceof RunObjectError || error instanceof DocumentError || error instanceof RunError)
+      return error.message;
+    return describeDefect(error);
+  }
+}
+
+/** A worker speaks for the targets of its range only, and under the names and labels that they have in the plan. */
+function isOf(targets: readonly Target[], audited: readonly AuditedTarget[]): boolean {
+  return (
+    audited.length === targets.length &&
+    targets.every(({ name, labels, kind }, index) => {
+      const of = audited[index]?.snapshot.target;
+      return (
+        of?.name === name &&
+        of.kind === kind &&
+        of.fromOption !== true &&
+        isDeepStrictEqual({ ...of.labels }, { ...labels })
+      );
+    })
+  );
+}
+
+const NO_PART = 'no part came back';
+
+/** Splits a missing range where parts of it are missing for reasons of their own. */
+function withReasons(range: Range, unusable: readonly MissingRange[]): readonly MissingRange[] {
+  const concerned = unusable.filter(
+    ({ worker, from, to }) => worker === range.worker && from < range.to && range.from < to,
+  );
+  const bounds = concerned
+    .flatMap(({ from, to }) => [from, to])
+    .filter((bound) => range.from < bound && bound < range.to);
+  const cuts = [...new Set([range.from, ...bounds, range.to])].sort((a, b) => a - b);
+  return cuts.slice(1).map((to, index) => {
+    const from = cuts[index] ?? 0;
+    // The smallest batch was tried last.
+    const [last] = concerned
+      .filter((part) => part.from <= from && to <= part.to)
+      .sort((a, b) => a.to - a.from - (b.to - b.from));
+    return { worker: range.worker, from, to, reason: last?.reason ?? NO_PART };
+  });
+}
+
+/** One run of the parts and of the targets that have no result, in the order of the plan. */
+export function mergedRun(plan: Plan, parts: readonly Run[], finishedAt: string): Run {
+  const { startedAt, policy } = plan;
+  const none: Run = { startedAt, finishedAt, policy, audited: [] };
+  const { audited } = mergeRuns([none, ...parts]);
+  const results = new Map(audited.map((one) => [one.snapshot.target.name, one]));
+  const order = [...plan.slices.flatMap(({ targets }) => targets), ...plan.unassigned.map(({ target }) => target)];
+  return { ...none, audited: order.flatMap(({ name }) => results.get(name) ?? []) };
+}

@@ -1,0 +1,66 @@
+// Defines the schema of what a cloud provider's API says, as a part of a snapshot in JSON.
+
+import * as z from 'zod';
+import {
+  CLOUD_PARAMETER_NAMES,
+  CLOUD_PLATFORMS,
+  type CloudDatabase,
+  type CloudFacts,
+  type CloudListing,
+  type CloudPlace,
+} from './cloud.ts';
+import type { Observed } from './observed.ts';
+
+const text = z.string();
+const flag = z.boolean();
+const moment = z.iso.datetime();
+
+function observed<T extends z.ZodType>(value: T) {
+  return z.discriminatedUnion('known', [
+    z.strictObject({ known: z.literal(true), value }),
+    z.strictObject({ known: z.literal(false), reason: text.min(1) }),
+  ]);
+}
+
+const database = z.strictObject({
+  is: z.literal('database'),
+  platform: z.enum(CLOUD_PLATFORMS),
+  publiclyAccessible: flag,
+  internetGateway: flag,
+  parameterGroup: z.strictObject({ name: text, ofCluster: flag, status: text }).optional(),
+  parameters: observed(
+    z.partialRecord(
+      z.enum(CLOUD_PARAMETER_NAMES),
+      z.strictObject({ value: text, source: text, applyType: z.enum(['static', 'dynamic']).optional() }),
+    ),
+  ),
+  certificateValidTill: observed(moment),
+  authority: observed(z.strictObject({ id: text, validTill: moment })),
+  logExports: z.array(text),
+});
+
+const place = z.strictObject({
+  is: z.literal('place'),
+  failures: z.array(text.min(1)),
+  uncovered: observed(z.array(z.strictObject({ name: text.min(1), why: text }))),
+  proxies: observed(z.array(z.strictObject({ name: text.min(1), requireTls: flag }))),
+});
+
+export const cloudFactsSchema: z.ZodType<CloudFacts> = z.discriminatedUnion('is', [database, place]);
+
+const databaseFacts: z.ZodType<Observed<CloudDatabase>> = observed(database);
+const placeFacts: z.ZodType<CloudPlace> = place;
+
+export const cloudListingSchema: z.ZodType<CloudListing> = z.strictObject({
+  databases: z.array(
+    z.strictObject({
+      name: text.min(1),
+      labels: z.record(text, text),
+      host: text.optional(),
+      port: z.int().min(1).max(65_535).optional(),
+      dormant: flag,
+      facts: databaseFacts,
+    }),
+  ),
+  places: z.array(z.strictObject({ name: text.min(1), facts: placeFacts })),
+});

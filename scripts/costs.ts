@@ -1,0 +1,136 @@
+// Computes what a month of audits costs: by one function, and by a fleet of workers on Step Functions.
+
+import { ASSUMED, DEPLOYED, MEASURED, PRICES } from './cost-figures.ts';
+import { markdownTable } from './markdown.ts';
+
+const DAYS_A_MONTH = 30.4;
+const GB = 1e9;
+
+export interface Deployment {
+  readonly kind: 'function' | 'fleet';
+  readonly databases: number;
+}
+
+/** One function audits 1,000 databases in a run; a fleet has no such limit. */
+export const DEPLOYMENTS: readonly Deployment[] = [
+  { kind: 'function', databases: 100 },
+  { kind: 'function', databases: 1_000 },
+  { kind: 'fleet', databases: 100 },
+  { kind: 'fleet', databases: 1_000 },
+  { kind: 'fleet', databases: 10_000 },
+];
+
+export interface CostLine {
+  readonly what: string;
+  /** Dollars a month. */
+  readonly cost: (deployment: Deployment) => number;
+}
+
+const batches = ({ kind, databases }: Deployment): number =>
+  kind === 'fleet' ? Math.ceil(databases / ASSUMED.batch) : 0;
+
+const monthly = (ofOneRun: number): number => ofOneRun * DEPLOYED.runsAMonth;
+
+/** In the order of the table. What is not here costs cents: SNS, the schedule, SQS. */
+export const COST_LINES: readonly CostLine[] = [
+  {
+    what: 'Fixed: metrics, alarms, KMS key',
+    cost: ({ kind }) =>
+      DEPLOYED.metrics * PRICES.metric +
+      (DEPLOYED.alarms + (kind === 'fleet' ? DEPLOYED.fleetAlarms : 0)) * PRICES.alarm +
+      PRICES.key,
+  },
+  {
+    what: 'Log: ingestion, and storage for 90 days',
+    cost: ({ databases }) => {
+      const gigabytes = monthly(databases * MEASURED.logBytes) / GB;
+      return gigabytes * (PRICES.logIngested + (PRICES.logKept * DEPLOYED.logKeptDays) / DAYS_A_MONTH);
+    },
+  },
+  {
+    what: 'DynamoDB: the records that changed, and one reading of all',
+    cost: ({ databases }) =>
+      monthly(
+        databases * (MEASURED.stateWrites * PRICES.dynamoDbWrite + MEASURED.stateReadUnits * PRICES.dynamoDbRead),
+      ),
+  },
+  {
+    what: 'Lambda, 1 GB of memory (arm64)',
+    cost: (deployment) => monthly(lambdaSeconds(deployment) * PRICES.lambdaGbSecond + requests(deployment)),
+  },
+  {
+    what: 'Step Functions, standard workflows',
+    cost: (deployment) =>
+      deployment.kind === 'function'
+        ? 0
+        : monthly(
+            (ASSUMED.parentTransitions + batches(deployment) * ASSUMED.childTransitions) * PRICES.stateTransition,
+          ),
+  },
+  {
+    what: 'Secrets Manager, calls for 20 secrets each',
+    cost: ({ databases }) => monthly(databases * MEASURED.secretCalls * PRICES.secretsManagerCall),
+  },
+  { what: 'S3: the reports, and the parts of a fleet', cost: s3 },
+];
+
+function lambdaSeconds(deployment: Deployment): number {
+  const { kind, databases } = deployment;
+  if (kind === 'function') return databases * MEASURED.functionSeconds;
+  const digest = (databases * MEASURED.stateWrites) / ASSUMED.digestWritesASecond;
+  return batches(deployment) * ASSUMED.workerSeconds + 3 * ASSUMED.stepSeconds + digest;
+}
+
+function requests(deployment: Deployment): number {
+  return (deployment.kind === 'function' ? 1 : batches(deployment) + 3) * PRICES.lambdaRequest;
+}
+
+function s3(deployment: Deployment): number {
+  const count = batches(deployment);
+  const gigabytesARun = (deployment.databases * MEASURED.reportBytes) / GB;
+  // The plan and the parts together are as large as the report.
+  const days = DEPLOYED.evidenceKeptDays + (count > 0 ? ASSUMED.partsKeptDays : 0);
+  const kept = (monthly(gigabytesARun) / DAYS_A_MONTH) * days * PRICES.s3Kept;
+  const puts = (1 + (count > 0 ? count + 1 : 0)) * PRICES.s3Put;
+  return kept + monthly(puts + count * ASSUMED.readsForEachBatch * PRICES.s3Get);
+}
+
+/** Dollars a month. */
+export function totalCost(deployment: Deployment): number {
+  return COST_LINES.reduce((sum, { cost }) => sum + cost(deployment), 0);
+}
+
+/** The table of a month, and what grows with a run. */
+export function costTable(): string {
+  const heading = ['', ...DEPLOYMENTS.map(({ kind, databases }) => `${databases.toLocaleString('en')}, ${kind}`)];
+  const rows = COST_LINES.map(({ what, cost }) => [what, ...DEPLOYMENTS.map((one) => dollars(cost(one)))]);
+  const sums = ['**Sum**', ...DEPLOYMENTS.map((one) => `**${dollars(totalCost(one))}**`)];
+  return `${markdownTable(heading, [...rows, sums])}
+${callTable()}
+List prices of us-east-1, without any free tier, written down on ${PRICES.writtenDown}.
+`;
+}
+
+/** Calls of one run: what meets a quota before it meets a price. */
+function callTable(): string {
+  const count = (value: number): string => Math.ceil(value).toLocaleString('en');
+  const calls: readonly (readonly [string, (deployment: Deployment) => number])[] = [
+    [
+      'State transitions',
+      (one) => (one.kind === 'function' ? 0 : ASSUMED.parentTransitions + batches(one) * ASSUMED.childTransitions),
+    ],
+    ['Writes to DynamoDB', ({ databases }) => databases * MEASURED.stateWrites],
+    ['FilterLogEvents, where every database logs to CloudWatch', ({ databases }) => databases],
+    ['BatchGetSecretValue', ({ databases }) => databases * MEASURED.secretCalls],
+    ['PutObject', (one) => 1 + (batches(one) > 0 ? batches(one) + 1 : 0)],
+  ];
+  const heading = ['Calls of a run', ...DEPLOYMENTS.map(({ kind, databases }) => `${count(databases)}, ${kind}`)];
+  return markdownTable(
+    heading,
+    calls.map(([what, of]) => [what, ...DEPLOYMENTS.map((one) => count(of(one)))]),
+  );
+}
+
+function dollars(value: number): string {
+  return `$${value.toFixed(2)}`;
+}
