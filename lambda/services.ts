@@ -96,9 +96,9 @@ export function createServices(): Services {
     };
   });
   const evidence = lazily(async () => {
-    const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
+    const { archiveReport, s3Client, storeObject } = await import('./deliver/evidence-archive.ts');
     const client = lazily((forcePathStyle: boolean) => s3Client({ forcePathStyle }));
-    return { archiveReport, client };
+    return { archiveReport, client, storeObject };
   });
   const securityHub = lazily(async () => {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
@@ -139,12 +139,14 @@ export function createServices(): Services {
     },
     async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report, hasTime) {
       if (evidenceBucket === undefined) return undefined;
-      const [{ archivePage }, { client }] = await Promise.all([import('./deliver/page-archive.ts'), evidence()]);
-      return await archivePage(client(hasOwnS3Endpoint), evidenceBucket, report, {
+      const { archivePage } = await import('./deliver/page-archive.ts');
+      const { client, storeObject } = await evidence();
+      return await archivePage(evidenceBucket, report, {
         catalogue: catalogue(),
         toolVersion: packageJson.version,
         region,
         hasTime,
+        store: (object) => storeObject(client(hasOwnS3Endpoint), object, report.signal),
       });
     },
     async importIntoSecurityHub({ topics, region }, report) {

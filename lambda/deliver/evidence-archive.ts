@@ -79,7 +79,8 @@ export async function archiveReport(client: S3Client, bucket: string, evidence: 
   return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
 }
 
-interface NewObject {
+/** An object to store. */
+export interface NewObject {
   readonly bucket: string;
   readonly key: string;
   /** Gzipped. */

@@ -3,6 +3,7 @@
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { DAY_MS } from '../model/time.ts';
 import { countBySeverity, targetsByVerdict } from '../report/digest.ts';
+import { plaintextLogins } from '../report/logins.ts';
 import type { Report } from '../report/schema.ts';
 import { plaintextSessions } from '../report/text.ts';
 
@@ -53,9 +54,8 @@ function addFleet(metrics: Metrics, { policy, startedAt, targets, findings }: Re
     const plaintext = seen.reduce((sum, target) => sum + plaintextSessions(policy.loopback, target).network, 0);
     metrics.addMetric('PlaintextSessions', MetricUnit.Count, plaintext);
   }
-  const logged = targets.flatMap(({ logins }) => logins ?? []);
-  if (logged.length > 0) {
-    const plaintext = logged.reduce((sum, { byTransport }) => sum + byTransport.plaintext, 0);
+  const { read, plaintext } = plaintextLogins(targets);
+  if (read > 0) {
     const falling = findings.filter(({ check }) => check === 'tls-fallback').length;
     metrics.addMetric('PlaintextLogins', MetricUnit.Count, plaintext);
     metrics.addMetric('ClientsFallingBack', MetricUnit.Count, falling);

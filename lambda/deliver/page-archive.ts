@@ -4,12 +4,11 @@
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOf } from '../report/exports/chunks.ts';
 import { renderDayIndex } from '../report/page/day-index.ts';
 import { type PageContext, renderReportPage } from '../report/page/report-page.ts';
 import { pageKey, reportKey } from '../report/page-link.ts';
-import { type Evidence, storeObject } from './evidence-archive.ts';
+import type { Evidence, NewObject } from './evidence-archive.ts';
 
 /** What the page of a run is made with. */
 export interface PageEnvironment extends PageContext {
@@ -17,6 +16,8 @@ export interface PageEnvironment extends PageContext {
   readonly region: string | undefined;
   /** Whether there is time to go on: targets that are not rendered by then are counted on the page. */
   readonly hasTime: () => boolean;
+  /** @throws EvidenceError */
+  readonly store: (object: NewObject) => Promise<void>;
 }
 
 /** Where the newest page is, and the index of the days: both are replaced by each run. */
@@ -32,18 +33,17 @@ const TYPE = 'text/html; charset=utf-8';
  * @throws EvidenceError
  */
 export async function archivePage(
-  client: S3Client,
   bucket: string,
-  { report, requestId, signal }: Evidence,
-  { region, hasTime, ...context }: PageEnvironment,
+  { report, requestId }: Pick<Evidence, 'report' | 'requestId'>,
+  { region, hasTime, store, ...context }: PageEnvironment,
 ): Promise<string> {
-  const elsewhere = `the report ${reportKey(report.startedAt, requestId)} has all of them`;
+  const elsewhere = `the report ${reportKey(report.startedAt, requestId)} has everything`;
   const page = await zipped(renderReportPage(report, context, { elsewhere, hasTime }));
   const index = await zipped(renderDayIndex(report.startedAt, { bucket, region, latest: LATEST }));
   const key = pageKey(report.startedAt, requestId);
-  await storeObject(client, { bucket, key, body: page, type: TYPE, replaces: false }, signal);
-  await storeObject(client, { bucket, key: LATEST, body: page, type: TYPE, replaces: true }, signal);
-  await storeObject(client, { bucket, key: INDEX, body: index, type: TYPE, replaces: true }, signal);
+  await store({ bucket, key, body: page, type: TYPE, replaces: false });
+  await store({ bucket, key: LATEST, body: page, type: TYPE, replaces: true });
+  await store({ bucket, key: INDEX, body: index, type: TYPE, replaces: true });
   return key;
 }
 

@@ -4,13 +4,16 @@ import { gunzipSync } from 'node:zlib';
 import { S3Client } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
-import { archiveReport } from '../../lambda/deliver/evidence-archive.ts';
-import { archivePage } from '../../lambda/deliver/page-archive.ts';
+import { archiveReport, storeObject } from '../../lambda/deliver/evidence-archive.ts';
+import { archivePage as archive } from '../../lambda/deliver/page-archive.ts';
 import { badNight } from '../report/builders.ts';
 
 const KEY = 'reports/2026/11/10/20261110T061502123Z-request-1.json.gz';
 const EVIDENCE = { report: badNight(), requestId: 'request-1' };
 const CONTEXT = { catalogue: [], toolVersion: '1.2.3', region: 'eu-west-1', hasTime: () => true };
+
+const archivePage = (client: S3Client, bucket: string, evidence: typeof EVIDENCE): Promise<string> =>
+  archive(bucket, evidence, { ...CONTEXT, store: (object) => storeObject(client, object, undefined) });
 
 function clientOf(aws: AwsEndpoint): S3Client {
   const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = aws.environment();
@@ -26,7 +29,7 @@ test('stores the page beside the report, again as the latest, and an index of th
   await using aws = await startAwsEndpoint();
   const client = clientOf(aws);
   await archiveReport(client, aws.bucket, EVIDENCE);
-  const key = await archivePage(client, aws.bucket, EVIDENCE, CONTEXT);
+  const key = await archivePage(client, aws.bucket, EVIDENCE);
   expect(key).toBe(KEY.replace('.json.gz', '.html'));
   expect(aws.objects.map((object) => object.key)).toEqual([KEY, key, 'pages/latest.html', 'pages/index.html']);
   const [, page, latest, index] = aws.objects.map(({ body }) => body);
@@ -40,8 +43,8 @@ test('stores the page beside the report, again as the latest, and an index of th
 test('replaces the latest page and the index, and never the page of a run', async () => {
   await using aws = await startAwsEndpoint();
   const client = clientOf(aws);
-  await archivePage(client, aws.bucket, EVIDENCE, CONTEXT);
-  await archivePage(client, aws.bucket, { ...EVIDENCE, requestId: 'request-2' }, CONTEXT);
+  await archivePage(client, aws.bucket, EVIDENCE);
+  await archivePage(client, aws.bucket, { ...EVIDENCE, requestId: 'request-2' });
   expect(aws.objects.filter(({ key }) => key === 'pages/latest.html')).toHaveLength(2);
-  await expect(archivePage(client, aws.bucket, EVIDENCE, CONTEXT)).rejects.toThrow(/PreconditionFailed/);
+  await expect(archivePage(client, aws.bucket, EVIDENCE)).rejects.toThrow(/PreconditionFailed/);
 });

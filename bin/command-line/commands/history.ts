@@ -44,28 +44,17 @@ async function asText(document: HistoryDocument): Promise<string> {
 
 /** With the logins of connection logs, as far as they are recorded. */
 async function asPage(document: HistoryDocument, targets: readonly string[], spec: string): Promise<string> {
-  const [{ renderHistoryPage, roleName }, { loginDays }, logs] = await Promise.all([
+  const [{ renderHistoryPage }, { fromLogRecord, loginDays }, logs] = await Promise.all([
     import('../../../lambda/report/page/history-page.ts'),
     import('../../../lambda/analysis/connection-log/login-days.ts'),
     logStoreFor(spec),
   ]);
-  const records = await pMap(targets, async (name) => (await logs.read(name)).state, {
+  const records = await pMap(targets, async (name) => fromLogRecord((await logs.read(name)).state, DEPRECATED_BELOW), {
     concurrency: CONCURRENT_READS,
   });
   if (records.every((record) => record === undefined)) return renderHistoryPage(document, undefined);
   const { until, days } = document;
-  const counted = loginDays(records, { until: Date.parse(until), days, minTlsVersion: DEPRECATED_BELOW });
-  return renderHistoryPage(
-    document,
-    counted.map(({ counts, ...day }) => {
-      const byRole = new Map<string, number>();
-      for (const { role, kind, logins } of counts) {
-        const name = `${roleName(role)}, ${kind}`;
-        byRole.set(name, (byRole.get(name) ?? 0) + logins);
-      }
-      return { ...day, counts: byRole };
-    }),
-  );
+  return renderHistoryPage(document, loginDays(records, { until: Date.parse(until), days }));
 }
 
 /** The state of some targets, or of all. */

@@ -1,7 +1,7 @@
 // Answers what people ask first of a report: are we encrypted, who is not, since when, what next.
 
 import { compareSeverity } from '../../model/severity.ts';
-import { compareMoments, DAY_MS, earlier, msBetween } from '../../model/time.ts';
+import { DAY_MS, earlier, msBetween } from '../../model/time.ts';
 import { auditSummary, coverageGapsOf } from '../coverage.ts';
 import { targetsByVerdict } from '../digest.ts';
 import type { Entry } from '../entries.ts';
@@ -119,14 +119,13 @@ function whoIsNot({ policy, targets }: Report, plaintext: readonly Entry[], weak
   const clients = Map.groupBy(entries, ({ finding: { target, role, check } }) =>
     JSON.stringify([target, role ?? check]),
   );
-  const items = [...clients.values()].map(clientText);
+  const rest = clients.size - MOST_ITEMS;
   const sessions = targets.reduce((sum, target) => sum + plaintextSessions(policy.loopback, target).network, 0);
-  const rest = items.length - MOST_ITEMS;
   const kind = plaintext.length > 0 ? 'in plaintext' : 'with weak encryption';
   return {
     question: 'Who is not?',
-    answer: items.length === 0 ? 'No client was seen' : `${plural(items.length, 'client')} ${kind}`,
-    level: items.length === 0 ? 'none' : plaintext.length > 0 ? 'bad' : 'weak',
+    answer: clients.size === 0 ? 'No client was seen' : `${plural(clients.size, 'client')} ${kind}`,
+    level: clients.size === 0 ? 'none' : plaintext.length > 0 ? 'bad' : 'weak',
     details: [
       ...(sessions > 0 ? [`${plural(sessions, 'open plaintext session')}.`] : []),
       ...(plaintext.length > 0 && weak.length > 0
@@ -134,7 +133,7 @@ function whoIsNot({ policy, targets }: Report, plaintext: readonly Entry[], weak
         : []),
       ...(rest > 0 ? [`${rest} more below.`] : []),
     ],
-    items: items.slice(0, MOST_ITEMS),
+    items: [...clients.values()].slice(0, MOST_ITEMS).map(clientText),
   };
 }
 
@@ -156,7 +155,7 @@ function sinceWhen({ state, startedAt }: Report, entries: readonly Entry[]): Car
     none: 'Runs are not compared: no state is kept, so it may be longer.',
     unreadable: 'The state could not be read, so it may be longer.',
   }[state];
-  const oldest = entries.map(since).sort(compareMoments)[0];
+  const oldest = oldestOf(entries);
   if (oldest === undefined)
     return { question, answer: 'Nothing is open', level: 'none', details: [compared], items: [] };
   const days = Math.floor(msBetween(oldest, startedAt) / DAY_MS);
@@ -167,6 +166,16 @@ function sinceWhen({ state, startedAt }: Report, entries: readonly Entry[]): Car
     details: [`First seen ${displayTime(oldest)}${days >= 1 ? `, ${plural(days, 'day')} ago` : ''}.`, compared],
     items: [],
   };
+}
+
+function oldestOf(entries: readonly Entry[]): string | undefined {
+  let oldest: { readonly moment: string; readonly at: number } | undefined;
+  for (const entry of entries) {
+    const moment = since(entry);
+    const at = Date.parse(moment);
+    if (oldest === undefined || at < oldest.at) oldest = { moment, at };
+  }
+  return oldest?.moment;
 }
 
 /** When an episode began; the oldest open session may be older. ISO 8601. */
@@ -185,12 +194,13 @@ function whatNext(report: Report, open: readonly Entry[]): Card {
     .filter(({ status, finding }) => status === 'open' && finding.severity !== 'info')
     .toSorted((a, b) => compareSeverity(b.finding.severity, a.finding.severity));
   const groups = Map.groupBy(due, ({ finding: { check, target } }) => JSON.stringify([check, target]));
-  const items = [...groups.values()].map((group) => {
-    const finding = group[0]?.finding;
-    return finding === undefined
-      ? ''
-      : `${PLAIN.target(finding.target)}: ${title(finding, PLAIN)} (${finding.severity})`;
-  });
+  const items = [...groups.values()]
+    .slice(0, MOST_ITEMS)
+    .flatMap(([first]) =>
+      first === undefined
+        ? []
+        : `${PLAIN.target(first.finding.target)}: ${title(first.finding, PLAIN)} (${first.finding.severity})`,
+    );
   if (items.length === 0) {
     const missed = gapSentences(report).length > 0;
     return {
@@ -201,13 +211,13 @@ function whatNext(report: Report, open: readonly Entry[]): Card {
       items: [],
     };
   }
-  const rest = items.length - MOST_ITEMS;
+  const rest = groups.size - MOST_ITEMS;
   return {
     question,
-    answer: `${plural(items.length, 'thing')} to fix`,
+    answer: `${plural(groups.size, 'thing')} to fix`,
     level: 'none',
     details: rest > 0 ? [`From the top; ${rest} more below.`] : ['From the top:'],
-    items: items.slice(0, MOST_ITEMS),
+    items,
   };
 }
 

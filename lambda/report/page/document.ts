@@ -17,14 +17,18 @@ export interface PageFrame {
   readonly title: string;
   /** Under the title: when, what, how much. */
   readonly about: string;
-  readonly body: readonly Content[];
   readonly footer: Content;
 }
 
 /** The whole file, with a line end. */
-export function renderDocument({ title, about, body, footer }: PageFrame): string {
+export function renderDocument({ body, ...frame }: PageFrame & { readonly body: readonly Content[] }): string {
+  return [documentHead(frame), html`${body}`, documentEnd(frame)].join('');
+}
+
+/** What is before the content. */
+export function documentHead({ title, about }: PageFrame): string {
   // The charset and the policy come first: nothing before them could be read otherwise, or escape them.
-  const page = html`<!DOCTYPE html>
+  return html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -38,14 +42,18 @@ export function renderDocument({ title, about, body, footer }: PageFrame): strin
 <body>
 <header><h1>${title}</h1><p>${about}</p></header>
 <main>
-${body}
+`.toString();
+}
+
+/** What is after it. */
+export function documentEnd({ footer }: PageFrame): string {
+  return html`
 </main>
 <footer>${footer}</footer>
 <script>${trusted(SCRIPT)}</script>
 </body>
 </html>
-`;
-  return page.toString();
+`.toString();
 }
 
 /** A part of a page, with its heading. */

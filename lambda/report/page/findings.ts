@@ -1,16 +1,20 @@
 // Renders what needs doing now, what was not seen, and what is muted.
 
+import { compareMoments } from '../../model/time.ts';
 import { coverageGapReasons } from '../coverage.ts';
 import { type Entry, muteLine } from '../entries.ts';
 import { groupEntries } from '../groups.ts';
-import { muteAgreement, muteMatch, resolvedTitle } from '../lifecycle-text.ts';
+import { muteMatch, resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { displayProse, PLAIN, plural, title } from '../text.ts';
+import { displayProse, displayTime, PLAIN, plural, title } from '../text.ts';
 import { targetNames } from './answer.ts';
 import { section, table } from './document.ts';
 import { html, type Markup } from './markup.ts';
-import { remedy, severityBadge, some } from './texts.ts';
+import { leftOut, remedy, severityBadge, some } from './texts.ts';
+
+/** Bytes of what needs doing, at most: of its list, its frame, and a group with long names. */
+export const DUE_BYTES = 400_000;
 
 /** Groups and rows that a section shows; what is beyond is counted. */
 const MOST_GROUPS = 40;
@@ -44,7 +48,7 @@ export function dueSection(entries: readonly Entry[], anchorOf: (target: string)
           group.check
         }</code>${unseen > 0 ? `, ${unseen} of them not seen by this run` : ''}</p>
 <details class="how"><summary>How to fix: ${displayProse(name)}</summary>${
-          group.statedAbove ? html`<p>${group.remedy}</p>` : remedy(group.remedy)
+          group.statedAbove ? html`<p>${displayProse(group.remedy)}</p>` : remedy(group.remedy)
         }</details>
 </div>
 `;
@@ -107,28 +111,30 @@ export function muteSection({ mutes = [], omittedMutes = 0 }: Report, entries: r
   const muted = entries.filter(({ status }) => status === 'muted');
   if (mutes.length + muted.length + omittedMutes === 0) return undefined;
   const rows = mutes
+    .toSorted((a, b) => compareMoments(a.expires, b.expires))
     .slice(0, MOST_ROWS)
     .map((mute) => [
       muteMatch(mute, PLAIN),
-      muteAgreement(mute, PLAIN),
-      mute.expired ? 'ended' : 'in force',
+      PLAIN.prose(mute.owner),
+      `${displayTime(mute.expires)}${mute.expired ? ', ended' : ''}`,
+      PLAIN.prose(mute.reason),
       mute.matched,
       mute.unusedSince === undefined ? '' : `matches nothing since ${mute.unusedSince.slice(0, 10)}`,
     ]);
   const columns = [
     { name: 'Matches' },
-    { name: 'Owner, end and reason' },
-    { name: 'State' },
+    { name: 'Owner' },
+    { name: 'Ends' },
+    { name: 'Reason' },
     { name: 'Findings', numeric: true },
     { name: 'Use' },
   ];
-  const more = mutes.length - rows.length + omittedMutes;
   return section(
     'mutes',
     'Mutes',
     html`<p>${plural(muted.length, 'finding')} muted: open, and kept out of messages only.</p>${
-      rows.length === 0 ? undefined : table('Mutes of the configuration', columns, rows)
-    }${more > 0 ? html`<p class="dim">${more} more mutes not shown here.</p>` : undefined}${some(muted, MOST_ROWS, mutedItem, 'muted findings')}`,
+      rows.length === 0 ? undefined : table('Mutes of the configuration, the first to end at the top', columns, rows)
+    }${leftOut(mutes.length - rows.length + omittedMutes, 'mutes')}${some(muted, MOST_ROWS, mutedItem, 'muted findings')}`,
   );
 }
 

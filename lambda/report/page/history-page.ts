@@ -1,9 +1,10 @@
 // Renders what runs record of insecure clients as a page: logins a day by role, who, since when, what is not known.
 
+import type { LoginDay } from '../../model/login-day.ts';
 import { DAY_MS } from '../../model/time.ts';
 import { displayTime, PLAIN, plural } from '../text.ts';
-import { type Day, dayBars } from './day-bars.ts';
 import { renderDocument, section } from './document.ts';
+import { loginDaysSection, loginSection, roleName } from './logins.ts';
 import { html, type Markup } from './markup.ts';
 import { type Span, spanPlot } from './span-plot.ts';
 import { severityBadge, some } from './texts.ts';
@@ -33,13 +34,10 @@ interface HistoryClient {
   readonly severity: Parameters<typeof severityBadge>[0];
 }
 
-/** Logins of one day, by role and kind: `app, plaintext`. */
-export type LoginsOfDay = Day;
-
 const MOST_ROWS = 1_000;
 
 /** @param days - Oldest first; undefined where no target's connection log is recorded. */
-export function renderHistoryPage(history: HistoryForPage, days: readonly LoginsOfDay[] | undefined): string {
+export function renderHistoryPage(history: HistoryForPage, days: readonly LoginDay[] | undefined): string {
   const { since, until, clients, targets, state } = history;
   const open = clients.filter(({ status }) => status === 'open').length;
   return renderDocument({
@@ -47,31 +45,12 @@ export function renderHistoryPage(history: HistoryForPage, days: readonly Logins
     about: `${displayTime(since)} to ${displayTime(until)}, ${plural(targets.length, 'database')}, from ${state}.`,
     body: [
       html`<p><strong>${plural(clients.length, 'client')} connected insecurely, ${open} of them still.</strong></p>`,
-      loginSection(days),
+      days === undefined ? loginSection({ targets: [] }, undefined) : loginDaysSection(days),
       clientSection(history),
       gapSection(history),
     ],
     footer: html`<p>What is not recorded is unknown: it never counts as encrypted. A log can be forged.</p>`,
   });
-}
-
-function loginSection(days: readonly LoginsOfDay[] | undefined): Markup {
-  const heading = 'Plaintext and deprecated logins a day, by role';
-  if (days === undefined) {
-    return section(
-      'logins',
-      heading,
-      html`<p>Not known: no connection log of these databases is recorded ("logs").</p>`,
-    );
-  }
-  const unknown = days.filter(({ recorded }) => recorded === 'none').length;
-  const partly = days.filter(({ recorded }) => recorded === 'part').length;
-  return section(
-    'logins',
-    heading,
-    html`<p>Of ${plural(days.length, 'day')}, ${unknown} are not recorded and ${partly} in part: the state keeps logins by the hour for 24 hours.
-Before that it keeps who was seen, from when to when, which is drawn below.</p>${dayBars(`Logins a day by role, ${days.length} days`, days)}`,
-  );
 }
 
 function clientSection({ clients, days, until, recordedSince }: HistoryForPage): Markup {
@@ -110,11 +89,6 @@ function span(client: HistoryClient): Span {
       checks.join(', '),
     ],
   };
-}
-
-/** `"app"`, or what stands for a role that is not known. */
-export function roleName(role: string | undefined): string {
-  return role === undefined || role === '' ? '(role not known)' : PLAIN.value(role);
 }
 
 function gapSection({ notSeen }: HistoryForPage): Markup {

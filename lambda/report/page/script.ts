@@ -33,10 +33,17 @@ export const SCRIPT = `
     verdict.addEventListener('change', filter);
     document.querySelector('[data-sort]').addEventListener('change', (event) => sort(event.target.value));
   }
+  for (const code of document.querySelectorAll('[data-copy]')) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.ariaLabel = 'Copy ' + code.textContent.slice(0, 80);
+    code.after(' ', button);
+  }
   document.addEventListener('click', async (event) => {
-    const button = event.target.closest('[data-copy]');
+    const button = event.target.closest('[data-copy] + button');
     if (!button) return;
-    const code = button.parentElement.querySelector('code');
+    const code = button.previousElementSibling;
     const label = button.textContent;
     try {
       await navigator.clipboard.writeText(code.textContent);

@@ -60,13 +60,14 @@ details.numbers summary, details.how summary { color: var(--link); font-size: .9
 code { font: .875em/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, "Noto Sans Mono", monospace; }
 pre { margin: .25rem 0; padding: .5rem .75rem; border: 1px solid var(--line); border-radius: .375rem;
   background: var(--back); white-space: pre-wrap; }
-.copied { position: relative; }
-.copied pre { padding-right: 4.5rem; }
-.copied button { position: absolute; top: .375rem; right: .375rem; }
+pre { position: relative; }
+.script pre { padding-right: 4.75rem; }
+pre button { position: absolute; top: .375rem; right: .375rem; }
+.inner:empty::after { content: "Its details do not fit on this page: see above the list."; color: var(--dim); }
 button, input, select { font: inherit; font-size: .875rem; color: inherit; background: var(--card);
   border: 1px solid var(--dim); border-radius: .375rem; padding: .125rem .5rem; }
-button, .tools { display: none; }
-.script button { display: inline-block; } .script .tools { display: flex; }
+.tools { display: none; }
+.script .tools { display: flex; }
 .tools { flex-wrap: wrap; gap: .5rem 1rem; margin: .5rem 0; align-items: center; }
 .scroll { overflow-x: auto; margin: .5rem 0; }
 table { border-collapse: collapse; font-size: .9375rem; min-width: 100%; background: var(--card); }
@@ -98,7 +99,8 @@ svg .gap { fill: var(--line); opacity: .45; } svg .hatch { stroke: var(--dim); o
 @media print {
   :root { color-scheme: light; }
   body { background: #fff; font-size: 11pt; }
-  nav, button, .tools, .script button, .script .tools { display: none; }
+  nav, button, .tools, .script .tools { display: none; }
+  .script pre { padding-right: .75rem; }
   details::details-content { content-visibility: visible; block-size: auto; }
   .plot svg { min-width: 0; } .scroll { overflow: visible; } th, td { min-width: 0; overflow-wrap: anywhere; } .item, .card, figure, tr { break-inside: avoid; } h2, h3, summary { break-after: avoid; }
   a { color: inherit; text-decoration: none; }

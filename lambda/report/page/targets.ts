@@ -5,54 +5,107 @@ import { coverageGapReasons } from '../coverage.ts';
 import { addressOf, type Entry, labelsText } from '../entries.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { displayProse, displayTime, loopbackCount, PLAIN, plaintextSessions, plural, title } from '../text.ts';
-import { section } from './document.ts';
+import { displayProse, displayTime, list, loopbackCount, PLAIN, plaintextSessions, plural, title } from '../text.ts';
 import { html, type Markup } from './markup.ts';
-import { facts, fingerprint, remedy, severityBadge, some, verdictText } from './texts.ts';
+import { facts, fingerprint, leftOut, remedy, severityBadge, verdictText } from './texts.ts';
 
 /** Findings of one target that are shown; the rest is counted. */
 const MOST_FINDINGS = 30;
+const MOST_GAPS = 5;
+
+/** Of the room, for rows without details. */
+const ROWS_SHARE = 0.4;
 
 export interface TargetList {
-  readonly markup: Markup;
+  readonly parts: readonly Markup[];
   /** Whether the target is on the page, under this anchor. */
   readonly anchorOf: (name: string) => string | undefined;
 }
 
-/** @param room - Characters that the list may have. The targets with the worst findings come first. */
-export function targetList(report: Report, entries: readonly Entry[], room: number, elsewhere: string): TargetList {
+export interface TargetListOptions {
+  /** Bytes that the list may have. */
+  readonly room: number;
+  /** Where the whole report is. */
+  readonly elsewhere: string;
+  readonly hasTime: () => boolean;
+}
+
+/** A row of each target, and the details of those with the worst findings: as many as fit. */
+export function targetList(report: Report, entries: readonly Entry[], options: TargetListOptions): TargetList {
+  const { room, elsewhere, hasTime } = options;
   const byTarget = Map.groupBy(entries, ({ finding }) => finding.target);
+  const entriesFor = ({ name }: ReportTarget): readonly Entry[] => byTarget.get(name) ?? [];
   const ordered = report.targets
-    .map((target) => ({ target, rank: rankOf(target, byTarget.get(target.name) ?? []) }))
+    .map((target) => ({ target, rank: rankOf(target, entriesFor(target)) }))
     .sort((a, b) => a.rank - b.rank || (a.target.name < b.target.name ? -1 : 1));
-  const anchors = new Map<string, string>();
-  const items: Markup[] = [];
-  const before = new Map<string, string>();
-  let used = 0;
+  const rows: Row[] = [];
+  let left = room;
   for (const [index, { target, rank }] of ordered.entries()) {
-    const anchor = `target-${index}`;
-    const item = targetItem(report, target, byTarget.get(target.name) ?? [], { anchor, rank, before });
-    // In characters of UTF-16; a character may have three bytes.
-    used += Buffer.byteLength(item.toString());
-    if (used > room) break;
-    items.push(item);
-    anchors.set(target.name, anchor);
+    if (!hasTime()) break;
+    const row = targetRow(report, target, entriesFor(target), { anchor: `target-${index}`, rank });
+    const bytes = bytesOf(row.open) + bytesOf(row.close);
+    if (left - bytes < room * (1 - ROWS_SHARE)) break;
+    left -= bytes;
+    rows.push(row);
   }
-  const left = ordered.length - items.length + (report.omittedTargets ?? 0);
-  const rest =
-    left === 0
+  const stated = new Map<string, string>();
+  const details: Markup[] = [];
+  for (const { target, anchor } of rows) {
+    if (!hasTime()) break;
+    const detail = targetDetails(target, entriesFor(target), { anchor, stated });
+    left -= bytesOf(detail);
+    if (left < 0) break;
+    details.push(detail);
+  }
+  const anchors = new Map(rows.map(({ target, anchor }) => [target.name, anchor]));
+  const missing = ordered.length - rows.length + (report.omittedTargets ?? 0);
+  const withoutDetails = rows.length - details.length;
+  const notes = [
+    ...(missing === 0 ? [] : [html`<strong>${plural(missing, 'more database')}</strong> not on this page`]),
+    ...(withoutDetails === 0
+      ? []
+      : [html`the details of <strong>${plural(withoutDetails, 'database')}</strong> left out`]),
+  ];
+  const note =
+    notes.length === 0
       ? undefined
-      : html`<p><strong>${plural(left, 'more database')}</strong> ${left === 1 ? 'does' : 'do'} not fit on this page: ${elsewhere}.</p>`;
-  const tools = html`<div class="tools"><label>Filter <input type="search" data-filter="words"></label>
-<label>Verdict <select data-filter="verdict"><option value="">all</option>${Object.keys(VERDICT_ORDER).map(
-    (verdict) => html`<option value="${verdict}">${verdictText(verdict as ReportTarget['verdict'])}</option>`,
+      : html`<p>Worst first. ${notes.map((text, index) => html`${index > 0 ? ', ' : ''}${text}`)}: ${elsewhere}.</p>`;
+  const items = rows.map(({ open, close }, index) => html`${open}${details[index]}${close}`);
+  return {
+    parts: [
+      html`<section id="targets" aria-labelledby="targets-heading">
+<h2 id="targets-heading">Every database</h2>
+${tools()}${note}<ul class="targets" data-list>`,
+      ...items,
+      html`</ul>
+</section>
+`,
+    ],
+    anchorOf: (name) => anchors.get(name),
+  };
+}
+
+interface Row {
+  readonly target: ReportTarget;
+  readonly anchor: string;
+  /** What is before its details, and after them. */
+  readonly open: Markup;
+  readonly close: Markup;
+}
+
+function bytesOf(markup: Markup): number {
+  return Buffer.byteLength(markup.toString());
+}
+
+/** Filter and sort, which the script does. */
+function tools(): Markup {
+  const verdicts = Object.keys(VERDICT_ORDER) as readonly ReportTarget['verdict'][];
+  return html`<div class="tools"><label>Filter <input type="search" data-filter="words"></label>
+<label>Verdict <select data-filter="verdict"><option value="">all</option>${verdicts.map(
+    (verdict) => html`<option value="${verdict}">${verdictText(verdict)}</option>`,
   )}</select></label>
 <label>Sort by <select data-sort><option value="rank">worst first</option><option value="name">name</option><option value="verdict">verdict</option></select></label>
 <span data-shown role="status"></span></div>`;
-  return {
-    markup: section('targets', 'Every database', html`${tools}${rest}<ul class="targets" data-list>${items}</ul>`),
-    anchorOf: (name) => anchors.get(name),
-  };
 }
 
 const VERDICT_ORDER: Readonly<Record<ReportTarget['verdict'], number>> = {
@@ -79,47 +132,60 @@ function worstOf(entries: readonly Entry[]): Severity | undefined {
     );
 }
 
-interface ItemOptions {
-  readonly anchor: string;
-  readonly rank: number;
-  /** The anchors of remedies that the page has already: each is stated once. */
-  readonly before: Map<string, string>;
+function openOf(entries: readonly Entry[]): readonly Entry[] {
+  return entries.filter(({ status }) => status !== 'resolved');
 }
 
-function targetItem(
+function targetRow(
   { policy }: Report,
   target: ReportTarget,
   entries: readonly Entry[],
-  { anchor, rank, before }: ItemOptions,
-): Markup {
+  { anchor, rank }: { readonly anchor: string; readonly rank: number },
+): Row {
   const { name, verdict } = target;
-  const open = entries
-    .filter(({ status }) => status !== 'resolved')
-    .toSorted((a, b) => compareFindings(a.finding, b.finding));
-  const worst = worstOf(open);
-  const found = open.length === 0 ? (verdict === 'clean' ? 'no finding' : 'not known') : plural(open.length, 'finding');
+  const { length } = openOf(entries);
+  const worst = worstOf(entries);
   const badge =
     worst === undefined
       ? html`<span class="badge ${verdictClass(verdict)}">${verdict === 'clean' ? 'clean' : 'unknown'}</span>`
       : severityBadge(worst);
-  const head = html`<span>${badge}</span><span class="target-name">${PLAIN.target(name)}</span>
+  return {
+    target,
+    anchor,
+    open: html`<li id="${anchor}" data-name="${PLAIN.target(name)}" data-verdict="${verdict}" data-rank="${String(rank).padStart(3, '0')}"><details><summary><span>${badge}</span><span class="target-name">${PLAIN.target(name)}</span>
 <span>${encryption(policy.loopback, target)}</span>
-<span class="${verdictClass(verdict)}">${verdictText(verdict)}, ${found}</span>`;
-  const shown = some(
-    open,
-    MOST_FINDINGS,
-    (entry) => findingItem(entry, `${anchor}-how`, before),
-    'findings of this database',
-  );
+<span class="${verdictClass(verdict)}">${resultText(verdict, length)}</span></summary><div class="inner">`,
+    close: html`</div></details></li>
+`,
+  };
+}
+
+/** `clean`, `3 findings`, `partly audited, 1 finding`. */
+function resultText(verdict: ReportTarget['verdict'], findings: number): string {
+  if (findings === 0) return verdictText(verdict);
+  return verdict === 'findings'
+    ? plural(findings, 'finding')
+    : `${verdictText(verdict)}, ${plural(findings, 'finding')}`;
+}
+
+interface DetailOptions {
+  readonly anchor: string;
+  /** The anchors of remedies that the page has already: each is stated once. */
+  readonly stated: Map<string, string>;
+}
+
+function targetDetails(target: ReportTarget, entries: readonly Entry[], { anchor, stated }: DetailOptions): Markup {
+  const open = openOf(entries).toSorted((a, b) => compareFindings(a.finding, b.finding));
+  const shown = open.slice(0, MOST_FINDINGS).map((entry) => findingItem(entry, `${anchor}-how`, stated));
   const gaps = coverageGapReasons(target);
   const unseen =
     gaps.length === 0
       ? undefined
-      : html`<h3>Not seen</h3><ul class="facts">${gaps.slice(0, 5).map((gap) => html`<li>${displayProse(gap, 1_000)}</li>`)}${
-          gaps.length > 5 ? html`<li>${gaps.length - 5} more</li>` : undefined
-        }</ul>`;
-  return html`<li id="${anchor}" data-name="${PLAIN.target(name)}" data-verdict="${verdict}" data-rank="${String(rank).padStart(3, '0')}"><details><summary>${head}</summary><div class="inner">${shown}${unseen}${connection(target)}</div></details></li>
-`;
+      : html`<h3>Not seen</h3><ul class="facts">${gaps.slice(0, MOST_GAPS).map((gap) => html`<li>${displayProse(gap, 1_000)}</li>`)}</ul>${leftOut(
+          gaps.length - MOST_GAPS,
+          'reasons',
+        )}`;
+  return html`${shown}${leftOut(open.length - shown.length, 'findings of this database')}${unseen}${connection(target)}`;
 }
 
 function verdictClass(verdict: ReportTarget['verdict']): string {
@@ -135,16 +201,16 @@ function encryption(loopback: Report['policy']['loopback'], target: ReportTarget
   return `${sessions.byTransport.tls + sessions.byTransport.gss} encrypted, ${network} plaintext${loopbackCount(within)}${hidden}`;
 }
 
-function findingItem(entry: Entry, anchor: string, before: Map<string, string>): Markup {
+function findingItem(entry: Entry, anchor: string, stated: Map<string, string>): Markup {
   const { finding, status, isObserved } = entry;
   const state = status === 'muted' ? ' (muted)' : isObserved ? '' : ' (not seen by this run)';
-  const stated = before.get(finding.remedy);
-  const id = stated === undefined ? `${anchor}-${before.size}` : undefined;
-  if (id !== undefined) before.set(finding.remedy, id);
+  const above = stated.get(finding.remedy);
+  const id = `${anchor}-${stated.size}`;
+  if (above === undefined) stated.set(finding.remedy, id);
   const how =
-    id === undefined
-      ? html`<p>How to fix: <a href="#${stated ?? ''}">as described above</a></p>`
-      : html`<div id="${id}"><p>How to fix:</p>${remedy(finding.remedy)}</div>`;
+    above === undefined
+      ? html`<div id="${id}"><p>How to fix:</p>${remedy(finding.remedy)}</div>`
+      : html`<p>How to fix: <a href="#${above}">as described above</a></p>`;
   return html`<h3>${severityBadge(finding.severity)} ${title(finding, PLAIN)}${state}</h3>
 ${facts(entry)}${how}<p><code>${finding.check}</code>, ${fingerprint(finding.fingerprint)}</p>
 `;
@@ -171,9 +237,33 @@ function connection(target: ReportTarget): Markup {
         ? 'sessions of some seconds'
         : 'sessions open at the moment of the run',
     ...(logins === undefined ? [] : [logins === null ? 'logins: the log was not read' : loginsText(logins)]),
-    ...(labels.length === 0 ? [] : [`labels ${labels.join(', ')}`]),
+    ...probeLines(target.probe),
+    ...(labels.length === 0 ? [] : [`labels ${list(labels)}`]),
   ];
-  return html`<h3>Connection</h3><ul class="facts">${lines.map((line) => html`<li>${line}</li>`)}</ul>`;
+  const [leaf] = link?.certificates ?? [];
+  return html`<h3>Connection</h3><ul class="facts">${lines.map((line) => html`<li>${line}</li>`)}${
+    leaf === undefined
+      ? undefined
+      : html`<li>certificate of ${PLAIN.prose(leaf.subject)}, ends ${displayTime(leaf.notAfter)}, SHA-256 <code data-copy>${leaf.sha256}</code></li>`
+  }</ul>`;
+}
+
+/** What the wire probe found out; nothing where none was asked for. */
+function probeLines(probe: ReportTarget['probe']): readonly string[] {
+  if (probe === null) return [];
+  if (!('plaintext' in probe)) return [`wire probe: none, ${displayProse(probe.reason)}`];
+  const { plaintext, tlsVersions, keyExchange } = probe;
+  const accepted = Object.entries(tlsVersions).flatMap(([version, { answer }]) =>
+    answer === 'accepted' ? [version] : [],
+  );
+  const exchange =
+    'reason' in keyExchange
+      ? `key exchange not known: ${displayProse(keyExchange.reason)}`
+      : `key exchange ${keyExchange.postQuantum ? 'post-quantum hybrid' : 'classical'}${keyExchange.group === null ? '' : ` (${PLAIN.target(keyExchange.group)})`}`;
+  return [
+    `wire probe: plaintext ${plaintext.answer === 'unknown' ? 'not known' : plaintext.answer}; accepts ${accepted.length === 0 ? 'no TLS version that was tried' : accepted.join(', ')}`,
+    exchange,
+  ];
 }
 
 function loginsText({ total, byTransport, from, to }: NonNullable<ReportTarget['logins']>): string {

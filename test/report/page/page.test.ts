@@ -11,6 +11,7 @@ import { badNight, finding, healthyReport, healthyTarget, notAuditedTarget } fro
 import { CONTEXT, eventfulReport, outcomes } from '../exports/outcomes.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
 
+const text = (parts: Iterable<string>): string => [...parts].join('');
 const render = (report: Report): string => wholeText(exporter.render(report, CONTEXT));
 
 /** What the first card says. */
@@ -77,7 +78,7 @@ describe('the page', () => {
   test('has every finding with its remedy, who was not seen, the mutes and what is over, without any script', () => {
     const page = render(eventfulReport()).replace(/<script>[\s\S]*<\/script>/, '');
     for (const fingerprint of ['a01', 'a02', 'a03', 'a04', 'a05']) {
-      expect(page).toContain(`<code>0000000000000${fingerprint}</code>`);
+      expect(page).toContain(`<code data-copy>0000000000000${fingerprint}</code>`);
     }
     for (const text of ['How to fix', 'not audited', '17 sessions are hidden', 'replaced in December', 'Over since']) {
       expect(page).toContain(text);
@@ -123,40 +124,101 @@ describe('the page', () => {
     expect(/<script>([\s\S]*)<\/script>/.exec(page)?.[1]?.length).toBeLessThan(3_072);
   });
 
-  test('of a thousand targets with many findings has 5 MB at most, and counts what does not fit', () => {
-    const targets = Array.from({ length: 1_000 }, (_, index) =>
+  /** With so many findings each; the remedy is one for all, or of each finding. */
+  function fleet(size: number, each: number, remedy: (finding: string) => string): Report {
+    const targets = Array.from({ length: size }, (_, index) =>
       healthyTarget({ name: `db-${index}`, verdict: 'findings' }),
     );
     const findings = targets.flatMap(({ name }, index) =>
-      Array.from({ length: 3 }, (_, number) =>
-        finding({
-          fingerprint: (index * 3 + number).toString(16).padStart(16, '0'),
-          target: name,
-          role: `${'ü'.repeat(40)}${number}`,
-          remedy: `Set this for ${index} and ${number}:\n${'ALTER SYSTEM SET x = 1;\n'.repeat(100)}`,
-        }),
+      Array.from({ length: each }, (_, number) => {
+        const fingerprint = (index * each + number).toString(16).padStart(16, '0');
+        return finding({ fingerprint, target: name, role: `ü${number}`, remedy: remedy(fingerprint) });
+      }),
+    );
+    return healthyReport({ targets, findings });
+  }
+
+  const rowsOf = (page: string): number => page.match(/<li id="target-\d+"/g)?.length ?? 0;
+  const long = (finding: string): string => `Set this for ${finding}:\n${'ALTER SYSTEM SET x = 1;\n'.repeat(100)}`;
+
+  test('of 1,000 targets with 20,000 findings has 5 MB at most, every target, and counts what does not fit', () => {
+    const page = text(renderReportPage(fleet(1_000, 20, long), CONTEXT, { elsewhere: 'see report.json.gz' }));
+    expect(Buffer.byteLength(page)).toBeLessThanOrEqual(MOST_BYTES);
+    expect(rowsOf(page)).toBe(1_000);
+    const [, left = ''] =
+      /the details of <strong>(\d+) databases<\/strong> left out: see report\.json\.gz/.exec(page) ?? [];
+    expect(page.match(/<h3>Connection<\/h3>/g)).toHaveLength(1_000 - Number(left));
+  });
+
+  test('of 10,000 targets has 5 MB at most, and counts those that are not on it', () => {
+    const page = text(
+      renderReportPage(
+        fleet(10_000, 2, () => 'Fix it.'),
+        CONTEXT,
       ),
     );
-    const page = renderReportPage(healthyReport({ targets, findings }), CONTEXT, { elsewhere: 'see report.json.gz' });
     expect(Buffer.byteLength(page)).toBeLessThanOrEqual(MOST_BYTES);
-    const shown = page.match(/<li id="target-\d+"/g)?.length ?? 0;
-    expect(shown).toBeGreaterThan(100);
-    expect(page).toContain(
-      `<strong>${1_000 - shown} more databases</strong> do not fit on this page: see report.json.gz`,
+    expect(rowsOf(page)).toBeGreaterThan(4_000);
+    expect(page).toContain(`<strong>${10_000 - rowsOf(page)} more databases</strong> not on this page`);
+    expect(page).toContain('Plaintext on 10000 of 10000 databases.');
+  });
+
+  test('of texts without end has 5 MB at most', () => {
+    const report = fleet(300, 1, () => 'ALTER SYSTEM SET x = 1;\n'.repeat(50_000));
+    const endless = 'x'.repeat(200_000);
+    const error = { cause: 'timed-out', phase: 'tcp', message: endless, remedy: `${endless}\n`.repeat(20) } as const;
+    const spoiled = {
+      ...report,
+      targets: report.targets.map((target) => ({
+        ...target,
+        verdict: 'not-audited' as const,
+        error,
+        labels: { [endless]: endless },
+      })),
+      warnings: [{ id: 'discovery', message: endless } as const],
+    };
+    expect(Buffer.byteLength(render(spoiled))).toBeLessThanOrEqual(MOST_BYTES);
+  });
+
+  test('without time has the answers, and counts the targets', () => {
+    const page = text(
+      renderReportPage(
+        fleet(3, 1, () => 'Fix it.'),
+        CONTEXT,
+        { hasTime: () => false },
+      ),
     );
+    expect(page).toContain('Are we encrypted?');
+    expect(page).toContain('<strong>3 more databases</strong> not on this page: the JSON report has everything.');
   });
 
   test('of a thousand clean targets has them all', () => {
     const targets = Array.from({ length: 1_000 }, (_, index) => healthyTarget({ name: `db-${index}` }));
     const page = render(healthyReport({ targets }));
     expect(page.match(/<li id="target-\d+"/g)).toHaveLength(1_000);
-    expect(page).not.toContain('not fit on this page');
+    expect(page).not.toContain('on this page:');
   });
 
   test('says of readiness only what a plan says', () => {
     expect(render(badNight())).not.toContain('Readiness');
-    const readiness = [{ target: 'orders', readiness: 'blocked by 2 clients', reasons: ['role "app"'] }];
-    expect(renderReportPage(badNight(), CONTEXT, { readiness })).toContain('blocked by 2 clients');
+    const readiness = [
+      { name: 'crm', readiness: 'ready', reasons: [] },
+      { name: 'orders', readiness: 'blocked', reasons: ['2 clients would break'] },
+    ] as const;
+    const page = text(renderReportPage(badNight(), CONTEXT, { readiness }));
+    expect(page).toContain('<strong>1 database of 2</strong> can refuse plaintext now');
+    expect(page).toContain('orders</strong>: 2 clients would break');
+    expect(page.match(/href="#readiness"/g)).toHaveLength(1);
+  });
+
+  test('draws logins by day where they are known, and says else what the report has', () => {
+    expect(render(healthyReport())).toContain('Not known: no connection log of these databases was read');
+    const logins = [
+      { day: '2026-11-10', recorded: 'whole', counts: [{ role: 'app', kind: 'plaintext', logins: 7 }] },
+    ] as const;
+    expect(text(renderReportPage(badNight(), CONTEXT, { logins }))).toContain(
+      '2026-11-10 &quot;app&quot;, plaintext: 7',
+    );
   });
 });
 
@@ -169,9 +231,9 @@ describe('the page of the history', () => {
 
   test('draws a day that is not recorded as unknown, never as 0', () => {
     const page = renderHistoryPage(history, [
-      { day: '2026-11-08', recorded: 'none', counts: new Map() },
-      { day: '2026-11-09', recorded: 'whole', counts: new Map() },
-      { day: '2026-11-10', recorded: 'part', counts: new Map([['"app", plaintext', 7]]) },
+      { day: '2026-11-08', recorded: 'none', counts: [] },
+      { day: '2026-11-09', recorded: 'whole', counts: [] },
+      { day: '2026-11-10', recorded: 'part', counts: [{ role: 'app', kind: 'plaintext', logins: 7 }] },
     ]);
     const rows = [...page.matchAll(/<tr>(<td[\s\S]*?)<\/tr>/g)].map(([, row = '']) =>
       [...row.matchAll(/<td[^>]*>([^<]*)/g)].map(([, cell]) => cell),
