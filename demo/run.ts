@@ -1,8 +1,14 @@
 // Runs the demo: PostgreSQL servers with good and bad clients, scheduled runs of the function, and what people receive.
 // Exit code 0 only when the audit found exactly what was planted, and each message was sent exactly when it should be.
 
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { PublishedMessage } from '../lab/aws.ts';
+import { catalogue } from '../lambda/checks/catalogue.ts';
+import { renderReportPage } from '../lambda/report/page/report-page.ts';
 import type { Report } from '../lambda/report/schema.ts';
+import packageJson from '../package.json' with { type: 'json' };
 import { type Act, FIRST_SIGHT, NEXT_DAY, SAME_AGAIN } from './acts.ts';
 import { Interruption, interruptions } from './interruption.ts';
 import { startFunction } from './invoke.ts';
@@ -93,7 +99,16 @@ async function play(): Promise<void> {
       seconds: (performance.now() - startedAt) / 1000,
     }),
   );
-  console.log(showNextSteps(screen, verbose));
+  console.log(showNextSteps(screen, verbose, await writePage(nextDay.report)));
+}
+
+/** Writes the page of the last run for the person to open: the one file that the demo leaves. @returns its path */
+async function writePage(report: Report): Promise<string> {
+  const page = renderReportPage(report, { catalogue: catalogue(), toolVersion: packageJson.version });
+  const folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-demo-'));
+  const file = join(folder, 'report.html');
+  await writeFile(file, page);
+  return file;
 }
 
 function refuse(what: string, problems: readonly string[]): void {

@@ -100,7 +100,7 @@ export function showEmailInShort(screen: Screen, message: PublishedMessage): str
 
 const SHOWN_IN_FULL = 'Unencrypted session of a superuser';
 /** The whole default output must fit on two screens. */
-const SHOWN_LINES = 13;
+const SHOWN_LINES = 12;
 
 export function showCard(screen: Screen, message: PublishedMessage): string {
   const { content } = JSON.parse(bodyFor(message, 'https')) as { readonly content: CardContent };
@@ -170,10 +170,12 @@ export function showProof({ findings, passwords, seconds }: Proof): string {
   ].join('\n');
 }
 
-export function showNextSteps(screen: Screen, verbose: boolean): string {
+/** @param page - Path of the page that the demo wrote. */
+export function showNextSteps(screen: Screen, verbose: boolean, page: string): string {
   return [
     heading(screen, 'What next'),
     ...columns([
+      ['Open the page', page],
       ...(verbose ? [] : [['See more', 'npm run demo -- --verbose: every message and table in full']]),
       ['Use it', 'npx pg-tls-auditor audit --url postgres://USER@HOST/DB --ca FILE'],
       ['', 'on a database of your own, with its password in PGPASSWORD'],

@@ -19,6 +19,7 @@ import {
 } from './notify/notify.ts';
 import { countWithoutSubscriber, type SubscriberStatuses, warningsOf } from './notify/subscriber-status.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
+import { objectLink, pageKey } from './report/page-link.ts';
 import { DEFAULT_ROUTE, matchesRoute } from './report/receiver.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
 import type { RunContext } from './run-context.ts';
@@ -61,6 +62,7 @@ export async function finishRun(
       targetNotes: list.warnings,
       pace,
       now: clock().toISOString(),
+      page: pageLink(run, context),
     },
     integrations,
     subscriberStatuses,
@@ -84,7 +86,18 @@ export async function finishRun(
     request.notify ? errors.attempt(() => keepClients(notification, context)) : undefined,
     request.notify ? errors.attempt(() => importIntoSecurityHub(notification, context)) : undefined,
   ]);
+  // Last, since rendering keeps everything else waiting.
+  await errors.attempt(() => archivePage(report, context));
   return { report, evidence };
+}
+
+/** Where the page of this run will be; undefined where none is stored. */
+function pageLink(
+  { startedAt }: Run,
+  { environment: { evidenceBucket, region }, runId }: RunContext,
+): string | undefined {
+  if (evidenceBucket === undefined || region === undefined) return undefined;
+  return objectLink({ bucket: evidenceBucket, region }, pageKey(startedAt, runId));
 }
 
 /** Publishes a test message to every receiver, which names the targets that it is notified of. */
@@ -205,6 +218,16 @@ async function keepClients(
   if (environment.stateTable === undefined) return;
   const snapshots = run.audited.map(({ snapshot }) => snapshot);
   await services.keepClients(environment.stateTable, snapshots, { clock, signal });
+}
+
+/** Milliseconds that are kept for storing what is rendered, and for the answer. */
+const STORING_MS = 15_000;
+
+/** A page without time for every database says how many are not on it. */
+async function archivePage(report: Report, { environment, services, runId, time }: RunContext): Promise<void> {
+  const hasTime = (): boolean => time.remainingMs() > STORING_MS;
+  const page = await services.archivePage(environment, { report, requestId: runId }, hasTime);
+  if (page !== undefined) services.logger.info('page archived', { page });
 }
 
 /**

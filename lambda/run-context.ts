@@ -51,6 +51,8 @@ interface RunTime {
   leftMs(): number;
   /** @returns a signal that ends the wait for other runs, counted from now */
   leaseTimeout(): AbortSignal;
+  /** @returns milliseconds until Lambda ends the invocation */
+  remainingMs(): number;
 }
 
 /** The file that the deployment puts beside the bundle. */
@@ -72,6 +74,7 @@ function timeOf(invocation: InvocationContext): RunTime {
     auditMs,
     leftMs: () => Math.max(0, invocation.getRemainingTimeInMillis() - reserveMs),
     leaseTimeout: () => endsAfter(Math.max(1_000, invocation.getRemainingTimeInMillis() - reserveMs / 2)),
+    remainingMs: () => invocation.getRemainingTimeInMillis(),
   };
 }
 

@@ -64,6 +64,12 @@ export interface Services {
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
     evidence: Evidence,
   ): Promise<ArchivedReport | undefined>;
+  /** Stores the page of the run, with as many targets as there is time for. @returns its key @throws EvidenceError */
+  archivePage(
+    { evidenceBucket, hasOwnS3Endpoint, region }: ArchiveEnvironment & Pick<FunctionEnvironment, 'region'>,
+    evidence: Evidence,
+    hasTime: () => boolean,
+  ): Promise<string | undefined>;
   /** @throws SecurityHubError, AwsPlaceError */
   importIntoSecurityHub(
     { topics, region }: Pick<FunctionEnvironment, 'topics' | 'region'>,
@@ -109,9 +115,9 @@ export function createServices(): Services {
     };
   });
   const evidence = lazily(async () => {
-    const { archiveReport, s3Client } = await import('./deliver/evidence-archive.ts');
+    const { archiveReport, s3Client, storeObject } = await import('./deliver/evidence-archive.ts');
     const client = lazily((forcePathStyle: boolean) => s3Client({ forcePathStyle }));
-    return { archiveReport, client };
+    return { archiveReport, client, storeObject };
   });
   const securityHub = lazily(async () => {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
@@ -153,6 +159,18 @@ export function createServices(): Services {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();
       return await archiveReport(client(hasOwnS3Endpoint), evidenceBucket, report);
+    },
+    async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report, hasTime) {
+      if (evidenceBucket === undefined) return undefined;
+      const { archivePage } = await import('./deliver/page-archive.ts');
+      const { client, storeObject } = await evidence();
+      return await archivePage(evidenceBucket, report, {
+        catalogue: catalogue(),
+        toolVersion: packageJson.version,
+        region,
+        hasTime,
+        store: (object) => storeObject(client(hasOwnS3Endpoint), object, report.signal),
+      });
     },
     async importIntoSecurityHub({ topics, region }, report) {
       const { awsPlace, importFindings, client } = await securityHub();

@@ -12,6 +12,8 @@ const RUN_DAYS = 7;
 
 /** The objects that the function may write. It reads, lists and deletes none. */
 const REPORTS = 'reports/*';
+/** Of these the newest page and the index are replaced by each run; the bucket keeps the older versions. */
+const PAGES = 'pages/*';
 
 /**
  * A private bucket that keeps every version of an object for `evidenceRetentionDays`, also of one that was overwritten
@@ -61,7 +63,8 @@ export function makeEvidenceBucket(
 }
 
 /**
- * Allows `role` to add reports under new names, and nothing else: S3 refuses a request that could overwrite a report.
+ * Allows `role` to add reports under new names, and to replace what is below `pages/`: S3 refuses a request that could
+ * overwrite a report.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
  */
@@ -74,10 +77,16 @@ export function grantEvidence(scope: Construct, role: Role, bucket: IBucket): vo
       conditions: { Null: { 's3:if-none-match': 'false' } },
     }),
   );
+  const pages = bucket.arnForObjects(PAGES);
+  role.addToPolicy(new PolicyStatement({ actions: ['s3:PutObject'], resources: [pages] }));
   // The right that S3 needs to write an object. The function itself encrypts and reads nothing.
   bucket.encryptionKey?.grant(role, 'kms:GenerateDataKey*');
   Validations.of(role).acknowledge({
     id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, reports)}]`,
     reason: 'Reports are named by the time of their run; this prefix holds only reports.',
+  });
+  Validations.of(role).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, pages)}]`,
+    reason: 'This prefix holds the newest page and the index only, which are made from reports.',
   });
 }

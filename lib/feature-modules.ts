@@ -29,6 +29,7 @@ export const OPTIONAL_PARTS = {
     isOn: ({ deployment }) => deployment.evidence === 's3',
     runtimeClient: '@aws-sdk/client-s3',
   },
+  page: { module: './deliver/page-archive.ts', isOn: ({ deployment }) => deployment.evidence === 's3' },
   securityHub: {
     module: './deliver/security-hub.ts',
     isOn: ({ deployment }) => deployment.securityHub,

@@ -2,6 +2,7 @@
 
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import { type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Dashboard } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { Connections, IConnectable, ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import type { Grant, IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
@@ -27,6 +28,7 @@ import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { configDocument } from './config-document.ts';
+import { makeDashboard } from './dashboard.ts';
 import { grantDiscovery } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { Fleet, type FleetWorker, WORKER } from './fleet.ts';
@@ -97,6 +99,8 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
   readonly alarms: AuditorAlarms;
   /** Names this auditor's logs and metrics. */
   readonly serviceName: string;
+  /** Undefined where it is switched off. */
+  readonly dashboard?: Dashboard | undefined;
 
   /** @throws ConfigError naming every problem of the configuration at once, then every problem of the props with it. */
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
@@ -224,6 +228,13 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
       serviceName: this.serviceName,
       completionWindow: completion.window,
     });
+    if (deployment.dashboard) {
+      this.dashboard = makeDashboard(this, 'Dashboard', {
+        serviceName: this.serviceName,
+        logGroup: this.logGroup,
+        alarms: this.alarms.all,
+      });
+    }
     const tooMany = [...resourceProblems(this)];
     if (tooMany.length > 0) throw new ConfigError(source, tooMany);
     warnOfUnreached(this, source, unreachedTargets(config, hasDefaultVpc));

@@ -21,7 +21,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { ROOT } from '../scripts/generated-files.ts';
 import { commandsOf, type Page, readPage, readPages } from './docs/pages.ts';
 import { functionStatements, synthesize } from './lib/synthesis.ts';
-import { finding, healthyReport } from './report/builders.ts';
+import { finding, fullySeenReport, healthyReport } from './report/builders.ts';
 
 const PAGES = readPages();
 const page = (path: string): Page => {
@@ -328,7 +328,7 @@ describe('AWS', () => {
     const metrics = new Metrics({ namespace: 'x', serviceName: 'x' });
     const written = vi.spyOn(metrics, 'addMetric');
     const silenced = vi.spyOn(metrics, 'publishStoredMetrics').mockImplementation(() => metrics);
-    recordRun(metrics, { report: healthyReport(), coversAllTargets: true, completed: true, withoutSubscriber: 0 });
+    recordRun(metrics, { report: fullySeenReport(), coversAllTargets: true, completed: true, withoutSubscriber: 0 });
     silenced.mockRestore();
     const names = written.mock.calls.map(([name]) => name);
     const { text } = page('docs/deployment.md');

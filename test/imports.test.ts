@@ -22,6 +22,17 @@ const outside =
   (imported: Import): boolean =>
     ours(imported) && !allowed.test(imported.to);
 
+const PURE_PACKAGES: readonly string[] = [
+  'zod',
+  'ipaddr.js',
+  'string-width',
+  'fast-xml-builder',
+  'hono',
+  'd3-scale',
+  'd3-shape',
+  'd3-time',
+];
+
 const RULES: readonly Rule[] = [
   { name: 'the model imports nothing else of ours', from: /^lambda\/model\//, forbids: outside(/^lambda\/model\//) },
   {
@@ -82,7 +93,12 @@ const RULES: readonly Rule[] = [
     from: /^lambda\/(model|analysis|drivers|checks|enforcement|lifecycle|report)\//,
     forbids: ({ to, kind, typeOnly }) =>
       (kind === 'node' && !['node:crypto', 'node:util'].includes(to)) ||
-      (kind === 'package' && !typeOnly && !['zod', 'ipaddr.js', 'string-width', 'fast-xml-builder'].includes(to)),
+      (kind === 'package' && !typeOnly && !PURE_PACKAGES.includes(to)),
+  },
+  {
+    name: 'templates and plots are for pages only',
+    from: /^(lambda\/(?!report\/page\/)|bin\/|lib\/)/,
+    forbids: ({ to }) => ['hono', 'd3-scale', 'd3-shape', 'd3-time'].includes(to),
   },
   {
     name: 'the function needs neither CDK nor the command line',

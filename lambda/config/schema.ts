@@ -590,6 +590,10 @@ const deploymentSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Import findings into AWS Security Hub, which must be on in the account and region.'),
+  dashboard: z
+    .boolean()
+    .default(true)
+    .describe('Make a CloudWatch dashboard of the fleet (three dollars a month beyond the first three of an account).'),
   fleet: z
     .strictObject({
       batch: z

@@ -10,6 +10,7 @@ import { displayText } from '../model/display.ts';
 import { chunksOf } from '../report/exports/chunks.ts';
 import { exporter as json } from '../report/exports/json.ts';
 import { compactJson } from '../report/exports/json-text.ts';
+import { reportKey } from '../report/page-link.ts';
 import type { Report } from '../report/schema.ts';
 import { COMMON_REMEDIES, failureName, isUnreachable } from './service-failure.ts';
 
@@ -69,39 +70,53 @@ export function s3Client({ forcePathStyle }: { readonly forcePathStyle: boolean 
  */
 export async function archiveReport(client: S3Client, bucket: string, evidence: Evidence): Promise<ArchivedReport> {
   const { report, signal } = evidence;
-  const key = keyOf(report.startedAt, evidence.requestId);
+  const key = reportKey(report.startedAt, evidence.requestId);
   // The report of a fleet has tens of megabytes, which compress to a few.
   const zipped = createGzip();
   const [body] = await Promise.all([buffer(zipped), pipeline(chunksOf(compactJson(report)), zipped)]);
   const digest = createHash('sha256').update(body).digest();
+  await storeObject(client, { bucket, key, body, type: json.mediaType, replaces: false }, signal);
+  return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
+}
+
+/** An object to store. */
+export interface NewObject {
+  readonly bucket: string;
+  readonly key: string;
+  /** Gzipped. */
+  readonly body: Buffer;
+  readonly type: string;
+  /** Whether there may be an object of that name, which the bucket keeps as an older version. */
+  readonly replaces: boolean;
+}
+
+/** @throws EvidenceError, also where an object of that name exists already, unless this one replaces it */
+export async function storeObject(
+  client: S3Client,
+  { bucket, key, body, type, replaces }: NewObject,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const command = new PutObjectCommand({
     Bucket: bucket,
     Key: key,
     Body: body,
-    ContentType: json.mediaType,
+    ContentType: type,
     ContentEncoding: 'gzip',
     // S3 refuses a body that changed on the way.
-    ChecksumSHA256: digest.toString('base64'),
-    IfNoneMatch: '*',
+    ChecksumSHA256: createHash('sha256').update(body).digest('base64'),
+    ...(replaces ? {} : { IfNoneMatch: '*' }),
   });
   try {
     await client.send(command, signal === undefined ? {} : { abortSignal: signal });
   } catch (error) {
     if (!isOurEarlierAttempt(error)) throw failure(error, { bucket, key });
   }
-  return { bucket, key, sha256: digest.toString('hex'), bytes: body.length };
 }
 
 /** Whether an earlier attempt stored the object: the SDK sends again when an answer is lost. */
 function isOurEarlierAttempt(error: unknown): boolean {
   const { name, $metadata } = error as { name?: string; $metadata?: { attempts?: number } };
   return name === 'PreconditionFailed' && ($metadata?.attempts ?? 1) > 1;
-}
-
-function keyOf(startedAt: string, requestId: string): string {
-  const day = startedAt.slice(0, 10).replaceAll('-', '/');
-  const moment = startedAt.replaceAll(/[-:.]/g, '');
-  return `reports/${day}/${moment}-${requestId.replaceAll(/[^\w-]/g, '_').slice(0, 128)}.${json.extension}.gz`;
 }
 
 function failure(error: unknown, place: { readonly bucket: string; readonly key: string }): EvidenceError {
@@ -124,7 +139,7 @@ const REGION = 'The bucket is in another region: correct EVIDENCE_BUCKET or AWS_
 /** By the errors that PutObject documents. */
 const REMEDIES: Readonly<Record<string, string>> = {
   AccessDenied:
-    "Allow the function's role s3:PutObject on reports/* of the bucket, and kms:GenerateDataKey on its key if that is a key of yours.",
+    "Allow the function's role s3:PutObject on reports/* and pages/* of the bucket, and kms:GenerateDataKey on its key if that is a key of yours.",
   NoSuchBucket: 'The bucket does not exist: deploy again, or correct EVIDENCE_BUCKET.',
   PermanentRedirect: REGION,
   AuthorizationHeaderMalformed: REGION,

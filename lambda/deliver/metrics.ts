@@ -1,8 +1,11 @@
 // Writes the metrics of a run, for dashboards and alarms, in CloudWatch's embedded metric format.
 
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { DAY_MS } from '../model/time.ts';
 import { countBySeverity, targetsByVerdict } from '../report/digest.ts';
+import { plaintextLogins } from '../report/logins.ts';
 import type { Report } from '../report/schema.ts';
+import { plaintextSessions } from '../report/text.ts';
 
 export interface RunMetrics {
   readonly report: Report;
@@ -38,7 +41,35 @@ export function recordRun(
   count('FindingsLow', findings.low);
   count('FindingsInfo', findings.info);
   count('FindingsMuted', report.findings.length - scoped.length);
+  addFleet(metrics, report);
   const duration = Date.parse(report.finishedAt) - Date.parse(report.startedAt);
   metrics.addMetric('RunDuration', MetricUnit.Milliseconds, duration);
   metrics.publishStoredMetrics();
+}
+
+/** Sums of the fleet for the dashboard. What no target shows is left out: it is not 0. */
+function addFleet(metrics: Metrics, { policy, startedAt, targets, findings }: Report): void {
+  const seen = targets.filter(({ sessions }) => sessions !== null);
+  if (seen.length > 0) {
+    const plaintext = seen.reduce((sum, target) => sum + plaintextSessions(policy.loopback, target).network, 0);
+    metrics.addMetric('PlaintextSessions', MetricUnit.Count, plaintext);
+  }
+  const { read, plaintext } = plaintextLogins(targets);
+  if (read > 0) {
+    const falling = findings.filter(({ check }) => check === 'tls-fallback').length;
+    metrics.addMetric('PlaintextLogins', MetricUnit.Count, plaintext);
+    metrics.addMetric('ClientsFallingBack', MetricUnit.Count, falling);
+  }
+  const ends = targets.flatMap(({ link }) => link?.certificates.map(({ notAfter }) => Date.parse(notAfter)) ?? []);
+  if (ends.length > 0) {
+    const first = ends.reduce((end, other) => Math.min(end, other));
+    metrics.addMetric('DaysToCertificateEnd', MetricUnit.Count, Math.floor((first - Date.parse(startedAt)) / DAY_MS));
+  }
+  const probed = targets.flatMap(({ probe }) =>
+    probe !== null && 'keyExchange' in probe && 'postQuantum' in probe.keyExchange ? [probe.keyExchange] : [],
+  );
+  if (probed.length > 0) {
+    const hybrid = probed.filter(({ postQuantum }) => postQuantum).length;
+    metrics.addMetric('PostQuantumShare', MetricUnit.Percent, (hybrid / probed.length) * 100);
+  }
 }

@@ -42,12 +42,14 @@ export interface NotifyContext {
   readonly coversAllTargets?: boolean;
   /** ISO 8601, UTC. */
   readonly now: string;
+  /** URL of the page of the run. It shows every target, so that no route but the default one gets it. */
+  readonly page?: string | undefined;
 }
 
 /** The part of a run and of the targets in the scope of a receiver. */
 export function scopeToReceiver(
   receiver: Receiver,
-  { run, targets, targetNotes, pace, ...rest }: NotifyContext,
+  { run, targets, targetNotes, pace, page, ...rest }: NotifyContext,
 ): ReceiverContext {
   const inScope = scopeOf(receiver, [
     ...(targets.known ? targets.value : []),
@@ -58,6 +60,7 @@ export function scopeToReceiver(
     ...rest,
     // A team does not read about the databases of other teams.
     ...(receiver.route === DEFAULT_ROUTE ? { targetNotes, pace } : {}),
+    page: pageFor(receiver, { page }),
     run: { ...run, audited: run.audited.filter(inRun), listed: run.listed?.filter(inRun) },
     targets: targets.known ? known(targets.value.filter(({ name }) => inScope(name))) : targets,
     inScope,
@@ -233,7 +236,7 @@ export async function notify(
     { lease: held, hasSubscriber, warnings },
     async (decided, checkpoint) => ({
       report: decided.report,
-      messageIds: await publishAll(integration, decided, { ...options, checkpoint }),
+      messageIds: await publishAll(integration, decided, { ...options, checkpoint, page: pageFor(receiver, context) }),
     }),
   );
 }
@@ -253,19 +256,28 @@ async function notifyWithoutState(
     state: 'unreadable',
     warnings: [stateWarning(), ...aboutTargets(scoped), ...warnings],
   });
-  const messageIds = await publishAll(integration, decided, options);
+  const messageIds = await publishAll(integration, decided, { ...options, page: scoped.page });
   const { next } = before === undefined ? decisionFor(receiver, EMPTY_STATE, scoped) : decision;
   if (hasSubscriber && next !== undefined) notifiedWithoutState.set(key, next);
   return { report: decided.report, messageIds, stateError };
+}
+
+interface PublishOptions extends Pick<NotifyOptions, 'publish'>, Pick<NotifyContext, 'page'> {
+  readonly checkpoint?: Checkpoint;
+}
+
+/** The page shows the databases of other teams too. */
+function pageFor({ route }: Receiver, { page }: Pick<NotifyContext, 'page'>): string | undefined {
+  return route === DEFAULT_ROUTE ? page : undefined;
 }
 
 /** @returns the ids of the messages @throws what `publish` throws */
 async function publishAll(
   { receiver, topicArn, render }: Integration,
   decided: DecidedReport,
-  { publish, checkpoint }: Pick<NotifyOptions, 'publish'> & { readonly checkpoint?: Checkpoint },
+  { publish, checkpoint, page }: PublishOptions,
 ): Promise<readonly string[]> {
-  const digest = buildDigest(decided, receiver);
+  const digest = buildDigest(decided, receiver, page);
   const messages = digest === undefined ? [] : render(digest, decided.report);
   const messageIds: string[] = [];
   for (const [index, message] of messages.entries()) {

@@ -52,11 +52,14 @@ export interface Digest {
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly loopback: LoopbackPolicy;
+  /** URL of the page of the run, where one is stored that the receiver may read. */
+  readonly page?: string | undefined;
 }
 
 /**
  * The digest of a run for a receiver; undefined when there is nothing to send.
  *
+ * @param page - URL of the page of the run.
  * @param decided - Scoped to the receiver: the digest leaves out findings below the receiver's threshold, and nothing
  *   else.
  *
@@ -65,6 +68,7 @@ export interface Digest {
 export function buildDigest(
   { report, open, resolved: over, unusedMutes }: DecidedReport,
   receiver: Receiver,
+  page?: string,
 ): Digest | undefined {
   const isSent = ({ notify, finding: { severity } }: OpenFinding): boolean =>
     notify && isAtLeast(severity, receiver.minSeverity);
@@ -92,6 +96,7 @@ export function buildDigest(
     startedAt,
     finishedAt,
     loopback: report.policy.loopback,
+    ...(page === undefined ? {} : { page }),
   };
 }
 

@@ -205,7 +205,7 @@ describe('a mistake', () => {
     ],
     ['too many', ['--state', 's', '--days', '91'], /whole number of days from 1 to 90: resolved findings are deleted/],
     ['half a day', ['--state', 's', '--days', '1.5'], /argument '1\.5' is invalid/],
-    ['a format of reports', ['--state', 's', '--format', 'sarif'], /Allowed choices are table, json\.\n/],
+    ['a format of reports', ['--state', 's', '--format', 'sarif'], /Allowed choices are table, json, html\.\n/],
     ['no table', ['--state', 'dynamodb:x'], /^error: --state "dynamodb:x": name a file/],
     ['an argument', ['orders'], /^error: too many arguments for 'history'/],
   ])('is told, with what is allowed: %s', async (_, args, expected) => {

@@ -171,7 +171,7 @@ describe('a command that is wrong', () => {
       'a format that does not exist',
       ['audit', '--format', 'xml'],
       [
-        "error: option '-f, --format <format>' argument 'xml' is invalid. Allowed choices are table, json, ocsf, asff, sarif, junit, markdown.",
+        "error: option '-f, --format <format>' argument 'xml' is invalid. Allowed choices are table, json, ocsf, asff, sarif, junit, markdown, html.",
         '(--help shows what is allowed)',
       ],
     ],

@@ -66,13 +66,18 @@ async function runDemo({ args = [], environment = {}, preload, when, act }: RunO
     const [code] = (await once(child, 'close')) as [number | null];
     expect(acted).toBe(when !== undefined);
     // The guard that a killed demo leaves needs a moment; who ends in good order needs none to speak of.
-    await vi.waitFor(() => expect([...readdirSync(temporary), ...processesOf(pid, folder)]).toEqual([]), {
+    await vi.waitFor(() => expect([...leftIn(temporary), ...processesOf(pid, folder)]).toEqual([]), {
       timeout: 15_000,
     });
     return { stdout, stderr, code, servedFromFolder };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What is in the folder besides the page, which a demo that ends well leaves for the person. */
+function leftIn(folder: string): string[] {
+  return readdirSync(folder).filter((name) => !name.startsWith('pg-tls-auditor-demo-'));
 }
 
 /** Command lines of what still runs in the group, or names the folder. */
@@ -265,6 +270,7 @@ test('by default it prints what a newcomer needs, in 80 lines of 80 columns', as
   const lines = stdout.trimEnd().split('\n');
   expect(lines.length).toBeLessThanOrEqual(80);
   expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(stdout).toMatch(/^Open the page {2}\/\S+\/report\.html$/m);
   expect(stdout).toContain('│ 13 new findings on archive, shop and billing: 2 critical, 7 high, 4');
   expect(stdout).toContain('│ NOT AUDITED: archive (certificate-untrusted).');
   expect(stdout).toContain('│ CRITICAL: Unencrypted session of a superuser');

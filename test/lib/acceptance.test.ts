@@ -132,7 +132,12 @@ test.skipIf(!STAND_IN)(
     const left = await python(READ_BACK, [], { VARIABLES: JSON.stringify(deployed.variables) });
     expect(left.messages).toHaveLength(1);
     expect(left.messages[0]).toContain('target-not-audited');
-    expect(left.objects).toEqual([expect.stringMatching(/^reports\/\d{4}\/\d\d\/\d\d\/.*-acceptance\.json\.gz$/)]);
+    expect(left.objects.toSorted()).toEqual([
+      'pages/index.html',
+      'pages/latest.html',
+      expect.stringMatching(/^reports\/\d{4}\/\d\d\/\d\d\/.*-acceptance\.html$/),
+      expect.stringMatching(/^reports\/\d{4}\/\d\d\/\d\d\/.*-acceptance\.json\.gz$/),
+    ]);
     expect(left.kinds).toEqual(['all#finding', 'all#target']);
 
     const { ALERT_TOPIC_ARN, EVIDENCE_BUCKET, STATE_TABLE } = deployed.variables;
@@ -146,9 +151,10 @@ test.skipIf(!STAND_IN)(
       { action: 'dynamodb:Query', resource: table },
       {
         action: 's3:PutObject',
-        resource: `arn:aws:s3:::${EVIDENCE_BUCKET}/${left.objects[0]}`,
+        resource: `arn:aws:s3:::${EVIDENCE_BUCKET}/${left.objects.find((key: string) => key.endsWith('.json.gz'))}`,
         context: { 's3:if-none-match': '*' },
       },
+      { action: 's3:PutObject', resource: `arn:aws:s3:::${EVIDENCE_BUCKET}/pages/latest.html` },
     ]) {
       expect([request, allowing(statements, request).length]).toEqual([request, 1]);
     }

@@ -49,6 +49,8 @@ const CHOICES = Object.keys(AUDITORS) as Choice[];
 const CLIENTS = {
   state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
+  // It renders, and stores by the client of the evidence.
+  page: { package: 'hono', service: undefined },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
   discovery: { package: '@aws-sdk/client-rds', service: 'com.amazonaws.rds' },
   assumedRoles: { package: '@aws-sdk/client-sts', service: 'com.amazonaws.sts' },
@@ -61,6 +63,7 @@ const CLIENTS = {
 const FILES = {
   state: '/lambda/deliver/state/dynamodb.ts',
   evidence: '/lambda/deliver/evidence-archive.ts',
+  page: '/lambda/deliver/page-archive.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
   discovery: '/lambda/targets/rds/source.ts',
   assumedRoles: '/lambda/aws/assumed-role.ts',
@@ -201,8 +204,8 @@ test('a part would be noticed when it is evaluated', async () => {
 describe('the bundle', () => {
   test.each([
     ['off', []],
-    ['default', ['state', 'evidence']],
-    ['on', ['state', 'evidence', 'securityHub', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups']],
+    ['default', ['state', 'evidence', 'page']],
+    ['on', ['state', 'evidence', 'page', 'securityHub', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));

@@ -135,6 +135,11 @@ describe('the function reads', () => {
         ],
         [
           "Allow",
+          "s3:PutObject",
+          "<TlsAuditorEvidence3261079C.Arn>/pages/*",
+        ],
+        [
+          "Allow",
           "secretsmanager:GetSecretValue",
           "arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:prod/orders-??????",
         ],

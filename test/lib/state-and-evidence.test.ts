@@ -151,8 +151,9 @@ describe('the bucket', () => {
     expect(readable(variables(template).EVIDENCE_BUCKET)).toBe(
       reference(synthesis, auditor.evidenceBucket?.bucketName),
     );
-    expect(actions(template, 's3')).toEqual(['s3:PutObject']);
+    expect([...new Set(actions(template, 's3'))]).toEqual(['s3:PutObject']);
     expect(resourcesAllowed(template, 's3:PutObject')).toEqual([
+      `${reference(synthesis, auditor.evidenceBucket?.bucketArn)}/pages/*`,
       `${reference(synthesis, auditor.evidenceBucket?.bucketArn)}/reports/*`,
     ]);
   });
@@ -171,7 +172,10 @@ describe('the bucket', () => {
       evidenceBucket: new Bucket(stack, 'Ours', { encryptionKey: new Key(stack, 'OursKey') }) as IBucket,
     }));
     template.resourceCountIs('AWS::S3::Bucket', 1);
-    expect(resourcesAllowed(template, 's3:PutObject')).toEqual([expect.stringMatching(/^<Ours.*\.Arn>\/reports\/\*$/)]);
+    expect(resourcesAllowed(template, 's3:PutObject')).toEqual([
+      expect.stringMatching(/^<Ours.*\.Arn>\/pages\/\*$/),
+      expect.stringMatching(/^<Ours.*\.Arn>\/reports\/\*$/),
+    ]);
     expect(resourcesAllowed(template, 'kms:GenerateDataKey*')).toContainEqual(
       expect.stringMatching(/^<OursKey.*\.Arn>$/),
     );
@@ -219,6 +223,7 @@ test('with everything on no right has a wildcard for an action; reports and chat
       .map((resource) => `${Action}: ${resource}`),
   );
   expect(wide.sort()).toEqual([
+    expect.stringMatching(/^s3:PutObject: <.*\.Arn>\/pages\/\*$/),
     expect.stringMatching(/^s3:PutObject: <.*\.Arn>\/reports\/\*$/),
     'secretsmanager:BatchGetSecretValue: *',
     expect.stringMatching(/^sns:Publish,sns:ListSubscriptionsByTopic: arn:.*:Databases-TlsAuditor-chat-\*$/),

@@ -136,6 +136,33 @@ export function healthyReport(overrides: Partial<Report> = {}): Report {
   };
 }
 
+/** A run that knows everything that a report may hold: logins and the post-quantum key exchange too. */
+export function fullySeenReport(): Report {
+  const time = '2026-11-10T06:15:05.000Z';
+  const accepted = { answer: 'accepted' } as const;
+  return healthyReport({
+    targets: [
+      healthyTarget({
+        logins: {
+          ...{ source: 'server-files', from: '2026-11-09T06:15:05.000Z', to: time, total: 1 },
+          byTransport: { tls: 1, gss: 0, 'unix-socket': 0, loopback: 0, plaintext: 0 },
+        },
+        probe: {
+          ...{ role: 'tls_auditor', database: 'shop', plaintext: { answer: 'refused' }, offersTls: true },
+          tlsVersions: {
+            TLSv1: { answer: 'refused' },
+            'TLSv1.1': { answer: 'refused' },
+            'TLSv1.2': accepted,
+            'TLSv1.3': accepted,
+          },
+          ...{ directTls: accepted, brokenSuites: { answer: 'refused' }, connections: 8 },
+          keyExchange: { group: 'X25519MLKEM768', postQuantum: true },
+        },
+      }),
+    ],
+  });
+}
+
 /** A bad night: findings of several kinds, a target that was not audited, one half seen, and a clean one. */
 export function badNight(): Report {
   const tooOld = {

@@ -137,7 +137,8 @@ describe('a route', () => {
     for (const integration of integrations.filter(({ receiver }) => receiver.route === 'ours')) {
       await notify(
         integration,
-        { run, config, targets: known([]), now: run.startedAt },
+        // The page shows the targets of all teams.
+        { run, config, targets: known([]), now: run.startedAt, page: 'https://console.example/theirs' },
         {
           store: {
             name: 'a state',

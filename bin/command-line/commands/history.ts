@@ -1,5 +1,6 @@
 // Implements the command `history`: the insecure clients of the last days, from the state.
 
+import pMap from 'p-map';
 import { insecureClientChecks, sessionHidingChecks } from '../../../lambda/checks/catalogue.ts';
 import { history as rowsOf } from '../../../lambda/lifecycle/history.ts';
 import { displayText } from '../../../lambda/model/display.ts';
@@ -9,13 +10,17 @@ import { DAY_MS, systemClock } from '../../../lambda/model/time.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import type { HistoryOptions } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
-import { readState, servicesOfState } from '../targets/state.ts';
+import { logStoreFor, readState, servicesOfState } from '../targets/state.ts';
 import { EXIT_CODES, type ExitCode } from '../terminal/exit-code.ts';
 import type { HistoryDocument, HistoryGap } from '../terminal/history-document.ts';
 import { outputColumns, print, showsColour } from '../terminal/terminal.ts';
 
 /** A message names this many targets at most. */
 const NAMES_SHOWN = 20;
+/** A fleet has thousands of records. */
+const CONCURRENT_READS = 16;
+/** The state does not record which policy a run had. */
+const DEPRECATED_BELOW = 'TLSv1.2';
 
 /** @throws UsageError, StateError */
 export async function history(options: HistoryOptions): Promise<ExitCode> {
@@ -25,14 +30,31 @@ export async function history(options: HistoryOptions): Promise<ExitCode> {
     throw new UsageError('history needs --state: the file, or dynamodb:TABLE, in which runs keep their state');
   }
   const { name, state } = await readState(spec);
-  const document = historyDocument(name, narrowed(state, name, names), days, systemClock());
-  await print(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : await asText(document));
+  const wanted = narrowed(state, name, names);
+  const document = historyDocument(name, wanted, days, systemClock());
+  if (format === 'html') await print(await asPage(document, [...wanted.targets.keys()], spec));
+  else await print(format === 'json' ? `${JSON.stringify(document, null, 2)}\n` : await asText(document));
   return EXIT_CODES.passed;
 }
 
 async function asText(document: HistoryDocument): Promise<string> {
   const { renderHistory } = await import('../terminal/history-table.ts');
   return renderHistory(document, { columns: outputColumns(), colour: showsColour(process.stdout) });
+}
+
+/** With the logins of connection logs, as far as they are recorded. */
+async function asPage(document: HistoryDocument, targets: readonly string[], spec: string): Promise<string> {
+  const [{ renderHistoryPage }, { fromLogRecord, loginDays }, logs] = await Promise.all([
+    import('../../../lambda/report/page/history-page.ts'),
+    import('../../../lambda/analysis/connection-log/login-days.ts'),
+    logStoreFor(spec),
+  ]);
+  const records = await pMap(targets, async (name) => fromLogRecord((await logs.read(name)).state, DEPRECATED_BELOW), {
+    concurrency: CONCURRENT_READS,
+  });
+  if (records.every((record) => record === undefined)) return renderHistoryPage(document, undefined);
+  const { until, days } = document;
+  return renderHistoryPage(document, loginDays(records, { until: Date.parse(until), days }));
 }
 
 /** The state of some targets, or of all. */

@@ -87,12 +87,14 @@ export interface MuteOptions {
   readonly state?: string;
 }
 
+export const HISTORY_FORMATS = [...FORMATS, 'html'] as const;
+
 export interface HistoryOptions {
   readonly state?: string;
   readonly days: number;
   /** Names of targets. */
   readonly target?: readonly string[];
-  readonly format: Format;
+  readonly format: (typeof HISTORY_FORMATS)[number];
 }
 
 export const PLAN_FORMATS = ['table', 'markdown', 'json'] as const;
@@ -105,13 +107,16 @@ export interface PlanOptions {
   readonly format: (typeof PLAN_FORMATS)[number];
 }
 
-/** Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. */
-export const LOGS_FORMATS = REPORT_FORMATS.filter((format) => format !== 'asff');
+/**
+ * Not `asff`: Security Hub imports findings of a resource that is known to it, and would not show what is missing. Not
+ * `html`: a page answers whether databases are encrypted, and a log convicts clients but acquits none.
+ */
+export const LOGS_FORMATS = REPORT_FORMATS.filter((format) => format !== 'asff' && format !== 'html');
 
 export interface LogsOptions {
   /** As `SHOW log_line_prefix` shows it. */
   readonly prefix?: string;
-  readonly format: Exclude<ReportFormat, 'asff'>;
+  readonly format: Exclude<ReportFormat, 'asff' | 'html'>;
   /** Findings of this severity or worse make the exit code 1. */
   readonly failOn: Severity;
 }

@@ -32,7 +32,7 @@ import type {
   MuteOptions,
   PlanOptions,
 } from './options.ts';
-import { PLAN_FORMATS } from './options.ts';
+import { HISTORY_FORMATS, PLAN_FORMATS } from './options.ts';
 
 /** Below this, what an option does no longer fits beside it. */
 const NARROW = 70;
@@ -133,7 +133,7 @@ export function createProgram(argv: readonly string[], commands: Commands): Comm
     .option('--state <file|dynamodb:table>', 'where runs keep their state; required', notEmpty)
     .addOption(new Option('--days <number>', 'how many days back, 1 to 90').argParser(days).default(7))
     .option('-t, --target <name>', 'only clients of this target; may be repeated', several)
-    .addOption(formatOption('a table, or one JSON document'))
+    .addOption(formatOption('a table, one JSON document, or a page to read and print', HISTORY_FORMATS))
     .addHelpText('after', () => historyEpilogue(outputColumns(), bold))
     .action(commands.history);
 

@@ -13,4 +13,5 @@ export const EXPORTERS = {
   sarif: async () => (await import('./sarif.ts')).exporter,
   junit: async () => (await import('./junit.ts')).exporter,
   markdown: async () => (await import('./markdown.ts')).exporter,
+  html: async () => (await import('./html.ts')).exporter,
 } as const satisfies Exporters;

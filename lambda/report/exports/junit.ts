@@ -3,9 +3,9 @@
 
 import Builder from 'fast-xml-builder';
 import { isAtLeast, type Severity } from '../../model/severity.ts';
+import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, remedyText, title } from '../text.ts';
-import { addressOf, type Entry, entriesOf, factLines, labelsText, muteLine, TOOL } from './entries.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 
 interface Problem {

@@ -3,6 +3,7 @@
 import { SEVERITIES, type Severity, worse } from '../../model/severity.ts';
 import { auditSummary, coverageGapsOf } from '../coverage.ts';
 import { countBySeverity, targetsByVerdict } from '../digest.ts';
+import { addressOf, type Entry, entriesOf, factLines } from '../entries.ts';
 import { type EntryGroup, groupEntries } from '../groups.ts';
 import { resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
@@ -17,7 +18,6 @@ import {
   remedyText,
   title,
 } from '../text.ts';
-import { addressOf, type Entry, entriesOf, factLines } from './entries.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 import { codeBlock, codeSpan, link, MARKDOWN, markdownText, tableCell } from './markdown-text.ts';
 

@@ -5,9 +5,9 @@ import ipaddr from 'ipaddr.js';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
 import { cachedBy } from '../cached.ts';
+import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, remedyText, title, who } from '../text.ts';
-import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, TOOL } from './entries.ts';
 import type { ExportContext, Exporter } from './exporter.ts';
 import {
   ACTIVITIES,

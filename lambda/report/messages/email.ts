@@ -191,6 +191,8 @@ function aboutTheRun(digest: Digest): string[][] {
     ]
       .filter((line) => line !== undefined)
       .flatMap((line) => wrap(line, WIDTH)),
+    // A URL that is broken into lines opens nothing.
+    ...(digest.page === undefined ? [] : [['The page of this run (it asks for a login to AWS):', digest.page]]),
     wrap(digest.state === 'none' ? `${NOT_COMPARED} ${REPEATS}` : stateLines(digest).join(' '), WIDTH),
     whatToDo(digest),
   ];

@@ -1,12 +1,11 @@
 // Joins each finding of a report with its status, its check and its target: exports start from these entries.
 
-import type { CheckInfo } from '../../model/check-info.ts';
-import { hostPort } from '../../model/endpoint.ts';
-import type { Reason, Resolution } from '../../model/lifecycle.ts';
-import { historyLines, label, resolutionLines } from '../lifecycle-text.ts';
-import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from '../schema.ts';
-import { displayTime, evidenceLines, howMany, PLAIN, type Style, who } from '../text.ts';
-import type { ExportContext } from './exporter.ts';
+import type { CheckInfo } from '../model/check-info.ts';
+import { hostPort } from '../model/endpoint.ts';
+import type { Reason, Resolution } from '../model/lifecycle.ts';
+import { historyLines, label, resolutionLines } from './lifecycle-text.ts';
+import type { Report, ReportFinding, ReportTarget, ResolvedFinding } from './schema.ts';
+import { displayTime, evidenceLines, howMany, PLAIN, type Style, who } from './text.ts';
 
 /** The name of this tool in other tools. */
 export const TOOL = 'pg-tls-auditor';
@@ -34,7 +33,7 @@ export interface Entry {
 }
 
 /** What this run found, worst first, then what is carried over, then what is resolved; each fingerprint once. */
-export function entriesOf(report: Report, { catalogue }: ExportContext): Entry[] {
+export function entriesOf(report: Report, { catalogue }: { readonly catalogue: readonly CheckInfo[] }): Entry[] {
   const targets = new Map(report.targets.map((target) => [target.name, target]));
   const checks = new Map(catalogue.map((check) => [check.id, check]));
   const known = (finding: ReportFinding | ResolvedFinding) => {
