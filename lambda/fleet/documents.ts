@@ -128,13 +128,13 @@ export async function pack(document: Plan | Slice | string): Promise<Uint8Array>
   return await promisify(gzip)(typeof document === 'string' ? document : JSON.stringify(document));
 }
 
-/** @throws DocumentError for what is not packed, or has more than MOST_BYTES */
-export async function unpackText(what: string, body: Uint8Array): Promise<string> {
+/** @throws DocumentError for what is not packed, or has more than `mostBytes` */
+export async function unpackText(what: string, body: Uint8Array, mostBytes = MOST_BYTES): Promise<string> {
   try {
-    return (await promisify(gunzip)(body, { maxOutputLength: MOST_BYTES })).toString('utf8');
+    return (await promisify(gunzip)(body, { maxOutputLength: mostBytes })).toString('utf8');
   } catch (error) {
     const tooLong = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-    throw new DocumentError(tooLong ? `${what} has more than ${MOST_BYTES} bytes` : `${what} is not complete gzip`);
+    throw new DocumentError(tooLong ? `${what} has more than ${mostBytes} bytes` : `${what} is not complete gzip`);
   }
 }
 

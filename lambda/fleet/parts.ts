@@ -5,15 +5,20 @@ import pMap from 'p-map';
 import { describeDefect } from '../collect/defect.ts';
 import type { AuditedTarget } from '../model/run.ts';
 import { mergeRuns, type Run, RunError } from '../model/run.ts';
-import { decodeRun } from '../model/run-codec.ts';
 import type { Target } from '../model/target.ts';
-import { DocumentError, MOST_BYTES, type Plan, sharesOf, unpackText } from './documents.ts';
+import { DocumentError, type Plan, sharesOf, unpackText } from './documents.ts';
 import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
+import { decodePart, MOST_PART_BYTES } from './part-codec.ts';
 import { missingRanges, type Range } from './ranges.ts';
 import { RunObjectError, type RunObjects } from './run-objects.ts';
+import { valueSharing } from './shared-values.ts';
 
 /** Parts that are read at the same time: each is in memory as text for a moment. */
 const CONCURRENCY = 4;
+
+/** Bytes of JSON that all parts of a worker may have: what one worker writes keeps no other from being read. */
+const BYTES_OF_WORKER = 2 * MOST_PART_BYTES;
+const BYTES_OF_TARGET = 64 * 1024;
 
 /** A range whose targets have no result, and why. */
 export interface MissingRange extends Range {
@@ -42,14 +47,18 @@ export async function readParts(
   objects: RunObjects,
 ): Promise<{ readonly parts: readonly Run[]; readonly missing: readonly MissingRange[] }> {
   const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
+  const budgets = new Map(sharesOf(plan).map(({ worker, count }) => [worker, new ByteBudget(count)]));
+  const share = valueSharing();
   const read: { readonly range: Range; readonly part: Run }[] = [];
   const unusable: MissingRange[] = [];
   await pMap(
     await writtenRanges(plan, objects),
     async (range) => {
-      const part = await readPart(range, (targets.get(range.worker) ?? []).slice(range.from, range.to), plan, objects);
+      const own = (targets.get(range.worker) ?? []).slice(range.from, range.to);
+      const budget = budgets.get(range.worker) ?? new ByteBudget(0);
+      const part = await readPart(range, own, { plan, objects, budget });
       if (typeof part === 'string') unusable.push({ ...range, reason: part });
-      else read.push({ range, part });
+      else read.push({ range, part: { ...part, audited: part.audited.map(share) } });
     },
     { concurrency: CONCURRENCY },
   );
@@ -60,16 +69,46 @@ export async function readParts(
   return { parts: read.map(({ part }) => part), missing: missing.flatMap((range) => withReasons(range, unusable)) };
 }
 
+/** What a worker may still have Digest read. */
+class ByteBudget {
+  #left: number;
+
+  constructor(targets: number) {
+    this.#left = BYTES_OF_WORKER + targets * BYTES_OF_TARGET;
+  }
+
+  /** @throws RunError where nothing is left */
+  refuseMore(): void {
+    if (this.#left <= 0) throw new RunError('the parts of its worker have more bytes in all than they may');
+  }
+
+  take(bytes: number): void {
+    this.#left -= bytes;
+  }
+}
+
+interface Reading {
+  readonly plan: Plan;
+  readonly objects: RunObjects;
+  readonly budget: ByteBudget;
+}
+
 /** @returns the part, or why it can't be used */
 async function readPart(
   range: Range,
   targets: readonly Target[],
-  { run, policy }: Plan,
-  objects: RunObjects,
+  { plan: { run, policy }, objects, budget }: Reading,
 ): Promise<Run | string> {
   try {
-    const body = await objects.get(partKey(run, range), MOST_BYTES);
-    const part = decodeRun(await unpackText('the part', body));
+    budget.refuseMore();
+    const body = await objects.get(partKey(run, range), MOST_PART_BYTES);
+    const text = await unpackText('the part', body, MOST_PART_BYTES).catch((error: unknown) => {
+      // What turns out to be too large has cost as much.
+      budget.take(MOST_PART_BYTES);
+      throw error;
+    });
+    budget.take(text.length);
+    const part = decodePart(text);
     if (!isDeepStrictEqual(part.policy, policy)) return 'it was evaluated by another policy';
     return isOf(targets, part.audited) ? part : 'it is of other targets than its own';
   } catch (error) {

@@ -3,11 +3,12 @@
 import { auditTargets } from '../audit.ts';
 import { AuditFailure } from '../model/failure.ts';
 import type { LogStateStore } from '../model/log-state.ts';
-import { encodeRun } from '../model/run-codec.ts';
+import type { Run } from '../model/run.ts';
 import type { RunContext } from '../run-context.ts';
 import { DocumentError, MOST_BYTES, pack, type Slice, unpackSlice } from './documents.ts';
 import type { WorkerInput } from './messages.ts';
 import { partKey, sliceKey } from './object-keys.ts';
+import { encodePart } from './part-codec.ts';
 import type { RunObjects } from './run-objects.ts';
 
 /** What the machine may show of a batch. */
@@ -44,7 +45,7 @@ export async function auditRange(
       includesListed: false,
     },
   );
-  const stored = await objects.put(partKey(run, range), await pack(encodeRun(audited)));
+  const stored = await putParts(range, audited, objects);
   // What was read of connection logs counts as read once it is in a part. An earlier part has its own.
   if (stored) await log?.saveAll();
   else services.logger.info('the part was there already', { run, worker, from, to });
@@ -53,6 +54,27 @@ export async function auditRange(
     notAudited: audited.audited.filter(({ verdict }) => verdict === 'not-audited').length,
     findings: audited.audited.reduce((sum, { findings }) => sum + findings.length, 0),
   };
+}
+
+/**
+ * Writes one part, or several of smaller ranges where one would be too large to be read. A target that is too large by
+ * itself is written all the same: Digest says so.
+ *
+ * @returns whether this invocation wrote a part; false: an earlier one did
+ */
+async function putParts({ run, worker, from, to }: WorkerInput, audited: Run, objects: RunObjects): Promise<boolean> {
+  const { text, fits } = encodePart(audited);
+  if (fits || to - from === 1) return await objects.put(partKey(run, { worker, from, to }), await pack(text));
+  const middle = Math.ceil((to - from) / 2);
+  const halves = [
+    { from, to: from + middle, audited: audited.audited.slice(0, middle) },
+    { from: from + middle, to, audited: audited.audited.slice(middle) },
+  ];
+  const stored: boolean[] = [];
+  for (const { audited: own, ...half } of halves) {
+    stored.push(await putParts({ run, worker, ...half }, { ...audited, audited: own }, objects));
+  }
+  return stored.includes(true);
 }
 
 function refuseOther({ run, worker, to }: WorkerInput, slice: Slice): void {

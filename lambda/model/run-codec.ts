@@ -9,6 +9,11 @@ const LONGEST_RUN = 128 * 1024 * 1024;
 
 /** Properties that are undefined are left out, and read as undefined again. */
 export function encodeRun(run: Run): string {
+  return encodeRunDocument(run);
+}
+
+/** The same for a run whose targets have a form of their own, which the `unpack` of its reader knows. */
+export function encodeRunDocument(run: Omit<Run, 'audited'> & { readonly audited: readonly unknown[] }): string {
   return JSON.stringify({ schemaVersion: RUN_SCHEMA_VERSION, ...run });
 }
 
@@ -19,12 +24,21 @@ export function encodeRun(run: Run): string {
  * @throws RunError which quotes nothing of the text but the place of the first problem
  */
 export function decodeRun(text: string): Run {
+  return decodeRunDocument(text, (document) => document);
+}
+
+/**
+ * The same for a run whose targets were written in a form of their own.
+ *
+ * @param unpack given the parsed JSON, of which nothing is known; returns the document of a run
+ */
+export function decodeRunDocument(text: string, unpack: (document: unknown) => unknown): Run {
   if (text.length > LONGEST_RUN) {
     throw new RunError(`the run has ${text.length} characters, and ${LONGEST_RUN} are allowed: split it into parts`);
   }
   const document = parseJson(text);
   refuseOtherVersion(document);
-  const result = runSchema.safeParse(document);
+  const result = runSchema.safeParse(unpack(document));
   if (!result.success) {
     const [issue] = result.error.issues;
     const place = displayText(issue?.path.join('.') ?? '', 200);

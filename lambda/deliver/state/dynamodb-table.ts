@@ -23,9 +23,18 @@ export const EXPIRY_ATTRIBUTE = 'expiresAt';
 /** The most bytes of a sort key ("Quotas": sort key values). */
 const SORT_KEY_BYTES = 1024;
 
-/** A record as the table holds it. Each write increments the version. */
+/** A record as the table holds it. */
+export type TableRecord = StateRecord & {
+  /** Of a finding: it was also seen at every later scan of its target. @default false */
+  readonly seenWithTarget?: boolean;
+};
+
+/** Items with `seenWithTarget`: an auditor that does not know it would take the finding for gone. */
+const SCHEMA_VERSION = 2;
+
+/** Each write of an item increments its version. */
 export interface StoredItem {
-  readonly entry: StateRecord;
+  readonly entry: TableRecord;
   readonly version: number;
 }
 
@@ -36,12 +45,12 @@ export interface StateTable {
   /**
    * Writes the record if the table holds that version of it; with `version` undefined, if the table does not hold it.
    */
-  put(entry: StateRecord, version: number | undefined): Promise<void>;
+  put(entry: TableRecord, version: number | undefined): Promise<void>;
   delete(stored: StoredItem): Promise<void>;
 }
 
-/** The partition with one kind of records of one receiver, with its lease, or with its journal. */
-export function partition(receiver: string, kind: StateRecord['kind'] | 'run' | 'notified'): string {
+/** The partition with one kind of records of one receiver, with its lease, its journal, or the scans of its targets. */
+export function partition(receiver: string, kind: StateRecord['kind'] | 'run' | 'notified' | 'scans'): string {
   return `${receiver}#${kind}`;
 }
 
@@ -85,9 +94,7 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, re
         new PutCommand({
           TableName: tableName,
           Item: { ...keyOf(entry), ...writeItem(entry, (version ?? 0) + 1) },
-          ...(version === undefined
-            ? { ConditionExpression: 'attribute_not_exists(#pk)', ExpressionAttributeNames: { '#pk': PARTITION_KEY } }
-            : atVersion(version)),
+          ...atVersion(version),
         }),
       );
     },
@@ -97,7 +104,11 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, re
   };
 }
 
-function atVersion(version: number) {
+/** The condition of a write; with `version` undefined: the table does not hold the item. */
+export function atVersion(version: number | undefined) {
+  if (version === undefined) {
+    return { ConditionExpression: 'attribute_not_exists(#pk)', ExpressionAttributeNames: { '#pk': PARTITION_KEY } };
+  }
   return {
     ConditionExpression: '#version = :version',
     ExpressionAttributeNames: { '#version': 'version' },
@@ -113,31 +124,38 @@ export function sortKey(key: string): string {
   return `sha256:${createHash('sha256').update(JSON.stringify(key)).digest('hex')}`;
 }
 
-function writeItem(entry: StateRecord, version: number): Record<string, unknown> {
+function writeItem(entry: TableRecord, version: number): Record<string, unknown> {
   const expiry = expiresAt(entry);
   return {
-    schemaVersion: STATE_SCHEMA_VERSION,
+    ...(entry.seenWithTarget
+      ? { schemaVersion: SCHEMA_VERSION, seenWithTarget: true }
+      : { schemaVersion: STATE_SCHEMA_VERSION }),
     version,
     ...(expiry === undefined ? {} : { [EXPIRY_ATTRIBUTE]: expiry }),
     record: entry.record,
   };
 }
 
-const itemSchema = z.object({ schemaVersion: z.int().positive(), version: z.int().positive(), record: z.unknown() });
+const itemSchema = z.object({
+  schemaVersion: z.int().positive(),
+  version: z.int().positive(),
+  seenWithTarget: z.boolean().optional(),
+  record: z.unknown(),
+});
 
 function readItem(tableName: string, kind: StateRecord['kind'], item: Record<string, unknown>): StoredItem {
   const place = `The item ${kind} / ${displayText(String(item[SORT_KEY]), 200)} in DynamoDB table ${tableName}`;
   const read = itemSchema.safeParse(item);
   if (!read.success) throw unusable(place, read.error);
-  const { schemaVersion, version, record } = read.data;
-  if (schemaVersion > STATE_SCHEMA_VERSION) {
+  const { schemaVersion, version, seenWithTarget, record } = read.data;
+  if (schemaVersion > SCHEMA_VERSION) {
     throw new StateError(
-      `${place} was written by a newer version of the auditor (schemaVersion ${schemaVersion}, this one knows ${STATE_SCHEMA_VERSION}): ` +
+      `${place} was written by a newer version of the auditor (schemaVersion ${schemaVersion}, this one knows ${SCHEMA_VERSION}): ` +
         'run the newer version, or name another table.',
     );
   }
   try {
-    return { entry: parseRecord(kind, record), version };
+    return { entry: { ...parseRecord(kind, record), ...(seenWithTarget ? { seenWithTarget } : {}) }, version };
   } catch (error) {
     if (error instanceof z.ZodError) throw unusable(place, error);
     throw error;

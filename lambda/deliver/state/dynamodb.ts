@@ -9,14 +9,24 @@ import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import { displayText } from '../../model/display.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
-import type { Clock } from '../../model/time.ts';
+import { type Clock, compareMoments, later } from '../../model/time.ts';
 import { isConditionFailure, isThrottled, tableFailure } from './dynamodb-failure.ts';
 import { createDynamoDbInventory, createDynamoDbMemory, type MemoryOptions } from './dynamodb-inventory.ts';
 import { type Journal, openJournal } from './dynamodb-journal.ts';
 import { acquireDynamoDbLease } from './dynamodb-lease.ts';
-import { type StateTable, type StoredItem, stateTable } from './dynamodb-table.ts';
+import { type Scans, type ScansTable, scansTable } from './dynamodb-scans.ts';
+import { type StateTable, type StoredItem, stateTable, type TableRecord } from './dynamodb-table.ts';
 import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
-import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
+import {
+  isExpired,
+  isSame,
+  mergeStateRecords,
+  recordId,
+  recordsOf,
+  type StateRecord,
+  stateOf,
+  targetEntry,
+} from './records.ts';
 import { StateError, type StateStore } from './store.ts';
 import { underLease } from './under-lease.ts';
 
@@ -77,14 +87,16 @@ export function createDynamoDbState(
   // Without this option, the client refuses an object that has a property called `constructor`.
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { convertClassInstanceToMap: true } });
   const table = stateTable(documents, tableName, receiver);
+  const scans = scansTable(documents, tableName, receiver);
   const name = `DynamoDB table ${tableName}`;
   const load = async (signal?: AbortSignal): Promise<Loaded> => {
     try {
-      const [stored, journal] = await Promise.all([
+      const [stored, journal, scanned] = await Promise.all([
         table.load(signal),
         openJournal(documents, tableName, receiver, signal),
+        scans.load(signal),
       ]);
-      return { stored, journal };
+      return { stored, journal, scanned };
     } catch (error) {
       throw signal?.aborted ? leaseTimeoutError(name, undefined, error) : tableFailure(tableName, 'read', error);
     }
@@ -100,14 +112,16 @@ export function createDynamoDbState(
         const now = clock();
         const loaded = await load(signal);
         const { journal } = loaded;
-        const changesFor = changesSince(tableName, table, loaded.stored, now);
+        const changesFor = changesSince({ tableName, table, scans }, loaded.stored, now);
         return {
           state: toState(loaded, now),
           async save(next) {
-            const { changes, notified } = changesFor(next);
+            const { changes, notified } = await changesFor(next);
             // Without the journal the records are saved all the same, and what is left of it is merged by the next run.
             if (notified.length > 1) await journal.write(notified).catch(() => undefined);
             await saveAll(tableName, changes, throttledRetries);
+            // After the findings: one that is no longer seen must not count as seen at the scan that missed it.
+            await saveAll(tableName, [() => scans.save(scansOf(next))], throttledRetries);
             await journal.clear().catch(() => undefined);
           },
         };
@@ -119,17 +133,54 @@ export function createDynamoDbState(
 interface Loaded {
   readonly stored: readonly StoredItem[];
   readonly journal: Journal;
+  readonly scanned: Scans;
 }
 
 /** The records of the table, and on top of them what a run notified of that died while it saved. */
-function toState({ stored, journal }: Loaded, now: Date): AuditState {
-  const entries = new Map(stored.map(({ entry }) => [recordId(entry), entry]));
+function toState({ stored, journal, scanned }: Loaded, now: Date): AuditState {
+  // An older version of the auditor kept a record for each target.
+  const scannedEntries = [...scanned].map(([name, takenAt]): StateRecord => targetEntry({ name, takenAt }));
+  const entries = new Map(
+    [...stored.map(({ entry }) => withScan(entry, scanned)), ...scannedEntries].map((entry) => [
+      recordId(entry),
+      entry,
+    ]),
+  );
   for (const entry of journal.records) {
     const id = recordId(entry);
     const before = entries.get(id);
     entries.set(id, before === undefined ? entry : mergeStateRecords(before, entry));
   }
   return stateOf(entries.values(), now);
+}
+
+function scansOf({ targets }: AuditState): Scans {
+  return new Map([...targets.values()].map(({ name, takenAt }) => [name, takenAt]));
+}
+
+/** The record with its own last sighting. */
+function withScan({ seenWithTarget, ...entry }: TableRecord, scanned: Scans): StateRecord {
+  if (!seenWithTarget || entry.kind !== 'finding' || entry.record.status !== 'open') return entry;
+  const { lastSeen, finding } = entry.record;
+  return { ...entry, record: { ...entry.record, lastSeen: later(lastSeen, scanned.get(finding.target) ?? lastSeen) } };
+}
+
+/** The records as the table is to have them: targets are not among them. */
+function tableRecordsOf(state: AuditState): readonly TableRecord[] {
+  return recordsOf({ ...state, targets: new Map() }).map((entry) => {
+    if (entry.kind !== 'finding' || entry.record.status !== 'open') return entry;
+    const { lastSeen, finding } = entry.record;
+    return state.targets.get(finding.target)?.takenAt === lastSeen ? { ...entry, seenWithTarget: true } : entry;
+  });
+}
+
+/** Whether the table need not be written: of a finding that was seen again, the scan of its target says so. */
+function isKept(before: TableRecord | undefined, wanted: TableRecord): boolean {
+  if (before?.kind !== 'finding' || wanted.kind !== 'finding' || !before.seenWithTarget || !wanted.seenWithTarget) {
+    return isSame(before, wanted);
+  }
+  const { lastSeen } = wanted.record;
+  return isSame({ ...before, record: { ...before.record, lastSeen } }, wanted);
 }
 
 type Change = () => Promise<void>;
@@ -160,16 +211,21 @@ interface Known {
    * The record that this run wanted; `stored` differs where another run's record was merged into it. Undefined:
    * expired.
    */
-  readonly wanted: StateRecord | undefined;
+  readonly wanted: TableRecord | undefined;
+}
+
+interface Tables {
+  readonly tableName: string;
+  readonly table: StateTable;
+  readonly scans: ScansTable;
 }
 
 /** Finds the changes to write, for one lease. A record that this run has written is not written again. */
 function changesSince(
-  tableName: string,
-  table: StateTable,
+  { tableName, table, scans }: Tables,
   loaded: readonly StoredItem[],
   now: Date,
-): (next: AuditState) => Changes {
+): (next: AuditState) => Promise<Changes> {
   const known = new Map<string, Known>(
     loaded.map((stored) => [
       recordId(stored.entry),
@@ -177,18 +233,21 @@ function changesSince(
     ]),
   );
 
-  const write = async (wanted: StateRecord): Promise<void> => {
+  const write = async (wanted: TableRecord, scanned: Scans, isOvertaken: boolean): Promise<void> => {
     const before = known.get(recordId(wanted));
     const mergedBefore = before?.wanted !== undefined && !isSame(before.stored.entry, before.wanted);
-    let entry = mergedBefore ? mergeStateRecords(wanted, before.stored.entry) : wanted;
+    let entry: TableRecord = mergedBefore ? mergeStateRecords(wanted, before.stored.entry) : wanted;
     let version = before?.stored.version;
     for (let attempt = 1; attempt <= MERGE_ATTEMPTS; attempt += 1) {
-      try {
-        await table.put(entry, version);
-        known.set(recordId(wanted), { stored: { entry, version: (version ?? 0) + 1 }, wanted });
-        return;
-      } catch (error) {
-        if (!isConditionFailure(error)) throw error;
+      // Another run scanned the target since, and may have left the record as it was because it saw the finding again.
+      if (attempt > 1 || !isOvertaken) {
+        try {
+          await table.put(entry, version);
+          known.set(recordId(wanted), { stored: { entry, version: (version ?? 0) + 1 }, wanted });
+          return;
+        } catch (error) {
+          if (!isConditionFailure(error)) throw error;
+        }
       }
       const current = await table.get(wanted);
       version = current?.version;
@@ -196,7 +255,8 @@ function changesSince(
         entry = wanted;
         continue;
       }
-      entry = mergeStateRecords(wanted, current.entry);
+      const { seenWithTarget: _, ...mine } = wanted;
+      entry = mergeStateRecords(current.entry.seenWithTarget ? mine : wanted, withScan(current.entry, scanned));
       // Also where an earlier attempt of this run wrote it, and its answer was lost.
       if (isSame(entry, current.entry)) {
         known.set(recordId(wanted), { stored: current, wanted });
@@ -218,16 +278,22 @@ function changesSince(
     known.delete(recordId(stored.entry));
   };
 
-  return (next) => {
-    const wanted = new Map(recordsOf(next).map((entry) => [recordId(entry), entry]));
-    const changed = [...wanted].filter(([id, entry]) => !isSame(known.get(id)?.wanted, entry));
+  return async (next) => {
+    const wanted = new Map(tableRecordsOf(next).map((entry) => [recordId(entry), entry]));
+    const changed = [...wanted].filter(([id, entry]) => !isKept(known.get(id)?.wanted, entry));
+    const scanned = await scans.reload();
+    const isOvertaken = (entry: TableRecord): boolean => {
+      const theirs = entry.kind === 'finding' ? scanned.get(entry.record.finding.target) : undefined;
+      const mine = entry.kind === 'finding' ? next.targets.get(entry.record.finding.target)?.takenAt : undefined;
+      return theirs !== undefined && (mine === undefined || compareMoments(theirs, mine) > 0);
+    };
     const gone = [...known].filter(([id, { wanted: before }]) => before !== undefined && !wanted.has(id));
     return {
       changes: [
         ...changed.map(
           ([, entry]) =>
             () =>
-              write(entry),
+              write(entry, scanned, isOvertaken(entry)),
         ),
         ...gone.map(
           ([, { stored }]) =>

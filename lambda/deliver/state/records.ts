@@ -103,7 +103,7 @@ const findingEntry = (record: FindingRecord): StateRecord => ({
   key: record.finding.fingerprint,
   record,
 });
-const targetEntry = (record: TargetRecord): StateRecord => ({ kind: 'target', key: record.name, record });
+export const targetEntry = (record: TargetRecord): StateRecord => ({ kind: 'target', key: record.name, record });
 const muteEntry = (record: MuteRecord): StateRecord => ({ kind: 'mute', key: record.key, record });
 
 /** The records of a state as they are stored: of bounded size, without undefined properties. */

@@ -7,6 +7,7 @@ import { type DynamoDbEndpoint, type DynamoDbFault, startDynamoDb } from '../../
 import { freePort } from '../../../lab/free-port.ts';
 import { createDynamoDbState, dynamoDbClient } from '../../../lambda/deliver/state/dynamodb.ts';
 import { StateError, type StateStore } from '../../../lambda/deliver/state/store.ts';
+import type { AuditState, FindingRecord } from '../../../lambda/model/lifecycle.ts';
 import { daysBefore, fingerprint, NOW, openFinding, resolvedFinding, stateWith, waitLimit } from './states.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -64,7 +65,7 @@ describe('what is written to the table', () => {
       ['all#finding', fingerprint(2), seconds('2024-05-28T00:00:00Z'), 1, 1],
       ['all#mute', 'k', seconds('2025-02-04T00:00:00Z'), 1, 1],
       ['all#mute', expect.stringMatching(/^sha256:[0-9a-f]{64}$/), seconds('2025-02-04T00:00:00Z'), 1, 1],
-      ['all#target', 'orders', seconds('2025-04-04T00:00:00Z'), 1, 1],
+      ['all#scans', expect.stringMatching(/^[0-9a-f]$/), undefined, 1, 2],
     ]);
   });
 
@@ -95,6 +96,86 @@ describe('what is written to the table', () => {
     const [item] = await dynamodb.items();
     expect(item).toMatchObject({ version: 2, record: { status: 'open' } });
     expect(item).not.toHaveProperty('expiresAt');
+  });
+
+  /** What a run saves that sees all findings again, but those that are left out. */
+  const seenAt = (minute: number, { unseen = [] }: { readonly unseen?: readonly number[] } = {}) => {
+    const at = (of: number): string => new Date(NOW.getTime() + of * 60_000).toISOString();
+    return stateWith({
+      findings: FINDINGS.map((record, index) => ({ ...record, lastSeen: at(unseen.includes(index) ? 0 : minute) })),
+      targets: [{ name: 'orders', takenAt: at(minute) }],
+    });
+  };
+  const save = async (dynamodb: DynamoDbEndpoint, state: AuditState): Promise<number> => {
+    await using lease = await storeOf(dynamodb).acquire(waitLimit());
+    const before = dynamodb.count('PutItem');
+    await lease.save(state);
+    return dynamodb.count('PutItem') - before;
+  };
+
+  test('is one item where all findings of a target were seen again, and each knows when that was', async () => {
+    await using dynamodb = await startDynamoDb();
+    for (const [minute, puts] of [
+      [0, FINDINGS.length + 3],
+      [15, 1],
+      [30, 1],
+    ] as const) {
+      // Of the first run the journal too: it has notified of everything.
+      expect(await save(dynamodb, seenAt(minute)), `minute ${minute}`).toBe(puts);
+      expect(await storeOf(dynamodb).read()).toEqual(seenAt(minute));
+    }
+    const gone = seenAt(45, { unseen: [3, 4] });
+    expect(await save(dynamodb, gone), 'two were not seen').toBe(3);
+    expect(await storeOf(dynamodb).read()).toEqual(gone);
+    expect(await save(dynamodb, gone), 'they still were not').toBe(0);
+  });
+
+  test('is read where an older version wrote it, and packed by the next run', async () => {
+    await using dynamodb = await startDynamoDb();
+    const old = seenAt(0);
+    const item = (pk: string, sk: string, record: object) => ({ pk, sk, schemaVersion: 1, version: 7, record });
+    for (const [sk, record] of old.findings) await dynamodb.put(item('all#finding', sk, record));
+    for (const [sk, record] of old.targets) await dynamodb.put(item('all#target', sk, record));
+    expect(await storeOf(dynamodb).read()).toEqual(old);
+    await save(dynamodb, seenAt(15));
+    expect(await storeOf(dynamodb).read()).toEqual(seenAt(15));
+    expect((await dynamodb.items()).filter(({ pk }) => pk === 'all#target')).toEqual([]);
+    expect(await save(dynamodb, seenAt(30))).toBe(1);
+  });
+
+  test('says that a finding is open that another run saw later, where this run found it gone before', async () => {
+    await using dynamodb = await startDynamoDb();
+    await save(dynamodb, seenAt(0));
+    await using late = await storeOf(dynamodb).acquire(waitLimit());
+    await dynamodb.delete('all#run', 'lease');
+    // It wrote no record of a finding: all were seen again.
+    expect(await save(dynamodb, seenAt(30))).toBe(1);
+    const { findings, targets } = seenAt(15);
+    const resolved = { at: daysBefore(0), resolution: 'gone' } as const;
+    const [first] = FINDINGS as [FindingRecord];
+    await late.save({
+      ...stateWith({ findings: [{ ...first, status: 'resolved', resolved }, ...[...findings.values()].slice(1)] }),
+      targets,
+    });
+    const { findings: merged, targets: scanned } = await storeOf(dynamodb).read();
+    expect(merged.get(fingerprint(0))).toMatchObject({
+      status: 'open',
+      lastSeen: seenAt(30).targets.get('orders')?.takenAt,
+    });
+    expect(scanned).toEqual(seenAt(30).targets);
+  });
+
+  test.each([
+    ['another version wrote', { schemaVersion: 9, version: 1, packed: new Uint8Array([1]) }],
+    ['are no archive', { schemaVersion: 2, version: 1, packed: new Uint8Array([1]) }],
+    ['are none', { schemaVersion: 2, version: 1, packed: gzipSync('[["orders","yesterday"]]') }],
+    ['unpack to more than memory holds', { schemaVersion: 2, version: 1, packed: gzipSync(Buffer.alloc(70_000_000)) }],
+  ])('is refused where scans %s', async (_, item) => {
+    await using dynamodb = await startDynamoDb();
+    await dynamodb.put({ pk: 'all#scans', sk: '0', ...item });
+    await expect(storeOf(dynamodb).read()).rejects.toThrow(
+      /^An item of all#scans in DynamoDB table .* delete the item/,
+    );
   });
 
   test('of a turn is its holder, and nothing once it is over', async () => {
@@ -413,8 +494,8 @@ describe('a table that can not be used', () => {
   test.each([
     [
       'a newer version of the auditor wrote',
-      { schemaVersion: 2, version: 1, record },
-      /newer version of the auditor \(schemaVersion 2, this one knows 1\): run the newer/,
+      { schemaVersion: 3, version: 1, record },
+      /newer version of the auditor \(schemaVersion 3, this one knows 2\): run the newer/,
     ],
     [
       'somebody else wrote',

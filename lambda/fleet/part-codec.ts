@@ -1,0 +1,118 @@
+// Writes the part of a run that a worker audited, and reads it again within bounds: the worker may be hostile.
+
+import { known } from '../model/observed.ts';
+import { type AuditedTarget, type Run, RunError } from '../model/run.ts';
+import { decodeRunDocument, encodeRunDocument } from '../model/run-codec.ts';
+import type { Session, Snapshot } from '../model/snapshot.ts';
+import { condensed } from './condensed.ts';
+
+/**
+ * Bytes of a part as JSON. A condensed target takes 5 to 10 KB, and 2 KB for each finding; whoever reads a part needs
+ * some ten times its bytes for a moment.
+ */
+export const MOST_PART_BYTES = 8 * 1024 * 1024;
+
+/** Values in a part. Each that is not as it must be costs its reader a record of its own before the part is refused. */
+const MOST_VALUES = 400_000;
+
+/** Sessions of all targets of a part: what its reader expands them to has a bound of its own. */
+const MOST_SESSIONS = 200_000;
+
+/** Sessions that are equal, and how many. */
+type Packed = readonly (readonly [session: Session, count: number])[];
+
+export interface EncodedPart {
+  readonly text: string;
+  /** Whether it can be read as one part; else it has to be several. */
+  readonly fits: boolean;
+}
+
+/** The run as a text, with condensed targets. */
+export function encodePart(run: Run): EncodedPart {
+  const audited = run.audited.map(condensed);
+  const text = encodeRunDocument({ ...run, audited: audited.map(packed) });
+  const sessions = audited.reduce((sum, { snapshot }) => sum + sessionsOf(snapshot).length, 0);
+  const fits =
+    Buffer.byteLength(text) <= MOST_PART_BYTES && countValues(text) <= MOST_VALUES && sessions <= MOST_SESSIONS;
+  return { text, fits };
+}
+
+/** @throws RunError for what is not exactly a part */
+export function decodePart(text: string): Run {
+  if (countValues(text) > MOST_VALUES) throw new RunError(`the part has more than ${MOST_VALUES} values`);
+  const counts: Counts[] = [];
+  const run = decodeRunDocument(text, (document) => unpacked(document, counts));
+  if (counts.flat().reduce((sum, count) => sum + count, 0) > MOST_SESSIONS) {
+    throw new RunError(`the part has more than ${MOST_SESSIONS} sessions`);
+  }
+  return { ...run, audited: run.audited.map((one, index) => condensed(expanded(one, counts[index] ?? []))) };
+}
+
+/** At least the values that are in the text: what separates or holds them, also within strings. */
+function countValues(text: string): number {
+  let count = 0;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === COMMA || code === BRACKET || code === BRACE) count += 1;
+  }
+  return count;
+}
+
+const [COMMA, BRACKET, BRACE] = [',', '[', '{'].map((character) => character.charCodeAt(0));
+
+function sessionsOf({ sessions }: Snapshot): readonly Session[] {
+  return sessions.known ? sessions.value.visible : [];
+}
+
+function packed(one: AuditedTarget): unknown {
+  const { sessions } = one.snapshot;
+  if (!sessions.known) return one;
+  const counts = new Map<Session, number>();
+  for (const session of sessions.value.visible) counts.set(session, (counts.get(session) ?? 0) + 1);
+  return withVisible(one, sessions.value, [...counts] satisfies Packed);
+}
+
+/** How often each session of one target is there. */
+type Counts = readonly number[];
+
+/** The document with each session once, as far as it is one: the schema says whether it is. Adds to `counts`. */
+function unpacked(document: unknown, counts: Counts[]): unknown {
+  if (!isObject(document) || !Array.isArray(document.audited)) return document;
+  const audited = document.audited.map((one: unknown) => {
+    const snapshot = isObject(one) ? one.snapshot : undefined;
+    const sessions = isObject(snapshot) ? snapshot.sessions : undefined;
+    const value = isObject(sessions) ? sessions.value : undefined;
+    const entries: readonly unknown[] = isObject(value) && Array.isArray(value.visible) ? value.visible : [];
+    const pairs = entries.map((entry) => (Array.isArray(entry) ? (entry as readonly unknown[]) : []));
+    counts.push(pairs.map((pair) => countOf(pair[1])));
+    if (!isObject(one) || !isObject(value) || !Array.isArray(value.visible)) return one;
+    return withVisible(
+      one as { readonly snapshot: Readonly<Record<string, unknown>> },
+      value,
+      pairs.map(([session]) => session),
+    );
+  });
+  return { ...document, audited };
+}
+
+function countOf(count: unknown): number {
+  if (typeof count === 'number' && Number.isSafeInteger(count) && count > 0) return count;
+  throw new RunError('the part has sessions without their number');
+}
+
+function expanded(one: AuditedTarget, counts: Counts): AuditedTarget {
+  const { sessions } = one.snapshot;
+  if (!sessions.known) return one;
+  const visible = sessions.value.visible.flatMap((session, index) =>
+    Array.from({ length: counts[index] ?? 0 }, () => session),
+  );
+  return { ...one, snapshot: { ...one.snapshot, sessions: known({ ...sessions.value, visible }) } };
+}
+
+function withVisible(one: { readonly snapshot: object }, value: object, visible: readonly unknown[]): unknown {
+  return { ...one, snapshot: { ...one.snapshot, sessions: { known: true, value: { ...value, visible } } } };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,160 @@
+// A fleet at its size, through the real functions and endpoints with the limits of AWS: what Digest keeps in memory,
+// what it writes, and what it publishes.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
+import type { StoredObject } from '../../lab/aws-s3.ts';
+import { compileCache } from '../../lab/compile-cache.ts';
+import type { DigestProcessAnswer } from '../../lab/digest-process.ts';
+import { type DynamoDbEndpoint, startDynamoDb } from '../../lab/dynamodb.ts';
+import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/snapshots.ts';
+import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
+import { newPlan, pack } from '../../lambda/fleet/documents.ts';
+import { partKey, planKey } from '../../lambda/fleet/object-keys.ts';
+import { encodePart } from '../../lambda/fleet/part-codec.ts';
+import type { Target } from '../../lambda/model/target.ts';
+
+/** The real size takes some minutes: it is run where larger runs are asked for. */
+const TARGETS = process.env.PG_TLS_AUDITOR_FLEET === 'large' ? 10_000 : 300;
+const BATCH = 100;
+const FINDINGS = 2;
+const SESSIONS = 20;
+
+/** MiB of V8's heap, and of the whole process. */
+const MOST_HEAP = 384;
+const MOST_MEMORY = 512;
+
+let aws: AwsEndpoint;
+let dynamodb: DynamoDbEndpoint;
+let folder: string;
+
+beforeAll(async () => {
+  aws = await startAwsEndpoint();
+  dynamodb = await startDynamoDb();
+  folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-size-'));
+  const config = { alerts: { email: ['dba@example.com'] }, deployment: { fleet: {} }, targets: [targetOf(0)] };
+  await writeFile(
+    join(folder, 'auditor.config.json'),
+    JSON.stringify({ ...config, targets: [{ name: 'database-0', secret: 'prod/database-0' }] }),
+  );
+});
+afterAll(async () => {
+  await Promise.all([aws[Symbol.asyncDispose](), dynamodb[Symbol.asyncDispose](), rm(folder, { recursive: true })]);
+});
+
+function targetOf(index: number): Target {
+  return {
+    name: `database-${index}`,
+    kind: 'postgresql',
+    credentials: { secret: `prod/database-${index}` },
+    ca: [{ secret: 'shared/ca' }],
+    host: `database-${index}.example.internal`,
+    sslNegotiation: 'postgres',
+    authentication: ['scram-sha-256'],
+    minScramIterations: 4096,
+    timeoutMs: 20_000,
+    probe: false,
+    logs: 'none',
+    sampleMs: 0,
+    labels: { team: `team-${index % 20}` },
+  };
+}
+
+/** Writes the plan and the parts of a run whose targets have two findings each. */
+async function writeRun(run: string, at: string): Promise<void> {
+  const targets = Array.from({ length: TARGETS }, (_, index) => targetOf(index));
+  const objects = aws.objects as StoredObject[];
+  const put = (key: string, body: Uint8Array): void => {
+    const rest = { contentType: undefined, contentEncoding: undefined, checksumSha256: '' };
+    objects.push({ bucket: aws.bucket, key, body: Buffer.from(body), ...rest });
+  };
+  const plan = newPlan({
+    run,
+    startedAt: at,
+    auditUntil: at,
+    batch: BATCH,
+    policy: POLICY as never,
+    concurrency: 10,
+    request: { trigger: 'schedule', notify: true, testAlert: false },
+    coversAllTargets: true,
+    slices: [{ worker: 'default', targets: targets as never }],
+    unassigned: [],
+    list: {
+      all: { known: true, value: targets.map(({ name, labels }) => ({ name, labels })) },
+      warnings: [],
+      cloud: { databases: [], places: [] },
+      replicas: [],
+    },
+  });
+  put(planKey(run), await pack(plan));
+  for (let from = 0; from < TARGETS; from += BATCH) {
+    const evaluated = targets.slice(from, from + BATCH).map(({ name, labels, kind, host }, index) => {
+      const open = Array.from({ length: SESSIONS - FINDINGS }, () => session());
+      const plaintext = Array.from({ length: FINDINGS }, (_, role) => plaintextSession({ role: `batch_${role}` }));
+      const takenAt = new Date(Date.parse(at) + from + index).toISOString();
+      const snapshot = { ...healthySnapshot([...open, ...plaintext]), takenAt, target: { name, labels, kind, host } };
+      return { snapshot, ...evaluate(snapshot, POLICY) };
+    });
+    const audited = evaluateFleet(evaluated, POLICY);
+    const { text: part } = encodePart({ startedAt: at, finishedAt: at, policy: POLICY, audited });
+    put(partKey(run, { worker: 'default', from, to: Math.min(from + BATCH, TARGETS) }), await pack(part));
+  }
+}
+
+async function digest(run: string, at: string): Promise<DigestProcessAnswer & { readonly log: readonly string[] }> {
+  const child = spawn(
+    process.execPath,
+    [`--max-old-space-size=${MOST_HEAP}`, join(import.meta.dirname, '../../lab/digest-process.ts')],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        PATH: process.env.PATH,
+        ...compileCache(),
+        ...aws.environment(),
+        ...dynamodb.environment(),
+        AWS_ACCESS_KEY_ID: aws.environment().AWS_ACCESS_KEY_ID,
+        DIGEST_RUN: run,
+        DIGEST_AT: at,
+        ALERT_TOPIC_ARN: aws.topicArn,
+        EVIDENCE_BUCKET: aws.bucket,
+        STATE_TABLE: dynamodb.tableName,
+        AUDITOR_CONFIG_FILE: join(folder, 'auditor.config.json'),
+        POWERTOOLS_SERVICE_NAME: 'size',
+        POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
+      },
+    },
+  );
+  const [printed, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  expect(code).toBe(0);
+  const lines = printed.trimEnd().split('\n');
+  return { ...(JSON.parse(lines.at(-1) ?? '') as DigestProcessAnswer), log: lines.slice(0, -1) };
+}
+
+const minutes = (count: number): string =>
+  new Date(Date.parse('2026-11-28T12:00:00.000Z') + count * 60_000).toISOString();
+
+test(`${TARGETS} targets with ${FINDINGS * TARGETS} findings pass through Digest`, { timeout: 900_000 }, async () => {
+  for (const [index, run] of ['first', 'second'].entries()) {
+    const before = dynamodb.count('PutItem');
+    const t0 = Date.now();
+    await writeRun(run, minutes(15 * index));
+    const t1 = Date.now();
+    const { output, error, memory } = await digest(run, minutes(15 * index + 1));
+    console.log(
+      t1 - t0,
+      Date.now() - t1,
+      error,
+      JSON.stringify(output),
+      memory / 1048576,
+      dynamodb.count('PutItem') - before,
+      aws.published.length,
+    );
+  }
+});
