@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import type pg from 'pg';
-import type { PostgresServer } from '../lab/postgres.ts';
+import type { ConnectionConfig, PostgresServer } from '../lab/postgres.ts';
 import type { Collector } from '../lambda/collect/attempts.ts';
 import { createTrustStore } from '../lambda/collect/connect/trust.ts';
 import { createSourceReader } from '../lambda/collect/secrets/sources.ts';
@@ -26,9 +26,16 @@ const driver = ((): typeof pg => {
   return require('pg') as typeof pg;
 })();
 
+/** What a script has to log in with. */
+export type BareLogin = ConnectionConfig & { readonly ssl: { readonly ca: string } };
+
+export function bareLogin(server: PostgresServer): BareLogin {
+  return { ...server.connectionConfig(), ssl: { ca: caOf(server) } };
+}
+
 /** The baseline that a script has: a verified connection, a query where one is given, and Terminate. */
-export async function bareConnection(server: PostgresServer, query?: string): Promise<void> {
-  const client = new driver.Client({ ...server.connectionConfig(), ssl: { ca: caOf(server) } });
+export async function bareConnection(login: BareLogin, query?: string): Promise<void> {
+  const client = new driver.Client(login);
   await client.connect();
   if (query !== undefined) await client.query(query);
   await client.end();

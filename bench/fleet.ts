@@ -1,7 +1,5 @@
 // Measures a simulated fleet from the start of a run to the published digest: a plan, workers in processes, a digest.
 
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +12,7 @@ import type { ConfigInput } from '../lambda/config/index.ts';
 import { type Benchmark, caOf } from './benchmark.ts';
 import type { FleetAnswer, FleetWork } from './fleet-process.ts';
 import { atMost, median, megabytes, type Row, timed } from './measure.ts';
+import { startWorkProcess, type WorkProcess } from './work-process.ts';
 
 const FEW = 1_000;
 const MANY = 10_000;
@@ -134,41 +133,16 @@ function check({ output }: FleetAnswer, targets: number, { objects }: AwsEndpoin
   }
 }
 
-interface FleetProcess {
-  call(input: object): Promise<FleetAnswer>;
-  end(): Promise<void>;
-}
+type FleetProcess = WorkProcess<object, FleetAnswer>;
 
 function startProcess(work: FleetWork, aws: AwsEndpoint, folder: string): FleetProcess {
-  const child = fork(join(import.meta.dirname, 'fleet-process.ts'), {
-    // What a function logs goes nowhere here.
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: {
-      ...aws.environment(),
-      FLEET_WORK: JSON.stringify(work),
-      ALERT_TOPIC_ARN: aws.topicArn,
-      EVIDENCE_BUCKET: aws.bucket,
-      AUDITOR_CONFIG_FILE: join(folder, 'auditor.config.json'),
-      POWERTOOLS_SERVICE_NAME: 'bench',
-      POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
-    },
+  return startWorkProcess('fleet-process.ts', {
+    ...aws.environment(),
+    FLEET_WORK: JSON.stringify(work),
+    ALERT_TOPIC_ARN: aws.topicArn,
+    EVIDENCE_BUCKET: aws.bucket,
+    AUDITOR_CONFIG_FILE: join(folder, 'auditor.config.json'),
+    POWERTOOLS_SERVICE_NAME: 'bench',
+    POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
   });
-  const ended = once(child, 'exit');
-  return {
-    async call(input) {
-      const answer = Promise.withResolvers<FleetAnswer>();
-      const onExit = (): void => answer.reject(new Error('a process of the fleet failed: its error is above'));
-      const onMessage = (message: unknown): void => answer.resolve(message as FleetAnswer);
-      child.once('exit', onExit).once('message', onMessage).send(input);
-      try {
-        return await answer.promise;
-      } finally {
-        child.off('exit', onExit).off('message', onMessage);
-      }
-    },
-    async end() {
-      child.disconnect();
-      await ended;
-    },
-  };
 }

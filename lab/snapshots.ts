@@ -40,7 +40,7 @@ export function session(overrides: Partial<Session> = {}): Session {
     transport: 'tls',
     clientAddress: '10.0.1.7',
     tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', bits: 256 },
-    startedAt: '2026-11-10T05:00:00.000Z',
+    startedAt: Date.parse('2026-11-10T05:00:00Z'),
     ...overrides,
   };
 }

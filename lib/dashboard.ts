@@ -15,7 +15,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import { METRICS_NAMESPACE } from './alarms.ts';
+import { METRICS_NAMESPACE } from './metrics.ts';
 
 export interface AuditorDashboardProps {
   /** Value of the `service` dimension on the function's own metrics, and of the field in its log. */

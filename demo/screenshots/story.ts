@@ -30,13 +30,17 @@ const REPORTS = {
   role: 'report',
   application: 'DBeaver 5.0',
   clientAddress: '10.0.9.31',
-  startedAt: '2026-11-09T05:40:00.000Z',
+  startedAt: Date.parse('2026-11-09T05:40:00Z'),
 } as const;
 
 /** A day of findings, one on which some are gone and others come, one on which all are gone. */
 export function story(): readonly [Sent, Sent, Sent] {
   const clients = [1, 2, 3].map((index) =>
-    plaintextSession({ ...CHECKOUT, clientAddress: `10.0.1.${index + 6}`, startedAt: '2026-11-08T22:10:31.000Z' }),
+    plaintextSession({
+      ...CHECKOUT,
+      clientAddress: `10.0.1.${index + 6}`,
+      startedAt: Date.parse('2026-11-08T22:10:31Z'),
+    }),
   );
   const driver = tlsSession({ version: 'TLSv1.1', cipher: 'ECDHE-RSA-AES256-SHA' }, REPORTS);
   const boss = plaintextSession({
@@ -45,7 +49,7 @@ export function story(): readonly [Sent, Sent, Sent] {
     application: 'psql',
     superuser: true,
     clientAddress: '203.0.113.9',
-    startedAt: '2026-11-10T05:58:12.000Z',
+    startedAt: Date.parse('2026-11-10T05:58:12Z'),
   });
   const one = run(EMPTY_STATE, DAY_ONE, [target('orders', DAY_ONE, clients), target('billing', DAY_ONE, [driver])]);
   const two = run(one.state, DAY_TWO, [target('orders', DAY_TWO, [...clients, boss]), target('billing', DAY_TWO)]);

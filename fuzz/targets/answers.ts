@@ -290,7 +290,7 @@ const consoleTarget: FuzzTarget = {
         const snapshot = throwingOnly([], () => {
           const found = findOwn(clients, { ...own, connectedAt });
           const values = readSettings(settings);
-          new ConsoleClock(time, connectedAt).toIso(time);
+          new ConsoleClock(time, connectedAt).toMs(time);
           return healthyPooler([], {
             sessions: readSessions(clients, servers, { row: found?.row, connectedAt }),
             pooler: values.known

@@ -1,6 +1,6 @@
 // Computes the fingerprint by which runs recognise the same finding.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fold } from '../analysis/sessions/fold.ts';
 import type { Problem } from '../model/finding.ts';
 
@@ -14,5 +14,5 @@ export function fingerprint(
   { role, database, application, subject }: Pick<Problem, 'role' | 'database' | 'application' | 'subject'>,
 ): string {
   const identity = [check, target, role, database, application === undefined ? undefined : fold(application), subject];
-  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
+  return hash('sha256', JSON.stringify(identity), 'hex').slice(0, 16);
 }

@@ -166,8 +166,7 @@ function withSessions(known: KnownClient | undefined, sessions: readonly SeenSes
 
 function useAfter(known: ClientUse | undefined, { logins, startedAt }: SeenSession, at: number): ClientUse {
   if (logins !== undefined) return withLogins(known, logins, at);
-  const started = Date.parse(startedAt);
-  const first = started > 0 && started <= at ? started : at;
+  const first = startedAt > 0 && startedAt <= at ? startedAt : at;
   return {
     first: Math.min(known?.first ?? first, first),
     last: at,

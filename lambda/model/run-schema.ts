@@ -17,6 +17,7 @@ import { type AuditedTarget, type ListedTarget, verdictOf } from './run.ts';
 import { SEVERITIES } from './severity.ts';
 import { type AuditConnection, type Session, SIDES, type Snapshot } from './snapshot.ts';
 import { TARGET_KINDS } from './target.ts';
+import { LATEST_MS } from './time.ts';
 import { TLS_VERSIONS } from './tls.ts';
 import { TRANSPORTS } from './transport.ts';
 
@@ -78,7 +79,7 @@ const session: z.ZodType<Session> = z
     transport: z.enum(TRANSPORTS),
     clientAddress: text.optional(),
     tls: sessionTls.optional(),
-    startedAt: moment,
+    startedAt: z.int().min(0).max(LATEST_MS),
   })
   .refine(
     ({ transport, tls }) => (transport === 'tls') === (tls !== undefined),

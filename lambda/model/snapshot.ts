@@ -52,8 +52,8 @@ export interface Session {
   readonly clientAddress?: string | undefined;
   /** Undefined unless `transport` is `tls`. */
   readonly tls?: SessionTls | undefined;
-  /** ISO 8601, UTC. */
-  readonly startedAt: string;
+  /** Milliseconds since 1970, up to the end of the year 9999. */
+  readonly startedAt: number;
 }
 
 /** What the login may see of other roles' sessions. */

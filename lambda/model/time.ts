@@ -5,6 +5,9 @@ import { compareText } from './text-order.ts';
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 
+/** The last moment that ISO 8601 writes with a year of four digits, in milliseconds since 1970. */
+export const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 /** The longest that a timer of Node's takes: beyond it, it would end at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

@@ -17,15 +17,3 @@ export function cached<Result extends {}>(answer: (text: string) => Result): (te
     return result;
   };
 }
-
-/** The same for a function of an object that nothing changes: what it made is kept as long as the object. */
-export function cachedBy<Key extends object, Result extends {}>(answer: (key: Key) => Result): (key: Key) => Result {
-  const known = new WeakMap<Key, Result>();
-  return (key) => {
-    const before = known.get(key);
-    if (before !== undefined) return before;
-    const result = answer(key);
-    known.set(key, result);
-    return result;
-  };
-}

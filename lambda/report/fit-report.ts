@@ -1,5 +1,6 @@
 // Fits a report into a size: whole entries are left out and counted, never cut in half.
 
+import { cachedBy } from '../model/cached-by.ts';
 import { itemsThatFit } from './fit.ts';
 import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 
@@ -33,18 +34,20 @@ const NOT_SENT: ReadonlySet<string | undefined> = new Set(['ongoing', 'muted']);
  * @param bytesOf - What a piece of JSON takes where it goes: more than its length when it is quoted in other JSON.
  */
 export function fitReport(report: Report, bytes: number, bytesOf: (json: string) => number): Report {
-  if (fits(report, bytes, bytesOf)) return report;
+  // Each entry is tried up to three times.
+  const entryBytes = cachedBy((entry: object) => bytesOf(JSON.stringify(entry)));
+  if (fits(report, bytes, { bytesOf, entryBytes })) return report;
   const ordered = { ...report, ...keptFirst(report) };
   const sections = SECTIONS.filter(({ name }) => ordered[name] !== undefined);
-  const none = sections.map((section) => ({ ...section, items: [] as readonly unknown[] }));
+  const none = sections.map((section) => ({ ...section, items: [] as readonly object[] }));
   const room = bytes - bytesOf(JSON.stringify(withOnly(ordered, none)));
   const least = sections.map((section) => ({
     ...section,
-    ...itemsThatFit<unknown>(ordered[section.name] ?? [], room * section.share, bytesOf),
+    ...itemsThatFit<object>(ordered[section.name] ?? [], room * section.share, entryBytes),
   }));
   let left = room - least.reduce((sum, section) => sum + section.bytes, 0);
   const most = least.map((section) => {
-    const more = itemsThatFit<unknown>(ordered[section.name] ?? [], section.bytes + left, bytesOf);
+    const more = itemsThatFit<object>(ordered[section.name] ?? [], section.bytes + left, entryBytes);
     left -= more.bytes - section.bytes;
     return { ...section, ...more };
   });
@@ -84,13 +87,20 @@ function isNotSent({ lifecycle }: ReportFinding): boolean {
 }
 
 /** Adds up the parts until there is no room: the whole of a large report in one text is many times what may leave. */
-function fits(report: Report, bytes: number, bytesOf: (json: string) => number): boolean {
+function fits(
+  report: Report,
+  bytes: number,
+  {
+    bytesOf,
+    entryBytes,
+  }: { readonly bytesOf: (json: string) => number; readonly entryBytes: (entry: object) => number },
+): boolean {
   const sections = SECTIONS.filter(({ name }) => report[name] !== undefined);
   const frame = { ...report, ...Object.fromEntries(sections.map(({ name }) => [name, []])) };
   let left = bytes - bytesOf(JSON.stringify(frame));
   return sections.every(({ name }) => {
     const all = report[name] ?? [];
-    const { items, bytes: taken } = itemsThatFit<unknown>(all, left, bytesOf);
+    const { items, bytes: taken } = itemsThatFit<object>(all, left, entryBytes);
     left -= taken;
     return items.length === all.length;
   });

@@ -36,18 +36,19 @@ const LEAST_BYTES = 40;
  * The items whose JSON fits into `bytes`, in their order. An item that does not fit is skipped, so that one with an
  * endless text costs no other.
  *
+ * @param bytesOf what the JSON of an item takes
  * @returns the items, and the bytes they take with the commas between them
  */
 export function itemsThatFit<Item>(
   items: readonly Item[],
   bytes: number,
-  bytesOf: (json: string) => number,
+  bytesOf: (item: Item) => number,
 ): { readonly items: Item[]; readonly bytes: number } {
   const kept: Item[] = [];
   let taken = 0;
   for (const item of items) {
     if (bytes - taken < LEAST_BYTES) break;
-    const more = bytesOf(JSON.stringify(item)) + (kept.length === 0 ? 0 : 1);
+    const more = bytesOf(item) + (kept.length === 0 ? 0 : 1);
     if (taken + more > bytes) continue;
     taken += more;
     kept.push(item);

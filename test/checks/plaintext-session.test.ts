@@ -48,8 +48,8 @@ describe('plaintext-session', () => {
 
   test('names who connects, from where, how often and since when, not which process', () => {
     const [found] = problems(plaintextSession, [
-      make.plaintextSession({ startedAt: '2026-11-10T04:00:00.000Z', clientAddress: '10.0.1.9' }),
-      make.plaintextSession({ startedAt: '2026-11-09T22:10:31.000Z' }),
+      make.plaintextSession({ startedAt: Date.parse('2026-11-10T04:00:00Z'), clientAddress: '10.0.1.9' }),
+      make.plaintextSession({ startedAt: Date.parse('2026-11-09T22:10:31Z') }),
     ]);
     expect(found).toMatchObject({
       role: 'app',

@@ -94,11 +94,11 @@ describeEachMajor((major) => {
           superuser: false,
           clientAddress: kind === 'unix-socket' ? undefined : '127.0.0.1',
           ...SEEN_AS[kind],
-          startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+          startedAt: expect.any(Number),
         },
       ],
     });
-    const startedAt = new Date(sessions.visible[0]?.startedAt ?? '').getTime();
+    const startedAt = sessions.visible[0]?.startedAt ?? Number.NaN;
     expect(Math.abs(startedAt - (row?.start.getTime() ?? 0))).toBeLessThanOrEqual(1);
   });
 

@@ -18,7 +18,7 @@ type Prefixes = typeof WIDEST;
 export function clientNetworks(addresses: Iterable<string>): readonly string[] {
   const distinct = [...new Set(addresses)].filter(isAddress).sort();
   if (distinct.length <= MAX_ENTRIES) return distinct;
-  const parsed = distinct.map((address) => ipaddr.process(address));
+  const parsed = distinct.map(parse);
   for (const prefixes of PREFIXES) {
     const networks = networksOf(parsed, prefixes, MAX_ENTRIES);
     if (networks.size <= MAX_ENTRIES) return [...networks].sort();
@@ -26,24 +26,41 @@ export function clientNetworks(addresses: Iterable<string>): readonly string[] {
   return [...networksOf(parsed, WIDEST, distinct.length)].sort();
 }
 
-type Parsed = ipaddr.IPv4 | ipaddr.IPv6;
+/** The parts of an IPv4 address as they are written; most are of this kind, and there may be thousands. */
+type Parsed = readonly string[] | ipaddr.IPv6;
+
+/** Four decimal numbers from 0 to 255, without zeros before them. */
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
 /** As servers write them: the library also takes IPv4 addresses in one to three parts, octal and hexadecimal. */
 function isAddress(text: string): boolean {
-  return text.length <= 64 && (ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text));
+  return IPV4.test(text) || (text.length <= 64 && ipaddr.IPv6.isValid(text));
+}
+
+/** An IPv4 address that is mapped into IPv6 is one of IPv4. */
+function parse(address: string): Parsed {
+  if (IPV4.test(address)) return address.split('.');
+  const parsed = ipaddr.process(address);
+  return parsed.kind() === 'ipv4' ? parsed.toString().split('.') : (parsed as ipaddr.IPv6);
 }
 
 /** Stops once there are more networks than `most`: the clients of one group may be thousands. */
 function networksOf(addresses: readonly Parsed[], prefixes: Prefixes, most: number): ReadonlySet<string> {
   const networks = new Set<string>();
   for (const address of addresses) {
-    networks.add(networkOf(address, prefixes[address.kind()]));
+    networks.add(networkOf(address, prefixes));
     if (networks.size > most) break;
   }
   return networks;
 }
 
-/** @param prefix in whole bytes, as all of ours are */
-function networkOf(address: Parsed, prefix: number): string {
-  return `${ipaddr.fromByteArray(address.toByteArray().fill(0, prefix / 8))}/${prefix}`;
+const ZEROS = ['0', '0', '0', '0'];
+
+/** @param prefixes in whole bytes, as all of ours are */
+function networkOf(address: Parsed, { ipv4, ipv6 }: Prefixes): string {
+  if (!('toByteArray' in address)) {
+    const kept = ipv4 / 8;
+    return `${[...address.slice(0, kept), ...ZEROS.slice(kept)].join('.')}/${ipv4}`;
+  }
+  return `${ipaddr.fromByteArray(address.toByteArray().fill(0, ipv6 / 8))}/${ipv6}`;
 }

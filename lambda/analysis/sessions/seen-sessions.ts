@@ -1,5 +1,6 @@
 // Puts what the sources show of clients into one list: open sessions, sampled ones, and logins of the connection log.
 
+import { cachedBy } from '../../model/cached-by.ts';
 import type { ClientLogins } from '../../model/connection-log.ts';
 import type { HbaRole } from '../../model/hba.ts';
 import { loginRole } from '../../model/role-setting.ts';
@@ -15,7 +16,7 @@ export interface SeenSession extends Session {
 }
 
 /** Every client that a source shows well enough to evaluate how it connects. */
-export function seenSessions(snapshot: Snapshot): readonly SeenSession[] {
+export const seenSessions = cachedBy((snapshot: Snapshot): readonly SeenSession[] => {
   const { sessions, sampled, connectionLog, target, visibility, hba } = snapshot;
   const auditor = visibility.known ? loginRole(visibility.value) : undefined;
   const open = sessions.known ? sessions.value.visible : [];
@@ -34,7 +35,7 @@ export function seenSessions(snapshot: Snapshot): readonly SeenSession[] {
       isPooler: target.kind === 'pgbouncer',
     }),
   ];
-}
+});
 
 /** The auditor's own logins, which its audits leave out too. They are over TLS: another one by its name is none. */
 function isAuditor({ role, application = '', transport }: ClientLogins, auditor: string | undefined): boolean {
@@ -97,7 +98,7 @@ export function loggedSessions(
       transport,
       clientAddress: addresses[0],
       tls,
-      startedAt: new Date(first ?? 0).toISOString(),
+      startedAt: first ?? 0,
       logins: row,
     };
   });

@@ -15,26 +15,46 @@ export interface SessionGroup {
 
 /** The groups of those sessions, in the order in which their first sessions came. */
 export function groupSessions(sessions: Iterable<SeenSession>): readonly SessionGroup[] {
-  const groups = new Map<string, SeenSession[]>();
+  const groups = new Groups();
   const folded = new Map<string, string>();
   for (const session of sessions) {
-    const { role, database, application, kind, superuser, side } = session;
+    const { application } = session;
     let pattern = folded.get(application);
     if (pattern === undefined) {
       pattern = fold(application);
       folded.set(application, pattern);
     }
-    const key = `${superuser} ${kind} ${side} ${part(role)}${part(database)}${pattern}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [session]);
-    else group.push(session);
+    groups.add(session, pattern);
   }
-  return [...groups.values()].map((group) => ({ sessions: group, first: group[0] as SeenSession }));
+  return groups.all.map((group) => ({ sessions: group, first: group[0] as SeenSession }));
 }
 
-/** A name with its length before it, so that no two lists of names make the same key. */
-function part(name: string | undefined): string {
-  return name === undefined ? '- ' : `${name.length} ${name}`;
+/** A map for each part of what makes sessions alike: to join names to one key takes longer for thousands of them. */
+class Groups {
+  readonly #byPattern = new Map<string, Map<string | undefined, Map<string | undefined, Map<string, SeenSession[]>>>>();
+  /** In the order in which their first sessions came. */
+  readonly all: SeenSession[][] = [];
+
+  add(session: SeenSession, pattern: string): void {
+    const { role, database, kind, superuser, side } = session;
+    const byRole = inner(this.#byPattern, pattern);
+    const byKind = inner(inner(byRole, role), database);
+    const key = `${superuser} ${kind} ${side}`;
+    const group = byKind.get(key);
+    if (group === undefined) {
+      const first = [session];
+      byKind.set(key, first);
+      this.all.push(first);
+    } else {
+      group.push(session);
+    }
+  }
+}
+
+function inner<Key, InnerKey, Value>(maps: Map<Key, Map<InnerKey, Value>>, key: Key): Map<InnerKey, Value> {
+  const found = maps.get(key) ?? new Map<InnerKey, Value>();
+  maps.set(key, found);
+  return found;
 }
 
 /** What problems about sessions have in common: who, from where, how many, since when. */
@@ -71,15 +91,15 @@ export function describeGroup({
       ...(first.kind === 'replication' ? { kind: 'replication' } : {}),
       ...(toServer && addresses.length > 0 ? { servers: addresses } : {}),
       ...(examples.length > 1 ? { applications: examples } : {}),
-      ...(oldest === undefined ? {} : { oldestSession: oldest }),
+      ...(oldest === undefined ? {} : { oldestSession: new Date(oldest).toISOString() }),
       ...evidenceOfLogins(open, logged),
     },
   };
 }
 
-/** When the first of the sessions began, ISO 8601; there may be thousands. */
-function oldestOf(sessions: readonly SeenSession[]): string | undefined {
-  let oldest: string | undefined;
+/** When the first of the sessions began, in milliseconds since 1970; there may be thousands. */
+function oldestOf(sessions: readonly SeenSession[]): number | undefined {
+  let oldest: number | undefined;
   for (const { startedAt } of sessions) if (oldest === undefined || startedAt < oldest) oldest = startedAt;
   return oldest;
 }

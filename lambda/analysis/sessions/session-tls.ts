@@ -1,11 +1,12 @@
 // Summarises the TLS facts of a group of sessions as evidence.
 
 import { displayText } from '../../model/display.ts';
-import type { Session, SessionTls } from '../../model/snapshot.ts';
+import type { SessionTls } from '../../model/snapshot.ts';
+import type { Encryption } from './encryption-classes.ts';
 import type { SessionGroup } from './session-groups.ts';
 
 /** Whether the session is encrypted by TLS, and its facts fit. */
-export function tlsOf({ transport, tls }: Session, fits: (tls: SessionTls) => boolean): boolean {
+export function tlsOf({ transport, tls }: Encryption, fits: (tls: SessionTls) => boolean): boolean {
   return transport === 'tls' && tls !== undefined && fits(tls);
 }
 

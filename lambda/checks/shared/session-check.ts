@@ -1,6 +1,7 @@
 // Evaluates sessions and logins for a check, and never passes where some could not be seen.
 
 import { ofProvider } from '../../analysis/provider/provider-roles.ts';
+import { type Encryption, encryptedSo } from '../../analysis/sessions/encryption-classes.ts';
 import { type SeenSession, seenSessions } from '../../analysis/sessions/seen-sessions.ts';
 import { groupSessions, type SessionGroup } from '../../analysis/sessions/session-groups.ts';
 import type { Outcome, Problem } from '../../model/finding.ts';
@@ -18,34 +19,30 @@ export function checkSessions(
 ): Outcome {
   const { sessions } = snapshot;
   const visible = sessions.known ? sessions.value.visible : [];
-  return evaluateSessions(snapshot, visible, { isWrong, toProblem, unseen: [unseenSessionsReason(snapshot)] });
+  return outcomeOf(snapshot, visible.filter(isWrong), { toProblem, unseen: [unseenSessionsReason(snapshot)] });
 }
 
-/** The same for every client that a source of the target shows: open sessions, samples, and its connection log. */
+/**
+ * The same for every client that a source of the target shows: open sessions, samples, and its connection log. By
+ * nothing but how they are encrypted.
+ */
 export function checkSessionsAndLogins(
   snapshot: Snapshot,
-  isWrong: (session: SeenSession) => boolean,
+  isWrong: (encryption: Encryption) => boolean,
   toProblem: (group: SessionGroup) => Problem,
 ): Outcome {
   const unseen = [unseenSessionsReason(snapshot), samplingGapReason(snapshot), logGapReason(snapshot)];
-  return evaluateSessions(snapshot, seenSessions(snapshot), { isWrong, toProblem, unseen });
+  return outcomeOf(snapshot, encryptedSo(seenSessions(snapshot), isWrong), { toProblem, unseen });
 }
 
 interface Evaluation {
-  readonly isWrong: (session: SeenSession) => boolean;
   readonly toProblem: (group: SessionGroup) => Problem;
   /** Why there may be more than was seen; undefined where there is not. */
   readonly unseen: readonly (string | undefined)[];
 }
 
-function evaluateSessions(
-  snapshot: Snapshot,
-  seen: readonly SeenSession[],
-  { isWrong, toProblem, unseen }: Evaluation,
-): Outcome {
-  const problems = groupSessions(seen.filter(isWrong)).map((group) =>
-    ofProvider(toProblem(group), group.first.role, snapshot),
-  );
+function outcomeOf(snapshot: Snapshot, wrong: readonly SeenSession[], { toProblem, unseen }: Evaluation): Outcome {
+  const problems = groupSessions(wrong).map((group) => ofProvider(toProblem(group), group.first.role, snapshot));
   const reasons = unseen.filter((reason) => reason !== undefined);
   const incomplete = reasons.length === 0 ? undefined : reasons.join('; ');
   if (problems.length > 0) {

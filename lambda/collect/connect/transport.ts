@@ -16,14 +16,21 @@ export interface TransportFacts {
   readonly clientPort: number | undefined;
 }
 
-/** How a session travels, or undefined when the rows do not show it. */
-export function transportOf(facts: TransportFacts): Transport | undefined {
+/**
+ * How a session travels, or undefined when the rows do not show it.
+ *
+ * @param onLoopback answers for an address, also one that was asked about before
+ */
+export function transportOf(
+  facts: TransportFacts,
+  onLoopback: (address: string) => boolean = isLoopback,
+): Transport | undefined {
   // A row one may not see has neither kind nor port. It must never pass for a Unix socket, which has no address either.
   if (facts.kind === undefined || facts.clientPort === undefined || facts.ssl === undefined) return undefined;
   if (facts.ssl) return 'tls';
   if (facts.gssEncrypted) return 'gss';
   if (facts.clientAddress === undefined) return facts.clientPort === -1 ? 'unix-socket' : undefined;
-  return isLoopback(facts.clientAddress) ? 'loopback' : 'plaintext';
+  return onLoopback(facts.clientAddress) ? 'loopback' : 'plaintext';
 }
 
 /** 127.0.0.0/8 (RFC 1122), also mapped into IPv6, and ::1 (RFC 4291). */

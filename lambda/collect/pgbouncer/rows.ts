@@ -110,7 +110,7 @@ function readSession(row: ConsoleRow, side: Side, clock: ConsoleClock): Session 
     transport,
     clientAddress: shownAddress(row.addr),
     tls,
-    startedAt: clock.toIso(row.connect_time),
+    startedAt: clock.toMs(row.connect_time),
   };
 }
 

@@ -37,11 +37,11 @@ export class ConsoleClock {
     if (Math.abs(ahead) <= FURTHEST) this.#ahead = ahead;
   }
 
-  /** ISO 8601, UTC. What can't be read began, at the latest, before the auditor's own session. */
-  toIso(text: string | null | undefined): string {
+  /** Milliseconds since 1970. What can't be read began, at the latest, before the auditor's own session. */
+  toMs(text: string | null | undefined): number {
     const shown = read(text);
     const at = shown === undefined ? Number.NaN : shown.asUtc - (offsetOf(shown.zone) ?? this.#ahead);
-    return new Date(at >= EARLIEST && at <= LATEST ? at : this.#connectedAt).toISOString();
+    return at >= EARLIEST && at <= LATEST ? at : this.#connectedAt;
   }
 }
 

@@ -1,12 +1,13 @@
 // Reads every session and how it travels, the auditor's own included.
 
 import { known, unknown } from '../../model/observed.ts';
-import type { AuditConnection, Session, Sessions } from '../../model/snapshot.ts';
+import type { AuditConnection, Session, Sessions, SessionTls } from '../../model/snapshot.ts';
+import { LATEST_MS } from '../../model/time.ts';
 import type { Row } from '../answers/answer.ts';
-import { answerAbout } from '../answers/answer.ts';
+import { answerAbout, digitsOf } from '../answers/answer.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
 import { shownAddress } from '../answers/client-address.ts';
-import { transportOf } from '../connect/transport.ts';
+import { isLoopback, transportOf } from '../connect/transport.ts';
 import type { Catalogue } from './catalogue-query.ts';
 import { columns } from './columns.ts';
 import type { LoginOids } from './own-settings-query.ts';
@@ -49,8 +50,11 @@ const PORTS = { min: -1, max: 65_535 };
 const PIDS = { min: 1, max: 2 ** 31 - 1 };
 /** Key lengths of cipher suites. */
 const BITS = { min: 0, max: 1_024 };
-/** Seconds since 1970, up to the end of the year 9999: what a timestamp can say. */
-const LATEST = 253_402_300_799;
+/** Of seconds since 1970, before and after the point. */
+const MOST_DIGITS = 12;
+const MOST_PLACES = 9;
+
+const AT = SESSION.places;
 
 const read = answerAbout('sessions');
 
@@ -162,7 +166,7 @@ function readOwnEnd(own: Row | undefined): LocalAddress {
 }
 
 function isOwn(row: Row): boolean {
-  return SESSION.cell(row, 'isOwn') === 't';
+  return row[AT.isOwn] === 't';
 }
 
 /**
@@ -178,9 +182,9 @@ const OWN_PROCESS =
  * client's address or port is a connection, by whatever name of its own it goes.
  */
 function isWorker(row: Row): boolean {
-  const kind = SESSION.cell(row, 'kind');
+  const kind = row[AT.kind];
   if (!kind || KINDS.has(kind)) return false;
-  return OWN_PROCESS.test(kind) || (SESSION.cell(row, 'address') === null && SESSION.cell(row, 'port') === null);
+  return OWN_PROCESS.test(kind) || (row[AT.address] === null && row[AT.port] === null);
 }
 
 /**
@@ -191,63 +195,101 @@ function isWorker(row: Row): boolean {
 export function readSessions(rows: readonly Row[], catalogue: Catalogue): Sessions {
   const visible: Session[] = [];
   let hidden = 0;
-  const isAdministrator = administrators(catalogue);
+  const texts = sessionTexts(catalogue);
   for (const row of rows) {
     if (isOwn(row) || isWorker(row)) continue;
-    const session = readSession(row, catalogue, isAdministrator);
+    const session = readSession(row, texts);
     if (session === undefined) hidden += 1;
     else visible.push(session);
   }
   return { visible, hidden };
 }
 
-/** Undefined when the row does not show how the session travels. */
-function readSession(row: Row, catalogue: Catalogue, isAdministrator: (role: string) => boolean): Session | undefined {
-  const cell = (name: Parameters<typeof SESSION.cell>[1]) => SESSION.cell(row, name);
-  const [role, kind, address, ssl, clientDn] = [
-    cell('role'),
-    cell('kind'),
-    cell('address'),
-    cell('ssl'),
-    cell('clientDn'),
-  ];
-  const transport = transportOf({
-    kind: kind ?? undefined,
-    // Whatever else stands there is not "encrypted".
-    ssl: ssl === null || ssl === undefined ? undefined : ssl === 't',
-    gssEncrypted: cell('gss') === 't',
-    clientAddress: address ?? undefined,
-    clientPort: read.wholeOrNull(cell('port'), 'the port of a client', PORTS),
-  });
-  if (transport === undefined) return undefined;
+/** What the texts of sessions mean. Each is read once: tens of thousands of sessions have the same few in most. */
+interface SessionTexts {
+  /** Roles and databases may be gone while their sessions go on. */
+  readonly role: (oid: string) => { readonly name: string | undefined; readonly superuser: boolean };
+  readonly database: (oid: string) => { readonly name: string | undefined };
+  /** As an address is shown, where it is one. */
+  readonly address: (text: string) => { readonly shown: string | undefined };
+  readonly isLoopback: (address: string) => boolean;
+  /** One and the same object where all are the same. */
+  readonly tls: (clientDn: string) => (cipher: string) => (version: string) => (bits: string) => SessionTls;
+}
+
+function sessionTexts(catalogue: Catalogue): SessionTexts {
+  const isAdministrator = administrators(catalogue);
   return {
-    pid: read.wholeOrNull(cell('pid'), 'the process of a session', PIDS),
-    // Both may be gone while the session goes on.
-    role: catalogue.roles.get(role ?? '')?.name,
-    database: catalogue.databases.get(cell('database') ?? '')?.name,
-    application: boundedText(cell('application') ?? '', LONGEST.name),
-    kind: kind === 'walsender' ? 'replication' : 'client',
-    superuser: isAdministrator(role ?? ''),
-    transport,
-    clientAddress: shownAddress(address),
-    tls:
-      transport === 'tls'
-        ? {
-            version: boundedText(cell('tlsVersion') ?? '', LONGEST.name),
-            cipher: boundedText(cell('cipher') ?? '', LONGEST.name),
-            bits: read.wholeOrNull(cell('bits'), 'the key length of a cipher suite', BITS) ?? 0,
-            clientDn: clientDn ? boundedText(clientDn, LONGEST.distinguishedName) : undefined,
-          }
-        : undefined,
-    startedAt: readStart(cell('start')),
+    role: onceEach((oid) => ({ name: catalogue.roles.get(oid)?.name, superuser: isAdministrator(oid) })),
+    database: onceEach((oid) => ({ name: catalogue.databases.get(oid)?.name })),
+    address: onceEach((text) => ({ shown: shownAddress(text) })),
+    isLoopback: onceEach(isLoopback),
+    tls: onceEach((clientDn) =>
+      onceEach((cipher) =>
+        onceEach((version) =>
+          onceEach((bits) => ({
+            version: boundedText(version, LONGEST.name),
+            cipher: boundedText(cipher, LONGEST.name),
+            bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
+            clientDn: clientDn === '' ? undefined : boundedText(clientDn, LONGEST.distinguishedName),
+          })),
+        ),
+      ),
+    ),
   };
 }
 
-/** ISO 8601, UTC. */
-function readStart(start: Row[number] | undefined): string {
-  const seconds = /^\d{1,12}(\.\d{1,9})?$/.test(start ?? '0') ? Number(start ?? 0) : Number.NaN;
-  if (!(seconds <= LATEST)) read.refuse('the time at which a session began is none');
-  return new Date(seconds * 1000).toISOString();
+function onceEach<Meaning extends {}>(meaning: (text: string) => Meaning): (text: string) => Meaning {
+  const known = new Map<string, Meaning>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const first = meaning(text);
+    known.set(text, first);
+    return first;
+  };
+}
+
+/** Undefined when the row does not show how the session travels. */
+function readSession(row: Row, texts: SessionTexts): Session | undefined {
+  const [kind, address, ssl] = [row[AT.kind], row[AT.address], row[AT.ssl]];
+  const facts = {
+    kind: kind ?? undefined,
+    // Whatever else stands there is not "encrypted".
+    ssl: ssl === null || ssl === undefined ? undefined : ssl === 't',
+    gssEncrypted: row[AT.gss] === 't',
+    clientAddress: address ?? undefined,
+    clientPort: read.wholeOrNull(row[AT.port], 'the port of a client', PORTS),
+  };
+  const transport = transportOf(facts, texts.isLoopback);
+  if (transport === undefined) return undefined;
+  const role = texts.role(row[AT.role] ?? '');
+  return {
+    pid: read.wholeOrNull(row[AT.pid], 'the process of a session', PIDS),
+    role: role.name,
+    database: texts.database(row[AT.database] ?? '').name,
+    application: boundedText(row[AT.application] ?? '', LONGEST.name),
+    kind: kind === 'walsender' ? 'replication' : 'client',
+    superuser: role.superuser,
+    transport,
+    clientAddress: texts.address(address ?? '').shown,
+    tls:
+      transport === 'tls'
+        ? texts.tls(row[AT.clientDn] ?? '')(row[AT.cipher] ?? '')(row[AT.tlsVersion] ?? '')(row[AT.bits] ?? '0')
+        : undefined,
+    startedAt: readStart(row[AT.start]),
+  };
+}
+
+/** Milliseconds since 1970. */
+function readStart(start: Row[number] | undefined): number {
+  const text = start ?? '0';
+  const point = text.includes('.') ? text.indexOf('.') : text.length;
+  const places = text.length - point - 1;
+  const seconds = point > MOST_DIGITS ? Number.NaN : digitsOf(text, 0, point);
+  const fraction = places < 0 ? 0 : places > MOST_PLACES ? Number.NaN : digitsOf(text, point + 1, text.length);
+  const at = seconds * 1_000 + Math.floor((fraction * 1_000) / 10 ** Math.max(places, 0));
+  return at <= LATEST_MS ? at : read.refuse('the time at which a session began is none');
 }
 
 /** Whether a role, by its oid, is a superuser, or may become one or what a provider gives in the place of one. */

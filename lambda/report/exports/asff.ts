@@ -1,9 +1,10 @@
 // Renders the report in the AWS Security Finding Format, 2018-10-08, for Security Hub's BatchImportFindings.
 
+import { cachedBy } from '../../model/cached-by.ts';
 import { displayText } from '../../model/display.ts';
 import { quoteName } from '../../model/given-text.ts';
 import type { Severity } from '../../model/severity.ts';
-import { cached, cachedBy } from '../cached.ts';
+import { cached } from '../cached.ts';
 import { addressOf, type Entry, entriesOf, factLines, labelsText, TOOL } from '../entries.ts';
 import { largestThatFits } from '../fit.ts';
 import type { Report, ReportTarget } from '../schema.ts';

@@ -2,9 +2,9 @@
 // for each check and target what was looked at without a finding, or could not be seen.
 
 import ipaddr from 'ipaddr.js';
+import { cachedBy } from '../../model/cached-by.ts';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { displayText } from '../../model/display.ts';
-import { cachedBy } from '../cached.ts';
 import { addressOf, type Entry, entriesOf, factLines, historyTexts, labelsText, TOOL } from '../entries.ts';
 import type { Report, ReportTarget } from '../schema.ts';
 import { PLAIN, remedyText, title, who } from '../text.ts';

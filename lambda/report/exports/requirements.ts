@@ -1,8 +1,8 @@
 // Formats the compliance requirements of a check for exports.
 
+import { cachedBy } from '../../model/cached-by.ts';
 import type { CheckInfo } from '../../model/check-info.ts';
 import { IN_TRANSIT } from '../../model/requirement.ts';
-import { cachedBy } from '../cached.ts';
 
 type WithRequirements = Pick<CheckInfo, 'requirements'>;
 

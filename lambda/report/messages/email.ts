@@ -44,7 +44,7 @@ const RULE = '='.repeat(24);
  * @param maxFindings - Whole findings from the top, the resolved ones last; the rest is counted. All by default.
  */
 export function renderEmail(digest: Digest, maxFindings: number = findingsOf(digest)): string {
-  return emailRenderer(digest)(maxFindings);
+  return emailRenderer(digest).render(maxFindings);
 }
 
 /** How many findings an email of the digest has when none is left out. */
@@ -52,8 +52,18 @@ export function findingsOf({ active, resolved }: Digest): number {
   return active.length + resolved.length;
 }
 
-/** The same, to try how many findings fit: each finding is put into words once. */
-export function emailRenderer(digest: Digest): (maxFindings: number) => string {
+export interface EmailRenderer {
+  /** See `renderEmail`. */
+  readonly render: (maxFindings: number) => string;
+  /**
+   * A number of findings that the email fits into so many characters with, or takes too many: from there on, only the
+   * latter.
+   */
+  readonly most: (characters: number) => number;
+}
+
+/** The same, to try how many findings fit: each finding is put into words once, and none that can't be among them. */
+export function emailRenderer(digest: Digest): EmailRenderer {
   const known = new Map<DigestEntry | ResolvedFinding, readonly string[]>();
   const once = <One extends DigestEntry | ResolvedFinding>(notify: (one: One) => readonly string[]) => {
     return (one: One): readonly string[] => {
@@ -63,7 +73,25 @@ export function emailRenderer(digest: Digest): (maxFindings: number) => string {
     };
   };
   const texts: EntryTexts = { entry: once(facts), resolved: once(resolvedLines) };
-  return (maxFindings) => render(digest, maxFindings, texts);
+  return {
+    render: (maxFindings) => render(digest, maxFindings, texts),
+    most: (characters) => {
+      let left = characters;
+      let most = 0;
+      for (const words of inWords(digest, texts)) {
+        if (left < 0) break;
+        left -= words.reduce((sum, line) => sum + line.length + 1, 0);
+        most += 1;
+      }
+      return most;
+    },
+  };
+}
+
+/** What each finding takes at least, in the order in which they are shown. */
+function* inWords({ active, resolved }: Digest, texts: EntryTexts): Generator<readonly string[]> {
+  for (const entry of active) yield texts.entry(entry);
+  for (const finding of resolved) yield texts.resolved(finding);
 }
 
 interface EntryTexts {

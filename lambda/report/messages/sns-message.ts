@@ -8,7 +8,7 @@ import type { Report } from '../schema.ts';
 import { displayTime, PLAIN, plural } from '../text.ts';
 import { toAscii } from './ascii.ts';
 import { renderChatCard, renderTargetCards, renderTestCard } from './chat-card.ts';
-import { emailRenderer, findingsOf } from './email.ts';
+import { emailRenderer } from './email.ts';
 import { renderSms, toGsm } from './sms.ts';
 import { alertAttributes, attributeBytes, type MessageAttribute, testAttributes, utf8Bytes } from './sns-attributes.ts';
 import { wrap } from './wrap.ts';
@@ -153,13 +153,10 @@ function subjectOf(digest: Digest): string {
 
 /** The email with as many findings as fit into `bytes` of the message. */
 function fittingEmail(digest: Digest, bytes: number): string {
-  // More than this many never fit: the email of a hundred thousand findings is not rendered to learn that.
-  const most = Math.min(findingsOf(digest), Math.ceil(bytes / LEAST_BYTES));
-  return largestThatFits(most, emailRenderer(digest), (email) => nestedBytes(email) <= bytes);
+  const { render, most } = emailRenderer(digest);
+  // The email of a hundred thousand findings is not rendered to learn that it does not fit.
+  return largestThatFits(most(bytes), render, (email) => nestedBytes(email) <= bytes);
 }
-
-/** Less than any finding takes in an email. */
-const LEAST_BYTES = 20;
 
 /** What `text` takes as a string within JSON, without its quotation marks. */
 function nestedBytes(text: string): number {

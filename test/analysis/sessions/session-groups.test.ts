@@ -15,7 +15,7 @@ describe('groups of sessions', () => {
       session({ role: 'other' }),
       session({ database: 'crm' }),
       session({ application: 'cron' }),
-      session({ clientAddress: '192.0.2.1', pid: 7, startedAt: '2026-01-01T00:00:00.000Z' }),
+      session({ clientAddress: '192.0.2.1', pid: 7, startedAt: Date.parse('2026-01-01T00:00:00Z') }),
     ]);
     expect(groups.map(({ sessions }) => sessions.length)).toEqual([2, 1, 1, 1]);
   });

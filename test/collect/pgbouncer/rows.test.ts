@@ -70,7 +70,7 @@ describe('a session', () => {
       transport: 'tls',
       clientAddress: '10.0.1.7',
       tls: { version: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' },
-      startedAt: '2026-11-21T07:30:00.000Z',
+      startedAt: Date.parse('2026-11-21T07:30:00Z'),
     });
   });
 
@@ -196,7 +196,8 @@ describe('when a session began', () => {
   const startedAt = (connectTime: string | null, ownTime: string): string => {
     const own = ownRow({ connect_time: ownTime });
     const rows = [own, row({ connect_time: connectTime })];
-    return knownValue(readSessions(rows, [], { row: own, connectedAt: CONNECTED })).visible[0]?.startedAt ?? '';
+    const { visible } = knownValue(readSessions(rows, [], { row: own, connectedAt: CONNECTED }));
+    return new Date(visible[0]?.startedAt ?? Number.NaN).toISOString();
   };
 
   test.each([

@@ -1,0 +1,13 @@
+// Keeps what a function made of an object for as long as the object is there.
+
+/** The same function of an object that nothing changes, which answers from memory what it was asked before. */
+export function cachedBy<Key extends object, Result extends {}>(answer: (key: Key) => Result): (key: Key) => Result {
+  const known = new WeakMap<Key, Result>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const result = answer(key);
+    known.set(key, result);
+    return result;
+  };
+}
