@@ -1,5 +1,6 @@
 // Renders the plan as Markdown, in which names are text and commands are code.
 
+import { PLACES } from './places.ts';
 import type { PlanDocument, PlannedClient, PlanStep, TargetPlan } from './schema.ts';
 
 export function renderPlanMarkdown({ targets, days, at }: PlanDocument): string {
@@ -64,25 +65,33 @@ function clientTable(heading: string, clients: readonly PlannedClient[]): readon
   ];
 }
 
-function step({ title, commands, rollback, needsReboot }: PlanStep, index: number): readonly string[] {
+function step({ title, runIn, commands, rollback, needsReboot }: PlanStep, index: number): readonly string[] {
   const reboot = needsReboot === true ? ' It takes a restart.' : '';
   return [
     `### Step ${index + 1}`,
     '',
     `${plain(title)}.${reboot}`,
     '',
-    ...code(commands),
-    ...(rollback.length === 0 ? [] : ['Roll back:', '', ...code(rollback)]),
+    ...(commands.length === 0 ? [] : [`In ${PLACES[runIn]}:`, '', ...code(commands, runIn)]),
+    ...(rollback.length === 0 ? [] : ['Roll back:', '', ...code(rollback, runIn)]),
   ];
 }
 
+const LANGUAGES: Readonly<Record<PlanStep['runIn'], string>> = {
+  psql: 'sql',
+  'server shell': 'sh',
+  shell: 'sh',
+  'pgbouncer.ini': 'ini',
+  'pgbouncer console': 'sql',
+};
+
 /** In a fence that is longer than any in the text. */
-function code(commands: readonly string[]): readonly string[] {
+function code(commands: readonly string[], runIn: PlanStep['runIn']): readonly string[] {
   if (commands.length === 0) return [];
   const text = commands.join('\n');
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
-  return [`${fence}text`, text, fence, ''];
+  return [`${fence}${LANGUAGES[runIn]}`, text, fence, ''];
 }
 
 function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {

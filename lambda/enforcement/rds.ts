@@ -106,6 +106,7 @@ function findGroup(place: Place): PlanStep {
     ? `aws rds describe-db-clusters --region ${region} --db-cluster-identifier ${clusterWord(place)} --query 'DBClusters[0].DBClusterParameterGroup' --output text`
     : `aws rds describe-db-instances --region ${region} --db-instance-identifier ${id} --query 'DBInstances[0].DBParameterGroups[0].DBParameterGroupName' --output text`;
   return {
+    runIn: 'shell',
     title: `Find the parameter group${ofCluster ? ' of the cluster' : ''}, and what a change takes. A default group (default.…) can't be changed: make one of your own first, whose assignment waits for a reboot. Of an instance of an Aurora or Multi-AZ cluster the cluster's group counts (with discovery this plan knows which it is)`,
     commands: [...askCluster(place), `group=$(${find}); echo "$group"`, askType(place, '"$group"')],
     rollback: [],
@@ -118,6 +119,7 @@ function askType(place: Place, group: string): string {
 
 function askApplyType(place: Place, { name }: Group): PlanStep {
   return {
+    runIn: 'shell',
     title: 'See what a change takes: nothing where it says dynamic, a reboot where it says static',
     commands: [...askCluster(place), `group=${name}`, askType(place, '"$group"')],
     rollback: [],
@@ -127,6 +129,7 @@ function askApplyType(place: Place, { name }: Group): PlanStep {
 /** Others that have the group change with it, planned or not. `$group` is the variable. */
 function sharersOf({ region, ofCluster }: Place, group: string): PlanStep {
   return {
+    runIn: 'shell',
     title: `See which ${ofCluster ? 'clusters' : 'instances'} have this parameter group: the change holds for all of them, and each has to be ready`,
     commands: [
       ofCluster
@@ -145,6 +148,7 @@ const BY_APPLY_TYPE = '$([ "$apply" = dynamic ] && echo immediate || echo pendin
 
 function setByApplyType(place: Place): PlanStep {
   return {
+    runIn: 'shell',
     title:
       'Set rds.force_ssl = 1: at once where ApplyType is dynamic, with the next reboot where it is static. Then read the status: pending-reboot says that one is due',
     commands: [modify(place, '"$group"', 1, BY_APPLY_TYPE), status(place)],
@@ -157,6 +161,7 @@ function setIn(place: Place, { name, status: pending }: Group, applyType: 'stati
   const method = isStatic ? 'pending-reboot' : 'immediate';
   const due = pending === 'pending-reboot' ? '; a reboot is due already, for another change' : '';
   return {
+    runIn: 'shell',
     title: isStatic
       ? `Set rds.force_ssl = 1 in ${name}. It is static: it holds after a reboot${due}`
       : `Set rds.force_ssl = 1 in ${name}. It is dynamic: it holds at once, for new connections${due}`,
@@ -181,6 +186,7 @@ function ownGroup(place: Place, { name }: Group, family: string): readonly PlanS
       : `aws rds modify-db-instance --region ${place.region} --db-instance-identifier ${place.id} --db-parameter-group-name ${group} --apply-immediately`;
   return [
     {
+      runIn: 'shell',
       title: `Make a parameter group: ${name} is a default group, which can't be changed. Set rds.force_ssl = 1 in the new one`,
       commands: [
         `aws rds create-${kind}-group --region ${place.region} ${groupOption(place, own)} --${kind}-group-family ${family} --description "TLS is required"`,
@@ -190,6 +196,7 @@ function ownGroup(place: Place, { name }: Group, family: string): readonly PlanS
       needsReboot: false,
     },
     {
+      runIn: 'shell',
       title:
         'Assign it, which waits for a reboot, and reboot when that suits. Then read the status: it must be in-sync',
       commands: [...askCluster(place), assign(own), reboot(place), status(place)],
@@ -201,6 +208,7 @@ function ownGroup(place: Place, { name }: Group, family: string): readonly PlanS
 
 function waiting(place: Place, { name, status: pending }: Group): PlanStep {
   return {
+    runIn: 'shell',
     title: `Reboot: ${name} has rds.force_ssl = 1 already, and the server goes by another value${pending === '' ? '' : ` (status ${pending.replace(/[^a-z-]/g, '')})`}`,
     commands: [...askCluster(place), reboot(place), status(place)],
     rollback: [modify(place, name, 0, 'pending-reboot'), reboot(place)],

@@ -24,8 +24,16 @@ const client = z
   })
   .describe('One client: what logs in with one role, to one database, by one application.');
 
+/** Where commands are run. */
+const RUN_IN = ['psql', 'server shell', 'shell', 'pgbouncer.ini', 'pgbouncer console'] as const;
+
 const step = z.object({
   title: z.string(),
+  runIn: z
+    .enum(RUN_IN)
+    .describe(
+      'psql: as a superuser, or as the administrator that a service gives. server shell: on the machine of the server. shell: anywhere with the tool.',
+    ),
   commands: z.array(z.string()).describe('To be run one after the other, by people: the plan runs none.'),
   rollback: z.array(z.string()),
   needsReboot: z.boolean().optional().describe('Absent where it is not known before the commands say it.'),

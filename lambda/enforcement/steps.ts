@@ -23,8 +23,10 @@ export interface Steps {
 
 const LEFTOVERS = `SELECT s.pid, a.usename, a.datname, a.application_name, a.client_addr
   FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
- WHERE NOT s.ssl AND a.client_addr IS NOT NULL AND NOT a.client_addr <<= '127.0.0.0/8' AND a.client_addr <> '::1'
-   AND NOT EXISTS (SELECT FROM pg_stat_gssapi g WHERE g.pid = s.pid AND g.encrypted);`;
+ WHERE NOT s.ssl AND a.client_addr IS NOT NULL AND NOT a.client_addr <<= '127.0.0.0/8' AND a.client_addr <> '::1'`;
+/** pg_stat_gssapi came with PostgreSQL 12. */
+const NOT_BY_GSSAPI = `
+   AND NOT EXISTS (SELECT FROM pg_stat_gssapi g WHERE g.pid = s.pid AND g.encrypted)`;
 
 /** What to do on the server, by what is known of it. */
 export function stepsFor(snapshot: Snapshot, { gssSeen }: { readonly gssSeen: boolean }): Steps {
@@ -77,6 +79,7 @@ function selfManaged(snapshot: Snapshot, gssSeen: boolean): Steps {
 }
 
 const TLS_ON: PlanStep = {
+  runIn: 'psql',
   title: 'Switch TLS on, with a certificate for the name that clients use: hostssl lines match nothing until then',
   commands: ["ALTER SYSTEM SET ssl = 'on';", 'SELECT pg_reload_conf();', 'SHOW ssl;'],
   rollback: ['ALTER SYSTEM RESET ssl;', 'SELECT pg_reload_conf();'],
@@ -84,6 +87,7 @@ const TLS_ON: PlanStep = {
 };
 
 const CHECK_BEFORE: PlanStep = {
+  runIn: 'psql',
   title: 'Check before: the first must return no row, the second "on"',
   commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SHOW ssl;'],
   rollback: [],
@@ -98,23 +102,29 @@ function editSteps({ changes, tried }: Extract<HbaPlan, { status: 'open' }>, maj
   });
   return [
     {
+      runIn: 'server shell',
       title: `Change pg_hba.conf on the server (GNU sed): ${shown.join('; ')}. ${tried} kinds of connections were tried with the old rules and the new ones: loopback, sockets and TLS logins stay as they are`,
       commands: edits.flatMap(({ commands }) => commands),
-      rollback: edits.map(({ rollback }) => rollback),
+      // Loaded from here too: the ways back are taken from the last step to the first.
+      rollback: [...edits.map(({ rollback }) => rollback), RELOAD],
     },
     {
+      runIn: 'psql',
       title:
         'Check the file, which must return no row, then load it. New connections go by it; a mistake changes nothing',
       commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
-      rollback: ['SELECT pg_reload_conf();'],
+      rollback: [],
       needsReboot: false,
     },
   ];
 }
 
+const RELOAD = "psql -XAtc 'SELECT pg_reload_conf()' postgres";
+
 function byHand(why: string): readonly PlanStep[] {
   return [
     {
+      runIn: 'psql',
       title: `Change pg_hba.conf by hand (${why}): in each line for network addresses, the first word from host to hostssl; copies of lines that mean loopback too stay above, with 127.0.0.0/8 and ::1/128`,
       commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
       rollback: ['SELECT pg_reload_conf();'],
@@ -123,17 +133,25 @@ function byHand(why: string): readonly PlanStep[] {
   ];
 }
 
-function verifyAndEnd({ target }: Snapshot): readonly PlanStep[] {
+function verify(target: string): PlanStep {
+  return {
+    runIn: 'shell',
+    title:
+      'Verify after: the probe must say that plaintext is refused, so no finding "plaintext-accepted". Set "probe": true for the target in the configuration',
+    commands: [`npx pg-tls-auditor audit --target=${shellQuote(target)}`],
+    rollback: [],
+  };
+}
+
+function verifyAndEnd({ target, server }: Snapshot): readonly PlanStep[] {
+  const isOld = server.known && /^1[01]\b/.test(server.value.version);
   return [
+    verify(target.name),
     {
-      title: 'Verify after: the probe must say that plaintext is refused. Set "probe": true for the target',
-      commands: [`npx pg-tls-auditor audit --target ${shellQuote(target.name)}`],
-      rollback: [],
-    },
-    {
+      runIn: 'psql',
       title:
         'End what is left: sessions that were open stay unencrypted. These are listed; end each, when its client can bear it, with SELECT pg_terminate_backend(pid);',
-      commands: [LEFTOVERS],
+      commands: [`${LEFTOVERS}${isOld ? '' : NOT_BY_GSSAPI};`],
       rollback: [],
     },
   ];
@@ -156,12 +174,14 @@ function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): reado
     case 'cloudSql':
       return [
         {
+          runIn: 'shell',
           title:
             'See the mode: TRUSTED_CLIENT_CERTIFICATE_REQUIRED and ENCRYPTED_ONLY refuse plaintext already, and the first is stricter: then leave it',
           commands: ["gcloud sql instances describe <instance> --format='value(settings.ipConfiguration.sslMode)'"],
           rollback: [],
         },
         {
+          runIn: 'shell',
           title: 'Accept encrypted connections only; it holds for new ones',
           commands: ['gcloud sql instances patch <instance> --ssl-mode=ENCRYPTED_ONLY'],
           rollback: ['gcloud sql instances patch <instance> --ssl-mode=ALLOW_UNENCRYPTED_AND_ENCRYPTED'],
@@ -171,6 +191,7 @@ function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): reado
     case 'azure':
       return [
         {
+          runIn: 'shell',
           title: 'Require secure transport; it holds for new connections',
           commands: [azure(name, 'on')],
           rollback: [azure(name, 'off')],
@@ -180,6 +201,7 @@ function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): reado
     case 'supabase':
       return [
         {
+          runIn: 'shell',
           title:
             'Enforce SSL, here or in the project (Database, Settings). The database restarts, also for the way back',
           commands: [supabase(name, 'enable')],
@@ -190,6 +212,7 @@ function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): reado
     case 'neon':
       return [
         {
+          runIn: 'shell',
           title: 'Nothing to switch: Neon accepts no connection without TLS',
           commands: [],
           rollback: [],
@@ -222,22 +245,26 @@ function pgbouncer({ pooler, target }: Snapshot): Steps {
     isEnforced,
     steps: [
       {
+        runIn: 'pgbouncer.ini',
         title:
           'In pgbouncer.ini: clients must use TLS, over loopback too; Unix sockets need none. It needs a key and a certificate for the name that clients use (client_tls_key_file, client_tls_cert_file)',
         commands: ['client_tls_sslmode = require'],
         rollback: [`client_tls_sslmode = ${before}`],
       },
       {
+        runIn: 'pgbouncer console',
         title: 'Then, in its console: it holds for new connections. Before PgBouncer 1.16 it takes a restart instead',
         commands: ['RELOAD;', 'SHOW CONFIG;'],
         rollback: ['RELOAD;'],
       },
       {
+        runIn: 'pgbouncer console',
         title:
           'Verify after, and see which clients are still without TLS: they stay until they go, or PgBouncer restarts',
-        commands: ['SHOW CLIENTS;', `npx pg-tls-auditor audit --target ${shellQuote(target.name)}`],
+        commands: ['SHOW CLIENTS;'],
         rollback: [],
       },
+      verify(target.name),
     ],
   };
 }

@@ -222,7 +222,7 @@ describe('other services', () => {
       'RELOAD;',
       'SHOW CONFIG;',
       'SHOW CLIENTS;',
-      'npx pg-tls-auditor audit --target pool',
+      'npx pg-tls-auditor audit --target=pool',
     ]);
     expect(found.steps[0]?.rollback).toEqual([`client_tls_sslmode = ${before}`]);
   });

@@ -1,5 +1,6 @@
 // Renders the plan for a terminal: each target with its readiness, its clients and the steps.
 
+import { PLACES } from '../../../lambda/enforcement/places.ts';
 import type { PlanDocument, PlannedClient, PlanStep, TargetPlan } from '../../../lambda/enforcement/schema.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import { plural } from '../../../lambda/report/text.ts';
@@ -55,15 +56,15 @@ function clientLines(client: PlannedClient, width: number): readonly string[] {
 
 /** Commands are never broken: they are copied. */
 function stepLines(
-  { title, commands, rollback, needsReboot }: PlanStep,
+  { title, runIn, commands, rollback, needsReboot }: PlanStep,
   index: number,
   width: number,
 ): readonly string[] {
   const reboot = needsReboot === true ? ' (takes a restart)' : '';
-  const indented = (command: string): readonly string[] => command.split('\n').map((line) => `     ${line}`);
+  const indented = (command: string): readonly string[] => command.split('\n').map((line) => `       ${line}`);
   return [
     ...wrap(`${title}${reboot}`, width, `  ${index + 1}. `, '     '),
-    ...commands.flatMap(indented),
-    ...(rollback.length === 0 ? [] : ['     roll back:', ...rollback.flatMap(indented)]),
+    ...(commands.length === 0 ? [] : [`     In ${PLACES[runIn]}:`, ...commands.flatMap(indented)]),
+    ...(rollback.length === 0 ? [] : ['     Roll back:', ...rollback.flatMap(indented)]),
   ];
 }
