@@ -19,7 +19,7 @@ import {
 } from './notify/notify.ts';
 import { countWithoutSubscriber, type SubscriberStatuses, warningsOf } from './notify/subscriber-status.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
-import { objectLink, pageKey } from './report/page-link.ts';
+import { objectLink, type PageLink, pageKey } from './report/page-link.ts';
 import { DEFAULT_ROUTE, matchesRoute } from './report/receiver.ts';
 import type { Report, ReportWarning } from './report/schema.ts';
 import type { RunContext } from './run-context.ts';
@@ -62,7 +62,7 @@ export async function finishRun(
       targetNotes: list.warnings,
       pace,
       now: clock().toISOString(),
-      page: pageLink(run, context),
+      page: await pageLink(run, context),
     },
     integrations,
     subscriberStatuses,
@@ -92,12 +92,22 @@ export async function finishRun(
 }
 
 /** Where the page of this run will be; undefined where none is stored. */
-function pageLink(
+async function pageLink(
   { startedAt }: Run,
-  { environment: { evidenceBucket, region }, runId }: RunContext,
-): string | undefined {
-  if (evidenceBucket === undefined || region === undefined) return undefined;
-  return objectLink({ bucket: evidenceBucket, region }, pageKey(startedAt, runId));
+  { config, environment, services, runId }: RunContext,
+): Promise<PageLink | undefined> {
+  const { evidenceBucket: bucket, region } = environment;
+  if (bucket === undefined || region === undefined) return undefined;
+  const key = pageKey(startedAt, runId);
+  const inConsole: PageLink = { url: objectLink({ bucket, region }, key), opens: 'console' };
+  if (config.deployment.pageLink === 'console') return inConsole;
+  try {
+    return { url: await services.presignPage(environment, bucket, key), opens: 'page' };
+  } catch (error) {
+    // A link must not cost anyone an alert.
+    services.logger.warn('the link to the page could not be signed; it opens the console', error as Error);
+    return inConsole;
+  }
 }
 
 /** Publishes a test message to every receiver, which names the targets that it is notified of. */

@@ -70,6 +70,12 @@ export interface Services {
     evidence: Evidence,
     hasTime: () => boolean,
   ): Promise<string | undefined>;
+  /** @returns a URL with which anyone can read the page, for some hours */
+  presignPage(
+    { hasOwnS3Endpoint }: Pick<FunctionEnvironment, 'hasOwnS3Endpoint'>,
+    bucket: string,
+    key: string,
+  ): Promise<string>;
   /** @throws SecurityHubError, AwsPlaceError */
   importIntoSecurityHub(
     { topics, region }: Pick<FunctionEnvironment, 'topics' | 'region'>,
@@ -171,6 +177,11 @@ export function createServices(): Services {
         hasTime,
         store: (object) => storeObject(client(hasOwnS3Endpoint), object, report.signal),
       });
+    },
+    async presignPage({ hasOwnS3Endpoint }, bucket, key) {
+      const { presignPage } = await import('./deliver/page-presigner.ts');
+      const { client } = await evidence();
+      return await presignPage(client(hasOwnS3Endpoint), bucket, key);
     },
     async importIntoSecurityHub({ topics, region }, report) {
       const { awsPlace, importFindings, client } = await securityHub();

@@ -90,3 +90,14 @@ export function grantEvidence(scope: Construct, role: Role, bucket: IBucket): vo
     reason: 'This prefix holds the newest page and the index only, which are made from reports.',
   });
 }
+
+/** Allows `role` to read the pages of runs: a link that it signs can do what it may do itself, and no more. */
+export function grantPages(scope: Construct, role: Role, bucket: IBucket): void {
+  const pages = bucket.arnForObjects('reports/*.html');
+  role.addToPolicy(new PolicyStatement({ actions: ['s3:GetObject'], resources: [pages] }));
+  bucket.encryptionKey?.grant(role, 'kms:Decrypt');
+  Validations.of(role).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${nagResourceId(scope, pages)}]`,
+    reason: 'Pages are named by the time of their run; the configuration asks for links that open them.',
+  });
+}

@@ -30,6 +30,10 @@ export const OPTIONAL_PARTS = {
     runtimeClient: '@aws-sdk/client-s3',
   },
   page: { module: './deliver/page-archive.ts', isOn: ({ deployment }) => deployment.evidence === 's3' },
+  presignedLink: {
+    module: './deliver/page-presigner.ts',
+    isOn: ({ deployment }) => deployment.evidence === 's3' && deployment.pageLink === 'presigned',
+  },
   securityHub: {
     module: './deliver/security-hub.ts',
     isOn: ({ deployment }) => deployment.securityHub,

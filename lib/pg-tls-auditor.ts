@@ -30,7 +30,7 @@ import { completionWindow } from './completion-window.ts';
 import { configDocument } from './config-document.ts';
 import { makeDashboard } from './dashboard.ts';
 import { grantDiscovery } from './discovery.ts';
-import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
+import { grantEvidence, grantPages, makeEvidenceBucket } from './evidence-bucket.ts';
 import { Fleet, type FleetWorker, WORKER } from './fleet.ts';
 import { environmentProblems, environmentUse, functionVariables, type Variables } from './function-environment.ts';
 import {
@@ -197,7 +197,10 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
         grantPartition(lister, this.stateTable, 'discovery');
       }
     }
-    if (this.evidenceBucket !== undefined) grantEvidence(this, notifier, this.evidenceBucket);
+    if (this.evidenceBucket !== undefined) {
+      grantEvidence(this, notifier, this.evidenceBucket);
+      if (deployment.pageLink === 'presigned') grantPages(this, notifier, this.evidenceBucket);
+    }
     if (deployment.securityHub) grantFindingsImport(this, notifier);
     for (const role of new Set([...workers.map(({ worker }) => worker.role), lister, notifier])) {
       for (const action of ['kms:GenerateDataKey*', 'kms:ReEncrypt*']) {

@@ -586,6 +586,12 @@ const deploymentSchema = z.strictObject({
     .max(3653)
     .default(400)
     .describe('Days that reports are kept in S3 (PCI DSS 10.5.1 asks for twelve months of history).'),
+  pageLink: z
+    .enum(['console', 'presigned'])
+    .default('console')
+    .describe(
+      'What messages link to. console: the page of the run in the S3 console, which asks for a login; presigned: a URL that ends within hours, and with which anyone can read the page until then.',
+    ),
   securityHub: z
     .boolean()
     .default(false)

@@ -15,6 +15,7 @@ import type { NamedTarget } from '../model/target.ts';
 import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
 import type { RenderedAlert } from '../report/messages/sns-message.ts';
+import type { PageLink } from '../report/page-link.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
 import { clockWarning, discoveryWarning, paceWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
@@ -42,8 +43,8 @@ export interface NotifyContext {
   readonly coversAllTargets?: boolean;
   /** ISO 8601, UTC. */
   readonly now: string;
-  /** URL of the page of the run. It shows every target, so that no route but the default one gets it. */
-  readonly page?: string | undefined;
+  /** The page of the run. It shows every target, so that no route but the default one gets it. */
+  readonly page?: PageLink | undefined;
 }
 
 /** The part of a run and of the targets in the scope of a receiver. */
@@ -267,7 +268,7 @@ interface PublishOptions extends Pick<NotifyOptions, 'publish'>, Pick<NotifyCont
 }
 
 /** The page shows the databases of other teams too. */
-function pageFor({ route }: Receiver, { page }: Pick<NotifyContext, 'page'>): string | undefined {
+function pageFor({ route }: Receiver, { page }: Pick<NotifyContext, 'page'>): PageLink | undefined {
   return route === DEFAULT_ROUTE ? page : undefined;
 }
 

@@ -7,6 +7,7 @@ import { HOUR_MS } from '../model/time.ts';
 import type { DecidedReport, OpenFinding } from './build-report.ts';
 import { coverageGapReasons, type DigestTarget } from './coverage.ts';
 import { compareFindings } from './order.ts';
+import type { PageLink } from './page-link.ts';
 import type { Receiver } from './receiver.ts';
 import type { Report, ReportFinding, ReportMute, ReportTarget, ResolvedFinding } from './schema.ts';
 
@@ -52,14 +53,14 @@ export interface Digest {
   readonly startedAt: string;
   readonly finishedAt: string;
   readonly loopback: LoopbackPolicy;
-  /** URL of the page of the run, where one is stored that the receiver may read. */
-  readonly page?: string | undefined;
+  /** The page of the run, where one is stored that the receiver may read. */
+  readonly page?: PageLink | undefined;
 }
 
 /**
  * The digest of a run for a receiver; undefined when there is nothing to send.
  *
- * @param page - URL of the page of the run.
+ * @param page - The page of the run.
  * @param decided - Scoped to the receiver: the digest leaves out findings below the receiver's threshold, and nothing
  *   else.
  *
@@ -68,7 +69,7 @@ export interface Digest {
 export function buildDigest(
   { report, open, resolved: over, unusedMutes }: DecidedReport,
   receiver: Receiver,
-  page?: string,
+  page?: PageLink,
 ): Digest | undefined {
   const isSent = ({ notify, finding: { severity } }: OpenFinding): boolean =>
     notify && isAtLeast(severity, receiver.minSeverity);

@@ -1,5 +1,12 @@
 // Names the objects of a run in the evidence bucket, and links to them in the S3 console.
 
+/** A link to the page of a run. */
+export interface PageLink {
+  readonly url: string;
+  /** `console`: the S3 console, for a person who may read the page there; `page`: the page, for anyone. */
+  readonly opens: 'console' | 'page';
+}
+
 /** A bucket in a region of AWS. */
 export interface BucketPlace {
   readonly bucket: string;

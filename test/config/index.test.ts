@@ -35,10 +35,12 @@ describe('a configuration', () => {
         },
         "concurrency": 32,
         "deployment": {
+          "dashboard": true,
           "evidence": "s3",
           "evidenceRetentionDays": 400,
           "logRetentionDays": 90,
           "memoryMiB": 1024,
+          "pageLink": "console",
           "secretKmsKeyArns": [],
           "securityHub": false,
           "state": "dynamodb",

@@ -503,6 +503,8 @@ test.each([59_999, 59_998.5, 60_000.25, 13_331])(
 
 describe('evidence', () => {
   beforeEach(() => lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket }));
+  const reports = () => lab.aws.objects.filter(({ key }) => key.endsWith('.json.gz'));
+  const pages = () => lab.aws.objects.filter(({ key }) => key.endsWith('.html'));
 
   test('is the whole report of every run, under its time, whether or not it notifies', async () => {
     const firstRun = await invoke(0, { requestId: 'first' });
@@ -512,12 +514,8 @@ describe('evidence', () => {
       const [day = '', time = ''] = timeOf(hours).toISOString().split('T');
       return `reports/${day.replaceAll('-', '/')}/${day.replaceAll('-', '')}T${time.replaceAll(/[:.]/g, '')}-${requestId}.json.gz`;
     };
-    expect(lab.aws.objects.map(({ key }) => key)).toEqual([
-      keyOf(0, 'first'),
-      keyOf(0.25, 'second'),
-      keyOf(23, 'third'),
-    ]);
-    expect(lab.aws.objects.map(({ body }) => JSON.parse(gunzipSync(body).toString()))).toEqual(
+    expect(reports().map(({ key }) => key)).toEqual([keyOf(0, 'first'), keyOf(0.25, 'second'), keyOf(23, 'third')]);
+    expect(reports().map(({ body }) => JSON.parse(gunzipSync(body).toString()))).toEqual(
       [firstRun, secondRun, thirdRun].map(({ report }) => report),
     );
     expect([firstRun, secondRun, thirdRun].map(({ published }) => published.length)).toEqual([1, 0, 0]);
@@ -530,7 +528,7 @@ describe('evidence', () => {
     expect(failed.published).toHaveLength(1);
     const next = await invoke(0.25);
     expect(next).toMatchObject({ error: undefined, published: [] });
-    expect(lab.aws.objects).toHaveLength(1);
+    expect(reports()).toHaveLength(1);
   });
 
   test('is of every target, also where the default receiver could not be notified and a team could', async () => {
@@ -543,7 +541,7 @@ describe('evidence', () => {
     const { error, published } = await invoke(0);
     expect(error?.message).toContain(`could not be published to ${arn('nowhere')}`);
     expect(published.map(({ topicArn }) => topicArn)).toEqual([arn('routes')]);
-    const stored = lab.aws.objects.map(({ body }) => JSON.parse(gunzipSync(body).toString()) as Report);
+    const stored = reports().map(({ body }) => JSON.parse(gunzipSync(body).toString()) as Report);
     expect(stored.map((report) => report.targets.map(({ name }) => name))).toEqual([['orders', 'billing']]);
   });
 
@@ -551,10 +549,45 @@ describe('evidence', () => {
     lab.relay.treat(({ operation }) => (operation === 'Publish' ? 'refuse' : 'pass'));
     const { error } = await invoke(0);
     expect(error?.message).toContain('could not be published to');
-    expect(lab.aws.objects).toHaveLength(1);
+    expect(reports()).toHaveLength(1);
     lab.aws.failNext('PutObject', { code: 'AccessDenied', status: 403 });
     const both = await invoke(0.25);
     expect(both.error?.message).toMatch(/could not be published to [\s\S]*could not be stored in S3/);
+  });
+
+  test('has its page beside it, to which the message links, in the console', async () => {
+    const { published, error } = await invoke(0);
+    expect(error).toBeUndefined();
+    const [page, ...others] = pages();
+    expect(others.map(({ key }) => key)).toEqual(['pages/latest.html', 'pages/index.html']);
+    expect(gunzipSync(page?.body ?? '').toString()).toContain('Are we encrypted?');
+    const email = published.map((message) => bodyFor(message, 'email')).join();
+    expect(email).toContain(
+      `s3/object/${lab.aws.bucket}?region=${lab.aws.region}&prefix=${encodeURIComponent(page?.key ?? '')}`,
+    );
+    expect(email).not.toContain('X-Amz-');
+  });
+
+  test('has a link that needs no login only where the configuration asks for it', async () => {
+    await configure({ deployment: { pageLink: 'presigned' } });
+    const { published } = await invoke(0);
+    expect(published.map((message) => bodyFor(message, 'email')).join()).toMatch(
+      /anyone with this link[\s\S]*X-Amz-Signature=/,
+    );
+  });
+
+  test('does not depend on its page, and neither do alerts: what failed is named', async () => {
+    let stored = 0;
+    lab.relay.treat(({ operation }) => {
+      if (operation === 'PutObject') stored += 1;
+      return stored > 1 ? 'refuse' : 'pass';
+    });
+    const { published, error } = await invoke(0);
+    expect(published).toHaveLength(1);
+    expect(reports()).toHaveLength(1);
+    expect(pages()).toEqual([]);
+    expect(error?.message).toMatch(/could not be stored in S3 bucket \S+ as reports\/\S+\.html/);
+    expect(await invoke(0.25)).toMatchObject({ published: [] });
   });
 
   test('is none without a bucket', async () => {

@@ -40,7 +40,7 @@ type Logs = 'none' | { readonly logGroup: string };
 const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
   default: config('default'),
-  on: config('on', { securityHub: true }, { logGroup: '/aws/rds/instance/orders/postgresql' }),
+  on: config('on', { securityHub: true, pageLink: 'presigned' }, { logGroup: '/aws/rds/instance/orders/postgresql' }),
 } as const;
 type Choice = keyof typeof AUDITORS;
 const CHOICES = Object.keys(AUDITORS) as Choice[];
@@ -51,6 +51,7 @@ const CLIENTS = {
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
   // It renders, and stores by the client of the evidence.
   page: { package: 'hono', service: undefined },
+  presignedLink: { package: '@aws-sdk/s3-request-presigner', service: undefined },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
   discovery: { package: '@aws-sdk/client-rds', service: 'com.amazonaws.rds' },
   assumedRoles: { package: '@aws-sdk/client-sts', service: 'com.amazonaws.sts' },
@@ -64,6 +65,7 @@ const FILES = {
   state: '/lambda/deliver/state/dynamodb.ts',
   evidence: '/lambda/deliver/evidence-archive.ts',
   page: '/lambda/deliver/page-archive.ts',
+  presignedLink: '/lambda/deliver/page-presigner.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
   discovery: '/lambda/targets/rds/source.ts',
   assumedRoles: '/lambda/aws/assumed-role.ts',
@@ -205,7 +207,20 @@ describe('the bundle', () => {
   test.each([
     ['off', []],
     ['default', ['state', 'evidence', 'page']],
-    ['on', ['state', 'evidence', 'page', 'securityHub', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups']],
+    [
+      'on',
+      [
+        'state',
+        'evidence',
+        'page',
+        'presignedLink',
+        'securityHub',
+        'discovery',
+        'assumedRoles',
+        'iamLogin',
+        'logGroups',
+      ],
+    ],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));

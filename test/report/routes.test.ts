@@ -138,7 +138,13 @@ describe('a route', () => {
       await notify(
         integration,
         // The page shows the targets of all teams.
-        { run, config, targets: known([]), now: run.startedAt, page: 'https://console.example/theirs' },
+        {
+          run,
+          config,
+          targets: known([]),
+          now: run.startedAt,
+          page: { url: 'https://console.example/theirs', opens: 'console' },
+        },
         {
           store: {
             name: 'a state',

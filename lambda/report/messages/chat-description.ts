@@ -106,7 +106,7 @@ function aboutTheRun(digest: Digest): string {
   return [
     `Result for ${auditSummary(digest.targetsByVerdict)}. Run of ${displayTime(digest.startedAt)}.`,
     ...ours.filter((line) => line !== undefined).map(chatProse),
-    ...(digest.page === undefined ? [] : [`Page of the run: ${digest.page.replaceAll('&', '&amp;')}`]),
+    ...(digest.page === undefined ? [] : [`Page of the run: ${digest.page.url.replaceAll('&', '&amp;')}`]),
     ...(digest.state === 'none' ? [NOT_COMPARED] : stateLines(digest)),
   ].join('\n');
 }

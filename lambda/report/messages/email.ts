@@ -205,6 +205,12 @@ function unusedMutes({ unusedMutes: mutes }: Digest): string[][] {
   ];
 }
 
+/** Who can open the link to the page. */
+const PAGE_NOTES = {
+  console: 'it asks for a login to AWS',
+  page: 'for some hours; anyone with this link can read it',
+} as const;
+
 function aboutTheRun(digest: Digest): string[][] {
   const note = loopbackNote(digest.loopback);
   const route = routeLine(digest);
@@ -220,7 +226,9 @@ function aboutTheRun(digest: Digest): string[][] {
       .filter((line) => line !== undefined)
       .flatMap((line) => wrap(line, WIDTH)),
     // A URL that is broken into lines opens nothing.
-    ...(digest.page === undefined ? [] : [['The page of this run (it asks for a login to AWS):', digest.page]]),
+    ...(digest.page === undefined
+      ? []
+      : [[`The page of this run (${PAGE_NOTES[digest.page.opens]}):`, digest.page.url]]),
     wrap(digest.state === 'none' ? `${NOT_COMPARED} ${REPEATS}` : stateLines(digest).join(' '), WIDTH),
     whatToDo(digest),
   ];

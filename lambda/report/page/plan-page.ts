@@ -2,10 +2,10 @@
 
 import { displayText } from '../../model/display.ts';
 import { displayProse, displayTime, list, plural } from '../text.ts';
-import { documentEnd, documentHead, section, table } from './document.ts';
+import { documentEnd, documentHead, table } from './document.ts';
 import { html, type Markup } from './markup.ts';
 import { readinessBadge, readinessSection, type TargetReadiness } from './readiness.ts';
-import { leftOut } from './texts.ts';
+import { copied, leftOut } from './texts.ts';
 
 /** The parts of the document of `plan` that the page shows. Texts are from outside; times are ISO 8601, UTC. */
 export interface PlanForPage {
@@ -61,7 +61,7 @@ export function* renderPlanPage(plan: PlanForPage): Generator<string> {
   const { state, days, at, targets } = plan;
   const frame = {
     title: 'Plan to refuse plaintext',
-    about: `${displayTime(at)}, ${plural(targets.length, 'database')}, from ${displayProse(state)}, ${plural(days, 'day')}.`,
+    about: `${time(at)}, ${plural(targets.length, 'database')}, from ${displayProse(state)}, ${plural(days, 'day')}.`,
     footer: html`<p>The plan runs nothing: a person runs its commands. A driver is a guess from names and behaviour. A log can be forged, and what was not seen is not in it.</p>`,
   };
   yield documentHead(frame);
@@ -77,7 +77,7 @@ export function* renderPlanPage(plan: PlanForPage): Generator<string> {
     yield item;
     shown += 1;
   }
-  yield html`</ul>${leftOut(targets.length - shown, 'databases: --format json has all of them')}</section>`.toString();
+  yield html`</ul>${leftOut(targets.length - shown, 'databases, which --format json has,')}</section>`.toString();
   yield documentEnd(frame);
 }
 
@@ -93,7 +93,7 @@ function targetItem({ name, readiness, reasons, ...plan }: PlannedTarget, anchor
     .map((reason) => html`<li>${displayProse(reason, 1_000)}</li>`)}<li>${windowText(window)}</li>${
     progress.of === 0
       ? undefined
-      : html`<li>${progress.moved} of ${plural(progress.of, 'client')} moved to TLS since ${displayTime(progress.since)}</li>`
+      : html`<li>${progress.moved} of ${plural(progress.of, 'client')} moved to TLS since ${time(progress.since)}</li>`
   }</ul>${clientTable(
     'Who would break',
     clients.filter(({ breaks }) => breaks),
@@ -108,7 +108,7 @@ function windowText(window: PlannedTarget['window']): string {
   if (window === null) return 'Nothing is known of its clients.';
   const { from, to, daysNotCovered } = window;
   const gaps = daysNotCovered === 0 ? 'every day of it was read' : `${plural(daysNotCovered, 'day')} of it not read`;
-  return `From ${displayTime(from)} to ${displayTime(to)}: ${gaps}.`;
+  return `From ${time(from)} to ${time(to)}: ${gaps}.`;
 }
 
 function clientTable(caption: string, clients: readonly PlannedClient[]): Markup | undefined {
@@ -129,9 +129,9 @@ function clientTable(caption: string, clients: readonly PlannedClient[]): Markup
       `${nameOr(database)}, ${nameOr(application)}`,
       list(networks.map((network) => displayText(network))),
       logins,
-      displayTime(lastSeen),
+      time(lastSeen),
       driver === undefined ? '' : displayProse(driver),
-      html`<code data-copy>${displayText(fix, COMMAND_LENGTH)}</code>`,
+      copied(shownCommand(fix)),
     ]);
   return html`${table(caption, columns, rows)}${leftOut(clients.length - rows.length, 'clients')}`;
 }
@@ -152,7 +152,7 @@ function refusedTable(refused: PlannedTarget['refused']): Markup | undefined {
       nameOr(database),
       list(networks.map((network) => displayText(network))),
       count,
-      displayTime(lastSeen),
+      time(lastSeen),
     ]);
   return html`${table('Plaintext logins that the server refused, as they gave their names', columns, rows)}${leftOut(
     refused.length - rows.length,
@@ -172,10 +172,14 @@ function stepItem({ title, commands, rollback, needsReboot }: PlannedTarget['ste
 }
 
 function commandsOf(commands: readonly string[]): Markup {
-  return html`${commands.slice(0, MOST_COMMANDS).map((command) => html`<pre><code data-copy>${shownCommand(command)}</code></pre>`)}${leftOut(
+  return html`${commands.slice(0, MOST_COMMANDS).map((command) => html`<pre>${copied(shownCommand(command))}</pre>`)}${leftOut(
     commands.length - MOST_COMMANDS,
     'commands',
   )}`;
+}
+
+function time(moment: string): string {
+  return displayText(displayTime(moment));
 }
 
 /** A command may have lines. */

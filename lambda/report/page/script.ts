@@ -28,7 +28,7 @@ export const SCRIPT = `
     items.sort((a, b) => compare(value(a), value(b)) || compare(a.dataset.name, b.dataset.name));
     list.append(...items);
   };
-  if (list) {
+  if (list && words) {
     words.addEventListener('input', filter);
     verdict.addEventListener('change', filter);
     document.querySelector('[data-sort]').addEventListener('change', (event) => sort(event.target.value));

@@ -26,13 +26,16 @@ export function facts(entry: Entry): Markup {
   return html`<ul class="facts">${factLines(entry).map((line) => html`<li>${line}</li>`)}</ul>`;
 }
 
-/** Text to copy: the script puts a button beside it. */
-function copied(text: string): Markup {
-  return html`<pre><code data-copy>${text}</code></pre>`;
+/** A scheme that a text which is safe to show has taken apart, so that no mail client makes a link of it. */
+const SCHEME = /\b(postgres(?:ql)?)\[:\]\/\//g;
+
+/** Text to copy, as it has to be: the script puts a button beside it. @param text - Safe to show. */
+export function copied(text: string): Markup {
+  return html`<code data-copy>${text.replaceAll(SCHEME, '$1://')}</code>`;
 }
 
 export function fingerprint(value: string): Markup {
-  return html`<span class="dim">fingerprint <code data-copy>${value}</code></span>`;
+  return html`<span class="dim">fingerprint ${copied(value)}</span>`;
 }
 
 /** What is to be copied: statements of SQL, rules of pg_hba.conf, commands of a shell, and whatever is indented. */
@@ -56,7 +59,7 @@ export function remedy(text: string): Markup {
     else blocks.push({ kind, lines: [line] });
   }
   return html`${blocks.map(({ kind, lines }) => {
-    if (kind === 'command') return copied(unindented(lines));
+    if (kind === 'command') return html`<pre>${copied(unindented(lines))}</pre>`;
     if (kind === 'sentence') return html`<p>${lines}</p>`;
     return html`<ul class="facts">${lines.map((line) => html`<li>${line.slice(2)}</li>`)}</ul>`;
   })}${leftOut(lines.length - shown.length, 'lines')}`;

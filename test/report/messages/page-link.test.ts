@@ -11,15 +11,22 @@ const RECEIVER = { route: 'all', minSeverity: 'low' } as const;
 const KEY = pageKey('2026-11-10T06:15:02.123Z', 'request-1');
 const LINK = objectLink({ bucket: 'evidence', region: 'eu-west-1' }, KEY);
 
-test('an email and a card have it whole, and nothing of it where there is none', () => {
-  const digest = buildDigest(undecided(badNight()), RECEIVER, LINK);
-  const plain = buildDigest(undecided(badNight()), RECEIVER);
-  if (digest === undefined || plain === undefined) throw new Error('there is something to send');
-  expect(renderEmail(digest).split('\n')).toContain(LINK);
-  expect(renderChatCard(digest, 'x').content.description).toContain(LINK.replaceAll('&', '&amp;'));
-  expect(renderEmail(plain)).not.toContain('page of this run');
-  expect(renderChatCard(plain, 'x').content.description).not.toContain('Page of the run');
-});
+test.each([
+  ['console', 'it asks for a login to AWS'],
+  ['page', 'for some hours; anyone with this link can read it'],
+] as const)(
+  'an email and a card have the link to the %s whole, and nothing of it where there is none',
+  (opens, note) => {
+    const digest = buildDigest(undecided(badNight()), RECEIVER, { url: LINK, opens });
+    const plain = buildDigest(undecided(badNight()), RECEIVER);
+    if (digest === undefined || plain === undefined) throw new Error('there is something to send');
+    expect(renderEmail(digest).split('\n')).toContain(LINK);
+    expect(renderEmail(digest)).toContain(note);
+    expect(renderChatCard(digest, 'x').content.description).toContain(LINK.replaceAll('&', '&amp;'));
+    expect(renderEmail(plain)).not.toContain('page of this run');
+    expect(renderChatCard(plain, 'x').content.description).not.toContain('Page of the run');
+  },
+);
 
 test.each([
   ['eu-west-1', 'https://eu-west-1.console.aws.amazon.com/s3/object/evidence?region=eu-west-1&prefix='],

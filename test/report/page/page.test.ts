@@ -196,7 +196,7 @@ describe('the page', () => {
     const targets = Array.from({ length: 1_000 }, (_, index) => healthyTarget({ name: `db-${index}` }));
     const page = render(healthyReport({ targets }));
     expect(page.match(/<li id="target-\d+"/g)).toHaveLength(1_000);
-    expect(page).not.toContain('on this page:');
+    expect(page).not.toMatch(/more databases?<|left out/);
   });
 
   test('says of readiness only what a plan says', () => {

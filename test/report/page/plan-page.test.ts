@@ -1,0 +1,92 @@
+// The page of a plan: what blocks, what to do, hostile names as text, and nothing that is not in the plan.
+
+import { expect, test } from 'vitest';
+import { type PlanForPage, renderPlanPage } from '../../../lambda/report/page/plan-page.ts';
+import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
+
+type PlannedTarget = PlanForPage['targets'][number];
+
+const CLIENT: PlannedTarget['clients'][number] = {
+  role: 'checkout',
+  database: 'shop',
+  application: 'PostgreSQL JDBC Driver',
+  networks: ['10.0.1.0/24'],
+  logins: 4_212,
+  lastSeen: '2026-11-28T02:14:00Z',
+  breaks: true,
+  moved: false,
+  driver: 'pgjdbc',
+  fix: 'jdbc:postgresql://shop.db.example.com/shop?sslmode=verify-full',
+};
+
+const TARGET: PlannedTarget = {
+  name: 'shop',
+  readiness: 'blocked',
+  reasons: ['1 client would break'],
+  platform: 'Amazon RDS',
+  window: { from: '2026-10-29T00:00:00Z', to: '2026-11-28T00:00:00Z', daysNotCovered: 6 },
+  progress: { moved: 7, of: 9, since: '2026-11-03T00:00:00Z' },
+  clients: [CLIENT, { ...CLIENT, role: 'api', breaks: false }],
+  refused: [{ role: 'old', database: null, networks: ['10.9.9.9'], lastSeen: '2026-11-27T00:00:00Z', count: 3 }],
+  steps: [
+    {
+      title: 'Refuse plaintext',
+      commands: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=1'],
+      rollback: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=0'],
+      needsReboot: false,
+    },
+  ],
+};
+
+const PLAN: PlanForPage = { state: 'file state.json', days: 30, at: '2026-11-28T06:00:00Z', targets: [TARGET] };
+
+const render = (plan: PlanForPage): string => [...renderPlanPage(plan)].join('');
+
+test('says who is ready, who would break with what fixes it, and each step with its way back', () => {
+  const page = render({ ...PLAN, targets: [TARGET, { ...TARGET, name: 'crm', readiness: 'ready', clients: [] }] });
+  for (const text of [
+    '<strong>1 database of 2</strong> can refuse plaintext now',
+    '1 client would break',
+    'no known client would break',
+    '<code data-copy>jdbc:postgresql://shop.db.example.com/shop?sslmode=verify-full</code>',
+    '6 days of it not read',
+    '7 of 9 clients moved to TLS since 2026-11-03',
+    '1. Refuse plaintext (no reboot)',
+    'rds.force_ssl=0',
+    '10.9.9.9',
+  ]) {
+    expect(page).toContain(text);
+  }
+});
+
+test('says that nothing is known where nothing is', () => {
+  const page = render({ ...PLAN, targets: [{ ...TARGET, readiness: 'unknown', window: null, clients: [] }] });
+  expect(page).toContain('Nothing is known of its clients.');
+  expect(page).toContain('<strong>0 databases of 1</strong> can refuse plaintext now');
+});
+
+test.each(HOSTILE_NAMES)('shows a name with %s as text', (_, name) => {
+  const hostile = `${name}</script><script>alert(1)</script><img src=x onerror=alert(1)>" onclick="alert(1)`;
+  const client = {
+    ...CLIENT,
+    ...{ role: hostile, database: hostile, application: hostile, networks: [hostile], driver: hostile, fix: hostile },
+  };
+  const spoiled: PlannedTarget = {
+    ...TARGET,
+    ...{ name: hostile, platform: hostile, reasons: [hostile], clients: [client] },
+    refused: [{ role: hostile, database: hostile, networks: [hostile], lastSeen: hostile, count: 1 }],
+    steps: [{ title: hostile, commands: [hostile], rollback: [hostile] }],
+  };
+  const page = render({ ...PLAN, state: hostile, targets: [spoiled] });
+  expect(page).not.toMatch(/<img|onclick="alert|onerror=alert\(1\)>"/);
+  expect(page.match(/<script>/g)).toHaveLength(1);
+  expect(page.replaceAll('\n', '')).not.toMatch(UNSAFE);
+});
+
+test('of 10,000 databases has 5 MB at most, and counts those that are not on it', () => {
+  const targets = Array.from({ length: 10_000 }, (_, index) => ({ ...TARGET, name: `db-${index}` }));
+  const page = render({ ...PLAN, targets });
+  expect(Buffer.byteLength(page)).toBeLessThanOrEqual(5_000_000);
+  const shown = page.match(/<li id="target-\d+"/g)?.length ?? 0;
+  expect(page).toContain(`${10_000 - shown} more databases, which --format json has, not shown here.`);
+});
