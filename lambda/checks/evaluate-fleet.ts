@@ -3,9 +3,10 @@
 import type { ListedReplicas } from '../model/listed-replicas.ts';
 import type { Policy } from '../model/policy.ts';
 import { type AuditedTarget, verdictOf } from '../model/run.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import { type FleetCheck, isFleetCheck } from './check.ts';
 import { evaluationOf, outcomeOf } from './evaluate.ts';
-import { fleetOf } from './fleet.ts';
+import { fleetOf, type NamedMember } from './fleet.ts';
 import { CHECKS } from './registry.ts';
 
 const FLEET_CHECKS = CHECKS.filter(isFleetCheck);
@@ -15,6 +16,10 @@ export interface FleetOptions {
   readonly coversAllTargets?: boolean;
   /** What discovery knows of the targets. @default nothing */
   readonly replicas?: ListedReplicas | undefined;
+  /** Snapshots of further targets, which are not evaluated. @default none */
+  readonly others?: readonly Snapshot[];
+  /** Targets that there are besides, of which nothing that was observed is to be believed here. @default none */
+  readonly named?: readonly NamedMember[];
   /** @default those of the registry */
   readonly checks?: readonly FleetCheck[];
 }
@@ -27,10 +32,10 @@ export interface FleetOptions {
 export function evaluateFleet(
   audited: readonly AuditedTarget[],
   policy: Policy,
-  { coversAllTargets = false, replicas, checks = FLEET_CHECKS }: FleetOptions = {},
+  { coversAllTargets = false, replicas, others = [], named = [], checks = FLEET_CHECKS }: FleetOptions = {},
 ): readonly AuditedTarget[] {
   const snapshots = audited.map(({ snapshot }) => snapshot);
-  const fleet = coversAllTargets ? fleetOf(snapshots, replicas) : undefined;
+  const fleet = coversAllTargets ? fleetOf([...snapshots, ...others], replicas, named) : undefined;
   const replaced = new Set(checks.map(({ id }) => id));
   return audited.map(({ snapshot, outcomes: ownOutcomes, findings: ownFindings }) => {
     const results = checks.map((check) => ({

@@ -17,16 +17,29 @@ export interface FleetMember {
   readonly inRecovery?: boolean | undefined;
   /** Its replicas that discovery does not list. Undefined where discovery does not list the target itself. */
   readonly unlistedReplicas?: readonly UnlistedReplica[] | undefined;
+  /**
+   * Whether nothing is known but how it is named: it is a standby only by that, and no reason to leave it open whether
+   * there is a target for one. @default false
+   */
+  readonly isOnlyNamed?: boolean | undefined;
 }
+
+/** A target of which nothing is believed but how the configuration, or discovery, names it. */
+export type NamedMember = Pick<FleetMember, 'name' | 'host'>;
 
 /** Every target of the configuration. */
 export type Fleet = readonly FleetMember[];
 
 /**
- * @param snapshots of every configured target: without some of them, a replica that is a target would look uncovered
+ * @param snapshots of every configured target, but those that are only `named`: without some of them, a replica that is
+ * a target would look uncovered
  */
-export function fleetOf(snapshots: readonly Snapshot[], replicas: ListedReplicas = new Map()): Fleet {
-  return snapshots.map(({ target, networkPath, server, aurora }) => ({
+export function fleetOf(
+  snapshots: readonly Snapshot[],
+  replicas: ListedReplicas = new Map(),
+  named: readonly NamedMember[] = [],
+): Fleet {
+  const members = snapshots.map(({ target, networkPath, server, aurora }) => ({
     name: target.name,
     host: target.host,
     remoteAddress: networkPath?.remoteAddress,
@@ -35,6 +48,7 @@ export function fleetOf(snapshots: readonly Snapshot[], replicas: ListedReplicas
     // A pooler is never the standby, though it may run on its host.
     inRecovery: target.kind === 'pgbouncer' ? false : server.known ? server.value.inRecovery : undefined,
   }));
+  return [...members, ...named.map(({ name, host }) => ({ name, host, isOnlyNamed: true }))];
 }
 
 /** The members of a fleet by what each check of a target asks for: each target's is then a matter of its own size. */
@@ -64,7 +78,9 @@ export function indexOf(fleet: Fleet): FleetIndex {
     byPlace: grouped(
       places.flatMap((each) => (each.member.inRecovery === false ? [] : each.places.map((at) => [at, each.member]))),
     ),
-    withoutPlace: places.filter((each) => each.places.length === 0).map(({ member }) => member),
+    withoutPlace: places
+      .filter(({ member, places: at }) => at.length === 0 && !member.isOnlyNamed)
+      .map(({ member }) => member),
     byInstance: grouped(fleet.flatMap((member) => (member.instance === undefined ? [] : [[member.instance, member]]))),
     byFirstLabel: grouped(
       fleet.flatMap((member) => {
@@ -90,8 +106,12 @@ export function membersOf(id: string, { byInstance, byFirstLabel }: FleetIndex):
 }
 
 /** Not audited, and by a name that is no instance's endpoint: a cluster's, or an alias. */
-function mayBeAnyInstance({ inRecovery, host }: FleetMember): boolean {
-  return inRecovery === undefined && !/^[^.]+\.(?!cluster-)[^.]+\.[^.]+\.rds\.amazonaws\.com(\.cn)?$/i.test(host ?? '');
+function mayBeAnyInstance({ inRecovery, host, isOnlyNamed }: FleetMember): boolean {
+  return (
+    !isOnlyNamed &&
+    inRecovery === undefined &&
+    !/^[^.]+\.(?!cluster-)[^.]+\.[^.]+\.rds\.amazonaws\.com(\.cn)?$/i.test(host ?? '')
+  );
 }
 
 export const LOOPBACK = 'loopback';

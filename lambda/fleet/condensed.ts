@@ -104,11 +104,14 @@ const OTHERS: Omit<ClientLogins, 'transport' | 'logins'> = {
   others: true,
 };
 
-/** What a problem says is in its finding. */
+/** What a problem says is in its finding; what its fingerprint is made of stays. */
 function condensedOutcome(outcome: Outcome): Outcome {
   if (outcome.status !== 'fail') return outcome;
   return {
     ...outcome,
-    problems: outcome.problems.map(({ severity, title }) => ({ severity, title, evidence: {} })),
+    problems: outcome.problems.map(({ severity, title, role, database, application, subject }) => ({
+      ...{ severity, title, role, database, application, subject },
+      evidence: {},
+    })),
   };
 }

@@ -2,7 +2,6 @@
 
 import { listedSnapshots } from '../analysis/provider/cloud-facts.ts';
 import { auditTargets } from '../audit.ts';
-import { evaluateFleet } from '../checks/evaluate-fleet.ts';
 import { evaluateListed } from '../checks/evaluate-listed.ts';
 import { finishRun, publishTestAlerts } from '../finish-run.ts';
 import { AuditFailure, type Failure } from '../model/failure.ts';
@@ -17,6 +16,10 @@ import type { DigestInput } from './messages.ts';
 import { planKey } from './object-keys.ts';
 import { type MissingRange, mergedRun, readParts } from './parts.ts';
 import type { RunObjects } from './run-objects.ts';
+import { evaluateByTrust } from './trust.ts';
+
+/** Ranges in a line of the log, which has a bound; each of their targets has a finding. */
+const MOST_LOGGED = 100;
 
 /** What an execution answers: counts, and where the report is. */
 export interface RunSummary {
@@ -48,10 +51,14 @@ export async function digestRun(
     await publishTestAlerts(list.all.known ? list.all.value : plan.slices.flatMap(({ targets }) => targets), context);
   }
   const { parts, missing } = await readParts(plan, objects);
-  if (missing.length > 0) services.logger.error('targets without a result', { run: id, missing });
+  if (missing.length > 0) {
+    const shown = { missing: missing.slice(0, MOST_LOGGED), omitted: Math.max(0, missing.length - MOST_LOGGED) };
+    services.logger.error('targets without a result', { run: id, ...shown });
+  }
   const merged = mergedRun(plan, [...parts, ...(await withoutResult(plan, missing, context))], clock().toISOString());
   const replicas = new Map(list.replicas);
-  const audited = evaluateFleet(merged.audited, plan.policy, { coversAllTargets, replicas });
+  const satellites = new Set(Object.keys(context.config.satellites));
+  const audited = evaluateByTrust(merged.audited, plan.policy, plan, { coversAllTargets, replicas, satellites });
   // As in a run of the one function, what is listed is evaluated where all targets are asked for.
   const listed =
     request.targets === undefined ? evaluateListed(listedSnapshots(list.cloud, plan.startedAt), plan.policy) : [];

@@ -1,5 +1,7 @@
 // Writes the part of a run that a worker audited, and reads it again within bounds: the worker may be hostile.
 
+import { isDeepStrictEqual } from 'node:util';
+import { fingerprint } from '../checks/fingerprint.ts';
 import { known } from '../model/observed.ts';
 import { type AuditedTarget, type Run, RunError } from '../model/run.ts';
 import { decodeRunDocument, encodeRunDocument } from '../model/run-codec.ts';
@@ -41,11 +43,46 @@ export function encodePart(run: Run): EncodedPart {
 export function decodePart(text: string): Run {
   if (countValues(text) > MOST_VALUES) throw new RunError(`the part has more than ${MOST_VALUES} values`);
   const counts: Counts[] = [];
-  const run = decodeRunDocument(text, (document) => unpacked(document, counts));
+  const run = decodeWith(text, counts);
   if (counts.flat().reduce((sum, count) => sum + count, 0) > MOST_SESSIONS) {
     throw new RunError(`the part has more than ${MOST_SESSIONS} sessions`);
   }
-  return { ...run, audited: run.audited.map((one, index) => condensed(expanded(one, counts[index] ?? []))) };
+  return {
+    ...run,
+    audited: run.audited.map((one, index) => withoutProblems(condensed(expanded(one, counts[index] ?? [])))),
+  };
+}
+
+/**
+ * The target without what only proves that its findings are its own: a fingerprint of another target's finding would
+ * stand for that one in the state of every receiver.
+ *
+ * @throws RunError
+ */
+function withoutProblems(one: AuditedTarget): AuditedTarget {
+  const { name } = one.snapshot.target;
+  const expected = one.outcomes.flatMap(({ check, outcome }) =>
+    outcome.status === 'fail' ? outcome.problems.map((problem) => fingerprint(check, name, problem)) : [],
+  );
+  const given = one.findings.map((finding) => finding.fingerprint);
+  if (!isDeepStrictEqual(given.toSorted(), expected.toSorted())) {
+    throw new RunError('the part has findings with the fingerprints of others');
+  }
+  const outcomes = one.outcomes.map(({ check, outcome }) => ({
+    check,
+    outcome: outcome.status === 'fail' ? { ...outcome, problems: [] } : outcome,
+  }));
+  return { ...one, outcomes };
+}
+
+/** A document with too much in it that is not as it must be makes the schema fail in ways of its own. */
+function decodeWith(text: string, counts: Counts[]): Run {
+  try {
+    return decodeRunDocument(text, (document) => unpacked(document, counts));
+  } catch (error) {
+    if (error instanceof RunError) throw error;
+    throw new RunError("the part can't be used: too much in it is not what it must be", { cause: error });
+  }
 }
 
 /** At least the values that are in the text: what separates or holds them, also within strings. */

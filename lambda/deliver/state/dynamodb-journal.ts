@@ -4,8 +4,10 @@
 // the notifications of the others. The item `head` names the journal that counts, so that a part of one never does.
 
 import { randomUUID } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { createGzip, gunzip } from 'node:zlib';
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, paginateQuery } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod';
 import { DAY_MS } from '../../model/time.ts';
@@ -73,7 +75,9 @@ export async function openJournal(
     async write(records) {
       const old = [...keys].filter((key) => key !== HEAD);
       const token = randomUUID();
-      const packed = await promisify(gzip)(JSON.stringify(records.map(({ kind, record }) => [kind, record])));
+      // As one text, the records of a fleet would take a hundred megabytes.
+      const zipped = createGzip();
+      const [packed] = await Promise.all([buffer(zipped), pipeline(jsonOf(records), zipped)]);
       const parts = Math.ceil(packed.length / PART_BYTES);
       for (let index = 0; index < parts; index += 1) {
         await put(partKey(token, index), { packed: packed.subarray(index * PART_BYTES, (index + 1) * PART_BYTES) });
@@ -84,6 +88,13 @@ export async function openJournal(
     // The head first: parts without one count for nothing.
     clear: () => removeAll([...keys].toSorted((a, b) => Number(b === HEAD) - Number(a === HEAD))),
   };
+}
+
+function* jsonOf(records: readonly StateRecord[]): Iterable<string> {
+  for (const [index, { kind, record }] of records.entries()) {
+    yield `${index === 0 ? '[' : ','}${JSON.stringify([kind, record])}`;
+  }
+  yield records.length === 0 ? '[]' : ']';
 }
 
 /** A journal that is not whole, or not ours, counts for nothing: a notification twice is better than never. */

@@ -1,0 +1,403 @@
+// Parts of a worker that is hostile, or broken: whatever it writes, Digest takes from it what is about its own targets,
+// and the targets of the others stay as they are.
+
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/snapshots.ts';
+import { evaluate } from '../../lambda/checks/evaluate.ts';
+import { newPlan, type Plan } from '../../lambda/fleet/documents.ts';
+import { partKey, partsPrefix } from '../../lambda/fleet/object-keys.ts';
+import { encodePart } from '../../lambda/fleet/part-codec.ts';
+import { mergedRun, readParts } from '../../lambda/fleet/parts.ts';
+import type { Range } from '../../lambda/fleet/ranges.ts';
+import { RunObjectError, type RunObjects } from '../../lambda/fleet/run-objects.ts';
+import { evaluateByTrust } from '../../lambda/fleet/trust.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import type { AuditedTarget, Run } from '../../lambda/model/run.ts';
+import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import type { Target } from '../../lambda/model/target.ts';
+
+const NOW = '2026-11-10T06:15:02.000Z';
+const RUN = 'run-1';
+
+function targetOf(name: string, host = `${name}.example.com`): Target {
+  return {
+    name,
+    host,
+    kind: 'postgresql',
+    credentials: { secret: name },
+    ca: ['system'],
+    sslNegotiation: 'postgres',
+    authentication: ['scram-sha-256'],
+    minScramIterations: 4096,
+    timeoutMs: 1_000,
+    probe: false,
+    logs: 'none',
+    sampleMs: 0,
+    labels: { team: 'a' },
+  };
+}
+
+function planOf(slices: Readonly<Record<string, readonly Target[]>>): Plan {
+  return newPlan({
+    run: RUN,
+    startedAt: NOW,
+    auditUntil: NOW,
+    batch: 100,
+    policy: POLICY as never,
+    concurrency: 1,
+    request: { trigger: 'schedule', notify: true, testAlert: false },
+    coversAllTargets: true,
+    slices: Object.entries(slices).map(([worker, targets]) => ({ worker, targets: targets as never })),
+    unassigned: [],
+    list: { all: { known: true, value: [] }, warnings: [], cloud: { databases: [], places: [] }, replicas: [] },
+  });
+}
+
+function audited(name: string, snapshot: Partial<Snapshot> = {}): AuditedTarget {
+  const { target = { name, host: `${name}.example.com`, labels: { team: 'a' } } } = snapshot;
+  const whole = { ...healthySnapshot([session()]), ...snapshot, target: { ...target, kind: 'postgresql' as const } };
+  return { snapshot: whole, ...evaluate(whole, POLICY) };
+}
+
+function runOf(...targets: readonly AuditedTarget[]): Run {
+  return { startedAt: NOW, finishedAt: NOW, policy: POLICY, audited: targets };
+}
+
+const HOME = ['orders', 'ledger'];
+const THEIRS = ['billing', 'payroll'];
+const PLAN = planOf({
+  default: HOME.map((name) => targetOf(name)),
+  emea: THEIRS.map((name) => targetOf(name)),
+});
+
+interface Bucket extends RunObjects {
+  readonly reads: readonly string[];
+}
+
+/** A bucket with the part of the honest worker, and what the other one wrote. */
+function bucketOf(
+  theirs: Readonly<Record<string, Uint8Array | (() => Uint8Array)>>,
+  listed?: readonly string[],
+): Bucket {
+  const honest = gzipSync(encodePart(runOf(...HOME.map((name) => audited(name)))).text);
+  const all = new Map<string, Uint8Array | (() => Uint8Array)>([
+    [partKey(RUN, { worker: 'default', from: 0, to: 2 }), honest],
+    ...Object.entries(theirs),
+  ]);
+  const reads: string[] = [];
+  return {
+    reads,
+    put: async () => true,
+    async get(key, most) {
+      reads.push(key);
+      const stored = all.get(key);
+      const body = typeof stored === 'function' ? stored() : stored;
+      if (body === undefined) throw new RunObjectError(`${key} does not exist`);
+      if (body.length > most) throw new RunObjectError(`${key} has ${body.length} bytes, and ${most} are allowed`);
+      return body;
+    },
+    async list(prefix, most) {
+      const own = prefix === partsPrefix(RUN, 'emea') ? listed : undefined;
+      return (own ?? [...all.keys()].filter((key) => key.startsWith(prefix))).slice(0, most);
+    },
+  };
+}
+
+const WHOLE: Range = { worker: 'emea', from: 0, to: 2 };
+const KEY = partKey(RUN, WHOLE);
+const own = (): readonly AuditedTarget[] => THEIRS.map((name) => audited(name));
+
+// biome-ignore lint/suspicious/noExplicitAny: a document to spoil, which has no type any more.
+type Json = any;
+
+/** The document of an honest part, changed somewhere. */
+function changed(change: (document: Json) => unknown): Uint8Array {
+  const document = JSON.parse(encodePart(runOf(...own())).text) as Json;
+  return gzipSync(JSON.stringify(change(document) ?? document));
+}
+
+type Kind = readonly [what: string, part: () => Uint8Array, why: string];
+
+const GARBAGE: readonly Kind[] = [
+  ['no byte', () => new Uint8Array(), 'not complete gzip'],
+  ['bytes of nothing', () => new Uint8Array(10_000).fill(7), 'not complete gzip'],
+  ['an honest part that is not packed', () => Buffer.from(encodePart(runOf(...own())).text), 'not complete gzip'],
+  ['the half of one', () => gzipSync(encodePart(runOf(...own())).text).subarray(0, 900), 'not complete gzip'],
+  ['a text', () => gzipSync('clean'), 'not JSON'],
+  ['null', () => gzipSync('null'), 'no schema version'],
+  ['a list', () => gzipSync('[]'), 'no schema version'],
+  ['of a later version', () => changed((part) => ({ ...part, schemaVersion: 99 })), 'schema version 99'],
+  ['a setting more', () => changed((part) => ({ ...part, clean: true })), "can't be used"],
+  ['names of prototypes', () => gzipSync('{"__proto__":{"schemaVersion":1},"constructor":{}}'), 'no schema version'],
+  [
+    'a prototype in place of a target',
+    () => changed((part) => void part.audited.splice(0, 1, '@')).map((byte) => byte),
+    "can't be used",
+  ],
+];
+
+const BOMBS: readonly Kind[] = [
+  ['that unpacks to much more than it has', () => gzipSync(Buffer.alloc(20_000_000, ' ')), 'has more than'],
+  ['that is too large itself', () => Buffer.alloc(9_000_000), 'are allowed'],
+  ['with a million values', () => gzipSync(`{"schemaVersion":1,"audited":[${'0,'.repeat(1_000_000)}0]}`), 'values'],
+  [
+    'that is nested deep',
+    () => gzipSync(`{"schemaVersion":1,"audited":${'['.repeat(390_000)}${']'.repeat(390_000)}}`),
+    "can't be used",
+  ],
+  ...[10 ** 15, 10 ** 6, -1, 0.5, '7', null].map(
+    (count): Kind => [
+      `with ${count} sessions`,
+      () => changed((part) => void part.audited[0].snapshot.sessions.value.visible[0].splice(1, 1, count)),
+      'sessions',
+    ],
+  ),
+  [
+    'with a session of many properties, many times',
+    () =>
+      changed((part) => {
+        const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`p${index}`, 0]));
+        part.audited[0].snapshot.sessions.value.visible = [[many, 150_000]];
+      }),
+    "can't be used",
+  ],
+  [
+    'with many findings that are none',
+    () =>
+      changed((part) => {
+        part.audited[0].findings = Array.from({ length: 390_000 }, () => 0);
+      }),
+    "can't be used",
+  ],
+];
+
+const LIES: readonly Kind[] = [
+  [
+    'of targets of another worker',
+    () => gzipSync(encodePart(runOf(...HOME.map((name) => audited(name)))).text),
+    'other targets',
+  ],
+  ['of its own and others', () => gzipSync(encodePart(runOf(...own(), audited('orders'))).text), 'other targets'],
+  [
+    'of one target twice',
+    () => gzipSync(encodePart(runOf(audited('billing'), audited('billing'))).text),
+    'other targets',
+  ],
+  ['of fewer targets', () => gzipSync(encodePart(runOf(audited('billing'))).text), 'other targets'],
+  ['in another order', () => gzipSync(encodePart(runOf(...own().toReversed())).text), 'other targets'],
+  [
+    'with other labels',
+    () =>
+      changed((part) => {
+        part.audited[0].snapshot.target.labels = { team: 'b' };
+      }),
+    'other targets',
+  ],
+  [
+    'with labels of a prototype',
+    () =>
+      changed((part) => {
+        part.audited[0].snapshot.target.labels = { constructor: 'a' };
+      }),
+    'other targets',
+  ],
+  ['of another kind', () => changed((part) => void delete part.audited[0].snapshot.target.kind), 'other targets'],
+  [
+    'by another policy',
+    () =>
+      changed((part) => {
+        part.policy.minTlsVersion = 'TLSv1';
+      }),
+    'another policy',
+  ],
+  ['that calls clean what is not', () => lying({ verdict: 'clean' }), 'another verdict'],
+  ['that has no finding for a problem', () => lying({ findings: [] }), 'other findings'],
+  [
+    'whose finding is of another target',
+    () =>
+      changed(
+        withFinding((one) => {
+          one.findings[0].target = 'orders';
+        }),
+      ),
+    'other findings',
+  ],
+  [
+    'whose finding has the fingerprint of another',
+    () =>
+      changed(
+        withFinding((one) => {
+          one.findings[0].fingerprint = FOREIGN_FINGERPRINT;
+        }),
+      ),
+    'fingerprints of others',
+  ],
+];
+
+const INSECURE = (name: string): AuditedTarget => {
+  const target = { name, host: `${name}.example.com`, labels: { team: 'a' }, kind: 'postgresql' as const };
+  const snapshot = { ...healthySnapshot([plaintextSession()]), target };
+  return { snapshot, ...evaluate(snapshot, POLICY) };
+};
+
+const FOREIGN_FINGERPRINT = INSECURE('orders').findings[0]?.fingerprint;
+
+function withFinding(change: (one: Json) => void): () => unknown {
+  return () => {
+    const document = JSON.parse(encodePart(runOf(INSECURE('billing'), audited('payroll'))).text);
+    change(document.audited[0]);
+    return document;
+  };
+}
+
+function lying(lie: Partial<AuditedTarget>): Uint8Array {
+  return gzipSync(encodePart(runOf({ ...INSECURE('billing'), ...lie }, audited('payroll'))).text);
+}
+
+async function read(bucket: RunObjects) {
+  const { parts, missing } = await readParts(PLAN, bucket);
+  const { audited: all } = mergedRun(PLAN, parts, NOW);
+  return {
+    verdicts: Object.fromEntries(all.map(({ snapshot, verdict }) => [snapshot.target.name, verdict])),
+    missing,
+  };
+}
+
+const HOME_AS_IT_IS = { orders: 'clean', ledger: 'clean' };
+
+test('parts of two honest workers are both read', async () => {
+  const { verdicts, missing } = await read(bucketOf({ [KEY]: gzipSync(encodePart(runOf(...own())).text) }));
+  expect(verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'clean', payroll: 'clean' });
+  expect(missing).toEqual([]);
+});
+
+describe.each([
+  ['garbage', GARBAGE],
+  ['a bomb', BOMBS],
+  ['a lie', LIES],
+])('%s costs the targets of its own worker only', (_, kinds) => {
+  test.each(kinds)('a part %s', async (_what, part, why) => {
+    const { verdicts, missing } = await read(bucketOf({ [KEY]: part() }));
+    expect(verdicts).toEqual(HOME_AS_IT_IS);
+    expect(missing).toEqual([{ ...WHOLE, reason: expect.stringContaining(why) }]);
+  });
+});
+
+describe('keys', () => {
+  const honest = gzipSync(encodePart(runOf(...own())).text);
+  test.each([
+    ['of another run', 'runs/emea/run-2/parts/0-2.json.gz'],
+    ['of another worker', 'runs/default/run-1/parts/1-2.json.gz'],
+    ['that lead to another worker', 'runs/emea/run-1/parts/../../../default/run-1/parts/0-2.json.gz'],
+    ['of more targets than there are', 'runs/emea/run-1/parts/0-3.json.gz'],
+    ['of no target', 'runs/emea/run-1/parts/1-1.json.gz'],
+    ['of a range that ends before it begins', 'runs/emea/run-1/parts/2-1.json.gz'],
+    ['with zeros before', 'runs/emea/run-1/parts/00-2.json.gz'],
+    ['with more behind', 'runs/emea/run-1/parts/0-2.json.gz/x'],
+    ['without its numbers', 'runs/emea/run-1/parts/a-b.json.gz'],
+    ['of a prototype', 'runs/emea/run-1/parts/__proto__'],
+  ])('%s are not read', async (_, key) => {
+    const bucket = bucketOf({}, [key]);
+    const { verdicts, missing } = await read(bucket);
+    expect(bucket.reads).not.toContain(key);
+    expect(verdicts).toEqual(HOME_AS_IT_IS);
+    expect(missing).toEqual([{ ...WHOLE, reason: 'no part came back' }]);
+  });
+
+  test('without end are listed and read up to a bound', async () => {
+    const keys = Array.from({ length: 100_000 }, () => KEY);
+    const bucket = bucketOf({ [KEY]: honest }, keys);
+    expect((await read(bucket)).verdicts).toMatchObject(HOME_AS_IT_IS);
+    expect(bucket.reads.length).toBeLessThan(20);
+  });
+
+  test('that are gone, or can not be read, cost their own targets', async () => {
+    const { verdicts, missing } = await read(bucketOf({}, [KEY]));
+    expect(verdicts).toEqual(HOME_AS_IT_IS);
+    expect(missing).toEqual([{ ...WHOLE, reason: `${KEY} does not exist` }]);
+  });
+});
+
+test('a part is read once: one that changes between two reads is what it was at the first', async () => {
+  let reads = 0;
+  const bucket = bucketOf({
+    [KEY]: () => {
+      reads += 1;
+      return gzipSync(reads === 1 ? encodePart(runOf(...own())).text : 'another');
+    },
+  });
+  expect((await read(bucket)).verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'clean', payroll: 'clean' });
+  expect(reads).toBe(1);
+});
+
+test('a worker has a budget of bytes for all its parts: what is beyond it is not read', async () => {
+  const names = Array.from({ length: 40 }, (_, index) => `far-${index}`);
+  const plan = planOf({ default: HOME.map((name) => targetOf(name)), emea: names.map((name) => targetOf(name)) });
+  const bomb = gzipSync(Buffer.alloc(20_000_000, ' '));
+  const keys = names.map((_, from) => partKey(RUN, { worker: 'emea', from, to: from + 1 }));
+  const bucket = bucketOf(Object.fromEntries(keys.map((key) => [key, bomb])));
+  const { parts, missing } = await readParts(plan, bucket);
+  expect(mergedRun(plan, parts, NOW).audited.map(({ verdict }) => verdict)).toEqual(['clean', 'clean']);
+  expect(bucket.reads.length).toBeLessThan(10);
+  expect(new Set(missing.map(({ reason }) => reason))).toEqual(
+    new Set([expect.stringContaining('has more than'), expect.stringContaining('more bytes in all')]),
+  );
+});
+
+describe('what a satellite says of its databases', () => {
+  const standby = session({
+    kind: 'replication',
+    database: undefined,
+    application: 'walreceiver',
+    clientAddress: '10.0.1.6',
+  });
+  const at = (remoteAddress: string) => ({ networkPath: { remoteAddress, isDirect: true } });
+  const primary = audited('orders', { ...at('10.0.1.5'), sessions: known({ visible: [standby], hidden: 0 }) });
+  const claim = (snapshot: Partial<Snapshot>): AuditedTarget =>
+    audited('billing', { server: known({ version: '18.4', inRecovery: true }), ...snapshot });
+  const options = { coversAllTargets: true, replicas: new Map(), satellites: new Set(['emea']) };
+  const checked = (theirs: Target, ...all: readonly AuditedTarget[]): string | undefined =>
+    evaluateByTrust(all, POLICY, planOf({ default: [targetOf('orders')], emea: [theirs] }), options)
+      .find(({ snapshot }) => snapshot.target.name === 'orders')
+      ?.outcomes.find(({ check }) => check === 'replica-not-covered')?.outcome.status;
+
+  test.each([
+    ['that it is at the address of the standby', claim(at('10.0.1.6'))],
+    ['that the standby is its host', claim({ target: { name: 'billing', host: '10.0.1.6', labels: {} } })],
+    ['that it was not reached', claim({ link: unknown('not reached'), server: unknown('not reached') })],
+    ['nothing of where it is', claim({})],
+  ])('covers no standby of others: it says %s', (_, theirs) => {
+    expect(checked(targetOf('billing'), primary, theirs)).toBe('fail');
+  });
+
+  test('covers the standby that the plan names at its address, and so does a worker of the auditor', () => {
+    expect(checked(targetOf('billing', '10.0.1.6'), primary, claim({}))).toBe('pass');
+    expect(checked(targetOf('far'), primary, claim(at('10.0.1.6')))).toBe('pass');
+  });
+
+  test('covers its own standbys, as the auditor’s own workers do', () => {
+    const plan = planOf({ default: [targetOf('billing')], emea: [targetOf('orders'), targetOf('other')] });
+    const status = (...all: readonly AuditedTarget[]) =>
+      evaluateByTrust([primary, ...all], POLICY, plan, options)[0]?.outcomes.find(
+        ({ check }) => check === 'replica-not-covered',
+      )?.outcome.status;
+    expect(status()).toBe('fail');
+    expect(status(claim(at('10.0.1.6')))).toBe('pass');
+    expect(status(audited('other', { ...at('10.0.1.6'), server: known({ version: '18.4', inRecovery: true }) }))).toBe(
+      'pass',
+    );
+  });
+
+  test('names no instance of an Aurora cluster of others', () => {
+    const instances = [
+      { id: 'orders-1', writer: true },
+      { id: 'orders-2', writer: false },
+    ];
+    const aurora = (self: string) => ({ aurora: known({ own: self, instances }) });
+    const cluster = audited('orders', aurora('orders-1'));
+    expect(checked(targetOf('billing'), cluster, claim(aurora('orders-2')))).toBe('fail');
+    const host = 'orders-2.abc.eu-west-1.rds.amazonaws.com';
+    expect(checked(targetOf('billing', host), cluster, claim(aurora('orders-2')))).toBe('pass');
+  });
+});
