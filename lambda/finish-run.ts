@@ -7,6 +7,7 @@ import { EnvironmentError } from './environment.ts';
 import type { RunRequest } from './event.ts';
 import type { Run } from './model/run.ts';
 import type { Pace } from './model/run-time.ts';
+import type { Snapshot } from './model/snapshot.ts';
 import type { NamedTarget } from './model/target.ts';
 import { type Integration, integrationsOf } from './notify/integrations.ts';
 import {
@@ -18,6 +19,7 @@ import {
   withStateLease,
 } from './notify/notify.ts';
 import { countWithoutSubscriber, type SubscriberStatuses, warningsOf } from './notify/subscriber-status.ts';
+import type { PageHistory, PageHistoryCollector } from './page-history.ts';
 import { renderTestAlert, renderTestChatMessage } from './report/messages/sns-message.ts';
 import { objectLink, type PageLink, pageKey } from './report/page-link.ts';
 import { DEFAULT_ROUTE, matchesRoute } from './report/receiver.ts';
@@ -32,6 +34,8 @@ export interface AuditedRun {
   readonly list: Pick<TargetList, 'all' | 'warnings'>;
   /** Whether the run audited every target that there is. */
   readonly coversAllTargets: boolean;
+  /** Whole snapshots, where those of `run` have only what the report needs. @default those of `run` */
+  readonly clients?: AsyncIterable<Snapshot>;
   /** Undefined where workers audited the targets, each in its own time. */
   readonly pace?: Pace;
 }
@@ -47,7 +51,7 @@ export interface FinishedRun {
  * errors of steps to those of the context: the caller throws them when its own steps are done.
  */
 export async function finishRun(
-  { request, run, list, coversAllTargets, pace }: AuditedRun,
+  { request, run, list, coversAllTargets, pace, clients }: AuditedRun,
   context: RunContext,
 ): Promise<FinishedRun> {
   const { config, clock, services, errors, time } = context;
@@ -80,14 +84,15 @@ export async function finishRun(
     completed: errors.none,
     withoutSubscriber: countWithoutSubscriber(integrations, subscriberStatuses),
   });
+  const history = await services.pageHistory(context.environment, run);
   const [evidence] = await Promise.all([
     errors.attempt(() => archive(report, context)),
     // A run that does not notify changes nothing, here or there.
-    request.notify ? errors.attempt(() => keepClients(notification, context)) : undefined,
+    request.notify ? errors.attempt(() => keepClients(notification, { clients, history, context })) : undefined,
     request.notify ? errors.attempt(() => importIntoSecurityHub(notification, context)) : undefined,
   ]);
   // Last, since rendering keeps everything else waiting.
-  await errors.attempt(() => archivePage(report, context));
+  await errors.attempt(() => archivePage(report, history?.history(), context));
   return { report, evidence };
 }
 
@@ -223,20 +228,31 @@ async function archive(
 /** What plans of later days are made of. A failure costs them a day, and the notification nothing. */
 async function keepClients(
   { context: { run }, leaseTimeout: signal }: Notification,
-  { environment, services, clock }: RunContext,
+  {
+    clients = run.audited.map(({ snapshot }) => snapshot),
+    history,
+    context: { environment, services, clock },
+  }: {
+    readonly clients: AsyncIterable<Snapshot> | readonly Snapshot[] | undefined;
+    readonly history: PageHistoryCollector | undefined;
+    readonly context: RunContext;
+  },
 ): Promise<void> {
   if (environment.stateTable === undefined) return;
-  const snapshots = run.audited.map(({ snapshot }) => snapshot);
-  await services.keepClients(environment.stateTable, snapshots, { clock, signal });
+  await services.keepClients(environment.stateTable, clients, { clock, signal, onRecord: history?.add });
 }
 
 /** Milliseconds that are kept for storing what is rendered, and for the answer. */
 const STORING_MS = 15_000;
 
 /** A page without time for every database says how many are not on it. */
-async function archivePage(report: Report, { environment, services, runId, time }: RunContext): Promise<void> {
+async function archivePage(
+  report: Report,
+  history: PageHistory | undefined,
+  { environment, services, runId, time }: RunContext,
+): Promise<void> {
   const hasTime = (): boolean => time.remainingMs() > STORING_MS;
-  const page = await services.archivePage(environment, { report, requestId: runId }, hasTime);
+  const page = await services.archivePage(environment, { report, requestId: runId }, { hasTime, history });
   if (page !== undefined) services.logger.info('page archived', { page });
 }
 

@@ -3,8 +3,8 @@
 import pMap from 'p-map';
 import { describeDefect } from './collect/defect.ts';
 import { StateError } from './deliver/state/store.ts';
-import { recordSnapshot, showsClients } from './enforcement/record.ts';
-import type { ClientRecordStore } from './model/client-record.ts';
+import { isWorthKeeping, recordSnapshot, showsClients } from './enforcement/record.ts';
+import type { ClientRecord, ClientRecordStore } from './model/client-record.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
 const CONCURRENCY = 16;
@@ -16,28 +16,39 @@ export class KeepClientsError extends Error {
   override readonly name = 'KeepClientsError';
 }
 
+export interface KeepClientsOptions {
+  /** Ends it: no further target is begun. @default - it has the time that it takes */
+  readonly signal?: AbortSignal | undefined;
+  /** Given what is now known of the clients of each target, as soon as it is. */
+  readonly onRecord?: ((target: string, record: ClientRecord) => void) | undefined;
+}
+
 /**
  * Adds each snapshot to what is kept of its target. One that fails costs the others nothing.
  *
- * @param signal ends it: no further target is begun. @default - it has the time that it takes
  * @throws KeepClientsError when every other target is done
  */
 export async function keepClients(
-  snapshots: readonly Snapshot[],
+  snapshots: Iterable<Snapshot> | AsyncIterable<Snapshot>,
   store: ClientRecordStore,
-  signal?: AbortSignal,
+  { signal, onRecord }: KeepClientsOptions = {},
 ): Promise<void> {
   const failures: unknown[] = [];
+  let targets = 0;
   let late = 0;
   await pMap(
-    snapshots.filter(showsClients),
+    snapshots,
     async (snapshot) => {
+      targets += 1;
+      if (!showsClients(snapshot)) return;
       if (signal?.aborted) {
         late += 1;
         return;
       }
       try {
-        if (!(await keepOne(snapshot, store))) failures.push(new StateError('other runs saved them at the same time'));
+        const record = await keepOne(snapshot, store);
+        if (record === undefined) failures.push(new StateError('other runs saved them at the same time'));
+        else onRecord?.(snapshot.target.name, record);
       } catch (error) {
         failures.push(error);
       }
@@ -50,18 +61,18 @@ export async function keepClients(
   // Other errors are defects, whose messages may quote anything.
   const why = cause instanceof StateError ? cause.message : describeDefect(cause);
   throw new KeepClientsError(
-    `The clients of ${failed} of ${snapshots.length} targets were not kept for "plan", which knows less of this day: ${why}`,
+    `The clients of ${failed} of ${targets} targets were not kept for "plan", which knows less of this day: ${why}`,
     { cause },
   );
 }
 
-/** @returns false where other runs got ahead of it each time */
-async function keepOne(snapshot: Snapshot, store: ClientRecordStore): Promise<boolean> {
+/** @returns what is now known; undefined where other runs got ahead of it each time */
+async function keepOne(snapshot: Snapshot, store: ClientRecordStore): Promise<ClientRecord | undefined> {
   const { name } = snapshot.target;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const { record, version } = await store.read(name);
     const next = recordSnapshot(record, snapshot);
-    if (next === undefined || next === record || (await store.save(name, next, version))) return true;
+    if (next === undefined || !isWorthKeeping(record, next) || (await store.save(name, next, version))) return next;
   }
-  return false;
+  return undefined;
 }

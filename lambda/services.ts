@@ -19,15 +19,18 @@ import type { ImportedFindings } from './deliver/security-hub.ts';
 import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
+import type { KeepClientsOptions } from './keep-clients.ts';
 import { parseArn } from './model/arn.ts';
 import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
+import type { Run } from './model/run.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import type { Target } from './model/target.ts';
 import type { Clock } from './model/time.ts';
 import type { Integration } from './notify/integrations.ts';
 import { type SubscriberStatuses, subscriberStatusesOf } from './notify/subscriber-status.ts';
+import type { PageHistory, PageHistoryCollector } from './page-history.ts';
 import type { RenderedAlert } from './report/messages/sns-message.ts';
 import type { Report } from './report/schema.ts';
 import { lazily } from './runtime/lazily.ts';
@@ -56,7 +59,13 @@ export interface Services {
    *
    * @throws KeepClientsError
    */
-  keepClients(tableName: string, snapshots: readonly Snapshot[], options: KeepClientsOptions): Promise<void>;
+  keepClients(
+    tableName: string,
+    snapshots: Iterable<Snapshot> | AsyncIterable<Snapshot>,
+    options: KeepClientsOptions & { readonly clock: Clock },
+  ): Promise<void>;
+  /** Collects what the page of the run shows of earlier days; undefined where no page is made. */
+  pageHistory(environment: ArchiveEnvironment, run: Run): Promise<PageHistoryCollector | undefined>;
   /** Since when rules of discovery match nothing, beside the state. */
   memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
   /** @throws EvidenceError */
@@ -68,7 +77,7 @@ export interface Services {
   archivePage(
     { evidenceBucket, hasOwnS3Endpoint, region }: ArchiveEnvironment & Pick<FunctionEnvironment, 'region'>,
     evidence: Evidence,
-    hasTime: () => boolean,
+    options: PageOptions,
   ): Promise<string | undefined>;
   /** @returns a URL with which anyone can read the page, for some hours */
   presignPage(
@@ -83,12 +92,13 @@ export interface Services {
   ): Promise<ImportedFindings>;
 }
 
-type ArchiveEnvironment = Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>;
-
-interface KeepClientsOptions {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
+interface PageOptions {
+  readonly hasTime: () => boolean;
+  /** @default nothing is said of earlier days */
+  readonly history?: PageHistory | undefined;
 }
+
+type ArchiveEnvironment = Pick<FunctionEnvironment, 'evidenceBucket' | 'hasOwnS3Endpoint'>;
 
 export interface StateStoreOptions {
   readonly clock: Clock;
@@ -153,9 +163,14 @@ export function createServices(): Services {
       read: async (place) => await (await state()).inventory(tableName).read(place),
       save: async (place, kept) => await (await state()).inventory(tableName).save(place, kept),
     }),
-    async keepClients(tableName, snapshots, { clock, signal }) {
+    async keepClients(tableName, snapshots, { clock, ...options }) {
       const { keepClients } = await import('./keep-clients.ts');
-      await keepClients(snapshots, (await state()).clientsOf(tableName, clock), signal);
+      await keepClients(snapshots, (await state()).clientsOf(tableName, clock), options);
+    },
+    async pageHistory({ evidenceBucket }, run) {
+      if (evidenceBucket === undefined) return undefined;
+      const { collectPageHistory } = await import('./page-history.ts');
+      return collectPageHistory(run);
     },
     memoryStore: (tableName, clock) => ({
       read: async () => await (await state()).memory(tableName, clock).read(),
@@ -166,7 +181,7 @@ export function createServices(): Services {
       const { archiveReport, client } = await evidence();
       return await archiveReport(client(hasOwnS3Endpoint), evidenceBucket, report);
     },
-    async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report, hasTime) {
+    async archivePage({ evidenceBucket, hasOwnS3Endpoint, region }, report, { hasTime, history }) {
       if (evidenceBucket === undefined) return undefined;
       const { archivePage } = await import('./deliver/page-archive.ts');
       const { client, storeObject } = await evidence();
@@ -175,6 +190,7 @@ export function createServices(): Services {
         toolVersion: packageJson.version,
         region,
         hasTime,
+        history,
         store: (object) => storeObject(client(hasOwnS3Endpoint), object, report.signal),
       });
     },

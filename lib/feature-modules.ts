@@ -23,13 +23,21 @@ interface OptionalPart {
  * start. Parts that run after the notifications take their client, which is large, from the runtime (docs/adr/0003).
  */
 export const OPTIONAL_PARTS = {
-  state: { module: './deliver/state/dynamodb.ts', isOn: ({ deployment }) => deployment.state === 'dynamodb' },
+  state: {
+    module: './deliver/state/dynamodb.ts',
+    isOn: ({ deployment }) => deployment.state === 'dynamodb',
+    brings: './keep-clients.ts',
+  },
   evidence: {
     module: './deliver/evidence-archive.ts',
     isOn: ({ deployment }) => deployment.evidence === 's3',
     runtimeClient: '@aws-sdk/client-s3',
   },
-  page: { module: './deliver/page-archive.ts', isOn: ({ deployment }) => deployment.evidence === 's3' },
+  page: {
+    module: './deliver/page-archive.ts',
+    isOn: ({ deployment }) => deployment.evidence === 's3',
+    brings: './page-history.ts',
+  },
   presignedLink: {
     module: './deliver/page-presigner.ts',
     isOn: ({ deployment }) => deployment.evidence === 's3' && deployment.pageLink === 'presigned',

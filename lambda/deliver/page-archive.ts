@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { chunksOf } from '../report/exports/chunks.ts';
 import { renderDayIndex } from '../report/page/day-index.ts';
-import { type PageContext, renderReportPage } from '../report/page/report-page.ts';
+import { type PageContext, type PageOptions, renderReportPage } from '../report/page/report-page.ts';
 import { pageKey, reportKey } from '../report/page-link.ts';
 import type { Evidence, NewObject } from './evidence-archive.ts';
 
@@ -16,6 +16,8 @@ export interface PageEnvironment extends PageContext {
   readonly region: string | undefined;
   /** Whether there is time to go on: targets that are not rendered by then are counted on the page. */
   readonly hasTime: () => boolean;
+  /** @default nothing is said of earlier days */
+  readonly history?: Pick<PageOptions, 'readiness' | 'logins'> | undefined;
   /** @throws EvidenceError */
   readonly store: (object: NewObject) => Promise<void>;
 }
@@ -35,10 +37,10 @@ const TYPE = 'text/html; charset=utf-8';
 export async function archivePage(
   bucket: string,
   { report, requestId }: Pick<Evidence, 'report' | 'requestId'>,
-  { region, hasTime, store, ...context }: PageEnvironment,
+  { region, hasTime, store, history, ...context }: PageEnvironment,
 ): Promise<string> {
   const elsewhere = `the report ${reportKey(report.startedAt, requestId)} has everything`;
-  const page = await zipped(renderReportPage(report, context, { elsewhere, hasTime }));
+  const page = await zipped(renderReportPage(report, context, { ...history, elsewhere, hasTime }));
   const index = await zipped(renderDayIndex(report.startedAt, { bucket, region, latest: LATEST }));
   const key = pageKey(report.startedAt, requestId);
   await store({ bucket, key, body: page, type: TYPE, replaces: false });

@@ -20,7 +20,7 @@ export interface PlanInput {
   /** Why what was kept can't be used; undefined where it can. */
   readonly problem?: string | undefined;
   /** The records of its findings, muted or not. */
-  readonly findings: readonly FindingRecord[];
+  readonly findings: readonly Pick<FindingRecord, 'finding' | 'lastSeen' | 'status'>[];
   /** Of the window: 30 by default. */
   readonly days: number;
   /** Milliseconds since 1970. */
@@ -61,7 +61,7 @@ export function planTarget(given: PlanInput): TargetPlan {
     name: displayText(name),
     readiness,
     reasons: [
-      ...(blocking.length === 0 ? [] : [`blocked by ${plural(blocking.length, 'client')}`]),
+      ...(blocking.length === 0 ? [] : [whatBlocks(blocking.length, readiness)]),
       ...(readiness === 'enforced' ? ['the server refuses plaintext over the network'] : []),
       ...(readiness === 'waiting'
         ? [`${plural(moved.length, 'client')} moved to TLS within the last ${days} days: wait until the window is over`]
@@ -249,6 +249,13 @@ function firstPlaintext(
     return plaintext !== undefined && plaintext.last >= from ? [plaintext.first] : [];
   });
   return firsts.length === 0 ? undefined : Math.min(...firsts);
+}
+
+/** Where plaintext is refused already, only sessions that were open before are left. */
+function whatBlocks(clients: number, readiness: TargetPlan['readiness']): string {
+  return readiness === 'enforced'
+    ? `${plural(clients, 'client')} came unencrypted before: refused once open sessions end`
+    : `blocked by ${plural(clients, 'client')}`;
 }
 
 /** Clients of findings that are older than what is kept of clients. A muted finding blocks like any other. */

@@ -1,5 +1,6 @@
 // Adds what a snapshot shows of a target's clients to what is kept of them from run to run.
 
+import { isDeepStrictEqual } from 'node:util';
 import { clientNetworks } from '../analysis/sessions/client-networks.ts';
 import { fold } from '../analysis/sessions/fold.ts';
 import { isShown, type SeenSession, seenSessions } from '../analysis/sessions/seen-sessions.ts';
@@ -52,6 +53,39 @@ export function recordSnapshot(before: ClientRecord | undefined, snapshot: Snaps
     hidden: snapshot.sessions.value.hidden,
     server: serverFacts(snapshot),
   };
+}
+
+/** Records that say the same are saved this often: a fleet would pay for each save of each target. */
+const SAVED_EVERY_MS = 6 * HOUR_MS;
+
+/**
+ * Whether a record has to be saved: it says something new, or the one before is some hours old. What a log shows of the
+ * hours in between, the next save has too.
+ */
+export function isWorthKeeping(before: ClientRecord | undefined, next: ClientRecord): boolean {
+  if (before === undefined) return true;
+  if (next === before) return false;
+  return (
+    next.lastSeen - before.lastSeen >= SAVED_EVERY_MS || !isDeepStrictEqual(substanceOf(before), substanceOf(next))
+  );
+}
+
+/** What a plan says beside times and counts of logins; as JSON has it, since one of two that are compared was stored. */
+function substanceOf({ clients, refusals, unshown, isCut, gap, hidden, server }: ClientRecord): unknown {
+  const substance = {
+    clients: Object.fromEntries(
+      clients.map(({ uses, ...client }) => [keyOf(client), { ...client, uses: Object.keys(uses).sort() }]),
+    ),
+    refusals: Object.fromEntries(
+      refusals.map(({ role, database, networks }) => [JSON.stringify([role, database]), networks]),
+    ),
+    hasUnshown: unshown !== undefined,
+    isCut,
+    gaps: gap?.reasons,
+    hidden,
+    server: { ...(server as object | undefined), takenAt: undefined },
+  };
+  return JSON.parse(JSON.stringify(substance));
 }
 
 /** The part of a snapshot that a plan is made of: sessions and logins are kept apart. */

@@ -7,14 +7,17 @@ import { finishRun, publishTestAlerts } from '../finish-run.ts';
 import { AuditFailure, type Failure } from '../model/failure.ts';
 import type { Run } from '../model/run.ts';
 import type { Severity } from '../model/severity.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { countBySeverity, targetsByVerdict } from '../report/digest.ts';
 import type { RunContext } from '../run-context.ts';
 import { addTargetSourceError } from '../run-targets.ts';
+import { readClients } from './client-parts.ts';
 import { MOST_BYTES, type Plan, unpackPlan } from './documents.ts';
 import type { DigestInput } from './messages.ts';
 import { planKey } from './object-keys.ts';
 import { type MissingRange, mergedRun, readParts } from './parts.ts';
+import type { Range } from './ranges.ts';
 import type { RunObjects } from './run-objects.ts';
 import { evaluateByTrust } from './trust.ts';
 
@@ -50,7 +53,7 @@ export async function digestRun(
   if (request.testAlert) {
     await publishTestAlerts(list.all.known ? list.all.value : plan.slices.flatMap(({ targets }) => targets), context);
   }
-  const { parts, missing } = await readParts(plan, objects);
+  const { parts, ranges, missing } = await readParts(plan, objects);
   if (missing.length > 0) {
     const shown = { missing: missing.slice(0, MOST_LOGGED), omitted: Math.max(0, missing.length - MOST_LOGGED) };
     services.logger.error('targets without a result', { run: id, ...shown });
@@ -63,7 +66,8 @@ export async function digestRun(
   const listed =
     request.targets === undefined ? evaluateListed(listedSnapshots(list.cloud, plan.startedAt), plan.policy) : [];
   const run: Run = { ...merged, audited, ...(listed.length === 0 ? {} : { listed }) };
-  const { report, evidence } = await finishRun({ request, run, list, coversAllTargets }, context);
+  const clients = clientsOf(plan, ranges, { objects, context });
+  const { report, evidence } = await finishRun({ request, run, list, coversAllTargets, clients }, context);
   errors.throwIfAny();
   return {
     run: id,
@@ -75,6 +79,22 @@ export async function digestRun(
     ),
     findings: countBySeverity(report.findings),
   };
+}
+
+/** One object after the other: its snapshots are whole. What can't be used is logged, and costs `plan` this run. */
+async function* clientsOf(
+  { run, slices }: Plan,
+  ranges: readonly Range[],
+  { objects, context }: { readonly objects: RunObjects; readonly context: RunContext },
+): AsyncGenerator<Snapshot> {
+  const targets = new Map(slices.map((slice) => [slice.worker, slice.targets]));
+  for (const range of ranges) {
+    const own = (targets.get(range.worker) ?? []).slice(range.from, range.to);
+    const clients = await readClients(run, { range, targets: own }, objects);
+    if (typeof clients === 'string')
+      context.services.logger.warn('clients not kept', { run, ...range, reason: clients });
+    else yield* clients;
+  }
 }
 
 /** Targets in the plan and in no part are not audited: neither clean nor gone. */

@@ -23,6 +23,11 @@ export function partKey(run: string, { worker, from, to }: Range): string {
   return `${partsPrefix(run, worker)}${from}-${to}.json.gz`;
 }
 
+/** What a worker saw of the clients of a range: where its parts are, and no part. */
+export function clientsKey(run: string, { worker, from, to }: Range): string {
+  return `${partsPrefix(run, worker)}clients/${from}-${to}.json.gz`;
+}
+
 /** The range of a part by its key; undefined where the worker can't have written it. */
 export function rangeOfPart(
   key: string,

@@ -25,12 +25,19 @@ export interface MissingRange extends Range {
   readonly reason: string;
 }
 
+export interface ReadParts {
+  readonly parts: readonly Run[];
+  /** Of those parts. */
+  readonly ranges: readonly Range[];
+  readonly missing: readonly MissingRange[];
+}
+
 /** The ranges of which there is a part, readable or not. @throws RunObjectError */
 export async function writtenRanges(plan: Plan, objects: RunObjects): Promise<readonly Range[]> {
   const ranges: Range[] = [];
   for (const share of sharesOf(plan)) {
-    // First batches, repairs of repairs, and each target by itself: no honest worker writes more.
-    const keys = await objects.list(partsPrefix(plan.run, share.worker), 2 * share.count + 10);
+    // First batches, repairs of repairs, and each target by itself, with clients beside: no honest worker writes more.
+    const keys = await objects.list(partsPrefix(plan.run, share.worker), 2 * (2 * share.count + 10));
     ranges.push(...keys.flatMap((key) => rangeOfPart(key, plan.run, share) ?? []));
   }
   return ranges;
@@ -42,10 +49,7 @@ export async function writtenRanges(plan: Plan, objects: RunObjects): Promise<re
  *
  * @throws RunObjectError where the parts can't be listed
  */
-export async function readParts(
-  plan: Plan,
-  objects: RunObjects,
-): Promise<{ readonly parts: readonly Run[]; readonly missing: readonly MissingRange[] }> {
+export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadParts> {
   const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
   const budgets = new Map(sharesOf(plan).map(({ worker, count }) => [worker, new ByteBudget(count)]));
   const share = valueSharing();
@@ -66,7 +70,11 @@ export async function readParts(
     sharesOf(plan),
     read.map(({ range }) => range),
   );
-  return { parts: read.map(({ part }) => part), missing: missing.flatMap((range) => withReasons(range, unusable)) };
+  return {
+    parts: read.map(({ part }) => part),
+    ranges: read.map(({ range }) => range),
+    missing: missing.flatMap((range) => withReasons(range, unusable)),
+  };
 }
 
 /** What a worker may still have Digest read. */

@@ -5,6 +5,7 @@ import { AuditFailure } from '../model/failure.ts';
 import type { LogStateStore } from '../model/log-state.ts';
 import type { Run } from '../model/run.ts';
 import type { RunContext } from '../run-context.ts';
+import { putClients } from './client-parts.ts';
 import { DocumentError, MOST_BYTES, pack, type Slice, unpackSlice } from './documents.ts';
 import type { WorkerInput } from './messages.ts';
 import { partKey, sliceKey } from './object-keys.ts';
@@ -64,7 +65,12 @@ export async function auditRange(
  */
 async function putParts({ run, worker, from, to }: WorkerInput, audited: Run, objects: RunObjects): Promise<boolean> {
   const { text, fits } = encodePart(audited);
-  if (fits || to - from === 1) return await objects.put(partKey(run, { worker, from, to }), await pack(text));
+  if (fits || to - from === 1) {
+    const range = { worker, from, to };
+    // Before the part: where that is, nobody hands the range out again.
+    await putClients(run, range, audited, objects);
+    return await objects.put(partKey(run, range), await pack(text));
+  }
   const middle = Math.ceil((to - from) / 2);
   const halves = [
     { from, to: from + middle, audited: audited.audited.slice(0, middle) },

@@ -17,7 +17,6 @@ import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.
 import { type Answer, answerIn, startupMessage } from '../../lab/startup.ts';
 import { renderPlanMarkdown } from '../../lambda/enforcement/markdown.ts';
 import { planTarget } from '../../lambda/enforcement/plan.ts';
-import { readinessOfPlan } from '../../lambda/enforcement/readiness.ts';
 import { recordSnapshot } from '../../lambda/enforcement/record.ts';
 import type { TargetPlan } from '../../lambda/enforcement/schema.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
@@ -89,7 +88,7 @@ if (typeof network === 'string') {
         expect(first.connectionLog?.known && first.connectionLog.value.gaps).toEqual([]);
         const before = days(undefined, first, 62, 32);
         const blocked = plan(before);
-        expect(readinessOfPlan(blocked)).toEqual({ target: 'orders', readiness: 'blocked by 1 client', reasons: [] });
+        expect(blocked).toMatchObject({ name: 'orders', readiness: 'blocked', reasons: ['blocked by 1 client'] });
         expect(blocked.clients.filter(({ breaks }) => breaks).map(({ role }) => role)).toEqual([MOVING]);
 
         // Its owner gives it TLS. The log of those days is that of one visit.

@@ -7,11 +7,13 @@ import { createSourceReader } from '../../../lambda/collect/secrets/sources.ts';
 import { createSecretStore, prefetchSecrets, secretsManagerClients } from '../../../lambda/collect/secrets/store.ts';
 import { ConfigFileError } from '../../../lambda/config/file.ts';
 import { ConfigError } from '../../../lambda/config/index.ts';
+import { StateError } from '../../../lambda/deliver/state/store.ts';
 import { known } from '../../../lambda/model/observed.ts';
 import type { Run } from '../../../lambda/model/run.ts';
 import type { Target } from '../../../lambda/model/target.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
 import type { NotifyContext } from '../../../lambda/notify/notify.ts';
+import type { PageHistory } from '../../../lambda/page-history.ts';
 import { lazily } from '../../../lambda/runtime/lazily.ts';
 import { refuseUnsafeEnvironment, thisProcess } from '../../../lambda/runtime/unsafe-environment.ts';
 import { TARGET_SOURCES, type TargetSourceFactory } from '../../../lambda/targets/index.ts';
@@ -58,9 +60,36 @@ export async function audit(
     logs: await logServicesFor(request.targets, options.state),
   });
   const isWhole = !interruption.signal.aborted;
-  const { report, stateUsed } = await printReport(notifyContextOf(request, run), { store, render, interruption });
+  const history = options.format === 'html' ? await pageHistoryOf(run, options.state) : undefined;
+  const { report, stateUsed } = await printReport(notifyContextOf(request, run), {
+    store,
+    render: (whole) => render(whole, history),
+    interruption,
+  });
   const kept = !stateUsed || !isWhole || (await keepClientsOf(run, options.state));
   return stateUsed && kept ? exitCodeOf(report, options.failOn) : EXIT_CODES.failed;
+}
+
+/** What the page shows of earlier days, with this run; undefined where no state is kept, or where it can't be read. */
+async function pageHistoryOf(run: Run, state: string | undefined): Promise<PageHistory | undefined> {
+  if (state === undefined) return undefined;
+  const [{ collectPageHistory }, { recordSnapshot }, store] = await Promise.all([
+    import('../../../lambda/page-history.ts'),
+    import('../../../lambda/enforcement/record.ts'),
+    clientStoreFor(state),
+  ]);
+  const collector = collectPageHistory(run);
+  try {
+    for (const { snapshot } of run.audited) {
+      const record = recordSnapshot((await store.read(snapshot.target.name)).record, snapshot);
+      if (record !== undefined) collector.add(snapshot.target.name, record);
+    }
+    return collector.history();
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    logStderr(`error: the page has nothing of earlier days: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** For the plan of later days; false where they could not be kept. */

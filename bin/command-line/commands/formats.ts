@@ -1,6 +1,7 @@
 // Finds the renderer of a report's format, with everything that the format needs.
 
 import { catalogue } from '../../../lambda/checks/catalogue.ts';
+import type { PageHistory } from '../../../lambda/page-history.ts';
 import type { AwsPlace, Exporter } from '../../../lambda/report/exports/exporter.ts';
 import { EXPORTERS, type Exporters } from '../../../lambda/report/exports/index.ts';
 import type { Report } from '../../../lambda/report/schema.ts';
@@ -10,7 +11,7 @@ import { UsageError } from '../grammar/usage-error.ts';
 import { outputColumns, showsColour } from '../terminal/terminal.ts';
 
 /** The report as one text, or in parts that are made one after the other. */
-export type Render = (report: Report) => string | Iterable<string>;
+export type Render = (report: Report, history?: PageHistory) => string | Iterable<string>;
 
 interface FormatOptions extends Pick<AuditOptions, 'failOn'> {
   readonly format: string;
@@ -41,7 +42,7 @@ export async function rendererFor(
     failOn,
     ...(needsAws ? { aws: await awsPlaceFor(exporter, awsAccount, environment) } : {}),
   };
-  return (report) => exporter.render(report, context);
+  return (report, history) => exporter.render(report, history === undefined ? context : { ...context, history });
 }
 
 async function tableRenderer(): Promise<Render> {

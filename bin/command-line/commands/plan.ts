@@ -70,7 +70,11 @@ async function keptOf(name: string, store: ClientRecordStore): Promise<Pick<Plan
   }
 }
 
-async function rendered(document: PlanDocument, format: PlanOptions['format']): Promise<string> {
+async function rendered(document: PlanDocument, format: PlanOptions['format']): Promise<string | Iterable<string>> {
+  if (format === 'html') {
+    const { renderPlanPage } = await import('../../../lambda/report/page/plan-page.ts');
+    return renderPlanPage(document);
+  }
   if (format === 'json') return `${JSON.stringify(document, null, 2)}\n`;
   if (format === 'markdown') {
     const { renderPlanMarkdown } = await import('../../../lambda/enforcement/markdown.ts');

@@ -97,7 +97,7 @@ export interface HistoryOptions {
   readonly format: (typeof HISTORY_FORMATS)[number];
 }
 
-export const PLAN_FORMATS = ['table', 'markdown', 'json'] as const;
+export const PLAN_FORMATS = ['table', 'markdown', 'json', 'html'] as const;
 
 export interface PlanOptions {
   readonly state?: string;

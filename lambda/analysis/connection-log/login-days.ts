@@ -30,21 +30,61 @@ const LATENESS_MS = HOUR_MS;
 /** @param records - Of each target; undefined where nothing is recorded, or nothing that can be read. */
 export function loginDays(
   records: readonly (LoginRecord | undefined)[],
-  { until, days }: LoginDaysOptions,
+  options: LoginDaysOptions,
 ): readonly LoginDay[] {
+  const counter = loginDayCounter(options);
+  for (const record of records) counter.add(record);
+  return counter.days();
+}
+
+export interface LoginDayCounter {
+  /** Adds the record of a target; undefined where nothing is recorded, or nothing that can be read. */
+  add(record: LoginRecord | undefined): void;
+  /** Oldest first. */
+  days(): readonly LoginDay[];
+}
+
+/** Roles and kinds that are counted apart on one day: those of further roles count as of a role that is not known. */
+const MOST_ROLES = 1_000;
+
+/** Counts record by record, and keeps none of them. */
+export function loginDayCounter({ until, days }: LoginDaysOptions): LoginDayCounter {
   const last = Math.floor(until / DAY_MS);
-  const counts = countsByDay(records);
-  return Array.from({ length: days }, (_, index) => {
+  const counted = Array.from({ length: days }, (_, index) => {
     const number = last - days + 1 + index;
-    const period = [number * DAY_MS, Math.min((number + 1) * DAY_MS, until - LATENESS_MS)] as const;
-    const known = new Set(records.map((record) => recordedIn(record, period)));
     return {
-      day: new Date(number * DAY_MS).toISOString().slice(0, 10),
-      recorded:
-        known.size === 1 && known.has('whole') ? 'whole' : known.has('whole') || known.has('part') ? 'part' : 'none',
-      counts: counts.get(number) ?? [],
+      number,
+      period: [number * DAY_MS, Math.min((number + 1) * DAY_MS, until - LATENESS_MS)] as const,
+      known: new Set<LoginDay['recorded']>(),
+      counts: new Map<string, LoginCount>(),
     };
   });
+  const first = last - days + 1;
+  return {
+    add(record) {
+      for (const { known, period } of counted) known.add(recordedIn(record, period));
+      for (const { role, kind, days: counts } of record?.uses ?? []) {
+        for (const [day, logins] of counts) {
+          if (logins > 0) addTo(counted[day - first]?.counts, { role, kind, logins });
+        }
+      }
+    },
+    days: () =>
+      counted.map(({ number, known, counts }) => ({
+        day: new Date(number * DAY_MS).toISOString().slice(0, 10),
+        recorded:
+          known.size === 1 && known.has('whole') ? 'whole' : known.has('whole') || known.has('part') ? 'part' : 'none',
+        counts: [...counts.values()],
+      })),
+  };
+}
+
+function addTo(counts: Map<string, LoginCount> | undefined, { role, kind, logins }: LoginCount): void {
+  if (counts === undefined) return;
+  const own = JSON.stringify([role ?? null, kind]);
+  const isApart = counts.has(own) || counts.size < MOST_ROLES;
+  const key = isApart ? own : JSON.stringify([null, kind]);
+  counts.set(key, { role: isApart ? role : undefined, kind, logins: logins + (counts.get(key)?.logins ?? 0) });
 }
 
 function recordedIn(record: LoginRecord | undefined, [from, to]: readonly [number, number]): LoginDay['recorded'] {
@@ -52,19 +92,6 @@ function recordedIn(record: LoginRecord | undefined, [from, to]: readonly [numbe
   const { covered, coveredInPart } = record;
   if (covered.some(([start, end]) => start <= from && end >= to)) return 'whole';
   return [...covered, ...coveredInPart].some(([start, end]) => start < to && end > from) ? 'part' : 'none';
-}
-
-function countsByDay(records: readonly (LoginRecord | undefined)[]): ReadonlyMap<number, readonly LoginCount[]> {
-  const counts = new Map<number, LoginCount[]>();
-  for (const { role, kind, days } of records.flatMap((record) => record?.uses ?? [])) {
-    for (const [day, logins] of days) {
-      if (logins <= 0) continue;
-      const before = counts.get(day);
-      if (before === undefined) counts.set(day, [{ role, kind, logins }]);
-      else before.push({ role, kind, logins });
-    }
-  }
-  return counts;
 }
 
 /** The part of the record of a connection log that counts; what else is in it belongs to the reader of logs. */
@@ -114,11 +141,7 @@ export interface ClientDays {
   readonly covered: LoginRecord['covered'];
 }
 
-/**
- * From the record of a target's clients, which has days of weeks. It has no versions of TLS: its days are of plaintext.
- *
- * @public
- */
+/** From the record of a target's clients, which has days of weeks. It has no versions of TLS: its days are of plaintext. */
 export function fromClientRecord({ clients, unshown, isCut, covered }: ClientDays): LoginRecord {
   const plaintext = clients.flatMap(({ role, uses }) =>
     uses.plaintext === undefined ? [] : [{ role, days: uses.plaintext.days }],

@@ -2,6 +2,7 @@
 
 import type { CheckInfo } from '../../model/check-info.ts';
 import type { Severity } from '../../model/severity.ts';
+import type { PageOptions } from '../page/report-page.ts';
 import type { Report } from '../schema.ts';
 
 /** The account and region that findings are imported into. */
@@ -20,6 +21,8 @@ export interface ExportContext {
   readonly toolVersion: string;
   /** Findings of this severity or worse make a run fail. @default 'medium' */
   readonly failOn?: Severity;
+  /** What is kept of earlier days: for the page. @default nothing is said of them */
+  readonly history?: Pick<PageOptions, 'readiness' | 'logins'>;
   /** Given to an exporter that needs `aws`, and to no other. */
   readonly aws?: AwsPlace;
 }

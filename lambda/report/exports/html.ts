@@ -8,5 +8,5 @@ export const exporter: Exporter = {
   mediaType: 'text/html',
   extension: 'html',
   needs: [],
-  render: renderReportPage,
+  render: (report, { history, ...context }) => renderReportPage(report, context, history),
 };

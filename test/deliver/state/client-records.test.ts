@@ -11,6 +11,7 @@ import { StateError } from '../../../lambda/deliver/state/store.ts';
 import { recordSnapshot } from '../../../lambda/enforcement/record.ts';
 import { KeepClientsError, keepClients } from '../../../lambda/keep-clients.ts';
 import type { ClientRecord, ClientRecordStore } from '../../../lambda/model/client-record.ts';
+import { unknown } from '../../../lambda/model/observed.ts';
 import type { Snapshot } from '../../../lambda/model/snapshot.ts';
 import { NOW } from './states.ts';
 
@@ -68,6 +69,31 @@ describe('clients in the state table', () => {
     expect((await store.read('orders')).record?.snapshots).toEqual([[expect.any(Number), 1]]);
   });
 
+  test('are saved again where they say something new, and every six hours', async () => {
+    await using dynamodb = await startDynamoDb();
+    const store = storeOf(dynamodb);
+    const at = (minutes: number): string => new Date(NOW.getTime() + minutes * 60_000).toISOString();
+    const elsewhere = make.session({ role: 'etl', transport: 'plaintext', clientAddress: '192.0.2.77' });
+    const runs: readonly (readonly [minutes: number, snapshot: Snapshot, saves: number])[] = [
+      [0, seen('etl'), 1],
+      [15, seen('etl', { takenAt: at(15) }), 1],
+      [30, seen('web', { takenAt: at(30) }), 2],
+      [45, make.healthySnapshot([elsewhere], { takenAt: at(45) }), 3],
+      [60, seen('etl', { takenAt: at(60), hba: make.healthySnapshot([]).hba }), 3],
+      [75, seen('etl', { takenAt: at(75), settings: unknown('no privilege') }), 4],
+      [90, seen('etl', { takenAt: at(90), settings: unknown('no privilege') }), 4],
+      [75 + 359, seen('etl', { takenAt: at(75 + 359), settings: unknown('no privilege') }), 4],
+      [75 + 360, seen('etl', { takenAt: at(75 + 360), settings: unknown('no privilege') }), 5],
+    ];
+    for (const [minutes, snapshot, saves] of runs) {
+      const records: ClientRecord[] = [];
+      await keepClients([snapshot], store, { onRecord: (_, record) => void records.push(record) });
+      expect([minutes, dynamodb.count('PutItem')]).toEqual([minutes, saves]);
+      // The page of the run has what is known now, saved or not.
+      expect(records.map(({ lastSeen }) => lastSeen)).toEqual([Date.parse(snapshot.takenAt)]);
+    }
+  });
+
   test('of a target whose item can not be used cost the others nothing, and are left as they are', async () => {
     await using dynamodb = await startDynamoDb();
     const store = storeOf(dynamodb);
@@ -84,8 +110,10 @@ describe('clients in the state table', () => {
 
   test('are not begun once the time is over', async () => {
     await using dynamodb = await startDynamoDb();
-    const over = AbortSignal.abort();
-    await expect(keepClients([seen('etl')], storeOf(dynamodb), over)).rejects.toThrow(/the time of the run was over/);
+    const signal = AbortSignal.abort();
+    await expect(keepClients([seen('etl')], storeOf(dynamodb), { signal })).rejects.toThrow(
+      /the time of the run was over/,
+    );
     expect(dynamodb.count('PutItem')).toBe(0);
   });
 

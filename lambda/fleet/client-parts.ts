@@ -1,0 +1,93 @@
+// Writes what a worker saw of the clients of its targets beside its part, and reads it again within bounds.
+//
+// A part holds what the report and the decisions need. Plans of later days need the clients themselves: Digest reads
+// them after everyone is notified, one object after the other.
+
+import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
+import { unknown } from '../model/observed.ts';
+import type { Run } from '../model/run.ts';
+import { snapshotSchema } from '../model/run-schema.ts';
+import type { Session, Snapshot } from '../model/snapshot.ts';
+import type { Target } from '../model/target.ts';
+import { DocumentError, pack, unpackText } from './documents.ts';
+import { clientsKey } from './object-keys.ts';
+import { MOST_PART_BYTES } from './part-codec.ts';
+import type { Range } from './ranges.ts';
+import { RunObjectError, type RunObjects } from './run-objects.ts';
+
+const documentSchema = z.object({
+  schemaVersion: z.literal(1),
+  /** In the order of the targets; null where a target has nothing to keep, or too much. */
+  snapshots: z.array(snapshotSchema.nullable()).max(10_000),
+});
+
+/** Stores the clients of a range. Those of targets that show too much for one object are left out, and `plan` says so. */
+export async function putClients(run: string, range: Range, audited: Run, objects: RunObjects): Promise<void> {
+  let left = MOST_PART_BYTES;
+  const snapshots = audited.audited.map(({ snapshot }) => {
+    if (snapshot.failure !== undefined || !snapshot.sessions.known) return 'null';
+    const text = JSON.stringify(clientFacts(snapshot));
+    if (text.length > left) return 'null';
+    left -= text.length;
+    return text;
+  });
+  const text = `{"schemaVersion":1,"snapshots":[${snapshots.join(',')}]}`;
+  await objects.put(clientsKey(run, range), await pack(text));
+}
+
+/** What plans are made of: sessions that differ in nothing but their start count once. */
+function clientFacts(snapshot: Snapshot): Snapshot {
+  const { sessions } = snapshot;
+  const apart = unknown('not kept');
+  const facts: Snapshot = { ...snapshot, outbound: apart, serverChain: apart, trust: apart };
+  return sessions.known
+    ? { ...facts, sessions: { known: true, value: { ...sessions.value, visible: distinct(sessions.value.visible) } } }
+    : facts;
+}
+
+function distinct(sessions: readonly Session[]): readonly Session[] {
+  const first = new Map<string, Session>();
+  for (const { pid: _, tls, ...session } of sessions) {
+    const { startedAt, ...client } = session;
+    const key = JSON.stringify({ ...client, tls });
+    const known = first.get(key);
+    if (known === undefined || startedAt < known.startedAt) first.set(key, { ...session, tls });
+  }
+  return [...first.values()];
+}
+
+/**
+ * The snapshots of a range, as far as they were stored.
+ *
+ * @param targets of the range: a worker speaks for no others
+ * @returns or why there are none that can be used
+ */
+export async function readClients(
+  run: string,
+  { range, targets }: { readonly range: Range; readonly targets: readonly Target[] },
+  objects: RunObjects,
+): Promise<readonly Snapshot[] | string> {
+  try {
+    const body = await objects.get(clientsKey(run, range), MOST_PART_BYTES);
+    const text = await unpackText('the clients', body, MOST_PART_BYTES);
+    const { data } = documentSchema.safeParse(JSON.parse(text));
+    if (data === undefined) return 'the clients are not what a worker of this version writes';
+    const { snapshots } = data;
+    const isOwn =
+      snapshots.length === targets.length &&
+      targets.every(({ name, labels, kind }, index) => {
+        const of = snapshots[index]?.target;
+        return (
+          of === undefined ||
+          (of.name === name && of.kind === kind && isDeepStrictEqual({ ...of.labels }, { ...labels }))
+        );
+      });
+    return isOwn ? snapshots.filter((snapshot) => snapshot !== null) : 'the clients are of other targets than its own';
+  } catch (error) {
+    if (error instanceof RunObjectError || error instanceof DocumentError) return error.message;
+    // The parser's message quotes the text.
+    if (error instanceof SyntaxError) return 'the clients are not JSON';
+    throw error;
+  }
+}
