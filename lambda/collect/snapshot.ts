@@ -16,6 +16,8 @@ import { wireProbe } from './probe/observer.ts';
 import { factsOf, runObservers } from './run-observers.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
 
+const OVER = new Error('the audit of the target is over');
+
 /** The sources of facts besides the audit itself. */
 function observersOf({ logs, clock }: Collector): readonly Observer[] {
   return [wireProbe, connectionLog(logs, clock), sampling];
@@ -40,14 +42,18 @@ export async function takeSnapshot(
 ): Promise<Snapshot> {
   return await confined(async (broken) => {
     const builder = builderFor(target, collector, observers);
-    const audit = AbortSignal.any([deadline, broken, endsAfter(target.timeoutMs)]);
+    const over = new AbortController();
+    const sooner = [deadline, broken, over.signal];
+    const audit = AbortSignal.any([...sooner, endsAfter(target.timeoutMs)]);
     const longest = target.timeoutMs + target.sampleMs;
-    const signal = target.sampleMs === 0 ? audit : AbortSignal.any([deadline, broken, endsAfter(longest)]);
+    const signal = target.sampleMs === 0 ? audit : AbortSignal.any([...sooner, endsAfter(longest)]);
     const ends = { signal, audit, deadline, broken, endsAt: performance.now() + longest };
     // After an error that no code expected, what the work waits for may never come.
     await orAfter(auditAndObserve(target, collector, builder, observers, ends), ends.signal, () => {
       if (!builder.isAudited) builder.fail(whyEnded(builder, ends));
     });
+    // What listens for the end of the target keeps its connection in memory, else until the target's time is up.
+    over.abort(OVER);
     return withoutSecrets(builder.build(), builder);
   });
 }

@@ -87,6 +87,16 @@ test.each<[string, Observer, string | RegExp]>([
   expect(others(snapshot)).toEqual(others(await snapshotWith([])));
 });
 
+test('what listens for the end of a target is let go with the target, not when its time is up', async () => {
+  const signals: AbortSignal[] = [];
+  const listens = observer(({ signal }) => {
+    signals.push(signal);
+    return Promise.resolve({ probe: known(facts()) });
+  });
+  await snapshotWith([listens], 60_000);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+});
+
 test('an observer brings no facts but its own', async () => {
   const greedy = nonsense({
     probe: known(facts()),

@@ -9,7 +9,7 @@ import { TLS_VERSIONS } from '../../model/tls.ts';
 import { TRANSPORTS } from '../../model/transport.ts';
 import type { Redacted } from './redacted.ts';
 import { type Spelling, spellingsOf } from './secret-spellings.ts';
-import { mayHoldEscapes, unescapeText } from './unescape.ts';
+import { mayBeginEscape, mayHoldEscapes, unescapeText } from './unescape.ts';
 
 const PLACEHOLDER = '(redacted)';
 const STAR = 0x2a;
@@ -101,33 +101,34 @@ export class Redaction {
    * none is returned as the same object; other objects (dates, buffers, errors) are left alone.
    */
   everywhere<T>(value: T): T {
-    return this.#finder('fact') === undefined ? value : (this.#walk(value) as T);
+    const finder = this.#finder('fact');
+    return finder === undefined ? value : (this.#walk(value, finder) as T);
   }
 
-  #walk(value: unknown): unknown {
+  #walk(value: unknown, finder: Finder): unknown {
     if (typeof value === 'string') return this.#replace(value, 'fact');
-    if (typeof value !== 'object' || value === null) return value;
-    if (Array.isArray(value)) return sameUnless(value, this.#walkList(value), (list) => list);
-    if (value instanceof Set) return sameUnless(value, this.#walkList([...value]), (list) => new Set(list));
+    if (typeof value !== 'object' || value === null || isClean(value, finder)) return value;
+    if (Array.isArray(value)) return sameUnless(value, this.#walkList(value, finder), (list) => list);
+    if (value instanceof Set) return sameUnless(value, this.#walkList([...value], finder), (list) => new Set(list));
     if (value instanceof Map) {
-      return sameUnless(value, this.#walkList([...value].flat()), (list) => new Map(pairs(list)));
+      return sameUnless(value, this.#walkList([...value].flat(), finder), (list) => new Map(pairs(list)));
     }
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) return value;
-    return sameUnless(value, this.#walkList(Object.entries(value).flat()), (list) =>
+    return sameUnless(value, this.#walkList(Object.entries(value).flat(), finder), (list) =>
       Object.fromEntries(pairs(list) as [string, unknown][]),
     );
   }
 
   /** Undefined where nothing changes. */
-  #walkList(list: readonly unknown[]): unknown[] | undefined {
-    const walked = list.map((member) => this.#walk(member));
+  #walkList(list: readonly unknown[], finder: Finder): unknown[] | undefined {
+    const walked = list.map((member) => this.#walk(member, finder));
     return walked.some((member, index) => member !== list[index]) ? walked : undefined;
   }
 
   #replace(text: string, what: Searched): string {
     const finder = this.#finder(what);
-    if (finder === undefined || text.length < SHORTEST.text) return text;
+    if (finder === undefined || text.length < SHORTEST.text || finder.isClean(text)) return text;
     const bytes = Buffer.from(text);
     const found = finder.find(bytes);
     if (found.length === 0) return text;
@@ -153,6 +154,15 @@ export class Redaction {
     this.#finders.set(what, finder);
     return finder;
   }
+}
+
+/** Whether it is certain that nothing in a value would be replaced. */
+function isClean(value: unknown, finder: Finder): boolean {
+  if (typeof value === 'string') return finder.isClean(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every((member) => isClean(member, finder));
+  if (value instanceof Map || value instanceof Set) return false;
+  return Object.entries(value).every(([key, member]) => finder.isClean(key) && isClean(member, finder));
 }
 
 function isVocabulary(secret: string): boolean {
@@ -246,15 +256,14 @@ class Finder {
 
   constructor(secrets: readonly Form[], users: readonly string[]) {
     this.#secrets = secrets;
-    const seen = new Set<string>();
     for (const { text, isPart } of secrets) {
       // Of a plain secret a spelling without its escapes is another of its spellings.
       const isPlain = PLAIN.test(text);
       for (const spelling of spellingsOf(text, users, isPart)) {
-        this.#add(spelling, seen);
+        this.#add(spelling);
         if (isPlain) continue;
         // What in the secret looks like an escape is undone too where a text's escapes are.
-        for (const { bytes } of layersOf(spelling.bytes)) this.#add({ ...spelling, bytes }, seen);
+        for (const { bytes } of layersOf(spelling.bytes)) this.#add({ ...spelling, bytes });
       }
     }
   }
@@ -264,14 +273,29 @@ class Finder {
     return secrets.length === this.#secrets.length && secrets.every((secret, at) => secret === this.#secrets[at]);
   }
 
-  #add(spelling: Spelling, seen: Set<string>): void {
-    const { bytes, exact } = spelling;
-    const key = `${exact}${spelling.before}${spelling.after}${bytes.toString('latin1')}`;
-    if (bytes.length < PREFIX || seen.has(key)) return;
-    seen.add(key);
-    const prefix = prefixAt(bytes, 0);
-    this.#suspects[bucketOf(prefix)] = 1;
-    this.#byPrefix.set(prefix, [...(this.#byPrefix.get(prefix) ?? []), spelling]);
+  #add(spelling: Spelling): void {
+    if (spelling.bytes.length < PREFIX) return;
+    const prefix = prefixAt(spelling.bytes, 0);
+    const others = this.#byPrefix.get(prefix);
+    if (others === undefined) {
+      this.#suspects[bucketOf(prefix)] = 1;
+      this.#byPrefix.set(prefix, [spelling]);
+    } else if (!others.some((other) => isSame(other, spelling))) {
+      others.push(spelling);
+    }
+  }
+
+  /** Whether it is certain that nothing is found in a text: so it is of nearly all, and without a copy of them. */
+  isClean(text: string): boolean {
+    const suspects = this.#suspects;
+    let prefix = 0;
+    for (let next = 0; next < text.length; next += 1) {
+      const unit = text.charCodeAt(next);
+      if (unit > 0x7f || mayBeginEscape(unit)) return false;
+      prefix = (prefix >>> 8) | ((FOLD[unit] ?? 0) << 24);
+      if (suspects[bucketOf(prefix)] === 1) return false;
+    }
+    return true;
   }
 
   /** In order, none touching another. */
@@ -301,6 +325,10 @@ class Finder {
       }
     }
   }
+}
+
+function isSame(a: Spelling, b: Spelling): boolean {
+  return a.exact === b.exact && a.before === b.before && a.after === b.after && a.bytes.equals(b.bytes);
 }
 
 function prefixAt(bytes: Buffer, at: number): number {

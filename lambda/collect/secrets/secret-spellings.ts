@@ -80,17 +80,22 @@ function listed(utf8: Buffer): Spelling[] {
  * also hold bits of what stands beside it cannot be looked for.
  */
 function base64(bytes: Buffer): Spelling[] {
+  const padded = Buffer.alloc(bytes.length + 2);
+  bytes.copy(padded, 2);
   return [0, 1, 2].flatMap((offset) => {
     const bits = (offset + bytes.length) * 8;
     const [from, to] = [Math.ceil((offset * 8) / 6), Math.floor(bits / 6)];
-    const padded = Buffer.concat([Buffer.alloc(offset), bytes]);
+    const text = padded.toString('base64', 2 - offset).slice(from, to);
     const [before, after] = [offset === 0 ? 0 : 1, bits % 6 === 0 ? 0 : 1] as const;
-    return (['base64', 'base64url'] as const).map((alphabet) => ({
-      bytes: Buffer.from(padded.toString(alphabet).slice(from, to)),
+    const inAlphabet = (encoded: string): Spelling => ({
+      bytes: Buffer.from(encoded, 'latin1'),
       exact: true,
       before,
       after,
-    }));
+    });
+    // Most have none of the two characters in which the alphabets differ.
+    if (!/[+/]/.test(text)) return [inAlphabet(text)];
+    return [inAlphabet(text), inAlphabet(text.replaceAll('+', '-').replaceAll('/', '_'))];
   });
 }
 

@@ -81,8 +81,12 @@ export function unescapeText(bytes: Buffer, escapes: Escapes): Unescaped | undef
 
 /** Whether it is worth looking for escapes: far cheaper than looking. */
 export function mayHoldEscapes(bytes: Buffer): boolean {
-  for (let at = 0; at < bytes.length; at += 1) if (OPENERS[bytes[at] ?? 0] === 1) return true;
+  for (let at = 0; at < bytes.length; at += 1) if (mayBeginEscape(bytes[at] ?? 0)) return true;
   return false;
+}
+
+export function mayBeginEscape(byte: number): boolean {
+  return OPENERS[byte] === 1;
 }
 
 type Groups = Readonly<Record<string, string | undefined>>;

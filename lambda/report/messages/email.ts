@@ -48,7 +48,7 @@ export function renderEmail(digest: Digest, maxFindings: number = findingsOf(dig
 }
 
 /** How many findings an email of the digest has when none is left out. */
-export function findingsOf({ active, resolved }: Digest): number {
+function findingsOf({ active, resolved }: Digest): number {
   return active.length + resolved.length;
 }
 
