@@ -3,7 +3,7 @@
 import pMap from 'p-map';
 import { describeDefect } from './collect/defect.ts';
 import { StateError } from './deliver/state/store.ts';
-import { recordSnapshot, showsClients } from './enforcement/record.ts';
+import { isNews, recordSnapshot, showsClients } from './enforcement/record.ts';
 import type { ClientRecordStore } from './model/client-record.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
@@ -61,7 +61,8 @@ async function keepOne(snapshot: Snapshot, store: ClientRecordStore): Promise<bo
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const { record, version } = await store.read(name);
     const next = recordSnapshot(record, snapshot);
-    if (next === undefined || next === record || (await store.save(name, next, version))) return true;
+    if (next === undefined || next === record || !isNews(record, next)) return true;
+    if (await store.save(name, next, version)) return true;
   }
   return false;
 }

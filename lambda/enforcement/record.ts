@@ -29,6 +29,33 @@ export function showsClients({ failure, sessions }: Pick<Snapshot, 'failure' | '
   return failure === undefined && sessions.known;
 }
 
+/** A record is saved again after this time, though nothing new was seen. */
+const SAVED_EVERY_MS = HOUR_MS;
+
+/**
+ * Whether what was added is worth a write: a client that was not there, or that came in another way or on another day,
+ * a gap, a refusal. What else changes from run to run waits for an hour: the log shows a day each time.
+ */
+export function isNews(before: ClientRecord | undefined, next: ClientRecord): boolean {
+  if (before === undefined || next.lastSeen - before.lastSeen >= SAVED_EVERY_MS) return true;
+  return JSON.stringify(newsOf(before)) !== JSON.stringify(newsOf(next));
+}
+
+function newsOf({ clients, refusals, unshown, gap, hidden, isCut }: ClientRecord): unknown {
+  const uses = clients.map((client) => {
+    const ways = Object.entries(client.uses).map(([way, use]) => [way, use?.days.at(-1)?.[0]]);
+    return [keyOf(client), ways.sort(), client.fellBack !== undefined];
+  });
+  return [
+    uses.sort(),
+    refusals.map(({ role, database }) => [role, database]),
+    unshown?.days.length,
+    gap,
+    hidden,
+    isCut,
+  ];
+}
+
 /** The record with a snapshot added. Adding one twice changes nothing; of a failed audit nothing is added. */
 export function recordSnapshot(before: ClientRecord | undefined, snapshot: Snapshot): ClientRecord | undefined {
   const at = Date.parse(snapshot.takenAt);
