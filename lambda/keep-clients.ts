@@ -3,7 +3,7 @@
 import pMap from 'p-map';
 import { describeDefect } from './collect/defect.ts';
 import { StateError } from './deliver/state/store.ts';
-import { isWorthKeeping, recordSnapshot, showsClients } from './enforcement/record.ts';
+import { isNews, recordSnapshot, showsClients } from './enforcement/record.ts';
 import type { ClientRecord, ClientRecordStore } from './model/client-record.ts';
 import type { Snapshot } from './model/snapshot.ts';
 
@@ -72,7 +72,8 @@ async function keepOne(snapshot: Snapshot, store: ClientRecordStore): Promise<Cl
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const { record, version } = await store.read(name);
     const next = recordSnapshot(record, snapshot);
-    if (next === undefined || !isWorthKeeping(record, next) || (await store.save(name, next, version))) return next;
+    if (next === undefined || next === record || !isNews(record, next)) return next;
+    if (await store.save(name, next, version)) return next;
   }
   return undefined;
 }

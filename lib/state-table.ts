@@ -30,7 +30,7 @@ export function grantState(role: Role, table: ITable): void {
 const PARTITIONS = {
   receivers: '*#*',
   connectionLogs: 'connection-log',
-  clients: 'clients',
+  clients: 'clients-?',
   discovery: 'discovery',
 } as const;
 

@@ -1,14 +1,14 @@
 // Renders the plan as Markdown, in which names are text and commands are code.
 
-import { PLACES } from './places.ts';
 import type { PlanDocument, PlannedClient, PlanStep, TargetPlan } from './schema.ts';
+import { describeProgress, describeUse, PLACES, STEPS_HEADINGS, timeOf } from './wording.ts';
 
 export function renderPlanMarkdown({ targets, days, at }: PlanDocument): string {
   const rows = targets.map(({ name, readiness, reasons }) => [plain(name), readiness, plain(reasons.join('; '))]);
   return [
     '# Enforcement plan',
     '',
-    `Of the ${days} days before ${at}. Nothing of it is carried out by this program.`,
+    `Of the ${days} days before ${timeOf(at)}. Nothing of it is carried out by this program.`,
     '',
     table(['Target', 'Readiness', 'Why'], rows),
     ...targets.flatMap(section),
@@ -23,7 +23,7 @@ function section({ name, readiness, reasons, platform, progress, clients, refuse
     '',
     ...reasons.map((reason) => `- ${plain(reason)}`),
     `- Platform: ${plain(platform)}`,
-    ...(progress.of === 0 ? [] : [`- ${progress.moved} of ${progress.of} clients moved since ${progress.since}`]),
+    ...[describeProgress(progress) ?? []].flat().map((text) => `- ${text}`),
     '',
     ...clientTable('Who would break', breaking),
     ...clientTable('Who would survive, and stays unverified', surviving),
@@ -39,36 +39,37 @@ function section({ name, readiness, reasons, platform, progress, clients, refuse
               plain(database ?? ''),
               plain(networks.join(', ')),
               String(count),
-              lastSeen,
+              timeOf(lastSeen),
             ]),
           ),
         ]),
+    ...(steps.length === 0 ? [] : [`### ${STEPS_HEADINGS[readiness]}`, '']),
     ...steps.flatMap(step),
   ];
 }
 
 function clientTable(heading: string, clients: readonly PlannedClient[]): readonly string[] {
   if (clients.length === 0) return [];
-  const rows = clients.map(({ role, database, application, networks, logins, lastSeen, moved, fix }) => [
-    plain(role ?? ''),
-    plain(database ?? ''),
-    plain(application ?? ''),
-    plain(networks.join(', ')),
-    String(logins),
-    lastSeen,
-    plain(moved ? `moved to TLS. ${fix}` : fix),
+  const rows = clients.map((client) => [
+    plain(client.role ?? ''),
+    plain(client.database ?? ''),
+    plain(client.application ?? ''),
+    plain(client.networks.join(', ')),
+    describeUse(client),
+    timeOf(client.lastSeen),
+    plain(client.fix),
   ]);
   return [
     `### ${heading}`,
     '',
-    table(['Role', 'Database', 'Application', 'Networks', 'Plaintext logins', 'Last seen', 'Fix'], rows),
+    table(['Role', 'Database', 'Application', 'Networks', 'In plaintext', 'Last seen', 'Fix'], rows),
   ];
 }
 
 function step({ title, runIn, commands, rollback, needsReboot }: PlanStep, index: number): readonly string[] {
   const reboot = needsReboot === true ? ' It takes a restart.' : '';
   return [
-    `### Step ${index + 1}`,
+    `#### Step ${index + 1}`,
     '',
     `${plain(title)}.${reboot}`,
     '',

@@ -1,6 +1,5 @@
 // Adds what a snapshot shows of a target's clients to what is kept of them from run to run.
 
-import { isDeepStrictEqual } from 'node:util';
 import { clientNetworks } from '../analysis/sessions/client-networks.ts';
 import { fold } from '../analysis/sessions/fold.ts';
 import { isShown, type SeenSession, seenSessions } from '../analysis/sessions/seen-sessions.ts';
@@ -30,6 +29,33 @@ export function showsClients({ failure, sessions }: Pick<Snapshot, 'failure' | '
   return failure === undefined && sessions.known;
 }
 
+/** A record is saved again after this time, though nothing new was seen. */
+const SAVED_EVERY_MS = HOUR_MS;
+
+/**
+ * Whether what was added is worth a write: a client that was not there, or that came in another way or on another day,
+ * a gap, a refusal. What else changes from run to run waits for an hour: the log shows a day each time.
+ */
+export function isNews(before: ClientRecord | undefined, next: ClientRecord): boolean {
+  if (before === undefined || next.lastSeen - before.lastSeen >= SAVED_EVERY_MS) return true;
+  return JSON.stringify(newsOf(before)) !== JSON.stringify(newsOf(next));
+}
+
+function newsOf({ clients, refusals, unshown, gap, hidden, isCut }: ClientRecord): unknown {
+  const uses = clients.map((client) => {
+    const ways = Object.entries(client.uses).map(([way, use]) => [way, use?.days.at(-1)?.[0]]);
+    return [keyOf(client), ways.sort(), client.fellBack !== undefined];
+  });
+  return [
+    uses.sort(),
+    refusals.map(({ role, database }) => [role, database]),
+    unshown?.days.length,
+    gap,
+    hidden,
+    isCut,
+  ];
+}
+
 /** The record with a snapshot added. Adding one twice changes nothing; of a failed audit nothing is added. */
 export function recordSnapshot(before: ClientRecord | undefined, snapshot: Snapshot): ClientRecord | undefined {
   const at = Date.parse(snapshot.takenAt);
@@ -53,39 +79,6 @@ export function recordSnapshot(before: ClientRecord | undefined, snapshot: Snaps
     hidden: snapshot.sessions.value.hidden,
     server: serverFacts(snapshot),
   };
-}
-
-/** Records that say the same are saved this often: a fleet would pay for each save of each target. */
-const SAVED_EVERY_MS = 6 * HOUR_MS;
-
-/**
- * Whether a record has to be saved: it says something new, or the one before is some hours old. What a log shows of the
- * hours in between, the next save has too.
- */
-export function isWorthKeeping(before: ClientRecord | undefined, next: ClientRecord): boolean {
-  if (before === undefined) return true;
-  if (next === before) return false;
-  return (
-    next.lastSeen - before.lastSeen >= SAVED_EVERY_MS || !isDeepStrictEqual(substanceOf(before), substanceOf(next))
-  );
-}
-
-/** What a plan says beside times and counts of logins; as JSON has it, since one of two that are compared was stored. */
-function substanceOf({ clients, refusals, unshown, isCut, gap, hidden, server }: ClientRecord): unknown {
-  const substance = {
-    clients: Object.fromEntries(
-      clients.map(({ uses, ...client }) => [keyOf(client), { ...client, uses: Object.keys(uses).sort() }]),
-    ),
-    refusals: Object.fromEntries(
-      refusals.map(({ role, database, networks }) => [JSON.stringify([role, database]), networks]),
-    ),
-    hasUnshown: unshown !== undefined,
-    isCut,
-    gaps: gap?.reasons,
-    hidden,
-    server: { ...(server as object | undefined), takenAt: undefined },
-  };
-  return JSON.parse(JSON.stringify(substance));
 }
 
 /** The part of a snapshot that a plan is made of: sessions and logins are kept apart. */

@@ -48,7 +48,7 @@ function selfManaged(snapshot: Snapshot, gssSeen: boolean): Steps {
   const after = verifyAndEnd(snapshot);
   if (!hba.known) {
     const doubt = `the rules of pg_hba.conf are not known: ${hba.reason}`;
-    return { platform, isEnforced: undefined, doubt, steps: [...byHand(doubt), ...after] };
+    return { platform, isEnforced: undefined, doubt, steps: [...BY_HAND, ...after] };
   }
   if (hba.value.changedSinceLoad === true) {
     const doubt = 'pg_hba.conf was changed after the server loaded it: reload it and audit again';
@@ -64,17 +64,17 @@ function selfManaged(snapshot: Snapshot, gssSeen: boolean): Steps {
   }
   if (plan.status === 'unknown') {
     const doubt = displayText(plan.reason, 400);
-    return { platform, isEnforced: undefined, doubt, steps: [...byHand(doubt), ...after] };
+    return { platform, isEnforced: undefined, doubt, steps: [...BY_HAND, ...after] };
   }
   const files = plan.changes.flatMap(({ rule }) => rule.fileName ?? []);
   if (files.some((file) => displayText(file, 4_096) !== file)) {
     const doubt = 'the name of a file of rules has characters that can not be shown';
-    return { platform, isEnforced: false, doubt, steps: [...byHand(doubt), ...after] };
+    return { platform, isEnforced: false, doubt, steps: [...BY_HAND, ...after] };
   }
   return {
     platform,
     isEnforced: false,
-    steps: [...(tlsOff ? [TLS_ON] : []), CHECK_BEFORE, ...editSteps(plan, hba.value.major), ...after],
+    steps: [...(tlsOff ? [TLS_ON] : []), CHECK_BEFORE, ...editSteps(plan, hba.value.major, snapshot.takenAt), ...after],
   };
 }
 
@@ -93,18 +93,25 @@ const CHECK_BEFORE: PlanStep = {
   rollback: [],
 };
 
-function editSteps({ changes, tried }: Extract<HbaPlan, { status: 'open' }>, major: number): readonly PlanStep[] {
-  const edits = fileEdits(changes, major);
+function editSteps(
+  { changes, tried }: Extract<HbaPlan, { status: 'open' }>,
+  major: number,
+  takenAt: string,
+): readonly PlanStep[] {
+  const edits = fileEdits(changes, major, takenAt.replaceAll(/[^\dTZ]/g, ''));
+  const ofStandbys = changes.filter(({ rule }) => rule.databases.includes('replication'));
+  const standbys = ofStandbys.map(({ rule }) => rule.lineNumber).join(', ');
   const shown = changes.map(({ rule, becomes, loopback }) => {
     const kept = loopback.length === 0 ? '' : ', with copies above it that keep loopback as it is';
     const now = becomes === 'off' ? 'becomes a comment' : `begins with ${becomes}`;
     return `line ${rule.lineNumber} (${displayText(hbaLine(rule), 200)}) ${now}${kept}`;
   });
   return [
+    ...(ofStandbys.length === 0 ? [] : [standbysFirst(standbys)]),
     {
       runIn: 'server shell',
-      title: `Change pg_hba.conf on the server (GNU sed): ${shown.join('; ')}. ${tried} kinds of connections were tried with the old rules and the new ones: loopback, sockets and TLS logins stay as they are`,
-      commands: edits.flatMap(({ commands }) => commands),
+      title: `Change pg_hba.conf on the server, if it is as it was at ${takenAt} (else audit and plan again; GNU sed): ${shown.join('; ')}. ${tried} kinds of connections were tried with the old rules and the new ones: loopback, sockets and TLS logins stay as they are`,
+      commands: edits.map(({ command }) => command),
       // Loaded from here too: the ways back are taken from the last step to the first.
       rollback: [...edits.map(({ rollback }) => rollback), RELOAD],
     },
@@ -119,19 +126,31 @@ function editSteps({ changes, tried }: Extract<HbaPlan, { status: 'open' }>, maj
   ];
 }
 
+/** Their sessions stay open for months: what they do at the next reconnect no log shows before. */
+function standbysFirst(lines: string): PlanStep {
+  return {
+    runIn: 'psql',
+    title: `See to standbys and backups, which come through line ${lines}: from then on they need TLS too. These must be encrypted; give primary_conninfo, and the commands of backups, sslmode=verify-full and sslrootcert first`,
+    commands: [
+      'SELECT r.pid, r.usename, r.application_name, r.client_addr, s.ssl FROM pg_stat_replication r JOIN pg_stat_ssl s USING (pid);',
+    ],
+    rollback: [],
+  };
+}
+
 const RELOAD = "psql -XAtc 'SELECT pg_reload_conf()' postgres";
 
-function byHand(why: string): readonly PlanStep[] {
-  return [
-    {
-      runIn: 'psql',
-      title: `Change pg_hba.conf by hand (${why}): in each line for network addresses, the first word from host to hostssl; copies of lines that mean loopback too stay above, with 127.0.0.0/8 and ::1/128`,
-      commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
-      rollback: ['SELECT pg_reload_conf();'],
-      needsReboot: false,
-    },
-  ];
-}
+/** Why it is by hand stands among the reasons. */
+const BY_HAND: readonly PlanStep[] = [
+  {
+    runIn: 'psql',
+    title:
+      'Change pg_hba.conf by hand, and keep a copy of it: in each line for network addresses, the first word from host to hostssl; above a line that means loopback too, keep a copy of it as it was for 127.0.0.0/8 and one for ::1/128. On a service, use its own switch instead. Then check the file, which must return no row, and load it',
+    commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
+    rollback: ['SELECT pg_reload_conf();'],
+    needsReboot: false,
+  },
+];
 
 function verify(target: string): PlanStep {
   return {

@@ -128,12 +128,12 @@ const REQUESTS: readonly (readonly [what: string, request: IamRequest, ...allowe
   ],
   [
     'read clients of other runs',
-    { action: 'dynamodb:GetItem', resource: 'arn:table', context: partition('clients') },
+    { action: 'dynamodb:GetItem', resource: 'arn:table', context: partition('clients-3') },
     'digest',
   ],
-  ['keep clients', { action: 'dynamodb:PutItem', resource: 'arn:table', context: partition('clients') }, 'digest'],
-  ['list clients', { action: 'dynamodb:Query', resource: 'arn:table', context: partition('clients') }],
-  ['delete clients', { action: 'dynamodb:DeleteItem', resource: 'arn:table', context: partition('clients') }],
+  ['keep clients', { action: 'dynamodb:PutItem', resource: 'arn:table', context: partition('clients-3') }, 'digest'],
+  ['list clients', { action: 'dynamodb:Query', resource: 'arn:table', context: partition('clients-3') }],
+  ['delete clients', { action: 'dynamodb:DeleteItem', resource: 'arn:table', context: partition('clients-3') }],
   [
     'save the inventory',
     { action: 'dynamodb:PutItem', resource: 'arn:table', context: partition('discovery') },

@@ -262,7 +262,7 @@ function printed(target: TargetPlan): readonly { readonly commands: Printed; rea
   const at = new Date().toISOString();
   const text = renderPlanMarkdown({ schemaVersion: 1, state: 'state.json', days: 30, at, targets: [target] });
   return text
-    .split(/^### Step \d+$/m)
+    .split(/^#### Step \d+$/m)
     .slice(1)
     .map((section) => {
       const [commands = '', rollback = ''] = section.split(/^Roll back:$/m);

@@ -241,9 +241,12 @@ describeEachMajor((major) => {
           if (plan.status === 'closed') holdsClosed(connections, before);
           return;
         }
-        const edits = fileEdits(plan.changes, major);
+        const edits = fileEdits(plan.changes, major, 'now');
         const texts = await filesOf(facts);
-        await shell(edits.flatMap(({ commands }) => commands));
+        await shell(edits.map(({ command }) => command));
+        const changed = await filesOf(facts);
+        await shell(edits.map(({ command }) => command));
+        expect(await filesOf(facts), 'a second time changes nothing').toEqual(changed);
         await server.reload();
         const then = await readFacts(seesFile);
         expect(then.faults, 'what was changed is read').toEqual([]);

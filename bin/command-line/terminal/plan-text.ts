@@ -1,7 +1,7 @@
 // Renders the plan for a terminal: each target with its readiness, its clients and the steps.
 
-import { PLACES } from '../../../lambda/enforcement/places.ts';
 import type { PlanDocument, PlannedClient, PlanStep, TargetPlan } from '../../../lambda/enforcement/schema.ts';
+import { describeProgress, describeUse, PLACES, STEPS_HEADINGS, timeOf } from '../../../lambda/enforcement/wording.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import { plural } from '../../../lambda/report/text.ts';
 
@@ -26,9 +26,7 @@ function targetLines(target: TargetPlan, width: number): readonly string[] {
   return [
     `${name}: ${readiness.toUpperCase()} (${platform})`,
     ...reasons.flatMap((reason) => wrap(reason, width, '  - ', '    ')),
-    ...(progress.of === 0
-      ? []
-      : wrap(`${progress.moved} of ${progress.of} clients moved since ${progress.since}`, width, '  - ', '    ')),
+    ...[describeProgress(progress) ?? []].flat().flatMap((text) => wrap(text, width, '  - ', '    ')),
     ...(breaking.length === 0 ? [] : ['  WHO WOULD BREAK:', ...breaking.flatMap((each) => clientLines(each, width))]),
     ...(surviving === 0
       ? []
@@ -38,18 +36,22 @@ function targetLines(target: TargetPlan, width: number): readonly string[] {
           '  ',
         )),
     ...refused.flatMap(({ role, database, count, lastSeen }) =>
-      wrap(`refused: ${role ?? '?'} to ${database ?? '?'}, ${plural(count, 'time')}, last ${lastSeen}`, width, '  - '),
+      wrap(
+        `refused: ${role ?? '?'} to ${database ?? '?'}, ${plural(count, 'time')}, last on ${timeOf(lastSeen)}`,
+        width,
+        '  - ',
+      ),
     ),
+    ...(steps.length === 0 ? [] : wrap(`${STEPS_HEADINGS[readiness]}:`, width, '  ')),
     ...steps.flatMap((step, index) => stepLines(step, index, width)),
   ];
 }
 
 function clientLines(client: PlannedClient, width: number): readonly string[] {
-  const { role, database, application, networks, logins, lastPlaintext, moved, fix } = client;
+  const { role, database, application, networks, fix } = client;
   const who = `${role ?? '(no role)'} to ${database ?? 'replication'}, application ${application || '(none)'}`;
-  const seen = `${plural(logins, 'login')}, last in plaintext ${lastPlaintext ?? 'never'}${moved ? ', moved to TLS' : ''}`;
   return [
-    ...wrap(`${who}, from ${networks.join(', ') || 'an unknown place'}: ${seen}`, width, '  - ', '    '),
+    ...wrap(`${who}, from ${networks.join(', ') || 'an unknown place'}: ${describeUse(client)}`, width, '  - ', '    '),
     ...wrap(fix, width, '    '),
   ];
 }

@@ -9,7 +9,7 @@ import { type LineChange, retyped } from './change.ts';
 /** From here on a line that ends in a backslash goes on in the next. */
 const CONTINUED_SINCE = 14;
 
-/** What a copy of the file is called that the roll back puts in its place. */
+/** What a copy of the file is called that the roll back puts in its place; with the time of the plan's facts. */
 const BACKUP = '.before-tls';
 
 /** Where the file is not known, the server says it to the superuser who runs this. */
@@ -18,33 +18,35 @@ const ASK_SERVER = '"$(psql -XAtc \'SHOW hba_file\' postgres)"';
 export interface FileEdit {
   /** As a word of a shell. */
   readonly file: string;
-  /** Copies the file beside it, once; then edits it. */
-  readonly commands: readonly string[];
+  /** Copies the file beside it, and edits it. Where the copy is there it does nothing: lines would be others then. */
+  readonly command: string;
   readonly rollback: string;
 }
 
-/** The commands for each file, in the order in which the server reads them. For GNU sed. */
-export function fileEdits(changes: readonly LineChange[], major: number): readonly FileEdit[] {
+/**
+ * The command for each file, in the order in which the server reads them. For GNU sed.
+ *
+ * @param plan names the copies of the files: letters and digits
+ */
+export function fileEdits(changes: readonly LineChange[], major: number, plan: string): readonly FileEdit[] {
+  const suffix = `${BACKUP}-${plan}`;
   const byFile = Map.groupBy(scriptsOf(changes, major), ({ fileName }) => fileName);
   return [...byFile].map(([fileName, scripts]) => {
     const file = fileName === undefined ? ASK_SERVER : shellQuote(fileName);
-    const backup = fileName === undefined ? `${ASK_SERVER}${BACKUP}` : shellQuote(`${fileName}${BACKUP}`);
+    const backup = fileName === undefined ? `${ASK_SERVER}${suffix}` : shellQuote(`${fileName}${suffix}`);
     // A file that is included twice has its rules twice, and its lines once.
     const words = [...new Set(scripts.flatMap(({ word, append }) => (append === true ? [] : [word])))];
     const appended = scripts.filter(({ append }) => append === true).map(({ word }) => word);
     const expressions = words.map((word) => `-e ${word}`);
-    const edit = ['sed -E -i', ...expressions, file].join(' \\\n  ');
     const fields = words.some((word) => word.includes('"$f$f"')) ? `f='${FIELD}'\n` : '';
-    return {
-      file,
-      commands: [
-        `cp -p ${file} ${backup}`,
-        ...(words.length === 0 ? [] : [`${fields}${edit}`]),
-        // By a command of its own: the last line may be one that the edit has joined to the line before it.
-        ...(appended.length === 0 ? [] : [`printf '\\n%s\\n' ${appended.join(' ')} >> ${file}`]),
-      ],
-      rollback: `cp -p ${backup} ${file}`,
-    };
+    const parts = [
+      `cp -p ${file} ${backup}`,
+      ...(words.length === 0 ? [] : [['sed -E -i', ...expressions, file].join(' \\\n  ')]),
+      // By a command of its own: the last line may be one that the edit has joined to the line before it.
+      ...(appended.length === 0 ? [] : [`printf '\\n%s\\n' ${appended.join(' ')} >> ${file}`]),
+    ];
+    const edit = `if test -e ${backup}; then echo 'done already: the copy is there'; else\n${parts.join(' &&\n')}\nfi`;
+    return { file, command: `${fields}${edit}`, rollback: `cp -p ${backup} ${file} && rm ${backup}` };
   });
 }
 

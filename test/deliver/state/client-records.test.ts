@@ -1,6 +1,6 @@
 // What is kept of clients in a table: for a quarter, without losing what another run saved, and bounded.
 
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { type DynamoDbEndpoint, startDynamoDb } from '../../../lab/dynamodb.ts';
@@ -16,6 +16,8 @@ import type { Snapshot } from '../../../lambda/model/snapshot.ts';
 import { NOW } from './states.ts';
 
 const DAY_SECONDS = 86_400;
+/** By the first digit of the SHA-256 of the target's name. */
+const PARTITION = `clients-${createHash('sha256').update('orders').digest('hex').charAt(0)}`;
 
 function storeOf({ client, tableName }: DynamoDbEndpoint): ClientRecordStore {
   return createClientRecords(createDynamoDbLogs(client, tableName, () => NOW, 'clients'));
@@ -38,7 +40,7 @@ describe('clients in the state table', () => {
     const { record, version } = await store.read('orders');
     expect([rolesIn(record), version]).toEqual([['etl'], 1]);
     const [item] = await dynamodb.items();
-    expect(item).toMatchObject({ pk: 'clients', sk: 'orders', version: 1 });
+    expect(item).toMatchObject({ pk: PARTITION, sk: 'orders', version: 1 });
     expect(item?.expiresAt).toBe(Math.floor(NOW.getTime() / 1_000) + 120 * DAY_SECONDS);
   });
 
@@ -59,6 +61,25 @@ describe('clients in the state table', () => {
     await keepClients([seen('etl', { takenAt: later })], late);
     const { record, version } = await store.read('orders');
     expect([rolesIn(record), version]).toEqual([['etl', 'web'], 2]);
+  });
+
+  test('are written once an hour where nothing is new, and at once where something is', async () => {
+    await using dynamodb = await startDynamoDb();
+    const store = storeOf(dynamodb);
+    const after = (minutes: number) => ({ takenAt: new Date(NOW.getTime() + minutes * 60_000).toISOString() });
+    const versions: number[] = [];
+    for (const snapshot of [
+      seen('etl'),
+      seen('etl', after(15)),
+      seen('etl', after(30)),
+      seen('web', after(45)),
+      seen('etl', after(50)),
+      seen('etl', after(106)),
+    ]) {
+      await keepClients([snapshot], store);
+      versions.push((await store.read('orders')).version);
+    }
+    expect(versions).toEqual([1, 1, 1, 2, 2, 3]);
   });
 
   test('are counted once where an answer is lost', async () => {
@@ -98,7 +119,7 @@ describe('clients in the state table', () => {
     await using dynamodb = await startDynamoDb();
     const store = storeOf(dynamodb);
     const state = JSON.stringify('canary');
-    await dynamodb.put({ pk: 'clients', sk: 'orders', schemaVersion: 1, target: 'orders', version: 3, state });
+    await dynamodb.put({ pk: PARTITION, sk: 'orders', schemaVersion: 1, target: 'orders', version: 3, state });
     const shop = seen('web', { target: { name: 'shop', labels: {} } });
     const error = await keepClients([seen('etl'), shop], store).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(KeepClientsError);
@@ -134,7 +155,7 @@ describe('clients in the state table', () => {
     const plaintext = record?.clients.filter(({ uses }) => uses.plaintext !== undefined) ?? [];
     expect([plaintext.length, (record?.clients.length ?? 0) <= 400]).toEqual([20, true]);
     const item = await dynamodb.client.send(
-      new GetItemCommand({ TableName: dynamodb.tableName, Key: { pk: { S: 'clients' }, sk: { S: 'orders' } } }),
+      new GetItemCommand({ TableName: dynamodb.tableName, Key: { pk: { S: PARTITION }, sk: { S: 'orders' } } }),
     );
     expect(JSON.stringify(item.Item).length).toBeLessThan(400_000);
   });
