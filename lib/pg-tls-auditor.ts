@@ -220,7 +220,8 @@ export class PgTlsAuditor extends Construct {
     if (deployment.dashboard) {
       this.dashboard = makeDashboard(this, 'Dashboard', {
         serviceName,
-        logGroup: this.logGroup,
+        // Where the results of a run are logged.
+        logGroup: fleet?.digest.logGroup ?? this.logGroup,
         alarms: this.alarms.all,
       });
     }
