@@ -234,7 +234,8 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
     if (deployment.dashboard) {
       this.dashboard = makeDashboard(this, 'Dashboard', {
         serviceName: this.serviceName,
-        logGroup: this.logGroup,
+        // Where the results of a run are logged.
+        logGroup: fleet?.digest.logGroup ?? this.logGroup,
         alarms: this.alarms.all,
       });
     }

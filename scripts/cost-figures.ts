@@ -20,6 +20,8 @@ export const PRICES = {
   stateTransition: 25 / 1e6,
   metric: 0.3,
   alarm: 0.1,
+  /** An account's first three cost nothing. */
+  dashboard: 3,
   key: 1,
 } as const;
 
@@ -34,6 +36,11 @@ export const MEASURED = {
   functionSeconds: 0.02,
   /** Compressed. */
   reportBytes: 75,
+  /** Of the page: compressed, of any run and per database. */
+  pageBytes: 6_000,
+  pageBytesEach: 20,
+  /** A page has 5 MB at most, before it is compressed. */
+  pageBytesAtMost: 115_000,
   /** 20 secrets in one call. */
   secretCalls: 1 / 20,
 } as const;
@@ -60,10 +67,13 @@ export const ASSUMED = {
 /** Of the default deployment. */
 export const DEPLOYED = {
   runsAMonth: 2_920,
-  metrics: 12,
+  metrics: 17,
+  dashboards: 1,
   alarms: 6,
   /** Of the state machine: failed, timed out and aborted executions. */
   fleetAlarms: 3,
   logKeptDays: 90,
   evidenceKeptDays: 400,
+  /** The page of a run, the latest one, and the index. */
+  pagePuts: 3,
 } as const;

@@ -34,10 +34,11 @@ const monthly = (ofOneRun: number): number => ofOneRun * DEPLOYED.runsAMonth;
 /** In the order of the table. What is not here costs cents: SNS, the schedule, SQS. */
 export const COST_LINES: readonly CostLine[] = [
   {
-    what: 'Fixed: metrics, alarms, KMS key',
+    what: 'Fixed: metrics, alarms, dashboard, KMS key',
     cost: ({ kind }) =>
       DEPLOYED.metrics * PRICES.metric +
       (DEPLOYED.alarms + (kind === 'fleet' ? DEPLOYED.fleetAlarms : 0)) * PRICES.alarm +
+      DEPLOYED.dashboards * PRICES.dashboard +
       PRICES.key,
   },
   {
@@ -71,7 +72,7 @@ export const COST_LINES: readonly CostLine[] = [
     what: 'Secrets Manager, calls for 20 secrets each',
     cost: ({ databases }) => monthly(databases * MEASURED.secretCalls * PRICES.secretsManagerCall),
   },
-  { what: 'S3: the reports, and the parts of a fleet', cost: s3 },
+  { what: 'S3: the reports, their pages, and the parts of a fleet', cost: s3 },
 ];
 
 function lambdaSeconds(deployment: Deployment): number {
@@ -91,8 +92,18 @@ function s3(deployment: Deployment): number {
   // The plan and the parts together are as large as the report.
   const days = DEPLOYED.evidenceKeptDays + (count > 0 ? ASSUMED.partsKeptDays : 0);
   const kept = (monthly(gigabytesARun) / DAYS_A_MONTH) * days * PRICES.s3Kept;
-  const puts = (1 + (count > 0 ? count + 1 : 0)) * PRICES.s3Put;
-  return kept + monthly(puts + count * ASSUMED.readsForEachBatch * PRICES.s3Get);
+  // The latest page of a run before is kept as an older version.
+  const pages = (monthly((2 * pageBytes(deployment)) / GB) / DAYS_A_MONTH) * DEPLOYED.evidenceKeptDays * PRICES.s3Kept;
+  return kept + pages + monthly(putsOf(deployment) * PRICES.s3Put + count * ASSUMED.readsForEachBatch * PRICES.s3Get);
+}
+
+function pageBytes({ databases }: Deployment): number {
+  return Math.min(MEASURED.pageBytes + databases * MEASURED.pageBytesEach, MEASURED.pageBytesAtMost);
+}
+
+function putsOf(deployment: Deployment): number {
+  const count = batches(deployment);
+  return 1 + DEPLOYED.pagePuts + (count > 0 ? count + 1 : 0);
 }
 
 /** Dollars a month. */
@@ -122,7 +133,7 @@ function callTable(): string {
     ['Writes to DynamoDB', ({ databases }) => databases * MEASURED.stateWrites],
     ['FilterLogEvents, where every database logs to CloudWatch', ({ databases }) => databases],
     ['BatchGetSecretValue', ({ databases }) => databases * MEASURED.secretCalls],
-    ['PutObject', (one) => 1 + (batches(one) > 0 ? batches(one) + 1 : 0)],
+    ['PutObject', putsOf],
   ];
   const heading = ['Calls of a run', ...DEPLOYMENTS.map(({ kind, databases }) => `${count(databases)}, ${kind}`)];
   return markdownTable(

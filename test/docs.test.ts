@@ -296,6 +296,7 @@ describe('AWS', () => {
     alerts: { email: ['dba@example.com'], slack: [{ workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' }] },
     deployment: {
       securityHub: true,
+      pageLink: 'presigned',
       secretKmsKeyArns: ['arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d'],
       vpc: {
         vpcId: 'vpc-0123456789abcdef0',

@@ -33,18 +33,18 @@ export function showsClients({ failure, sessions }: Pick<Snapshot, 'failure' | '
 const SAVED_EVERY_MS = HOUR_MS;
 
 /**
- * Whether what was added is worth a write: a client that was not there, or that came in another way or on another day,
- * a gap, a refusal. What else changes from run to run waits for an hour: the log shows a day each time.
+ * Whether what was added is worth a write: a client that was not there, or that came in another way, from elsewhere or
+ * on another day, a gap, a refusal, another fact of the server. What else changes from run to run waits for an hour: the log shows a day each time.
  */
 export function isNews(before: ClientRecord | undefined, next: ClientRecord): boolean {
   if (before === undefined || next.lastSeen - before.lastSeen >= SAVED_EVERY_MS) return true;
   return JSON.stringify(newsOf(before)) !== JSON.stringify(newsOf(next));
 }
 
-function newsOf({ clients, refusals, unshown, gap, hidden, isCut }: ClientRecord): unknown {
+function newsOf({ clients, refusals, unshown, gap, hidden, isCut, server }: ClientRecord): unknown {
   const uses = clients.map((client) => {
     const ways = Object.entries(client.uses).map(([way, use]) => [way, use?.days.at(-1)?.[0]]);
-    return [keyOf(client), ways.sort(), client.fellBack !== undefined];
+    return [keyOf(client), client.addresses, client.networks, ways.sort(), client.fellBack !== undefined];
   });
   return [
     uses.sort(),
@@ -53,6 +53,7 @@ function newsOf({ clients, refusals, unshown, gap, hidden, isCut }: ClientRecord
     gap,
     hidden,
     isCut,
+    { ...(server as object | undefined), takenAt: undefined },
   ];
 }
 

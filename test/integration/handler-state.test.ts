@@ -9,6 +9,7 @@ import { HEALTHY_HBA, healthyServer, LOOPBACK_PLAINTEXT_HBA } from '../../lab/he
 import { AUDITOR, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { type ClientSession, openSession } from '../../lab/sessions.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
+import { s3Client, storeObject } from '../../lambda/deliver/evidence-archive.ts';
 import { unknown } from '../../lambda/model/observed.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 import { TARGET_SOURCES, type TargetSourceFactory } from '../../lambda/targets/index.ts';
@@ -504,16 +505,16 @@ test.each([59_999, 59_998.5, 60_000.25, 13_331])(
 describe('evidence', () => {
   beforeEach(() => lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket }));
   const reports = () => lab.aws.objects.filter(({ key }) => key.endsWith('.json.gz'));
+  const keyOf = (hours: number, requestId: string): string => {
+    const [day = '', time = ''] = timeOf(hours).toISOString().split('T');
+    return `reports/${day.replaceAll('-', '/')}/${day.replaceAll('-', '')}T${time.replaceAll(/[:.]/g, '')}-${requestId}.json.gz`;
+  };
   const pages = () => lab.aws.objects.filter(({ key }) => key.endsWith('.html'));
 
   test('is the whole report of every run, under its time, whether or not it notifies', async () => {
     const firstRun = await invoke(0, { requestId: 'first' });
     const secondRun = await invoke(0.25, { requestId: 'second' });
     const thirdRun = await invoke(23, { requestId: 'third', event: { notify: false } });
-    const keyOf = (hours: number, requestId: string): string => {
-      const [day = '', time = ''] = timeOf(hours).toISOString().split('T');
-      return `reports/${day.replaceAll('-', '/')}/${day.replaceAll('-', '')}T${time.replaceAll(/[:.]/g, '')}-${requestId}.json.gz`;
-    };
     expect(reports().map(({ key }) => key)).toEqual([keyOf(0, 'first'), keyOf(0.25, 'second'), keyOf(23, 'third')]);
     expect(reports().map(({ body }) => JSON.parse(gunzipSync(body).toString()))).toEqual(
       [firstRun, secondRun, thirdRun].map(({ report }) => report),
@@ -577,16 +578,14 @@ describe('evidence', () => {
   });
 
   test('does not depend on its page, and neither do alerts: what failed is named', async () => {
-    let stored = 0;
-    lab.relay.treat(({ operation }) => {
-      if (operation === 'PutObject') stored += 1;
-      return stored > 1 ? 'refuse' : 'pass';
-    });
-    const { published, error } = await invoke(0);
+    const key = keyOf(0, 'first').replace('.json.gz', '.html');
+    const theirs = { bucket: lab.aws.bucket, key, body: Buffer.from('theirs'), type: 'text/html', replaces: false };
+    await storeObject(s3Client({ forcePathStyle: true }), theirs, undefined);
+    const { published, error } = await invoke(0, { requestId: 'first' });
     expect(published).toHaveLength(1);
     expect(reports()).toHaveLength(1);
-    expect(pages()).toEqual([]);
-    expect(error?.message).toMatch(/could not be stored in S3 bucket \S+ as reports\/\S+\.html/);
+    expect(pages().map(({ body }) => body.toString())).toEqual(['theirs']);
+    expect(error?.message).toContain(`could not be stored in S3 bucket ${lab.aws.bucket} as ${key}`);
     expect(await invoke(0.25)).toMatchObject({ published: [] });
   });
 

@@ -57,3 +57,13 @@ test('is there by default, and can be switched off', () => {
   template.resourceCountIs('AWS::CloudWatch::Dashboard', 0);
   expect(auditor.dashboard).toBeUndefined();
 });
+
+test('of a fleet asks the log of Digest, which logs the results, and shows the alarms on executions', () => {
+  const { template, auditor } = synthesize({ deployment: { fleet: {} } });
+  const [dashboard] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'));
+  const body = JSON.stringify(dashboard?.Properties.DashboardBody);
+  const logGroups = Object.keys(template.findResources('AWS::Logs::LogGroup')).filter((id) => body.includes(id));
+  expect(logGroups).toEqual([expect.stringContaining('Digest')]);
+  expect(auditor.alarms.all).toContain(auditor.alarms.timeouts);
+  for (const [id] of Object.entries(template.findResources('AWS::CloudWatch::Alarm'))) expect(body).toContain(id);
+});

@@ -158,6 +158,13 @@ describe('the bucket', () => {
     ]);
   });
 
+  test('is read by the function where it signs links to pages: the pages, and no report', () => {
+    const synthesis = synthesize({ deployment: { pageLink: 'presigned' } });
+    expect(resourcesAllowed(synthesis.template, 's3:GetObject')).toEqual([
+      `${reference(synthesis, synthesis.auditor.evidenceBucket?.bucketArn)}/reports/*.html`,
+    ]);
+  });
+
   test('is not there, nor any right to one, where reports stay in the log', () => {
     const { template, auditor } = synthesize({ deployment: { evidence: 'none' } });
     template.resourceCountIs('AWS::S3::Bucket', 0);

@@ -7,7 +7,7 @@ import { groupEntries } from '../groups.ts';
 import { muteMatch, resolvedTitle } from '../lifecycle-text.ts';
 import { compareFindings } from '../order.ts';
 import type { Report, ReportTarget } from '../schema.ts';
-import { displayProse, displayTime, PLAIN, plural, title } from '../text.ts';
+import { displayProse, displayTime, PLAIN, plural, title, who } from '../text.ts';
 import { targetNames } from './answer.ts';
 import { section, table } from './document.ts';
 import { html, type Markup } from './markup.ts';
@@ -139,10 +139,16 @@ export function muteSection({ mutes = [], omittedMutes = 0 }: Report, entries: r
 }
 
 function mutedItem({ finding, mute }: Entry): Markup {
-  return html`<p>${severityBadge(finding.severity)} ${PLAIN.target(finding.target)}: ${title(finding, PLAIN)}${
+  return html`<p>${severityBadge(finding.severity)} ${PLAIN.target(finding.target)}: ${title(finding, PLAIN)}${client(finding)}${
     mute === undefined ? undefined : html`, <span class="dim">${muteLine(mute)}</span>`
   }</p>
 `;
+}
+
+/** `: role "app", database "shop"`; nothing where it is not about a client. */
+function client(finding: Entry['finding']): string {
+  const name = who(finding, PLAIN);
+  return name === undefined ? '' : `: ${name}`;
 }
 
 /** What is over since the last run. */
@@ -156,7 +162,7 @@ export function resolvedSection(entries: readonly Entry[]): Markup | undefined {
       resolved,
       MOST_ROWS,
       ({ finding }) =>
-        html`<p>${PLAIN.target(finding.target)}: ${'resolution' in finding ? resolvedTitle(finding, PLAIN) : title(finding, PLAIN)}</p>
+        html`<p>${PLAIN.target(finding.target)}: ${'resolution' in finding ? resolvedTitle(finding, PLAIN) : title(finding, PLAIN)}${client(finding)}</p>
 `,
       'findings',
     ),

@@ -3,42 +3,9 @@
 import { expect, test } from 'vitest';
 import { type PlanForPage, renderPlanPage } from '../../../lambda/report/page/plan-page.ts';
 import { HOSTILE_NAMES, UNSAFE } from '../hostile.ts';
+import { PLANNED_CLIENT as CLIENT, PLAN, PLANNED_TARGET as TARGET } from './fixtures.ts';
 
 type PlannedTarget = PlanForPage['targets'][number];
-
-const CLIENT: PlannedTarget['clients'][number] = {
-  role: 'checkout',
-  database: 'shop',
-  application: 'PostgreSQL JDBC Driver',
-  networks: ['10.0.1.0/24'],
-  logins: 4_212,
-  lastSeen: '2026-11-28T02:14:00Z',
-  breaks: true,
-  moved: false,
-  driver: 'pgjdbc',
-  fix: 'jdbc:postgresql://shop.db.example.com/shop?sslmode=verify-full',
-};
-
-const TARGET: PlannedTarget = {
-  name: 'shop',
-  readiness: 'blocked',
-  reasons: ['1 client would break'],
-  platform: 'Amazon RDS',
-  window: { from: '2026-10-29T00:00:00Z', to: '2026-11-28T00:00:00Z', daysNotCovered: 6 },
-  progress: { moved: 7, of: 9, since: '2026-11-03T00:00:00Z' },
-  clients: [CLIENT, { ...CLIENT, role: 'api', breaks: false }],
-  refused: [{ role: 'old', database: null, networks: ['10.9.9.9'], lastSeen: '2026-11-27T00:00:00Z', count: 3 }],
-  steps: [
-    {
-      title: 'Refuse plaintext',
-      commands: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=1'],
-      rollback: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=0'],
-      needsReboot: false,
-    },
-  ],
-};
-
-const PLAN: PlanForPage = { state: 'file state.json', days: 30, at: '2026-11-28T06:00:00Z', targets: [TARGET] };
 
 const render = (plan: PlanForPage): string => [...renderPlanPage(plan)].join('');
 
