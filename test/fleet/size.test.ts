@@ -13,7 +13,7 @@ import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import type { StoredObject } from '../../lab/aws-s3.ts';
 import { compileCache } from '../../lab/compile-cache.ts';
 import type { DigestProcessAnswer } from '../../lab/digest-process.ts';
-import { type DynamoDbEndpoint, startDynamoDb } from '../../lab/dynamodb.ts';
+import { type MemoryDynamoDb, startMemoryDynamoDb } from '../../lab/dynamodb-memory.ts';
 import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
@@ -26,6 +26,8 @@ import type { Report } from '../../lambda/report/schema.ts';
 /** The real size takes some minutes: it is run where larger runs are asked for. */
 const TARGETS = process.env.PG_TLS_AUDITOR_FLEET === 'large' ? 10_000 : 300;
 const BATCH = 100;
+/** Each so manieth write is throttled. */
+const THROTTLED = 50;
 const FINDINGS = 2;
 const SESSIONS = 20;
 
@@ -38,12 +40,12 @@ const MOST_ANSWER = 2_000;
 const MOST_LOG_EVENT = 256 * 1024;
 
 let aws: AwsEndpoint;
-let dynamodb: DynamoDbEndpoint;
+let dynamodb: MemoryDynamoDb;
 let folder: string;
 
 beforeAll(async () => {
   aws = await startAwsEndpoint();
-  dynamodb = await startDynamoDb();
+  dynamodb = await startMemoryDynamoDb(THROTTLED);
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-size-'));
   const config = { alerts: { email: ['dba@example.com'] }, deployment: { fleet: {} }, targets: [targetOf(0)] };
   await writeFile(
@@ -124,13 +126,12 @@ async function digest(run: string, at: string): Promise<DigestProcessAnswer & { 
         PATH: process.env.PATH,
         ...compileCache(),
         ...aws.environment(),
-        ...dynamodb.environment(),
-        AWS_ACCESS_KEY_ID: aws.environment().AWS_ACCESS_KEY_ID,
+        AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
         DIGEST_RUN: run,
         DIGEST_AT: at,
         ALERT_TOPIC_ARN: aws.topicArn,
         EVIDENCE_BUCKET: aws.bucket,
-        STATE_TABLE: dynamodb.tableName,
+        STATE_TABLE: 'state',
         AUDITOR_CONFIG_FILE: join(folder, 'auditor.config.json'),
         POWERTOOLS_SERVICE_NAME: 'size',
         POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
