@@ -273,12 +273,27 @@ async function importIntoSecurityHub({ context, leaseTimeout }: Notification, ru
   services.logger.info('findings imported into Security Hub', { ...imported });
 }
 
+/** Bytes of the facts in a line of the log: CloudWatch Logs takes 256 KB with the rest of the line. */
+const MOST_LOGGED = 240_000;
+
 /** Logs the evidence of the run: the facts of each target, and each finding. */
 function logReport(report: Report, { services: { logger } }: RunContext): void {
   for (const target of report.targets) {
-    if (target.verdict === 'not-audited' || target.verdict === 'unknown') logger.warn('target', { target });
-    else logger.info('target', { target });
+    const { name, takenAt, verdict } = target;
+    const line = { target: fitting(target, { name, takenAt, verdict }) };
+    if (verdict === 'not-audited' || verdict === 'unknown') logger.warn('target', line);
+    else logger.info('target', line);
   }
-  for (const { remedy: _, ...finding } of report.findings) logger.info('finding', { finding });
+  for (const { remedy: _, ...finding } of report.findings) {
+    const { fingerprint, check, severity, target, title } = finding;
+    logger.info('finding', { finding: fitting(finding, { fingerprint, check, severity, target, title }) });
+  }
   logger.info('run completed', { targets: report.targets.length, findings: report.findings.length });
+}
+
+/** The whole where a line of the log holds it, else its least; the report in the archive has all of it. */
+function fitting(whole: object, least: object): object {
+  return Buffer.byteLength(JSON.stringify(whole)) <= MOST_LOGGED
+    ? whole
+    : { ...least, omitted: 'too long for the log' };
 }

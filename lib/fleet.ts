@@ -64,8 +64,8 @@ export const WORKER: FunctionKind = {
 /** Lambda's longest. */
 const LONGEST_MINUTES = 15;
 const DIGEST_MINUTES = LONGEST_MINUTES;
-/** What a new account may have at most. Digest holds the results of all targets at once. */
-const DIGEST_MEMORY_MIB = 3_008;
+/** One whole processor, and three times what 10,000 targets take: parts of hostile satellites have their room too. */
+const DIGEST_MEMORY_MIB = 1_769;
 const PLAN_MINUTES = 5;
 /** It waits for an answer of some bytes. */
 const RELAY_MEMORY_MIB = 256;

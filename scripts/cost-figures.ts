@@ -28,10 +28,8 @@ export const PRICES = {
 /** Of a run in which nothing changed, per database. Measured with 1,000 databases on one machine of two processors. */
 export const MEASURED = {
   logBytes: 3_600,
-  /** Of about 1 KB: the record of the target, and of what is open on it. */
-  stateWrites: 1.67,
-  /** The whole state is read once, 1 KB a record. */
-  stateReadUnits: 1.67 / 4,
+  /** Findings that are open, each with a record of about 1 KB. They are read in every run, and written when they change. */
+  stateRecords: 0.67,
   /** 20 s for 1,000 at 1 GB of memory, which has 0.58 of a processor. */
   functionSeconds: 0.02,
   /** Compressed. */
@@ -45,19 +43,27 @@ export const MEASURED = {
   secretCalls: 1 / 20,
 } as const;
 
+/** What a run without changes writes to the state of a receiver: when each target was scanned, and the lease. */
+export const QUIET_WRITES = {
+  /** At least one unit of 1 KB each. */
+  items: 16,
+  bytesOfDatabase: 9,
+  lease: 3,
+} as const;
+
 /** What was not measured: a fleet has not run on AWS yet. */
 export const ASSUMED = {
   batch: 100,
   /** Of a worker for its batch: 2 s of its own by the measured rate, the rest for databases that answer slowly. */
   workerSeconds: 10,
-  /** States of a child execution: its start, the worker, its end. */
+  /** States of a child execution, the choice of a worker among several included, and its end. */
   childTransitions: 3,
-  /** Of the parent: start, plan, map, repair, choice, digest, end, and one to spare. */
-  parentTransitions: 8,
-  /** Of the plan, the repair and the digest besides what grows, each at 1 GB. */
+  /** Of the parent: plan, choice, map, repair, choice, digest, and the end. */
+  parentTransitions: 7,
+  /** Of the plan and the repair, each at 1 GB, and of the digest besides what grows. */
   stepSeconds: 15,
-  /** One partition of the table takes 1,000 writes a second: the digest waits for them. */
-  digestWritesASecond: 1_000,
+  /** Of the digest: it reads the parts and the state, and logs the report. */
+  digestSecondsOfDatabase: 0.004,
   /** Each worker reads the plan, and the digest every part. */
   readsForEachBatch: 2,
   /** Days for which the plan and the parts of a run are kept. */
@@ -69,9 +75,10 @@ export const DEPLOYED = {
   runsAMonth: 2_920,
   metrics: 17,
   dashboards: 1,
+  /** Those of a fleet are as many: for errors and throttling of the function, it has failed and timed out executions. */
   alarms: 6,
-  /** Of the state machine: failed, timed out and aborted executions. */
-  fleetAlarms: 3,
+  /** GB of memory of the digest. */
+  digestGigabytes: 1.73,
   logKeptDays: 90,
   evidenceKeptDays: 400,
   /** The page of a run, the latest one, and the index. */

@@ -1,6 +1,6 @@
 // Computes what a month of audits costs: by one function, and by a fleet of workers on Step Functions.
 
-import { ASSUMED, DEPLOYED, MEASURED, PRICES } from './cost-figures.ts';
+import { ASSUMED, DEPLOYED, MEASURED, PRICES, QUIET_WRITES } from './cost-figures.ts';
 import { markdownTable } from './markdown.ts';
 
 const DAYS_A_MONTH = 30.4;
@@ -35,9 +35,9 @@ const monthly = (ofOneRun: number): number => ofOneRun * DEPLOYED.runsAMonth;
 export const COST_LINES: readonly CostLine[] = [
   {
     what: 'Fixed: metrics, alarms, dashboard, KMS key',
-    cost: ({ kind }) =>
+    cost: () =>
       DEPLOYED.metrics * PRICES.metric +
-      (DEPLOYED.alarms + (kind === 'fleet' ? DEPLOYED.fleetAlarms : 0)) * PRICES.alarm +
+      DEPLOYED.alarms * PRICES.alarm +
       DEPLOYED.dashboards * PRICES.dashboard +
       PRICES.key,
   },
@@ -49,14 +49,15 @@ export const COST_LINES: readonly CostLine[] = [
     },
   },
   {
-    what: 'DynamoDB: the records that changed, and one reading of all',
+    what: 'DynamoDB: the scans of all databases, and one reading of the open findings',
     cost: ({ databases }) =>
       monthly(
-        databases * (MEASURED.stateWrites * PRICES.dynamoDbWrite + MEASURED.stateReadUnits * PRICES.dynamoDbRead),
+        quietWrites(databases) * PRICES.dynamoDbWrite +
+          ((databases * MEASURED.stateRecords) / KB_OF_READ) * PRICES.dynamoDbRead,
       ),
   },
   {
-    what: 'Lambda, 1 GB of memory (arm64)',
+    what: 'Lambda (arm64)',
     cost: (deployment) => monthly(lambdaSeconds(deployment) * PRICES.lambdaGbSecond + requests(deployment)),
   },
   {
@@ -75,11 +76,21 @@ export const COST_LINES: readonly CostLine[] = [
   { what: 'S3: the reports, their pages, and the parts of a fleet', cost: s3 },
 ];
 
+/** KB that one unit of a consistent reading covers. */
+const KB_OF_READ = 4;
+
+/** Units of 1 KB that a run writes in which nothing changed. */
+function quietWrites(databases: number): number {
+  const { items, bytesOfDatabase, lease } = QUIET_WRITES;
+  return items * Math.ceil((databases * bytesOfDatabase) / items / 1024) + lease;
+}
+
+/** Seconds at 1 GB. */
 function lambdaSeconds(deployment: Deployment): number {
   const { kind, databases } = deployment;
   if (kind === 'function') return databases * MEASURED.functionSeconds;
-  const digest = (databases * MEASURED.stateWrites) / ASSUMED.digestWritesASecond;
-  return batches(deployment) * ASSUMED.workerSeconds + 3 * ASSUMED.stepSeconds + digest;
+  const digest = ASSUMED.stepSeconds + databases * ASSUMED.digestSecondsOfDatabase;
+  return batches(deployment) * ASSUMED.workerSeconds + 2 * ASSUMED.stepSeconds + digest * DEPLOYED.digestGigabytes;
 }
 
 function requests(deployment: Deployment): number {
@@ -103,7 +114,8 @@ function pageBytes({ databases }: Deployment): number {
 
 function putsOf(deployment: Deployment): number {
   const count = batches(deployment);
-  return 1 + DEPLOYED.pagePuts + (count > 0 ? count + 1 : 0);
+  // The plan, and of each batch its part and its clients.
+  return 1 + DEPLOYED.pagePuts + (count > 0 ? 2 * count + 1 : 0);
 }
 
 /** Dollars a month. */
@@ -130,7 +142,7 @@ function callTable(): string {
       'State transitions',
       (one) => (one.kind === 'function' ? 0 : ASSUMED.parentTransitions + batches(one) * ASSUMED.childTransitions),
     ],
-    ['Writes to DynamoDB', ({ databases }) => databases * MEASURED.stateWrites],
+    ['Writes of 1 KB to DynamoDB, where nothing changed', ({ databases }) => quietWrites(databases)],
     ['FilterLogEvents, where every database logs to CloudWatch', ({ databases }) => databases],
     ['BatchGetSecretValue', ({ databases }) => databases * MEASURED.secretCalls],
     ['PutObject', putsOf],

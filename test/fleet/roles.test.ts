@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { allowing, type IamRequest, type Statement } from '../../lab/iam.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
 import { PgTlsAuditorStack } from '../../lib/pg-tls-auditor-stack.ts';
+import { DEPLOYED } from '../../scripts/cost-figures.ts';
 import { appWithoutBundling, readable } from '../lib/synthesis.ts';
 
 const CONFIG: ConfigInput = {
@@ -236,6 +237,7 @@ describe('the stack of a fleet', () => {
       'RunsCompleted',
       'TargetsNotAudited',
     ]);
+    expect(alarms).toHaveLength(DEPLOYED.alarms);
     for (const { Properties } of alarms) expect(Properties.AlarmDescription.length).toBeLessThanOrEqual(1_024);
   });
 

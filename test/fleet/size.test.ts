@@ -7,13 +7,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AwsEndpoint, startAwsEndpoint } from '../../lab/aws.ts';
 import type { StoredObject } from '../../lab/aws-s3.ts';
 import { compileCache } from '../../lab/compile-cache.ts';
 import type { DigestProcessAnswer } from '../../lab/digest-process.ts';
-import { type DynamoDbEndpoint, startDynamoDb } from '../../lab/dynamodb.ts';
+import { type MemoryDynamoDb, startMemoryDynamoDb } from '../../lab/dynamodb-memory.ts';
 import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
@@ -26,8 +26,17 @@ import type { Report } from '../../lambda/report/schema.ts';
 /** The real size takes some minutes: it is run where larger runs are asked for. */
 const TARGETS = process.env.PG_TLS_AUDITOR_FLEET === 'large' ? 10_000 : 300;
 const BATCH = 100;
+/** Each so manieth write is throttled. */
+const THROTTLED = 50;
 const FINDINGS = 2;
 const SESSIONS = 20;
+
+/** What a hostile worker writes in place of its parts. */
+const BOMBS: readonly (() => string | Uint8Array)[] = [
+  () => Buffer.alloc(100_000_000, ' '),
+  () => `{"schemaVersion":1,"audited":[${'0,'.repeat(390_000)}0]}`,
+  () => `{"schemaVersion":1,"audited":${'['.repeat(390_000)}${']'.repeat(390_000)}}`,
+];
 
 /** MiB of V8's heap, and of the whole process. */
 const MOST_HEAP = 256;
@@ -38,12 +47,12 @@ const MOST_ANSWER = 2_000;
 const MOST_LOG_EVENT = 256 * 1024;
 
 let aws: AwsEndpoint;
-let dynamodb: DynamoDbEndpoint;
+let dynamodb: MemoryDynamoDb;
 let folder: string;
 
 beforeAll(async () => {
   aws = await startAwsEndpoint();
-  dynamodb = await startDynamoDb();
+  dynamodb = await startMemoryDynamoDb(THROTTLED);
   folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-size-'));
   const config = { alerts: { email: ['dba@example.com'] }, deployment: { fleet: {} }, targets: [targetOf(0)] };
   await writeFile(
@@ -90,7 +99,10 @@ async function writeRun(run: string, at: string): Promise<void> {
     concurrency: 10,
     request: { trigger: 'schedule', notify: true, testAlert: false },
     coversAllTargets: true,
-    slices: [{ worker: 'default', targets: targets as never }],
+    slices: [
+      { worker: 'default', targets: targets as never },
+      { worker: 'hostile', targets: BOMBS.map((_, index) => targetOf(TARGETS + index)) as never },
+    ],
     unassigned: [],
     list: {
       all: { known: true, value: targets.map(({ name, labels }) => ({ name, labels })) },
@@ -100,6 +112,9 @@ async function writeRun(run: string, at: string): Promise<void> {
     },
   });
   put(planKey(run), await pack(plan));
+  for (const [from, bomb] of BOMBS.entries()) {
+    put(partKey(run, { worker: 'hostile', from, to: from + 1 }), gzipSync(bomb()));
+  }
   for (let from = 0; from < TARGETS; from += BATCH) {
     const evaluated = targets.slice(from, from + BATCH).map(({ name, labels, kind, host }, index) => {
       const open = Array.from({ length: SESSIONS - FINDINGS }, () => session());
@@ -124,13 +139,12 @@ async function digest(run: string, at: string): Promise<DigestProcessAnswer & { 
         PATH: process.env.PATH,
         ...compileCache(),
         ...aws.environment(),
-        ...dynamodb.environment(),
-        AWS_ACCESS_KEY_ID: aws.environment().AWS_ACCESS_KEY_ID,
+        AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
         DIGEST_RUN: run,
         DIGEST_AT: at,
         ALERT_TOPIC_ARN: aws.topicArn,
         EVIDENCE_BUCKET: aws.bucket,
-        STATE_TABLE: dynamodb.tableName,
+        STATE_TABLE: 'state',
         AUDITOR_CONFIG_FILE: join(folder, 'auditor.config.json'),
         POWERTOOLS_SERVICE_NAME: 'size',
         POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
@@ -165,7 +179,10 @@ test(`${TARGETS} targets with ${FINDINGS * TARGETS} findings pass through Digest
 
   for (const { output, error, memory, log } of [first, second]) {
     expect(error).toBeUndefined();
-    expect(output).toMatchObject({ targets: { findings: TARGETS }, findings: { high: FINDINGS * TARGETS } });
+    expect(output).toMatchObject({
+      targets: { findings: TARGETS, 'not-audited': BOMBS.length },
+      findings: { high: FINDINGS * TARGETS + BOMBS.length },
+    });
     expect(Buffer.byteLength(JSON.stringify(output))).toBeLessThan(MOST_ANSWER);
     expect(memory / 2 ** 20).toBeLessThan(MOST_MEMORY);
     expect(Math.max(...log.map((line) => Buffer.byteLength(line)))).toBeLessThan(MOST_LOG_EVENT);
@@ -177,5 +194,6 @@ test(`${TARGETS} targets with ${FINDINGS * TARGETS} findings pass through Digest
   const { report } = first.output as { readonly report: { readonly key: string } };
   const stored = aws.objects.find(({ key }) => key === report.key);
   const { targets, findings } = JSON.parse(String(gunzipSync(stored?.body ?? ''))) as Report;
-  expect([targets.length, findings.length]).toEqual([TARGETS, FINDINGS * TARGETS]);
+  expect(targets).toHaveLength(TARGETS + BOMBS.length);
+  expect(findings).toHaveLength(FINDINGS * TARGETS + BOMBS.length);
 });
