@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Extractor, ExtractorConfig, type ExtractorMessage } from '@microsoft/api-extractor';
+import { CompilerState, Extractor, ExtractorConfig, type ExtractorMessage } from '@microsoft/api-extractor';
 import { DIST, ROOT } from './folders.ts';
 import { LIBRARY } from './library.ts';
 
@@ -15,17 +15,26 @@ const SINGLE_FILES = join(DIST, '.declarations');
 export async function buildDeclarations(): Promise<void> {
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   await promisify(execFile)(process.execPath, [compiler, '--project', 'tsconfig.build.json'], { cwd: ROOT });
-  for (const [name, module] of Object.entries(LIBRARY)) {
-    const file = join(DIST, name, 'index.d.ts');
-    rollUp(join(SINGLE_FILES, module.replace(/\.ts$/, '.d.ts')), file);
-    // The same types: to TypeScript, the extension says how the module beside them is loaded.
-    await copyFile(file, file.replace(/\.ts$/, '.cts'));
+  const modules = Object.entries(LIBRARY).map(([name, module]) => ({
+    file: join(DIST, name, 'index.d.ts'),
+    entry: join(SINGLE_FILES, module.replace(/\.ts$/, '.d.ts')),
+  }));
+  const configs = modules.map(({ entry, file }) => configOf(entry, file));
+  const [first] = configs;
+  if (first === undefined) return;
+  // Compiled once: most of the time goes to the declarations of the CDK.
+  const compilerState = CompilerState.create(first, { additionalEntryPoints: modules.map(({ entry }) => entry) });
+  for (const config of configs) {
+    const { succeeded } = Extractor.invoke(config, { compilerState, messageCallback: onlyOfExports });
+    if (!succeeded) throw new Error(`no declarations of ${config.mainEntryPointFilePath}: see the messages above`);
   }
+  // The same types: to TypeScript, the extension says how the module beside them is loaded.
+  await Promise.all(modules.map(({ file }) => copyFile(file, file.replace(/\.ts$/, '.cts'))));
   await rm(SINGLE_FILES, { recursive: true });
 }
 
-function rollUp(entry: string, file: string): void {
-  const config = ExtractorConfig.prepare({
+function configOf(entry: string, file: string): ExtractorConfig {
+  return ExtractorConfig.prepare({
     configObjectFullPath: undefined,
     packageJsonFullPath: join(ROOT, 'package.json'),
     configObject: {
@@ -43,8 +52,6 @@ function rollUp(entry: string, file: string): void {
       newlineKind: 'lf',
     },
   });
-  const { succeeded } = Extractor.invoke(config, { messageCallback: onlyOfExports });
-  if (!succeeded) throw new Error(`declarations of ${entry}: see the messages above`);
 }
 
 /** A type that a declaration needs must be exported. What is said of releases and of comments is no fault. */
