@@ -64,8 +64,8 @@ export const ASSUMED = {
   stepSeconds: 15,
   /** Of the digest: it reads the parts and the state, and logs the report. */
   digestSecondsOfDatabase: 0.004,
-  /** Each worker reads the plan, and the digest every part. */
-  readsForEachBatch: 2,
+  /** Each worker reads its targets, and the digest every part and its clients. */
+  readsForEachBatch: 3,
   /** Days for which the plan and the parts of a run are kept. */
   partsKeptDays: 7,
 } as const;
