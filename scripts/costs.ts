@@ -20,6 +20,10 @@ export const DEPLOYMENTS: readonly Deployment[] = [
   { kind: 'fleet', databases: 10_000 },
 ];
 
+/** Of a run, for each database. */
+const WRITE_UNITS = MEASURED.stateWrites + MEASURED.clientWriteUnits;
+const READ_UNITS = MEASURED.stateReadUnits + MEASURED.clientReadUnits;
+
 export interface CostLine {
   readonly what: string;
   /** Dollars a month. */
@@ -48,11 +52,9 @@ export const COST_LINES: readonly CostLine[] = [
     },
   },
   {
-    what: 'DynamoDB: the records that changed, and one reading of all',
+    what: 'DynamoDB: the records that changed, and one reading of all; clients',
     cost: ({ databases }) =>
-      monthly(
-        databases * (MEASURED.stateWrites * PRICES.dynamoDbWrite + MEASURED.stateReadUnits * PRICES.dynamoDbRead),
-      ),
+      monthly(databases * (WRITE_UNITS * PRICES.dynamoDbWrite + READ_UNITS * PRICES.dynamoDbRead)),
   },
   {
     what: 'Lambda, 1 GB of memory (arm64)',
@@ -77,7 +79,7 @@ export const COST_LINES: readonly CostLine[] = [
 function lambdaSeconds(deployment: Deployment): number {
   const { kind, databases } = deployment;
   if (kind === 'function') return databases * MEASURED.functionSeconds;
-  const digest = (databases * MEASURED.stateWrites) / ASSUMED.digestWritesASecond;
+  const digest = (databases * WRITE_UNITS) / ASSUMED.digestWritesASecond;
   return batches(deployment) * ASSUMED.workerSeconds + 3 * ASSUMED.stepSeconds + digest;
 }
 
@@ -119,7 +121,7 @@ function callTable(): string {
       'State transitions',
       (one) => (one.kind === 'function' ? 0 : ASSUMED.parentTransitions + batches(one) * ASSUMED.childTransitions),
     ],
-    ['Writes to DynamoDB', ({ databases }) => databases * MEASURED.stateWrites],
+    ['Writes to DynamoDB, of 1 KB', ({ databases }) => databases * WRITE_UNITS],
     ['FilterLogEvents, where every database logs to CloudWatch', ({ databases }) => databases],
     ['BatchGetSecretValue', ({ databases }) => databases * MEASURED.secretCalls],
     ['PutObject', (one) => 1 + (batches(one) > 0 ? batches(one) + 1 : 0)],
