@@ -30,6 +30,10 @@ export const MEASURED = {
   logBytes: 3_600,
   /** Findings that are open, each with a record of about 1 KB. They are read in every run, and written when they change. */
   stateRecords: 0.67,
+  /** What is kept of the clients: a record of 2 KB for a database with few clients, written once an hour. */
+  clientWriteUnits: 2 / 4,
+  /** It is read in each run. */
+  clientReadUnits: 1,
   /** 20 s for 1,000 at 1 GB of memory, which has 0.58 of a processor. */
   functionSeconds: 0.02,
   /** Compressed. */

@@ -49,11 +49,11 @@ export const COST_LINES: readonly CostLine[] = [
     },
   },
   {
-    what: 'DynamoDB: the scans of all databases, and one reading of the open findings',
+    what: 'DynamoDB: the scans of all databases, their clients, and one reading of the open findings',
     cost: ({ databases }) =>
       monthly(
-        quietWrites(databases) * PRICES.dynamoDbWrite +
-          ((databases * MEASURED.stateRecords) / KB_OF_READ) * PRICES.dynamoDbRead,
+        (quietWrites(databases) + databases * MEASURED.clientWriteUnits) * PRICES.dynamoDbWrite +
+          databases * (MEASURED.stateRecords / KB_OF_READ + MEASURED.clientReadUnits) * PRICES.dynamoDbRead,
       ),
   },
   {
@@ -142,7 +142,10 @@ function callTable(): string {
       'State transitions',
       (one) => (one.kind === 'function' ? 0 : ASSUMED.parentTransitions + batches(one) * ASSUMED.childTransitions),
     ],
-    ['Writes of 1 KB to DynamoDB, where nothing changed', ({ databases }) => quietWrites(databases)],
+    [
+      'Writes of 1 KB to DynamoDB, where nothing changed',
+      ({ databases }) => quietWrites(databases) + databases * MEASURED.clientWriteUnits,
+    ],
     ['FilterLogEvents, where every database logs to CloudWatch', ({ databases }) => databases],
     ['BatchGetSecretValue', ({ databases }) => databases * MEASURED.secretCalls],
     ['PutObject', putsOf],

@@ -8,7 +8,6 @@ import type { FindingRecord } from '../model/lifecycle.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { compareText } from '../model/text-order.ts';
 import { DAY_MS, HOUR_MS } from '../model/time.ts';
-import type { Transport } from '../model/transport.ts';
 import { dayOf, keptServer } from './record.ts';
 import type { PlannedClient, TargetPlan } from './schema.ts';
 import { type Steps, stepsFor } from './steps.ts';
@@ -48,7 +47,7 @@ export function planTarget(given: PlanInput): TargetPlan {
   const window = windowOf(record, days);
   const from = window?.from ?? now - days * DAY_MS;
   const clients = [
-    ...(record?.clients ?? []).filter(isOverNetwork(server)).map((client) => planClient(client, input, from)),
+    ...(record?.clients ?? []).filter(isOverNetwork).map((client) => planClient(client, input, from)),
     ...onlyInFindings(input, from),
   ].toSorted(compareClients);
   const gssSeen = (record?.clients ?? []).some(({ uses }) => uses.gss !== undefined);
@@ -76,7 +75,7 @@ export function planTarget(given: PlanInput): TargetPlan {
     progress: {
       moved: moved.length,
       of: moved.length + blocking.length,
-      since: iso(firstPlaintext(record, server, from) ?? from),
+      since: iso(firstPlaintext(record, from) ?? from),
     },
     clients,
     refused: refusedIn(record, from),
@@ -85,26 +84,15 @@ export function planTarget(given: PlanInput): TargetPlan {
 }
 
 /** Whether the server's switch concerns a client: sockets, and loopback where it stays as it is, have no part in it. */
-function isOverNetwork(server: Snapshot | undefined): (client: KnownClient) => boolean {
-  const transports: readonly Transport[] = [
-    'plaintext',
-    'tls',
-    'gss',
-    ...(isPooler(server) ? ['loopback' as const] : []),
-  ];
-  return ({ side, uses }) => side !== 'server' && transports.some((transport) => uses[transport] !== undefined);
-}
-
-function isPooler(server: Snapshot | undefined): boolean {
-  return server?.target.kind === 'pgbouncer';
+function isOverNetwork(client: KnownClient): boolean {
+  const { side, uses } = client;
+  if (side === 'server') return false;
+  return plaintextOf(client) !== undefined || uses.tls !== undefined || uses.gss !== undefined;
 }
 
 /** PgBouncer makes no difference between loopback and the network once it asks for TLS. */
-function plaintextOf(
-  { uses: { plaintext, loopback } }: KnownClient,
-  server: Snapshot | undefined,
-): ClientUse | undefined {
-  if (!isPooler(server) || loopback === undefined) return plaintext;
+function plaintextOf({ side, uses: { plaintext, loopback } }: KnownClient): ClientUse | undefined {
+  if (side !== 'client' || loopback === undefined) return plaintext;
   if (plaintext === undefined) return loopback;
   const days = new Map(plaintext.days);
   for (const [day, count] of loopback.days) days.set(day, (days.get(day) ?? 0) + count);
@@ -204,7 +192,7 @@ function inWindow(use: ClientUse, from: number): Recent | undefined {
 
 function planClient(client: KnownClient, { server, now }: Known, from: number): PlannedClient {
   const { role, database, application, replication, uses, fellBack, addresses, networks } = client;
-  const unencrypted = plaintextOf(client, server);
+  const unencrypted = plaintextOf(client);
   const plaintext = unencrypted === undefined ? undefined : inWindow(unencrypted, from);
   const moved = unencrypted !== undefined && plaintext !== undefined && hasMoved(unencrypted, uses.tls, now);
   const guess = guessDriver({ application, replication, fellBack: fellBack !== undefined && fellBack >= from });
@@ -239,13 +227,9 @@ function hasMoved(plaintext: ClientUse, tls: ClientUse | undefined, now: number)
   return dayOf(now) - dayOf(plaintext.last) > longest;
 }
 
-function firstPlaintext(
-  record: ClientRecord | undefined,
-  server: Snapshot | undefined,
-  from: number,
-): number | undefined {
+function firstPlaintext(record: ClientRecord | undefined, from: number): number | undefined {
   const firsts = (record?.clients ?? []).flatMap((client) => {
-    const plaintext = plaintextOf(client, server);
+    const plaintext = plaintextOf(client);
     return plaintext !== undefined && plaintext.last >= from ? [plaintext.first] : [];
   });
   return firsts.length === 0 ? undefined : Math.min(...firsts);

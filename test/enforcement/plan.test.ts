@@ -7,8 +7,9 @@ import { renderPlanMarkdown } from '../../lambda/enforcement/markdown.ts';
 import { planTarget } from '../../lambda/enforcement/plan.ts';
 import { recordSnapshot } from '../../lambda/enforcement/record.ts';
 import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts';
+import { describeProgress } from '../../lambda/enforcement/wording.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
-import type { ClientLogins } from '../../lambda/model/connection-log.ts';
+import type { ClientLogins, FailedLogins } from '../../lambda/model/connection-log.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { shellQuote } from '../../lambda/model/shell-word.ts';
@@ -53,6 +54,7 @@ const OPEN_TO_PLAINTEXT = make.hbaFacts({
 
 interface Day {
   readonly clients?: readonly ClientLogins[];
+  readonly failures?: readonly FailedLogins[];
   readonly gap?: string;
   readonly snapshot?: Partial<Snapshot>;
   readonly log?: boolean;
@@ -69,7 +71,7 @@ function runs(
     const at = START + index * DAY_MS + (index % 3) * 1_000;
     const day = dayOf(at, index);
     if (day === undefined) continue;
-    const { clients = [], gap, snapshot = {}, log = true } = day;
+    const { clients = [], failures = [], gap, snapshot = {}, log = true } = day;
     record = recordSnapshot(
       record,
       make.healthySnapshot([], {
@@ -81,6 +83,7 @@ function runs(
                 window: { from: iso(at - DAY_MS), to: iso(at) },
                 continuousSince: gap === undefined ? iso(START - DAY_MS) : undefined,
                 clients,
+                failures,
                 gaps: gap === undefined ? [] : [{ cause: 'lost', reason: gap }],
               }),
             }
@@ -202,6 +205,48 @@ describe('readiness', () => {
     expect(commands).toContain('--region eu-west-1');
     expect(commands).toContain('ParameterName=rds.force_ssl,ParameterValue=1');
   });
+});
+
+test('what a report shows of readiness, and what people read of progress', () => {
+  const moving = runs(40, (at, index) => ({
+    clients: [login(at, index < 25 ? {} : TLS), login(at, { role: 'cron' })],
+  }));
+  const now = (moving?.lastSeen ?? 0) + HOUR_MS;
+  const input = { record: moving, findings: [], days: 30, now };
+  expect(planTarget({ name: 'orders', ...input })).toMatchObject({
+    readiness: 'blocked',
+    reasons: ['blocked by 1 client'],
+  });
+  expect(planTarget({ name: 'new', ...input, record: undefined })).toMatchObject({
+    readiness: 'unknown',
+    reasons: [expect.stringMatching(/^no run has kept anything/)],
+  });
+  const garbled = { name: 'bad', ...input, record: undefined, problem: 'its record\u001b[31m can not be used' };
+  expect(planTarget(garbled).reasons.join()).toMatch(/^its record[^\u001b]*can not be used$/);
+  expect(describeProgress(plan(moving).progress)).toBe('1 of 2 clients moved to TLS since 1 October 2026');
+});
+
+test('on PgBouncer a client over loopback breaks too, and one over a socket has no part in it', () => {
+  const visible = (side?: 'client') =>
+    (['loopback', 'unix-socket'] as const).map((transport) =>
+      make.session({ transport, role: transport, ...(side === undefined ? {} : { side }) }),
+    );
+  const sessionsOf = (side?: 'client') => ({ sessions: known({ visible: visible(side), hidden: 0 }) });
+  const roles = (found: TargetPlan): unknown => found.clients.map(({ role, breaks }) => [role, breaks]);
+  expect(roles(plan(runs(3, () => ({ snapshot: sessionsOf('client') }))))).toEqual([['loopback', true]]);
+  expect(roles(plan(runs(3, () => ({ snapshot: sessionsOf() }))))).toEqual([]);
+});
+
+test('after the switch the plan names who broke, and not who came back with TLS', () => {
+  const refused = (role: string, retriedOverTls: number) => (at: number) =>
+    make.failedLogins({
+      ...{ kind: 'refused' as const, encryption: 'plaintext' as const, role, database: 'shop' },
+      ...{ count: 3, retriedOverTls, first: at - HOUR_MS, last: at - HOUR_MS, network: '10.1.0.0/16' },
+    });
+  const record = runs(3, (at) => ({ failures: [refused('legacy', 0)(at), refused('agent', 3)(at)] }));
+  expect(plan(record).refused).toMatchObject([
+    { role: 'legacy', database: 'shop', networks: ['10.1.0.0/16'], count: 3 },
+  ]);
 });
 
 describe('output', () => {
