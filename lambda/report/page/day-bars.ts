@@ -66,23 +66,22 @@ export function dayBars(caption: string, days: readonly Day[]): Markup {
         html`<text class="axis" x="${round((x(day) ?? 0) + x.bandwidth() / 2)}" y="${HEIGHT + 18}" text-anchor="middle">${day.slice(5)}</text>`,
     );
   const drawing = svg(caption, HEIGHT + 26, [gaps(days, x), grid, bars, labels]);
-  const hatched = { name: 'not recorded: unknown, not zero', colour: 'gap' };
+  const hatched = { name: 'not recorded, or in part: unknown, not zero', colour: 'gap' };
   return figure(html`${drawing}${legend([...series, hatched])}`, numbers(caption, days));
 }
 
 type Band = (day: string) => number | undefined;
 
-/** Days without a record are hatched from top to bottom, days with a part of one up to a half. */
+/** A day that is not recorded, or in part, is hatched from top to bottom: behind its bar is what may be missing. */
 function gaps(days: readonly Day[], x: Band & { bandwidth(): number }): Content {
   return days
     .filter(({ recorded }) => recorded !== 'whole')
-    .map(({ day, recorded }) => {
+    .map(({ day }) => {
       const left = round(x(day) ?? 0);
       const width = round(x.bandwidth());
-      const top = recorded === 'none' ? TOP : HEIGHT - 14;
-      return html`<rect class="gap" x="${left}" y="${top}" width="${width}" height="${HEIGHT - top}"/><line class="hatch" x1="${left}" x2="${round(
+      return html`<rect class="gap" x="${left}" y="${TOP}" width="${width}" height="${HEIGHT - TOP}"/><line class="hatch" x1="${left}" x2="${round(
         left + width,
-      )}" y1="${HEIGHT}" y2="${top}"/>`;
+      )}" y1="${HEIGHT}" y2="${TOP}"/>`;
     });
 }
 

@@ -155,16 +155,11 @@ function client(finding: Entry['finding']): string {
 export function resolvedSection(entries: readonly Entry[]): Markup | undefined {
   const resolved = entries.filter(({ status }) => status === 'resolved');
   if (resolved.length === 0) return undefined;
-  return section(
-    'resolved',
-    'Over since the last run',
-    some(
-      resolved,
-      MOST_ROWS,
-      ({ finding }) =>
-        html`<p>${PLAIN.target(finding.target)}: ${'resolution' in finding ? resolvedTitle(finding, PLAIN) : title(finding, PLAIN)}${client(finding)}</p>
-`,
-      'findings',
-    ),
-  );
+  return section('resolved', 'Over since the last run', some(resolved, MOST_ROWS, resolvedItem, 'findings'));
+}
+
+function resolvedItem({ finding }: Entry): Markup {
+  const what = 'resolution' in finding ? resolvedTitle(finding, PLAIN) : title(finding, PLAIN);
+  return html`<p>${PLAIN.target(finding.target)}: ${what}${client(finding)}</p>
+`;
 }
