@@ -28,7 +28,7 @@ export interface MemoryDynamoDb extends AsyncDisposable {
   count(operation: string): number;
 }
 
-/** @param throttleEvery each so manieth write is throttled */
+/** @param throttleEvery 50: every fiftieth write is throttled */
 export async function startMemoryDynamoDb(throttleEvery: number): Promise<MemoryDynamoDb> {
   const partitions = new Map<string, Map<string, { readonly item: Item; readonly bytes: number }>>();
   const counts = new Map<string, number>();

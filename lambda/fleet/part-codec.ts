@@ -9,8 +9,8 @@ import type { Session, Snapshot } from '../model/snapshot.ts';
 import { condensed } from './condensed.ts';
 
 /**
- * Bytes of a part as JSON. A condensed target takes 5 to 10 KB, and 2 KB for each finding; whoever reads a part needs
- * some ten times its bytes for a moment.
+ * Bytes of a part as JSON. A condensed target takes 5 to 10 KB, and 2 KB for each finding; to read a part takes some
+ * ten times its bytes for a moment.
  */
 export const MOST_PART_BYTES = 8 * 1024 * 1024;
 

@@ -26,7 +26,7 @@ import type { Report } from '../../lambda/report/schema.ts';
 /** The real size takes some minutes: it is run where larger runs are asked for. */
 const TARGETS = process.env.PG_TLS_AUDITOR_FLEET === 'large' ? 10_000 : 300;
 const BATCH = 100;
-/** Each so manieth write is throttled. */
+/** Every fiftieth write is throttled. */
 const THROTTLED = 50;
 const FINDINGS = 2;
 const SESSIONS = 20;
@@ -39,7 +39,7 @@ const BOMBS: readonly (() => string | Uint8Array)[] = [
 ];
 
 /** MiB of V8's heap, and of the whole process. */
-const MOST_HEAP = 256;
+const MOST_HEAP = 320;
 const MOST_MEMORY = 512;
 /** Bytes of an answer: far below what a state of the machine may have. */
 const MOST_ANSWER = 2_000;

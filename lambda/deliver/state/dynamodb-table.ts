@@ -77,7 +77,10 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, re
       signal === undefined ? {} : { abortSignal: signal },
     );
     const found: StoredItem[] = [];
-    for await (const { Items = [] } of pages) found.push(...Items.map((item) => readItem(tableName, kind, item)));
+    const share = textSharing();
+    for await (const { Items = [] } of pages) {
+      found.push(...Items.map((item) => withSharedTexts(readItem(tableName, kind, item), share)));
+    }
     return found;
   };
   return {
@@ -102,6 +105,24 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, re
       await client.send(new DeleteCommand({ TableName: tableName, Key: keyOf(entry), ...atVersion(version) }));
     },
   };
+}
+
+/** @returns what makes equal texts one text: the findings of a fleet have few remedies, and thousands of copies of them */
+function textSharing(): (text: string) => string {
+  const kept = new Map<string, string>();
+  return (text) => {
+    const before = kept.get(text);
+    if (before === undefined) kept.set(text, text);
+    return before ?? text;
+  };
+}
+
+function withSharedTexts(stored: StoredItem, share: (text: string) => string): StoredItem {
+  const { entry } = stored;
+  if (entry.kind !== 'finding') return stored;
+  const { finding } = entry.record;
+  const shared = { ...finding, title: share(finding.title), remedy: share(finding.remedy) };
+  return { ...stored, entry: { ...entry, record: { ...entry.record, finding: shared } } };
 }
 
 /** The condition of a write; with `version` undefined: the table does not hold the item. */
