@@ -19,7 +19,9 @@ import type { ImportedFindings } from './deliver/security-hub.ts';
 import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
+import { type ConfigLoader, createConfigLoader, type LoadedConfig, type LoadOptions } from './loaded-config/load.ts';
 import { parseArn } from './model/arn.ts';
+import type { ConfigLocation } from './model/config-location.ts';
 import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
@@ -52,6 +54,12 @@ export interface Services {
   inventoryStore(tableName: string): InventoryStore;
   /** Since when rules of discovery match nothing, beside the state. */
   memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
+  /** The configuration from outside of the bundle. @throws ConfigLocationError where neither it nor a good one is there */
+  loadConfig(
+    location: ConfigLocation,
+    environment: Pick<FunctionEnvironment, 'stateTable' | 'hasOwnS3Endpoint'>,
+    options: Omit<LoadOptions, 'store'>,
+  ): Promise<LoadedConfig>;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -78,13 +86,13 @@ export function createServices(): Services {
   const secretsManager = secretsManagerClients();
   const sns = lazily(snsClient);
   const state = lazily(async () => {
-    const { createDynamoDbLogs, createDynamoDbState, createInventory, createMemory, dynamoDbClient } = await import(
-      './deliver/state/dynamodb.ts'
-    );
+    const { createDynamoDbLogs, createDynamoDbState, createInventory, createKeptConfig, createMemory, dynamoDbClient } =
+      await import('./deliver/state/dynamodb.ts');
     const client = dynamoDbClient();
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
+      keptConfig: (tableName: string) => createKeptConfig(client, tableName),
       inventory: (tableName: string) => createInventory(client, tableName),
       memory: (tableName: string, clock: Clock) => createMemory(client, tableName, { clock }),
     };
@@ -97,6 +105,15 @@ export function createServices(): Services {
   const securityHub = lazily(async () => {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
     return { awsPlace, importFindings, client: securityHubClient() };
+  });
+  // Its location is that of the deployment: one loader remains for all runs.
+  const configLoader = lazily(async (location: ConfigLocation, forcePathStyle: boolean): Promise<ConfigLoader> => {
+    if (location.is === 'ssm') {
+      const { ssmDocument } = await import('./loaded-config/ssm-document.ts');
+      return createConfigLoader({ location, read: ssmDocument(location) });
+    }
+    const { s3Document } = await import('./loaded-config/s3-document.ts');
+    return createConfigLoader({ location, read: s3Document(location, { forcePathStyle }) });
   });
   const logGroups = lazily(async () => {
     const { logGroupReaders } = await import('./collect/connection-log/cloudwatch.ts');
@@ -126,6 +143,11 @@ export function createServices(): Services {
       read: async () => await (await state()).memory(tableName, clock).read(),
       save: async (memory) => await (await state()).memory(tableName, clock).save(memory),
     }),
+    async loadConfig(location, { stateTable, hasOwnS3Endpoint }, options) {
+      const load = await configLoader(location, hasOwnS3Endpoint);
+      const store = stateTable === undefined ? undefined : (await state()).keptConfig(stateTable);
+      return await load({ ...options, store });
+    },
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();

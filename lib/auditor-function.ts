@@ -18,6 +18,8 @@ export interface AuditorFunctionProps {
   readonly document: ConfigInput;
   /** What the document says, with its defaults. */
   readonly config: Config;
+  /** Whether runs read another configuration, which may use parts that this one does not. @default false */
+  readonly hasConfigLocation?: boolean | undefined;
   /** Which function it is. @default the one that does everything */
   readonly kind?: FunctionKind | undefined;
   /** The scripts of the bundle. @default those of the deployment */
@@ -77,7 +79,7 @@ export class AuditorFunction extends Construct {
     this.function = new NodejsFunction(this, 'Function', {
       description: kind.description,
       ...(props.functionName === undefined ? {} : { functionName: props.functionName }),
-      code: functionCode(props.document, modulesLeftOut(config), props.entries ?? entriesOf(config)),
+      code: functionCode(props.document, modulesLeftOut(config, props), props.entries ?? entriesOf(config)),
       handler: `${kind.entry}.handler`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,

@@ -9,6 +9,16 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { ConfigInput } from '../lambda/config/index.ts';
 
+/** Settings that a parameter of a template may set. */
+export interface DeployedSettings {
+  /** @default - as the configuration says */
+  readonly schedule?: string | undefined;
+  /** @default - as the configuration says */
+  readonly timezone?: string | undefined;
+  /** One address, or an empty text for none. @default - as the configuration says */
+  readonly email?: string | undefined;
+}
+
 export interface PgTlsAuditorProps {
   /**
    * The content of `auditor.config.json`: targets, policy, schedule, alerts, deployment. It is validated at synthesis
@@ -16,6 +26,22 @@ export interface PgTlsAuditorProps {
    * `secrets`.
    */
   readonly config: ConfigInput;
+
+  /**
+   * Where each run reads its configuration: `s3://BUCKET/KEY` or `ssm:/NAME`, in the region of the stack. `config` is
+   * then what the stack is made from (`deployment`, receivers, schedule) and need name no target; the function may read
+   * the secrets that it names. Where the location holds nothing that can be used, runs follow the last good
+   * configuration, and say so.
+   * @default - `config`, which is packed into the function's bundle
+   */
+  readonly configLocation?: string | undefined;
+
+  /**
+   * Settings that the stack sets otherwise than `config` says, such as by parameters of CloudFormation: a configuration
+   * that is read from `configLocation` is compared with them.
+   * @default - as `config` says
+   */
+  readonly deployedSettings?: DeployedSettings | undefined;
 
   /**
    * The name of the configuration in error messages.

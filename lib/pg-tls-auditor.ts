@@ -17,6 +17,7 @@ import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
+import { configLocationProblems, grantConfigLocation } from './config-location.ts';
 import { rejectTokens } from './config-tokens.ts';
 import { grantDiscovery } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
@@ -90,7 +91,12 @@ export class PgTlsAuditor extends Construct {
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
     super(scope, id);
     const source = props.configSource ?? `the config of ${this.node.path}`;
-    const config = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
+    const { configLocation } = props;
+    const config = parseConfig(rejectTokens(props.config, source), {
+      source,
+      use: 'deployment',
+      targetsElsewhere: configLocation !== undefined,
+    });
     const { alerts, deployment, schedule } = config;
     const references = props.secrets ?? {};
     const prefixes = props.secretNamePrefixes ?? [];
@@ -107,6 +113,7 @@ export class PgTlsAuditor extends Construct {
       ...networkProblems(props, config),
       ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
+      ...configLocationProblems(configLocation, config),
     ];
     if (!('window' in completion) || problems.length > 0) throw new ConfigError(source, problems);
 
@@ -140,6 +147,8 @@ export class PgTlsAuditor extends Construct {
       ...topics.environment(),
       STATE_TABLE: this.stateTable?.tableName,
       EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
+      AUDITOR_CONFIG_LOCATION: configLocation,
+      DEPLOYED_SETTINGS: props.deployedSettings === undefined ? undefined : Stack.of(this).toJsonString(props.deployedSettings),
       ...secretArnsVariable(this, references),
     });
     const tooLarge = [...environmentProblems(this, environment, Object.keys(references).length)];
@@ -150,6 +159,7 @@ export class PgTlsAuditor extends Construct {
       worker: new AuditorFunction(this, index === 0 ? 'Auditor' : `Worker-${access.name}`, {
         document: props.config,
         config,
+        hasConfigLocation: configLocation !== undefined,
         ...(deployment.fleet === undefined
           ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
           : { kind: WORKER }),
@@ -189,6 +199,7 @@ export class PgTlsAuditor extends Construct {
         });
       }
     }
+    if (configLocation !== undefined) grantConfigLocation(this, auditor.role, configLocation);
     grantDiscovery(this, lister, config);
     const keys = [
       ...(props.secretKeys ?? []),

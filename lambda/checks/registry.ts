@@ -11,6 +11,7 @@ import { databaseNotCovered } from './database-not-covered.ts';
 import { deprecatedTlsAccepted } from './deprecated-tls-accepted.ts';
 import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
+import { configurationNotInEffect } from './configuration-not-in-effect.ts';
 import { discoveryFailed } from './discovery-failed.ts';
 import { forgedConnectionLog } from './forged-connection-log.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';
@@ -67,6 +68,7 @@ export const CHECKS: readonly AnyCheck[] = [
   caBundleExpiring,
   clientCertificateExpiring,
   targetNotAudited,
+  configurationNotInEffect,
   discoveryFailed,
   databaseNotCovered,
   insufficientPrivileges,

@@ -41,14 +41,19 @@ const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
   default: config('default'),
   on: config('on', { securityHub: true }, { logGroup: '/aws/rds/instance/orders/postgresql' }),
+  // Its own configuration needs none of these parts: the one that its runs read may.
+  outside: config('outside', { evidence: 'none' }),
 } as const;
 type Choice = keyof typeof AUDITORS;
+type Part = keyof typeof OPTIONAL_PARTS;
 const CHOICES = Object.keys(AUDITORS) as Choice[];
 
 /** The client in which each part speaks, as SDK schemas call its service. */
 const CLIENTS = {
   state: { package: '@aws-sdk/client-dynamodb', service: 'com.amazonaws.dynamodb' },
   evidence: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
+  configInS3: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
+  configInSsm: { package: '@aws-sdk/client-ssm', service: 'com.amazonaws.ssm' },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
   discovery: { package: '@aws-sdk/client-rds', service: 'com.amazonaws.rds' },
   assumedRoles: { package: '@aws-sdk/client-sts', service: 'com.amazonaws.sts' },
@@ -61,6 +66,8 @@ const CLIENTS = {
 const FILES = {
   state: '/lambda/deliver/state/dynamodb.ts',
   evidence: '/lambda/deliver/evidence-archive.ts',
+  configInS3: '/lambda/loaded-config/s3-document.ts',
+  configInSsm: '/lambda/loaded-config/ssm-document.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
   discovery: '/lambda/targets/rds/source.ts',
   assumedRoles: '/lambda/aws/assumed-role.ts',
@@ -81,7 +88,10 @@ beforeAll(async () => {
   // A quote in the path, as a person's home folder may have one.
   const app = new App({ outdir: join(folder, "cdk's out") });
   const stack = new Stack(app, 'Databases');
-  for (const choice of CHOICES) new PgTlsAuditor(stack, choice, { config: AUDITORS[choice] });
+  for (const choice of CHOICES) {
+    const location = choice === 'outside' ? { configLocation: 'ssm:/audit/config' } : {};
+    new PgTlsAuditor(stack, choice, { config: AUDITORS[choice], ...location });
+  }
   const { directory } = app.synth();
   const found = (await readdir(directory)).filter((name) => name.startsWith('asset.'));
   const named = await Promise.all(
@@ -203,6 +213,7 @@ describe('the bundle', () => {
     ['off', []],
     ['default', ['state', 'evidence']],
     ['on', ['state', 'evidence', 'securityHub', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups']],
+    ['outside', ['state', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups', 'configInS3', 'configInSsm']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));
@@ -215,7 +226,9 @@ describe('the bundle', () => {
       const fromRuntime = 'runtimeClient' in OPTIONAL_PARTS[part];
       expect([part, held(`/node_modules/${CLIENTS[part].package}/`)]).toEqual([part, on && !fromRuntime]);
       const asksFor = scripts.some((script) => script.includes(`require("${CLIENTS[part].package}")`));
-      expect([part, asksFor]).toEqual([part, on && fromRuntime]);
+      // Two parts may ask for one client.
+      const isAsked = (parts as readonly Part[]).some((each) => CLIENTS[each].package === CLIENTS[part].package);
+      expect([part, asksFor]).toEqual([part, isAsked && fromRuntime]);
     }
     // what every run needs: the paths are read as they are written
     expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/sns.ts')).toBe(true);
