@@ -140,15 +140,15 @@ describe('a configuration that can not be used', () => {
     expect(listed.facts.added).toEqual({ count: 2_000, names: ['t0', 't1', 't2', 't3', 't4'] });
   });
 
-  test('a megabyte of nonsense takes no time that a run would miss', async () => {
+  test('much nonsense takes no time that a run would miss', async () => {
     const lab = makeLab();
     await lab.load(0);
     const before = performance.now();
     for (const holds of [
-      '['.repeat(1_000_000),
-      JSON.stringify({ mutes: Array.from({ length: 400_000 }, () => 1) }),
-      JSON.stringify(Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`setting-${n}`, 1]))),
-      JSON.stringify({ targets: Array.from({ length: 300_000 }, () => ({})) }),
+      '['.repeat(100_000),
+      JSON.stringify({ mutes: Array.from({ length: 40_000 }, () => 1) }),
+      JSON.stringify(Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`setting-${n}`, 1]))),
+      JSON.stringify({ targets: Array.from({ length: 20_000 }, () => ({})) }),
     ]) {
       lab.holds = holds;
       const { config, listed } = await lab.load(1);
@@ -156,7 +156,7 @@ describe('a configuration that can not be used', () => {
       expect(listed.facts.problem).toBeDefined();
     }
     // A bound on the kind of work, not on its time: what grows with the square would take minutes.
-    expect(performance.now() - before).toBeLessThan(40_000);
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 
   test('without a good one, and without a store that answers, fails and says so', async () => {
@@ -212,7 +212,7 @@ test('whatever is done to a good document: it is followed as it says, or the las
         expect(config.policy).toEqual(intended.policy);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
