@@ -10,8 +10,9 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Config, ConfigInput } from '../lambda/config/index.ts';
 import { entriesOf, modulesLeftOut } from './feature-modules.ts';
-import { type FunctionEntry, functionCode } from './function-code.ts';
+import { functionCode } from './function-code.ts';
 import type { Variables } from './function-environment.ts';
+import type { FunctionEntry } from './handler-scripts.ts';
 
 export interface AuditorFunctionProps {
   /** The configuration document for the bundle, as written. */

@@ -2,7 +2,7 @@
 
 import type { Config } from '../lambda/config/index.ts';
 import { usesAssumedRoles, usesDiscoveredLogs, usesRdsDiscovery } from './discovery.ts';
-import type { FunctionEntry } from './function-code.ts';
+import type { FunctionEntry } from './handler-scripts.ts';
 import { usesIamLogin } from './iam-login.ts';
 
 /** What decides which parts a deployment has. */
@@ -74,16 +74,22 @@ export const OPTIONAL_PARTS = {
   },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
-/** The client of the function that invokes satellites of other regions, which is a function of its own. */
-const RELAY_CLIENT = '@aws-sdk/client-lambda';
+const PARTS: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
+
+/**
+ * Clients that Lambda's runtime brings: in no bundle. That of Lambda is for the function that invokes satellites of
+ * other regions, which is a function of its own.
+ */
+export const RUNTIME_CLIENTS: readonly string[] = [
+  ...new Set(PARTS.flatMap(({ runtimeClient }) => runtimeClient ?? [])),
+  '@aws-sdk/client-lambda',
+];
 
 /** The modules outside the bundle: of parts that are off, which are never imported, and clients of the runtime. */
 export function modulesLeftOut(config: PartSettings, place: ConfigurationPlace = {}): readonly string[] {
-  const parts: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
   return [
-    ...parts.filter(({ isOn }) => !isOn(config, place)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
-    ...parts.flatMap(({ runtimeClient }) => runtimeClient ?? []),
-    RELAY_CLIENT,
+    ...PARTS.filter(({ isOn }) => !isOn(config, place)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
+    ...RUNTIME_CLIENTS,
   ];
 }
 

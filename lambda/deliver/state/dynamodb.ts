@@ -20,6 +20,7 @@ import { type StateTable, type StoredItem, stateTable } from './dynamodb-table.t
 import { LEASE_MS, leaseTimeoutError } from './lease-wait.ts';
 import { isExpired, isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { StateError, type StateStore } from './store.ts';
+import { underLease } from './under-lease.ts';
 
 export { createDynamoDbLogs } from './dynamodb-logs.ts';
 
@@ -100,24 +101,23 @@ export function createDynamoDbState(
       return toState(await load(), clock());
     },
     async acquire(signal) {
-      await using cleanup = new AsyncDisposableStack();
-      cleanup.use(await acquireDynamoDbLease(documents, { tableName, receiver, owner, leaseMs }, signal));
-      const now = clock();
-      const loaded = await load(signal);
-      const { journal } = loaded;
-      const changesFor = changesSince(tableName, table, loaded.stored, now);
-      const held = cleanup.move();
-      return {
-        state: toState(loaded, now),
-        async save(next) {
-          const { changes, notified } = changesFor(next);
-          // Without the journal the records are saved all the same, and what is left of it is merged by the next run.
-          if (notified.length > 1) await journal.write(notified).catch(() => undefined);
-          await saveAll(tableName, changes, throttledRetries);
-          await journal.clear().catch(() => undefined);
-        },
-        [Symbol.asyncDispose]: () => held.disposeAsync(),
-      };
+      const lease = await acquireDynamoDbLease(documents, { tableName, receiver, owner, leaseMs }, signal);
+      return await underLease(lease, async () => {
+        const now = clock();
+        const loaded = await load(signal);
+        const { journal } = loaded;
+        const changesFor = changesSince(tableName, table, loaded.stored, now);
+        return {
+          state: toState(loaded, now),
+          async save(next) {
+            const { changes, notified } = changesFor(next);
+            // Without the journal the records are saved all the same, and what is left of it is merged by the next run.
+            if (notified.length > 1) await journal.write(notified).catch(() => undefined);
+            await saveAll(tableName, changes, throttledRetries);
+            await journal.clear().catch(() => undefined);
+          },
+        };
+      });
     },
   };
 }

@@ -12,6 +12,7 @@ import { LEASE_MS } from './lease-wait.ts';
 import { isSame, mergeStateRecords, recordId, recordsOf, type StateRecord, stateOf } from './records.ts';
 import { removeLeftovers, replaceFile, unreadable } from './replace-file.ts';
 import type { StateStore } from './store.ts';
+import { underLease } from './under-lease.ts';
 
 export interface FileStateOptions {
   /** Decides which records have expired. Locks use the time of the machine. */
@@ -32,28 +33,28 @@ export function createFileState(path: string, { clock, leaseMs = LEASE_MS }: Fil
       return stateOf(await load(path, await fileBehind(path)), clock());
     },
     async acquire(signal) {
-      await using cleanup = new AsyncDisposableStack();
       const file = await fileBehind(path);
-      cleanup.use(await acquireFileLock(`${file}.lock`, { store: name, leaseMs }, signal));
-      await removeLeftovers(file, leaseMs);
-      const now = clock();
-      const state = stateOf(await load(path, file), now);
-      let before = byId(recordsOf(state));
-      const save = async (next: AuditState): Promise<void> => {
-        const wanted = byId(recordsOf(next));
-        const stored = await load(path, file);
-        const current = byId(recordsOf(stateOf(stored, now)));
-        const entries = merged(before, wanted, current);
-        if (
-          entries.length !== stored.length ||
-          !entries.every((entry) => isSame(entry, current.get(recordId(entry))))
-        ) {
-          await replaceFile(path, file, printDocument(entries));
-        }
-        before = wanted;
-      };
-      const held = cleanup.move();
-      return { state, save, [Symbol.asyncDispose]: () => held.disposeAsync() };
+      const lease = await acquireFileLock(`${file}.lock`, { store: name, leaseMs }, signal);
+      return await underLease(lease, async () => {
+        await removeLeftovers(file, leaseMs);
+        const now = clock();
+        const state = stateOf(await load(path, file), now);
+        let before = byId(recordsOf(state));
+        const save = async (next: AuditState): Promise<void> => {
+          const wanted = byId(recordsOf(next));
+          const stored = await load(path, file);
+          const current = byId(recordsOf(stateOf(stored, now)));
+          const entries = merged(before, wanted, current);
+          if (
+            entries.length !== stored.length ||
+            !entries.every((entry) => isSame(entry, current.get(recordId(entry))))
+          ) {
+            await replaceFile(path, file, printDocument(entries));
+          }
+          before = wanted;
+        };
+        return { state, save };
+      });
     },
   };
 }

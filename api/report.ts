@@ -1,0 +1,3 @@
+// Exports what consumers of reports use: the parser, the JSON Schema, the types.
+
+export { type Report, reportJsonSchema } from '../lambda/report/schema.ts';

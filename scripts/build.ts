@@ -1,0 +1,29 @@
+// Makes the npm package in dist/, from which it is packed and published.
+
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildCommandLine } from './package/command-line.ts';
+import { DIST, ROOT } from './package/folders.ts';
+import { buildHandler } from './package/handler.ts';
+import { buildLibrary } from './package/library.ts';
+import { NEEDED_NODE, writeManifest } from './package/manifest.ts';
+
+/** Files as they are in the checkout, by their place in the package. */
+const COPIES = {
+  'schemas/config.json': 'auditor.schema.json',
+  'schemas/report.json': 'docs/report.schema.json',
+  'schemas/logs.json': 'docs/logs.schema.json',
+  'schemas/discover.json': 'docs/discover.schema.json',
+  'docs/checks': 'docs/checks',
+  'auditor.config.example.json': 'auditor.config.example.json',
+  'CHANGELOG.md': 'CHANGELOG.md',
+  'README.md': 'README.md',
+  LICENSE: 'LICENSE',
+} as const;
+
+rmSync(DIST, { recursive: true, force: true });
+mkdirSync(DIST);
+for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(DIST, to), { recursive: true });
+writeManifest();
+buildHandler();
+await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);

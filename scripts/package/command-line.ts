@@ -1,0 +1,55 @@
+// Bundles the command line as ESM: a script that starts it, and scripts that are loaded when they are needed.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { DIST, ROOT } from './folders.ts';
+import { onlyVersion } from './only-version.ts';
+
+/** Packages that are CommonJS ask for Node's modules by `require`, which ESM has not. */
+const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
+/** Imports of pg that are never reached: of its native client and of Cloudflare's sockets. */
+const NEVER_REACHED = ['pg-native', 'pg-cloudflare'];
+
+/** @param needed - The oldest Node.js, such as 22.15. */
+export async function buildCommandLine(needed: string): Promise<void> {
+  const folder = join(DIST, 'bin');
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: { 'command-line': 'bin/pg-tls-auditor.ts' },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'scripts/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: `node${needed}`,
+    mainFields: ['module', 'main'],
+    // Not minified: a person can read it, and the places that a crash names.
+    banner: { js: REQUIRE },
+    external: NEVER_REACHED,
+    plugins: [onlyVersion],
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  await writeFile(join(folder, 'pg-tls-auditor.mjs'), starter(needed), { mode: 0o755 });
+}
+
+/** In syntax that every Node.js with `import()` reads: an older one would end in a stack trace. */
+function starter(needed: string): string {
+  const [major, minor = '0'] = needed.split('.');
+  return `#!/usr/bin/env node
+// Starts the command line, or says which Node.js it needs.
+
+var version = process.versions.node.split('.');
+if (Number(version[0]) < ${major} || (Number(version[0]) === ${major} && Number(version[1]) < ${minor})) {
+  console.error('error: pg-tls-auditor needs Node.js ${needed} or newer, and this is ' + process.versions.node);
+  // As for everything that could not be audited.
+  process.exitCode = 2;
+} else {
+  import('./command-line.mjs');
+}
+`;
+}

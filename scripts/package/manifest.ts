@@ -1,0 +1,60 @@
+// Writes the package.json that is published: the checkout's has scripts and dependencies of its own.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DIST, ROOT } from './folders.ts';
+
+/** The oldest Node.js on which the package runs: the first that gives the authorities of the operating system. */
+export const NEEDED_NODE = '22.15';
+
+/** What is published, besides package.json, README and LICENSE, which npm always takes. */
+const FILES = [
+  'bin',
+  'handler',
+  'lib',
+  'report',
+  'schemas',
+  'docs/checks',
+  'auditor.config.example.json',
+  'CHANGELOG.md',
+];
+
+/** The newest that is not tried may have changed: the peer is the one of the tests, and what is compatible with it. */
+const PEERS = ['aws-cdk-lib', 'constructs'] as const;
+
+export function writeManifest(): void {
+  const { name, version, description, license, type, dependencies } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  );
+  const manifest = {
+    name,
+    version,
+    description,
+    keywords: ['postgresql', 'tls', 'ssl', 'audit', 'security', 'aws-cdk', 'pg_stat_ssl', 'cli'],
+    license,
+    type,
+    engines: { node: `>=${NEEDED_NODE}` },
+    bin: { [name]: 'bin/pg-tls-auditor.mjs' },
+    main: './lib/index.cjs',
+    types: './lib/index.d.cts',
+    exports: {
+      '.': both('lib'),
+      './report': both('report'),
+      './schema.json': './schemas/config.json',
+      './schemas/*.json': './schemas/*.json',
+      './package.json': './package.json',
+    },
+    files: FILES,
+    peerDependencies: Object.fromEntries(PEERS.map((peer) => [peer, `^${dependencies[peer]}`])),
+    // For the command line alone, npm installs neither.
+    peerDependenciesMeta: Object.fromEntries(PEERS.map((peer) => [peer, { optional: true }])),
+  };
+  writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+}
+
+function both(folder: string) {
+  return {
+    import: { types: `./${folder}/index.d.ts`, default: `./${folder}/index.js` },
+    require: { types: `./${folder}/index.d.cts`, default: `./${folder}/index.cjs` },
+  };
+}
