@@ -25,7 +25,9 @@ export function readCall(request: IncomingMessage, body: Buffer): Call {
   const none = { input: {}, form: new URLSearchParams(), body, secretIds: [] };
   const rest = restOperation(request);
   if (rest !== undefined) return { ...none, ...rest };
-  const target = /^(?:secretsmanager|Logs_20140328|AmazonSSM)\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
+  const target = /^(?:secretsmanager|Logs_20140328|AmazonSSM)\.(\w+)$/.exec(
+    String(request.headers['x-amz-target']),
+  )?.[1];
   const form = new URLSearchParams(target === undefined ? body.toString() : '');
   if (target === undefined) return { ...none, operation: form.get('Action') ?? 'unknown', protocol: 'query', form };
   const input = JSON.parse(body.toString()) as Readonly<Record<string, unknown>>;

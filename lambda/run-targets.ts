@@ -3,8 +3,8 @@
 import { type RunRequest, requestedTargets } from './event.ts';
 import type { Target } from './model/target.ts';
 import type { RunContext } from './run-context.ts';
-import { configurationSource } from './targets/configuration.ts';
 import type { ErrorCollector } from './runtime/error-collector.ts';
+import { configurationSource } from './targets/configuration.ts';
 import { listTargets, type TargetList, type TargetSourceFactory } from './targets/index.ts';
 
 /** What a run audits, and what it knows of all targets. */

@@ -56,6 +56,16 @@ const AUDITOR: FunctionKind = {
   roleDescription: 'Reads the secrets that pg-tls-auditor is configured with, and publishes its alerts',
 };
 
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions */
+export const NETWORK_INTERFACE_ACTIONS = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+] as const;
+
 /** The function, with a role that has only the rights granted here. */
 export class AuditorFunction extends Construct {
   readonly function: NodejsFunction;
@@ -120,14 +130,7 @@ export class AuditorFunction extends Construct {
       role.addToPolicy(
         new PolicyStatement({
           sid: 'NetworkInterfacesInTheVpc',
-          actions: [
-            'ec2:CreateNetworkInterface',
-            'ec2:DescribeNetworkInterfaces',
-            'ec2:DescribeSubnets',
-            'ec2:DeleteNetworkInterface',
-            'ec2:AssignPrivateIpAddresses',
-            'ec2:UnassignPrivateIpAddresses',
-          ],
+          actions: [...NETWORK_INTERFACE_ACTIONS],
           resources: ['*'],
         }),
       );

@@ -42,9 +42,7 @@ export const OPTIONAL_PARTS = {
   logGroups: {
     module: './collect/connection-log/cloudwatch.ts',
     isOn: (config, { hasConfigLocation = false }) =>
-      hasConfigLocation ||
-      config.targets.some(({ logs }) => typeof logs === 'object') ||
-      usesDiscoveredLogs(config),
+      hasConfigLocation || config.targets.some(({ logs }) => typeof logs === 'object') || usesDiscoveredLogs(config),
     // The client names it when it is loaded; only operations that are not called here use it.
     brings: '@smithy/core/event-streams',
   },

@@ -148,7 +148,8 @@ export class PgTlsAuditor extends Construct {
       STATE_TABLE: this.stateTable?.tableName,
       EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
       AUDITOR_CONFIG_LOCATION: configLocation,
-      DEPLOYED_SETTINGS: props.deployedSettings === undefined ? undefined : Stack.of(this).toJsonString(props.deployedSettings),
+      DEPLOYED_SETTINGS:
+        props.deployedSettings === undefined ? undefined : Stack.of(this).toJsonString(props.deployedSettings),
       ...secretArnsVariable(this, references),
     });
     const tooLarge = [...environmentProblems(this, environment, Object.keys(references).length)];

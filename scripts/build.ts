@@ -2,6 +2,7 @@
 
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildCloudFormation } from './package/cloudformation.ts';
 import { buildCommandLine } from './package/command-line.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
@@ -26,4 +27,5 @@ mkdirSync(DIST);
 for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(DIST, to), { recursive: true });
 writeManifest();
 buildHandler();
+buildCloudFormation();
 await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);

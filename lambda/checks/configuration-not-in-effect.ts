@@ -1,7 +1,7 @@
 // Finds a configuration outside of the function that can't be used, and settings that wait for a deployment.
 
-import { displayText } from '../model/display.ts';
 import type { ConfigurationFacts } from '../model/cloud.ts';
+import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
 import { DAY_MS, msBetween } from '../model/time.ts';
@@ -56,9 +56,7 @@ function unusedProblems({ problem, lastReadAt, added }: ConfigurationFacts, take
       evidence: {
         what: displayText(problem, LENGTH),
         ...(lastReadAt === undefined ? {} : { lastGood: lastReadAt }),
-        ...(added.count === 0
-          ? {}
-          : { notAudited: `${added.names.join(', ')}${more > 0 ? ` and ${more} more` : ''}` }),
+        ...(added.count === 0 ? {} : { notAudited: `${added.names.join(', ')}${more > 0 ? ` and ${more} more` : ''}` }),
       },
     },
   ];

@@ -6,12 +6,12 @@ import { certificateAuthorityRetiring } from './certificate-authority-retiring.t
 import type { AnyCheck } from './check.ts';
 import { clientCertificateExpiring } from './client-certificate-expiring.ts';
 import { clientCertificateRejected } from './client-certificate-rejected.ts';
+import { configurationNotInEffect } from './configuration-not-in-effect.ts';
 import { connectionLogIncomplete } from './connection-log-incomplete.ts';
 import { databaseNotCovered } from './database-not-covered.ts';
 import { deprecatedTlsAccepted } from './deprecated-tls-accepted.ts';
 import { deprecatedTlsAllowed } from './deprecated-tls-allowed.ts';
 import { deprecatedTlsSession } from './deprecated-tls-session.ts';
-import { configurationNotInEffect } from './configuration-not-in-effect.ts';
 import { discoveryFailed } from './discovery-failed.ts';
 import { forgedConnectionLog } from './forged-connection-log.ts';
 import { insecureDsnInSecret } from './insecure-dsn-in-secret.ts';

@@ -1,7 +1,7 @@
 // Words why a configuration outside of the bundle can't be read, with what to do about it.
 
-import { type ConfigLocation, describeConfigLocation } from '../model/config-location.ts';
 import { failureName, isUnreachable } from '../deliver/service-failure.ts';
+import { type ConfigLocation, describeConfigLocation } from '../model/config-location.ts';
 
 /** The location gave no document. The message is a sentence without its period. */
 export class ConfigLocationError extends Error {
@@ -14,7 +14,8 @@ const KEY = 'allow the role of the function kms:Decrypt on the key, or enable th
 
 const REMEDIES: Readonly<Record<string, string>> = {
   // S3 does not say that an object is missing to those who may not list the bucket.
-  AccessDenied: 'put the object there, or allow the role of the function s3:GetObject on it (and kms:Decrypt on its key)',
+  AccessDenied:
+    'put the object there, or allow the role of the function s3:GetObject on it (and kms:Decrypt on its key)',
   AccessDeniedException: 'allow the role of the function ssm:GetParameter on it (and kms:Decrypt on its key)',
   NoSuchKey: 'put the object there',
   NoSuchBucket: 'there is no such bucket: correct the location where the auditor is deployed',

@@ -7,8 +7,8 @@ import type { ConfigurationFacts, ListedConfiguration } from '../model/cloud.ts'
 import { type ConfigLocation, configLocationName, describeConfigLocation } from '../model/config-location.ts';
 import { showName } from '../model/given-text.ts';
 import type { KeptConfig, KeptConfigStore } from '../model/kept-config.ts';
-import { displayProse } from '../report/text.ts';
 import { type Clock, endsAfter, HOUR_MS, msBetween } from '../model/time.ts';
+import { displayProse } from '../report/text.ts';
 import { orAbort } from '../runtime/waiting.ts';
 import { ConfigLocationError, locationFailure } from './failure.ts';
 
@@ -85,7 +85,9 @@ export function createConfigLoader({ location, read }: ConfigLoaderOptions): Con
     const kept = (store === undefined ? undefined : await attempt(() => store.read(name))) ?? last;
     const usable = kept instanceof Error ? last : kept;
     const settled =
-      usable === undefined ? undefined : await attempt(() => settle(usable.text, deployed, 'the last good configuration'));
+      usable === undefined
+        ? undefined
+        : await attempt(() => settle(usable.text, deployed, 'the last good configuration'));
     if (usable !== undefined && settled !== undefined && !(settled instanceof Error)) {
       return { ...settled, readAt: usable.readAt };
     }
@@ -159,7 +161,9 @@ function namesOf(document: string): readonly string[] {
   try {
     const { targets } = Object(JSON.parse(document)) as { readonly targets?: unknown };
     if (!Array.isArray(targets)) return [];
-    return targets.map((target) => Object(target).name).filter((name) => typeof name === 'string' && TARGET_NAME.test(name));
+    return targets
+      .map((target) => Object(target).name)
+      .filter((name) => typeof name === 'string' && TARGET_NAME.test(name));
   } catch {
     return [];
   }

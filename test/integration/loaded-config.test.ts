@@ -104,7 +104,10 @@ test('a parameter of SSM, and what only a deployment changes', async () => {
   const settings = {
     schedule: 'rate(5 minutes)',
     timezone: 'UTC',
-    alerts: { email: ['dba@example.com'], routes: [{ name: 'shop', targets: ['orders'], email: ['shop@example.com'] }] },
+    alerts: {
+      email: ['dba@example.com'],
+      routes: [{ name: 'shop', targets: ['orders'], email: ['shop@example.com'] }],
+    },
     deployment: { memoryMiB: 512, state: 'none', securityHub: true },
   } satisfies Partial<ConfigInput>;
   lab.aws.ssm.set(NAME, JSON.stringify({ ...GOOD, ...settings }));

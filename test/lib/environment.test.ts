@@ -88,8 +88,8 @@ test('a variable that the stack forgets does not compile; one that it leaves out
     STATE_TABLE: undefined,
     EVIDENCE_BUCKET: undefined,
     AUDITOR_SECRET_ARNS: undefined,
-      AUDITOR_CONFIG_LOCATION: undefined,
-      DEPLOYED_SETTINGS: undefined,
+    AUDITOR_CONFIG_LOCATION: undefined,
+    DEPLOYED_SETTINGS: undefined,
   };
   expect(Object.keys(functionVariables(given)).sort()).toEqual([
     'ALERT_TOPIC_ARN',

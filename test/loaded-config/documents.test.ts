@@ -94,9 +94,7 @@ describe.each(Object.entries(PLACES))('%s', (name, place) => {
 test('a service that throttles for long is given up after some attempts', async () => {
   const place = PLACES.SSM as Place;
   aws.failNext('GetParameter', { code: 'ThrottlingException', times: 5 });
-  expect(await failureOf(place, place.read())).toMatch(
-    '(ThrottlingException): the service asked for fewer requests',
-  );
+  expect(await failureOf(place, place.read())).toMatch('(ThrottlingException): the service asked for fewer requests');
   expect(aws.count('GetParameter')).toBe(4);
 });
 

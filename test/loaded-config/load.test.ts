@@ -109,7 +109,11 @@ describe('a configuration that can not be used', () => {
     ['null', 'null', /\(document\): must be an object/],
     ['a list', '[]', /\(document\): must be an object/],
     ['no target', '{"targets":[]}', /targets: must name at least one target/],
-    ['a file', '{"targets":[],"discovery":[{"file":"/etc/passwd"}]}', /discovery\[0\]\.file: is read on the command line/],
+    [
+      'a file',
+      '{"targets":[],"discovery":[{"file":"/etc/passwd"}]}',
+      /discovery\[0\]\.file: is read on the command line/,
+    ],
     ['a setting that is not one', JSON.stringify({ ...GOOD, polcy: {} }), /polcy: is not a setting/],
     ['no text', Uint8Array.of(0xff, 0xfe), /is not text in UTF-8/],
   ] as const)('%s: the last good one is followed', async (_, holds, what) => {
@@ -160,7 +164,9 @@ describe('a configuration that can not be used', () => {
   });
 
   test('without a good one, and without a store that answers, fails and says so', async () => {
-    await expect(makeLab('{').load(0)).rejects.toThrow(/^No target was audited: .* is not JSON.*; no earlier one is kept/);
+    await expect(makeLab('{').load(0)).rejects.toThrow(
+      /^No target was audited: .* is not JSON.*; no earlier one is kept/,
+    );
     const lab = makeLab('{');
     lab.storeFails = true;
     await expect(lab.load(0)).rejects.toThrow(/an earlier one could not be read/);
@@ -196,7 +202,10 @@ test('whatever is done to a good document: it is followed as it says, or the las
   });
   await fc.assert(
     fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
-      const text = edits.reduce((before, { at, removed, added }) => before.slice(0, at) + added + before.slice(at + removed), GOOD_TEXT);
+      const text = edits.reduce(
+        (before, { at, removed, added }) => before.slice(0, at) + added + before.slice(at + removed),
+        GOOD_TEXT,
+      );
       const lab = makeLab();
       await lab.load(0);
       lab.holds = text;

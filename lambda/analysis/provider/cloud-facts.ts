@@ -54,7 +54,9 @@ export function listedSnapshots(
   takenAt: string,
 ): readonly Snapshot[] {
   return [
-    ...[...places, ...(configuration === undefined ? [] : [configuration])].map(({ name, facts }) => unauditedSnapshot({ name, labels: {} }, known(facts), takenAt)),
+    ...[...places, ...(configuration === undefined ? [] : [configuration])].map(({ name, facts }) =>
+      unauditedSnapshot({ name, labels: {} }, known(facts), takenAt),
+    ),
     ...databases
       .filter(({ dormant }) => dormant)
       .map(({ name, labels, host, port, facts }) => unauditedSnapshot({ name, labels, host, port }, facts, takenAt)),
