@@ -3,6 +3,7 @@
 import {
   Aws,
   CfnCondition,
+  CfnOutput,
   CfnParameter,
   type CfnParameterProps,
   type CfnResource,
@@ -124,6 +125,10 @@ export class PgTlsAuditorTemplateStack extends PgTlsAuditorStack {
     this.subscribe();
     this.useKeys();
     this.joinVpc();
+    new CfnOutput(this, 'FunctionRoleName', {
+      value: this.role.roleName,
+      description: 'Attach policies here that allow what the configuration needs besides secrets',
+    });
   }
 
   /** What the construct takes as values only. */

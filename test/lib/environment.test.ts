@@ -65,6 +65,8 @@ test('the function reads what the stack writes, with every part on', () => {
     hasOwnS3Endpoint: false,
     secretArns: new Map([['orders', DEPLOYED['AWS::SecretsManager::Secret']]]),
     configFile: undefined,
+    configLocation: undefined,
+    deployedSettings: {},
   });
 });
 
