@@ -12,7 +12,8 @@ const LARGEST_REQUEST = 16_000_000;
 export interface Call {
   readonly operation: string;
   /**
-   * awsJson1.1 for Secrets Manager, SSM and CloudWatch Logs, awsQuery for SNS, restXml for S3, restJson1 for Security Hub.
+   * awsJson1.1 for Secrets Manager, SSM and CloudWatch Logs, awsQuery for SNS, restXml for S3, restJson1 for Security
+   * Hub.
    */
   readonly protocol: 'json' | 'query' | 'rest-xml' | 'rest-json';
   readonly input: Readonly<Record<string, unknown>>;

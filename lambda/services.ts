@@ -54,7 +54,11 @@ export interface Services {
   inventoryStore(tableName: string): InventoryStore;
   /** Since when rules of discovery match nothing, beside the state. */
   memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
-  /** The configuration from outside of the bundle. @throws ConfigLocationError where neither it nor a good one is there */
+  /**
+   * The configuration from outside of the bundle.
+   *
+   * @throws ConfigLocationError where neither it nor an earlier one can be used
+   */
   loadConfig(
     location: ConfigLocation,
     environment: Pick<FunctionEnvironment, 'stateTable' | 'hasOwnS3Endpoint'>,

@@ -1,7 +1,7 @@
 // Lets the function read its configuration from an object in S3, or a parameter of SSM, and nothing beside it.
 
 import { ArnFormat, Aws, CfnCondition, Fn, Stack, Token } from 'aws-cdk-lib';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { CfnPolicy, PolicyDocument, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 import { CONFIG_LOCATION_FORMS, parseConfigLocation } from '../lambda/model/config-location.ts';
@@ -25,43 +25,44 @@ export function* configLocationProblems(
   }
 }
 
-/** @param location of which only its form is known where CloudFormation fills it in */
+/** @param location - Of which only its form is known where CloudFormation fills it in. */
 export function grantConfigLocation(scope: Construct, role: Role, location: string): void {
-  const { action, resource } = Token.isUnresolved(location) ? byForm(scope, location) : byValue(scope, location);
-  role.addToPolicy(new PolicyStatement({ actions: [action], resources: [resource] }));
+  if (Token.isUnresolved(location)) {
+    grantByForm(scope, role, location);
+    return;
+  }
+  const parsed = parseConfigLocation(location);
+  if (parsed?.is === 's3') role.addToPolicy(readObject(`${parsed.bucket}/${parsed.key}`));
+  if (parsed?.is === 'ssm') role.addToPolicy(readParameter(scope, parsed.name));
 }
 
-interface Access {
-  readonly action: string;
-  readonly resource: string;
-}
-
-const [READ_OBJECT, READ_PARAMETER] = ['s3:GetObject', 'ssm:GetParameter'];
-
-function byValue(scope: Construct, text: string): Access {
-  const location = parseConfigLocation(text);
-  if (location?.is === 's3') return { action: READ_OBJECT, resource: objectArn(`${location.bucket}/${location.key}`) };
-  return { action: READ_PARAMETER, resource: parameterArn(scope, location?.name ?? '') };
-}
-
-/** CloudFormation chooses. It has the same two parts for both forms: `s3` and `//BUCKET/KEY`, `ssm` and `/NAME`. */
-function byForm(scope: Construct, location: string): Access {
+/** CloudFormation chooses. Both forms have two parts: `s3` and `//BUCKET/KEY`, `ssm` and `/NAME`. */
+function grantByForm(scope: Construct, role: Role, location: string): void {
   const [form, path] = [0, 1].map((index) => Fn.select(index, Fn.split(':', location))) as [string, string];
-  const inS3 = new CfnCondition(scope, 'ConfigurationInS3', { expression: Fn.conditionEquals(form, 's3') });
-  const choose = (object: string, parameter: string): string =>
-    Fn.conditionIf(inS3.logicalId, object, parameter).toString();
-  return {
-    action: choose(READ_OBJECT, READ_PARAMETER),
-    resource: choose(objectArn(Fn.join('', Fn.split('//', path))), parameterArn(scope, path)),
-  };
+  const policies = [
+    { id: 'ConfigurationInS3', is: 's3', statement: readObject(Fn.join('', Fn.split('//', path))) },
+    { id: 'ConfigurationInSsm', is: 'ssm', statement: readParameter(scope, path) },
+  ];
+  for (const { id, is, statement } of policies) {
+    const policy = new CfnPolicy(scope, `${id}Policy`, {
+      policyName: id,
+      roles: [role.roleName],
+      policyDocument: new PolicyDocument({ statements: [statement] }),
+    });
+    policy.cfnOptions.condition = new CfnCondition(scope, id, { expression: Fn.conditionEquals(form, is) });
+  }
 }
 
-function objectArn(bucketAndKey: string): string {
-  return `arn:${Aws.PARTITION}:s3:::${bucketAndKey}`;
+function readObject(bucketAndKey: string): PolicyStatement {
+  return new PolicyStatement({
+    actions: ['s3:GetObject'],
+    resources: [`arn:${Aws.PARTITION}:s3:::${bucketAndKey}`],
+  });
 }
 
-/** @param name begins with a slash */
-function parameterArn(scope: Construct, name: string): string {
+/** @param name - It begins with a slash. */
+function readParameter(scope: Construct, name: string): PolicyStatement {
   const [service, resource] = ['ssm', 'parameter'];
-  return `${Stack.of(scope).formatArn({ service, resource, arnFormat: ArnFormat.NO_RESOURCE_NAME })}${name}`;
+  const arn = Stack.of(scope).formatArn({ service, resource, arnFormat: ArnFormat.NO_RESOURCE_NAME });
+  return new PolicyStatement({ actions: ['ssm:GetParameter'], resources: [`${arn}${name}`] });
 }

@@ -1,4 +1,4 @@
-// The stack of the CloudFormation template that is deployed without CDK: what differs from one to another is a parameter.
+// Defines the stack of the template that is deployed without CDK: what differs is a parameter.
 
 import {
   Aws,

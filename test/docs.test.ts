@@ -210,7 +210,8 @@ const PROGRAMS: Readonly<Record<string, (args: readonly string[]) => void>> = {
   },
   aws: ([service = '', operation = '']) => {
     const client = AWS_CLIENTS[service];
-    if (client === undefined) expect(['lambda', 'logs', 'cloudformation', 'rds', 'stepfunctions']).toContain(service);
+    if (client === undefined)
+      expect(['lambda', 'logs', 'cloudformation', 'rds', 's3', 'stepfunctions']).toContain(service);
     else {
       const name = operation.replaceAll(/(?:^|-)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
       expect(Object.keys(client)).toContain(`${name}Command`);

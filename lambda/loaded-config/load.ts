@@ -149,7 +149,7 @@ function shown(error: Error): string {
   return `it can't be used (${/^\w{1,60}$/.test(error.name) ? error.name : 'unknown cause'})`;
 }
 
-/** Names of targets in a document that can't be used, as far as it has any, that the other configuration does not have. */
+/** What a document that can't be used names, as far as it has targets, and the other configuration does not have. */
 function addedTargets(document: string | Error, { targets }: Config): ConfigurationFacts['added'] {
   const names = typeof document === 'string' ? namesOf(document) : [];
   const known = new Set(targets.map(({ name }) => name));
