@@ -36,12 +36,14 @@ export function grantConfigLocation(scope: Construct, role: Role, location: stri
   if (parsed?.is === 'ssm') role.addToPolicy(readParameter(scope, parsed.name));
 }
 
-/** CloudFormation chooses. Both forms have two parts: `s3` and `//BUCKET/KEY`, `ssm` and `/NAME`. */
+/** CloudFormation chooses. It may evaluate both forms, so that each must find as many parts in a text of the other. */
 function grantByForm(scope: Construct, role: Role, location: string): void {
-  const [form, path] = [0, 1].map((index) => Fn.select(index, Fn.split(':', location))) as [string, string];
+  const form = Fn.select(0, Fn.split(':', location));
+  const bucketAndKey = Fn.select(1, Fn.split('//', Fn.join('', [location, '//'])));
+  const name = Fn.select(1, Fn.split(':', location));
   const policies = [
-    { id: 'ConfigurationInS3', is: 's3', statement: readObject(Fn.join('', Fn.split('//', path))) },
-    { id: 'ConfigurationInSsm', is: 'ssm', statement: readParameter(scope, path) },
+    { id: 'ConfigurationInS3', is: 's3', statement: readObject(bucketAndKey) },
+    { id: 'ConfigurationInSsm', is: 'ssm', statement: readParameter(scope, name) },
   ];
   for (const { id, is, statement } of policies) {
     const policy = new CfnPolicy(scope, `${id}Policy`, {

@@ -35,7 +35,7 @@ const LOG_RETENTION_DAYS = [30, 60, 90, 180, 365, 400, 731, 1827, 3653];
 const PARAMETERS = {
   ConfigurationLocation: {
     description: `Where each run reads its configuration, in this region: ${CONFIG_LOCATION_FORMS}`,
-    allowedPattern: String.raw`^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|ssm:)(/[a-zA-Z0-9_.-]+)+$`,
+    allowedPattern: '^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|ssm:)(/[a-zA-Z0-9_.-]+)+$',
   },
   SecretArns: {
     type: 'CommaDelimitedList',
