@@ -7,7 +7,7 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import type { ConfigInput } from '../lambda/config/index.ts';
+import type { ConfigProps } from './config-document.ts';
 
 /** Settings that a parameter of a template may set. */
 export interface DeployedSettings {
@@ -19,20 +19,13 @@ export interface DeployedSettings {
   readonly email?: string | undefined;
 }
 
-export interface PgTlsAuditorProps {
-  /**
-   * The content of `auditor.config.json`: targets, policy, schedule, alerts, deployment. It is validated at synthesis
-   * and packed into the function's bundle, so it cannot hold values that only a deployment knows (tokens): see
-   * `secrets`.
-   */
-  readonly config: ConfigInput;
-
+export interface PgTlsAuditorProps extends ConfigProps {
   /**
    * Where each run reads its configuration: `s3://BUCKET/KEY` or `ssm:/NAME`, in the region of the stack. `config` is
    * then what the stack is made from (`deployment`, receivers, schedule) and need name no target; the function may read
    * the secrets that it names. Where the location holds nothing that can be used, runs follow the last good
    * configuration, and say so.
-   * @default - `config`, which is packed into the function's bundle
+   * @default - the configuration that is packed into the function's bundle
    */
   readonly configLocation?: string | undefined;
 
@@ -42,12 +35,6 @@ export interface PgTlsAuditorProps {
    * @default - as `config` says
    */
   readonly deployedSettings?: DeployedSettings | undefined;
-
-  /**
-   * The name of the configuration in error messages.
-   * @default - the construct's path
-   */
-  readonly configSource?: string | undefined;
 
   /**
    * Secrets known by reference rather than by name, by the name that the configuration uses for them, e.g.

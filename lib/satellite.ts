@@ -1,17 +1,17 @@
 // The construct of a satellite: a worker in another account or region, which the auditor's machine invokes there.
 
 import { Stack, Token } from 'aws-cdk-lib';
-import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { AccountPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import type { Connections, IConnectable, ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { AccountPrincipal, type IGrantable, type IPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import { type Config, ConfigError, type ConfigInput, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
+import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
 import { showName } from '../lambda/model/given-text.ts';
-import { METRICS_NAMESPACE } from './alarms.ts';
 import { AuditorFunction } from './auditor-function.ts';
-import { rejectTokens } from './config-tokens.ts';
+import { type ConfigProps, configDocument } from './config-document.ts';
 import { WORKER } from './fleet.ts';
 import { functionVariables } from './function-environment.ts';
+import { METRICS_NAMESPACE } from './metrics.ts';
 import { importNetwork, type Network, networkProblems } from './network.ts';
 import { grantNetworkAccess, networkAccess, networkAccessProblems } from './network-access.ts';
 import { grantHomeBucket } from './satellite-bucket.ts';
@@ -21,11 +21,8 @@ import { secretKeyProblems } from './secret-keys.ts';
 import { type SecretReferences, secretArnsVariable } from './secret-references.ts';
 import { grantPartition, makeStateTable } from './state-table.ts';
 
-export interface PgTlsAuditorSatelliteProps extends Network {
-  /** The whole configuration, as the auditor itself has it. Only the satellite's own part of it is packed. */
-  readonly config: ConfigInput;
-  /** @default - the construct's path */
-  readonly configSource?: string | undefined;
+/** The configuration is the whole one, as the auditor itself has it. Only the satellite's own part of it is packed. */
+export interface PgTlsAuditorSatelliteProps extends ConfigProps, Network {
   /** Its name under `satellites`. */
   readonly satellite: string;
   /** The name of the auditor's own stack. */
@@ -40,7 +37,8 @@ export interface PgTlsAuditorSatelliteProps extends Network {
  * Neither this stack nor the auditor's needs the other one first: both know the names of the other's roles. The worker
  * is invoked by the auditor's machine only, and reads and writes objects of its own name in the auditor's bucket only.
  */
-export class PgTlsAuditorSatellite extends Construct {
+export class PgTlsAuditorSatellite extends Construct implements IConnectable, IGrantable {
+  /** The worker, which the auditor's machine invokes. */
   readonly function: IFunction;
   /** The groups of the worker in its VPC, for rules of databases; none where it runs outside of a VPC. */
   readonly securityGroups: readonly ISecurityGroup[];
@@ -48,8 +46,8 @@ export class PgTlsAuditorSatellite extends Construct {
   /** @throws ConfigError */
   constructor(scope: Construct, id: string, props: PgTlsAuditorSatelliteProps) {
     super(scope, id);
-    const source = props.configSource ?? `the config of ${this.node.path}`;
-    const whole = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
+    const { document, source } = configDocument(this, props);
+    const whole = parseConfig(document, { source, use: 'deployment' });
     const { satellite: name, auditorName } = props;
     const place = whole.satellites[name];
     const problems = [...placeProblems(this, whole, name), ...networkProblems(props, { ...whole, networks: {} })];
@@ -72,7 +70,7 @@ export class PgTlsAuditorSatellite extends Construct {
     const readsLogs = whole.deployment.state === 'dynamodb' && hasLogs(part.config);
     const table = readsLogs ? makeStateTable(this, 'State') : undefined;
     const worker = new AuditorFunction(this, 'Worker', {
-      document: satelliteDocument(props.config, whole, name),
+      document: satelliteDocument(document, whole, name),
       config: part.config,
       kind: WORKER,
       entries: ['worker'],
@@ -102,6 +100,16 @@ export class PgTlsAuditorSatellite extends Construct {
       keys: Object.values(access.secrets.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),
     });
     this.admitMachine(home, names.invokeRole.name);
+  }
+
+  /** The network of the worker, for rules of databases. @throws Error where it runs outside of a VPC */
+  get connections(): Connections {
+    return this.function.connections;
+  }
+
+  /** The role of the worker: `secret.grantRead(satellite)` lets it read a secret. */
+  get grantPrincipal(): IPrincipal {
+    return this.function.grantPrincipal;
   }
 
   /**

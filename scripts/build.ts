@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildCloudFormation } from './package/cloudformation.ts';
 import { buildCommandLine } from './package/command-line.ts';
+import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
 import { buildLibrary } from './package/library.ts';
@@ -11,7 +12,7 @@ import { NEEDED_NODE, writeManifest } from './package/manifest.ts';
 
 /** Files as they are in the checkout, by their place in the package. */
 const COPIES = {
-  'schemas/config.json': 'auditor.schema.json',
+  'schema.json': 'auditor.schema.json',
   'schemas/report.json': 'docs/report.schema.json',
   'schemas/logs.json': 'docs/logs.schema.json',
   'schemas/discover.json': 'docs/discover.schema.json',
@@ -29,3 +30,4 @@ writeManifest();
 buildHandler();
 buildCloudFormation();
 await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+await buildDeclarations();
