@@ -167,7 +167,7 @@ describe.skipIf(!WANTED)('the template', { timeout: 200_000 }, () => {
         const deployed = JSON.parse(stdout);
         // moto makes no schedules, subscriptions and alarms of a template.
         expect(deployed).toMatchObject({ status: 'CREATE_COMPLETE', timeout: 300 });
-          expect(deployed.types).toContain('AWS::KMS::Key');
+        expect(deployed.types).toContain('AWS::KMS::Key');
 
         const [asset = ''] = await readdir(join(built, 'assets'));
         const unpacked = join(folder, name);
