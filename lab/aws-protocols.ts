@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AwsFailure } from './aws-failure.ts';
-import type { StoredObject } from './aws-s3.ts';
+import { etagOf, type StoredObject } from './aws-s3.ts';
 
 /** What a request may have in bytes: more than any of the services takes. */
 const LARGEST_REQUEST = 16_000_000;
@@ -12,7 +12,8 @@ const LARGEST_REQUEST = 16_000_000;
 export interface Call {
   readonly operation: string;
   /**
-   * awsJson1.1 for Secrets Manager and CloudWatch Logs, awsQuery for SNS, restXml for S3, restJson1 for Security Hub.
+   * awsJson1.1 for Secrets Manager, SSM and CloudWatch Logs, awsQuery for SNS, restXml for S3, restJson1 for Security
+   * Hub.
    */
   readonly protocol: 'json' | 'query' | 'rest-xml' | 'rest-json';
   readonly input: Readonly<Record<string, unknown>>;
@@ -25,7 +26,9 @@ export function readCall(request: IncomingMessage, body: Buffer): Call {
   const none = { input: {}, form: new URLSearchParams(), body, secretIds: [] };
   const rest = restOperation(request);
   if (rest !== undefined) return { ...none, ...rest };
-  const target = /^(?:secretsmanager|Logs_20140328)\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1];
+  const target = /^(?:secretsmanager|Logs_20140328|AmazonSSM)\.(\w+)$/.exec(
+    String(request.headers['x-amz-target']),
+  )?.[1];
   const form = new URLSearchParams(target === undefined ? body.toString() : '');
   if (target === undefined) return { ...none, operation: form.get('Action') ?? 'unknown', protocol: 'query', form };
   const input = JSON.parse(body.toString()) as Readonly<Record<string, unknown>>;
@@ -72,8 +75,19 @@ export function respondJson(response: ServerResponse, body: object, status = 200
   response.end(JSON.stringify(body));
 }
 
-export function respondObject(response: ServerResponse, { body, contentType, contentEncoding }: StoredObject): void {
+/** @param unlessEtag - The header `if-none-match`. */
+export function respondObject(
+  response: ServerResponse,
+  { body, contentType, contentEncoding }: StoredObject,
+  unlessEtag?: string | string[],
+): void {
+  const etag = etagOf(body);
+  if (unlessEtag === etag) {
+    response.writeHead(304, { etag }).end();
+    return;
+  }
   response.writeHead(200, {
+    etag,
     'content-length': body.length,
     ...(contentType === undefined ? {} : { 'content-type': contentType }),
     ...(contentEncoding === undefined ? {} : { 'content-encoding': contentEncoding }),

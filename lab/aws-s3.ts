@@ -73,8 +73,7 @@ export class S3 {
       contentEncoding: text(headers['content-encoding']),
       checksumSha256,
     });
-    const etag = createHash('md5').update(body).digest('hex');
-    return { etag: `"${etag}"`, 'x-amz-checksum-sha256': checksumSha256 };
+    return { etag: etagOf(body), 'x-amz-checksum-sha256': checksumSha256 };
   }
 
   /** @throws AwsFailure where the service would refuse */
@@ -83,6 +82,11 @@ export class S3 {
     const found = this.#find(bucket, key);
     if (found === undefined) throw new AwsFailure('NoSuchKey', 'The specified key does not exist.', 404);
     return found;
+  }
+
+  delete(bucket: string, key: string): void {
+    const kept = this.objects.filter((object) => object.bucket !== bucket || object.key !== key);
+    this.objects.splice(0, this.objects.length, ...kept);
   }
 
   /** @returns a page of keys in order, and where the next one begins @throws AwsFailure */
@@ -108,6 +112,11 @@ export class S3 {
       throw new AwsFailure('NoSuchBucket', 'The specified bucket does not exist', 404);
     }
   }
+}
+
+/** With its quotes. */
+export function etagOf(body: Buffer): string {
+  return `"${createHash('md5').update(body).digest('hex')}"`;
 }
 
 function text(header: string | string[] | undefined): string | undefined {

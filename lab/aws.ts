@@ -1,5 +1,5 @@
-// Starts a local endpoint for the real AWS SDK clients: Secrets Manager, SNS, S3, Security Hub and CloudWatch Logs,
-// with the limits of the services, and with faults on request.
+// Starts a local endpoint for the real AWS SDK clients: Secrets Manager, SNS, S3, SSM, Security Hub, CloudWatch Logs,
+// RDS and STS, with the limits of the services, and with faults on request.
 
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -24,6 +24,7 @@ import { S3, type StoredObject } from './aws-s3.ts';
 import { SecretsManager, type SecretValue } from './aws-secrets-manager.ts';
 import { type KeptFinding, SecurityHub } from './aws-security-hub.ts';
 import { type PublishedMessage, Sns, type TopicSubscription } from './aws-sns.ts';
+import { Ssm } from './aws-ssm.ts';
 
 export type { SecretValue } from './aws-secrets-manager.ts';
 export { bodyFor, type PublishedMessage, type TopicSubscription } from './aws-sns.ts';
@@ -38,6 +39,7 @@ export type AwsOperation =
   | 'ListObjectsV2'
   | 'BatchImportFindings'
   | 'FilterLogEvents'
+  | 'GetParameter'
   | RdsOperation
   | 'AssumeRole';
 
@@ -79,6 +81,8 @@ export interface AwsRequest {
   readonly topicArn?: string | undefined;
   /** The log group that it was about, as it was named. */
   readonly logGroup?: string | undefined;
+  /** The parameter that it was about. */
+  readonly parameter?: string | undefined;
   /** The object that it was about, with the condition keys of IAM that its headers set. */
   readonly object?: { readonly arn: string; readonly context: Readonly<Record<string, string>> } | undefined;
   readonly at: Date;
@@ -101,6 +105,7 @@ export interface AwsEndpoint extends AsyncDisposable {
   readonly logs: CloudWatchLogs;
   readonly rds: Rds;
   readonly sts: Sts;
+  readonly ssm: Ssm;
   /** How many requests for that operation came. */
   count(operation: AwsOperation): number;
   /** Environment variables that lead every SDK client here, with credentials only this endpoint knows. */
@@ -110,6 +115,9 @@ export interface AwsEndpoint extends AsyncDisposable {
   /** Creates a secret, or rotates it. @param place of another account; its own otherwise */
   setSecret(name: string, value: SecretValue, place?: RdsCaller): void;
   deleteSecret(name: string): void;
+  /** Puts an object into the first bucket, as a person does. */
+  putObject(key: string, body: string | Uint8Array): void;
+  deleteObject(key: string): void;
   secretArn(name: string): string;
   /** Queues a fault: the next requests for that operation meet it, then those queued after it. */
   failNext(operation: AwsOperation, fault: Fault): void;
@@ -144,7 +152,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const s3 = new S3(buckets);
   const securityHub = new SecurityHub(ACCOUNT, { enabled, refused });
   const logs = new CloudWatchLogs(region, ACCOUNT);
-  const [rds, sts] = [new Rds(), new Sts()];
+  const [rds, sts, ssm] = [new Rds(), new Sts(), new Ssm(region, ACCOUNT)];
   const requests: AwsRequest[] = [];
   const faults = new Map<string, Fault[]>();
 
@@ -192,6 +200,10 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
         const result = rds.describe(call.operation, call.form, callerOf(request));
         return (response) => respondXml(response, call.operation, result);
       }
+      case 'GetParameter': {
+        const parameter = ssm.getParameter(call.input);
+        return (response) => respondJson(response, parameter);
+      }
       case 'AssumeRole': {
         const session = sts.assumeRole(call.form);
         return (response) => respondXml(response, call.operation, session);
@@ -206,7 +218,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       }
       case 'GetObject': {
         const object = s3.get(s3Request());
-        return (response) => respondObject(response, object);
+        return (response) => respondObject(response, object, headers['if-none-match']);
       }
       default:
         throw new AwsFailure('UnknownOperationException', `this endpoint does not know ${call.operation}`);
@@ -232,6 +244,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       secretIds: call.secretIds,
       topicArn: call.form.get('TopicArn') ?? undefined,
       logGroup: textOf(call.input.logGroupName ?? call.input.logGroupIdentifier),
+      parameter: call.operation === 'GetParameter' ? textOf(call.input.Name) : undefined,
       object: call.protocol === 'rest-xml' ? objectOf(request) : undefined,
       at: new Date(),
     });
@@ -282,6 +295,12 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     }),
     rds,
     sts,
+    ssm,
+    putObject(key, body) {
+      const headers = { 'content-type': 'application/json' };
+      s3.put({ bucket: buckets[0] ?? '', key, headers, body: Buffer.from(body) });
+    },
+    deleteObject: (key) => s3.delete(buckets[0] ?? '', key),
     setSubscriptions(subscriptions) {
       sns.subscriptions = subscriptions;
     },

@@ -2,7 +2,7 @@
 
 import { unauditedSnapshot } from '../lambda/analysis/provider/cloud-facts.ts';
 import type { CertificateFacts } from '../lambda/model/certificate.ts';
-import type { CloudDatabase, CloudPlace } from '../lambda/model/cloud.ts';
+import type { CloudDatabase, CloudPlace, ConfigurationFacts } from '../lambda/model/cloud.ts';
 import type { ClientLogins, ConnectionLogFacts, FailedLogins, TlsFallback } from '../lambda/model/connection-log.ts';
 import type { Failure } from '../lambda/model/failure.ts';
 import type { HbaFacts, HbaRole } from '../lambda/model/hba.ts';
@@ -206,6 +206,11 @@ export function cloudPlace(overrides: Partial<CloudPlace> = {}): CloudPlace {
 }
 
 /** The snapshot of what was not audited: nothing is known but what the API says. */
+/** A configuration from outside of the bundle that is in effect. */
+export function configuration(overrides: Partial<ConfigurationFacts> = {}): ConfigurationFacts {
+  return { is: 'configuration', added: { count: 0, names: [] }, notInEffect: [], ...overrides };
+}
+
 export function listedSnapshot(cloud: Snapshot['cloud'], target: Partial<Snapshot['target']> = {}): Snapshot {
   const host = 'orders.abc.eu-west-1.rds.amazonaws.com';
   return unauditedSnapshot({ name: 'orders', host, port: 5432, labels: {}, ...target }, cloud, NOW);

@@ -47,6 +47,12 @@ const deployed = {
   EVIDENCE_BUCKET: text(63)
     .regex(/^[a-z0-9][a-z0-9.-]+[a-z0-9]$/)
     .optional(),
+  /** Where the configuration is: `s3://BUCKET/KEY` or `ssm:/NAME`. Without it, in the function's bundle. */
+  AUDITOR_CONFIG_LOCATION: text(1000)
+    .regex(/^(s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|ssm:)(\/[\w.-]+)+$/)
+    .optional(),
+  /** What the deployment set otherwise than the configuration in the bundle says, by the name of the setting. */
+  DEPLOYED_SETTINGS: jsonObject(z.string()),
   /** ARNs of the secrets that the configuration names by a name of its own. */
   AUDITOR_SECRET_ARNS: jsonObject(secretArn),
 } as const;
@@ -96,6 +102,9 @@ export interface FunctionEnvironment {
   readonly hasOwnS3Endpoint: boolean;
   readonly secretArns: ReadonlyMap<string, string>;
   readonly configFile: string | undefined;
+  /** Undefined where the bundle, or that file, is the configuration. */
+  readonly configLocation: string | undefined;
+  readonly deployedSettings: Readonly<Record<string, string>>;
 }
 
 /** Variables of the function that it cannot use. The message names each, and what it must be; it quotes no value. */
@@ -111,6 +120,8 @@ const ALLOWED: Readonly<Record<Name, string>> = {
   CHAT_TOPICS: 'a JSON object of names of routes to ARNs of topics',
   STATE_TABLE: 'the name or ARN of a DynamoDB table',
   EVIDENCE_BUCKET: 'the name of an S3 bucket',
+  AUDITOR_CONFIG_LOCATION: 's3://BUCKET/KEY or ssm:/NAME, without wildcards',
+  DEPLOYED_SETTINGS: 'a JSON object of names of settings to texts',
   AUDITOR_SECRET_ARNS: 'a JSON object of names of secrets to ARNs of secrets',
   AWS_REGION: 'the name of an AWS region, such as eu-west-1',
   AUDITOR_CONFIG_FILE: 'the path of a configuration file',
@@ -151,6 +162,8 @@ export function parseEnvironment(
     hasOwnS3Endpoint: (variables.AWS_ENDPOINT_URL_S3 ?? variables.AWS_ENDPOINT_URL) !== undefined,
     secretArns: new Map(Object.entries(variables.AUDITOR_SECRET_ARNS ?? {})),
     configFile: variables.AUDITOR_CONFIG_FILE,
+    configLocation: variables.AUDITOR_CONFIG_LOCATION,
+    deployedSettings: variables.DEPLOYED_SETTINGS ?? {},
   };
 }
 

@@ -3,7 +3,9 @@
 import { join } from 'node:path';
 import { readConfigDocument } from './config/file.ts';
 import { type Config, parseConfig } from './config/index.ts';
-import { type FunctionEnvironment, parseEnvironment } from './environment.ts';
+import { EnvironmentError, type FunctionEnvironment, parseEnvironment } from './environment.ts';
+import type { ListedConfiguration } from './model/cloud.ts';
+import { parseConfigLocation } from './model/config-location.ts';
 import { showPath } from './model/given-text.ts';
 import { divideTime } from './model/run-time.ts';
 import { type Clock, endsAfter } from './model/time.ts';
@@ -32,6 +34,8 @@ export interface InvocationInput {
 export interface RunContext {
   readonly environment: FunctionEnvironment;
   readonly config: Config;
+  /** What is to be said of it, where it is from outside of the bundle. */
+  readonly configuration: ListedConfiguration | undefined;
   /** Names the run to people. */
   readonly runId: string;
   readonly clock: Clock;
@@ -58,13 +62,20 @@ interface RunTime {
 /** The file that the deployment puts beside the bundle. */
 const CONFIG_FILE = 'auditor.config.json';
 
-/** @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError */
-export function runContext({ publishes = true, invocation, variables, clock, services }: InvocationInput): RunContext {
+/** @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError, ConfigLocationError */
+export async function runContext({
+  publishes = true,
+  invocation,
+  variables,
+  clock,
+  services,
+}: InvocationInput): Promise<RunContext> {
   const time = timeOf(invocation);
   refuseUnsafeEnvironment({ ...thisProcess(), services: AWS_SERVICES });
   const environment = parseEnvironment(variables, { publishes });
-  const config = readConfig(environment);
-  return { environment, config, runId: invocation.awsRequestId, clock, services, errors: new ErrorCollector(), time };
+  const errors = new ErrorCollector();
+  const { config, configuration } = await configOf(environment, { clock, services, errors });
+  return { environment, config, configuration, runId: invocation.awsRequestId, clock, services, errors, time };
 }
 
 function timeOf(invocation: InvocationContext): RunTime {
@@ -78,11 +89,44 @@ function timeOf(invocation: InvocationContext): RunTime {
   };
 }
 
-function readConfig({ configFile }: Pick<FunctionEnvironment, 'configFile'>): Config {
+type Configured = Pick<RunContext, 'config' | 'configuration'>;
+
+async function configOf(
+  environment: FunctionEnvironment,
+  { clock, services, errors }: Pick<RunContext, 'clock' | 'services' | 'errors'>,
+): Promise<Configured> {
+  const bundled = readConfig(environment);
+  if (environment.configLocation === undefined) return { config: bundled, configuration: undefined };
+  const location = parseConfigLocation(environment.configLocation);
+  if (location === undefined) throw new EnvironmentError('AUDITOR_CONFIG_LOCATION names no object and no parameter.');
+  const deployed = withSettings(bundled, environment.deployedSettings);
+  const { config, listed, errors: failures } = await services.loadConfig(location, environment, { deployed, clock });
+  for (const failure of failures) errors.add(failure);
+  const { problem, notInEffect } = listed.facts;
+  if (problem !== undefined) services.logger.error('the last good configuration is used', { problem });
+  if (notInEffect.length > 0) services.logger.warn('settings need a deployment', { settings: notInEffect });
+  return { config, configuration: listed };
+}
+
+/** The settings of a deployment that has parameters for them. */
+function withSettings(config: Config, settings: FunctionEnvironment['deployedSettings']): Config {
+  const { schedule = config.schedule, timezone = config.timezone, email } = settings;
+  const addresses = email === undefined ? config.alerts.email : email === '' ? [] : [email];
+  return { ...config, schedule, timezone, alerts: { ...config.alerts, email: addresses } };
+}
+
+function readConfig({
+  configFile,
+  configLocation,
+}: Pick<FunctionEnvironment, 'configFile' | 'configLocation'>): Config {
   const file = configFile ?? join(import.meta.dirname, CONFIG_FILE);
   const document = readConfigDocument(file, {
     shownAs: showPath(file),
     whenMissing: 'deploy again, or correct AUDITOR_CONFIG_FILE',
   });
-  return parseConfig(document, { source: showPath(file), use: 'deployment' });
+  return parseConfig(document, {
+    source: showPath(file),
+    use: 'deployment',
+    targetsElsewhere: configLocation !== undefined,
+  });
 }

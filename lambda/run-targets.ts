@@ -4,6 +4,7 @@ import { type RunRequest, requestedTargets } from './event.ts';
 import type { Target } from './model/target.ts';
 import type { RunContext } from './run-context.ts';
 import type { ErrorCollector } from './runtime/error-collector.ts';
+import { configurationSource } from './targets/configuration.ts';
 import { listTargets, type TargetList, type TargetSourceFactory } from './targets/index.ts';
 
 /** What a run audits, and what it knows of all targets. */
@@ -22,12 +23,13 @@ class TargetSourceError extends Error {
 
 /** @throws EventError for a target that there is not */
 export async function targetsOfRun(
-  { environment, config, clock, services, time }: RunContext,
+  { environment, config, configuration, clock, services, time }: RunContext,
   sources: readonly TargetSourceFactory[],
   request: RunRequest,
 ): Promise<RunTargets> {
   const { stateTable } = environment;
-  const list = await listTargets(sources, config, time.deadline, {
+  const outside = configuration === undefined ? [] : [configurationSource(configuration)];
+  const list = await listTargets([...outside, ...sources], config, time.deadline, {
     folder: import.meta.dirname,
     clock,
     inventory: stateTable === undefined ? undefined : services.inventoryStore(stateTable),

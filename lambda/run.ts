@@ -25,12 +25,12 @@ const RESPONSE_BYTES = 5_900_000;
  * Audits the requested targets, notifies each receiver of what changed, and archives the report.
  *
  * @returns the report; without its healthiest targets and last findings, counted, when it would pass Lambda's limit
- * @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError, EventError before anything is
- * audited; TargetSourceError, PublishError, StateError, EvidenceError, KeepClientsError, SecurityHubError at the end,
- * when every other step is done
+ * @throws UnsafeEnvironmentError, EnvironmentError, ConfigFileError, ConfigError, ConfigLocationError, EventError
+ * before anything is audited; TargetSourceError, PublishError, StateError, EvidenceError, KeepClientsError,
+ * SecurityHubError at the end, when every other step is done
  */
 export async function run(input: RunInput): Promise<Report> {
-  const context = runContext(input);
+  const context = await runContext(input);
   const { config, environment, services, clock, errors, time } = context;
   const request = parseEvent(input.event);
   const { list, targets, coversAllTargets } = await targetsOfRun(context, input.sources, request);

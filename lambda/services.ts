@@ -20,7 +20,9 @@ import { publish, snsClient } from './deliver/sns.ts';
 import type { StateStore } from './deliver/state/store.ts';
 import type { FunctionEnvironment } from './environment.ts';
 import type { KeepClientsOptions } from './keep-clients.ts';
+import { type ConfigLoader, createConfigLoader, type LoadedConfig, type LoadOptions } from './loaded-config/load.ts';
 import { parseArn } from './model/arn.ts';
+import type { ConfigLocation } from './model/config-location.ts';
 import type { DiscoveryMemoryStore } from './model/discovery-memory.ts';
 import type { InventoryStore } from './model/inventory.ts';
 import type { AuditState } from './model/lifecycle.ts';
@@ -68,6 +70,16 @@ export interface Services {
   pageHistory(environment: ArchiveEnvironment, run: Run): Promise<PageHistoryCollector | undefined>;
   /** Since when rules of discovery match nothing, beside the state. */
   memoryStore(tableName: string, clock: Clock): DiscoveryMemoryStore;
+  /**
+   * The configuration from outside of the bundle.
+   *
+   * @throws ConfigLocationError where neither it nor an earlier one can be used
+   */
+  loadConfig(
+    location: ConfigLocation,
+    environment: Pick<FunctionEnvironment, 'stateTable' | 'hasOwnS3Endpoint'>,
+    options: Omit<LoadOptions, 'store'>,
+  ): Promise<LoadedConfig>;
   /** @throws EvidenceError */
   archive(
     { evidenceBucket, hasOwnS3Endpoint }: ArchiveEnvironment,
@@ -117,6 +129,7 @@ export function createServices(): Services {
       createDynamoDbLogs,
       createDynamoDbState,
       createInventory,
+      createKeptConfig,
       createMemory,
       dynamoDbClient,
     } = await import('./deliver/state/dynamodb.ts');
@@ -124,6 +137,7 @@ export function createServices(): Services {
     return {
       storeOf: (tableName: string, options: StateStoreOptions) => createDynamoDbState(client, tableName, options),
       logsOf: (tableName: string, clock: Clock) => createDynamoDbLogs(client, tableName, clock),
+      keptConfig: (tableName: string) => createKeptConfig(client, tableName),
       inventory: (tableName: string) => createInventory(client, tableName),
       clientsOf: (tableName: string, clock: Clock) =>
         createClientRecords(createDynamoDbLogs(client, tableName, clock, 'clients')),
@@ -138,6 +152,15 @@ export function createServices(): Services {
   const securityHub = lazily(async () => {
     const { awsPlace, importFindings, securityHubClient } = await import('./deliver/security-hub.ts');
     return { awsPlace, importFindings, client: securityHubClient() };
+  });
+  // Its location is that of the deployment: one loader remains for all runs.
+  const configLoader = lazily(async (location: ConfigLocation, forcePathStyle: boolean): Promise<ConfigLoader> => {
+    if (location.is === 'ssm') {
+      const { ssmDocument } = await import('./loaded-config/ssm-document.ts');
+      return createConfigLoader({ location, read: ssmDocument(location) });
+    }
+    const { s3Document } = await import('./loaded-config/s3-document.ts');
+    return createConfigLoader({ location, read: s3Document(location, { forcePathStyle }) });
   });
   const logGroups = lazily(async () => {
     const { logGroupReaders } = await import('./collect/connection-log/cloudwatch.ts');
@@ -176,6 +199,11 @@ export function createServices(): Services {
       read: async () => await (await state()).memory(tableName, clock).read(),
       save: async (memory) => await (await state()).memory(tableName, clock).save(memory),
     }),
+    async loadConfig(location, { stateTable, hasOwnS3Endpoint }, options) {
+      const load = await configLoader(location, hasOwnS3Endpoint);
+      const store = stateTable === undefined ? undefined : (await state()).keptConfig(stateTable);
+      return await load({ ...options, store });
+    },
     async archive({ evidenceBucket, hasOwnS3Endpoint }, report) {
       if (evidenceBucket === undefined) return undefined;
       const { archiveReport, client } = await evidence();

@@ -19,6 +19,8 @@ export interface AuditorFunctionProps {
   readonly document: ConfigInput;
   /** What the document says, with its defaults. */
   readonly config: Config;
+  /** Whether runs read another configuration, which may use parts that this one does not. @default false */
+  readonly hasConfigLocation?: boolean | undefined;
   /** Which function it is. @default the one that does everything */
   readonly kind?: FunctionKind | undefined;
   /** The scripts of the bundle. @default those of the deployment */
@@ -54,6 +56,16 @@ const AUDITOR: FunctionKind = {
   roleDescription: 'Reads the secrets that pg-tls-auditor is configured with, and publishes its alerts',
 };
 
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions */
+export const NETWORK_INTERFACE_ACTIONS = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+] as const;
+
 /** The function, with a role that has only the rights granted here. */
 export class AuditorFunction extends Construct {
   readonly function: NodejsFunction;
@@ -78,7 +90,7 @@ export class AuditorFunction extends Construct {
     this.function = new NodejsFunction(this, 'Function', {
       description: kind.description,
       ...(props.functionName === undefined ? {} : { functionName: props.functionName }),
-      code: functionCode(props.document, modulesLeftOut(config), props.entries ?? entriesOf(config)),
+      code: functionCode(props.document, modulesLeftOut(config, props), props.entries ?? entriesOf(config)),
       handler: `${kind.entry}.handler`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -118,14 +130,7 @@ export class AuditorFunction extends Construct {
       role.addToPolicy(
         new PolicyStatement({
           sid: 'NetworkInterfacesInTheVpc',
-          actions: [
-            'ec2:CreateNetworkInterface',
-            'ec2:DescribeNetworkInterfaces',
-            'ec2:DescribeSubnets',
-            'ec2:DeleteNetworkInterface',
-            'ec2:AssignPrivateIpAddresses',
-            'ec2:UnassignPrivateIpAddresses',
-          ],
+          actions: [...NETWORK_INTERFACE_ACTIONS],
           resources: ['*'],
         }),
       );

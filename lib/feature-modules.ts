@@ -8,10 +8,15 @@ import { usesIamLogin } from './iam-login.ts';
 /** What decides which parts a deployment has. */
 export type PartSettings = Pick<Config, 'deployment' | 'targets' | 'discovery'>;
 
+/** Whether runs read another configuration than the one that is deployed. */
+export interface ConfigurationPlace {
+  readonly hasConfigLocation?: boolean | undefined;
+}
+
 interface OptionalPart {
   /** The module as the function imports it, to the letter: the bundler compares the text. */
   readonly module: string;
-  readonly isOn: (config: PartSettings) => boolean;
+  readonly isOn: (config: PartSettings, configuration: ConfigurationPlace) => boolean;
   /** The SDK client that it takes from Lambda's runtime. @default none: the client is in the bundle */
   readonly runtimeClient?: string;
   /** A module that the bundle holds because of this part alone. @default none */
@@ -50,17 +55,35 @@ export const OPTIONAL_PARTS = {
   },
   logGroups: {
     module: './collect/connection-log/cloudwatch.ts',
-    isOn: (config) => config.targets.some(({ logs }) => typeof logs === 'object') || usesDiscoveredLogs(config),
+    isOn: (config, { hasConfigLocation = false }) =>
+      hasConfigLocation || config.targets.some(({ logs }) => typeof logs === 'object') || usesDiscoveredLogs(config),
     // The client names it when it is loaded; only operations that are not called here use it.
     brings: '@smithy/core/event-streams',
   },
-  discovery: { module: './rds/source.ts', isOn: usesRdsDiscovery, runtimeClient: '@aws-sdk/client-rds' },
+  discovery: {
+    module: './rds/source.ts',
+    isOn: (config, { hasConfigLocation = false }) => hasConfigLocation || usesRdsDiscovery(config),
+    runtimeClient: '@aws-sdk/client-rds',
+  },
   assumedRoles: {
     module: './assumed-role.ts',
-    isOn: usesAssumedRoles,
+    isOn: (config, { hasConfigLocation = false }) => hasConfigLocation || usesAssumedRoles(config),
     runtimeClient: '@aws-sdk/client-sts',
   },
-  iamLogin: { module: './rds-signer.ts', isOn: usesIamLogin },
+  iamLogin: {
+    module: './rds-signer.ts',
+    isOn: (config, { hasConfigLocation = false }) => hasConfigLocation || usesIamLogin(config),
+  },
+  configInS3: {
+    module: './loaded-config/s3-document.ts',
+    isOn: (_, { hasConfigLocation = false }) => hasConfigLocation,
+    runtimeClient: '@aws-sdk/client-s3',
+  },
+  configInSsm: {
+    module: './loaded-config/ssm-document.ts',
+    isOn: (_, { hasConfigLocation = false }) => hasConfigLocation,
+    runtimeClient: '@aws-sdk/client-ssm',
+  },
 } as const satisfies Readonly<Record<string, OptionalPart>>;
 
 const PARTS: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
@@ -70,14 +93,14 @@ const PARTS: readonly OptionalPart[] = Object.values(OPTIONAL_PARTS);
  * other regions, which is a function of its own.
  */
 export const RUNTIME_CLIENTS: readonly string[] = [
-  ...PARTS.flatMap(({ runtimeClient }) => runtimeClient ?? []),
+  ...new Set(PARTS.flatMap(({ runtimeClient }) => runtimeClient ?? [])),
   '@aws-sdk/client-lambda',
 ];
 
 /** The modules outside the bundle: of parts that are off, which are never imported, and clients of the runtime. */
-export function modulesLeftOut(config: PartSettings): readonly string[] {
+export function modulesLeftOut(config: PartSettings, place: ConfigurationPlace = {}): readonly string[] {
   return [
-    ...PARTS.filter(({ isOn }) => !isOn(config)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
+    ...PARTS.filter(({ isOn }) => !isOn(config, place)).flatMap(({ module, brings = [] }) => [module, brings].flat()),
     ...RUNTIME_CLIENTS,
   ];
 }

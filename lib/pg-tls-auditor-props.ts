@@ -9,7 +9,33 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { ConfigProps } from './config-document.ts';
 
+/** Settings that a parameter of a template may set. */
+export interface DeployedSettings {
+  /** @default - as the configuration says */
+  readonly schedule?: string | undefined;
+  /** @default - as the configuration says */
+  readonly timezone?: string | undefined;
+  /** One address, or an empty text for none. @default - as the configuration says */
+  readonly email?: string | undefined;
+}
+
 export interface PgTlsAuditorProps extends ConfigProps {
+  /**
+   * Where each run reads its configuration: `s3://BUCKET/KEY` or `ssm:/NAME`, in the region of the stack. `config` is
+   * then what the stack is made from (`deployment`, receivers, schedule) and need name no target; the function may read
+   * the secrets that it names. Where the location holds nothing that can be used, runs follow the last good
+   * configuration, and say so.
+   * @default - the configuration that is packed into the function's bundle
+   */
+  readonly configLocation?: string | undefined;
+
+  /**
+   * Settings that the stack sets otherwise than `config` says, such as by parameters of CloudFormation: a configuration
+   * that is read from `configLocation` is compared with them.
+   * @default - as `config` says
+   */
+  readonly deployedSettings?: DeployedSettings | undefined;
+
   /**
    * Secrets known by reference rather than by name, by the name that the configuration uses for them, e.g.
    * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them

@@ -28,6 +28,7 @@ import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
 import { configDocument } from './config-document.ts';
+import { configLocationProblems, grantConfigLocation } from './config-location.ts';
 import { makeDashboard } from './dashboard.ts';
 import { grantDiscovery } from './discovery.ts';
 import { grantEvidence, grantPages, makeEvidenceBucket } from './evidence-bucket.ts';
@@ -106,7 +107,12 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
     super(scope, id);
     const { document, source } = configDocument(this, props);
-    const config = parseConfig(document, { source, use: 'deployment' });
+    const { configLocation } = props;
+    const config = parseConfig(document, {
+      source,
+      use: 'deployment',
+      targetsElsewhere: configLocation !== undefined,
+    });
     const { alerts, deployment, schedule } = config;
     const references = props.secrets ?? {};
     const prefixes = props.secretNamePrefixes ?? [];
@@ -123,6 +129,7 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
       ...networkProblems(props, config),
       ...routeLimitProblems(alerts.routes),
       ...partProblems(props, deployment),
+      ...configLocationProblems(configLocation, config),
     ];
     if (!('window' in completion) || problems.length > 0) throw new ConfigError(source, problems);
 
@@ -156,6 +163,9 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
       ...topics.environment(),
       STATE_TABLE: this.stateTable?.tableName,
       EVIDENCE_BUCKET: this.evidenceBucket?.bucketName,
+      AUDITOR_CONFIG_LOCATION: configLocation,
+      DEPLOYED_SETTINGS:
+        props.deployedSettings === undefined ? undefined : Stack.of(this).toJsonString(props.deployedSettings),
       ...secretArnsVariable(this, references),
     });
     const tooLarge = [...environmentProblems(this, environment, Object.keys(references).length)];
@@ -166,6 +176,7 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
       worker: new AuditorFunction(this, index === 0 ? 'Auditor' : `Worker-${access.name}`, {
         document,
         config,
+        hasConfigLocation: configLocation !== undefined,
         ...(deployment.fleet === undefined
           ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
           : { kind: WORKER }),
@@ -210,6 +221,7 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
         });
       }
     }
+    if (configLocation !== undefined) grantConfigLocation(this, auditor.role, configLocation);
     grantDiscovery(this, lister, config);
     const keys = [
       ...(props.secretKeys ?? []),

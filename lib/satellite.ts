@@ -85,6 +85,8 @@ export class PgTlsAuditorSatellite extends Construct implements IConnectable, IG
         STATE_TABLE: table?.tableName,
         // The machine names the bucket of each run.
         EVIDENCE_BUCKET: undefined,
+        AUDITOR_CONFIG_LOCATION: undefined,
+        DEPLOYED_SETTINGS: undefined,
         ...secretArnsVariable(this, access.secrets.references),
       }),
       ...(props.vpc === undefined ? importNetwork(this, place.vpc) : givenNetwork(props)),

@@ -2,6 +2,7 @@
 
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildCloudFormation } from './package/cloudformation.ts';
 import { buildCommandLine } from './package/command-line.ts';
 import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
@@ -27,5 +28,6 @@ mkdirSync(DIST);
 for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(DIST, to), { recursive: true });
 writeManifest();
 buildHandler();
+buildCloudFormation();
 await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
 await buildDeclarations();

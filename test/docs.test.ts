@@ -211,7 +211,8 @@ const PROGRAMS: Readonly<Record<string, (args: readonly string[]) => void>> = {
   },
   aws: ([service = '', operation = '']) => {
     const client = AWS_CLIENTS[service];
-    if (client === undefined) expect(['lambda', 'logs', 'cloudformation', 'rds', 'stepfunctions']).toContain(service);
+    if (client === undefined)
+      expect(['lambda', 'logs', 'cloudformation', 'rds', 's3', 'stepfunctions']).toContain(service);
     else {
       const name = operation.replaceAll(/(?:^|-)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
       expect(Object.keys(client)).toContain(`${name}Command`);
@@ -307,12 +308,17 @@ describe('AWS', () => {
     defaults: { logs: { logGroup: '/aws/rds/instance/orders/postgresql' } },
     discovery: [RULE, { ...RULE, rds: { ...RULE.rds, accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/r' }] } }],
   }).template;
+  const outside = ['s3://config/audit.json', 'ssm:/audit/config'].map(
+    (configLocation) => synthesize({}, () => ({ configLocation })).template,
+  );
 
   test("permissions: the function's actions are those of its role, each and no others", () => {
     const { text } = page('docs/permissions.md');
     const section = text.slice(text.indexOf('## The function'), text.indexOf('A table or bucket of yours'));
     const shown = new Set([...section.matchAll(/`([a-z0-9]+:[A-Z]\w*\*?)`/g)].map(([, action]) => action));
-    const granted = new Set(functionStatements(everything).flatMap(({ Action }) => [Action].flat()));
+    const granted = new Set(
+      [everything, ...outside].flatMap(functionStatements).flatMap(({ Action }) => [Action].flat()),
+    );
     expect([...shown].sort()).toEqual([...granted].sort());
   });
 

@@ -20,6 +20,8 @@ describe('an environment', () => {
       hasOwnS3Endpoint: false,
       secretArns: new Map(),
       configFile: undefined,
+      configLocation: undefined,
+      deployedSettings: {},
     });
   });
 
@@ -51,6 +53,8 @@ describe('an environment', () => {
       hasOwnS3Endpoint: true,
       secretArns: new Map([['orders', SECRET]]),
       configFile: '/mnt/config.json',
+      configLocation: undefined,
+      deployedSettings: {},
     });
   });
 

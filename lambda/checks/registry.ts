@@ -6,6 +6,7 @@ import { certificateAuthorityRetiring } from './certificate-authority-retiring.t
 import type { AnyCheck } from './check.ts';
 import { clientCertificateExpiring } from './client-certificate-expiring.ts';
 import { clientCertificateRejected } from './client-certificate-rejected.ts';
+import { configurationNotInEffect } from './configuration-not-in-effect.ts';
 import { connectionLogIncomplete } from './connection-log-incomplete.ts';
 import { databaseNotCovered } from './database-not-covered.ts';
 import { deprecatedTlsAccepted } from './deprecated-tls-accepted.ts';
@@ -67,6 +68,7 @@ export const CHECKS: readonly AnyCheck[] = [
   caBundleExpiring,
   clientCertificateExpiring,
   targetNotAudited,
+  configurationNotInEffect,
   discoveryFailed,
   databaseNotCovered,
   insufficientPrivileges,

@@ -5,14 +5,20 @@ import type { RuleProblem, SoundConfig } from './sound.ts';
 type Rule = NonNullable<NonNullable<SoundConfig['discovery']>[number]>;
 type Path = RuleProblem['path'];
 
-/** What is wrong with the sources of targets: with each rule, or that there is none. */
-export function* discoveryProblems(config: SoundConfig, use: 'deployment' | 'command-line'): Iterable<RuleProblem> {
-  const { discovery = [] } = config;
+/** That there is no source of targets. */
+export function* noTargetsProblems(config: SoundConfig): Iterable<RuleProblem> {
   const isWithout = (setting: 'targets' | 'discovery'): boolean =>
     !(setting in config) || config[setting]?.length === 0;
   if (isWithout('targets') && isWithout('discovery')) {
     yield { path: ['targets'], message: 'must name at least one target, unless "discovery" finds them' };
   }
+}
+
+/** What is wrong with each rule. */
+export function* discoveryProblems(
+  { discovery = [] }: SoundConfig,
+  use: 'deployment' | 'command-line',
+): Iterable<RuleProblem> {
   for (const [index, rule] of discovery.entries()) {
     if (rule === undefined) continue;
     const path = ['discovery', index];

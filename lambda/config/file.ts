@@ -32,6 +32,15 @@ export function readConfigDocument(file: string, { shownAs, whenMissing }: Confi
     const remedy = code === 'ENOENT' ? whenMissing : 'it must be a readable JSON file';
     throw new ConfigFileError(`${shownAs} can't be read (${code ?? 'unknown cause'}): ${remedy}`, { cause });
   }
+  return parseConfigText(text, shownAs);
+}
+
+/**
+ * @param shownAs - Of what, in errors.
+ * @returns what the text holds, not validated yet
+ * @throws ConfigFileError where it is not JSON
+ */
+export function parseConfigText(text: string, shownAs: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

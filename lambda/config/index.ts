@@ -16,7 +16,7 @@ import type { ConfigProblem } from './wording.ts';
 import { describeIssue, formatPath } from './wording.ts';
 
 export type { DiscoveryRule, FileRule, RdsRule } from './discovery.ts';
-export { DEFAULT_NETWORK, MOST_TARGETS } from './schema.ts';
+export { DEFAULT_NETWORK, MOST_TARGETS, TARGET_NAME } from './schema.ts';
 export type { ConfigProblem } from './wording.ts';
 
 /** The configuration as people write it. */
@@ -72,11 +72,14 @@ export interface Route {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly ConfigProblem[];
+  /** How messages call the document. */
+  readonly source: string;
 
   constructor(source: string, problems: readonly ConfigProblem[]) {
     const list = problems.map(({ path, message }) => `  ${path === '' ? '(document)' : path}: ${message}`).join('\n');
     super(`${source} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${list}`);
     this.problems = problems;
+    this.source = source;
   }
 }
 
@@ -85,6 +88,8 @@ export interface ParseConfigOptions {
   readonly source?: string;
   /** `deployment` refuses what only the command line can reach: files and environment variables. */
   readonly use: 'deployment' | 'command-line';
+  /** Whether another document may name the targets, so that this one need not. @default false */
+  readonly targetsElsewhere?: boolean;
 }
 
 /**
@@ -122,7 +127,7 @@ function parseDocument(document: unknown, options: ParseConfigOptions): Parsed {
   const parts = soundParts(result.data ?? (document as ConfigInput), issues);
   const problems = [
     ...issues.flatMap(describeIssue),
-    ...[...(parts === undefined ? [] : crossFieldProblems(parts, options.use))].map(({ path, message }) => ({
+    ...[...(parts === undefined ? [] : crossFieldProblems(parts, options))].map(({ path, message }) => ({
       path: formatPath(path),
       message,
     })),

@@ -2,19 +2,29 @@
 
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
 import { alertProblems } from './alert-rules.ts';
-import { discoveryProblems } from './discovery-rules.ts';
+import { discoveryProblems, noTargetsProblems } from './discovery-rules.ts';
 import { networkProblems } from './network-rules.ts';
 import { EXPIRY_DAYS, FLEET_CONCURRENCY, TLS_VERSIONS } from './schema.ts';
 import type { RuleProblem, SoundConfig } from './sound.ts';
 
 const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: TLS_VERSIONS.preferred };
 
+interface Use {
+  readonly use: 'deployment' | 'command-line';
+  /** Whether the document need name no target. @default false */
+  readonly targetsElsewhere?: boolean;
+}
+
 /** What is wrong across settings. Parts that are wrong themselves are undefined in `config`, and take no part. */
-export function* crossFieldProblems(config: SoundConfig, use: 'deployment' | 'command-line'): Iterable<RuleProblem> {
+export function* crossFieldProblems(
+  config: SoundConfig,
+  { use, targetsElsewhere = false }: Use,
+): Iterable<RuleProblem> {
   yield* policyProblems(config);
   yield* networkProblems(config);
   yield* fleetProblems(config);
   yield* targetProblems(config);
+  if (!targetsElsewhere) yield* noTargetsProblems(config);
   yield* discoveryProblems(config, use);
   yield* alertProblems(config);
   if (use === 'deployment') yield* localSources(config);

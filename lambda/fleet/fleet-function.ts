@@ -43,7 +43,7 @@ export function fleetFunction<Input extends StepInput, Output, Answer = never>(
     try {
       const input = parse(given);
       logger.appendKeys({ run: input.run });
-      const context = runContext({ publishes, invocation, variables: process.env, clock, services });
+      const context = await runContext({ publishes, invocation, variables: process.env, clock, services });
       const objects = await services.runObjects(context.environment, input.bucket);
       return await run(input, named(context, input.run), objects);
     } catch (error) {

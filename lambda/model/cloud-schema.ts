@@ -8,6 +8,7 @@ import {
   type CloudFacts,
   type CloudListing,
   type CloudPlace,
+  type ConfigurationFacts,
 } from './cloud.ts';
 import type { Observed } from './observed.ts';
 
@@ -46,10 +47,19 @@ const place = z.strictObject({
   proxies: observed(z.array(z.strictObject({ name: text.min(1), requireTls: flag }))),
 });
 
-export const cloudFactsSchema: z.ZodType<CloudFacts> = z.discriminatedUnion('is', [database, place]);
+const configuration = z.strictObject({
+  is: z.literal('configuration'),
+  problem: text.min(1).optional(),
+  lastReadAt: moment.optional(),
+  added: z.strictObject({ count: z.int().min(0), names: z.array(text) }),
+  notInEffect: z.array(text.min(1)),
+});
+
+export const cloudFactsSchema: z.ZodType<CloudFacts> = z.discriminatedUnion('is', [database, place, configuration]);
 
 const databaseFacts: z.ZodType<Observed<CloudDatabase>> = observed(database);
 const placeFacts: z.ZodType<CloudPlace> = place;
+const configurationFacts: z.ZodType<ConfigurationFacts> = configuration;
 
 export const cloudListingSchema: z.ZodType<CloudListing> = z.strictObject({
   databases: z.array(
@@ -63,4 +73,5 @@ export const cloudListingSchema: z.ZodType<CloudListing> = z.strictObject({
     }),
   ),
   places: z.array(z.strictObject({ name: text.min(1), facts: placeFacts })),
+  configuration: z.strictObject({ name: text.min(1), facts: configurationFacts }).optional(),
 });

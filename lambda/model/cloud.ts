@@ -58,7 +58,20 @@ export interface CloudPlace {
   readonly proxies: Observed<readonly { readonly name: string; readonly requireTls: boolean }[]>;
 }
 
-export type CloudFacts = CloudDatabase | CloudPlace;
+/** A configuration from outside of the function's bundle. Sentences have no final period, and may be shown. */
+export interface ConfigurationFacts {
+  readonly is: 'configuration';
+  /** Why what the location holds is not used; undefined: it is. */
+  readonly problem?: string | undefined;
+  /** ISO 8601, UTC: when the configuration that is used instead was read there last, to the hour. */
+  readonly lastReadAt?: string | undefined;
+  /** Targets that the document names, though it can't be used, and that are not audited. */
+  readonly added: { readonly count: number /** The first few. */; readonly names: readonly string[] };
+  /** Settings that only a deployment can change, as paths. */
+  readonly notInEffect: readonly string[];
+}
+
+export type CloudFacts = CloudDatabase | CloudPlace | ConfigurationFacts;
 
 /** A database that discovery lists, and that is a target, audited or not. */
 export interface ListedDatabase {
@@ -78,11 +91,19 @@ export interface ListedPlace {
   readonly facts: CloudPlace;
 }
 
+export interface ListedConfiguration {
+  /** No target has such a name: `configuration:ssm:/audit/config`. */
+  readonly name: string;
+  readonly facts: ConfigurationFacts;
+}
+
 /** What discovery knows of the cloud without a login. */
 export interface CloudListing {
   readonly databases: readonly ListedDatabase[];
   /** Each name once. */
   readonly places: readonly ListedPlace[];
+  /** Undefined where the bundle holds the configuration. */
+  readonly configuration?: ListedConfiguration | undefined;
 }
 
 export const NO_CLOUD: CloudListing = { databases: [], places: [] };

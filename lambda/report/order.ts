@@ -45,6 +45,7 @@ export const PRECEDENCE: readonly string[] = [
   'insufficient-privileges',
   'target-not-audited',
   'discovery-failed',
+  'configuration-not-in-effect',
 ];
 
 function precedence({ check }: Finding): number {

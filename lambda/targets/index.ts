@@ -70,7 +70,7 @@ export async function listTargets(
   }
   const cloud = cloudOf(lists, config);
   const targets = [...found.values()];
-  const existing = [...targets, ...dormant.values(), ...cloud.places.map(({ name }) => ({ name, labels: {} }))];
+  const existing = [...targets, ...dormant.values(), ...listedNames(cloud).map((name) => ({ name, labels: {} }))];
   // What is not known may be what the configuration means. Without discovery, it was refused for what matches nothing.
   const isWhole = config.discovery.length > 0 && gaps.length === 0;
   const unmatched = isWhole
@@ -164,10 +164,17 @@ const WHOLE = 'discovery:all';
 function cloudOf(lists: readonly Listing[], { discovery }: Pick<Config, 'discovery'>): CloudListing {
   const databases = lists.flatMap(({ cloud }) => cloud.databases);
   const places = lists.flatMap(({ cloud }) => cloud.places);
-  if (discovery.length === 0) return { databases, places };
-  const failures = lists.flatMap(({ gaps, cloud }) => (cloud.places.length === 0 ? gaps : []));
+  const configuration = lists.find(({ cloud }) => cloud.configuration !== undefined)?.cloud.configuration;
+  const listed = { databases, places, ...(configuration === undefined ? {} : { configuration }) };
+  if (discovery.length === 0) return listed;
+  const failures = lists.flatMap(({ gaps, cloud }) => (listedNames(cloud).length === 0 ? gaps : []));
   const whole: CloudPlace = { is: 'place', failures, uncovered: known([]), proxies: known([]) };
-  return { databases, places: [...places, { name: WHOLE, facts: whole }] };
+  return { ...listed, places: [...places, { name: WHOLE, facts: whole }] };
+}
+
+/** What has findings and is no target. */
+function listedNames({ places, configuration }: CloudListing): readonly string[] {
+  return [...places, ...(configuration === undefined ? [] : [configuration])].map(({ name }) => name);
 }
 
 function choiceOf({ name, host, port }: Target): Choice {

@@ -41,9 +41,14 @@ const AUDITORS = {
   off: config('off', { state: 'none', evidence: 'none' }),
   default: config('default'),
   on: config('on', { securityHub: true, pageLink: 'presigned' }, { logGroup: '/aws/rds/instance/orders/postgresql' }),
+  // Its own configuration needs none of these parts: the one that its runs read may.
+  outside: config('outside', { evidence: 'none' }),
 } as const;
 type Choice = keyof typeof AUDITORS;
+type Part = keyof typeof OPTIONAL_PARTS;
 const CHOICES = Object.keys(AUDITORS) as Choice[];
+/** Each is loaded many times: the parts of the fourth are those of the third. */
+const LOADED = CHOICES.filter((choice) => choice !== 'outside');
 
 /** The client in which each part speaks, as SDK schemas call its service. */
 const CLIENTS = {
@@ -52,6 +57,8 @@ const CLIENTS = {
   // It renders, and stores by the client of the evidence.
   page: { package: 'hono', service: undefined },
   presignedLink: { package: '@aws-sdk/s3-request-presigner', service: undefined },
+  configInS3: { package: '@aws-sdk/client-s3', service: 'com.amazonaws.s3' },
+  configInSsm: { package: '@aws-sdk/client-ssm', service: 'com.amazonaws.ssm' },
   securityHub: { package: '@aws-sdk/client-securityhub', service: 'com.amazonaws.securityhub' },
   discovery: { package: '@aws-sdk/client-rds', service: 'com.amazonaws.rds' },
   assumedRoles: { package: '@aws-sdk/client-sts', service: 'com.amazonaws.sts' },
@@ -66,6 +73,8 @@ const FILES = {
   evidence: '/lambda/deliver/evidence-archive.ts',
   page: '/lambda/deliver/page-archive.ts',
   presignedLink: '/lambda/deliver/page-presigner.ts',
+  configInS3: '/lambda/loaded-config/s3-document.ts',
+  configInSsm: '/lambda/loaded-config/ssm-document.ts',
   securityHub: '/lambda/deliver/security-hub.ts',
   discovery: '/lambda/targets/rds/source.ts',
   assumedRoles: '/lambda/aws/assumed-role.ts',
@@ -86,7 +95,10 @@ beforeAll(async () => {
   // A quote in the path, as a person's home folder may have one.
   const app = new App({ outdir: join(folder, "cdk's out") });
   const stack = new Stack(app, 'Databases');
-  for (const choice of CHOICES) new PgTlsAuditor(stack, choice, { config: AUDITORS[choice] });
+  for (const choice of CHOICES) {
+    const location = choice === 'outside' ? { configLocation: 'ssm:/audit/config' } : {};
+    new PgTlsAuditor(stack, choice, { config: AUDITORS[choice], ...location });
+  }
   const { directory } = app.synth();
   const found = (await readdir(directory)).filter((name) => name.startsWith('asset.'));
   const named = await Promise.all(
@@ -154,7 +166,7 @@ async function servicesEvaluated(module: string): Promise<readonly string[]> {
   return JSON.parse(await inProcess(['-e', script, module])) as string[];
 }
 
-describe.each(CHOICES)('the bundle with parts: %s', (choice) => {
+describe.each(LOADED)('the bundle with parts: %s', (choice) => {
   test('is scripts with source maps, beside its configuration as it was written', async () => {
     const bundle = bundles[choice];
     const scripts = await filesOf(choice, '.js');
@@ -221,6 +233,7 @@ describe('the bundle', () => {
         'logGroups',
       ],
     ],
+    ['outside', ['state', 'discovery', 'assumedRoles', 'iamLogin', 'logGroups', 'configInS3', 'configInSsm']],
   ] as const)('with parts %s holds the modules and clients of %j and no others', async (choice, parts) => {
     const files = await sources(choice);
     const held = (path: string): boolean => files.some((file) => file.includes(path));
@@ -233,13 +246,15 @@ describe('the bundle', () => {
       const fromRuntime = 'runtimeClient' in OPTIONAL_PARTS[part];
       expect([part, held(`/node_modules/${CLIENTS[part].package}/`)]).toEqual([part, on && !fromRuntime]);
       const asksFor = scripts.some((script) => script.includes(`require("${CLIENTS[part].package}")`));
-      expect([part, asksFor]).toEqual([part, on && fromRuntime]);
+      // Two parts may ask for one client.
+      const isAsked = (parts as readonly Part[]).some((each) => CLIENTS[each].package === CLIENTS[part].package);
+      expect([part, asksFor]).toEqual([part, isAsked && fromRuntime]);
     }
     // what every run needs: the paths are read as they are written
     expect(held('/node_modules/@aws-sdk/client-sns/') && held('/lambda/deliver/sns.ts')).toBe(true);
   });
 
-  test.each(CHOICES)('with parts %s is under 1 MB at start', async (choice) => {
+  test.each(LOADED)('with parts %s is under 1 MB at start', async (choice) => {
     expect(await sizeOf(choice, await loadedAtStart(choice))).toBeLessThan(MOST_AT_START);
   });
 
@@ -253,7 +268,7 @@ describe('the bundle', () => {
     expect(more).toBeLessThan(25_000);
   });
 
-  test.each(CHOICES)('with parts %s needs no module from elsewhere but those of the runtime', async (choice) => {
+  test.each(LOADED)('with parts %s needs no module from elsewhere but those of the runtime', async (choice) => {
     for (const name of await filesOf(choice, '.js')) {
       const text = await readFile(join(bundles[choice], name), 'utf8');
       const needed = [...text.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, module = '']) => module);

@@ -65,6 +65,8 @@ test('the function reads what the stack writes, with every part on', () => {
     hasOwnS3Endpoint: false,
     secretArns: new Map([['orders', DEPLOYED['AWS::SecretsManager::Secret']]]),
     configFile: undefined,
+    configLocation: undefined,
+    deployedSettings: {},
   });
 });
 
@@ -88,6 +90,8 @@ test('a variable that the stack forgets does not compile; one that it leaves out
     STATE_TABLE: undefined,
     EVIDENCE_BUCKET: undefined,
     AUDITOR_SECRET_ARNS: undefined,
+    AUDITOR_CONFIG_LOCATION: undefined,
+    DEPLOYED_SETTINGS: undefined,
   };
   expect(Object.keys(functionVariables(given)).sort()).toEqual([
     'ALERT_TOPIC_ARN',

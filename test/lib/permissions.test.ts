@@ -21,6 +21,7 @@ const LOG_GROUP = '/aws/rds/instance/orders/postgresql';
 const CHANNEL = { workspaceId: 'T0123ABCD', channelId: 'C0123ABCD' };
 
 /** Everything switched on; nothing listens where the targets are, so that there is something to tell. */
+const CONFIG_KEY = 'audit/config.json';
 const CONFIG: ConfigInput = {
   alerts: {
     email: ['dba@example.com'],
@@ -76,7 +77,7 @@ function resolve(text: string, template: Template): string {
 
 function synthesised(): { readonly template: Template; readonly variables: Readonly<Record<string, string>> } {
   const stack = new Stack(appWithoutBundling(), 'Databases', { env: { account: ACCOUNT, region: REGION } });
-  new PgTlsAuditor(stack, 'TlsAuditor', { config: CONFIG });
+  new PgTlsAuditor(stack, 'TlsAuditor', { config: CONFIG, configLocation: `s3://${lab.aws.bucket}/${CONFIG_KEY}` });
   const template = Template.fromStack(stack);
   const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
   const { Variables } = fn?.Properties.Environment ?? {};
@@ -108,6 +109,8 @@ function asked({ operation, secretIds, topicArn, logGroup, object }: AwsRequest)
           resource: `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${logGroup}:log-stream:`,
         },
       ];
+    case 'GetObject':
+      return [{ action: 's3:GetObject', resource: object?.arn ?? '' }];
     case 'PutObject':
       return [{ action: 's3:PutObject', resource: object?.arn ?? '', context: object?.context }];
     case 'BatchImportFindings':
@@ -144,6 +147,7 @@ beforeAll(async () => {
   });
   await lab.useTable();
   await lab.configure(CONFIG);
+  lab.aws.putObject(CONFIG_KEY, JSON.stringify(CONFIG));
   const { template, variables } = synthesised();
   statements = functionStatements(template).map(({ Effect, Action, Resource, Condition }) => ({
     Effect,

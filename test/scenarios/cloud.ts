@@ -1,6 +1,6 @@
 // What the API of RDS says, beside what a real server shows, or where it shows nothing.
 
-import { cloudDatabase, cloudPlace } from '../../lab/snapshots.ts';
+import { cloudDatabase, cloudPlace, configuration } from '../../lab/snapshots.ts';
 import type { CloudDatabase } from '../../lambda/model/cloud.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import type { CheckId, Scenario } from './scenario.ts';
@@ -159,5 +159,33 @@ export const CLOUD_SCENARIOS: readonly Scenario[] = [
     finds: [{ check: 'discovery-failed', severity: 'high', evidence: { what: /Throttling/ } }],
     unknown: ['database-not-covered', 'proxy-tls-not-required'],
     verdict: 'unknown',
+  },
+  {
+    name: 'a configuration outside of the bundle that runs follow',
+    cloud: known(configuration()),
+    evaluates: ['configuration-not-in-effect'],
+    finds: [],
+    verdict: 'clean',
+  },
+  {
+    name: 'a configuration outside of the bundle that can not be used for an hour',
+    cloud: known(configuration({ problem: 'targets[0].port: must be …', lastReadAt: inDays(-0.54) })),
+    evaluates: ['configuration-not-in-effect'],
+    finds: [{ check: 'configuration-not-in-effect', severity: 'high', evidence: { what: /port/ } }],
+    verdict: 'findings',
+  },
+  {
+    name: 'a configuration outside of the bundle that can not be used for a week',
+    cloud: known(configuration({ problem: 'it is gone', lastReadAt: inDays(-7) })),
+    evaluates: ['configuration-not-in-effect'],
+    finds: [{ check: 'configuration-not-in-effect', severity: 'critical', evidence: { what: 'it is gone' } }],
+    verdict: 'findings',
+  },
+  {
+    name: 'a configuration outside of the bundle with settings that need a deployment',
+    cloud: known(configuration({ notInEffect: ['schedule'] })),
+    evaluates: ['configuration-not-in-effect'],
+    finds: [{ check: 'configuration-not-in-effect', severity: 'medium', evidence: { settings: 'schedule' } }],
+    verdict: 'findings',
   },
 ];

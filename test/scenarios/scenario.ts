@@ -38,6 +38,7 @@ export const CHECK_IDS = [
   'ca-bundle-expiring',
   'client-certificate-expiring',
   'target-not-audited',
+  'configuration-not-in-effect',
   'discovery-failed',
   'database-not-covered',
   'insufficient-privileges',

@@ -45,10 +45,18 @@ export function cloudOfTargets(
   };
 }
 
-/** One snapshot for each place, and for each target that can't be audited now. Nothing else of them is known. */
-export function listedSnapshots({ databases, places }: CloudListing, takenAt: string): readonly Snapshot[] {
+/**
+ * One snapshot for each place, for a configuration from outside, and for each target that can't be audited now. Nothing
+ * else of them is known.
+ */
+export function listedSnapshots(
+  { databases, places, configuration }: CloudListing,
+  takenAt: string,
+): readonly Snapshot[] {
   return [
-    ...places.map(({ name, facts }) => unauditedSnapshot({ name, labels: {} }, known(facts), takenAt)),
+    ...[...places, ...(configuration === undefined ? [] : [configuration])].map(({ name, facts }) =>
+      unauditedSnapshot({ name, labels: {} }, known(facts), takenAt),
+    ),
     ...databases
       .filter(({ dormant }) => dormant)
       .map(({ name, labels, host, port, facts }) => unauditedSnapshot({ name, labels, host, port }, facts, takenAt)),

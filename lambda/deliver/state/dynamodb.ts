@@ -8,11 +8,13 @@ import pRetry from 'p-retry';
 import type { DiscoveryMemoryStore } from '../../model/discovery-memory.ts';
 import { displayText } from '../../model/display.ts';
 import type { InventoryStore } from '../../model/inventory.ts';
+import type { KeptConfigStore } from '../../model/kept-config.ts';
 import type { AuditState } from '../../model/lifecycle.ts';
 import { type Clock, compareMoments, later } from '../../model/time.ts';
 import { isConditionFailure, isThrottled, tableFailure } from './dynamodb-failure.ts';
 import { createDynamoDbInventory, createDynamoDbMemory, type MemoryOptions } from './dynamodb-inventory.ts';
 import { type Journal, openJournal } from './dynamodb-journal.ts';
+import { createDynamoDbKeptConfig } from './dynamodb-kept-config.ts';
 import { acquireDynamoDbLease } from './dynamodb-lease.ts';
 import { type Scans, type ScansTable, scansTable } from './dynamodb-scans.ts';
 import { type StateTable, type StoredItem, stateTable, type TableRecord } from './dynamodb-table.ts';
@@ -76,6 +78,11 @@ export function createInventory(client: DynamoDBClient, tableName: string): Inve
 /** Keeps since when rules of discovery match nothing, in the same table as the state. */
 export function createMemory(client: DynamoDBClient, tableName: string, options: MemoryOptions): DiscoveryMemoryStore {
   return createDynamoDbMemory(DynamoDBDocumentClient.from(client), tableName, options);
+}
+
+/** Keeps the last good configuration, in the same table as the state. */
+export function createKeptConfig(client: DynamoDBClient, tableName: string): KeptConfigStore {
+  return createDynamoDbKeptConfig(DynamoDBDocumentClient.from(client), tableName);
 }
 
 /** The table's keys are `pk` and `sk`, both strings; its attribute for time to live is `expiresAt`. */
