@@ -46,7 +46,6 @@ export const OPTIONAL_PARTS = {
   presignedLink: {
     module: './deliver/page-presigner.ts',
     isOn: ({ deployment }) => deployment.evidence === 's3' && deployment.pageLink === 'presigned',
-    runtimeClient: '@aws-sdk/s3-request-presigner',
   },
   securityHub: {
     module: './deliver/security-hub.ts',
