@@ -26,7 +26,7 @@ export const PRICES = {
 /** Of a run in which nothing changed, per database. Measured with 1,000 databases on one machine of two processors. */
 export const MEASURED = {
   logBytes: 3_600,
-  /** Findings that are open, each with a record of about 1 KB. They are read in every run, and written when they change. */
+  /** Open findings, each with a record of about 1 KB: read in every run, and written when they change. */
   stateRecords: 0.67,
   /** 20 s for 1,000 at 1 GB of memory, which has 0.58 of a processor. */
   functionSeconds: 0.02,
@@ -37,7 +37,7 @@ export const MEASURED = {
 } as const;
 
 /** What a run without changes writes to the state of a receiver: when each target was scanned, and the lease. */
-export const QUIET_WRITES = {
+export const UNCHANGED_WRITES = {
   /** At least one unit of 1 KB each. */
   items: 16,
   bytesOfDatabase: 9,
@@ -67,7 +67,7 @@ export const ASSUMED = {
 export const DEPLOYED = {
   runsAMonth: 2_920,
   metrics: 12,
-  /** Those of a fleet are as many: for errors and throttling of the function, it has failed and timed out executions. */
+  /** A fleet has as many: of failed and timed out executions in place of the function's errors and throttling. */
   alarms: 6,
   /** GB of memory of the digest. */
   digestGigabytes: 1.73,
