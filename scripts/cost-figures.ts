@@ -28,7 +28,7 @@ export const PRICES = {
 /** Of a run in which nothing changed, per database. Measured with 1,000 databases on one machine of two processors. */
 export const MEASURED = {
   logBytes: 3_600,
-  /** Findings that are open, each with a record of about 1 KB. They are read in every run, and written when they change. */
+  /** Open findings, each with a record of about 1 KB: read in every run, and written when they change. */
   stateRecords: 0.67,
   /** What is kept of the clients: a record of 2 KB for a database with few clients, written once an hour. */
   clientWriteUnits: 2 / 4,
@@ -48,7 +48,7 @@ export const MEASURED = {
 } as const;
 
 /** What a run without changes writes to the state of a receiver: when each target was scanned, and the lease. */
-export const QUIET_WRITES = {
+export const UNCHANGED_WRITES = {
   /** At least one unit of 1 KB each. */
   items: 16,
   bytesOfDatabase: 9,
@@ -79,7 +79,7 @@ export const DEPLOYED = {
   runsAMonth: 2_920,
   metrics: 17,
   dashboards: 1,
-  /** Those of a fleet are as many: for errors and throttling of the function, it has failed and timed out executions. */
+  /** A fleet has as many: of failed and timed out executions in place of the function's errors and throttling. */
   alarms: 6,
   /** GB of memory of the digest. */
   digestGigabytes: 1.73,

@@ -1,6 +1,6 @@
 // Computes what a month of audits costs: by one function, and by a fleet of workers on Step Functions.
 
-import { ASSUMED, DEPLOYED, MEASURED, PRICES, QUIET_WRITES } from './cost-figures.ts';
+import { ASSUMED, DEPLOYED, MEASURED, PRICES, UNCHANGED_WRITES } from './cost-figures.ts';
 import { markdownTable } from './markdown.ts';
 
 const DAYS_A_MONTH = 30.4;
@@ -52,7 +52,7 @@ export const COST_LINES: readonly CostLine[] = [
     what: 'DynamoDB: the scans of all databases, their clients, and one reading of the open findings',
     cost: ({ databases }) =>
       monthly(
-        (quietWrites(databases) + databases * MEASURED.clientWriteUnits) * PRICES.dynamoDbWrite +
+        (writesUnchanged(databases) + databases * MEASURED.clientWriteUnits) * PRICES.dynamoDbWrite +
           databases * (MEASURED.stateRecords / KB_OF_READ + MEASURED.clientReadUnits) * PRICES.dynamoDbRead,
       ),
   },
@@ -80,8 +80,8 @@ export const COST_LINES: readonly CostLine[] = [
 const KB_OF_READ = 4;
 
 /** Units of 1 KB that a run writes in which nothing changed. */
-function quietWrites(databases: number): number {
-  const { items, bytesOfDatabase, lease } = QUIET_WRITES;
+function writesUnchanged(databases: number): number {
+  const { items, bytesOfDatabase, lease } = UNCHANGED_WRITES;
   return items * Math.ceil((databases * bytesOfDatabase) / items / 1024) + lease;
 }
 
@@ -144,7 +144,7 @@ function callTable(): string {
     ],
     [
       'Writes of 1 KB to DynamoDB, where nothing changed',
-      ({ databases }) => quietWrites(databases) + databases * MEASURED.clientWriteUnits,
+      ({ databases }) => writesUnchanged(databases) + databases * MEASURED.clientWriteUnits,
     ],
     ['FilterLogEvents, where every database logs to CloudWatch', ({ databases }) => databases],
     ['BatchGetSecretValue', ({ databases }) => databases * MEASURED.secretCalls],

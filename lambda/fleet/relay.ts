@@ -23,7 +23,7 @@ const LONGEST_ANSWER = 1_000;
 const count = z.int().min(0);
 const answer: z.ZodType<PartSummary> = z.strictObject({ targets: count, notAudited: count, findings: count });
 
-/** @returns what the worker answers: three numbers, and nothing else goes into the machine's state @throws RelayError */
+/** @returns what the worker answers: nothing but three numbers goes into the machine's state @throws RelayError */
 export async function relay({ functionArn, roleArn, externalId, batch }: RelayInput): Promise<PartSummary> {
   const region = parseArn(functionArn)?.region ?? '';
   const client = new LambdaClient({

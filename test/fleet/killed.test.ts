@@ -67,10 +67,7 @@ async function inProcess(
 test.runIf(IS_LARGE).each([1, 2, 3, 4])(
   'seed %d: only their targets are findings, and the next run is as the one before',
   async (seed) => {
-    const { write } = process.stdout;
-    vi.spyOn(process.stdout, 'write').mockImplementation((chunk: unknown, ...rest: unknown[]) =>
-      String(chunk).startsWith('{') ? true : write.call(process.stdout, chunk as string, ...(rest as [])),
-    );
+    for (const stream of [process.stdout, process.stderr]) silence(stream);
     await using server = await startPostgres(healthyServer());
     const down = JSON.stringify({ ...(await closedPort()), username: 'a', password: 'b', dbname: 'd' });
     const secrets = Object.fromEntries(NAMES.map((name) => [`prod/${name}`, rdsSecret(server)]));

@@ -1,4 +1,4 @@
-// Relay invokes the worker of a satellite in another region once, with the role for it, and believes little of its answer.
+// Relay invokes the worker of a satellite in another region once, with the role for it, and passes on three numbers.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

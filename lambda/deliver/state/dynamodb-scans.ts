@@ -22,8 +22,8 @@ export interface ScansTable {
   /** What the table holds now: another run may have written since it was loaded. */
   reload(): Promise<Scans>;
   /**
-   * Writes what changed since it was loaded, once it is reloaded. Where another run wrote, the later scan of each target
-   * counts.
+   * Writes what changed since it was loaded, once it is reloaded. Where another run wrote, the later scan of each
+   * target counts.
    */
   save(scans: Scans): Promise<void>;
 }

@@ -107,7 +107,7 @@ export function stateTable(client: DynamoDBDocumentClient, tableName: string, re
   };
 }
 
-/** @returns what makes equal texts one text: the findings of a fleet have few remedies, and thousands of copies of them */
+/** @returns what makes equal texts one text: the findings of a fleet have few remedies, in thousands of copies */
 function textSharing(): (text: string) => string {
   const kept = new Map<string, string>();
   return (text) => {
