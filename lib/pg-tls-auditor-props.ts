@@ -7,22 +7,9 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import type { ConfigInput } from '../lambda/config/index.ts';
+import type { ConfigProps } from './config-document.ts';
 
-export interface PgTlsAuditorProps {
-  /**
-   * The content of `auditor.config.json`: targets, policy, schedule, alerts, deployment. It is validated at synthesis
-   * and packed into the function's bundle, so it cannot hold values that only a deployment knows (tokens): see
-   * `secrets`.
-   */
-  readonly config: ConfigInput;
-
-  /**
-   * The name of the configuration in error messages.
-   * @default - the construct's path
-   */
-  readonly configSource?: string | undefined;
-
+export interface PgTlsAuditorProps extends ConfigProps {
   /**
    * Secrets known by reference rather than by name, by the name that the configuration uses for them, e.g.
    * `{ orders: database.secret }` for a target with `"secret": "orders"`. Their keys are granted too. About 15 of them

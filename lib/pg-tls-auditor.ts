@@ -11,13 +11,20 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { type Config, ConfigError, type ConfigProblem, DEFAULT_NETWORK, parseConfig } from '../lambda/config/index.ts';
+import {
+  type Config,
+  ConfigError,
+  type ConfigInput,
+  type ConfigProblem,
+  DEFAULT_NETWORK,
+  parseConfig,
+} from '../lambda/config/index.ts';
 import { parseSchedule } from '../lambda/model/schedule.ts';
 import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
-import { rejectTokens } from './config-tokens.ts';
+import { configDocument } from './config-document.ts';
 import { grantDiscovery } from './discovery.ts';
 import { grantEvidence, makeEvidenceBucket } from './evidence-bucket.ts';
 import { Fleet, type FleetWorker, WORKER } from './fleet.ts';
@@ -89,8 +96,8 @@ export class PgTlsAuditor extends Construct {
   /** @throws ConfigError naming every problem of the configuration at once, then every problem of the props with it. */
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
     super(scope, id);
-    const source = props.configSource ?? `the config of ${this.node.path}`;
-    const config = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
+    const { document, source } = configDocument(this, props);
+    const config = parseConfig(document, { source, use: 'deployment' });
     const { alerts, deployment, schedule } = config;
     const references = props.secrets ?? {};
     const prefixes = props.secretNamePrefixes ?? [];
@@ -148,7 +155,7 @@ export class PgTlsAuditor extends Construct {
       ...access,
       // The function that connects to the databases is the same with a fleet: so are its security group and its role.
       worker: new AuditorFunction(this, index === 0 ? 'Auditor' : `Worker-${access.name}`, {
-        document: props.config,
+        document,
         config,
         ...(deployment.fleet === undefined
           ? { asynchronous: { deadLetterQueue: this.deadLetterQueue, maxEventAge: maxEventAge(schedule) } }
@@ -164,7 +171,7 @@ export class PgTlsAuditor extends Construct {
     this.logGroup = auditor.logGroup;
     this.securityGroups = auditor.securityGroups;
     this.networkSecurityGroups = new Map(workers.map(({ name, worker }) => [name, worker.securityGroups]));
-    const fleet = this.makeFleet(props, config, workers, environment);
+    const fleet = this.makeFleet(props, document, config, workers, environment);
     this.stateMachine = fleet?.stateMachine;
     const { lister, notifier } =
       fleet === undefined
@@ -221,7 +228,7 @@ export class PgTlsAuditor extends Construct {
       ...(this.evidenceBucket === undefined ? [] : [bucketPolicyUse(this, this.evidenceBucket)]),
       routeLimitUse(alerts.routes),
       resourceLimitUse(this),
-      documentLimitUse(props.config),
+      documentLimitUse(document),
       targetLimitUse(config),
     ]);
     warnOfWeekdayNumbers(this, schedule, source);
@@ -243,7 +250,8 @@ export class PgTlsAuditor extends Construct {
   }
 
   private makeFleet(
-    { config: document, auditorName }: PgTlsAuditorProps,
+    { auditorName }: PgTlsAuditorProps,
+    document: ConfigInput,
     config: Config,
     workers: readonly FleetWorker[],
     environment: Variables,

@@ -5,11 +5,11 @@ import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
 import { AccountPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
-import { type Config, ConfigError, type ConfigInput, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
+import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
 import { showName } from '../lambda/model/given-text.ts';
 import { METRICS_NAMESPACE } from './alarms.ts';
 import { AuditorFunction } from './auditor-function.ts';
-import { rejectTokens } from './config-tokens.ts';
+import { type ConfigProps, configDocument } from './config-document.ts';
 import { WORKER } from './fleet.ts';
 import { functionVariables } from './function-environment.ts';
 import { importNetwork, type Network, networkProblems } from './network.ts';
@@ -21,11 +21,8 @@ import { secretKeyProblems } from './secret-keys.ts';
 import { type SecretReferences, secretArnsVariable } from './secret-references.ts';
 import { grantPartition, makeStateTable } from './state-table.ts';
 
-export interface PgTlsAuditorSatelliteProps extends Network {
-  /** The whole configuration, as the auditor itself has it. Only the satellite's own part of it is packed. */
-  readonly config: ConfigInput;
-  /** @default - the construct's path */
-  readonly configSource?: string | undefined;
+/** The configuration is the whole one, as the auditor itself has it. Only the satellite's own part of it is packed. */
+export interface PgTlsAuditorSatelliteProps extends ConfigProps, Network {
   /** Its name under `satellites`. */
   readonly satellite: string;
   /** The name of the auditor's own stack. */
@@ -48,8 +45,8 @@ export class PgTlsAuditorSatellite extends Construct {
   /** @throws ConfigError */
   constructor(scope: Construct, id: string, props: PgTlsAuditorSatelliteProps) {
     super(scope, id);
-    const source = props.configSource ?? `the config of ${this.node.path}`;
-    const whole = parseConfig(rejectTokens(props.config, source), { source, use: 'deployment' });
+    const { document, source } = configDocument(this, props);
+    const whole = parseConfig(document, { source, use: 'deployment' });
     const { satellite: name, auditorName } = props;
     const place = whole.satellites[name];
     const problems = [...placeProblems(this, whole, name), ...networkProblems(props, { ...whole, networks: {} })];
@@ -72,7 +69,7 @@ export class PgTlsAuditorSatellite extends Construct {
     const readsLogs = whole.deployment.state === 'dynamodb' && hasLogs(part.config);
     const table = readsLogs ? makeStateTable(this, 'State') : undefined;
     const worker = new AuditorFunction(this, 'Worker', {
-      document: satelliteDocument(props.config, whole, name),
+      document: satelliteDocument(document, whole, name),
       config: part.config,
       kind: WORKER,
       entries: ['worker'],

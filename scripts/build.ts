@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildCommandLine } from './package/command-line.ts';
+import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
 import { buildLibrary } from './package/library.ts';
@@ -27,3 +28,4 @@ for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(D
 writeManifest();
 buildHandler();
 await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+await buildDeclarations();

@@ -13,6 +13,7 @@ import { checkPage, severityText } from './check-page.ts';
 import { configurationReference, type JsonSchema } from './configuration-reference.ts';
 import { costTable } from './costs.ts';
 import { markdownTable } from './markdown.ts';
+import { type TypeSchema, typesModule } from './schema-types.ts';
 
 export const ROOT = join(import.meta.dirname, '..');
 
@@ -36,6 +37,23 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/report.schema.json', json(reportJsonSchema())],
     ['docs/logs.schema.json', json(logsJsonSchema())],
     ['docs/discover.schema.json', json(discoverJsonSchema())],
+    [
+      'lib/auditor-config.generated.ts',
+      typesModule(configJsonSchema() as TypeSchema, {
+        header: 'The type of the configuration as people write it. Made by npm run generate.',
+        name: 'AuditorConfig',
+        description: 'The content of `auditor.config.json`. What is not given has its default.',
+      }),
+    ],
+    [
+      'api/report.generated.ts',
+      typesModule(reportJsonSchema() as TypeSchema, {
+        header: 'The type of the report document. Made by npm run generate.',
+        name: 'AuditReport',
+        description:
+          'The report of a run, as `--format json` prints it, and as messages and the evidence archive hold it.',
+      }),
+    ],
     ...CHECKS.map((check): [string, string] => [checkPagePath(check.id), checkPage(check)]),
     ...Object.entries(PARTS).map(([path, { name, render }]): [string, string] => [
       path,
