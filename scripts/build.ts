@@ -2,6 +2,7 @@
 
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeBundled } from './package/bundled.ts';
 import { buildCommandLine } from './package/command-line.ts';
 import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
@@ -26,6 +27,7 @@ rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
 for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(DIST, to), { recursive: true });
 writeManifest();
-buildHandler();
-await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+const functions = buildHandler();
+const [commandLine, library] = await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+writeBundled([...functions, commandLine, ...library]);
 await buildDeclarations();

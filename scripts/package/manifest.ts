@@ -3,6 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DIST, ROOT } from './folders.ts';
+import { SBOM } from './sbom.ts';
+import { THIRD_PARTY_LICENSES } from './third-party-licenses.ts';
 
 /** The oldest Node.js on which the package runs: the first that gives the authorities of the operating system. */
 export const NEEDED_NODE = '22.15';
@@ -17,13 +19,15 @@ const FILES = [
   'docs/checks',
   'auditor.config.example.json',
   'CHANGELOG.md',
+  THIRD_PARTY_LICENSES,
+  SBOM,
 ];
 
 /** The newest that is not tried may have changed: the peer is the one of the tests, and what is compatible with it. */
 const PEERS = ['aws-cdk-lib', 'constructs'] as const;
 
 export function writeManifest(): void {
-  const { name, version, description, license, type, dependencies } = JSON.parse(
+  const { name, version, description, license, repository, type, dependencies } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
   );
   const manifest = {
@@ -32,6 +36,8 @@ export function writeManifest(): void {
     description,
     keywords: ['postgresql', 'tls', 'ssl', 'audit', 'security', 'aws-cdk', 'pg_stat_ssl', 'cli'],
     license,
+    // npm publishes provenance only where this names the repository that publishes.
+    repository,
     type,
     engines: { node: `>=${NEEDED_NODE}` },
     bin: { [name]: 'bin/pg-tls-auditor.mjs' },
