@@ -6,6 +6,9 @@ import type { AuditReport } from './report.generated.ts';
 export { reportJsonSchema } from '../lambda/report/schema.ts';
 export type { AuditReport } from './report.generated.ts';
 
+export type ReportTarget = AuditReport['targets'][number];
+export type ReportFinding = AuditReport['findings'][number];
+
 /** Problems that an error names; a document of another kind has one for each of its parts. */
 const MOST_PROBLEMS = 5;
 

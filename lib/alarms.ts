@@ -5,7 +5,7 @@ import {
   Alarm,
   type AlarmProps,
   ComparisonOperator,
-  Metric,
+  type Metric,
   Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
@@ -16,9 +16,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { CompletionWindow } from './completion-window.ts';
-
-/** The namespace of the metrics that the function writes. */
-export const METRICS_NAMESPACE = 'PgTlsAuditor';
+import { auditorMetric } from './metrics.ts';
 
 const FIVE_MINUTES = Duration.minutes(5);
 
@@ -64,13 +62,7 @@ export class AuditorAlarms extends Construct {
     super(scope, id);
     const { period, evaluationPeriods } = props.completionWindow;
     const ownMetric = (metricName: string, statistic: string, over: Duration): Metric =>
-      new Metric({
-        namespace: METRICS_NAMESPACE,
-        metricName,
-        dimensionsMap: { service: props.serviceName },
-        statistic,
-        period: over,
-      });
+      auditorMetric(props.serviceName, metricName, { statistic, period: over });
 
     const ofRuns =
       'function' in props.runs

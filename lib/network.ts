@@ -7,8 +7,11 @@ import type { Config, ConfigProblem } from '../lambda/config/index.ts';
 
 /** All undefined: the function runs outside of a VPC. */
 export interface Network {
+  /** @default - that of the configuration, or none */
   readonly vpc?: IVpc | undefined;
+  /** @default - the private subnets of `vpc` */
   readonly vpcSubnets?: SubnetSelection | undefined;
+  /** @default - a new group that only lets traffic out of `vpc` */
   readonly securityGroups?: readonly ISecurityGroup[] | undefined;
 }
 

@@ -1,8 +1,10 @@
 // The construct for other apps: a scheduled auditor of PostgreSQL TLS, its alerts, and alarms about itself.
 
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import { type Metric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
-import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import type { Connections, IConnectable, ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import type { Grant, IGrantable, IPrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
@@ -20,7 +22,7 @@ import {
   parseConfig,
 } from '../lambda/config/index.ts';
 import { parseSchedule } from '../lambda/model/schedule.ts';
-import { AuditorAlarms, METRICS_NAMESPACE } from './alarms.ts';
+import { AuditorAlarms } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { completionWindow } from './completion-window.ts';
@@ -40,6 +42,7 @@ import {
   warnNearLimits,
 } from './limits.ts';
 import { warnOfRunTime } from './limits-run-time.ts';
+import { auditorMetric, METRICS_NAMESPACE } from './metrics.ts';
 import { importNetwork, type Network, networkProblems } from './network.ts';
 import { grantNetworkAccess, networkAccess, networkAccessProblems, networkPolicyUse } from './network-access.ts';
 import { ownParts, unreachedTargets } from './network-parts.ts';
@@ -65,7 +68,7 @@ export type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
  *   vpc,
  * });
  */
-export class PgTlsAuditor extends Construct {
+export class PgTlsAuditor extends Construct implements IConnectable, IGrantable {
   /** The function that connects to the databases: the whole auditor, or the worker of a fleet. */
   readonly function: IFunction;
   /** Each execution is a run. Undefined without `deployment.fleet`: each invocation of the function is one. */
@@ -92,6 +95,8 @@ export class PgTlsAuditor extends Construct {
   readonly deadLetterQueue: IQueue;
   readonly logGroup: ILogGroup;
   readonly alarms: AuditorAlarms;
+  /** Names this auditor's logs and metrics. */
+  readonly serviceName: string;
 
   /** @throws ConfigError naming every problem of the configuration at once, then every problem of the props with it. */
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
@@ -117,7 +122,7 @@ export class PgTlsAuditor extends Construct {
     ];
     if (!('window' in completion) || problems.length > 0) throw new ConfigError(source, problems);
 
-    const serviceName = props.serviceName ?? uniqueInRegion(this);
+    this.serviceName = props.serviceName ?? uniqueInRegion(this);
     this.deadLetterQueue = new Queue(this, 'DeadLetters', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
@@ -142,7 +147,7 @@ export class PgTlsAuditor extends Construct {
       this.evidenceBucket = props.evidenceBucket ?? makeEvidenceBucket(this, 'Evidence', deployment);
     }
     const environment = functionVariables({
-      POWERTOOLS_SERVICE_NAME: serviceName,
+      POWERTOOLS_SERVICE_NAME: this.serviceName,
       POWERTOOLS_METRICS_NAMESPACE: METRICS_NAMESPACE,
       ...topics.environment(),
       STATE_TABLE: this.stateTable?.tableName,
@@ -214,7 +219,7 @@ export class PgTlsAuditor extends Construct {
       runs: fleet === undefined ? { function: this.function } : { stateMachine: fleet.stateMachine },
       topics: topics.alarmTopics,
       deadLetterQueue: this.deadLetterQueue,
-      serviceName,
+      serviceName: this.serviceName,
       completionWindow: completion.window,
     });
     const tooMany = [...resourceProblems(this)];
@@ -240,6 +245,50 @@ export class PgTlsAuditor extends Construct {
         } have no recipient until something subscribes to the topic`,
       );
     }
+  }
+
+  /**
+   * The network of the function, for rules of databases: `database.connections.allowDefaultPortFrom(auditor)`.
+   *
+   * @throws Error where it runs outside of a VPC
+   */
+  get connections(): Connections {
+    return this.function.connections;
+  }
+
+  /** The role of the function that connects to the databases: `database.grantConnect(auditor, 'tls_auditor')`. */
+  get grantPrincipal(): IPrincipal {
+    return this.function.grantPrincipal;
+  }
+
+  /** Lets `grantee` start a run: by invoking the function, or by starting the state machine of a fleet. */
+  grantInvoke(grantee: IGrantable): Grant {
+    return this.stateMachine?.grantStartExecution(grantee) ?? this.function.grantInvoke(grantee);
+  }
+
+  /**
+   * A metric that runs write, such as `RunDuration`; docs/deployment.md of the repository names them all.
+   *
+   * @param options - By default, the average over five minutes.
+   */
+  metric(metricName: string, options?: MetricOptions): Metric {
+    return auditorMetric(this.serviceName, metricName, options);
+  }
+
+  /** Runs that audited every target and notified every receiver. @param options - By default, their sum. */
+  metricRunsCompleted(options?: MetricOptions): Metric {
+    return this.metric('RunsCompleted', { statistic: Stats.SUM, ...options });
+  }
+
+  /** Databases that a run could not look into. @param options - By default, the most that a run had. */
+  metricTargetsNotAudited(options?: MetricOptions): Metric {
+    return this.metric('TargetsNotAudited', { statistic: Stats.MAXIMUM, ...options });
+  }
+
+  /** Findings of a run that are not muted. @param options - By default, the most that a run had. */
+  metricFindings(severity: 'critical' | 'high' | 'medium' | 'low' | 'info', options?: MetricOptions): Metric {
+    const name = `Findings${severity.charAt(0).toUpperCase()}${severity.slice(1)}`;
+    return this.metric(name, { statistic: Stats.MAXIMUM, ...options });
   }
 
   /** The network of that name: the default one is that of the props, or of `deployment.vpc`. */

@@ -1,17 +1,17 @@
 // The construct of a satellite: a worker in another account or region, which the auditor's machine invokes there.
 
 import { Stack, Token } from 'aws-cdk-lib';
-import type { ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { AccountPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
+import type { Connections, IConnectable, ISecurityGroup } from 'aws-cdk-lib/aws-ec2';
+import { AccountPrincipal, type IGrantable, type IPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
 import { showName } from '../lambda/model/given-text.ts';
-import { METRICS_NAMESPACE } from './alarms.ts';
 import { AuditorFunction } from './auditor-function.ts';
 import { type ConfigProps, configDocument } from './config-document.ts';
 import { WORKER } from './fleet.ts';
 import { functionVariables } from './function-environment.ts';
+import { METRICS_NAMESPACE } from './metrics.ts';
 import { importNetwork, type Network, networkProblems } from './network.ts';
 import { grantNetworkAccess, networkAccess, networkAccessProblems } from './network-access.ts';
 import { grantHomeBucket } from './satellite-bucket.ts';
@@ -37,7 +37,8 @@ export interface PgTlsAuditorSatelliteProps extends ConfigProps, Network {
  * Neither this stack nor the auditor's needs the other one first: both know the names of the other's roles. The worker
  * is invoked by the auditor's machine only, and reads and writes objects of its own name in the auditor's bucket only.
  */
-export class PgTlsAuditorSatellite extends Construct {
+export class PgTlsAuditorSatellite extends Construct implements IConnectable, IGrantable {
+  /** The worker, which the auditor's machine invokes. */
   readonly function: IFunction;
   /** The groups of the worker in its VPC, for rules of databases; none where it runs outside of a VPC. */
   readonly securityGroups: readonly ISecurityGroup[];
@@ -97,6 +98,16 @@ export class PgTlsAuditorSatellite extends Construct {
       keys: Object.values(access.secrets.references).flatMap(({ encryptionKey }) => encryptionKey ?? []),
     });
     this.admitMachine(home, names.invokeRole.name);
+  }
+
+  /** The network of the worker, for rules of databases. @throws Error where it runs outside of a VPC */
+  get connections(): Connections {
+    return this.function.connections;
+  }
+
+  /** The role of the worker: `secret.grantRead(satellite)` lets it read a secret. */
+  get grantPrincipal(): IPrincipal {
+    return this.function.grantPrincipal;
   }
 
   /**
