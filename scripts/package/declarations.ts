@@ -1,30 +1,43 @@
 // Makes one file of declarations for each module that the package exports.
 
 import { execFile } from 'node:child_process';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Extractor, ExtractorConfig, type ExtractorMessage } from '@microsoft/api-extractor';
+import { Extractor, ExtractorConfig, type ExtractorMessage, type IConfigFile } from '@microsoft/api-extractor';
 import { DIST, ROOT } from './folders.ts';
 import { LIBRARY } from './library.ts';
 
-/** Where tsconfig.build.json writes. */
-const SINGLE_FILES = join(DIST, '.declarations');
-
 /** Types of the CDK are imported; all others are in the file, so that a consumer needs no other package. */
 export async function buildDeclarations(): Promise<void> {
-  const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  await promisify(execFile)(process.execPath, [compiler, '--project', 'tsconfig.build.json'], { cwd: ROOT });
-  for (const [name, module] of Object.entries(LIBRARY)) {
+  await withDeclarations(async (name, entry) => {
     const file = join(DIST, name, 'index.d.ts');
-    rollUp(join(SINGLE_FILES, module.replace(/\.ts$/, '.d.ts')), file);
+    extract(entry, { dtsRollup: { enabled: true, untrimmedFilePath: file } });
     // The same types: to TypeScript, the extension says how the module beside them is loaded.
     await copyFile(file, file.replace(/\.ts$/, '.cts'));
-  }
-  await rm(SINGLE_FILES, { recursive: true });
+  });
 }
 
-function rollUp(entry: string, file: string): void {
+/** Gives each module that the package exports, by its name, with the file that declares it. */
+export async function withDeclarations(use: (name: keyof typeof LIBRARY, entry: string) => unknown): Promise<void> {
+  const folder = await mkdtemp(join(ROOT, '.declarations-'));
+  try {
+    const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    const options = ['--project', 'tsconfig.build.json', '--outDir', folder];
+    await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: ROOT });
+    for (const name of ['lib', 'report'] as const) {
+      await use(name, join(folder, LIBRARY[name].replace(/\.ts$/, '.d.ts')));
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** What is made of declarations. */
+export type Extracts = Pick<IConfigFile, 'apiReport' | 'docModel' | 'dtsRollup'>;
+
+/** @param entry - A file of declarations, below the root of the checkout. */
+export function extract(entry: string, extracts: Extracts): void {
   const config = ExtractorConfig.prepare({
     configObjectFullPath: undefined,
     packageJsonFullPath: join(ROOT, 'package.json'),
@@ -38,16 +51,21 @@ function rollUp(entry: string, file: string): void {
       },
       apiReport: { enabled: false },
       docModel: { enabled: false },
+      dtsRollup: { enabled: false },
       tsdocMetadata: { enabled: false },
-      dtsRollup: { enabled: true, untrimmedFilePath: file },
       newlineKind: 'lf',
+      ...extracts,
+      // What is said of releases and of comments is no fault.
+      messages: {
+        extractorMessageReporting: { default: { logLevel: 'none' }, 'ae-forgotten-export': { logLevel: 'error' } },
+        tsdocMessageReporting: { default: { logLevel: 'none' } },
+      },
     },
   });
-  const { succeeded } = Extractor.invoke(config, { messageCallback: onlyOfExports });
+  const { succeeded } = Extractor.invoke(config, { localBuild: true, messageCallback: onlyErrors });
   if (!succeeded) throw new Error(`declarations of ${entry}: see the messages above`);
 }
 
-/** A type that a declaration needs must be exported. What is said of releases and of comments is no fault. */
-function onlyOfExports(message: ExtractorMessage): void {
-  message.handled = message.messageId !== 'ae-forgotten-export' && message.logLevel !== 'error';
+function onlyErrors(message: ExtractorMessage): void {
+  message.handled = message.logLevel !== 'error';
 }

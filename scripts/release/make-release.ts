@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { sectionOf, withRelease } from './changelog.ts';
 
 /** Scripts of package.json that must pass. The workflow that publishes runs everything else too. */
-const SCRIPTS = ['typecheck', 'lint', 'unused', 'build'];
+const CHECKS = ['typecheck', 'lint', 'unused'];
 
 /** Where the version stands in commands that people copy. */
 const SHOWN_IN = ['README.md', 'docs', 'examples'];
@@ -39,6 +39,8 @@ export interface Release {
 export function makeRelease({ root, bump, date }: ReleaseOptions): Release {
   const run = runner(root);
   refuseUnready(run);
+  runScript(root, 'generate');
+  refuseChanges(run, 'these generated files were out of step: commit them');
   try {
     const before = packageOf(root);
     run('npm', ['version', bump, '--no-git-tag-version', '--ignore-scripts']);
@@ -47,7 +49,7 @@ export function makeRelease({ root, bump, date }: ReleaseOptions): Release {
     const changelog = join(root, 'CHANGELOG.md');
     writeFileSync(changelog, withRelease(readFileSync(changelog, 'utf8'), version, date));
     showVersion(root, `${name}@${before.version}`, `${name}@${version}`);
-    for (const script of SCRIPTS) run('npm', ['run', script]);
+    for (const script of [...CHECKS, 'build']) runScript(root, script);
     const tarball = run('npm', ['pack', './dist', '--silent']);
     const sha256 = createHash('sha256')
       .update(readFileSync(join(root, tarball)))
@@ -78,9 +80,18 @@ function runner(root: string): Run {
     }).trim();
 }
 
-function refuseUnready(run: Run): void {
+/** Prints what the script prints. */
+function runScript(root: string, name: string): void {
+  execFileSync('npm', ['run', name], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+function refuseChanges(run: Run, reason: string): void {
   const changed = run('git', ['status', '--porcelain']);
-  if (changed !== '') throw new Error(`a release is made of what is committed, and these files are not:\n${changed}`);
+  if (changed !== '') throw new Error(`${reason}:\n${changed}`);
+}
+
+function refuseUnready(run: Run): void {
+  refuseChanges(run, 'a release is made of what is committed, and these files are not');
   const branch = run('git', ['rev-parse', '--abbrev-ref', 'HEAD']);
   if (branch !== BRANCH) throw new Error(`a release is made on ${BRANCH}, and this is ${branch}`);
 }
