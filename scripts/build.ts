@@ -12,7 +12,7 @@ import { NEEDED_NODE, writeManifest } from './package/manifest.ts';
 
 /** Files as they are in the checkout, by their place in the package. */
 const COPIES = {
-  'schemas/config.json': 'auditor.schema.json',
+  'schema.json': 'auditor.schema.json',
   'schemas/report.json': 'docs/report.schema.json',
   'schemas/logs.json': 'docs/logs.schema.json',
   'schemas/discover.json': 'docs/discover.schema.json',

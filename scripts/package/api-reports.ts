@@ -24,6 +24,8 @@ export function writeReport(entry: string, folder: string, name: string): void {
     mkdirSync(folder, { recursive: true });
     const apiReport: Extracts['apiReport'] = {
       enabled: true,
+      // What an exported type is made of is part of the API too.
+      includeForgottenExports: true,
       reportFileName: name,
       reportFolder: folder,
       reportTempFolder: temporary,

@@ -15,6 +15,7 @@ const FILES = [
   'handler',
   'lib',
   'report',
+  'schema.json',
   'schemas',
   'docs/checks',
   'auditor.config.example.json',
@@ -23,13 +24,11 @@ const FILES = [
   SBOM,
 ];
 
-/** The newest that is not tried may have changed: the peer is the one of the tests, and what is compatible with it. */
-const PEERS = ['aws-cdk-lib', 'constructs'] as const;
-
 export function writeManifest(): void {
-  const { name, version, description, license, repository, type, dependencies } = JSON.parse(
-    readFileSync(join(ROOT, 'package.json'), 'utf8'),
-  );
+  const { name, version, description, license, repository, type, dependencies } = read('package.json');
+  const { peerDependencies: ofCdk } = read('node_modules/aws-cdk-lib/package.json');
+  // The CDK of the tests, and what is compatible with it.
+  const peers = { 'aws-cdk-lib': `^${dependencies['aws-cdk-lib']}`, constructs: ofCdk.constructs };
   const manifest = {
     name,
     version,
@@ -46,18 +45,23 @@ export function writeManifest(): void {
     exports: {
       '.': both('lib'),
       './report': both('report'),
-      './schema.json': './schemas/config.json',
+      './schema.json': './schema.json',
       './schemas/*.json': './schemas/*.json',
       './package.json': './package.json',
     },
     files: FILES,
-    peerDependencies: Object.fromEntries(PEERS.map((peer) => [peer, `^${dependencies[peer]}`])),
+    peerDependencies: peers,
     // For the command line alone, npm installs neither.
-    peerDependenciesMeta: Object.fromEntries(PEERS.map((peer) => [peer, { optional: true }])),
+    peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((peer) => [peer, { optional: true }])),
   };
   writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }
 
+function read(path: string) {
+  return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+}
+
+/** The module of that folder, for `import` and for `require`. */
 function both(folder: string) {
   return {
     import: { types: `./${folder}/index.d.ts`, default: `./${folder}/index.js` },
