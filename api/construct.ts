@@ -1,7 +1,7 @@
 // Exports what CDK apps use: the constructs, the stacks, their props.
 
 export { ConfigError, type ConfigProblem } from '../lambda/config/index.ts';
-export type { AuditorAlarms, AuditorAlarmsProps } from '../lib/alarms.ts';
+export type { AuditorAlarms } from '../lib/alarms.ts';
 export type { AuditorConfig } from '../lib/auditor-config.generated.ts';
 export type { ConfigProps } from '../lib/config-document.ts';
 export { ConfigFileError } from '../lib/config-file.ts';

@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { API_PAGES } from './declarations.ts';
 import { DIST, ROOT } from './folders.ts';
 import { SBOM } from './sbom.ts';
 import { THIRD_PARTY_LICENSES } from './third-party-licenses.ts';
@@ -18,6 +19,7 @@ const FILES = [
   'schema.json',
   'schemas',
   'docs/checks',
+  API_PAGES,
   'auditor.config.example.json',
   'CHANGELOG.md',
   THIRD_PARTY_LICENSES,
