@@ -11,6 +11,6 @@ if (bump === undefined) {
 const { version, tarball, sha256 } = makeRelease({ root: ROOT, bump, date: new Date().toISOString().slice(0, 10) });
 console.log(`
 ${tarball}
-SHA-256: ${sha256}
+SHA-256 of its tar: ${sha256}
 
 v${version} is committed and tagged here. To publish it: git push --follow-tags`);

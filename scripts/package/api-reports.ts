@@ -19,7 +19,7 @@ export async function writeReports(folder: string): Promise<void> {
  * @param name - Of the report, without its extension.
  */
 export function writeReport(entry: string, folder: string, name: string): void {
-  const temporary = mkdtempSync(join(ROOT, '.api-report-'));
+  const temporary = mkdtempSync(join(ROOT, '.build-'));
   try {
     mkdirSync(folder, { recursive: true });
     const apiReport: Extracts['apiReport'] = {

@@ -42,7 +42,7 @@ async function documentApi(model: string, folder: string): Promise<void> {
 
 /** Gives each module that the package exports, by its name, with the file that declares it. */
 export async function withDeclarations(use: (name: keyof typeof LIBRARY, entry: string) => unknown): Promise<void> {
-  const folder = await mkdtemp(join(ROOT, '.declarations-'));
+  const folder = await mkdtemp(join(ROOT, '.build-'));
   try {
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     const options = ['--project', 'tsconfig.build.json', '--outDir', folder];

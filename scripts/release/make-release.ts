@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { sectionOf, withRelease } from './changelog.ts';
 
 /** Scripts of package.json that must pass. The workflow that publishes runs everything else too. */
@@ -28,6 +29,7 @@ export interface Release {
   readonly version: string;
   /** The file's name, in the checkout. */
   readonly tarball: string;
+  /** Of the uncompressed tarball. */
   readonly sha256: string;
 }
 
@@ -51,13 +53,13 @@ export function makeRelease({ root, bump, date }: ReleaseOptions): Release {
     showVersion(root, `${name}@${before.version}`, `${name}@${version}`);
     for (const script of [...CHECKS, 'build']) runScript(root, script);
     const tarball = run('npm', ['pack', './dist', '--silent']);
-    const sha256 = createHash('sha256')
-      .update(readFileSync(join(root, tarball)))
-      .digest('hex');
+    // Of what is compressed: another version of zlib compresses to other bytes.
+    const tar = gunzipSync(readFileSync(join(root, tarball)));
+    const sha256 = createHash('sha256').update(tar).digest('hex');
     commitAndTag(run, version, [
       `${name} ${version}`,
       sectionOf(readFileSync(changelog, 'utf8'), version) ?? '',
-      `SHA-256 of ${tarball}: ${sha256}`,
+      `SHA-256: ${sha256}`,
     ]);
     return { version, tarball, sha256 };
   } catch (error) {
