@@ -2,35 +2,30 @@
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Extracts, extract, withDeclarations } from './declarations.ts';
+import { type DeclaredModule, extract } from './declarations.ts';
 import { ROOT } from './folders.ts';
 
 /** Where the reports are, for a review to compare. */
 export const API_REPORTS = join(ROOT, 'docs', 'api');
 
-const FILES = { lib: 'construct', report: 'report' } as const;
+/** By the modules that they are about, without the extension. */
+export const REPORT_NAMES = { lib: 'construct', report: 'report' } as const;
 
-export async function writeReports(folder: string): Promise<void> {
-  await withDeclarations((name, entry) => writeReport(entry, folder, FILES[name]));
-}
-
-/**
- * @param entry - The declarations of a module.
- * @param name - Of the report, without its extension.
- */
-export function writeReport(entry: string, folder: string, name: string): void {
+/** Writes into the folder, and removes nothing there. */
+export function writeReports(modules: readonly DeclaredModule[], folder: string): void {
   const temporary = mkdtempSync(join(ROOT, '.build-'));
   try {
     mkdirSync(folder, { recursive: true });
-    const apiReport: Extracts['apiReport'] = {
-      enabled: true,
-      // What an exported type is made of is part of the API too.
-      includeForgottenExports: true,
-      reportFileName: name,
-      reportFolder: folder,
-      reportTempFolder: temporary,
-    };
-    extract(entry, { apiReport });
+    extract(modules, ({ name }) => ({
+      apiReport: {
+        enabled: true,
+        // What an exported type is made of is part of the API too.
+        includeForgottenExports: true,
+        reportFileName: REPORT_NAMES[name],
+        reportFolder: folder,
+        reportTempFolder: temporary,
+      },
+    }));
   } finally {
     rmSync(temporary, { recursive: true });
   }

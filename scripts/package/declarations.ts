@@ -1,10 +1,11 @@
-// Makes one file of declarations for each module that the package exports.
+// Makes one file of declarations, and pages about them, for each module that the package exports.
 
 import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
+  CompilerState,
   Extractor,
   ExtractorConfig,
   ExtractorLogLevel,
@@ -17,50 +18,69 @@ import { LIBRARY } from './library.ts';
 /** The folder of the package with a page for each class, interface and member. */
 export const API_PAGES = 'docs/api';
 
+const run = promisify(execFile);
+
+/** A module that the package exports. */
+export interface DeclaredModule {
+  readonly name: keyof typeof LIBRARY;
+  /** Its declarations, which import those of other files. */
+  readonly entry: string;
+}
+
+/** What is made of a module's declarations. */
+export type Extracts = Pick<IConfigFile, 'apiReport' | 'docModel' | 'dtsRollup'>;
+
 /** Types of the CDK are imported; all others are in the file, so that a consumer needs no other package. */
 export async function buildDeclarations(): Promise<void> {
-  await withDeclarations(async (name, entry) => {
-    const file = join(DIST, name, 'index.d.ts');
-    extract(entry, {
-      dtsRollup: { enabled: true, untrimmedFilePath: file },
+  await withDeclarations(async (modules) => {
+    const file = (name: string): string => join(DIST, name, 'index.d.ts');
+    extract(modules, ({ name, entry }) => ({
+      dtsRollup: { enabled: true, untrimmedFilePath: file(name) },
       docModel: { enabled: true, apiJsonFilePath: `${entry}.api.json` },
-    });
-    await documentApi(`${entry}.api.json`, join(DIST, API_PAGES, name));
-    // The same types: to TypeScript, the extension says how the module beside them is loaded.
-    await copyFile(file, file.replace(/\.ts$/, '.cts'));
+    }));
+    for (const { name, entry } of modules) {
+      // The same types: to TypeScript, the extension says how the module beside them is loaded.
+      await copyFile(file(name), file(name).replace(/\.ts$/, '.cts'));
+      await writePages(`${entry}.api.json`, join(DIST, API_PAGES, name));
+    }
   });
 }
 
-/** @param model - What API Extractor writes of a module. */
-async function documentApi(model: string, folder: string): Promise<void> {
-  const input = await mkdtemp(`${model}-`);
-  await copyFile(model, join(input, 'module.api.json'));
-  const documenter = join(ROOT, 'node_modules', '@microsoft', 'api-documenter', 'bin', 'api-documenter');
-  const options = ['markdown', '--input-folder', input, '--output-folder', folder];
-  await promisify(execFile)(process.execPath, [documenter, ...options], { cwd: ROOT });
-}
-
-/** Gives each module that the package exports, by its name, with the file that declares it. */
-export async function withDeclarations(use: (name: keyof typeof LIBRARY, entry: string) => unknown): Promise<void> {
+/** @param use - Is given the modules, whose declarations are there until it ends. */
+export async function withDeclarations(
+  use: (modules: readonly DeclaredModule[], folder: string) => Promise<void> | void,
+): Promise<void> {
   const folder = await mkdtemp(join(ROOT, '.build-'));
   try {
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    const options = ['--project', 'tsconfig.build.json', '--outDir', folder];
-    await promisify(execFile)(process.execPath, [compiler, ...options], { cwd: ROOT });
-    for (const name of ['lib', 'report'] as const) {
-      await use(name, join(folder, LIBRARY[name].replace(/\.ts$/, '.d.ts')));
-    }
+    await run(process.execPath, [compiler, '--project', 'tsconfig.build.json', '--outDir', folder], { cwd: ROOT });
+    const names = Object.keys(LIBRARY) as (keyof typeof LIBRARY)[];
+    await use(
+      names.map((name) => ({ name, entry: join(folder, LIBRARY[name].replace(/\.ts$/, '.d.ts')) })),
+      folder,
+    );
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** What is made of declarations. */
-export type Extracts = Pick<IConfigFile, 'apiReport' | 'docModel' | 'dtsRollup'>;
+/** @throws Error where declarations are wrong */
+export function extract(modules: readonly DeclaredModule[], extractsOf: (module: DeclaredModule) => Extracts): void {
+  const configs = modules.map((module) => configOf(module.entry, extractsOf(module)));
+  const [first] = configs;
+  if (first === undefined) return;
+  // Compiled once: most of the time goes to the declarations of the CDK.
+  const compilerState = CompilerState.create(first, { additionalEntryPoints: modules.map(({ entry }) => entry) });
+  for (const config of configs) {
+    // A local build writes a report that has changed.
+    const options = { compilerState, localBuild: true, messageCallback: onlyErrors };
+    const { succeeded } = Extractor.invoke(config, options);
+    if (!succeeded) throw new Error(`no declarations of ${config.mainEntryPointFilePath}: see the messages above`);
+  }
+}
 
-/** @param entry - A file of declarations, below the root of the checkout. */
-export function extract(entry: string, extracts: Extracts): void {
-  const config = ExtractorConfig.prepare({
+function configOf(entry: string, extracts: Extracts): ExtractorConfig {
+  return ExtractorConfig.prepare({
     configObjectFullPath: undefined,
     packageJsonFullPath: join(ROOT, 'package.json'),
     configObject: {
@@ -84,10 +104,18 @@ export function extract(entry: string, extracts: Extracts): void {
       },
     },
   });
-  const { succeeded } = Extractor.invoke(config, { localBuild: true, messageCallback: onlyErrors });
-  if (!succeeded) throw new Error(`declarations of ${entry}: see the messages above`);
 }
 
 function onlyErrors(message: ExtractorMessage): void {
   message.handled = message.logLevel !== 'error';
+}
+
+/** @param model - What API Extractor wrote of a module. */
+async function writePages(model: string, folder: string): Promise<void> {
+  // All models of a folder would be one site.
+  const input = await mkdtemp(`${model}-`);
+  await copyFile(model, join(input, 'module.api.json'));
+  const documenter = join(ROOT, 'node_modules', '@microsoft', 'api-documenter', 'bin', 'api-documenter');
+  const options = ['markdown', '--input-folder', input, '--output-folder', folder];
+  await run(process.execPath, [documenter, ...options], { cwd: ROOT });
 }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { serverAccount } from '../../lab/lab-folder.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
-export const DIST = join(ROOT, 'dist');
+const DIST = join(ROOT, 'dist');
 
 const run = promisify(execFile);
 

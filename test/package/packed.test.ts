@@ -17,7 +17,6 @@ import { PREBUILT_FOLDERS } from '../../lib/prebuilt-handler.ts';
 import { appOf, compile, invoke, loads, modulesOf, READER, synthesize } from './app.ts';
 import {
   appFolder,
-  DIST,
   filesIn,
   installed,
   type NodeVersion,
@@ -28,9 +27,11 @@ import {
   temporaryFolder,
 } from './install.ts';
 
-const RUN = process.env.PG_TLS_AUDITOR_PACKAGE === 'packed';
-if (!RUN)
-  process.stderr.write('tests of the packed package skipped: PG_TLS_AUDITOR_PACKAGE=packed builds it, and runs them\n');
+/** `build`, or the path of a tarball that is built already. */
+const PACKAGE = process.env.PG_TLS_AUDITOR_PACKAGE;
+if (PACKAGE === undefined) {
+  process.stderr.write('tests of the packed package skipped: PG_TLS_AUDITOR_PACKAGE=build builds it, and runs them\n');
+}
 
 /** The oldest that the package supports. */
 const OLDEST_NODE = '22.15.0';
@@ -38,7 +39,7 @@ const MOST_BYTES = 15_000_000;
 /** Processor time of `--version`, besides what Node.js takes to start. */
 const MOST_START_MS = 300;
 
-describe.runIf(RUN)('the packed package', { timeout: 240_000 }, () => {
+describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }, () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let parent: string;
   let tarball: string;
@@ -49,7 +50,7 @@ describe.runIf(RUN)('the packed package', { timeout: 240_000 }, () => {
   beforeAll(async () => {
     temporary = await temporaryFolder();
     parent = temporary.path;
-    tarball = await pack(parent);
+    tarball = PACKAGE === undefined || PACKAGE === 'build' ? await pack(parent) : PACKAGE;
     const { found, missing } = await nodeVersions(parent, [OLDEST_NODE]);
     for (const reason of missing) process.stderr.write(`skipped: ${reason}\n`);
     nodes = found;
@@ -120,13 +121,14 @@ describe.runIf(RUN)('the packed package', { timeout: 240_000 }, () => {
     });
 
     test('is clean to publint and to are-the-types-wrong', async () => {
-      const { messages } = await publint({ pkgDir: DIST, strict: true, pack: 'npm' });
+      const folder = join(await appFolder(parent, tarball, 'module'), 'node_modules', 'pg-tls-auditor');
+      const { messages } = await publint({ pkgDir: folder, strict: true, pack: false });
       expect(messages).toEqual([]);
       const result = await checkPackage(createPackageFromTarballData(new Uint8Array(await readFile(tarball))));
       expect('problems' in result && result.problems).toEqual([]);
     });
 
-    test('has the same bytes when it is built again', async () => {
+    test.runIf(PACKAGE === 'build')('has the same bytes when it is built again', async () => {
       const hash = async (file: string) =>
         createHash('sha256')
           .update(await readFile(file))
@@ -199,18 +201,18 @@ describe.runIf(RUN)('the packed package', { timeout: 240_000 }, () => {
       const url = `postgres://tls_auditor@${server.host}:${server.port}/postgres`;
       const env = { PGPASSWORD: server.connectionConfig('tls_auditor').password };
       for (const each of nodes) {
-        const state = `state-${each.version}.json`;
-        const args = ['pg-tls-auditor', 'audit', '--url', url, '--ca', 'ca.pem', '--state', state] as const;
+        const file = `state-${each.version}.json`;
+        const args = ['pg-tls-auditor', 'audit', '--url', url, '--ca', 'ca.pem', '--state', file] as const;
         const audit = await runAs(each, ['npx', ...args, '--format', 'json'], { cwd: folder, env });
+        const { state, targets, findings } = reportSchema.parse(JSON.parse(audit.stdout));
+        expect([each.version, state, targets[0]?.verdict, findings]).toEqual([each.version, 'kept', 'clean', []]);
         expect([audit.stderr, audit.exitCode]).toEqual(['', 0]);
-        const report = reportSchema.parse(JSON.parse(audit.stdout));
-        expect([report.state, report.targets[0]?.verdict]).toEqual(['kept', 'clean']);
         // Each of these loads other scripts.
         for (const format of ['table', 'sarif', 'junit', 'ocsf', 'markdown']) {
           const { exitCode, stderr } = await runAs(each, ['npx', ...args, '--format', format], { cwd: folder, env });
           expect([each.version, format, exitCode, stderr]).toEqual([each.version, format, 0, '']);
         }
-        const history = await runAs(each, ['npx', 'pg-tls-auditor', 'history', '--state', state], { cwd: folder });
+        const history = await runAs(each, ['npx', 'pg-tls-auditor', 'history', '--state', file], { cwd: folder });
         expect([history.exitCode, history.stderr]).toEqual([0, '']);
       }
     });

@@ -1,5 +1,6 @@
 // Reads the configuration of `audit` and `discover`, from a file or from options, and lists its targets.
 
+import { findPackageJSON } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { readConfigDocument } from '../../../lambda/config/file.ts';
 import { type Config, parseConfig } from '../../../lambda/config/index.ts';
@@ -13,7 +14,8 @@ import { discoveryStoresFor } from './state.ts';
 
 /** Relative to the folder where the command runs. */
 export const DEFAULT_CONFIG = 'auditor.config.json';
-const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'auditor.config.example.json');
+/** In the checkout as in the published package, whose modules are bundled, it is beside package.json. */
+const EXAMPLE = join(dirname(findPackageJSON('.', import.meta.url) ?? ''), 'auditor.config.example.json');
 
 export interface Configuration {
   readonly config: Config;
