@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findCycle, type Import, importsOf, readImports } from '../lab/module-graph.ts';
 
-const imports = readImports(['bin', 'lib', 'lambda', 'scripts', 'demo', 'bench', 'fuzz', 'lab', 'test']);
+const imports = readImports(['api', 'bin', 'lib', 'lambda', 'scripts', 'demo', 'bench', 'fuzz', 'lab', 'test']);
 const { devDependencies } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
   devDependencies: Readonly<Record<string, string>>;
 };
@@ -111,12 +111,12 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'nothing that is shipped needs the lab, tests, the demo, benchmarks or the fuzzer',
-    from: /^(bin|lib|lambda|scripts)\//,
+    from: /^(api|bin|lib|lambda|scripts)\//,
     forbids: ({ to }) => /^(test|lab|demo|bench|fuzz)\//.test(to),
   },
   {
     name: 'nothing that is shipped needs a development dependency',
-    from: /^(bin|lib|lambda)\//,
+    from: /^(api|bin|lib|lambda)\//,
     forbids: ({ to, kind, typeOnly }) => kind === 'package' && !typeOnly && to in devDependencies,
   },
 ];

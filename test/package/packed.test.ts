@@ -205,7 +205,8 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
         const args = ['pg-tls-auditor', 'audit', '--url', url, '--ca', 'ca.pem', '--state', file] as const;
         const audit = await runAs(each, ['npx', ...args, '--format', 'json'], { cwd: folder, env });
         const { state, targets, findings } = reportSchema.parse(JSON.parse(audit.stdout));
-        expect([each.version, state, targets[0]?.verdict, findings]).toEqual([each.version, 'kept', 'clean', []]);
+        const unknown = targets[0]?.checks.filter(({ status }) => status === 'unknown');
+        expect([each.version, state, unknown, findings]).toEqual([each.version, 'kept', [], []]);
         expect([audit.stderr, audit.exitCode]).toEqual(['', 0]);
         // Each of these loads other scripts.
         for (const format of ['table', 'sarif', 'junit', 'ocsf', 'markdown']) {
