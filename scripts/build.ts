@@ -1,9 +1,9 @@
 // Makes the npm package in dist/, from which it is packed and published.
 
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeBundled } from './package/bundled.ts';
-import { buildCommandLine } from './package/command-line.ts';
+import { buildCommandLine, COMMAND } from './package/command-line.ts';
 import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
@@ -31,3 +31,9 @@ const functions = buildHandler();
 const [commandLine, library] = await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
 writeBundled([...functions, commandLine, ...library]);
 await buildDeclarations();
+
+// Packed, files have the permissions that they have here: the same ones, whatever the checkout's are.
+for (const entry of readdirSync(DIST, { recursive: true, withFileTypes: true })) {
+  const isRun = entry.isDirectory() || entry.name === COMMAND;
+  chmodSync(join(entry.parentPath, entry.name), isRun ? 0o755 : 0o644);
+}

@@ -6,6 +6,9 @@ import { build, type Metafile } from 'esbuild';
 import { DIST, ROOT } from './folders.ts';
 import { onlyVersion } from './only-version.ts';
 
+/** The script that npm links to. */
+export const COMMAND = 'pg-tls-auditor.mjs';
+
 /** Packages that are CommonJS ask for Node's modules by `require`, which ESM has not. */
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
@@ -38,7 +41,7 @@ export async function buildCommandLine(needed: string): Promise<Metafile> {
     metafile: true,
     logLevel: 'warning',
   });
-  await writeFile(join(folder, 'pg-tls-auditor.mjs'), starter(needed), { mode: 0o755 });
+  await writeFile(join(folder, COMMAND), starter(needed));
   return metafile;
 }
 
