@@ -1,9 +1,10 @@
 // Makes the npm package in dist/, from which it is packed and published.
 
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeBundled } from './package/bundled.ts';
 import { buildCloudFormation } from './package/cloudformation.ts';
-import { buildCommandLine } from './package/command-line.ts';
+import { buildCommandLine, COMMAND } from './package/command-line.ts';
 import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
@@ -16,6 +17,7 @@ const COPIES = {
   'schemas/report.json': 'docs/report.schema.json',
   'schemas/logs.json': 'docs/logs.schema.json',
   'schemas/discover.json': 'docs/discover.schema.json',
+  'schemas/plan.json': 'docs/plan.schema.json',
   'docs/checks': 'docs/checks',
   'auditor.config.example.json': 'auditor.config.example.json',
   'CHANGELOG.md': 'CHANGELOG.md',
@@ -27,7 +29,14 @@ rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
 for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(DIST, to), { recursive: true });
 writeManifest();
-buildHandler();
+const functions = buildHandler();
 buildCloudFormation();
-await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+const [commandLine, library] = await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+writeBundled([...functions, commandLine, ...library]);
 await buildDeclarations();
+
+// Packed, files have the permissions that they have here: the same ones, whatever the checkout's are.
+for (const entry of readdirSync(DIST, { recursive: true, withFileTypes: true })) {
+  const isRun = entry.isDirectory() || entry.name === COMMAND;
+  chmodSync(join(entry.parentPath, entry.name), isRun ? 0o755 : 0o644);
+}

@@ -2,9 +2,12 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
 import { DIST, ROOT } from './folders.ts';
 import { onlyVersion } from './only-version.ts';
+
+/** The script that npm links to. */
+export const COMMAND = 'pg-tls-auditor.mjs';
 
 /** Packages that are CommonJS ask for Node's modules by `require`, which ESM has not. */
 const REQUIRE = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
@@ -12,10 +15,13 @@ const REQUIRE = "import { createRequire } from 'node:module'; const require = cr
 /** Imports of pg that are never reached: of its native client and of Cloudflare's sockets. */
 const NEVER_REACHED = ['pg-native', 'pg-cloudflare'];
 
-/** @param needed - The oldest Node.js, such as 22.15. */
-export async function buildCommandLine(needed: string): Promise<void> {
+/**
+ * @param needed - The oldest Node.js, such as 22.15.
+ * @returns what is in the bundle
+ */
+export async function buildCommandLine(needed: string): Promise<Metafile> {
   const folder = join(DIST, 'bin');
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: { 'command-line': 'bin/pg-tls-auditor.ts' },
     outdir: folder,
@@ -32,9 +38,11 @@ export async function buildCommandLine(needed: string): Promise<void> {
     external: NEVER_REACHED,
     plugins: [onlyVersion],
     legalComments: 'none',
+    metafile: true,
     logLevel: 'warning',
   });
-  await writeFile(join(folder, 'pg-tls-auditor.mjs'), starter(needed), { mode: 0o755 });
+  await writeFile(join(folder, COMMAND), starter(needed));
+  return metafile;
 }
 
 /** In syntax that every Node.js with `import()` reads: an older one would end in a stack trace. */

@@ -8,16 +8,19 @@ import { RUNTIME_CLIENTS } from '../../lib/feature-modules.ts';
 import { PREBUILT_FOLDERS, PREBUILT_INDEX, type PrebuiltScripts } from '../../lib/prebuilt-handler.ts';
 import { DIST } from './folders.ts';
 
-export function buildHandler(): void {
-  for (const [name, entries] of Object.entries(PREBUILT_FOLDERS)) {
+/** @returns what is in the bundles */
+export function buildHandler(): readonly Metafile[] {
+  const metafiles = Object.entries(PREBUILT_FOLDERS).map(([name, entries]) => {
     const folder = join(DIST, 'handler', name);
     mkdirSync(folder, { recursive: true });
     const bundle = bundleHandler(folder, RUNTIME_CLIENTS, entries);
     writeScripts(folder, bundle);
     writeFileSync(join(folder, PREBUILT_INDEX), `${JSON.stringify(scriptsOf(bundle.metafile), undefined, 2)}\n`);
-  }
+    return bundle.metafile;
+  });
   // The modules of the package are ESM otherwise.
   writeFileSync(join(DIST, 'handler', 'package.json'), '{"type":"commonjs"}\n');
+  return metafiles;
 }
 
 function scriptsOf({ inputs, outputs }: Metafile): PrebuiltScripts {

@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { DIST, ROOT } from './folders.ts';
 import { onlyVersion } from './only-version.ts';
 
@@ -19,8 +19,12 @@ const prebuiltHandler: Plugin = {
   },
 };
 
-/** @param needed - The oldest Node.js, such as 22.15. */
-export async function buildLibrary(needed: string): Promise<void> {
+/**
+ * @param needed - The oldest Node.js, such as 22.15.
+ * @returns what is in the bundles
+ */
+export async function buildLibrary(needed: string): Promise<readonly Metafile[]> {
+  const metafiles: Metafile[] = [];
   for (const [name, module] of Object.entries(LIBRARY)) {
     const options = {
       absWorkingDir: ROOT,
@@ -34,7 +38,7 @@ export async function buildLibrary(needed: string): Promise<void> {
       logLevel: 'warning',
     } as const satisfies BuildOptions;
     const file = join(DIST, name, 'index');
-    await build({
+    const { metafile } = await build({
       ...options,
       outfile: `${file}.cjs`,
       format: 'cjs',
@@ -42,10 +46,13 @@ export async function buildLibrary(needed: string): Promise<void> {
       mainFields: ['module', 'main'],
       conditions: ['import'],
       sourcemap: 'linked',
+      metafile: true,
       define: { 'import.meta.dirname': '__dirname' },
     });
     await writeFile(`${file}.js`, await esModule(options));
+    metafiles.push(metafile);
   }
+  return metafiles;
 }
 
 /** The classes must be the same ones however a program imports them: so ESM takes them from the CommonJS file. */

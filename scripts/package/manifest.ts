@@ -2,7 +2,10 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { API_PAGES } from './declarations.ts';
 import { DIST, ROOT } from './folders.ts';
+import { SBOM } from './sbom.ts';
+import { THIRD_PARTY_LICENSES } from './third-party-licenses.ts';
 
 /** The oldest Node.js on which the package runs: the first that gives the authorities of the operating system. */
 export const NEEDED_NODE = '22.15';
@@ -16,12 +19,15 @@ const FILES = [
   'schema.json',
   'schemas',
   'docs/checks',
+  API_PAGES,
   'auditor.config.example.json',
   'CHANGELOG.md',
+  THIRD_PARTY_LICENSES,
+  SBOM,
 ];
 
 export function writeManifest(): void {
-  const { name, version, description, license, type, dependencies } = read('package.json');
+  const { name, version, description, license, repository, type, dependencies } = read('package.json');
   const { peerDependencies: ofCdk } = read('node_modules/aws-cdk-lib/package.json');
   // The CDK of the tests, and what is compatible with it.
   const peers = { 'aws-cdk-lib': `^${dependencies['aws-cdk-lib']}`, constructs: ofCdk.constructs };
@@ -31,6 +37,8 @@ export function writeManifest(): void {
     description,
     keywords: ['postgresql', 'tls', 'ssl', 'audit', 'security', 'aws-cdk', 'pg_stat_ssl', 'cli'],
     license,
+    // npm publishes provenance only where this names the repository that publishes.
+    repository,
     type,
     engines: { node: `>=${NEEDED_NODE}` },
     bin: { [name]: 'bin/pg-tls-auditor.mjs' },

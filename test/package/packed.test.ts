@@ -14,6 +14,8 @@ import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { reportSchema } from '../../lambda/report/schema.ts';
 import { PREBUILT_FOLDERS } from '../../lib/prebuilt-handler.ts';
+import { SBOM } from '../../scripts/package/sbom.ts';
+import { THIRD_PARTY_LICENSES } from '../../scripts/package/third-party-licenses.ts';
 import { appOf, compile, invoke, loads, modulesOf, READER, synthesize } from './app.ts';
 import {
   appFolder,
@@ -66,7 +68,9 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
     test('is what is meant to be published, and nothing else', async () => {
       const folder = join(await appFolder(parent, tarball, 'module'), 'node_modules', 'pg-tls-auditor');
       // Hashes and the names of parts differ from version to version.
-      const names = (await filesIn(folder)).map((file) => file.replace(/[\w-]+-[A-Z0-9]{8}(?=\.m?js)/, '*'));
+      const names = (await filesIn(folder)).map((file) =>
+        file.replace(/[\w-]+-[A-Z0-9]{8}(?=\.m?js)/, '*').replace(/^(docs\/api\/\w+\/).*/, '$1*'),
+      );
       const scripts = (name: string) => [
         `handler/${name}/*.js`,
         `handler/${name}/*.js.map`,
@@ -77,10 +81,13 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
           'CHANGELOG.md',
           'LICENSE',
           'README.md',
+          THIRD_PARTY_LICENSES,
           'auditor.config.example.json',
           'bin/command-line.mjs',
           'bin/pg-tls-auditor.mjs',
           'bin/scripts/*.mjs',
+          'docs/api/lib/*',
+          'docs/api/report/*',
           ...['README', ...CHECKS.map(({ id }) => id)].map((name) => `docs/checks/${name}.md`),
           'handler/package.json',
           ...Object.entries(PREBUILT_FOLDERS).flatMap(([name, entries]) => [
@@ -91,6 +98,7 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
             ['cjs', 'cjs.map', 'd.cts', 'd.ts', 'js'].map((extension) => `${name}/index.${extension}`),
           ),
           'package.json',
+          SBOM,
           'schema.json',
           ...['discover', 'logs', 'report'].map((name) => `schemas/${name}.json`),
         ].sort(),
