@@ -267,10 +267,21 @@ export interface AuditorConfig {
      */
     evidenceRetentionDays?: number | undefined;
     /**
+     * What messages link to. console: the page of the run in the S3 console, which asks for a login; presigned: a URL
+     * that ends within hours, and with which anyone can read the page until then.
+     * @default console
+     */
+    pageLink?: 'console' | 'presigned' | undefined;
+    /**
      * Import findings into AWS Security Hub, which must be on in the account and region.
      * @default false
      */
     securityHub?: boolean | undefined;
+    /**
+     * Make a CloudWatch dashboard of the fleet (three dollars a month beyond the first three of an account).
+     * @default true
+     */
+    dashboard?: boolean | undefined;
     /**
      * Audits in many workers at once, on AWS Step Functions: for more databases than one function can audit in its
      * time. {} for the defaults. Needs evidence in s3.

@@ -67,7 +67,7 @@ async function putParts({ run, worker, from, to }: WorkerInput, audited: Run, ob
   const { text, fits } = encodePart(audited);
   if (fits || to - from === 1) {
     const range = { worker, from, to };
-    // Before the part: where that is, nobody hands the range out again.
+    // Before the part: where that is, the range is not handed out again.
     await putClients(run, range, audited, objects);
     return await objects.put(partKey(run, range), await pack(text));
   }
