@@ -14,8 +14,6 @@ import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { reportSchema } from '../../lambda/report/schema.ts';
 import { PREBUILT_FOLDERS } from '../../lib/prebuilt-handler.ts';
-import { SBOM } from '../../scripts/package/sbom.ts';
-import { THIRD_PARTY_LICENSES } from '../../scripts/package/third-party-licenses.ts';
 import { appOf, compile, invoke, loads, modulesOf, READER, synthesize } from './app.ts';
 import {
   appFolder,
@@ -81,7 +79,7 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
           'CHANGELOG.md',
           'LICENSE',
           'README.md',
-          THIRD_PARTY_LICENSES,
+          'THIRD-PARTY-LICENSES.txt',
           'auditor.config.example.json',
           'bin/command-line.mjs',
           'bin/pg-tls-auditor.mjs',
@@ -98,7 +96,7 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
             ['cjs', 'cjs.map', 'd.cts', 'd.ts', 'js'].map((extension) => `${name}/index.${extension}`),
           ),
           'package.json',
-          SBOM,
+          'sbom.cdx.json',
           'schema.json',
           ...['discover', 'logs', 'report'].map((name) => `schemas/${name}.json`),
         ].sort(),

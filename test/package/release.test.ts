@@ -4,15 +4,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { API_REPORTS, REPORT_NAMES, writeReports } from '../../scripts/package/api-reports.ts';
-import { withDeclarations } from '../../scripts/package/declarations.ts';
-import { SBOM } from '../../scripts/package/sbom.ts';
-import { THIRD_PARTY_LICENSES } from '../../scripts/package/third-party-licenses.ts';
 import { packElsewhere } from './elsewhere.ts';
 import { appFolder, temporaryFolder } from './install.ts';
 
+// What is slow to load is loaded where it is needed: npm test skips all of it.
 const TARBALL = process.env.PG_TLS_AUDITOR_PACKAGE ?? 'build';
 const isGiven = TARBALL !== 'build';
 if (!isGiven) process.stderr.write('tests of a release skipped: PG_TLS_AUDITOR_PACKAGE names no tarball\n');
@@ -32,7 +28,8 @@ describe.runIf(isGiven)('the package', { timeout: 400_000 }, () => {
   });
 
   test('has a valid bill of materials of what is bundled, and the licences of all of it', async () => {
-    const text = await readFile(join(folder, SBOM), 'utf8');
+    const { Spec, Validation } = await import('@cyclonedx/cyclonedx-library');
+    const text = await readFile(join(folder, 'sbom.cdx.json'), 'utf8');
     expect(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(text)).toBeNull();
     const { components } = JSON.parse(text) as { components: readonly { 'bom-ref': string }[] };
     const ids = components.map((component) => component['bom-ref']);
@@ -41,7 +38,7 @@ describe.runIf(isGiven)('the package', { timeout: 400_000 }, () => {
     for (const name of ['esbuild', 'aws-cdk-lib', 'constructs', 'vitest', 'typescript']) {
       expect(names).not.toContain(name);
     }
-    const licenses = await readFile(join(folder, THIRD_PARTY_LICENSES), 'utf8');
+    const licenses = await readFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
     expect(ids.filter((id) => !licenses.includes(`\n${id}  `))).toEqual([]);
   });
 
@@ -55,6 +52,8 @@ describe.runIf(isGiven)('the API', { timeout: 400_000 }, () => {
   const read = (folder: string, name: string): string => readFileSync(join(folder, `${name}.api.md`), 'utf8');
 
   test('is that of the reports in docs/api, and without a prop it is another one', async () => {
+    const { API_REPORTS, REPORT_NAMES, writeReports } = await import('../../scripts/package/api-reports.ts');
+    const { withDeclarations } = await import('../../scripts/package/declarations.ts');
     await using temporary = await temporaryFolder();
     const [before, after] = [join(temporary.path, 'before'), join(temporary.path, 'after')];
     await mkdir(after);
