@@ -200,8 +200,9 @@ const PROGRAMS: Readonly<Record<string, (args: readonly string[]) => void>> = {
       if (packageJson.scripts[script as keyof typeof packageJson.scripts].includes('bin/pg-tls-auditor.ts')) {
         parseCommandLine([script, ...given]);
       }
-    } else expect(['ci', 'test']).toContain(subcommand);
+    } else expect(['ci', 'test', 'install', 'pack']).toContain(subcommand);
   },
+  'pg-tls-auditor': parseCommandLine,
   npx: ([name, ...args]) => {
     if (name === 'pg-tls-auditor') parseCommandLine(args);
     else if (name === 'cdk') expect(['synth', 'deploy', 'destroy', 'gc']).toContain(args[0]);

@@ -22,7 +22,7 @@ const documentSchema = z.object({
   snapshots: z.array(snapshotSchema.nullable()).max(10_000),
 });
 
-/** Stores the clients of a range. Those of targets that show too much for one object are left out, and `plan` says so. */
+/** Stores the clients of a range. Those of targets that show too much for one object are left out: `plan` says so. */
 export async function putClients(run: string, range: Range, audited: Run, objects: RunObjects): Promise<void> {
   let left = MOST_PART_BYTES;
   const snapshots = audited.audited.map(({ snapshot }) => {

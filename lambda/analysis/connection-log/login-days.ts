@@ -141,7 +141,7 @@ export interface ClientDays {
   readonly covered: LoginRecord['covered'];
 }
 
-/** From the record of a target's clients, which has days of weeks. It has no versions of TLS: its days are of plaintext. */
+/** From the record of a target's clients, which has days of weeks, and of plaintext only: it has no versions of TLS. */
 export function fromClientRecord({ clients, unshown, isCut, covered }: ClientDays): LoginRecord {
   const plaintext = clients.flatMap(({ role, uses }) =>
     uses.plaintext === undefined ? [] : [{ role, days: uses.plaintext.days }],
