@@ -34,8 +34,8 @@ const SAVED_EVERY_MS = HOUR_MS;
 
 /**
  * Whether what was added is worth a write: a client that was not there, or that came in another way, from elsewhere or
- * on another day, a gap, a refusal, another fact of the server. What else changes from run to run waits for an hour: the
- * log shows a day each time.
+ * on another day, a gap, a refusal, another fact of the server. What else changes from run to run waits for an hour:
+ * the log shows a day each time.
  */
 export function isNews(before: ClientRecord | undefined, next: ClientRecord): boolean {
   if (before === undefined || next.lastSeen - before.lastSeen >= SAVED_EVERY_MS) return true;
