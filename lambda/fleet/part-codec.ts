@@ -14,8 +14,11 @@ import { condensed } from './condensed.ts';
  */
 export const MOST_PART_BYTES = 8 * 1024 * 1024;
 
-/** Values in a part. Each that is not as it must be costs its reader a record of its own before the part is refused. */
-const MOST_VALUES = 400_000;
+/**
+ * Values in a part: a condensed target has some 250, and 15 for each finding. Each that is not as it must be costs its
+ * reader a record of its own before the part is refused.
+ */
+const MOST_VALUES = 100_000;
 
 /** Sessions of all targets of a part: what its reader expands them to has a bound of its own. */
 const MOST_SESSIONS = 200_000;

@@ -143,7 +143,7 @@ const BOMBS: readonly Kind[] = [
   ['with a million values', () => gzipSync(`{"schemaVersion":1,"audited":[${'0,'.repeat(1_000_000)}0]}`), 'values'],
   [
     'that is nested deep',
-    () => gzipSync(`{"schemaVersion":1,"audited":${'['.repeat(390_000)}${']'.repeat(390_000)}}`),
+    () => gzipSync(`{"schemaVersion":1,"audited":${'['.repeat(45_000)}${']'.repeat(45_000)}}`),
     "can't be used",
   ],
   ...[10 ** 15, 10 ** 6, -1, 0.5, '7', null].map(
@@ -157,7 +157,7 @@ const BOMBS: readonly Kind[] = [
     'with a session of many properties, many times',
     () =>
       changed((part) => {
-        const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`p${index}`, 0]));
+        const many = Object.fromEntries(Array.from({ length: 90_000 }, (_, index) => [`p${index}`, 0]));
         part.audited[0].snapshot.sessions.value.visible = [[many, 150_000]];
       }),
     "can't be used",
@@ -166,7 +166,7 @@ const BOMBS: readonly Kind[] = [
     'with many findings that are none',
     () =>
       changed((part) => {
-        part.audited[0].findings = Array.from({ length: 390_000 }, () => 0);
+        part.audited[0].findings = Array.from({ length: 45_000 }, () => 0);
       }),
     "can't be used",
   ],
