@@ -76,7 +76,7 @@ export async function synthesize(cwd: string, file: string): Promise<Assembly> {
   };
 }
 
-/** The sources of which something is in the scripts of a function. */
+/** The modules of ours, and the clients of AWS, of which something is in the scripts of a function. */
 export async function modulesOf(asset: string): Promise<readonly string[]> {
   const maps = (await readdir(asset)).filter((name) => name.endsWith('.map'));
   const sources = await Promise.all(
@@ -85,7 +85,7 @@ export async function modulesOf(asset: string): Promise<readonly string[]> {
       return map.sources.map((source) => source.replace(/^.*?(?=(lambda|lib|node_modules)\/)|^(\.\.\/)+/, ''));
     }),
   );
-  return [...new Set(sources.flat())].sort();
+  return [...new Set(sources.flat())].filter((source) => /^lambda\/|\/client-[\w-]+\//.test(source)).sort();
 }
 
 /** Loads a function as Lambda does, and invokes it once, with a test alert. */

@@ -58,7 +58,7 @@ export async function appFolder(parent: string, tarball: string, type: 'module' 
   return folder;
 }
 
-/** Runs a program as an ordinary user, also where the tests are run by root, with nothing of this process's environment. */
+/** Runs a program as an ordinary user, also where root runs the tests, with nothing of this process's environment. */
 export function runAs(
   { folder: bin }: NodeVersion,
   [program, ...args]: readonly [string, ...string[]],
