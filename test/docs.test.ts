@@ -216,6 +216,9 @@ const PROGRAMS: Readonly<Record<string, (args: readonly string[]) => void>> = {
       expect(Object.keys(client)).toContain(`${name}Command`);
     }
   },
+  docker: ([operation]) => expect(['build', 'push', 'run']).toContain(operation),
+  kubectl: ([operation]) => expect(['apply', 'create']).toContain(operation),
+  git: (args) => expect(args).toEqual(['push', '--follow-tags']),
   curl: (args) => expect(args.some((argument) => argument.startsWith('https://'))).toBe(true),
   read: () => undefined,
   export: () => undefined,
