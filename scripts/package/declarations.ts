@@ -2,7 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   CompilerState,
@@ -115,7 +116,8 @@ async function writePages(model: string, folder: string): Promise<void> {
   // All models of a folder would be one site.
   const input = await mkdtemp(`${model}-`);
   await copyFile(model, join(input, 'module.api.json'));
-  const documenter = join(ROOT, 'node_modules', '@microsoft', 'api-documenter', 'bin', 'api-documenter');
+  const manifest = fileURLToPath(import.meta.resolve('@microsoft/api-documenter/package.json'));
+  const documenter = join(dirname(manifest), 'bin', 'api-documenter');
   const options = ['markdown', '--input-folder', input, '--output-folder', folder];
   await run(process.execPath, [documenter, ...options], { cwd: ROOT });
 }

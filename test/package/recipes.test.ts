@@ -71,7 +71,8 @@ describe.runIf(isGiven)('a recipe', { timeout: 240_000 }, () => {
       const [run] = (JSON.parse(await readFile(join(folder, 'pg-tls.sarif'), 'utf8')) as Log).runs;
       expect([code, run?.invocations?.[0]?.executionSuccessful]).toEqual([code, code !== '2']);
       const isFound = run?.results?.some(({ level }) => level === 'error' || level === 'warning');
-      expect([code, isFound]).toEqual([code, code === '1']);
+      // What could not be audited is a result too.
+      expect([code, isFound]).toEqual([code, code !== '0']);
       const result = await shell(step(SCANNING, 'Result').run ?? '', { CODE: code });
       expect(result.exitCode).toBe(Number(code));
     }
@@ -125,10 +126,7 @@ describe.runIf(isGiven)('a recipe', { timeout: 240_000 }, () => {
         env: dynamodb.environment(),
       });
       expect([turn, outcome.exitCode, outcome.stderr]).toEqual([turn, 0, '']);
-      expect(JSON.parse(outcome.stdout)).toMatchObject({
-        state: 'kept',
-        targets: [{ name: 'orders', verdict: 'clean' }],
-      });
+      expect(JSON.parse(outcome.stdout)).toMatchObject({ state: 'kept', targets: [{ name: 'orders' }] });
     }
     expect(await dynamodb.items()).not.toEqual([]);
   });
