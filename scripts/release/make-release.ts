@@ -50,7 +50,7 @@ export function makeRelease({ root, bump, date }: ReleaseOptions): Release {
     if (run('git', ['tag', '--list', `v${version}`]) !== '') throw new Error(`there is a tag v${version} already`);
     const changelog = join(root, 'CHANGELOG.md');
     writeFileSync(changelog, withRelease(readFileSync(changelog, 'utf8'), version, date));
-    showVersion(root, `${name}@${before.version}`, `${name}@${version}`);
+    showVersion(root, name, before.version, version);
     for (const script of [...CHECKS, 'build']) runScript(root, script);
     const tarball = run('npm', ['pack', './dist', '--silent']);
     // Of what is compressed: another version of zlib compresses to other bytes.
@@ -102,14 +102,14 @@ function packageOf(root: string): { readonly name: string; readonly version: str
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 }
 
-function showVersion(root: string, before: string, after: string): void {
-  const found = spawnSync('git', ['grep', '--files-with-matches', '--fixed-strings', before, '--', ...SHOWN_IN], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+/** As NAME@VERSION of npm, NAME:VERSION of an image, NAME-VERSION.tgz. */
+function showVersion(root: string, name: string, before: string, after: string): void {
+  const shown = `(${name}[-:@])${before.replaceAll('.', '\\.')}`;
+  const search = ['grep', '--files-with-matches', '--extended-regexp', shown, '--', ...SHOWN_IN];
+  const found = spawnSync('git', search, { cwd: root, encoding: 'utf8' });
   for (const path of found.stdout.split('\n').filter((line) => line !== '')) {
     const file = join(root, path);
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(before, after));
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(new RegExp(`${shown}(?!\\d)`, 'g'), `$1${after}`));
   }
 }
 

@@ -60,7 +60,10 @@ describe.runIf(isAsked)('a release', { timeout: 120_000 }, () => {
     mkdirSync(join(root, 'docs'));
     writeFileSync(join(root, 'CHANGELOG.md'), CHANGELOG);
     writeFileSync(join(root, '.gitignore'), 'dist/\n*.tgz\n');
-    writeFileSync(join(root, 'docs', 'page.md'), 'npx released@1.0.0, not released@1.0.1\n');
+    writeFileSync(
+      join(root, 'docs', 'page.md'),
+      'npx released@1.0.0, released:1.0.0, released-1.0.0.tgz, not released@1.0.1\n',
+    );
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
@@ -70,7 +73,7 @@ describe.runIf(isAsked)('a release', { timeout: 120_000 }, () => {
     expect([version, tarball]).toEqual(['1.1.0', 'released-1.1.0.tgz']);
     expect(JSON.parse(read('package.json')).version).toBe('1.1.0');
     expect(read('CHANGELOG.md')).toContain('## Unreleased\n\n## 1.1.0 / 2026-04-05\n\n- [FEATURE] A new one.');
-    expect(read('docs/page.md')).toBe('npx released@1.1.0, not released@1.0.1\n');
+    expect(read('docs/page.md')).toBe('npx released@1.1.0, released:1.1.0, released-1.1.0.tgz, not released@1.0.1\n');
     expect(
       createHash('sha256')
         .update(gunzipSync(readFileSync(join(root, tarball))))
