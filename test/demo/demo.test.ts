@@ -92,6 +92,11 @@ function processesOf(group: number, folder: string): string[] {
     .map(([, , , args = '']) => args);
 }
 
+/** The path of the page is as long as the temporary folder makes it. */
+function isTooLong(line: string): boolean {
+  return line.length > 80 && !line.startsWith('Open the page');
+}
+
 describe('a whole run, among settings a person may have for other things', () => {
   let outcome: Outcome;
   let folder: string;
@@ -139,7 +144,7 @@ describe('a whole run, among settings a person may have for other things', () =>
       'checkout',
       'shop',
       'checkout-worker-#',
-      'As for plaintext-session above.',
+      'Make the client verify the server',
     ],
     [
       'the superuser in plaintext',
@@ -260,7 +265,7 @@ describe('a whole run, among settings a person may have for other things', () =>
 
   test('what no terminal shows has no ANSI codes and 80 columns', () => {
     expect(outcome.stdout).not.toContain('\u001b');
-    expect(outcome.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    expect(outcome.stdout.split('\n').filter(isTooLong)).toEqual([]);
   });
 });
 
@@ -269,7 +274,7 @@ test('by default it prints what a newcomer needs, in 80 lines of 80 columns', as
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const lines = stdout.trimEnd().split('\n');
   expect(lines.length).toBeLessThanOrEqual(80);
-  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(lines.filter(isTooLong)).toEqual([]);
   expect(stdout).toMatch(/^Open the page {2}\/\S+\/report\.html$/m);
   expect(stdout).toContain('│ 13 new findings on archive, shop and billing: 2 critical, 7 high, 4');
   expect(stdout).toContain('│ NOT AUDITED: archive (certificate-untrusted).');

@@ -5,6 +5,7 @@ import { targetOf } from '../../lab/collector.ts';
 import { POLICY } from '../../lab/snapshots.ts';
 import type { auditTargets } from '../../lambda/audit.ts';
 import { newPlan, pack, slicesOf } from '../../lambda/fleet/documents.ts';
+import { rangeOfPart } from '../../lambda/fleet/object-keys.ts';
 import type { RunObjects } from '../../lambda/fleet/run-objects.ts';
 import { auditRange } from '../../lambda/fleet/worker.ts';
 
@@ -32,18 +33,19 @@ const readsLog: typeof auditTargets = async ({ policy }, { collector }) => {
 type Case = readonly [string, () => Promise<boolean>, readonly string[]];
 
 test.each<Case>([
-  ['is stored', async () => true, ['put', 'save']],
-  ['was stored by an earlier attempt', async () => false, ['put']],
-  ['can not be stored', () => Promise.reject(new Error('S3 is away')), ['put']],
+  ['is stored', async () => true, ['put clients', 'put', 'save']],
+  ['was stored by an earlier attempt', async () => false, ['put clients', 'put']],
+  ['can not be stored', () => Promise.reject(new Error('S3 is away')), ['put clients', 'put']],
 ])('where the part %s, the steps are as they must be', async (_, stored, expected) => {
   const steps: string[] = [];
   const [slice] = slicesOf(plan);
   const body = slice === undefined ? new Uint8Array() : await pack(slice);
   const objects: RunObjects = {
     get: async () => body,
-    put: () => {
-      steps.push('put');
-      return stored();
+    async put(key) {
+      const isPart = rangeOfPart(key, 'run-1', { worker: 'default', count: 1 }) !== undefined;
+      steps.push(isPart ? 'put' : 'put clients');
+      return isPart ? await stored() : true;
     },
     list: async () => [],
   };

@@ -49,7 +49,7 @@ async function runAt(hours: number, event?: unknown): Promise<InvocationOutcome 
     at: new Date(START + hours * HOUR),
     ...(event === undefined ? {} : { event }),
   });
-  const last = lab.aws.objects.findLast(({ key }) => key.startsWith('reports/'));
+  const last = lab.aws.objects.findLast(({ key }) => key.endsWith('.json.gz'));
   return { ...outcome, archived: last === undefined ? undefined : JSON.parse(gunzipSync(last.body).toString()) };
 }
 

@@ -140,7 +140,7 @@ test.skipIf(!STAND_IN)(
       expect.stringMatching(/^reports\/\d{4}\/\d\d\/\d\d\/.*-acceptance\.html$/),
       expect.stringMatching(/^reports\/\d{4}\/\d\d\/\d\d\/.*-acceptance\.json\.gz$/),
     ]);
-    expect(left.kinds).toEqual(['all#finding', 'all#target']);
+    expect(left.kinds).toEqual(['all#finding', 'all#scans']);
 
     const { ALERT_TOPIC_ARN, EVIDENCE_BUCKET, STATE_TABLE } = deployed.variables;
     const table = `arn:aws:dynamodb:eu-west-1:123456789012:table/${STATE_TABLE}`;

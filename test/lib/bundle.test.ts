@@ -16,7 +16,7 @@ import { MINIMAL } from './synthesis.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 /** What every run needs, which Lambda reads at each cold start, and all together (docs/adr/0013). */
 const MOST_AT_START = 1_000_000;
-const MOST_IN_ALL = 1_200_000;
+const MOST_IN_ALL = 1_400_000;
 
 const DISCOVERY_RULE: NonNullable<ConfigInput['discovery']>[number] = {
   rds: { regions: ['eu-west-1'], accounts: [{ roleArn: 'arn:aws:iam::111122223333:role/reader' }] },
@@ -258,14 +258,14 @@ describe('the bundle', () => {
     expect(await sizeOf(choice, await loadedAtStart(choice))).toBeLessThan(MOST_AT_START);
   });
 
-  test.each(CHOICES)('with parts %s is under 1.2 MB in all', async (choice) => {
+  test.each(CHOICES)('with parts %s is under 1.4 MB in all', async (choice) => {
     expect(await sizeOf(choice, await filesOf(choice, '.js'))).toBeLessThan(MOST_IN_ALL);
   });
 
   test('has the same files at start with all parts on as with all off, but for what they share', async () => {
     const [off, on] = [await loadedAtStart('off'), await loadedAtStart('on')];
     const more = (await sizeOf('on', on)) - (await sizeOf('off', off));
-    expect(more).toBeLessThan(25_000);
+    expect(more).toBeLessThan(40_000);
   });
 
   test.each(LOADED)('with parts %s needs no module from elsewhere but those of the runtime', async (choice) => {
