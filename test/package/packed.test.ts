@@ -69,7 +69,10 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
       const folder = join(await appFolder(parent, tarball, 'module'), 'node_modules', 'pg-tls-auditor');
       // Hashes and the names of parts differ from version to version.
       const names = (await filesIn(folder)).map((file) =>
-        file.replace(/[\w-]+-[A-Z0-9]{8}(?=\.m?js)/, '*').replace(/^(docs\/api\/\w+\/).*/, '$1*'),
+        file
+          .replace(/[\w-]+-[A-Z0-9]{8}(?=\.m?js)/, '*')
+          .replace(/^(docs\/api\/\w+\/).*/, '$1*')
+          .replace(/[0-9a-f]{64}(?=\.zip$)/, '*'),
       );
       const scripts = (name: string) => [
         `handler/${name}/*.js`,
@@ -86,6 +89,8 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
           'bin/command-line.mjs',
           'bin/pg-tls-auditor.mjs',
           'bin/scripts/*.mjs',
+          'cloudformation/assets/*.zip',
+          'cloudformation/pg-tls-auditor.template.json',
           'docs/api/lib/*',
           'docs/api/report/*',
           ...['README', ...CHECKS.map(({ id }) => id)].map((name) => `docs/checks/${name}.md`),
@@ -100,7 +105,7 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
           'package.json',
           SBOM,
           'schema.json',
-          ...['discover', 'logs', 'report'].map((name) => `schemas/${name}.json`),
+          ...['discover', 'logs', 'plan', 'report'].map((name) => `schemas/${name}.json`),
         ].sort(),
       );
     });
