@@ -14,7 +14,7 @@ export interface PackedPage {
   readonly files: string | undefined;
 }
 
-const CODE_BLOCK = /(^```[\s\S]*?^```)/m;
+const CODE_BLOCK = /(^ *```[\s\S]*?^ *```)/m;
 const RELATIVE_LINK = /\[([^[\]]+)\]\((?![a-z]+:|#)([^()\s#]+)(#[^()\s]*)?\)/g;
 
 /** Links to what the package does not have lead to the repository; without one, their text alone stays. */
@@ -26,14 +26,14 @@ export function packedLinks(markdown: string, { path, isPacked, files }: PackedP
   };
   return markdown
     .split(CODE_BLOCK)
-    .map((part) => (part.startsWith('```') ? part : part.replace(RELATIVE_LINK, replaced)))
+    .map((part) => (part.trimStart().startsWith('```') ? part : part.replace(RELATIVE_LINK, replaced)))
     .join('');
 }
 
 /** @param repository - Of package.json: an address, or what has one as its `url`. Of GitHub, or of no use here. */
 export function filesOf(repository: unknown, version: string): string | undefined {
   const url = (repository as { readonly url?: unknown } | undefined)?.url ?? repository;
-  const [, name] = /(?:github\.com[/:]|^github:)([\w-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(String(url)) ?? [];
+  const [, name] = /(?:[/@]github\.com[/:]|^github:)([\w-]+\/[\w.-]+?)(?:\.git)?\/?$/.exec(String(url)) ?? [];
   return name === undefined ? undefined : `https://github.com/${name}/blob/v${version}/`;
 }
 

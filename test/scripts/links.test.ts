@@ -6,9 +6,11 @@ import { filesOf, packedLinks } from '../../scripts/package/links.ts';
 const PAGE = `[Checks](docs/checks/README.md) and [costs
 and more](docs/costs.md#a-run), [the web](https://example.com/a.md), [here](#start), [examples](examples/).
 
-\`\`\`md
-[kept](docs/costs.md)
-\`\`\`
+1. A step:
+
+   \`\`\`md
+   [kept](docs/costs.md)
+   \`\`\`
 `;
 
 const isPacked = (path: string): boolean => ['docs/checks/README.md', 'docs/checks/one.md'].includes(path);
