@@ -9,6 +9,7 @@ import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
 import { buildLibrary } from './package/library.ts';
+import { writeLinks } from './package/links.ts';
 import { NEEDED_NODE, writeManifest } from './package/manifest.ts';
 
 /** Files as they are in the checkout, by their place in the package. */
@@ -34,6 +35,7 @@ buildCloudFormation();
 const [commandLine, library] = await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
 writeBundled([...functions, commandLine, ...library]);
 await buildDeclarations();
+writeLinks();
 
 // Packed, files have the permissions that they have here: the same ones, whatever the checkout's are.
 for (const entry of readdirSync(DIST, { recursive: true, withFileTypes: true })) {

@@ -14,6 +14,7 @@ export const NEEDED_NODE = '22.15';
 const FILES = [
   'bin',
   'handler',
+  'cloudformation',
   'lib',
   'report',
   'schema.json',

@@ -406,6 +406,19 @@ function probed(
   return probeWire({ ...subject, endpoint }, signal, CONNECTION_TIMEOUT_MS);
 }
 
+test('where OpenSSL has no post-quantum key exchange, that answer alone is unknown, with the reason', async () => {
+  await using server = await startPostgres({ tls: legacyTls, roles: ROLES });
+  const { host, port } = server;
+  const endpoint = { host, port, verifiedName: host, sslNegotiation: 'postgres' } as const;
+  const { signal } = new AbortController();
+  expect(await probeWire({ ...subject, endpoint }, signal, CONNECTION_TIMEOUT_MS, false)).toMatchObject({
+    tlsVersions: { TLSv1: ACCEPTED, 'TLSv1.1': ACCEPTED, 'TLSv1.2': ACCEPTED, 'TLSv1.3': ACCEPTED },
+    directTls: ACCEPTED,
+    keyExchange: { known: false, reason: expect.stringContaining('OpenSSL 3.5, which Node.js 24 has') },
+    connections: 6,
+  });
+});
+
 describe('a port that takes direct TLS only', () => {
   const SERVERS = [
     ['with an alert', takesDirectTlsOnly],

@@ -4,6 +4,7 @@ import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { CertificateFacts } from '../../model/certificate.ts';
 import { Recent } from '../../model/recent.ts';
 import { boundedText, LONGEST } from '../answers/bounded-text.ts';
+import { signatureAlgorithmOf } from './signature-algorithm.ts';
 
 /**
  * Field sizes of the named curves over prime fields, by OpenSSL's names (SEC 2, ANSI X9.62, RFC 5639). A curve that is
@@ -50,7 +51,7 @@ function readFacts(certificate: X509Certificate): CertificateFacts {
     serialNumber: boundedText(certificate.serialNumber, LONGEST.name),
     sha256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     publicKey: { type, bits, sha256 },
-    signatureAlgorithm: certificate.signatureAlgorithm,
+    signatureAlgorithm: signatureAlgorithmOf(certificate.raw),
     selfSigned: certificate.subject === certificate.issuer,
   };
 }

@@ -3,6 +3,7 @@
 
 import type { X509Certificate } from 'node:crypto';
 import { signatureAlgorithmHashFromCertificate } from 'pg/lib/crypto/cert-signatures.js';
+import { signatureAlgorithmOf } from '../certificates/signature-algorithm.ts';
 
 /** Hashes that pg computes; it takes SHA-256 in the place of the first two, as the RFC asks. */
 const HASHES: readonly string[] = ['MD5', 'SHA-1', 'SHA-256', 'SHA-384', 'SHA-512'];
@@ -12,7 +13,7 @@ const HASHES: readonly string[] = ['MD5', 'SHA-1', 'SHA-256', 'SHA-384', 'SHA-51
  * Ed448 the RFC names no hash, and neither binds. Without binding the login is SCRAM all the same.
  */
 export function bindsTo(leaf: X509Certificate | undefined): boolean {
-  if (leaf === undefined || /^ed(25519|448)$/i.test(leaf.signatureAlgorithm ?? '')) return false;
+  if (leaf === undefined || /^ED(25519|448)$/.test(signatureAlgorithmOf(leaf.raw) ?? '')) return false;
   try {
     return HASHES.includes(signatureAlgorithmHashFromCertificate(leaf.raw));
   } catch {

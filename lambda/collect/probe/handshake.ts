@@ -16,7 +16,10 @@ import { readServerFlight, type ServerFlight } from './server-flight.ts';
 export interface Offer {
   readonly oldest: ProbedVersion;
   readonly newest: ProbedVersion;
-  /** Post-quantum hybrids before the classical groups; a ClientHello with a share for one is over 1,400 bytes long. */
+  /**
+   * Post-quantum hybrids before the classical groups, where OpenSSL has them ({@link hasHybrids}); a ClientHello with a
+   * share for one is over 1,400 bytes long.
+   */
   readonly hybridsFirst: boolean;
 }
 
@@ -34,6 +37,17 @@ export interface HandshakeResult {
 
 const HYBRIDS = 'X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024';
 const CLASSICAL = 'X25519:P-256:P-384:P-521';
+
+/** Whether this OpenSSL has the hybrids: 3.5 does, and that of Node.js 22.15 does not. */
+export function hasHybrids(): boolean {
+  try {
+    // Without authorities: the usual ones would be read for it.
+    createSecureContext({ ca: [], ecdhCurve: HYBRIDS });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Everything that OpenSSL still has: below TLSv1.2 nothing passes the default security level. */
 const EVERY_CIPHER =

@@ -17,7 +17,7 @@ import { openTcp, requestTls } from '../connect/network.ts';
 import type { ReachableTarget } from '../connect/observer.ts';
 import { isLoopback } from '../connect/transport.ts';
 import { keyExchangeWithout, refusalOfDirect, versionAnswer } from './answers.ts';
-import { type HandshakeResult, type Offer, tryHandshake } from './handshake.ts';
+import { type HandshakeResult, hasHybrids, type Offer, tryHandshake } from './handshake.ts';
 import { firstAnswer } from './plaintext.ts';
 import { groupName, isPostQuantum } from './server-flight.ts';
 import { startupMessage } from './startup.ts';
@@ -39,13 +39,15 @@ export const LONGEST_PROBE_MS = 9 * CONNECTION_TIMEOUT_MS;
  *
  * @param signal aborts when there is no time left for the whole probe
  * @param timeoutMs milliseconds for each connection
+ * @param offersHybrids whether post-quantum key exchange is offered
  */
 export async function probeWire(
   subject: ReachableTarget,
   signal: AbortSignal,
   timeoutMs: number = CONNECTION_TIMEOUT_MS,
+  offersHybrids: boolean = hasHybrids(),
 ): Promise<WireProbe> {
-  const probe = new Probe(subject, signal, timeoutMs);
+  const probe = new Probe(subject, signal, timeoutMs, offersHybrids);
   await probe.plaintext();
   await probe.directTls();
   for (const version of ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const) await probe.version(version);
@@ -59,6 +61,7 @@ class Probe {
   readonly #subject: ReachableTarget;
   readonly #signal: AbortSignal;
   readonly #timeoutMs: number;
+  readonly #offersHybrids: boolean;
   readonly #versions: Record<ProbedVersion, Observed<WireAnswer>> = {
     TLSv1: NOT_TRIED,
     'TLSv1.1': NOT_TRIED,
@@ -79,11 +82,12 @@ class Probe {
   #loopback = false;
   #connections = 0;
 
-  constructor(subject: ReachableTarget, signal: AbortSignal, timeoutMs: number) {
+  constructor(subject: ReachableTarget, signal: AbortSignal, timeoutMs: number, offersHybrids: boolean) {
     this.#subject = subject;
     this.#endpoint = subject.endpoint;
     this.#signal = signal;
     this.#timeoutMs = timeoutMs;
+    this.#offersHybrids = offersHybrids;
   }
 
   result(): WireProbe {
@@ -126,7 +130,8 @@ class Probe {
 
   async directTls(): Promise<void> {
     const endpoint: Endpoint = { ...this.#subject.endpoint, sslNegotiation: 'direct' };
-    const handshake = await this.#shakeHands(endpoint, { oldest: 'TLSv1.2', newest: 'TLSv1.3', hybridsFirst: true });
+    const offer: Offer = { oldest: 'TLSv1.2', newest: 'TLSv1.3', hybridsFirst: this.#offersHybrids };
+    const handshake = await this.#shakeHands(endpoint, offer);
     if (!handshake.known) {
       this.#directTls = handshake;
       return;
@@ -150,8 +155,9 @@ class Probe {
       return;
     }
     const isNewest = version === 'TLSv1.3';
-    let answer = await this.#tryVersion({ oldest: version, newest: version, hybridsFirst: isNewest });
-    if (isNewest && !answer.known && this.#offersTls.known && this.#offersTls.value) {
+    const hybridsFirst = isNewest && this.#offersHybrids;
+    let answer = await this.#tryVersion({ oldest: version, newest: version, hybridsFirst });
+    if (hybridsFirst && !answer.known && this.#offersTls.known && this.#offersTls.value) {
       const { reason } = answer;
       answer = await this.#tryVersion({ oldest: version, newest: version, hybridsFirst: false });
       // Whatever it then chose, it was not offered what the question is about.
@@ -196,6 +202,10 @@ class Probe {
     this.#offersTls = known(true);
     this.#versions[version] = known({ accepted: true });
     if (version !== 'TLSv1.3') return;
+    if (!this.#offersHybrids) {
+      this.#keyExchange = unknown(NO_HYBRIDS);
+      return;
+    }
     const group = hello?.group === undefined ? undefined : groupName(hello.group);
     this.#keyExchange =
       group === undefined
@@ -264,3 +274,5 @@ class Probe {
 }
 
 const NO_TLS = 'the server offers no TLS';
+const NO_HYBRIDS =
+  'the OpenSSL of this auditor has no post-quantum key exchange to offer: it takes OpenSSL 3.5, which Node.js 24 has';
