@@ -296,14 +296,20 @@ describeEachMajor((major) => {
     async function tryStage(
       facts: HbaFacts,
       done: ReadonlySet<string>,
-      connections: readonly Connection[],
-      before: readonly Answers[],
+      chosen: readonly Connection[],
+      answers: readonly Answers[],
     ): Promise<void> {
       const stage = planStage(facts, done);
       if (stage === undefined) return;
+      const clients = typeof network === 'string' ? [] : network.clients.slice(0, 2);
+      const ofStage = clients.flatMap((address) =>
+        stage.roles.slice(0, 3).map((role): Connection => ({ destination: { database: 'shop' }, role, address })),
+      );
+      const connections = [...chosen, ...ofStage];
+      const before = [...answers, ...(await answersTo(ofStage))];
       seen.staged += 1;
       expect(stage.roles.filter((role) => !done.has(role) || role === 'boss' || role === 'courier')).toEqual([]);
-      const edits = fileEdits(stage.changes, major, 'stage');
+      const edits = fileEdits(stage.changes, major, `stage${seen.staged}`);
       const texts = await filesOf(facts);
       await shell(edits.map(({ command }) => command));
       await server.reload();

@@ -1,6 +1,7 @@
 // Decides which lines close plaintext over the network to some roles, while all others go on as they are.
 
 import { canMatch, whyUnknown } from '../../analysis/pg-hba/acceptance.ts';
+import { hbaLine } from '../../analysis/pg-hba/line.ts';
 import { isInDoubt, matchUsers, type NamesInUse, namesInUse, usersOf } from '../../analysis/pg-hba/names.ts';
 import type { HbaFacts, HbaRole, HbaRule } from '../../model/hba.ts';
 import { changesOf, type LineChange, usesGss, withAddress } from './change.ts';
@@ -85,8 +86,9 @@ function isNew(role: HbaRole, rule: HbaRule, earlier: readonly HbaRule[], names:
   );
 }
 
-function scopeOf({ databases, address, netmask, quotes }: HbaRule): string {
-  return JSON.stringify([databases, quotes?.databases, address, netmask, quotes?.address]);
+/** Its databases and addresses, as a line has them that was written here. */
+function scopeOf(rule: HbaRule): string {
+  return hbaLine({ ...rule, type: 'host', users: [], method: 'reject', options: [] });
 }
 
 /** A name may be that of the server itself, whose loopback it means then. */
