@@ -1,7 +1,7 @@
 // Renders the plan as Markdown, in which names are text and commands are code.
 
 import type { PlanDocument, PlannedClient, PlanStep, TargetPlan } from './schema.ts';
-import { describeProgress, describeUse, PLACES, STEPS_HEADINGS, timeOf } from './wording.ts';
+import { describeProgress, describeUse, PLACES, stepsHeading, timeOf } from './wording.ts';
 
 export function renderPlanMarkdown({ targets, days, at }: PlanDocument): string {
   const rows = targets.map(({ name, readiness, reasons }) => [plain(name), readiness, plain(reasons.join('; '))]);
@@ -43,7 +43,7 @@ function section({ name, readiness, reasons, platform, progress, clients, refuse
             ]),
           ),
         ]),
-    ...(steps.length === 0 ? [] : [`### ${STEPS_HEADINGS[readiness]}`, '']),
+    ...(steps.length === 0 ? [] : [`### ${stepsHeading({ readiness, steps })}`, '']),
     ...steps.flatMap(step),
   ];
 }

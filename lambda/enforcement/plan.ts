@@ -51,10 +51,13 @@ export function planTarget(given: PlanInput): TargetPlan {
     ...onlyInFindings(input, from),
   ].toSorted(compareClients);
   const gssSeen = (record?.clients ?? []).some(({ uses }) => uses.gss !== undefined);
-  const steps: Steps | undefined = server === undefined ? undefined : stepsFor(server, { gssSeen });
   const blocking = clients.filter(({ breaks }) => breaks);
   const moved = clients.filter((client) => client.moved);
-  const gaps = gapsOf(input, window, steps);
+  const unseen = gapsOf(input, window);
+  // Where something could not be seen, a role may have clients that were not.
+  const done = unseen.length > 0 || blocking.length + moved.length === 0 ? NO_ROLES : rolesDone(record, clients, from);
+  const steps: Steps | undefined = server === undefined ? undefined : stepsFor(server, { gssSeen, done });
+  const gaps = [...unseen, ...(steps?.doubt === undefined ? [] : [steps.doubt])];
   const readiness = readinessOf({ blocking, moved, gaps, steps });
   return {
     name: displayText(name),
@@ -81,6 +84,32 @@ export function planTarget(given: PlanInput): TargetPlan {
     refused: refusedIn(record, from),
     steps: [...(steps?.steps ?? [])],
   };
+}
+
+const NO_ROLES: ReadonlySet<string> = new Set();
+
+/** Roles whose clients came over TLS within the window, and none of them in plaintext, whatever it does since. */
+function rolesDone(
+  record: ClientRecord | undefined,
+  planned: readonly PlannedClient[],
+  from: number,
+): ReadonlySet<string> {
+  const open = planned.filter(({ lastPlaintext }) => lastPlaintext !== null).map(({ role }) => role);
+  // It may be any role's.
+  if (open.includes(null)) return NO_ROLES;
+  const clients = record?.clients ?? [];
+  const privileged = new Set(clients.filter((each) => each.superuser || each.replication).map(({ role }) => role));
+  return new Set(
+    clients.flatMap(({ role, uses: { tls } }) =>
+      role !== undefined &&
+      tls !== undefined &&
+      tls.last >= from &&
+      !privileged.has(role) &&
+      !open.includes(shown(role))
+        ? [role]
+        : [],
+    ),
+  );
 }
 
 /** Whether the server's switch concerns a client: sockets, and loopback where it stays as it is, have no part in it. */
@@ -127,11 +156,7 @@ function windowOf(record: ClientRecord | undefined, days: number): Window | unde
 }
 
 /** What keeps it from being known that no client breaks. */
-function gapsOf(
-  { record, now, days, server, problem }: Known,
-  window: Window | undefined,
-  steps: Steps | undefined,
-): string[] {
+function gapsOf({ record, now, days, server, problem }: Known, window: Window | undefined): string[] {
   if (problem !== undefined) return [displayText(problem, 400)];
   if (record === undefined || window === undefined) {
     return ['no run has kept anything of its clients: run audits with this state, at least once a day'];
@@ -157,7 +182,6 @@ function gapsOf(
     gaps.push(`${plural(unshown.logins, 'unencrypted login')} of which the log does not show the client or its place`);
   }
   if (server === undefined) gaps.push('the facts of the server are not known: audit it again with this version');
-  if (steps?.doubt !== undefined) gaps.push(steps.doubt);
   return gaps;
 }
 

@@ -9,8 +9,10 @@ import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type HbaPlan, planRules } from './hba/change.ts';
 import { fileEdits } from './hba/edit.ts';
+import { planStage, type StagePlan } from './hba/stage.ts';
 import { rdsPlatform, rdsSteps } from './rds.ts';
 import type { PlanStep } from './schema.ts';
+import { LAST_STAGE, STAGE_1 } from './wording.ts';
 
 export interface Steps {
   readonly platform: string;
@@ -28,12 +30,19 @@ const LEFTOVERS = `SELECT s.pid, a.usename, a.datname, a.application_name, a.cli
 const NOT_BY_GSSAPI = `
    AND NOT EXISTS (SELECT FROM pg_stat_gssapi g WHERE g.pid = s.pid AND g.encrypted)`;
 
+export interface SeenClients {
+  /** Whether a session was seen that GSSAPI encrypts. */
+  readonly gssSeen: boolean;
+  /** Roles to which plaintext may be closed before the others, by their names. */
+  readonly done?: ReadonlySet<string> | undefined;
+}
+
 /** What to do on the server, by what is known of it. */
-export function stepsFor(snapshot: Snapshot, { gssSeen }: { readonly gssSeen: boolean }): Steps {
+export function stepsFor(snapshot: Snapshot, seen: SeenClients): Steps {
   if (snapshot.target.kind === 'pgbouncer') return pgbouncer(snapshot);
   const name = snapshot.link.known ? snapshot.link.value.verifiedName : (snapshot.target.host ?? '');
   const provider = providerOfName(name);
-  return provider === undefined ? selfManaged(snapshot, gssSeen) : managed(provider, name, snapshot);
+  return provider === undefined ? selfManaged(snapshot, seen) : managed(provider, name, snapshot);
 }
 
 /** What the probe saw: it tried one login in plaintext. */
@@ -42,7 +51,7 @@ function probed({ probe }: Snapshot): boolean | undefined {
   return !probe.value.plaintext.value.accepted;
 }
 
-function selfManaged(snapshot: Snapshot, gssSeen: boolean): Steps {
+function selfManaged(snapshot: Snapshot, { gssSeen, done }: SeenClients): Steps {
   const platform = 'self-managed';
   const hba = rulesOf(snapshot);
   const after = verifyAndEnd(snapshot);
@@ -71,11 +80,41 @@ function selfManaged(snapshot: Snapshot, gssSeen: boolean): Steps {
     const doubt = 'the name of a file of rules has characters that can not be shown';
     return { platform, isEnforced: false, doubt, steps: [...BY_HAND, ...after] };
   }
-  return {
-    platform,
-    isEnforced: false,
-    steps: [...(tlsOff ? [TLS_ON] : []), CHECK_BEFORE, ...editSteps(plan, hba.value.major, snapshot.takenAt), ...after],
-  };
+  const { major } = hba.value;
+  const all = [...(tlsOff ? [TLS_ON] : []), CHECK_BEFORE, ...editSteps(plan, major, snapshot.takenAt), ...after];
+  const stage = tlsOff || done === undefined || done.size === 0 ? undefined : planStage(hba.value, done, gssSeen);
+  if (stage === undefined) return { platform, isEnforced: false, steps: all };
+  const last = all.map((step) => ({ ...step, title: `${LAST_STAGE}${step.title}` }));
+  return { platform, isEnforced: false, steps: [...stageSteps(stage, major, snapshot.takenAt), ...last] };
+}
+
+const MOST_SHOWN = 20;
+
+function stageSteps({ changes, roles, tried }: StagePlan, major: number, takenAt: string): readonly PlanStep[] {
+  const edits = fileEdits(changes, major, backupName(takenAt));
+  const lines = changes.map(({ rule, loopback }) => {
+    const kept = loopback.length === 0 ? '' : ', under copies of it that keep loopback as it is';
+    return `line ${rule.lineNumber} (${displayText(hbaLine(rule), 200)})${kept}`;
+  });
+  const more = roles.length > MOST_SHOWN ? ` and ${roles.length - MOST_SHOWN} more` : '';
+  const named = `${roles
+    .slice(0, MOST_SHOWN)
+    .map((role) => displayText(role))
+    .join(', ')}${more}`;
+  return [
+    staged(CHECK_BEFORE),
+    staged({
+      runIn: 'server shell',
+      title: `Refuse plaintext over the network to the roles whose clients all came over TLS in the whole window: ${named}. If pg_hba.conf is as it was at ${takenAt} (else audit and plan again; GNU sed), hostnossl lines that refuse them come above ${lines.join('; ')}. ${tried} kinds of connections were tried with the old rules and the new ones: all else stays as it is`,
+      commands: edits.map(({ command }) => command),
+      rollback: [...edits.map(({ rollback }) => rollback), RELOAD],
+    }),
+    staged(CHECK_AND_LOAD),
+  ];
+}
+
+function staged(step: PlanStep): PlanStep {
+  return { ...step, title: `${STAGE_1}${step.title}` };
 }
 
 const TLS_ON: PlanStep = {
@@ -93,12 +132,20 @@ const CHECK_BEFORE: PlanStep = {
   rollback: [],
 };
 
+const CHECK_AND_LOAD: PlanStep = {
+  runIn: 'psql',
+  title: 'Check the file, which must return no row, then load it. New connections go by it; a mistake changes nothing',
+  commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
+  rollback: [],
+  needsReboot: false,
+};
+
 function editSteps(
   { changes, tried }: Extract<HbaPlan, { status: 'open' }>,
   major: number,
   takenAt: string,
 ): readonly PlanStep[] {
-  const edits = fileEdits(changes, major, takenAt.replaceAll(/[^\dTZ]/g, ''));
+  const edits = fileEdits(changes, major, backupName(takenAt));
   const ofStandbys = changes.filter(({ rule }) => rule.databases.includes('replication'));
   const standbys = ofStandbys.map(({ rule }) => rule.lineNumber).join(', ');
   const shown = changes.map(({ rule, becomes, loopback }) => {
@@ -115,15 +162,12 @@ function editSteps(
       // Loaded from here too: the ways back are taken from the last step to the first.
       rollback: [...edits.map(({ rollback }) => rollback), RELOAD],
     },
-    {
-      runIn: 'psql',
-      title:
-        'Check the file, which must return no row, then load it. New connections go by it; a mistake changes nothing',
-      commands: ['SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL;', 'SELECT pg_reload_conf();'],
-      rollback: [],
-      needsReboot: false,
-    },
+    CHECK_AND_LOAD,
   ];
+}
+
+function backupName(takenAt: string): string {
+  return takenAt.replaceAll(/[^\dTZ]/g, '');
 }
 
 /** Their sessions stay open for months: what they do at the next reconnect no log shows before. */

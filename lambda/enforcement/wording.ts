@@ -11,8 +11,20 @@ export const PLACES: Readonly<Record<PlanStep['runIn'], string>> = {
   'pgbouncer console': 'the admin console of PgBouncer',
 };
 
+/** How the titles of steps begin that may be run before the plan says ready. */
+export const STAGE_1 = 'Stage 1, now: ';
+/** How those begin that come behind these. Their line numbers are of the file without stage 1. */
+export const LAST_STAGE = 'Stage 2, not yet, and after stage 1 by a new audit and plan: ';
+
 /** What stands over the steps. */
-export const STEPS_HEADINGS: Readonly<Record<TargetPlan['readiness'], string>> = {
+export function stepsHeading({ readiness, steps }: Pick<TargetPlan, 'readiness' | 'steps'>): string {
+  const isStaged = steps.some(({ title }) => title.startsWith(STAGE_1));
+  return isStaged
+    ? `Stage 1 for the roles that are done, which may be run now. ${STEPS_HEADINGS[readiness]}`
+    : STEPS_HEADINGS[readiness];
+}
+
+const STEPS_HEADINGS: Readonly<Record<TargetPlan['readiness'], string>> = {
   ready: 'Steps, one after the other',
   waiting: 'NOT YET. Steps for the day on which the plan says ready',
   blocked: 'NOT YET: the clients above would break. Steps for the day on which the plan says ready',

@@ -249,6 +249,67 @@ test('after the switch the plan names who broke, and not who came back with TLS'
   ]);
 });
 
+describe('stage 1', () => {
+  const HOSTILE = `o'neil "x", $(id) \\`;
+  const names = ['etl', 'web', 'boss', 'stream', HOSTILE];
+  const roles = names.map((name) => ({
+    ...{ name, superuser: name === 'boss', replication: name === 'stream' },
+    ...{ canLogin: true, memberOf: [] },
+  }));
+  const quotes = { databases: [false], users: [false] };
+  const hba = known({
+    ...OPEN_TO_PLAINTEXT,
+    rules: OPEN_TO_PLAINTEXT.rules.map((rule) => ({ ...rule, quotes })),
+    roles,
+  });
+  const commandsOf = (record: ClientRecord | undefined): string =>
+    plan(record)
+      .steps.filter(({ title }) => title.startsWith('Stage 1'))
+      .flatMap(({ commands }) => commands)
+      .join('\n');
+  const overTls = (at: number) => names.slice(1).map((name) => login(at, { ...TLS, role: name }));
+
+  test('closes plaintext to the roles that are done, with names as text, and the switch comes after it', () => {
+    const record = runs(40, (at) => ({ clients: [login(at), ...overTls(at)], snapshot: { hba } }));
+    const found = plan(record);
+    expect(found.readiness).toBe('blocked');
+    const line = 'hostnossl all web,"o\'neil ""x"", $(id) \\" 10.0.0.0/8 reject';
+    // As a shell reads the word, and sed the script.
+    const script = `3i\\\n${line.replaceAll('\\', '\\\\')}`;
+    expect(commandsOf(record)).toContain(shellQuote(script));
+    expect(
+      found.steps.find(({ title }) => title.startsWith('Stage 1') && title.includes('web'))?.rollback,
+    ).toHaveLength(2);
+    expect(found.steps.map(({ title }) => title.slice(0, 7)).join()).toMatch(/^(Stage 1,?)+(Stage 2,?)+$/);
+    const document = { schemaVersion: 1, state: 'state.json', days: 30, at: iso(START), targets: [found] } as const;
+    expect(renderPlanMarkdown({ ...document, targets: [found] })).toContain('### Stage 1 for the roles that are done');
+  });
+
+  test.each([
+    ['snapshots only', (at: number) => ({ clients: overTls(at), log: false, snapshot: { hba, ...PLAIN_SESSION } })],
+    ['a day without a run', (at: number, index: number) => (index === 20 ? undefined : mixed(at))],
+    ['an unencrypted login of an unknown place', (at: number) => mixed(at, login(at, { hostKnown: false }))],
+    ['an unencrypted login of the role', (at: number) => mixed(at, ...names.map((name) => login(at, { role: name })))],
+    ['a login encrypted by GSSAPI', (at: number) => mixed(at, login(at, { role: 'web', transport: 'gss' }))],
+    ['an unencrypted login without a role', (at: number) => mixed(at, login(at, { role: undefined }))],
+  ] as const)('is not there with %s', (_, dayOf) => {
+    const record = runs(40, dayOf);
+    expect(plan(record)).toMatchObject({ readiness: 'blocked' });
+    expect(commandsOf(record)).toBe('');
+  });
+
+  const PLAIN_SESSION = {
+    sessions: known({
+      visible: [make.plaintextSession({ role: 'etl' }), make.tlsSession({}, { role: 'web' })],
+      hidden: 0,
+    }),
+  };
+  const mixed = (at: number, ...more: readonly ClientLogins[]): Day => ({
+    clients: [login(at), ...overTls(at), ...more],
+    snapshot: { hba },
+  });
+});
+
 describe('output', () => {
   const HOSTILE = 'x | <b>`$(id)`</b>\u001b[31m\n# "\'; DROP';
 

@@ -25,6 +25,7 @@ import { hbaFacts, hbaFileQuery, plainHbaQuery } from '../../lambda/collect/post
 import type { AuditQuery } from '../../lambda/collect/postgres/query.ts';
 import { planRules } from '../../lambda/enforcement/hba/change.ts';
 import { fileEdits } from '../../lambda/enforcement/hba/edit.ts';
+import { planStage } from '../../lambda/enforcement/hba/stage.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 
 /** How many files; more by the environment, as does a seed that is to be repeated. */
@@ -32,7 +33,7 @@ const FILES = Number(process.env.PG_TLS_AUDITOR_ENFORCEMENT ?? 25);
 const SEED = Number(process.env.PG_TLS_AUDITOR_SEED ?? Date.now() % 0x7fff_ffff);
 
 const DATABASES = ['shop', 'app', 'all', 'replication', "o'neill $(id)"];
-const LOGINS = ['app', 'boss', 'courier', 'deputy', 'all', '+staff', "it's; \\ `id`"];
+const LOGINS = ['app', 'boss', 'courier', 'deputy', 'all', '+staff', "it's; \\ `id`", 'q"u, #o \\'];
 const REPLICATORS = ['boss', 'courier'];
 
 /** How a connection is made. */
@@ -196,6 +197,7 @@ describeEachMajor((major) => {
     names: fc.array(fc.constantFrom(...quotable('all', 'shop', 'replication')), { minLength: 1, maxLength: 3 }),
     people: fc.array(fc.constantFrom(...quotable('all', '+staff', 'boss')), { minLength: 1, maxLength: 3 }),
     seesFile: fc.boolean(),
+    done: fc.subarray([...LOGINS], { minLength: 1 }),
   });
   const tried = fc.uniqueArray(
     fc.oneof(
@@ -220,9 +222,20 @@ describeEachMajor((major) => {
   );
 
   test(`${FILES} random files, by seed ${SEED}`, { timeout: 600_000 }, async () => {
-    const seen = { closed: 0, unknown: 0, blind: 0, changed: 0, refused: 0, kept: 0 };
+    const seen = {
+      closed: 0,
+      unknown: 0,
+      blind: 0,
+      changed: 0,
+      refused: 0,
+      kept: 0,
+      staged: 0,
+      stagedRefused: 0,
+      stagedKept: 0,
+    };
     await fc.assert(
-      fc.asyncProperty(file, tried, async ({ lines, included, twice, names, people, seesFile }, connections) => {
+      fc.asyncProperty(file, tried, async (chosen, connections) => {
+        const { lines, included, twice, names, people, seesFile, done } = chosen;
         await write('names', names.join('\n'));
         await write('people', people.join(' '));
         await write('more.conf', included.join('\n'));
@@ -231,6 +244,8 @@ describeEachMajor((major) => {
         const facts = await readFacts(seesFile);
         expect(facts.faults, 'the file is read').toEqual([]);
         const before = await answersTo(connections);
+        // Without the quotes of a line there is mostly no stage.
+        await tryStage(await readFacts(true), new Set(done), connections, before);
         const plan = planRules(facts);
         const isBlind = plan.status === 'unknown' && plan.reason.includes('quoted');
         // The file shows them, but for what other files (@names) hold.
@@ -271,6 +286,55 @@ describeEachMajor((major) => {
     expect(seen.unknown, 'a plan that gives up is of no use').toBeLessThan(Math.max(3, FILES / 4));
     expect(seen.kept, 'clients that get in').toBeGreaterThan(0);
     if (typeof network !== 'string') expect(seen.refused, 'clients that break').toBeGreaterThan(0);
+    expect(seen.staged, 'files with a stage').toBeGreaterThan(FILES / 10);
+    if (typeof network !== 'string') {
+      expect(seen.stagedRefused, 'roles that are done').toBeGreaterThan(0);
+      expect(seen.stagedKept, 'roles that are not').toBeGreaterThan(0);
+    }
+
+    /** Closes plaintext to some roles, by the commands of the stage, and takes the way back. */
+    async function tryStage(
+      facts: HbaFacts,
+      done: ReadonlySet<string>,
+      chosen: readonly Connection[],
+      answers: readonly Answers[],
+    ): Promise<void> {
+      const stage = planStage(facts, done);
+      if (stage === undefined) return;
+      const clients = typeof network === 'string' ? [] : network.clients.slice(0, 2);
+      const ofStage = clients.flatMap((address) =>
+        stage.roles.slice(0, 3).map((role): Connection => ({ destination: { database: 'shop' }, role, address })),
+      );
+      const connections = [...chosen, ...ofStage];
+      const before = [...answers, ...(await answersTo(ofStage))];
+      seen.staged += 1;
+      expect(stage.roles.filter((role) => !done.has(role) || role === 'boss' || role === 'courier')).toEqual([]);
+      const edits = fileEdits(stage.changes, major, `stage${seen.staged}`);
+      const texts = await filesOf(facts);
+      await shell(edits.map(({ command }) => command));
+      await server.reload();
+      const then = await readFacts(true);
+      expect(then.faults, 'what was staged is read').toEqual([]);
+      expect(then.rules.map(shape)).toEqual(stage.after.map(shape));
+      expect(planStage(then, done), 'a stage is run once').toBeUndefined();
+      const after = await answersTo(connections);
+      for (const [index, connection] of connections.entries()) {
+        const was = before[index];
+        if (was === undefined) throw new Error('an answer is missing');
+        const closes = stage.roles.includes(connection.role) && !isLoopback(connection.address);
+        const now = closes ? { ...was, plaintext: 'refused' } : was;
+        expect({ connection, staged: stage.roles, ...after[index] }).toEqual({
+          connection,
+          staged: stage.roles,
+          ...now,
+        });
+        if (closes && was.plaintext !== 'refused') seen.stagedRefused += 1;
+        if (!closes && was.plaintext !== 'refused' && !isLoopback(connection.address)) seen.stagedKept += 1;
+      }
+      await shell(edits.map(({ rollback }) => rollback));
+      expect(await filesOf(facts), 'the way back of the stage').toEqual(texts);
+      await server.reload();
+    }
   });
 
   type Answers = Readonly<Record<Way, Answer>>;

@@ -1,7 +1,7 @@
 // Renders the plan for a terminal: each target with its readiness, its clients and the steps.
 
 import type { PlanDocument, PlannedClient, PlanStep, TargetPlan } from '../../../lambda/enforcement/schema.ts';
-import { describeProgress, describeUse, PLACES, STEPS_HEADINGS, timeOf } from '../../../lambda/enforcement/wording.ts';
+import { describeProgress, describeUse, PLACES, stepsHeading, timeOf } from '../../../lambda/enforcement/wording.ts';
 import { wrap } from '../../../lambda/report/messages/wrap.ts';
 import { plural } from '../../../lambda/report/text.ts';
 
@@ -42,7 +42,7 @@ function targetLines(target: TargetPlan, width: number): readonly string[] {
         '  - ',
       ),
     ),
-    ...(steps.length === 0 ? [] : wrap(`${STEPS_HEADINGS[readiness]}:`, width, '  ')),
+    ...(steps.length === 0 ? [] : wrap(`${stepsHeading(target)}:`, width, '  ')),
     ...steps.flatMap((step, index) => stepLines(step, index, width)),
   ];
 }

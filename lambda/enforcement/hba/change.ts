@@ -16,7 +16,9 @@ export interface LineChange {
   /** Whether a copy for what GSSAPI encrypts stands above it. */
   readonly gss: boolean;
   /** Its first word from now on; `off` where it becomes a comment, and `moved` stands in its place. */
-  readonly becomes: 'hostssl' | 'off';
+  readonly becomes: 'hostssl' | 'off' | 'same';
+  /** New lines that stand right above it, under its copies. */
+  readonly refusing?: readonly HbaRule[] | undefined;
   /** Where its clients get in over TLS instead: above that line, or at the end of that file. */
   readonly moved?: { readonly to: 'above' | 'end'; readonly of: HbaRule } | undefined;
 }
@@ -54,7 +56,7 @@ const GSS_SINCE = 12;
 export function planRules(facts: HbaFacts, { gssSeen = false }: { readonly gssSeen?: boolean } = {}): HbaPlan {
   const unusable = whyUnknown(facts);
   if (unusable !== undefined) return { status: 'unknown', reason: unusable };
-  const gss = facts.major >= GSS_SINCE && (gssSeen || facts.rules.some(speaksOfGss));
+  const gss = usesGss(facts, gssSeen);
   const first = changesOf(facts.rules, gss, new Set());
   if (first.size === 0) return { status: 'closed' };
   // Only these lines come to matter for TLS that did not before: what they shadow depends on every word that is quoted.
@@ -95,8 +97,8 @@ function describe(mismatch: Mismatch | undefined, { rules }: HbaFacts): string {
   return `no change of single lines keeps every connection as it is${place}: rewrite these lines by hand`;
 }
 
-/** By the place of the rule. */
-function changesOf(
+/** The lines that let plaintext in over the network, by the place of the rule. */
+export function changesOf(
   rules: readonly HbaRule[],
   gss: boolean,
   moved: ReadonlySet<number>,
@@ -168,7 +170,7 @@ function derived(rule: HbaRule, change: LineChange | undefined): readonly HbaRul
   return [
     ...change.loopback.map((block) => withAddress(rule, block)),
     ...(change.gss ? [retyped(rule, 'hostgssenc')] : []),
-    ...(change.becomes === 'off' ? [] : [retyped(rule, change.becomes)]),
+    ...(change.becomes === 'off' ? [] : [change.becomes === 'same' ? rule : retyped(rule, change.becomes)]),
   ];
 }
 
@@ -176,13 +178,18 @@ export function retyped(rule: HbaRule, type: HbaRule['type']): HbaRule {
   return { ...rule, type };
 }
 
-function withAddress(rule: HbaRule, block: AddressBlock): HbaRule {
+export function withAddress(rule: HbaRule, block: AddressBlock): HbaRule {
   const { quotes } = rule;
   return {
     ...rule,
     ...fieldsOfBlock(block),
     quotes: quotes === undefined ? undefined : { ...quotes, address: undefined },
   };
+}
+
+/** Whether GSSAPI encryption may be in use. */
+export function usesGss({ major, rules }: HbaFacts, gssSeen: boolean): boolean {
+  return major >= GSS_SINCE && (gssSeen || rules.some(speaksOfGss));
 }
 
 function speaksOfGss({ type, method, warning }: HbaRule): boolean {

@@ -65,8 +65,7 @@ function scriptsOf(changes: readonly LineChange[], major: number): readonly Scri
     const { fileName, lineNumber } = moved.of;
     const line = hbaLine(retyped(rule, 'hostssl'));
     if (moved.to === 'end') return [{ fileName, word: shellQuote(line), append: true }];
-    // sed drops a backslash before any character.
-    return [{ fileName, word: shellQuote(`${lineNumber}i\\\n${line.replaceAll('\\', '\\\\')}`) }];
+    return [{ fileName, word: shellQuote(`${lineNumber}${inserted([retyped(rule, 'hostssl')])}`) }];
   });
   const changed = changes.map((change) => ({ fileName: change.rule.fileName, word: lineScript(change, major) }));
   return [...arriving, ...changed];
@@ -75,15 +74,21 @@ function scriptsOf(changes: readonly LineChange[], major: number): readonly Scri
 /** The databases or the users of a line, and the blanks after them: quotes hold anything but quotes. Three groups. */
 const FIELD = '([^[:space:]",#]|"[^"]*")+(,\\s*([^[:space:]",#]|"[^"]*")+)*\\s+';
 
+/** Lines above another, in a script of sed, which drops a backslash before any character. */
+function inserted(rules: readonly HbaRule[]): string {
+  return `i\\\n${rules.map((rule) => hbaLine(rule).replaceAll('\\', '\\\\')).join('\\\n')}`;
+}
+
 /**
  * Changes the first word of a line, and leaves the rest as the file has it: quotes, comments, values of options. Where
  * copies are made of it, a line that goes on over others is joined first. What is not as expected stays as it is.
  */
-function lineScript({ rule, loopback, gss, becomes }: LineChange, major: number): string {
+function lineScript({ rule, loopback, gss, becomes, refusing }: LineChange, major: number): string {
   const { lineNumber, type } = rule;
+  if (refusing !== undefined && loopback.length === 0) return shellQuote(`${lineNumber}${inserted(refusing)}`);
   if (becomes === 'off' && loopback.length === 0 && !gss) return `'${lineNumber}s/^/# /'`;
   const first = `^(\\s*)"?${type}"?`;
-  const own = becomes === 'off' ? 's/^/# /' : `s/${first}(\\s|\\\\|$)/\\1${becomes}\\2/`;
+  const own = becomes === 'same' ? '' : becomes === 'off' ? 's/^/# /' : `s/${first}(\\s|\\\\|$)/\\1${becomes}\\2/`;
   if (loopback.length === 0 && !gss) return `'${lineNumber}${own}'`;
   const label = `a${lineNumber}`;
   const join = major >= CONTINUED_SINCE ? `:${label};/\\\\\\r*$/{N;b${label}};s/\\\\\\r*\\n//g;` : '';
@@ -91,7 +96,8 @@ function lineScript({ rule, loopback, gss, becomes }: LineChange, major: number)
   // Groups: 1 blanks before it, 2 databases and users with blanks, 3 to 8 within these, 9 what follows the address.
   const split = `s/${first}(\\s+'"$f$f"')${addressPattern(rule)}(\\s.*)$/${copies.join('\\n')}/p;g;`;
   const twin = `s/${first}(\\s.*)$/\\1hostgssenc\\2/p;g;`;
-  return `'${lineNumber}{${join}h;${copies.length === 0 ? '' : split}${gss ? twin : ''}${own}}'`;
+  const start = `'${lineNumber}{${join}h;${copies.length === 0 ? '' : split}${gss ? twin : ''}${own}`;
+  return refusing === undefined ? `${start}}'` : `${start}'${shellQuote(`${inserted(refusing)}\n}`)}`;
 }
 
 /** As a keyword without quotes, or an address with its mask in either notation. It has no group. */

@@ -50,11 +50,24 @@ interface Address {
   readonly onLoopback: boolean;
 }
 
+/** What has to be refused in plaintext over the network, while all else stays exactly as it is. */
+export interface Stage {
+  readonly roles: ReadonlySet<string>;
+  /** New rules, whose places are those after the old rules. */
+  readonly added: readonly HbaRule[];
+}
+
+interface Tried {
+  readonly gss: boolean;
+  /** Undefined where plaintext ends for all roles, and those who had it get in over TLS. */
+  readonly stage?: Stage | undefined;
+}
+
 /**
  * Tries every class of role and destination, from an address of every kind that the rules tell apart, in plaintext,
  * over TLS and, where the server has it, encrypted by GSSAPI.
  */
-export function tryRules(facts: HbaFacts, after: readonly DerivedRule[], { gss }: { readonly gss: boolean }): Trial {
+export function tryRules(facts: HbaFacts, after: readonly DerivedRule[], { gss, stage }: Tried): Trial {
   const budget = { left: BUDGET };
   try {
     const old = facts.rules.map((rule, origin) => lineOf({ rule, origin }));
@@ -63,7 +76,8 @@ export function tryRules(facts: HbaFacts, after: readonly DerivedRule[], { gss }
     const encryptions: readonly Encryption[] = gss ? ['plaintext', 'tls', 'gss'] : ['plaintext', 'tls'];
     const mismatches: Mismatch[] = [];
     let tried = 0;
-    for (const pair of pairsOf(facts, budget)) {
+    for (const pair of pairsOf(facts, [...facts.rules, ...(stage?.added ?? [])], budget)) {
+      const closes = stage === undefined ? undefined : stage.roles.has(pair.role);
       for (const reading of READINGS) {
         const [before, now] = [old, next].map((lines) => lines.filter((line) => names(line, pair, reading)));
         if (before === undefined || now === undefined) continue;
@@ -72,7 +86,7 @@ export function tryRules(facts: HbaFacts, after: readonly DerivedRule[], { gss }
           consume(budget, 2 * encryptions.length * (before.length + now.length + 1));
           for (const encryption of encryptions) {
             tried += 1;
-            const wrong = mismatchOf({ before, now, address, reading }, encryption);
+            const wrong = mismatchOf({ before, now, address, reading, closes }, encryption);
             if (wrong !== undefined) mismatches.push(wrong);
           }
         }
@@ -91,7 +105,7 @@ function lineOf({ rule, origin, ifKeyword }: DerivedRule): Line {
   return { rule, origin, ifKeyword, blocks, certain, accepts: rule.method !== 'reject' };
 }
 
-function* pairsOf(facts: HbaFacts, budget: Budget): Generator<Pair> {
+function* pairsOf(facts: HbaFacts, rules: readonly HbaRule[], budget: Budget): Generator<Pair> {
   const inUse = namesInUse(facts);
   const roles = facts.roles.filter(({ canLogin }) => canLogin);
   const databases = facts.databases
@@ -99,12 +113,12 @@ function* pairsOf(facts: HbaFacts, budget: Budget): Generator<Pair> {
     .map(({ name }) => ({ database: name }));
   const replicators = roles.filter(({ superuser, replication }) => superuser || replication);
   const kinds: readonly Classes[] = [
-    classesOf(facts.rules, databases, roles, inUse, budget),
-    classesOf(facts.rules, ['physical-replication'], replicators, inUse, budget),
+    classesOf(rules, databases, roles, inUse, budget),
+    classesOf(rules, ['physical-replication'], replicators, inUse, budget),
   ];
   for (const classes of kinds) {
     // Of what no rule names, each pair is decided alike by both: it is refused.
-    for (const index of facts.rules.keys()) yield* classes.pairsOf(index);
+    for (const index of rules.keys()) yield* classes.pairsOf(index);
   }
 }
 
@@ -119,10 +133,12 @@ interface Attempt {
   readonly now: readonly Line[];
   readonly address: Address;
   readonly reading: Reading;
+  /** Of a stage: whether it closes plaintext to the role. */
+  readonly closes: boolean | undefined;
 }
 
 /** How the connection would not be as it has to be; undefined where all is well. */
-function mismatchOf({ before, now, address, reading }: Attempt, encryption: Encryption): Mismatch | undefined {
+function mismatchOf({ before, now, address, reading, closes }: Attempt, encryption: Encryption): Mismatch | undefined {
   const decider = (lines: readonly Line[], by: Encryption): Line | undefined =>
     lines.find((line) => canMatch(line.rule.type, by) && covers(line, address, reading));
   const admits = (line: Line | undefined): Line | undefined => (line?.accepts ? line : undefined);
@@ -130,9 +146,10 @@ function mismatchOf({ before, now, address, reading }: Attempt, encryption: Encr
   const is = admits(found);
   const was = admits(decider(before, encryption));
   const wrong: Mismatch = { origin: found?.origin, encryption, address: address.text };
-  if (encryption === 'plaintext' && !address.onLoopback) return is === undefined ? undefined : wrong;
+  if (encryption === 'plaintext' && !address.onLoopback && closes !== false)
+    return is === undefined ? undefined : wrong;
   if (was !== undefined) return is !== undefined && isSameMethod(is.rule, was.rule) ? undefined : wrong;
-  if (encryption !== 'tls') return is === undefined ? undefined : wrong;
+  if (encryption !== 'tls' || closes !== undefined) return is === undefined ? undefined : wrong;
   // Who got in without encryption only, has to get in over TLS; on loopback nothing is taken away.
   const plain = admits(decider(before, 'plaintext'));
   if (plain === undefined) return is === undefined ? undefined : wrong;
