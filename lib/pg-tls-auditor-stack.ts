@@ -24,6 +24,9 @@ export interface PgTlsAuditorStackProps extends StackProps, PgTlsAuditorProps {
   readonly configuration?: 'own' | 'example' | undefined;
 }
 
+/** Dashboards took no tags for long: some tools, and perhaps regions, refuse a template in which one has them. */
+const TAGGED = { excludeResourceTypes: ['AWS::CloudWatch::Dashboard'] };
+
 export class PgTlsAuditorStack extends Stack {
   readonly auditor: PgTlsAuditor;
 
@@ -35,7 +38,7 @@ export class PgTlsAuditorStack extends Stack {
       ...(example && props.synthesizer === undefined ? { synthesizer: withoutBootstrapRule() } : {}),
     });
     this.auditor = new PgTlsAuditor(this, 'Auditor', props);
-    Tags.of(this).add('application', 'pg-tls-auditor');
+    Tags.of(this).add('application', 'pg-tls-auditor', TAGGED);
     if (example) this.refuseToDeploy();
 
     const { topic, routeTopic, chatTopics, stateTable, evidenceBucket, securityGroups, stateMachine } = this.auditor;
@@ -111,7 +114,7 @@ export class PgTlsAuditorStack extends Stack {
         },
       ],
     });
-    Tags.of(this).add('pg-tls-auditor-configuration', 'example');
+    Tags.of(this).add('pg-tls-auditor-configuration', 'example', TAGGED);
   }
 }
 
