@@ -127,9 +127,12 @@ function keyStrength({ publicKey: { type, bits } }: CertificateFacts): Strength 
     : { is: 'weak', what: `${name} key of ${bits} bits, should be ${least} or more` };
 }
 
+/** SHA-0 and SHA-1, MD2 to MD5, MDC2 and RIPEMD-160, as OpenSSL names what signs with them. */
+const BROKEN_HASH = /(?:sha-?1|md[245])(?!\d)|^shawith|withsha$|mdc2|ripemd/i;
+
 function signatureStrength({ signatureAlgorithm }: CertificateFacts, isVerified: boolean): Strength {
   if (signatureAlgorithm === undefined) return { is: 'unknown', what: 'the signature' };
-  if (/sha-?1(?!\d)|md[245](?!\d)/i.test(signatureAlgorithm)) {
+  if (BROKEN_HASH.test(signatureAlgorithm)) {
     return { is: 'weak', what: `signature ${displayText(signatureAlgorithm)}, should be with SHA-256 or better` };
   }
   // The name of RSASSA-PSS does not say the hash. A chain that was verified has none that is too weak for OpenSSL.

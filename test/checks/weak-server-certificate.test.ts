@@ -60,6 +60,10 @@ describe('weak-server-certificate', () => {
     'RSA-MD5',
     'RSA-SHA1',
     'md2WithRSAEncryption',
+    'shaWithRSAEncryption',
+    'dsaWithSHA',
+    'ripemd160WithRSA',
+    'mdc2WithRSA',
   ])('finds the signature %s', (algorithm) => {
     expect(weakness(check(signedBy(algorithm)))).toEqual([
       [`signature ${algorithm}, should be with SHA-256 or better`],
