@@ -70,6 +70,29 @@ describe('cdk synth', { timeout: 60_000 }, () => {
     expect(template?.findParameters('DeployTheExample')).toEqual({});
   });
 
+  test('of a satellite makes its stack alone, and of one that is not configured says which there are', async () => {
+    const config = await configFile(
+      'fleet.json',
+      JSON.stringify({
+        alerts: { email: ['dba@example.com'] },
+        deployment: { fleet: {}, account: '111122223333', region: 'eu-west-1' },
+        satellites: { emea: { account: '444455556666', region: 'us-east-1' } },
+        targets: [{ name: 'billing', secret: 'emea/billing', network: 'emea' }],
+      }),
+    );
+    const { exitCode, stderr, template } = await synth({ config, satellite: 'emea' });
+    expect([exitCode, stderr]).toEqual([0, '']);
+    template?.resourceCountIs('AWS::Lambda::Function', 1);
+    template?.resourceCountIs('AWS::StepFunctions::StateMachine', 0);
+    template?.resourceCountIs('AWS::SNS::Topic', 0);
+    template?.resourceCountIs('AWS::Scheduler::Schedule', 0);
+
+    const wrong = await synth({ config, satellite: 'apac' });
+    expect([wrong.exitCode, wrong.template]).toEqual([1, undefined]);
+    expect(wrong.stderr).toContain('satellites: have none named "apac"');
+    expect(wrong.stderr).not.toMatch(/^\s+at /m);
+  });
+
   test('names every problem of the configuration at once, without a stack trace, and fails', async () => {
     const config = await configFile('wrong.json', '{"shedule":"rate(1 hour)","targets":[{"name":"orders"}]}');
     const { exitCode, stderr, template } = await synth({ config });

@@ -1,7 +1,9 @@
 // Networks and satellites in the template: who may do what, what satellites know, and what fits.
 
 import { type App, Stack, Validations } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { allowing, type Statement } from '../../lab/iam.ts';
@@ -237,6 +239,36 @@ describe('a satellite', () => {
     const allowed = statements.filter(({ Effect }) => Effect === 'Allow');
     expect(allowed).toHaveLength(40);
     for (const { Condition } of allowed) expect(Condition.ArnEquals?.['aws:PrincipalArn']).toBeDefined();
+  });
+
+  test('may use the key of the bucket, where that is yours, and an imported one is for you to open', () => {
+    const config: ConfigInput = {
+      alerts: { email: ['dba@example.com'] },
+      deployment: { fleet: {}, ...HOME },
+      satellites: { 'sat-0': { account: OTHER, region: 'eu-west-1' } },
+      targets: [{ name: 'far', secret: 'far/0', network: 'sat-0' }],
+    };
+    const app = appWithoutBundling();
+    const stack = new Stack(app, 'Own', { env: HOME });
+    const evidenceBucket = new Bucket(stack, 'Bucket', { encryptionKey: new Key(stack, 'Key') }) as IBucket;
+    new PgTlsAuditor(stack, 'TlsAuditor', { config, auditorName: 'tls', evidenceBucket });
+    const [key] = Object.values(Template.fromStack(stack).findResources('AWS::KMS::Key', {}));
+    const worker = satelliteNames(
+      { auditor: 'tls' },
+      { name: 'sat-0', account: OTHER, region: 'eu-west-1' },
+    ).workerRole;
+    const statements: readonly BucketStatement[] = key?.Properties.KeyPolicy.Statement ?? [];
+    const own = statements.filter(
+      ({ Condition }) => deployed(Condition?.ArnEquals?.['aws:PrincipalArn'] ?? '') === asText(worker.arn),
+    );
+    expect(own.map(({ Action, Principal }) => [Action, deployed(Principal.AWS)])).toEqual([
+      [['kms:Decrypt', 'kms:GenerateDataKey'], `arn:aws:iam::${OTHER}:root`],
+    ]);
+
+    const other = new Stack(app, 'Imported', { env: HOME });
+    const imported = Bucket.fromBucketName(other, 'Bucket', 'evidence');
+    new PgTlsAuditor(other, 'TlsAuditor', { config, auditorName: 'tls', evidenceBucket: imported });
+    Annotations.fromStack(other).hasWarning('*', Match.stringLikeRegexp('the evidence bucket.*is imported.*sat-0'));
   });
 
   test('is invoked by the machine in its region, and by the relay in another', () => {
