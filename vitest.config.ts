@@ -15,8 +15,8 @@ const FUNCTIONS = [
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Tests start real servers: no more of them at once than a small machine bears.
-    maxWorkers: 2,
+    // Tests start real servers, and wait for them: no more at once than a small machine of two processors bears.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
