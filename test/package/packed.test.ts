@@ -260,7 +260,13 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
       const report = await invoke(packed.assets.get('orders') ?? '', aws);
       expect(report.targets.map(({ name, verdict }) => [name, verdict])).toEqual([['orders', 'clean']]);
       expect(aws.published).toHaveLength(1);
-      expect(aws.objects).toHaveLength(1);
+      // The report, its page, the latest page and the index.
+      expect(aws.objects.map(({ key }) => key.replace(/^reports.*\./, 'reports/*.'))).toEqual([
+        'reports/*.gz',
+        'reports/*.html',
+        'pages/latest.html',
+        'pages/index.html',
+      ]);
 
       for (const entry of ['plan', 'worker', 'repair', 'digest']) {
         expect([entry, await loads(join(packed.assets.get('fleet') ?? '', `${entry}.js`))]).toEqual([entry, true]);
