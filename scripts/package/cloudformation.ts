@@ -1,7 +1,6 @@
 // Writes the CloudFormation template of an auditor and the files that it deploys, for those who do without CDK.
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { zipSync } from 'fflate';
@@ -14,7 +13,9 @@ const FILE_TIME = new Date(1980, 0, 1);
 const TEMPLATE = 'pg-tls-auditor.template.json';
 
 export function buildCloudFormation(folder = join(DIST, 'cloudformation')): void {
-  const outdir = mkdtempSync(join(tmpdir(), 'pg-tls-auditor-template-'));
+  mkdirSync(DIST, { recursive: true });
+  // In the checkout: the bundler's names of files go by the way from here to the sources.
+  const outdir = mkdtempSync(join(DIST, 'template-'));
   try {
     const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as {
       context: Record<string, unknown>;
