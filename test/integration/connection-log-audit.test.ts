@@ -202,7 +202,7 @@ describeEachMajor((major) => {
       await facts(server, state);
       const { connectionLog } = await lab.files.pauseWhile(async () => {
         await visit(server, 'unseen');
-        return await run(server, state, { timeoutMs: 2_000 });
+        return await run(server, state, { timeoutMs: 5_000 });
       });
       const paused = knownValue(connectionLog ?? { known: false, reason: 'not read' });
       expect(paused.gaps).toMatchObject([{ cause: 'own-login-missing' }]);
