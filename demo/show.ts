@@ -100,7 +100,7 @@ export function showEmailInShort(screen: Screen, message: PublishedMessage): str
 
 const SHOWN_IN_FULL = 'Unencrypted session of a superuser';
 /** The whole default output must fit on two screens. */
-const SHOWN_LINES = 12;
+const SHOWN_LINES = 14;
 
 export function showCard(screen: Screen, message: PublishedMessage): string {
   const { content } = JSON.parse(bodyFor(message, 'https')) as { readonly content: CardContent };
