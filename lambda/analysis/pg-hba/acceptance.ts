@@ -26,7 +26,7 @@ export interface Origin {
 
 /** No host's address. IPv4-mapped ones are not either: the server's IPv6 sockets take IPv6 only. */
 const NO_SOURCE = ['0.0.0.0/32', '224.0.0.0/4', '255.255.255.255/32', '::/128', '::ffff:0:0/96', 'ff00::/8'].map(cidr);
-const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(cidr);
+export const LOOPBACK: readonly AddressBlock[] = ['127.0.0.0/8', '::1/128'].map(cidr);
 
 /** Wherever a connection may come from other than over the loopback interface. */
 export const NETWORK: Origin = { blocks: EVERY_ADDRESS, except: [...NO_SOURCE, ...LOOPBACK] };
@@ -119,8 +119,8 @@ export function whyUnknown({ rules, faults: [fault] }: HbaFacts): string | undef
   return 'pg_hba.conf has no rules, which keeps it from being loaded, so the server goes by rules it read earlier';
 }
 
-/** Sessions in databases, and physical replication. */
-function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, budget: Budget): readonly Classes[] {
+/** Sessions in databases, and physical replication. @throws TooIntricate */
+export function connectionKinds(rules: readonly HbaRule[], facts: HbaFacts, budget: Budget): readonly Classes[] {
   const names = namesInUse(facts);
   const roles = facts.roles.filter(({ canLogin }) => canLogin);
   const replicators = roles.filter(({ superuser, replication }) => superuser || replication);
@@ -202,7 +202,7 @@ export const QUOTING =
   'pg_hba_file_rules does not show whether a keyword (all, replication, sameuser, +group …) is quoted in the file, which makes it a name';
 
 /** Addresses that the loopback interface has; of 127.0.0.0/8 its netmask decides, which is not known here. */
-const OWN_LOOPBACK = ['127.0.0.1/32', '::1/128'].map(cidr);
+export const OWN_LOOPBACK: readonly AddressBlock[] = ['127.0.0.1/32', '::1/128'].map(cidr);
 
 const ADDRESS_KEYWORDS: ReadonlyMap<string, RuleAddresses> = new Map([
   ['all', { blocks: EVERY_ADDRESS, certain: EVERY_ADDRESS }],

@@ -1,11 +1,19 @@
 // Decides which lines of pg_hba.conf change so that plaintext over the network is refused and nothing else is.
 
-import { addressesOf, canMatch, intersectsOrigin, NETWORK, whyUnknown } from '../../analysis/pg-hba/acceptance.ts';
-import { type AddressBlock, cidr, fieldsOfBlock, intersections } from '../../analysis/pg-hba/address-block.ts';
+import {
+  addressesOf,
+  canMatch,
+  intersectsOrigin,
+  LOOPBACK,
+  NETWORK,
+  OWN_LOOPBACK,
+  whyUnknown,
+} from '../../analysis/pg-hba/acceptance.ts';
+import { type AddressBlock, fieldsOfBlock, intersections } from '../../analysis/pg-hba/address-block.ts';
 import { isInDoubt } from '../../analysis/pg-hba/names.ts';
 import type { HbaFacts, HbaPlace, HbaRule } from '../../model/hba.ts';
 import type { DerivedRule } from './derived-rule.ts';
-import { type Mismatch, tryRules } from './trial.ts';
+import { BUDGET, type Mismatch, tryRules } from './trial.ts';
 import { isWritable } from './writable.ts';
 
 /** What becomes of one line. */
@@ -36,10 +44,6 @@ export type HbaPlan =
     }
   | { readonly status: 'unknown'; readonly reason: string };
 
-const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(cidr);
-/** The server's own addresses that the loopback interface has, as `samehost` means them. */
-const OWN_LOOPBACK = ['127.0.0.1/32', '::1/128'].map(cidr);
-
 const QUOTES_UNKNOWN =
   'there are hostnossl lines, and the login does not see which words of the file are quoted: GRANT pg_read_server_files to it, and EXECUTE on pg_read_file(text, bigint, bigint, boolean), or change these lines by hand';
 
@@ -65,10 +69,12 @@ export function planRules(facts: HbaFacts, { gssSeen = false }: { readonly gssSe
   }
   // A line for plaintext only that lets in over TLS what later lines let in otherwise, moves behind those.
   const moved = new Set<number>();
+  // One for all trials: as many lines may have to move as the file has.
+  const budget = { left: BUDGET };
   for (;;) {
     const changes = changesOf(facts.rules, gss, moved);
     const after = rulesAfter(facts.rules, changes);
-    const trial = tryRules(facts, after, { gss });
+    const trial = tryRules(facts, after, { gss, budget });
     if (trial.status === 'unknown') return trial;
     if (trial.mismatches.length === 0) {
       return { status: 'open', changes: [...changes.values()], after, tried: trial.tried };

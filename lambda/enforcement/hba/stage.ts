@@ -35,17 +35,20 @@ export function planStage(facts: HbaFacts, done: ReadonlySet<string>, gssSeen = 
   if (whyUnknown(facts) !== undefined || usesGss(facts, gssSeen)) return undefined;
   const roles = facts.roles.filter((role) => done.has(role.name) && isNameable(role, facts));
   const names = namesInUse(facts);
+  // Written once for each line: they are compared for each pair.
+  const scopes = facts.rules.map(scopeOf);
   const added: HbaRule[] = [];
   const closed = new Set<string>();
   const changes = new Map<number, LineChange>();
   for (const [index, { rule, loopback }] of changesOf(facts.rules, false, new Set())) {
-    const earlier = facts.rules.slice(0, index);
-    const users = roles.filter((role) => isNew(role, rule, earlier, names));
+    const scope = scopes[index];
+    const refusals = facts.rules.slice(0, index).filter((each, place) => scopes[place] === scope && refuses(each));
+    const users = roles.filter((role) => isNew(role, rule, refusals, names));
     if (users.length === 0) continue;
     // Whom the line does not mean after all would be refused over loopback too.
     const isCertain = !isInDoubt(rule) && users.every((role) => matchUsers(usersOf(rule), role, names) === 'yes');
     if ((loopback.length > 0 && !isCertain) || isHostName(rule)) return undefined;
-    const refusing = refusals(rule, users);
+    const refusing = refusalsOf(rule, users);
     if (!refusing.every(isWritable)) return undefined;
     for (const { name } of users) closed.add(name);
     changes.set(index, { rule, loopback, gss: false, becomes: 'same', refusing });
@@ -74,16 +77,15 @@ function isNameable({ name, canLogin, superuser, replication }: HbaRole, { roles
 }
 
 /** Whether the line may let the role in, and no line above it refuses the role the same already. */
-function isNew(role: HbaRole, rule: HbaRule, earlier: readonly HbaRule[], names: NamesInUse): boolean {
-  if (matchUsers(usersOf(rule), role, names) === 'no') return false;
-  const scope = scopeOf(rule);
-  return !earlier.some(
-    (each) =>
-      each.method === 'reject' &&
-      canMatch(each.type, 'plaintext') &&
-      scopeOf(each) === scope &&
-      matchUsers(usersOf(each), role, names) === 'yes',
+function isNew(role: HbaRole, rule: HbaRule, refusals: readonly HbaRule[], names: NamesInUse): boolean {
+  return (
+    matchUsers(usersOf(rule), role, names) !== 'no' &&
+    !refusals.some((each) => matchUsers(usersOf(each), role, names) === 'yes')
   );
+}
+
+function refuses({ method, type }: HbaRule): boolean {
+  return method === 'reject' && canMatch(type, 'plaintext');
 }
 
 /** Its databases and addresses, as a line has them that was written here. */
@@ -97,7 +99,7 @@ function isHostName(rule: HbaRule): boolean {
   return rule.netmask === undefined && !isKeyword;
 }
 
-function refusals(rule: HbaRule, users: readonly HbaRole[]): readonly HbaRule[] {
+function refusalsOf(rule: HbaRule, users: readonly HbaRole[]): readonly HbaRule[] {
   const chunks = Array.from({ length: Math.ceil(users.length / NAMES_PER_LINE) }, (_, index) =>
     users.slice(index * NAMES_PER_LINE, (index + 1) * NAMES_PER_LINE),
   );

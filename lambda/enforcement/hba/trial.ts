@@ -1,18 +1,25 @@
 // Tries connections of every kind with the old rules and the new ones, as PostgreSQL decides about them.
 
-import { addressesOf, canMatch, type Encryption, intersectsOrigin, NETWORK } from '../../analysis/pg-hba/acceptance.ts';
+import {
+  addressesOf,
+  canMatch,
+  connectionKinds,
+  type Encryption,
+  intersectsOrigin,
+  LOOPBACK,
+  NETWORK,
+  OWN_LOOPBACK,
+} from '../../analysis/pg-hba/acceptance.ts';
 import {
   type AddressBlock,
   addressIn,
   type Budget,
   ComplexityLimitError,
-  cidr,
   consume,
   intersection,
   parseBlock,
 } from '../../analysis/pg-hba/address-block.ts';
-import { type Classes, classesOf, type Pair } from '../../analysis/pg-hba/classes.ts';
-import { namesInUse } from '../../analysis/pg-hba/names.ts';
+import type { Pair } from '../../analysis/pg-hba/classes.ts';
 import type { HbaFacts, HbaRule } from '../../model/hba.ts';
 import type { DerivedRule } from './derived-rule.ts';
 
@@ -29,7 +36,7 @@ export type Trial =
   | { readonly status: 'unknown'; readonly reason: string };
 
 /** Steps: about a second. */
-const BUDGET = 20_000_000;
+export const BUDGET = 20_000_000;
 
 /** More are not of use: one is enough to change something. */
 const MOST_MISMATCHES = 20;
@@ -61,14 +68,16 @@ interface Tried {
   readonly gss: boolean;
   /** Undefined where plaintext ends for all roles, and those who had it get in over TLS. */
   readonly stage?: Stage | undefined;
+  /** @default what one trial may take */
+  readonly budget?: Budget | undefined;
 }
 
 /**
  * Tries every class of role and destination, from an address of every kind that the rules tell apart, in plaintext,
  * over TLS and, where the server has it, encrypted by GSSAPI.
  */
-export function tryRules(facts: HbaFacts, after: readonly DerivedRule[], { gss, stage }: Tried): Trial {
-  const budget = { left: BUDGET };
+export function tryRules(facts: HbaFacts, after: readonly DerivedRule[], given: Tried): Trial {
+  const { gss, stage, budget = { left: BUDGET } } = given;
   try {
     const old = facts.rules.map((rule, origin) => lineOf({ rule, origin }));
     const next = after.map(lineOf);
@@ -106,17 +115,7 @@ function lineOf({ rule, origin, ifKeyword }: DerivedRule): Line {
 }
 
 function* pairsOf(facts: HbaFacts, rules: readonly HbaRule[], budget: Budget): Generator<Pair> {
-  const inUse = namesInUse(facts);
-  const roles = facts.roles.filter(({ canLogin }) => canLogin);
-  const databases = facts.databases
-    .filter(({ allowConnections }) => allowConnections)
-    .map(({ name }) => ({ database: name }));
-  const replicators = roles.filter(({ superuser, replication }) => superuser || replication);
-  const kinds: readonly Classes[] = [
-    classesOf(rules, databases, roles, inUse, budget),
-    classesOf(rules, ['physical-replication'], replicators, inUse, budget),
-  ];
-  for (const classes of kinds) {
+  for (const classes of connectionKinds(rules, facts, budget)) {
     // Of what no rule names, each pair is decided alike by both: it is refused.
     for (const index of rules.keys()) yield* classes.pairsOf(index);
   }
@@ -173,10 +172,6 @@ function covers(line: Line, { block, onLoopback }: Address, reading: Reading): b
   return rule.address === 'samehost' ? within(OWN_LOOPBACK) : rule.address === 'all' || rule.address === 'samenet';
 }
 
-const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(cidr);
-/** Which addresses the loopback interface has for certain. */
-const OWN_LOOPBACK = ['127.0.0.1/32', '::1/128'].map(cidr);
-
 /** An address of each kind that the rules tell apart, with those of loopback. */
 function addressesOfAll(lines: readonly Line[], budget: Budget): readonly Address[] {
   const all = [...lines.flatMap(({ blocks, certain }) => [...blocks, ...certain]), ...LOOPBACK];
@@ -184,6 +179,8 @@ function addressesOfAll(lines: readonly Line[], budget: Budget): readonly Addres
   consume(budget, blocks.length * blocks.length);
   const shared = blocks.flatMap((one) => blocks.flatMap((other) => intersection(one, other) ?? []));
   const parts = [...new Map([...blocks, ...shared].map((block) => [keyOf(block), block])).values()];
+  // Of prefixes no more than there are blocks, of other masks as many as there are pairs.
+  consume(budget, parts.length * parts.length);
   const texts = parts.flatMap((part) => {
     const smaller = parts.filter((other) => keyOf(other) !== keyOf(part) && isWithin(other, part));
     return addressIn([part], smaller, budget) ?? [];
