@@ -1,9 +1,7 @@
 // Runs the demo: PostgreSQL servers with good and bad clients, scheduled runs of the function, and what people receive.
 // Exit code 0 only when the audit found exactly what was planted, and each message was sent exactly when it should be.
 
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import type { PublishedMessage } from '../lab/aws.ts';
 import { catalogue } from '../lambda/checks/catalogue.ts';
 import { renderReportPage } from '../lambda/report/page/report-page.ts';
@@ -99,16 +97,15 @@ async function play(): Promise<void> {
       seconds: (performance.now() - startedAt) / 1000,
     }),
   );
-  console.log(showNextSteps(screen, verbose, await writePage(nextDay.report)));
+  await writePage(nextDay.report);
+  console.log(showNextSteps(screen, verbose, PAGE));
 }
 
-/** Writes the page of the last run for the person to open: the one file that the demo leaves. @returns its path */
-async function writePage(report: Report): Promise<string> {
-  const page = renderReportPage(report, { catalogue: catalogue(), toolVersion: packageJson.version });
-  const folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-demo-'));
-  const file = join(folder, 'report.html');
-  await writeFile(file, page);
-  return file;
+/** The page of the last run, for the person to open: the one file that the demo leaves, in the current folder. */
+const PAGE = 'pg-tls-auditor-demo.html';
+
+async function writePage(report: Report): Promise<void> {
+  await writeFile(PAGE, renderReportPage(report, { catalogue: catalogue(), toolVersion: packageJson.version }));
 }
 
 function refuse(what: string, problems: readonly string[]): void {

@@ -84,7 +84,7 @@ export async function finishRun(
     completed: errors.none,
     withoutSubscriber: countWithoutSubscriber(integrations, subscriberStatuses),
   });
-  const history = await services.pageHistory(context.environment, run);
+  const history = await errors.attempt(() => services.pageHistory(context.environment, run));
   const [evidence] = await Promise.all([
     errors.attempt(() => archive(report, context)),
     // A run that does not notify changes nothing, here or there.

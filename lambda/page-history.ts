@@ -1,7 +1,8 @@
 // Collects what the page of a run shows beyond that run: readiness to refuse plaintext, and logins by day.
 
 import { fromClientRecord, loginDayCounter } from './analysis/connection-log/login-days.ts';
-import { planTarget } from './enforcement/plan.ts';
+import { describeDefect } from './collect/defect.ts';
+import { type PlanInput, planReadiness } from './enforcement/plan.ts';
 import type { ClientRecord } from './model/client-record.ts';
 import type { FindingRecord } from './model/lifecycle.ts';
 import type { Run } from './model/run.ts';
@@ -18,7 +19,7 @@ export interface PageHistoryCollector {
 
 /** Of plans and of logins by day. */
 const DAYS = 30;
-/** A page shows no more of one target. */
+/** A page shows no more reasons of one target. */
 const MOST_REASONS = 4;
 
 /** Keeps a few words of each target: the records of a whole fleet would not fit into memory. */
@@ -35,8 +36,7 @@ export function collectPageHistory({ audited, finishedAt }: Run): PageHistoryCol
         status: 'open',
       }),
     );
-    const plan = planTarget({ name, record, findings, days: DAYS, now });
-    readiness.set(name, { name, readiness: plan.readiness, reasons: plan.reasons.slice(0, MOST_REASONS) });
+    readiness.set(name, { name, ...readinessOf({ name, record, findings, days: DAYS, now }) });
     logins.add(record === undefined ? undefined : fromClientRecord(record));
   };
   return {
@@ -46,4 +46,14 @@ export function collectPageHistory({ audited, finishedAt }: Run): PageHistoryCol
       return { readiness: [...readiness.values()], logins: logins.days() };
     },
   };
+}
+
+/** What breaks the plan of one target, such as a record of another version, costs the page nothing else. */
+function readinessOf(input: PlanInput): ReturnType<typeof planReadiness> {
+  try {
+    const { readiness, reasons } = planReadiness(input);
+    return { readiness, reasons: reasons.slice(0, MOST_REASONS) };
+  } catch (error) {
+    return { readiness: 'unknown', reasons: [`the plan failed: ${describeDefect(error)}`] };
+  }
 }

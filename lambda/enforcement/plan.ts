@@ -9,6 +9,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { compareText } from '../model/text-order.ts';
 import { DAY_MS, HOUR_MS } from '../model/time.ts';
 import { dayOf, keptServer } from './record.ts';
+import { refusesPlaintext } from './refuses-plaintext.ts';
 import type { PlannedClient, TargetPlan } from './schema.ts';
 import { type Steps, stepsFor } from './steps.ts';
 
@@ -31,58 +32,98 @@ const STALE_MS = 26 * HOUR_MS;
 /** Days without plaintext after which a client that was seen once counts as moved. */
 const MOVED_AFTER_DAYS = 7;
 
-interface Known extends PlanInput {
+interface Given extends PlanInput {
   /** The facts of the server that were kept; undefined where there are none. */
   readonly server: Snapshot | undefined;
+}
+
+/** What is known without the steps. */
+interface Known extends Given {
+  readonly window: Window | undefined;
+  /** Milliseconds since 1970: where the window begins, or would. */
+  readonly from: number;
+  readonly clients: readonly PlannedClient[];
+  readonly progress: { readonly moved: number; readonly of: number };
+  /** What keeps it from being known that no client breaks. */
+  readonly unseen: readonly string[];
 }
 
 /** Checks whose clients break once plaintext is refused. */
 const PLAINTEXT_CHECKS: ReadonlySet<string> = new Set(['plaintext-session', 'tls-fallback']);
 
 /** Pure: the same for the same input. Nothing that is not known makes it ready, and no mute does. */
-export function planTarget(given: PlanInput): TargetPlan {
-  const { name, record, days, now } = given;
-  const server = keptServer(record, name);
-  const input: Known = { ...given, server };
-  const window = windowOf(record, days);
-  const from = window?.from ?? now - days * DAY_MS;
-  const clients = [
-    ...(record?.clients ?? []).filter(isOverNetwork).map((client) => planClient(client, input, from)),
-    ...onlyInFindings(input, from),
-  ].toSorted(compareClients);
-  const gssSeen = (record?.clients ?? []).some(({ uses }) => uses.gss !== undefined);
-  const blocking = clients.filter(({ breaks }) => breaks);
-  const moved = clients.filter((client) => client.moved);
-  const unseen = gapsOf(input, window);
-  // Where something could not be seen, a role may have clients that were not.
-  const done = unseen.length > 0 || blocking.length + moved.length === 0 ? NO_ROLES : rolesDone(record, clients, from);
-  const steps: Steps | undefined = server === undefined ? undefined : stepsFor(server, { gssSeen, done });
-  const gaps = [...unseen, ...(steps?.doubt === undefined ? [] : [steps.doubt])];
-  const readiness = readinessOf({ blocking, moved, gaps, steps });
+export function planTarget(input: PlanInput): TargetPlan {
+  const { record, days } = input;
+  const known = knownOf(input);
+  const { window, from, clients, progress } = known;
+  const steps = stepsOf(known);
   return {
-    name: displayText(name),
-    readiness,
-    reasons: [
-      ...(blocking.length === 0 ? [] : [whatBlocks(blocking.length, readiness)]),
-      ...(readiness === 'enforced' ? ['the server refuses plaintext over the network'] : []),
-      ...(readiness === 'waiting'
-        ? [`${plural(moved.length, 'client')} moved to TLS within the last ${days} days: wait until the window is over`]
-        : []),
-      ...gaps,
-    ],
+    name: displayText(input.name),
+    ...assess(known, steps),
     platform: steps?.platform ?? 'unknown',
     window:
       window === undefined
         ? null
         : { from: iso(window.from), to: iso(window.to), days, daysNotCovered: window.daysNotCovered },
-    progress: {
-      moved: moved.length,
-      of: moved.length + blocking.length,
-      since: iso(firstPlaintext(record, from) ?? from),
-    },
-    clients,
+    progress: { ...progress, since: iso(firstPlaintext(record, from) ?? from) },
+    clients: [...clients],
     refused: refusedIn(record, from),
     steps: [...(steps?.steps ?? [])],
+  };
+}
+
+/**
+ * What `planTarget` says of the readiness, for a fraction of its time: changes of rules are tried only where nothing
+ * else keeps the target from being ready, so that reasons which only the steps have may be missing elsewhere.
+ */
+export function planReadiness(input: PlanInput): Pick<TargetPlan, 'readiness' | 'reasons'> {
+  const known = knownOf(input);
+  const untried = assess(known, undefined);
+  return untried.readiness === 'ready' || untried.readiness === 'waiting' ? assess(known, stepsOf(known)) : untried;
+}
+
+function knownOf(input: PlanInput): Known {
+  const { name, record, days, now } = input;
+  const given: Given = { ...input, server: keptServer(record, name) };
+  const window = windowOf(record, days);
+  const from = window?.from ?? now - days * DAY_MS;
+  const clients = [
+    ...(record?.clients ?? []).filter(isOverNetwork).map((client) => planClient(client, given, from)),
+    ...onlyInFindings(given, from),
+  ].toSorted(compareClients);
+  const moved = clients.filter((client) => client.moved).length;
+  const blocking = clients.filter(({ breaks }) => breaks).length;
+  const unseen = gapsOf(given, window);
+  return { ...given, window, from, clients, progress: { moved, of: moved + blocking }, unseen };
+}
+
+/** @returns undefined where no facts of the server are known */
+function stepsOf({ server, record, clients, progress, unseen, from }: Known): Steps | undefined {
+  if (server === undefined) return undefined;
+  const gssSeen = (record?.clients ?? []).some(({ uses }) => uses.gss !== undefined);
+  // Where something could not be seen, a role may have clients that were not.
+  const done = unseen.length > 0 || progress.of === 0 ? NO_ROLES : rolesDone(record, clients, from);
+  return stepsFor(server, { gssSeen, done });
+}
+
+function assess(
+  { server, progress: { moved, of }, unseen, days }: Known,
+  steps: Steps | undefined,
+): Pick<TargetPlan, 'readiness' | 'reasons'> {
+  const blocking = of - moved;
+  const gaps = [...unseen, ...(steps?.doubt === undefined ? [] : [steps.doubt])];
+  const isEnforced = server !== undefined && refusesPlaintext(server) === true;
+  const readiness = readinessOf({ isEnforced, blocking, moved, gaps });
+  return {
+    readiness,
+    reasons: [
+      ...(blocking === 0 ? [] : [whatBlocks(blocking, readiness)]),
+      ...(readiness === 'enforced' ? ['the server refuses plaintext over the network'] : []),
+      ...(readiness === 'waiting'
+        ? [`${plural(moved, 'client')} moved to TLS within the last ${days} days: wait until the window is over`]
+        : []),
+      ...gaps,
+    ],
   };
 }
 
@@ -155,8 +196,7 @@ function windowOf(record: ClientRecord | undefined, days: number): Window | unde
   return { from, to, daysNotCovered: Math.min(daysNotCovered, days) };
 }
 
-/** What keeps it from being known that no client breaks. */
-function gapsOf({ record, now, days, server, problem }: Known, window: Window | undefined): string[] {
+function gapsOf({ record, now, days, server, problem }: Given, window: Window | undefined): string[] {
   if (problem !== undefined) return [displayText(problem, 400)];
   if (record === undefined || window === undefined) {
     return ['no run has kept anything of its clients: run audits with this state, at least once a day'];
@@ -186,20 +226,20 @@ function gapsOf({ record, now, days, server, problem }: Known, window: Window | 
 }
 
 function readinessOf({
+  isEnforced,
   blocking,
   moved,
   gaps,
-  steps,
 }: {
-  readonly blocking: readonly PlannedClient[];
-  readonly moved: readonly PlannedClient[];
+  readonly isEnforced: boolean;
+  readonly blocking: number;
+  readonly moved: number;
   readonly gaps: readonly string[];
-  readonly steps: Steps | undefined;
 }): TargetPlan['readiness'] {
-  if (steps?.isEnforced === true) return 'enforced';
-  if (blocking.length > 0) return 'blocked';
+  if (isEnforced) return 'enforced';
+  if (blocking > 0) return 'blocked';
   if (gaps.length > 0) return 'unknown';
-  return moved.length > 0 ? 'waiting' : 'ready';
+  return moved > 0 ? 'waiting' : 'ready';
 }
 
 interface Recent {
@@ -214,7 +254,7 @@ function inWindow(use: ClientUse, from: number): Recent | undefined {
   return { last: use.last, logins };
 }
 
-function planClient(client: KnownClient, { server, now }: Known, from: number): PlannedClient {
+function planClient(client: KnownClient, { server, now }: Given, from: number): PlannedClient {
   const { role, database, application, replication, uses, fellBack, addresses, networks } = client;
   const unencrypted = plaintextOf(client);
   const plaintext = unencrypted === undefined ? undefined : inWindow(unencrypted, from);
@@ -267,7 +307,7 @@ function whatBlocks(clients: number, readiness: TargetPlan['readiness']): string
 }
 
 /** Clients of findings that are older than what is kept of clients. A muted finding blocks like any other. */
-function onlyInFindings({ record, findings, server }: Known, from: number): readonly PlannedClient[] {
+function onlyInFindings({ record, findings, server }: Given, from: number): readonly PlannedClient[] {
   const keyOf = (role: string | null | undefined, database: string | null | undefined, application: string | null) =>
     JSON.stringify([role ?? null, database ?? null, (application ?? '').replace(/\d+/g, '#')]);
   const known = new Set(

@@ -2,7 +2,6 @@
 
 import { hbaLine } from '../analysis/pg-hba/line.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
-import { provenProvider } from '../analysis/provider/platform.ts';
 import { displayText } from '../model/display.ts';
 import { type ProviderId, providerName, providerOfName } from '../model/hosting.ts';
 import { shellQuote } from '../model/shell-word.ts';
@@ -11,13 +10,12 @@ import { type HbaPlan, planRules } from './hba/change.ts';
 import { fileEdits } from './hba/edit.ts';
 import { planStage, type StagePlan } from './hba/stage.ts';
 import { rdsPlatform, rdsSteps } from './rds.ts';
+import { endpointOf, refusesPlaintext } from './refuses-plaintext.ts';
 import type { PlanStep } from './schema.ts';
 import { LAST_STAGE, STAGE_1 } from './wording.ts';
 
 export interface Steps {
   readonly platform: string;
-  /** Whether the server refuses plaintext over the network as it is; undefined where that is not known. */
-  readonly isEnforced: boolean | undefined;
   /** Why the steps can't be given exactly; undefined where they can. */
   readonly doubt?: string | undefined;
   readonly steps: readonly PlanStep[];
@@ -40,15 +38,9 @@ export interface SeenClients {
 /** What to do on the server, by what is known of it. */
 export function stepsFor(snapshot: Snapshot, seen: SeenClients): Steps {
   if (snapshot.target.kind === 'pgbouncer') return pgbouncer(snapshot);
-  const name = snapshot.link.known ? snapshot.link.value.verifiedName : (snapshot.target.host ?? '');
+  const name = endpointOf(snapshot);
   const provider = providerOfName(name);
   return provider === undefined ? selfManaged(snapshot, seen) : managed(provider, name, snapshot);
-}
-
-/** What the probe saw: it tried one login in plaintext. */
-function probed({ probe }: Snapshot): boolean | undefined {
-  if (!probe?.known || !probe.value.plaintext.known || probe.value.loopback) return undefined;
-  return !probe.value.plaintext.value.accepted;
 }
 
 function selfManaged(snapshot: Snapshot, { gssSeen, done }: SeenClients): Steps {
@@ -57,35 +49,34 @@ function selfManaged(snapshot: Snapshot, { gssSeen, done }: SeenClients): Steps 
   const after = verifyAndEnd(snapshot);
   if (!hba.known) {
     const doubt = `the rules of pg_hba.conf are not known: ${hba.reason}`;
-    return { platform, isEnforced: undefined, doubt, steps: [...BY_HAND, ...after] };
+    return { platform, doubt, steps: [...BY_HAND, ...after] };
   }
   if (hba.value.changedSinceLoad === true) {
     const doubt = 'pg_hba.conf was changed after the server loaded it: reload it and audit again';
-    return { platform, isEnforced: undefined, doubt, steps: [] };
+    return { platform, doubt, steps: [] };
   }
   const plan = planRules(hba.value, { gssSeen });
   const tlsOff = snapshot.settings.known && snapshot.settings.value.values.ssl === 'off';
   if (plan.status === 'closed') {
-    // One login that got in outweighs the rules: the server goes by others, or it was not the server that answered.
-    const isEnforced = probed(snapshot) === false ? undefined : true;
-    const doubt = isEnforced ? undefined : 'the rules refuse plaintext, and the wire probe got in with it';
-    return { platform, isEnforced, doubt, steps: after };
+    const isRefused = refusesPlaintext(snapshot) === true;
+    const doubt = isRefused ? undefined : 'the rules refuse plaintext, and the wire probe got in with it';
+    return { platform, doubt, steps: after };
   }
   if (plan.status === 'unknown') {
     const doubt = displayText(plan.reason, 400);
-    return { platform, isEnforced: undefined, doubt, steps: [...BY_HAND, ...after] };
+    return { platform, doubt, steps: [...BY_HAND, ...after] };
   }
   const files = plan.changes.flatMap(({ rule }) => rule.fileName ?? []);
   if (files.some((file) => displayText(file, 4_096) !== file)) {
     const doubt = 'the name of a file of rules has characters that can not be shown';
-    return { platform, isEnforced: false, doubt, steps: [...BY_HAND, ...after] };
+    return { platform, doubt, steps: [...BY_HAND, ...after] };
   }
   const { major } = hba.value;
   const all = [...(tlsOff ? [TLS_ON] : []), CHECK_BEFORE, ...editSteps(plan, major, snapshot.takenAt), ...after];
   const stage = tlsOff || done === undefined || done.size === 0 ? undefined : planStage(hba.value, done, gssSeen);
-  if (stage === undefined) return { platform, isEnforced: false, steps: all };
+  if (stage === undefined) return { platform, steps: all };
   const last = all.map((step) => ({ ...step, title: `${LAST_STAGE}${step.title}` }));
-  return { platform, isEnforced: false, steps: [...stageSteps(stage, major, snapshot.takenAt), ...last] };
+  return { platform, steps: [...stageSteps(stage, major, snapshot.takenAt), ...last] };
 }
 
 const MOST_SHOWN = 20;
@@ -222,12 +213,7 @@ function verifyAndEnd({ target, server }: Snapshot): readonly PlanStep[] {
 
 function managed(provider: ProviderId, name: string, snapshot: Snapshot): Steps {
   const platform = (provider === 'rds' ? rdsPlatform(snapshot) : undefined) ?? providerName(provider);
-  const isProven = provenProvider(snapshot) === provider;
-  const forced = snapshot.settings.known ? snapshot.settings.value.values['rds.force_ssl'] : undefined;
-  const byProbe = probed(snapshot);
-  const bySetting = provider === 'rds' && isProven && forced !== undefined ? /^(1|on|true)$/.test(forced) : undefined;
-  const isEnforced = byProbe === false ? false : (bySetting ?? (provider === 'neon' && isProven ? true : byProbe));
-  return { platform, isEnforced, steps: [...switchOn(provider, name, snapshot), ...verifyAndEnd(snapshot)] };
+  return { platform, steps: [...switchOn(provider, name, snapshot), ...verifyAndEnd(snapshot)] };
 }
 
 function switchOn(provider: ProviderId, name: string, snapshot: Snapshot): readonly PlanStep[] {
@@ -301,11 +287,9 @@ const MODE = /^[a-z-]{1,20}$/;
 function pgbouncer({ pooler, target }: Snapshot): Steps {
   const values: Readonly<Record<string, string | undefined>> = pooler?.known ? pooler.value.values : {};
   const mode = values.client_tls_sslmode;
-  const isEnforced = mode === undefined ? undefined : ['require', 'verify-ca', 'verify-full'].includes(mode);
   const before = mode !== undefined && MODE.test(mode) ? mode : '<what it was>';
   return {
     platform: 'PgBouncer',
-    isEnforced,
     steps: [
       {
         runIn: 'pgbouncer.ini',

@@ -41,15 +41,44 @@ export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): 
     const { severity, check, remedy } = first.finding;
     return [{ severity, check, remedy, entries: group }];
   });
-  const stated = new Set<string>();
+  const stated = new Map<string, string[][]>();
   return withRulesTogether(drafts).map((group) => {
     const titles = new Set(group.entries.map(({ finding }) => finding.title));
-    const howTo = JSON.stringify([group.check, group.remedy]);
-    const statedAbove = stated.has(howTo);
-    const remedy = statedAbove ? `As for ${group.check} above.` : group.remedy;
-    stated.add(howTo);
-    return { ...group, remedy, statedAbove, title: titles.size === 1 ? group.entries[0]?.finding.title : undefined };
+    const above = stated.get(group.check) ?? [];
+    const lines = group.remedy.split('\n');
+    const title = titles.size === 1 ? group.entries[0]?.finding.title : undefined;
+    stated.set(group.check, [...above, lines]);
+    return { ...group, ...afterThose(group, lines, above), title };
   });
+}
+
+/** Lines at the end that two remedies must share for the second one to refer to the first: fewer are as short. */
+const FEWEST_SHARED = 4;
+
+/** What a remedy says beside those of the same check that are stated above. */
+function afterThose(
+  { check, remedy }: Pick<Draft<unknown>, 'check' | 'remedy'>,
+  lines: readonly string[],
+  above: readonly (readonly string[])[],
+): Pick<EntryGroup<OfFinding>, 'remedy' | 'statedAbove'> {
+  const like = `s for ${check} above.`;
+  if (above.some((other) => other.join('\n') === remedy)) return { remedy: `A${like}`, statedAbove: true };
+  for (const other of above) {
+    const shared = sharedEnd(lines, other);
+    if (shared < FEWEST_SHARED) continue;
+    // What comes first is of other clients, such as the line of the driver that they probably have.
+    const from = shared < other.length ? ` Begin at "${lines.at(-shared)}".` : '';
+    const own = lines.slice(0, -shared);
+    if (own.length === 0) return { remedy: `A${like}${from}`, statedAbove: true };
+    return { remedy: [...own, `Then a${like}${from}`].join('\n'), statedAbove: false };
+  }
+  return { remedy, statedAbove: false };
+}
+
+function sharedEnd(a: readonly string[], b: readonly string[]): number {
+  let shared = 0;
+  while (shared < Math.min(a.length, b.length) && a.at(-1 - shared) === b.at(-1 - shared)) shared += 1;
+  return shared;
 }
 
 /** Findings of one check about rules of one file are one group: what their remedies share is stated once. */

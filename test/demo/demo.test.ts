@@ -2,7 +2,16 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,6 +26,8 @@ interface Outcome {
   readonly code: number | null;
   /** Its temporary folder had a server's in it. */
   readonly servedFromFolder: boolean;
+  /** What it wrote for the person to open. */
+  readonly page: string | undefined;
 }
 
 interface RunOptions {
@@ -43,6 +54,7 @@ async function runDemo({ args = [], environment = {}, preload, when, act }: RunO
       [...(preload ? ['--import', pathToFileURL(module).href] : []), DEMO, ...args],
       {
         env: { ...process.env, ...environment, TMPDIR: temporary },
+        cwd: folder,
         stdio: ['ignore', 'pipe', 'pipe'],
         // A group of its own, which a terminal's Ctrl-C reaches as one.
         detached: true,
@@ -66,18 +78,15 @@ async function runDemo({ args = [], environment = {}, preload, when, act }: RunO
     const [code] = (await once(child, 'close')) as [number | null];
     expect(acted).toBe(when !== undefined);
     // The guard that a killed demo leaves needs a moment; who ends in good order needs none to speak of.
-    await vi.waitFor(() => expect([...leftIn(temporary), ...processesOf(pid, folder)]).toEqual([]), {
+    await vi.waitFor(() => expect([...readdirSync(temporary), ...processesOf(pid, folder)]).toEqual([]), {
       timeout: 15_000,
     });
-    return { stdout, stderr, code, servedFromFolder };
+    const written = join(folder, 'pg-tls-auditor-demo.html');
+    const page = existsSync(written) ? readFileSync(written, 'utf8') : undefined;
+    return { stdout, stderr, code, servedFromFolder, page };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** What is in the folder besides the page, which a demo that ends well leaves for the person. */
-function leftIn(folder: string): string[] {
-  return readdirSync(folder).filter((name) => !name.startsWith('pg-tls-auditor-demo-'));
 }
 
 /** Command lines of what still runs in the group, or names the folder. */
@@ -90,11 +99,6 @@ function processesOf(group: number, folder: string): string[] {
       ([, pgid, stat = '', args = '']) => !stat.startsWith('Z') && (Number(pgid) === group || args.includes(folder)),
     )
     .map(([, , , args = '']) => args);
-}
-
-/** The path of the page is as long as the temporary folder makes it. */
-function isTooLong(line: string): boolean {
-  return line.length > 80 && !line.startsWith('Open the page');
 }
 
 describe('a whole run, among settings a person may have for other things', () => {
@@ -144,7 +148,7 @@ describe('a whole run, among settings a person may have for other things', () =>
       'checkout',
       'shop',
       'checkout-worker-#',
-      'Make the client verify the server',
+      'As for plaintext-session above.',
     ],
     [
       'the superuser in plaintext',
@@ -265,17 +269,18 @@ describe('a whole run, among settings a person may have for other things', () =>
 
   test('what no terminal shows has no ANSI codes and 80 columns', () => {
     expect(outcome.stdout).not.toContain('\u001b');
-    expect(outcome.stdout.split('\n').filter(isTooLong)).toEqual([]);
+    expect(outcome.stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
   });
 });
 
 test('by default it prints what a newcomer needs, in 80 lines of 80 columns', async () => {
-  const { code, stdout, stderr } = await runDemo();
+  const { code, stdout, stderr, page } = await runDemo();
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   const lines = stdout.trimEnd().split('\n');
   expect(lines.length).toBeLessThanOrEqual(80);
-  expect(lines.filter(isTooLong)).toEqual([]);
-  expect(stdout).toMatch(/^Open the page {2}\/\S+\/report\.html$/m);
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(stdout).toMatch(/^Open the page {2}pg-tls-auditor-demo\.html$/m);
+  expect(page).toContain('<h2>Are we encrypted?</h2>');
   expect(stdout).toContain('│ 13 new findings on archive, shop and billing: 2 critical, 7 high, 4');
   expect(stdout).toContain('│ NOT AUDITED: archive (certificate-untrusted).');
   expect(stdout).toContain('│ CRITICAL: Unencrypted session of a superuser');

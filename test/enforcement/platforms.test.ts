@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../lab/snapshots.ts';
+import { refusesPlaintext } from '../../lambda/enforcement/refuses-plaintext.ts';
 import { type Steps, stepsFor } from '../../lambda/enforcement/steps.ts';
 import type { CloudDatabase } from '../../lambda/model/cloud.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
@@ -153,8 +154,8 @@ describe('Amazon RDS', () => {
 
   test('who takes rds.force_ssl from a server of his own is not believed', () => {
     const settings = known({ values: { ...make.SETTINGS, 'rds.force_ssl': '1' }, seesAll: true });
-    expect(stepsFor(served('db.example.com', { settings }), { gssSeen: false }).isEnforced).toBeUndefined();
-    expect(stepsFor(served(INSTANCE, { settings }), { gssSeen: false }).isEnforced).toBe(true);
+    expect(refusesPlaintext(served('db.example.com', { settings }))).toBeUndefined();
+    expect(refusesPlaintext(served(INSTANCE, { settings }))).toBe(true);
   });
 });
 
@@ -199,24 +200,26 @@ describe('other services', () => {
     expect(commandsOf(found)).toEqual(commands);
     expect(found.steps.flatMap((step) => step.rollback)).toEqual(rollback);
     expect(found.steps.at(-1)?.needsReboot).toBe(needsReboot);
-    expect(found.isEnforced).toBe(platform === 'Neon' ? true : undefined);
+    expect(refusesPlaintext(served(host))).toBe(platform === 'Neon' ? true : undefined);
   });
 
   test('a service is not what its target calls itself: Neon is believed with its certificate only', () => {
     const target = { name: 'orders', host: 'x.neon.tech', port: 5432, labels: {} };
     const snapshot = served('db.example.com', { target, link: unknown('no connection') });
-    expect(stepsFor(snapshot, { gssSeen: false }).isEnforced).toBeUndefined();
+    expect(refusesPlaintext(snapshot)).toBeUndefined();
   });
 
   test.each([
     ['prefer', 'prefer', false],
     ['require', 'require', true],
     ['x; DROP', '<what it was>', false],
-  ])('PgBouncer with client_tls_sslmode %s', (mode, before, isEnforced) => {
+  ])('PgBouncer with client_tls_sslmode %s', (mode, before, isRefused) => {
     const pooler = known({ version: '1.22.0', values: { client_tls_sslmode: mode }, databases: known([]) });
     const target = { name: 'pool', host: 'pool.example.com', port: 6432, labels: {}, kind: 'pgbouncer' as const };
-    const found = stepsFor(served('pool.example.com', { target, pooler }), { gssSeen: false });
-    expect(found).toMatchObject({ platform: 'PgBouncer', isEnforced });
+    const snapshot = served('pool.example.com', { target, pooler });
+    expect(refusesPlaintext(snapshot)).toBe(isRefused);
+    const found = stepsFor(snapshot, { gssSeen: false });
+    expect(found.platform).toBe('PgBouncer');
     expect(commandsOf(found)).toEqual([
       'client_tls_sslmode = require',
       'RELOAD;',

@@ -66,3 +66,29 @@ Then SELECT pg_reload_conf();`);
     for (const { remedy } of rules) for (const line of remedy.split('\n')) expect(lines).toContain(line);
   });
 });
+
+describe('a remedy of which one above has the end', () => {
+  const SHARED = ['Then look.', 'In Java:', 'sslmode=verify-full', 'It verifies the server.'];
+  const session = (role: string, ...own: readonly string[]) =>
+    finding({ role, fingerprint: role.padEnd(16, '0'), remedy: [...own, ...SHARED].join('\n') });
+
+  test('says what is its own, and where to go on', () => {
+    const [first, second, third] = groupsOf(session('a', 'Psql: one.'), session('b', 'Java: two.'), session('c'));
+    expect(first).toMatchObject({ remedy: ['Psql: one.', ...SHARED].join('\n'), statedAbove: false });
+    const goOn = 's for plaintext-session above. Begin at "Then look.".';
+    expect(second).toMatchObject({ remedy: `Java: two.\nThen a${goOn}`, statedAbove: false });
+    expect(third).toMatchObject({ remedy: `A${goOn}`, statedAbove: true });
+  });
+
+  test('needs no place to begin at where it is the whole of that one', () => {
+    const [, second] = groupsOf(session('a'), session('b', 'Java: two.'));
+    expect(second?.remedy).toBe('Java: two.\nThen as for plaintext-session above.');
+  });
+
+  test('is whole where few lines are shared, or the one above is of another check', () => {
+    const few = finding({ role: 'b', remedy: ['Another way.', ...SHARED.slice(1)].join('\n') });
+    expect(groupsOf(session('a'), few)[1]?.remedy).toBe(few.remedy);
+    const other = { ...session('b', 'Java: two.'), check: 'tls-fallback' };
+    expect(groupsOf(session('a', 'Psql: one.'), other)[1]?.remedy).toBe(other.remedy);
+  });
+});

@@ -51,6 +51,15 @@ const QUOTES_UNKNOWN =
 const GSS_SINCE = 12;
 
 /**
+ * Whether no line lets plaintext in over the network: what `planRules` calls closed, without a trial.
+ *
+ * @returns undefined where the rules can't be relied on
+ */
+export function refusesAsItIs(facts: HbaFacts): boolean | undefined {
+  return whyUnknown(facts) === undefined ? !facts.rules.some(letsPlaintextIn) : undefined;
+}
+
+/**
  * The least change of lines after which plaintext TCP is refused but over loopback, which stays as it was; TLS lets in
  * all whom the old rules let in, each by the method that it had, and no one else; sockets stay as they are. It is tried
  * with the old rules and the new ones, and unknown where the trial finds a connection for which that is not so.
@@ -111,9 +120,7 @@ export function changesOf(
 ): ReadonlyMap<number, LineChange> {
   const changes = new Map<number, LineChange>();
   for (const [index, rule] of rules.entries()) {
-    if (rule.method === 'reject' || !canMatch(rule.type, 'plaintext')) continue;
-    const { blocks } = addressesOf(rule);
-    if (!intersectsOrigin(blocks, NETWORK)) continue;
+    if (!letsPlaintextIn(rule)) continue;
     const loopback = loopbackOf(rule);
     // What matches connections that GSSAPI encrypts, has to go on doing so.
     const change = { rule, loopback, gss: gss && rule.type !== 'hostnogssenc' };
@@ -125,6 +132,11 @@ export function changesOf(
     );
   }
   return changes;
+}
+
+function letsPlaintextIn(rule: HbaRule): boolean {
+  if (rule.method === 'reject' || !canMatch(rule.type, 'plaintext')) return false;
+  return intersectsOrigin(addressesOf(rule).blocks, NETWORK);
 }
 
 /** Above the next line that may refuse the same over TLS, else behind all. */
