@@ -10,8 +10,8 @@ import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts'
 import { describeProgress } from '../../lambda/enforcement/wording.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
 import type { ClientLogins, FailedLogins } from '../../lambda/model/connection-log.ts';
-import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import type { HbaRule } from '../../lambda/model/hba.ts';
+import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { shellQuote } from '../../lambda/model/shell-word.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
