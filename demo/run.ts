@@ -28,6 +28,9 @@ import { showLaterInShort, showNextDay, showSilence, showThread } from './show-a
 import { discrepancies, leaks } from './verify.ts';
 import { cardsOf, digestOf, messageDiscrepancies, threadDiscrepancies } from './verify-messages.ts';
 
+/** The page of the last run, for the person to open: the one file that the demo leaves, in the current folder. */
+const PAGE = 'pg-tls-auditor-demo.html';
+
 const startedAt = performance.now();
 // What a person has set for their own databases (PGSSLMODE, PGOPTIONS) would reach the demo's clients.
 for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
@@ -100,9 +103,6 @@ async function play(): Promise<void> {
   await writePage(nextDay.report);
   console.log(showNextSteps(screen, verbose, PAGE));
 }
-
-/** The page of the last run, for the person to open: the one file that the demo leaves, in the current folder. */
-const PAGE = 'pg-tls-auditor-demo.html';
 
 async function writePage(report: Report): Promise<void> {
   await writeFile(PAGE, renderReportPage(report, { catalogue: catalogue(), toolVersion: packageJson.version }));

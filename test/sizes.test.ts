@@ -1,9 +1,9 @@
 // What sizes cost, on honest servers too: time in proportion to what there is, and memory that a function has.
 
 import { execFileSync } from 'node:child_process';
-import { performance } from 'node:perf_hooks';
 import { describe, expect, test, vi } from 'vitest';
 import { renderTable } from '../bin/command-line/terminal/table.ts';
+import { processorTime } from '../lab/processor-time.ts';
 import {
   certificate,
   hbaFacts,
@@ -36,15 +36,8 @@ import { digestOf, finding, healthyReport, healthyTarget } from './report/builde
 // What takes seconds here may take minutes on a machine that does much else.
 vi.setConfig({ testTimeout: 240_000 });
 
-/** Milliseconds of the faster of two: others use the machine too. */
-function cost(run: () => unknown): number {
-  const times = [1, 2].map(() => {
-    const start = performance.now();
-    run();
-    return performance.now() - start;
-  });
-  return Math.min(...times);
-}
+/** Milliseconds of the faster of two. */
+const cost = (run: () => unknown): number => processorTime(run, 2);
 
 /** Four times as much may take six times as long, and ten where the machine is busy: squares take sixteen. */
 function expectInProportion(few: () => unknown, fourTimes: () => unknown): void {

@@ -41,38 +41,42 @@ export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): 
     const { severity, check, remedy } = first.finding;
     return [{ severity, check, remedy, entries: group }];
   });
-  const stated = new Map<string, string[][]>();
+  const refer = referrer();
   return withRulesTogether(drafts).map((group) => {
     const titles = new Set(group.entries.map(({ finding }) => finding.title));
-    const above = stated.get(group.check) ?? [];
-    const lines = group.remedy.split('\n');
     const title = titles.size === 1 ? group.entries[0]?.finding.title : undefined;
-    stated.set(group.check, [...above, lines]);
-    return { ...group, ...afterThose(group, lines, above), title };
+    return { ...group, ...refer(group), title };
   });
 }
 
 /** Lines at the end that two remedies must share for the second one to refer to the first: fewer are as short. */
 const FEWEST_SHARED = 4;
 
-/** What a remedy says beside those of the same check that are stated above. */
-function afterThose(
-  { check, remedy }: Pick<Draft<unknown>, 'check' | 'remedy'>,
-  lines: readonly string[],
-  above: readonly (readonly string[])[],
-): Pick<EntryGroup<OfFinding>, 'remedy' | 'statedAbove'> {
-  const like = `s for ${check} above.`;
-  if (above.some((other) => other.join('\n') === remedy)) return { remedy: `A${like}`, statedAbove: true };
-  for (const other of above) {
-    const shared = sharedEnd(lines, other);
-    if (shared < FEWEST_SHARED) continue;
+type Stated = Pick<EntryGroup<OfFinding>, 'remedy' | 'statedAbove'>;
+
+/** Gives what a remedy says beside those of the same check that it was given before. */
+function referrer(): (group: Pick<Draft<unknown>, 'check' | 'remedy'>) => Stated {
+  const stated = new Set<string>();
+  const byEnd = new Map<string, readonly string[]>();
+  return ({ check, remedy }) => {
+    const like = `s for ${check} above.`;
+    const lines = remedy.split('\n');
+    const [whole, end] = [JSON.stringify([check, remedy]), JSON.stringify([check, ...lines.slice(-FEWEST_SHARED)])];
+    const above = byEnd.get(end);
+    if (stated.has(whole)) return { remedy: `A${like}`, statedAbove: true };
+    stated.add(whole);
+    if (lines.length < FEWEST_SHARED) return { remedy, statedAbove: false };
+    if (above === undefined) {
+      byEnd.set(end, lines);
+      return { remedy, statedAbove: false };
+    }
+    const shared = sharedEnd(lines, above);
     // What comes first is of other clients, such as the line of the driver that they probably have.
-    const from = shared < other.length ? ` Begin at "${lines.at(-shared)}".` : '';
+    const from = shared < above.length ? ` Begin at "${lines.at(-shared)}".` : '';
     const own = lines.slice(0, -shared);
     if (own.length === 0) return { remedy: `A${like}${from}`, statedAbove: true };
     return { remedy: [...own, `Then a${like}${from}`].join('\n'), statedAbove: false };
-  }
-  return { remedy, statedAbove: false };
+  };
 }
 
 function sharedEnd(a: readonly string[], b: readonly string[]): number {

@@ -1,6 +1,7 @@
 // Tests the table of drivers and the guesses from it.
 
 import { describe, expect, test } from 'vitest';
+import { processorClock } from '../../lab/processor-time.ts';
 import type { Driver } from '../../lambda/drivers/driver.ts';
 import { describeGuess, driverNotes, guessDriver, verifyFullLine } from '../../lambda/drivers/guess.ts';
 import { DRIVERS } from '../../lambda/drivers/table.ts';
@@ -39,9 +40,9 @@ describe('a guess', () => {
   });
 
   test('is quick for a name of any length', () => {
-    const started = performance.now();
+    const spent = processorClock();
     for (let time = 0; time < 1_000; time += 1) guessDriver({ application: 'p'.repeat(10_000) });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(spent()).toBeLessThan(2_000);
   });
 });
 

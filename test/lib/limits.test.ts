@@ -5,6 +5,7 @@ import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, test } from 'vitest';
+import { processorClock } from '../../lab/processor-time.ts';
 import { type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
 import { divideTime } from '../../lambda/model/run-time.ts';
 import { environmentUse } from '../../lib/function-environment.ts';
@@ -103,14 +104,14 @@ describe('the time of a run', () => {
   });
 
   test('is worked out in little time for the most targets that a configuration can name', () => {
-    const start = performance.now();
+    const spent = processorClock();
     lateTargets({
       targets: Array.from({ length: 5_000 }, () => ({ timeoutMs: 20_000, sampleMs: 0 })),
       concurrency: 256,
       discovery: [],
       deployment: { timeoutMinutes: 15 },
     });
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(spent()).toBeLessThan(1_000);
   });
 });
 

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { describe, expect, test } from 'vitest';
+import { processorClock } from '../../../lab/processor-time.ts';
 import { hbaRoles, type NamedRole } from '../../../lab/snapshots.ts';
 import {
   type Acceptance,
@@ -477,20 +478,20 @@ describe('large installations', () => {
 
   test('are judged at once where few rules tell them apart', () => {
     const lines = ['host sameuser all all reject', 'host samerole +group7 10.0.0.0/8 md5', 'host all all all md5'];
-    const started = performance.now();
+    const spent = processorClock();
     expect(linesOf(acceptance(facts({ lines, roles, databases }), 'plaintext'))).toEqual([3]);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(spent()).toBeLessThan(2_000);
   });
 
   test('are judged with a rule for every client', () => {
     const clients = Array.from({ length: 500 }, (_, i) => `host db${i} user${i} 10.0.${i >> 8}.${i & 255}/32 md5`);
-    const started = performance.now();
+    const spent = processorClock();
     const evaluated = acceptance(
       facts({ lines: [...clients, 'hostssl all all all md5'], roles, databases }),
       'plaintext',
     );
     expect(linesOf(evaluated)).toHaveLength(500);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(spent()).toBeLessThan(5_000);
   });
 
   test('are given up on, and not called closed, where the masks are a puzzle', () => {
@@ -500,13 +501,13 @@ describe('large installations', () => {
       const mask = bits.reduce((sum, bit) => sum | (1n << bit), 0n);
       return `host all all ${hexadecimal(mask & scattered(line * 8 + 3))} ${hexadecimal(mask)} reject`;
     });
-    const started = performance.now();
+    const spent = processorClock();
     const evaluated = acceptance(facts({ lines: [...rejects, 'host all all fd00::/8 md5'] }), 'plaintext');
     expect(evaluated).toEqual({
       status: 'unknown',
       reason: 'the rules are too many or too intricate to be evaluated',
     });
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(spent()).toBeLessThan(10_000);
   });
 });
 

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { processorTime } from '../../../lab/processor-time.ts';
 import { Redacted } from '../../../lambda/collect/secrets/redacted.ts';
 import { Redaction } from '../../../lambda/collect/secrets/redaction.ts';
 import { spellingsOf } from '../../../lambda/collect/secrets/secret-spellings.ts';
@@ -216,14 +217,7 @@ test('values are searched however deep, and only what holds a secret is copied',
 });
 
 describe('cost', () => {
-  const milliseconds = (work: () => void): number => {
-    const times = [0, 1, 2].map(() => {
-      const start = performance.now();
-      work();
-      return performance.now() - start;
-    });
-    return Math.min(...times);
-  };
+  const milliseconds = (work: () => void): number => processorTime(work, 3);
   const redaction = redactionOf('correct horse battery staple', 'aaaaaaaaaaaaaaab');
 
   test.each([
