@@ -90,6 +90,7 @@ function environment({ aws, dynamodb, chatTopicArn, configFile }: Scene): NodeJS
     ALERT_TOPIC_ARN: aws.topicArn,
     CHAT_TOPICS: JSON.stringify({ all: chatTopicArn }),
     STATE_TABLE: dynamodb.tableName,
+    EVIDENCE_BUCKET: aws.bucket,
     POWERTOOLS_SERVICE_NAME: 'pg-tls-auditor',
     POWERTOOLS_METRICS_NAMESPACE: 'PgTlsAuditor',
   };

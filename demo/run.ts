@@ -2,11 +2,10 @@
 // Exit code 0 only when the audit found exactly what was planted, and each message was sent exactly when it should be.
 
 import { writeFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
 import type { PublishedMessage } from '../lab/aws.ts';
-import { catalogue } from '../lambda/checks/catalogue.ts';
-import { renderReportPage } from '../lambda/report/page/report-page.ts';
+import { LATEST_PAGE } from '../lambda/report/page-link.ts';
 import type { Report } from '../lambda/report/schema.ts';
-import packageJson from '../package.json' with { type: 'json' };
 import { type Act, FIRST_SIGHT, NEXT_DAY, SAME_AGAIN } from './acts.ts';
 import { Interruption, interruptions } from './interruption.ts';
 import { startFunction } from './invoke.ts';
@@ -58,6 +57,7 @@ async function play(): Promise<void> {
   // By now nothing runs any more: a slow reader of the output delays nothing.
   const [first, again, nextDay] = acts;
   const { chatTopicArn } = scene;
+  const page = pageOf(scene);
   const posts = acts.flatMap(({ act: { when }, published }) =>
     cardsOf(published, chatTopicArn).map((card) => ({ when, card })),
   );
@@ -85,6 +85,7 @@ async function play(): Promise<void> {
       'a published message': JSON.stringify(scene.aws.published),
       'an answer': JSON.stringify(acts),
       'the output of the demo': inShort + inFull,
+      'the page': page,
     }),
   );
   console.log(verbose ? inFull : inShort);
@@ -100,12 +101,15 @@ async function play(): Promise<void> {
       seconds: (performance.now() - startedAt) / 1000,
     }),
   );
-  await writePage(nextDay.report);
+  await writeFile(PAGE, page);
   console.log(showNextSteps(screen, verbose, PAGE));
 }
 
-async function writePage(report: Report): Promise<void> {
-  await writeFile(PAGE, renderReportPage(report, { catalogue: catalogue(), toolVersion: packageJson.version }));
+/** The newest page that the function has archived. */
+function pageOf({ aws: { objects } }: Scene): string {
+  const archived = objects.findLast(({ key }) => key === LATEST_PAGE);
+  if (archived === undefined) throw new Error('the function has archived no page');
+  return gunzipSync(archived.body).toString('utf8');
 }
 
 function refuse(what: string, problems: readonly string[]): void {

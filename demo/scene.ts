@@ -101,7 +101,7 @@ export async function setScene({ say, signal }: SceneOptions): Promise<Scene> {
     for (const client of target.clients) await comeAndGo(servers[target.name], client);
   }
 
-  say('Serving Secrets Manager, SNS and DynamoDB to the AWS SDK on this machine …');
+  say('Serving Secrets Manager, SNS, DynamoDB and S3 to the AWS SDK on this machine …');
   const secrets = secretsFor(servers, authority.rootPem);
   const aws = stack.use(await startAwsEndpoint({ secrets, topics: ['pg-tls-auditor', CHAT_TOPIC] }));
   const dynamodb = stack.use(await startDynamoDb());

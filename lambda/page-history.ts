@@ -23,7 +23,7 @@ const DAYS = 30;
 const MOST_REASONS = 4;
 
 /** Keeps a few words of each target: the records of a whole fleet would not fit into memory. */
-export function collectPageHistory({ audited, finishedAt }: Run): PageHistoryCollector {
+export function collectPageHistory({ audited, finishedAt, policy }: Run): PageHistoryCollector {
   const now = Date.parse(finishedAt);
   const byTarget = new Map(audited.map((one) => [one.snapshot.target.name, one]));
   const readiness = new Map<string, PageHistory['readiness'][number]>();
@@ -37,7 +37,7 @@ export function collectPageHistory({ audited, finishedAt }: Run): PageHistoryCol
       }),
     );
     readiness.set(name, { name, ...readinessOf({ name, record, findings, days: DAYS, now }) });
-    logins.add(record === undefined ? undefined : fromClientRecord(record));
+    logins.add(record === undefined ? undefined : fromClientRecord(record, policy.loopback));
   };
   return {
     add,

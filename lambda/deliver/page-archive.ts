@@ -7,7 +7,7 @@ import { createGzip } from 'node:zlib';
 import { chunksOf } from '../report/exports/chunks.ts';
 import { renderDayIndex } from '../report/page/day-index.ts';
 import { type PageContext, type PageOptions, renderReportPage } from '../report/page/report-page.ts';
-import { pageKey, reportKey } from '../report/page-link.ts';
+import { LATEST_PAGE, pageKey, reportKey } from '../report/page-link.ts';
 import type { Evidence, NewObject } from './evidence-archive.ts';
 
 /** What the page of a run is made with. */
@@ -22,8 +22,7 @@ export interface PageEnvironment extends PageContext {
   readonly store: (object: NewObject) => Promise<void>;
 }
 
-/** Where the newest page is, and the index of the days: both are replaced by each run. */
-const LATEST = 'pages/latest.html';
+/** The index of the days, which each run replaces. */
 const INDEX = 'pages/index.html';
 
 const TYPE = 'text/html; charset=utf-8';
@@ -41,10 +40,10 @@ export async function archivePage(
 ): Promise<string> {
   const elsewhere = `the report ${reportKey(report.startedAt, requestId)} has everything`;
   const page = await zipped(renderReportPage(report, context, { ...history, elsewhere, hasTime }));
-  const index = await zipped(renderDayIndex(report.startedAt, { bucket, region, latest: LATEST }));
+  const index = await zipped(renderDayIndex(report.startedAt, { bucket, region, latest: LATEST_PAGE }));
   const key = pageKey(report.startedAt, requestId);
   await store({ bucket, key, body: page, type: TYPE, replaces: false });
-  await store({ bucket, key: LATEST, body: page, type: TYPE, replaces: true });
+  await store({ bucket, key: LATEST_PAGE, body: page, type: TYPE, replaces: true });
   await store({ bucket, key: INDEX, body: index, type: TYPE, replaces: true });
   return key;
 }

@@ -306,14 +306,17 @@ function whatBlocks(clients: number, readiness: TargetPlan['readiness']): string
     : `blocked by ${plural(clients, 'client')}`;
 }
 
-/** Clients of findings that are older than what is kept of clients. A muted finding blocks like any other. */
+/**
+ * Clients of findings that are older than what is kept of clients, and those over loopback where the policy takes that
+ * for a network. A muted finding blocks like any other.
+ */
 function onlyInFindings({ record, findings, server }: Given, from: number): readonly PlannedClient[] {
   const keyOf = (role: string | null | undefined, database: string | null | undefined, application: string | null) =>
     JSON.stringify([role ?? null, database ?? null, (application ?? '').replace(/\d+/g, '#')]);
   const known = new Set(
-    (record?.clients ?? []).map(({ role, database, application }) =>
-      keyOf(shown(role), shown(database), displayText(application)),
-    ),
+    (record?.clients ?? [])
+      .filter((client) => client.side === 'server' || isOverNetwork(client))
+      .map(({ role, database, application }) => keyOf(shown(role), shown(database), displayText(application))),
   );
   return findings.flatMap(({ finding, lastSeen, status }): readonly PlannedClient[] => {
     const { role = null, database = null, application = null, clients = [] } = finding;

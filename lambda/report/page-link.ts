@@ -13,6 +13,9 @@ export interface BucketPlace {
   readonly region: string;
 }
 
+/** Where the newest page is, which each run replaces. */
+export const LATEST_PAGE = 'pages/latest.html';
+
 /** What the names of a run's objects begin with: `reports/2026/11/10/20261110T061502123Z-REQUEST`. */
 function runKey(startedAt: string, requestId: string): string {
   const moment = startedAt.replaceAll(/[-:.]/g, '');

@@ -109,6 +109,17 @@ function plan(record: ClientRecord | undefined, days = 30, findings: readonly Fi
   return found;
 }
 
+function finding(of: Pick<FindingRecord['finding'], 'role' | 'database' | 'application'>): FindingRecord {
+  return {
+    finding: {
+      ...{ fingerprint: '0123456789abcdef', check: 'plaintext-session', severity: 'high', target: 'orders' },
+      ...{ title: 'Unencrypted session over the network', clients: ['10.1.1.1'], evidence: {}, remedy: '' },
+      ...of,
+    },
+    ...{ status: 'open', firstSeen: iso(START), openedAt: iso(START), lastSeen: iso(START) },
+  };
+}
+
 describe('readiness', () => {
   test('is ready after a whole window in which every login is known and came over TLS', () => {
     const found = plan(runs(32, (at) => ({ clients: [login(at, TLS)] })));
@@ -169,16 +180,18 @@ describe('readiness', () => {
   });
 
   test('a muted finding blocks, of a time before clients were kept too', () => {
-    const finding: FindingRecord = {
-      finding: {
-        ...{ fingerprint: '0123456789abcdef', check: 'plaintext-session', severity: 'high', target: 'orders' },
-        ...{ title: 'Unencrypted session over the network', role: 'legacy', database: 'shop', application: 'cron' },
-        ...{ clients: ['10.1.1.1'], evidence: {}, remedy: '' },
-      },
-      ...{ status: 'open', firstSeen: iso(START), openedAt: iso(START), lastSeen: iso(START) },
-      mute: { match: { role: 'legacy' }, reason: 'later', owner: 'team', expires: '2030-01-01' },
-    };
-    expect(plan(runs(40), 30, [finding])).toMatchObject({ readiness: 'blocked', clients: [{ role: 'legacy' }] });
+    const mute = { match: { role: 'legacy' }, reason: 'later', owner: 'team', expires: '2030-01-01' };
+    const muted = { ...finding({ role: 'legacy', database: 'shop', application: 'cron' }), mute };
+    expect(plan(runs(40), 30, [muted])).toMatchObject({ readiness: 'blocked', clients: [{ role: 'legacy' }] });
+  });
+
+  test('a client over loopback blocks where a finding says that the policy takes loopback for a network', () => {
+    const sessions = known({ visible: [make.session({ transport: 'loopback', role: 'etl' })], hidden: 0 });
+    const record = runs(40, () => ({ snapshot: { sessions } }));
+    const { database, application } = make.session();
+    const found = finding({ role: 'etl', database, application });
+    expect(plan(record).readiness).toBe('ready');
+    expect(plan(record, 30, [found])).toMatchObject({ readiness: 'blocked', clients: [{ role: 'etl', breaks: true }] });
   });
 
   test('progress: a client that has moved waits for the window, and is counted', () => {

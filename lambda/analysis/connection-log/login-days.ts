@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { clientLoginsSchema, momentSchema } from '../../model/connection-log-schema.ts';
 import type { LoginCount, LoginDay } from '../../model/login-day.ts';
+import type { LoopbackPolicy } from '../../model/policy.ts';
 import { DAY_MS, HOUR_MS } from '../../model/time.ts';
 import { isOlderThan, type TlsVersion } from '../../model/tls.ts';
 
@@ -128,23 +129,34 @@ export function fromLogRecord(record: unknown, minTlsVersion: TlsVersion): Login
   };
 }
 
+type Days = LoginRecord['uses'][number]['days'];
+
 /** What is kept of a target's clients from run to run, as far as it counts here. */
 export interface ClientDays {
   readonly clients: readonly {
     readonly role?: string | undefined;
-    readonly uses: { readonly plaintext?: { readonly days: LoginRecord['uses'][number]['days'] } | undefined };
+    readonly uses: Readonly<Partial<Record<'plaintext' | 'loopback', { readonly days: Days } | undefined>>>;
   }[];
   /** Unencrypted logins of which it is not known whose they are. */
-  readonly unshown?: { readonly days: LoginRecord['uses'][number]['days'] } | undefined;
+  readonly unshown?: { readonly days: Days } | undefined;
   /** Whether clients beyond the bound were dropped. */
   readonly isCut: boolean;
   readonly covered: LoginRecord['covered'];
 }
 
-/** From the record of a target's clients, which has days of weeks, and of plaintext only: it has no versions of TLS. */
-export function fromClientRecord({ clients, unshown, isCut, covered }: ClientDays): LoginRecord {
+/**
+ * From the record of a target's clients, which has days of weeks, and of plaintext only: it has no versions of TLS.
+ *
+ * @param loopback - What the policy says of it: unencrypted logins over it may count like those over the network.
+ */
+export function fromClientRecord(
+  { clients, unshown, isCut, covered }: ClientDays,
+  loopback: LoopbackPolicy,
+): LoginRecord {
   const plaintext = clients.flatMap(({ role, uses }) =>
-    uses.plaintext === undefined ? [] : [{ role, days: uses.plaintext.days }],
+    [uses.plaintext, ...(loopback === 'network' ? [uses.loopback] : [])].flatMap((use) =>
+      use === undefined ? [] : [{ role, days: use.days }],
+    ),
   );
   const all = unshown === undefined ? plaintext : [...plaintext, { role: undefined, days: unshown.days }];
   return {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { fromClientRecord, fromLogRecord, loginDays } from '../../../lambda/analysis/connection-log/login-days.ts';
+import type { LoopbackPolicy } from '../../../lambda/model/policy.ts';
 
 const NOON = Date.parse('2026-11-10T12:00:00Z');
 const HOUR = 3_600_000;
@@ -67,7 +68,7 @@ describe('the record of the clients of a target', () => {
   };
 
   test('has days of weeks; what is not covered is unknown', () => {
-    expect(loginDays([fromClientRecord(record)], { ...OPTIONS, days: 4 })).toEqual([
+    expect(loginDays([fromClientRecord(record, 'info')], { ...OPTIONS, days: 4 })).toEqual([
       { day: '2026-11-07', recorded: 'none', counts: [] },
       { day: '2026-11-08', recorded: 'whole', counts: [] },
       { day: '2026-11-09', recorded: 'whole', counts: [{ role: 'app', kind: 'plaintext', logins: 4 }] },
@@ -76,14 +77,22 @@ describe('the record of the clients of a target', () => {
   });
 
   test('counts logins of which it is not known whose they are', () => {
-    const days = loginDays([fromClientRecord({ ...record, unshown: { days: [[DAY, 2]] } })], OPTIONS);
+    const days = loginDays([fromClientRecord({ ...record, unshown: { days: [[DAY, 2]] } }, 'info')], OPTIONS);
     expect(days.at(-1)?.counts).toEqual([{ role: undefined, kind: 'plaintext', logins: 2 }]);
+  });
+
+  test('counts loopback where the policy says that it is a network', () => {
+    const client = { role: 'app', uses: { loopback: { days: [[DAY, 3] as const] } } };
+    const countsBy = (policy: LoopbackPolicy) =>
+      loginDays([fromClientRecord({ ...record, clients: [client] }, policy)], OPTIONS).at(-1)?.counts;
+    expect(countsBy('network')).toEqual([{ role: 'app', kind: 'plaintext', logins: 3 }]);
+    expect([countsBy('info'), countsBy('ignore')]).toEqual([[], []]);
   });
 
   test.each([
     ['clients were dropped', { isCut: true }],
     ['a day has a gap', { covered: [[NOON - 60 * HOUR, NOON - 5 * HOUR] as const] }],
   ])('is of a part of the day where %s', (_, spoiled) => {
-    expect(loginDays([fromClientRecord({ ...record, ...spoiled })], OPTIONS).at(-1)?.recorded).toBe('part');
+    expect(loginDays([fromClientRecord({ ...record, ...spoiled }, 'info')], OPTIONS).at(-1)?.recorded).toBe('part');
   });
 });
