@@ -53,6 +53,7 @@ require('node:readline').createInterface({ input: process.stdin }).on('line', (l
     socket.write(Buffer.from('0000000804d2162f', 'hex'));
     socket.once('data', (answer) => {
       if (answer.toString() !== 'S') return socket.destroy();
+      // Which rule the server goes by is what is asked; it sends no password.
       const secured = require('node:tls').connect({ socket, rejectUnauthorized: false });
       secured.once('secureConnect', () => talk(secured));
       secured.on('error', () => {});
