@@ -304,7 +304,8 @@ describe('faults between us and the table', () => {
     ['connections reset after the request is done', { network: 'lost-answer', times: 3 }],
   ];
 
-  test.each(PASSING)('that pass are survived in every operation: %s', async (_, fault) => {
+  // They wait for most of their time, each for a table of its own.
+  test.concurrent.each(PASSING)('that pass are survived in every operation: %s', async (_, fault) => {
     await using dynamodb = await startDynamoDb();
     const client = deployedClient(dynamodb);
     for (const operation of ['Query', 'PutItem', 'GetItem', 'DeleteItem'] as const) dynamodb.failNext(operation, fault);
