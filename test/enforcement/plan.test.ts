@@ -10,8 +10,8 @@ import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts'
 import { describeProgress } from '../../lambda/enforcement/wording.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
 import type { ClientLogins, FailedLogins } from '../../lambda/model/connection-log.ts';
-import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import type { HbaRule } from '../../lambda/model/hba.ts';
+import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { shellQuote } from '../../lambda/model/shell-word.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
@@ -299,8 +299,8 @@ describe('stage 1', () => {
     expect(found.readiness).toBe('blocked');
     const line = 'hostnossl all web,"o\'neil ""x"", $(id) \\" 10.0.0.0/8 reject';
     // As a shell reads the word, and sed the script.
-    const script = `3i\\\n${line.replaceAll('\\', '\\\\')}`;
-    expect(commandsOf(record)).toContain(shellQuote(script));
+    const text = shellQuote(line.replaceAll('\\', '\\\\')).slice(1, -1);
+    expect(commandsOf(record)).toContain(`i\\\n${text}\n}' `);
     expect(
       found.steps.find(({ title }) => title.startsWith('Stage 1') && title.includes('web'))?.rollback,
     ).toHaveLength(2);
