@@ -32,6 +32,7 @@ export const PLANNED_TARGET: PlannedTarget = {
   steps: [
     {
       title: 'Refuse plaintext',
+      runIn: 'shell',
       commands: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=1'],
       rollback: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=0'],
       needsReboot: false,
