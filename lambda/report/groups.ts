@@ -41,38 +41,53 @@ export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): 
     const { severity, check, remedy } = first.finding;
     return [{ severity, check, remedy, entries: group }];
   });
-  const stated = new Map<string, string[][]>();
+  const stated = new Map<string, Stated>();
   return withRulesTogether(drafts).map((group) => {
     const titles = new Set(group.entries.map(({ finding }) => finding.title));
-    const above = stated.get(group.check) ?? [];
+    const above = stated.get(group.check) ?? { remedies: new Set(), byEnd: new Map() };
+    stated.set(group.check, above);
     const lines = group.remedy.split('\n');
     const title = titles.size === 1 ? group.entries[0]?.finding.title : undefined;
-    stated.set(group.check, [...above, lines]);
-    return { ...group, ...afterThose(group, lines, above), title };
+    const shown = afterThose(group, lines, above);
+    above.remedies.add(group.remedy);
+    const end = endOf(lines);
+    if (end !== undefined && !above.byEnd.has(end)) above.byEnd.set(end, lines);
+    return { ...group, ...shown, title };
   });
+}
+
+/** Remedies of one check that are stated already: each is looked up, for there may be thousands. */
+interface Stated {
+  readonly remedies: Set<string>;
+  /** The lines of the first remedy with each end. */
+  readonly byEnd: Map<string, readonly string[]>;
 }
 
 /** Lines at the end that two remedies must share for the second one to refer to the first: fewer are as short. */
 const FEWEST_SHARED = 4;
 
+/** Undefined where a remedy is too short to share one. */
+function endOf(lines: readonly string[]): string | undefined {
+  return lines.length < FEWEST_SHARED ? undefined : lines.slice(-FEWEST_SHARED).join('\n');
+}
+
 /** What a remedy says beside those of the same check that are stated above. */
 function afterThose(
   { check, remedy }: Pick<Draft<unknown>, 'check' | 'remedy'>,
   lines: readonly string[],
-  above: readonly (readonly string[])[],
+  above: Stated,
 ): Pick<EntryGroup<OfFinding>, 'remedy' | 'statedAbove'> {
   const like = `s for ${check} above.`;
-  if (above.some((other) => other.join('\n') === remedy)) return { remedy: `A${like}`, statedAbove: true };
-  for (const other of above) {
-    const shared = sharedEnd(lines, other);
-    if (shared < FEWEST_SHARED) continue;
-    // What comes first is of other clients, such as the line of the driver that they probably have.
-    const from = shared < other.length ? ` Begin at "${lines.at(-shared)}".` : '';
-    const own = lines.slice(0, -shared);
-    if (own.length === 0) return { remedy: `A${like}${from}`, statedAbove: true };
-    return { remedy: [...own, `Then a${like}${from}`].join('\n'), statedAbove: false };
-  }
-  return { remedy, statedAbove: false };
+  if (above.remedies.has(remedy)) return { remedy: `A${like}`, statedAbove: true };
+  const end = endOf(lines);
+  const other = end === undefined ? undefined : above.byEnd.get(end);
+  if (other === undefined) return { remedy, statedAbove: false };
+  const shared = sharedEnd(lines, other);
+  // What comes first is of other clients, such as the line of the driver that they probably have.
+  const from = shared < other.length ? ` Begin at "${lines.at(-shared)}".` : '';
+  const own = lines.slice(0, -shared);
+  if (own.length === 0) return { remedy: `A${like}${from}`, statedAbove: true };
+  return { remedy: [...own, `Then a${like}${from}`].join('\n'), statedAbove: false };
 }
 
 function sharedEnd(a: readonly string[], b: readonly string[]): number {
