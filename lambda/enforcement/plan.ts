@@ -306,19 +306,25 @@ function whatBlocks(clients: number, readiness: TargetPlan['readiness']): string
     : `blocked by ${plural(clients, 'client')}`;
 }
 
-/** Clients of findings that are older than what is kept of clients. A muted finding blocks like any other. */
+/**
+ * Clients of findings of which what is kept does not show that they came unencrypted then: it is younger than they are,
+ * or the run that saw them could not save it. A muted finding blocks like any other.
+ */
 function onlyInFindings({ record, findings, server }: Given, from: number): readonly PlannedClient[] {
   const keyOf = (role: string | null | undefined, database: string | null | undefined, application: string | null) =>
     JSON.stringify([role ?? null, database ?? null, (application ?? '').replace(/\d+/g, '#')]);
-  const known = new Set(
-    (record?.clients ?? []).map(({ role, database, application }) =>
-      keyOf(shown(role), shown(database), displayText(application)),
-    ),
-  );
+  const lastKnown = new Map<string, number>();
+  for (const client of record?.clients ?? []) {
+    const key = keyOf(shown(client.role), shown(client.database), displayText(client.application));
+    lastKnown.set(key, Math.max(lastKnown.get(key) ?? 0, plaintextOf(client)?.last ?? 0));
+  }
   return findings.flatMap(({ finding, lastSeen, status }): readonly PlannedClient[] => {
     const { role = null, database = null, application = null, clients = [] } = finding;
     if (!PLAINTEXT_CHECKS.has(finding.check)) return [];
-    if ((status !== 'open' && Date.parse(lastSeen) < from) || known.has(keyOf(role, database, application))) return [];
+    const seen = Date.parse(lastSeen);
+    if (status !== 'open' && seen < from) return [];
+    // A log shows logins of up to a day before the run.
+    if ((lastKnown.get(keyOf(role, database, application)) ?? 0) >= seen - STALE_MS) return [];
     const guess = guessDriver({ application: application ?? 'unknown' });
     return [
       {

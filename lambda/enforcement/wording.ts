@@ -17,13 +17,7 @@ export const STAGE_1 = 'Stage 1, now: ';
 export const LAST_STAGE = 'Stage 2, not yet, and after stage 1 by a new audit and plan: ';
 
 /** What stands over the steps. */
-export function stepsHeading({
-  readiness,
-  steps,
-}: {
-  readonly readiness: TargetPlan['readiness'];
-  readonly steps: readonly Pick<PlanStep, 'title'>[];
-}): string {
+export function stepsHeading({ readiness, steps }: Pick<TargetPlan, 'readiness' | 'steps'>): string {
   const isStaged = steps.some(({ title }) => title.startsWith(STAGE_1));
   return isStaged
     ? `Stage 1 for the roles that are done, which may be run now. ${STEPS_HEADINGS[readiness]}`

@@ -3,6 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import * as make from '../../lab/snapshots.ts';
+import { planRules } from '../../lambda/enforcement/hba/change.ts';
+import { tryRules } from '../../lambda/enforcement/hba/trial.ts';
 import { renderPlanMarkdown } from '../../lambda/enforcement/markdown.ts';
 import { type PlanInput, planReadiness, planTarget } from '../../lambda/enforcement/plan.ts';
 import { recordSnapshot } from '../../lambda/enforcement/record.ts';
@@ -10,7 +12,7 @@ import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts'
 import { describeProgress } from '../../lambda/enforcement/wording.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
 import type { ClientLogins, FailedLogins } from '../../lambda/model/connection-log.ts';
-import type { HbaRule } from '../../lambda/model/hba.ts';
+import type { HbaRole, HbaRule } from '../../lambda/model/hba.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { shellQuote } from '../../lambda/model/shell-word.ts';
@@ -180,6 +182,26 @@ describe('readiness', () => {
     expect(plan(runs(40), 30, [finding])).toMatchObject({ readiness: 'blocked', clients: [{ role: 'legacy' }] });
   });
 
+  test('a finding blocks where what is kept shows its client over TLS alone, or in plaintext long before', () => {
+    const at = START + 39 * DAY_MS;
+    const finding: FindingRecord = {
+      finding: {
+        ...{ fingerprint: '0123456789abcdef', check: 'plaintext-session', severity: 'high', target: 'orders' },
+        ...{ title: 'Unencrypted session over the network', role: 'etl', database: 'orders', application: 'etl' },
+        ...{ clients: ['10.1.1.1'], evidence: {}, remedy: '' },
+      },
+      ...{ status: 'open', firstSeen: iso(at), openedAt: iso(at), lastSeen: iso(at) },
+    };
+    const known = { role: 'etl', database: 'orders', application: 'etl' };
+    const tls = runs(40, (day) => ({ clients: [login(day, { ...TLS, ...known })] }));
+    expect(plan(tls, 30, [finding])).toMatchObject({ readiness: 'blocked' });
+    const moved = runs(40, (day, index) => ({ clients: [login(day, { ...(index < 9 ? {} : TLS), ...known })] }));
+    expect(plan(moved, 30, [finding])).toMatchObject({ readiness: 'blocked' });
+    // Of the same day it is the same client, once.
+    const seen = runs(40, (day) => ({ clients: [login(day, known)] }));
+    expect(plan(seen, 30, [finding]).clients.filter(({ breaks }) => breaks)).toHaveLength(1);
+  });
+
   test('progress: a client that has moved waits for the window, and is counted', () => {
     const record = runs(40, (at, index) => ({
       clients: [login(at, index < 25 ? {} : TLS), login(at, { role: 'cron', ...(index < 39 ? {} : TLS) })],
@@ -210,6 +232,58 @@ describe('readiness', () => {
     expect(commands).toContain('--db-instance-identifier orders');
     expect(commands).toContain('--region eu-west-1');
     expect(commands).toContain('ParameterName=rds.force_ssl,ParameterValue=1');
+  });
+});
+
+describe('lines for plaintext only', () => {
+  const [HOST] = OPEN_TO_PLAINTEXT.rules;
+  const rule = { ...(HOST as HbaRule), type: 'hostnossl' as const };
+  const planned = (quotes: HbaRule['quotes']): TargetPlan => {
+    const hba = known(make.hbaFacts({ ...OPEN_TO_PLAINTEXT, rules: [{ ...rule, quotes }] }));
+    return plan(runs(40, () => ({ snapshot: { hba } })));
+  };
+
+  test('whose quotes are not known make it unknown, with the reason, and no command changes a line', () => {
+    const found = planned(undefined);
+    expect(found.readiness).toBe('unknown');
+    expect(found.reasons.join()).toMatch(
+      /hostnossl lines.*does not see which words.*quoted.*GRANT pg_read_server_files/,
+    );
+    const commands = found.steps.flatMap((step) => step.commands).join('\n');
+    expect(commands).not.toMatch(/sed|hostssl/);
+    expect(found.steps[0]?.title).toMatch(/^Change pg_hba\.conf by hand/);
+  });
+
+  test('whose quotes are known become lines for TLS', () => {
+    const found = planned({ databases: [false], users: [false] });
+    expect(found).toMatchObject({ readiness: 'ready', reasons: [] });
+    expect(found.steps.flatMap((step) => step.commands).join('\n')).toContain('hostssl');
+  });
+});
+
+describe('GSSAPI', () => {
+  const gss = { ...(OPEN_TO_PLAINTEXT.rules[0] as HbaRule), method: 'gss' };
+
+  test('what it encrypts gets in by a copy of the line, without which the trial fails', () => {
+    const facts = make.hbaFacts({ ...OPEN_TO_PLAINTEXT, rules: [gss], major: 18 });
+    const planned = planRules(facts);
+    if (planned.status !== 'open') throw new Error(planned.status);
+    expect(planned.after.map(({ rule }) => rule.type)).toEqual(['hostgssenc', 'hostssl']);
+    const without = planned.after.filter(({ rule }) => rule.type !== 'hostgssenc');
+    const trial = tryRules(facts, without, { gss: true });
+    expect(trial).toMatchObject({ status: 'done', mismatches: expect.arrayContaining([expect.anything()]) });
+    expect(tryRules(facts, planned.after, { gss: true })).toMatchObject({ status: 'done', mismatches: [] });
+  });
+
+  test.each([
+    ['a session that it encrypts', OPEN_TO_PLAINTEXT.rules, true, 18, 'hostgssenc'],
+    ['a line of that method', [gss], false, 18, 'hostgssenc'],
+    ['neither', OPEN_TO_PLAINTEXT.rules, false, 18, undefined],
+    ['a server before it could', [gss], true, 11, undefined],
+  ] as const)('with %s', (_, rules, gssSeen, major, type) => {
+    const planned = planRules(make.hbaFacts({ ...OPEN_TO_PLAINTEXT, rules, major }), { gssSeen });
+    const types = planned.status === 'open' ? planned.after.map(({ rule }) => rule.type) : [];
+    expect(types).toEqual(type === undefined ? ['hostssl'] : [type, 'hostssl']);
   });
 });
 
@@ -307,6 +381,15 @@ describe('stage 1', () => {
     expect(found.steps.map(({ title }) => title.slice(0, 7)).join()).toMatch(/^(Stage 1,?)+(Stage 2,?)+$/);
     const document = { schemaVersion: 1, state: 'state.json', days: 30, at: iso(START), targets: [found] } as const;
     expect(renderPlanMarkdown({ ...document, targets: [found] })).toContain('### Stage 1 for the roles that are done');
+  });
+
+  test('leaves out a role with a character for which shells put in earlier commands', () => {
+    const spoiled = [...roles, { ...(roles[0] as HbaRole), name: 'ops!!' }];
+    const clients = (at: number) => [login(at), ...overTls(at), login(at, { ...TLS, role: 'ops!!' })];
+    const snapshot = { hba: known({ ...(hba.known ? hba.value : OPEN_TO_PLAINTEXT), roles: spoiled }) };
+    const commands = commandsOf(runs(40, (at) => ({ clients: clients(at), snapshot })));
+    expect(commands).toContain('hostnossl all web');
+    expect(commands).not.toContain('ops!!');
   });
 
   test.each([

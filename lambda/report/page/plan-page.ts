@@ -1,7 +1,5 @@
 // Renders a plan of enforcement as a page: who is ready, who blocks, and what to do, database by database.
 
-import type { PlanStep } from '../../enforcement/schema.ts';
-import { PLACES, stepsHeading } from '../../enforcement/wording.ts';
 import { displayText } from '../../model/display.ts';
 import { displayProse, displayTime, list, plural } from '../text.ts';
 import { documentEnd, documentHead, table } from './document.ts';
@@ -30,9 +28,12 @@ export interface PlannedTarget extends TargetReadiness {
     readonly lastSeen: string;
     readonly count: number;
   }[];
+  /** What stands over the steps: whether they may be taken yet. */
+  readonly stepsHeading: string;
   readonly steps: readonly {
     readonly title: string;
-    readonly runIn: PlanStep['runIn'];
+    /** Where its commands are run; stands after "in". */
+    readonly place: string;
     readonly commands: readonly string[];
     readonly rollback: readonly string[];
     readonly needsReboot?: boolean | undefined;
@@ -113,6 +114,7 @@ interface Shortened {
 
 function targetItem(target: PlannedTarget, anchor: string, shortened?: Shortened): Markup {
   const { name, readiness, reasons, platform, window, progress, clients, refused, steps } = target;
+  const heading = steps.length === 0 ? undefined : html`<p><strong>${displayProse(target.stepsHeading)}:</strong></p>`;
   const breaking = shortened?.breaking ?? clients.filter(({ breaks }) => breaks).length;
   return html`<li id="${anchor}" data-name="${displayText(name, 255)}"><details><summary><span>${readinessBadge(readiness)}</span><span class="target-name">${displayText(
     name,
@@ -130,7 +132,10 @@ function targetItem(target: PlannedTarget, anchor: string, shortened?: Shortened
   )}${clientTable(
     'Who goes on',
     clients.filter(({ breaks }) => !breaks),
-  )}${refusedTable(refused)}${shortened?.note}${steps.length === 0 ? undefined : html`<p><strong>${stepsHeading(target)}:</strong></p>`}${steps.slice(0, MOST_STEPS).map(stepItem)}${leftOut(steps.length - MOST_STEPS, 'steps')}</div></details></li>
+  )}${refusedTable(refused)}${shortened?.note}${heading}${steps.slice(0, MOST_STEPS).map(stepItem)}${leftOut(
+    steps.length - MOST_STEPS,
+    'steps',
+  )}</div></details></li>
 `;
 }
 
@@ -195,9 +200,10 @@ function nameOr(name: string | null): string {
 }
 
 function stepItem(step: PlannedTarget['steps'][number], index: number): Markup {
-  const { title, runIn, commands, rollback, needsReboot } = step;
+  const { title, place, commands, rollback, needsReboot } = step;
   const reboot = needsReboot === undefined ? '' : needsReboot ? ' (needs a reboot)' : ' (no reboot)';
-  return html`<h3>${index + 1}. ${displayProse(title)}${reboot}</h3>${commands.length === 0 ? undefined : html`<p>In ${PLACES[runIn]}:</p>`}${commandsOf(commands)}${
+  const where = commands.length === 0 ? undefined : html`<p>In ${displayProse(place)}:</p>`;
+  return html`<h3>${index + 1}. ${displayProse(title)}${reboot}</h3>${where}${commandsOf(commands)}${
     rollback.length === 0 ? undefined : html`<p>To roll back:</p>${commandsOf(rollback)}`
   }`;
 }
