@@ -417,6 +417,18 @@ describe('stage 1', () => {
   });
 });
 
+test.each([
+  ['a moment that no ISO date has', (record: ClientRecord) => ({ ...record, lastSeen: 8.64e15 })],
+  [
+    'counts whose sum is no integer',
+    (record: ClientRecord) => ({ ...record, snapshots: [[1, Number.MAX_SAFE_INTEGER]] }),
+  ],
+] as const)('a record with %s is not used, for the document of the plan could not hold it', (_, spoil) => {
+  const record = runs(3) as ClientRecord;
+  expect(clientRecordSchema.safeParse(record).success).toBe(true);
+  expect(clientRecordSchema.safeParse(spoil(record)).success).toBe(false);
+});
+
 describe('output', () => {
   const HOSTILE = 'x | <b>`$(id)`</b>\u001b[31m\n# "\'; DROP';
 
