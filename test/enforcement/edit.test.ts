@@ -158,6 +158,19 @@ describe('nothing is changed, and that is said,', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  test('where the file was written after the audit, whatever its lines are', () => {
+    const lines = `${HEAD}host all all all trust\n`;
+    writeFileSync(file, lines);
+    const facts = make.hbaFacts({ rules: [rule()], major: 18 });
+    const plan = planRules(facts) as Extract<HbaPlan, { status: 'open' }>;
+    const at = (shift: number): string => new Date(statSync(file).mtimeMs + shift).toISOString();
+    const commandAt = (takenAt: string): string => fileEdits(plan.changes, 18, 'now', takenAt)[0]?.command ?? '';
+    expect(paste(commandAt(at(-2_000))).output).toContain('not changed');
+    expect(text()).toBe(lines);
+    expect(paste(commandAt(at(2_000)))).toEqual({ output: '', status: 0 });
+    expect(text()).toContain('hostssl');
+  });
+
   test('of a stage above a line that is another by now', () => {
     writeFileSync(file, `${HEAD}local all all peer\n`);
     const role = { name: 'web', canLogin: true, superuser: false, replication: false, memberOf: [] };

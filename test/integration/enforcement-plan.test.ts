@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, utimes } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -91,6 +91,8 @@ if (typeof network === 'string') {
         expect(blocked).toMatchObject({ name: 'orders', readiness: 'blocked', reasons: ['blocked by 1 client'] });
         expect(blocked.clients.filter(({ breaks }) => breaks).map(({ role }) => role)).toEqual([MOVING]);
 
+        // The run whose rules it goes by was a month ago, the file is older.
+        await utimes(join(server.dataFolder, 'pg_hba.conf'), 1, 1);
         await closeStage(lab, blocked);
 
         // Its owner gives it TLS. The log of those days is that of one visit.

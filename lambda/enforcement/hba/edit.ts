@@ -31,8 +31,14 @@ export interface FileEdit {
  * The command for each file, in the order in which the server reads them. For GNU sed.
  *
  * @param plan names the copies of the files: letters and digits
+ * @param takenAt of the rules, in ISO 8601: a file that was written later is left alone. @default - it is not asked
  */
-export function fileEdits(changes: readonly LineChange[], major: number, plan: string): readonly FileEdit[] {
+export function fileEdits(
+  changes: readonly LineChange[],
+  major: number,
+  plan: string,
+  takenAt?: string,
+): readonly FileEdit[] {
   const byFile = Map.groupBy(scriptsOf(changes, major), ({ fileName }) => fileName);
   return [...byFile].map(([fileName, scripts]) => {
     const file = fileName === undefined ? ASK_SERVER : shellQuote(fileName);
@@ -43,6 +49,7 @@ export function fileEdits(changes: readonly LineChange[], major: number, plan: s
     const fields = words.some((word) => word.includes('"$f$f"')) ? [`f='${FIELD}'`] : [];
     const lastLine = Math.max(0, ...scripts.flatMap(({ lineNumber }) => lineNumber ?? []));
     const parts = [
+      ...(takenAt === undefined ? [] : [`[ -z "$(find -L "$h" -newermt ${shellQuote(takenAt)})" ]`]),
       `[ "$(grep -c '' "$b")" -ge ${lastLine} ]`,
       ...(words.length === 0 ? [] : [editOf(words)]),
       // By a command of its own: the last line may be one that the edit has joined to the line before it. The empty
