@@ -50,6 +50,8 @@ export interface PsqlOptions {
   readonly sslmode?: 'require' | 'disable';
   readonly replication?: 'physical';
   readonly applicationName?: string;
+  /** The address of `localhost`. @default as it is resolved */
+  readonly hostAddress?: string;
 }
 
 /** A running realm. Disposing of it ends its KDC. */
@@ -113,10 +115,11 @@ export class Kerberos implements AsyncDisposable {
 
   /** Opens a session with psql, the role proven by its ticket, and holds it until it is disposed of. */
   async openSession(server: PostgresServer, options: PsqlOptions): Promise<AsyncDisposable & { readonly pid: number }> {
-    const { role, gssencmode, sslmode = 'disable', replication, applicationName = 'psql' } = options;
+    const { role, gssencmode, sslmode = 'disable', replication, applicationName = 'psql', hostAddress } = options;
     const conninfo = [
       `host=localhost port=${server.port} user=${role} dbname=${server.database} gssencmode=${gssencmode}`,
       `sslmode=${sslmode} application_name=${applicationName} ${replication === undefined ? '' : 'replication=true'}`,
+      hostAddress === undefined ? '' : `hostaddr=${hostAddress}`,
     ].join(' ');
     const psql = spawn(packaged(this.major, 'psql'), ['-X', '-A', '-t', '-w', conninfo], {
       ...asServer(),

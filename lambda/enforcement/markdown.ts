@@ -102,9 +102,16 @@ function table(heading: readonly string[], rows: readonly (readonly string[])[])
 
 /** Plain text as Markdown that shows the same text, in one line and one cell. */
 function plain(text: string): string {
-  return text
-    .replaceAll(/[\\`*_{}[\]<>#|~!&@]/g, '\\$&')
-    .replaceAll('\\&', '&amp;')
-    .replaceAll('\\<', '&lt;')
-    .replaceAll(/\s+/g, ' ');
+  return (
+    text
+      .replaceAll(/[\\`*_{}[\]<>#|~!&]/g, '\\$&')
+      .replaceAll('\\&', '&amp;')
+      .replaceAll('\\<', '&lt;')
+      .replaceAll(/\s+/g, ' ')
+      // What makes a list or a rule of the line that it begins.
+      .replace(/^ ?(?:[+=-]|\d+(?=[.)]))/, (start) => (/\d/.test(start) ? `${start}\\` : `\\${start.trim()}`))
+      // Links are made of `www.evil.example` and `someone@evil.example` without any markup, and mentions of `@team`.
+      .replaceAll(/www\./gi, (www) => `${www.slice(0, 3)}\\.`)
+      .replaceAll('@', '`@`')
+  );
 }

@@ -106,13 +106,25 @@ function stepsOf({ server, record, clients, progress, unseen, from }: Known): St
   return stepsFor(server, { gssSeen, done });
 }
 
+/** Checks that find plaintext admitted by the server, over whatever the policy takes for a network. */
+const ADMITTING_CHECKS: ReadonlySet<string> = new Set(['plaintext-allowed', 'plaintext-accepted']);
+
+const ADMITTED_OTHERWISE =
+  'the rules refuse plaintext over the network, and an open finding says that it is admitted: over loopback, which these steps leave as it is, where policy.loopback is "network"; else audit again';
+
 function assess(
-  { server, progress: { moved, of }, unseen, days }: Known,
+  { server, progress: { moved, of }, unseen, days, findings }: Known,
   steps: Steps | undefined,
 ): Pick<TargetPlan, 'readiness' | 'reasons'> {
   const blocking = of - moved;
-  const gaps = [...unseen, ...(steps?.doubt === undefined ? [] : [steps.doubt])];
-  const isEnforced = server !== undefined && refusesPlaintext(server) === true;
+  const isRefused = server !== undefined && refusesPlaintext(server) === true;
+  const isAdmitted = findings.some(({ finding, status }) => status === 'open' && ADMITTING_CHECKS.has(finding.check));
+  const isEnforced = isRefused && !isAdmitted;
+  const gaps = [
+    ...unseen,
+    ...(isRefused && isAdmitted ? [ADMITTED_OTHERWISE] : []),
+    ...(steps?.doubt === undefined ? [] : [steps.doubt]),
+  ];
   const readiness = readinessOf({ isEnforced, blocking, moved, gaps });
   return {
     readiness,
@@ -307,21 +319,25 @@ function whatBlocks(clients: number, readiness: TargetPlan['readiness']): string
 }
 
 /**
- * Clients of findings that are older than what is kept of clients, and those over loopback where the policy takes that
- * for a network. A muted finding blocks like any other.
+ * Clients of findings of which what is kept does not show that they came unencrypted over the network then: it is
+ * younger than they are, the run that saw them could not save it, or the policy takes loopback for a network. A muted
+ * finding blocks like any other.
  */
 function onlyInFindings({ record, findings, server }: Given, from: number): readonly PlannedClient[] {
   const keyOf = (role: string | null | undefined, database: string | null | undefined, application: string | null) =>
     JSON.stringify([role ?? null, database ?? null, (application ?? '').replace(/\d+/g, '#')]);
-  const known = new Set(
-    (record?.clients ?? [])
-      .filter((client) => client.side === 'server' || isOverNetwork(client))
-      .map(({ role, database, application }) => keyOf(shown(role), shown(database), displayText(application))),
-  );
+  const lastKnown = new Map<string, number>();
+  for (const client of record?.clients ?? []) {
+    const key = keyOf(shown(client.role), shown(client.database), displayText(client.application));
+    lastKnown.set(key, Math.max(lastKnown.get(key) ?? 0, plaintextOf(client)?.last ?? 0));
+  }
   return findings.flatMap(({ finding, lastSeen, status }): readonly PlannedClient[] => {
     const { role = null, database = null, application = null, clients = [] } = finding;
     if (!PLAINTEXT_CHECKS.has(finding.check)) return [];
-    if ((status !== 'open' && Date.parse(lastSeen) < from) || known.has(keyOf(role, database, application))) return [];
+    const seen = Date.parse(lastSeen);
+    if (status !== 'open' && seen < from) return [];
+    // A log shows logins of up to a day before the run.
+    if ((lastKnown.get(keyOf(role, database, application)) ?? 0) >= seen - STALE_MS) return [];
     const guess = guessDriver({ application: application ?? 'unknown' });
     return [
       {

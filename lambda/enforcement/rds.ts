@@ -68,8 +68,10 @@ function databaseOf(snapshot: Snapshot): CloudDatabase | undefined {
 
 function placeOf(endpoint: string, database: CloudDatabase | undefined, isAurora: boolean): Place {
   const name = endpoint.toLowerCase().replace(/\.$/, '');
-  const [, id = '<instance>', cluster, region = '<region>'] = RDS_ENDPOINT.exec(name) ?? [];
+  const [, first = '<instance>', cluster, region = '<region>'] = RDS_ENDPOINT.exec(name) ?? [];
   const isClusterEndpoint = cluster !== undefined;
+  // A custom endpoint has a name of its own, which may be that of another cluster.
+  const id = cluster === 'cluster-custom-' ? '<cluster>' : first;
   const platform = database?.platform;
   const ofCluster = database?.parameterGroup?.ofCluster ?? (isClusterEndpoint || isAurora);
   return { region, id, isClusterEndpoint, platform, ofCluster };

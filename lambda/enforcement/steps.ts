@@ -82,7 +82,7 @@ function selfManaged(snapshot: Snapshot, { gssSeen, done }: SeenClients): Steps 
 const MOST_SHOWN = 20;
 
 function stageSteps({ changes, roles, tried }: StagePlan, major: number, takenAt: string): readonly PlanStep[] {
-  const edits = fileEdits(changes, major, backupName(takenAt));
+  const edits = fileEdits(changes, major, backupName(takenAt), takenAt);
   const lines = changes.map(({ rule, loopback }) => {
     const kept = loopback.length === 0 ? '' : ', under copies of it that keep loopback as it is';
     return `line ${rule.lineNumber} (${displayText(hbaLine(rule), 200)})${kept}`;
@@ -136,7 +136,7 @@ function editSteps(
   major: number,
   takenAt: string,
 ): readonly PlanStep[] {
-  const edits = fileEdits(changes, major, backupName(takenAt));
+  const edits = fileEdits(changes, major, backupName(takenAt), takenAt);
   const ofStandbys = changes.filter(({ rule }) => rule.databases.includes('replication'));
   const standbys = ofStandbys.map(({ rule }) => rule.lineNumber).join(', ');
   const shown = changes.map(({ rule, becomes, loopback }) => {

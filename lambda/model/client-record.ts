@@ -3,10 +3,12 @@
 import * as z from 'zod';
 import { TRANSPORTS } from './transport.ts';
 
-const moment = z.number().min(0).max(8.64e15);
+/** Up to the last that ISO 8601 writes with four digits of a year. */
+const moment = z.number().min(0).max(253_402_300_799_999);
 const name = z.string().max(1_000).optional();
 const day = z.int().min(0).max(1_000_000);
-const count = z.int().min(0);
+/** Sums of them are integers still. */
+const count = z.int().min(0).max(1_000_000_000_000);
 
 /** Days since 1970 (UTC) with the logins counted on them; 0 where only open sessions were seen. */
 const dailySchema = z.array(z.tuple([day, count])).max(100);

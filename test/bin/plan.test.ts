@@ -55,7 +55,7 @@ test('audits keep clients, and the plan knows them, its rules, and what it does 
   });
   expect(target?.reasons.join()).toContain('snapshots only');
   const commands = target?.steps.flatMap((step) => step.commands).join('\n') ?? '';
-  expect(commands).toContain('sed -E -i');
+  expect(commands).toContain('sed -E');
   expect(commands).toContain('hostssl');
 });
 

@@ -4,6 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { processorTime } from '../../lab/processor-time.ts';
 import * as make from '../../lab/snapshots.ts';
+import { planRules } from '../../lambda/enforcement/hba/change.ts';
+import { tryRules } from '../../lambda/enforcement/hba/trial.ts';
 import { renderPlanMarkdown } from '../../lambda/enforcement/markdown.ts';
 import { type PlanInput, planReadiness, planTarget } from '../../lambda/enforcement/plan.ts';
 import { recordSnapshot } from '../../lambda/enforcement/record.ts';
@@ -11,7 +13,7 @@ import { planSchema, type TargetPlan } from '../../lambda/enforcement/schema.ts'
 import { describeProgress } from '../../lambda/enforcement/wording.ts';
 import { type ClientRecord, clientRecordSchema } from '../../lambda/model/client-record.ts';
 import type { ClientLogins, FailedLogins } from '../../lambda/model/connection-log.ts';
-import type { HbaRule } from '../../lambda/model/hba.ts';
+import type { HbaRole, HbaRule } from '../../lambda/model/hba.ts';
 import type { FindingRecord } from '../../lambda/model/lifecycle.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
 import { shellQuote } from '../../lambda/model/shell-word.ts';
@@ -109,14 +111,14 @@ function plan(record: ClientRecord | undefined, days = 30, findings: readonly Fi
   return found;
 }
 
-function finding(of: Pick<FindingRecord['finding'], 'role' | 'database' | 'application'>): FindingRecord {
+function finding(of: Partial<FindingRecord['finding']>, at = START): FindingRecord {
   return {
     finding: {
       ...{ fingerprint: '0123456789abcdef', check: 'plaintext-session', severity: 'high', target: 'orders' },
       ...{ title: 'Unencrypted session over the network', clients: ['10.1.1.1'], evidence: {}, remedy: '' },
       ...of,
     },
-    ...{ status: 'open', firstSeen: iso(START), openedAt: iso(START), lastSeen: iso(START) },
+    ...{ status: 'open', firstSeen: iso(at), openedAt: iso(at), lastSeen: iso(at) },
   };
 }
 
@@ -194,6 +196,31 @@ describe('readiness', () => {
     expect(plan(record, 30, [found])).toMatchObject({ readiness: 'blocked', clients: [{ role: 'etl', breaks: true }] });
   });
 
+  test('a finding blocks where what is kept shows its client over TLS alone, or in plaintext long before', () => {
+    const known = { role: 'etl', database: 'orders', application: 'etl' };
+    const found = finding(known, START + 39 * DAY_MS);
+    const tls = runs(40, (day) => ({ clients: [login(day, { ...TLS, ...known })] }));
+    expect(plan(tls, 30, [found])).toMatchObject({ readiness: 'blocked' });
+    const moved = runs(40, (day, index) => ({ clients: [login(day, { ...(index < 9 ? {} : TLS), ...known })] }));
+    expect(plan(moved, 30, [found])).toMatchObject({ readiness: 'blocked' });
+    // Of the same day it is the same client, once.
+    const seen = runs(40, (day) => ({ clients: [login(day, known)] }));
+    expect(plan(seen, 30, [found]).clients.filter(({ breaks }) => breaks)).toHaveLength(1);
+  });
+
+  test('is not enforced while a finding says that plaintext is admitted, over loopback for example', () => {
+    const rules = OPEN_TO_PLAINTEXT.rules.map((rule) => ({
+      ...rule,
+      address: '127.0.0.1',
+      netmask: '255.255.255.255',
+    }));
+    const record = runs(40, () => ({ snapshot: { hba: known(make.hbaFacts({ rules })) } }));
+    expect(plan(record).readiness).toBe('enforced');
+    const found = plan(record, 30, [finding({ check: 'plaintext-allowed' })]);
+    expect(found.readiness).toBe('unknown');
+    expect(found.reasons.join()).toContain('policy.loopback is "network"');
+  });
+
   test('progress: a client that has moved waits for the window, and is counted', () => {
     const record = runs(40, (at, index) => ({
       clients: [login(at, index < 25 ? {} : TLS), login(at, { role: 'cron', ...(index < 39 ? {} : TLS) })],
@@ -224,6 +251,58 @@ describe('readiness', () => {
     expect(commands).toContain('--db-instance-identifier orders');
     expect(commands).toContain('--region eu-west-1');
     expect(commands).toContain('ParameterName=rds.force_ssl,ParameterValue=1');
+  });
+});
+
+describe('lines for plaintext only', () => {
+  const [HOST] = OPEN_TO_PLAINTEXT.rules;
+  const rule = { ...(HOST as HbaRule), type: 'hostnossl' as const };
+  const planned = (quotes: HbaRule['quotes']): TargetPlan => {
+    const hba = known(make.hbaFacts({ ...OPEN_TO_PLAINTEXT, rules: [{ ...rule, quotes }] }));
+    return plan(runs(40, () => ({ snapshot: { hba } })));
+  };
+
+  test('whose quotes are not known make it unknown, with the reason, and no command changes a line', () => {
+    const found = planned(undefined);
+    expect(found.readiness).toBe('unknown');
+    expect(found.reasons.join()).toMatch(
+      /hostnossl lines.*does not see which words.*quoted.*GRANT pg_read_server_files/,
+    );
+    const commands = found.steps.flatMap((step) => step.commands).join('\n');
+    expect(commands).not.toMatch(/sed|hostssl/);
+    expect(found.steps[0]?.title).toMatch(/^Change pg_hba\.conf by hand/);
+  });
+
+  test('whose quotes are known become lines for TLS', () => {
+    const found = planned({ databases: [false], users: [false] });
+    expect(found).toMatchObject({ readiness: 'ready', reasons: [] });
+    expect(found.steps.flatMap((step) => step.commands).join('\n')).toContain('hostssl');
+  });
+});
+
+describe('GSSAPI', () => {
+  const gss = { ...(OPEN_TO_PLAINTEXT.rules[0] as HbaRule), method: 'gss' };
+
+  test('what it encrypts gets in by a copy of the line, without which the trial fails', () => {
+    const facts = make.hbaFacts({ ...OPEN_TO_PLAINTEXT, rules: [gss], major: 18 });
+    const planned = planRules(facts);
+    if (planned.status !== 'open') throw new Error(planned.status);
+    expect(planned.after.map(({ rule }) => rule.type)).toEqual(['hostgssenc', 'hostssl']);
+    const without = planned.after.filter(({ rule }) => rule.type !== 'hostgssenc');
+    const trial = tryRules(facts, without, { gss: true });
+    expect(trial).toMatchObject({ status: 'done', mismatches: expect.arrayContaining([expect.anything()]) });
+    expect(tryRules(facts, planned.after, { gss: true })).toMatchObject({ status: 'done', mismatches: [] });
+  });
+
+  test.each([
+    ['a session that it encrypts', OPEN_TO_PLAINTEXT.rules, true, 18, 'hostgssenc'],
+    ['a line of that method', [gss], false, 18, 'hostgssenc'],
+    ['neither', OPEN_TO_PLAINTEXT.rules, false, 18, undefined],
+    ['a server before it could', [gss], true, 11, undefined],
+  ] as const)('with %s', (_, rules, gssSeen, major, type) => {
+    const planned = planRules(make.hbaFacts({ ...OPEN_TO_PLAINTEXT, rules, major }), { gssSeen });
+    const types = planned.status === 'open' ? planned.after.map(({ rule }) => rule.type) : [];
+    expect(types).toEqual(type === undefined ? ['hostssl'] : [type, 'hostssl']);
   });
 });
 
@@ -307,14 +386,23 @@ describe('stage 1', () => {
     expect(found.readiness).toBe('blocked');
     const line = 'hostnossl all web,"o\'neil ""x"", $(id) \\" 10.0.0.0/8 reject';
     // As a shell reads the word, and sed the script.
-    const script = `3i\\\n${line.replaceAll('\\', '\\\\')}`;
-    expect(commandsOf(record)).toContain(shellQuote(script));
+    const text = shellQuote(line.replaceAll('\\', '\\\\')).slice(1, -1);
+    expect(commandsOf(record)).toContain(`i\\\n${text}\n}' `);
     expect(
       found.steps.find(({ title }) => title.startsWith('Stage 1') && title.includes('web'))?.rollback,
     ).toHaveLength(2);
     expect(found.steps.map(({ title }) => title.slice(0, 7)).join()).toMatch(/^(Stage 1,?)+(Stage 2,?)+$/);
     const document = { schemaVersion: 1, state: 'state.json', days: 30, at: iso(START), targets: [found] } as const;
     expect(renderPlanMarkdown({ ...document, targets: [found] })).toContain('### Stage 1 for the roles that are done');
+  });
+
+  test('leaves out a role with a character for which shells put in earlier commands', () => {
+    const spoiled = [...roles, { ...(roles[0] as HbaRole), name: 'ops!!' }];
+    const clients = (at: number) => [login(at), ...overTls(at), login(at, { ...TLS, role: 'ops!!' })];
+    const snapshot = { hba: known({ ...(hba.known ? hba.value : OPEN_TO_PLAINTEXT), roles: spoiled }) };
+    const commands = commandsOf(runs(40, (at) => ({ clients: clients(at), snapshot })));
+    expect(commands).toContain('hostnossl all web');
+    expect(commands).not.toContain('ops!!');
   });
 
   test.each([
@@ -340,6 +428,18 @@ describe('stage 1', () => {
     clients: [login(at), ...overTls(at), ...more],
     snapshot: { hba },
   });
+});
+
+test.each([
+  ['a moment that no ISO date has', (record: ClientRecord) => ({ ...record, lastSeen: 8.64e15 })],
+  [
+    'counts whose sum is no integer',
+    (record: ClientRecord) => ({ ...record, snapshots: [[1, Number.MAX_SAFE_INTEGER]] }),
+  ],
+] as const)('a record with %s is not used, for the document of the plan could not hold it', (_, spoil) => {
+  const record = runs(3) as ClientRecord;
+  expect(clientRecordSchema.safeParse(record).success).toBe(true);
+  expect(clientRecordSchema.safeParse(spoil(record)).success).toBe(false);
 });
 
 describe('output', () => {

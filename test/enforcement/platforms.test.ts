@@ -58,6 +58,15 @@ function switchOf(snapshot: Snapshot): Steps {
 }
 
 describe('Amazon RDS', () => {
+  test('the name of a custom endpoint is no name of a cluster: it may be that of another', () => {
+    const custom = 'reports.cluster-custom-abc123.eu-west-1.rds.amazonaws.com';
+    const commands = commandsOf(switchOf(served(custom))).join('\n');
+    expect(commands).toContain('--db-cluster-identifier <cluster>');
+    expect(commands).not.toContain('reports');
+    const reader = 'orders.cluster-ro-abc123.eu-west-1.rds.amazonaws.com';
+    expect(commandsOf(switchOf(served(reader))).join('\n')).toContain('--db-cluster-identifier orders');
+  });
+
   test('a dynamic parameter of a group that discovery knows is set at once', () => {
     const found = switchOf(served(INSTANCE, listed({ applyType: 'dynamic' })));
     expect(found.platform).toBe('Amazon RDS');

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, utimes } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -91,6 +91,10 @@ if (typeof network === 'string') {
         expect(blocked).toMatchObject({ name: 'orders', readiness: 'blocked', reasons: ['blocked by 1 client'] });
         expect(blocked.clients.filter(({ breaks }) => breaks).map(({ role }) => role)).toEqual([MOVING]);
 
+        // The run whose rules it goes by was a month ago, the file is older.
+        await utimes(join(server.dataFolder, 'pg_hba.conf'), 1, 1);
+        await closeStage(lab, blocked);
+
         // Its owner gives it TLS. The log of those days is that of one visit.
         await files.pauseWhile(async () => run('truncate', ['-s', '0', join(files.folder, 'server.log')]));
         const clients = [...SURVIVORS, { role: MOVING, way: 'tls' }] as const;
@@ -119,13 +123,45 @@ if (typeof network === 'string') {
   });
 }
 
+/** Takes the steps that may be taken before the plan says ready, and their way back. */
+async function closeStage(lab: Lab, blocked: TargetPlan): Promise<void> {
+  const file = join(lab.server.dataFolder, 'pg_hba.conf');
+  const rules = await readFile(file, 'utf8');
+  const visitors: readonly Client[] = [...SURVIVORS, { role: MOVING, way: 'plaintext' }];
+  const others: readonly Client[] = [
+    { role: MOVING, way: 'tls' },
+    { role: 'web', way: 'loopback' },
+    { role: 'web', way: 'socket' },
+    { role: 'desk', way: 'plaintext' },
+    { role: 'standby', way: 'plaintext', replication: true },
+  ];
+  const answers = await lab.visit([...visitors, ...others]);
+  expect(await lab.knock({ role: 'web', way: 'plaintext' })).toBe('nothing');
+  const stage = printed(blocked).filter(({ title }) => title.startsWith('Stage 1, now'));
+  expect(stage.map(({ title }) => title).join()).toContain('came over TLS in the whole window: web');
+  for (const step of stage) await lab.follow(step.commands);
+  expect(await readFile(file, 'utf8')).not.toBe(rules);
+  expect(await lab.knock({ role: 'web', way: 'plaintext' }), 'the role that is done').toBe('refused');
+  expect(await lab.visit([...visitors, ...others]), 'all else stays as it is').toEqual(answers);
+  for (const step of stage.toReversed()) await lab.follow(step.rollback);
+  expect(await readFile(file, 'utf8')).toBe(rules);
+  expect(await lab.knock({ role: 'web', way: 'plaintext' }), 'the way back').toBe('nothing');
+}
+
+type Lab = Awaited<ReturnType<typeof start>>;
+
 async function start(major: number) {
   if (typeof network === 'string') throw new Error(network);
   await using stack = new AsyncDisposableStack();
   const roles = ['web', MOVING, 'desk', 'cron'].map((name) => ({ name }));
   const reader = {
     ...AUDITOR,
-    executes: [...AUDITOR.executes, 'pg_catalog.pg_read_binary_file(text, bigint, bigint)'],
+    executes: [
+      ...AUDITOR.executes,
+      'pg_catalog.pg_read_binary_file(text, bigint, bigint)',
+      // The stage needs to know which words are quoted.
+      'pg_catalog.pg_read_file(text, bigint, bigint, boolean)',
+    ],
   };
   const server: PostgresServer = stack.use(
     await startPostgres({
@@ -257,8 +293,14 @@ interface Printed {
   readonly text: string;
 }
 
+interface PrintedStep {
+  readonly title: string;
+  readonly commands: Printed;
+  readonly rollback: Printed;
+}
+
 /** The commands of each step, and its way back, as they stand in the Markdown. */
-function printed(target: TargetPlan): readonly { readonly commands: Printed; readonly rollback: Printed }[] {
+function printed(target: TargetPlan): readonly PrintedStep[] {
   const at = new Date().toISOString();
   const text = renderPlanMarkdown({ schemaVersion: 1, state: 'state.json', days: 30, at, targets: [target] });
   return text
@@ -266,7 +308,7 @@ function printed(target: TargetPlan): readonly { readonly commands: Printed; rea
     .slice(1)
     .map((section) => {
       const [commands = '', rollback = ''] = section.split(/^Roll back:$/m);
-      return { commands: fenced(commands), rollback: fenced(rollback) };
+      return { title: commands.trimStart(), commands: fenced(commands), rollback: fenced(rollback) };
     });
 }
 

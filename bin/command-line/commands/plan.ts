@@ -1,9 +1,11 @@
 // Implements the command `plan`: who would break without plaintext, and how it is switched off, from the state.
 
 import pMap from 'p-map';
+import { describeDefect } from '../../../lambda/collect/defect.ts';
 import { StateError } from '../../../lambda/deliver/state/store.ts';
 import { type PlanInput, planTarget } from '../../../lambda/enforcement/plan.ts';
-import type { PlanDocument } from '../../../lambda/enforcement/schema.ts';
+import type { PlanDocument, TargetPlan } from '../../../lambda/enforcement/schema.ts';
+import { PLACES, stepsHeading } from '../../../lambda/enforcement/wording.ts';
 import type { ClientRecordStore } from '../../../lambda/model/client-record.ts';
 import { displayText } from '../../../lambda/model/display.ts';
 import { quoteName } from '../../../lambda/model/given-text.ts';
@@ -45,7 +47,7 @@ export async function plan(options: PlanOptions): Promise<ExitCode> {
   const targets = await pMap(
     known.filter((each) => names === undefined || names.includes(each)),
     async (name) =>
-      planTarget({ name, ...(await keptOf(name, clients)), findings: findings.get(name) ?? [], days, now }),
+      planOrDefect({ name, ...(await keptOf(name, clients)), findings: findings.get(name) ?? [], days, now }),
     { concurrency: CONCURRENCY },
   );
   const document: PlanDocument = {
@@ -58,6 +60,16 @@ export async function plan(options: PlanOptions): Promise<ExitCode> {
   await print(await rendered(document, format));
   const isDone = targets.every(({ readiness }) => readiness === 'ready' || readiness === 'enforced');
   return isDone ? EXIT_CODES.passed : EXIT_CODES.findings;
+}
+
+/** What breaks the plan of one target costs the others nothing. */
+function planOrDefect(input: PlanInput): TargetPlan {
+  try {
+    return planTarget(input);
+  } catch (error) {
+    const problem = `the plan failed: ${describeDefect(error)}`;
+    return planTarget({ ...input, record: undefined, findings: [], problem });
+  }
 }
 
 /** A record that can't be used costs its target only. */
@@ -73,7 +85,12 @@ async function keptOf(name: string, store: ClientRecordStore): Promise<Pick<Plan
 async function rendered(document: PlanDocument, format: PlanOptions['format']): Promise<string | Iterable<string>> {
   if (format === 'html') {
     const { renderPlanPage } = await import('../../../lambda/report/page/plan-page.ts');
-    return renderPlanPage(document);
+    const targets = document.targets.map((target) => ({
+      ...target,
+      stepsHeading: stepsHeading(target),
+      steps: target.steps.map((step) => ({ ...step, place: PLACES[step.runIn] })),
+    }));
+    return renderPlanPage({ ...document, targets });
   }
   if (format === 'json') return `${JSON.stringify(document, null, 2)}\n`;
   if (format === 'markdown') {

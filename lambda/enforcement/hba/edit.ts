@@ -18,7 +18,11 @@ const ASK_SERVER = '"$(psql -XAtc \'SHOW hba_file\' postgres)"';
 export interface FileEdit {
   /** As a word of a shell. */
   readonly file: string;
-  /** Copies the file beside it, and edits it. Where the copy is there it does nothing: lines would be others then. */
+  /**
+   * Copies the file beside it, and writes to it, so that it keeps its owner, its mode, and the links to it. Where the
+   * copy is there it does nothing: lines would be others then. Where one line is not as expected, or the edit fails,
+   * the file is as it was and the copy is gone.
+   */
   readonly command: string;
   readonly rollback: string;
 }
@@ -27,31 +31,62 @@ export interface FileEdit {
  * The command for each file, in the order in which the server reads them. For GNU sed.
  *
  * @param plan names the copies of the files: letters and digits
+ * @param takenAt of the rules, in ISO 8601: a file that was written later is left alone. @default - it is not asked
  */
-export function fileEdits(changes: readonly LineChange[], major: number, plan: string): readonly FileEdit[] {
-  const suffix = `${BACKUP}-${plan}`;
+export function fileEdits(
+  changes: readonly LineChange[],
+  major: number,
+  plan: string,
+  takenAt?: string,
+): readonly FileEdit[] {
   const byFile = Map.groupBy(scriptsOf(changes, major), ({ fileName }) => fileName);
   return [...byFile].map(([fileName, scripts]) => {
     const file = fileName === undefined ? ASK_SERVER : shellQuote(fileName);
-    const backup = fileName === undefined ? `${ASK_SERVER}${suffix}` : shellQuote(`${fileName}${suffix}`);
+    const names = `h=${file}\nb="$h${BACKUP}-${plan}"`;
     // A file that is included twice has its rules twice, and its lines once.
     const words = [...new Set(scripts.flatMap(({ word, append }) => (append === true ? [] : [word])))];
     const appended = scripts.filter(({ append }) => append === true).map(({ word }) => word);
-    const expressions = words.map((word) => `-e ${word}`);
-    const fields = words.some((word) => word.includes('"$f$f"')) ? `f='${FIELD}'\n` : '';
+    const fields = words.some((word) => word.includes('"$f$f"')) ? [`f='${FIELD}'`] : [];
+    const lastLine = Math.max(0, ...scripts.flatMap(({ lineNumber }) => lineNumber ?? []));
     const parts = [
-      `cp -p ${file} ${backup}`,
-      ...(words.length === 0 ? [] : [['sed -E -i', ...expressions, file].join(' \\\n  ')]),
-      // By a command of its own: the last line may be one that the edit has joined to the line before it.
-      ...(appended.length === 0 ? [] : [`printf '\\n%s\\n' ${appended.join(' ')} >> ${file}`]),
+      ...(takenAt === undefined ? [] : [`[ -z "$(find -L "$h" -newermt ${shellQuote(takenAt)})" ]`]),
+      `[ "$(grep -c '' "$b")" -ge ${lastLine} ]`,
+      ...(words.length === 0 ? [] : [editOf(words)]),
+      // By a command of its own: the last line may be one that the edit has joined to the line before it. The empty
+      // line ends a line that ends in a backslash.
+      ...(appended.length === 0 ? [] : [`printf '\\n\\n%s\\n' ${appended.join(' ')} >> "$h"`]),
     ];
-    const edit = `if test -e ${backup}; then echo 'done already: the copy is there'; else\n${parts.join(' &&\n')}\nfi`;
-    return { file, command: `${fields}${edit}`, rollback: `cp -p ${backup} ${file} && rm ${backup}` };
+    const command = [
+      names,
+      ...fields,
+      `if test -e "$b"; then echo 'done already: the copy is there'`,
+      `elif ! command cp -p "$h" "$b"; then command rm -f "$b"; echo 'not changed: no copy'; false`,
+      `elif ! { ${parts.join(' &&\n')}; }; then`,
+      `${RESTORE}; echo 'not changed: ${UNEXPECTED}'; false`,
+      'fi',
+    ].join('\n');
+    return { file, command, rollback: `${names}\n${RESTORE}` };
   });
+}
+
+/** Not by an alias, as some systems have them for root: those ask before they write, and read what is pasted next. */
+const RESTORE = 'command cp -p "$b" "$h" && command rm "$b"';
+
+const UNEXPECTED = 'the file is not as expected, or could not be written; audit and plan again';
+
+/** The label of what ends the script, for a line that is not as expected. */
+const STOP = 'no';
+
+/** Every word is a script for one line, and goes to `STOP` where that is not as expected. */
+function editOf(words: readonly string[]): string {
+  const expressions = [...words.map((word) => `-e ${word}`), `-e 'b;:${STOP};Q3'`];
+  return ['sed -E', ...expressions, '"$b" >| "$h"'].join(' \\\n  ');
 }
 
 interface Script {
   readonly fileName: string | undefined;
+  /** Of the line that it changes, or stands above; undefined for the end of the file. */
+  readonly lineNumber?: number;
   /** A word of a shell: of a script for sed with extended regular expressions. */
   readonly word: string;
   /** Whether the word is a line for the end of the file instead. */
@@ -63,11 +98,14 @@ function scriptsOf(changes: readonly LineChange[], major: number): readonly Scri
   const arriving = changes.flatMap(({ rule, moved }): readonly Script[] => {
     if (moved === undefined) return [];
     const { fileName, lineNumber } = moved.of;
-    const line = hbaLine(retyped(rule, 'hostssl'));
-    if (moved.to === 'end') return [{ fileName, word: shellQuote(line), append: true }];
-    return [{ fileName, word: shellQuote(`${lineNumber}${inserted([retyped(rule, 'hostssl')])}`) }];
+    const arrived = retyped(rule, 'hostssl');
+    if (moved.to === 'end') return [{ fileName, word: shellQuote(hbaLine(arrived)), append: true }];
+    return [{ fileName, lineNumber, word: insertScript(moved.of, [arrived]) }];
   });
-  const changed = changes.map((change) => ({ fileName: change.rule.fileName, word: lineScript(change, major) }));
+  const changed = changes.map((change) => {
+    const { fileName, lineNumber } = change.rule;
+    return { fileName, lineNumber, word: lineScript(change, major) };
+  });
   return [...arriving, ...changed];
 }
 
@@ -79,23 +117,50 @@ function inserted(rules: readonly HbaRule[]): string {
   return `i\\\n${rules.map((rule) => hbaLine(rule).replaceAll('\\', '\\\\')).join('\\\n')}`;
 }
 
+/** The first word of a line, with the blanks before it as the first group. */
+function firstWord(type: HbaRule['type']): string {
+  return `^(\\s*)"?${type}"?`;
+}
+
+function expectFirstWord(type: HbaRule['type']): string {
+  return `/${firstWord(type)}(\\s|\\\\|$)/!b${STOP};`;
+}
+
+function insertScript({ lineNumber, type }: HbaRule, rules: readonly HbaRule[]): string {
+  return shellQuote(`${lineNumber}{${expectFirstWord(type)}${inserted(rules)}\n}`);
+}
+
 /**
  * Changes the first word of a line, and leaves the rest as the file has it: quotes, comments, values of options. Where
- * copies are made of it, a line that goes on over others is joined first. What is not as expected stays as it is.
+ * copies are made of it, a line that goes on over others is joined first.
  */
 function lineScript({ rule, loopback, gss, becomes, refusing }: LineChange, major: number): string {
   const { lineNumber, type } = rule;
-  if (refusing !== undefined && loopback.length === 0) return shellQuote(`${lineNumber}${inserted(refusing)}`);
-  if (becomes === 'off' && loopback.length === 0 && !gss) return `'${lineNumber}s/^/# /'`;
-  const first = `^(\\s*)"?${type}"?`;
-  const own = becomes === 'same' ? '' : becomes === 'off' ? 's/^/# /' : `s/${first}(\\s|\\\\|$)/\\1${becomes}\\2/`;
-  if (loopback.length === 0 && !gss) return `'${lineNumber}${own}'`;
+  if (refusing !== undefined && loopback.length === 0) return insertScript(rule, refusing);
+  const first = firstWord(type);
+  const own =
+    becomes === 'same'
+      ? ''
+      : becomes === 'off'
+        ? `${expectFirstWord(type)}s/^/# /;`
+        : `s/${first}(\\s|\\\\|$)/\\1${becomes}\\2/;T${STOP};`;
+  if (loopback.length === 0 && !gss) return `'${lineNumber}{${own}}'`;
   const label = `a${lineNumber}`;
-  const join = major >= CONTINUED_SINCE ? `:${label};/\\\\\\r*$/{N;b${label}};s/\\\\\\r*\\n//g;` : '';
+  // The last line of a file may end in a backslash too. T to what comes next forgets that something was replaced.
+  const join =
+    major >= CONTINUED_SINCE
+      ? `:${label};/\\\\\\r*$/{$!{N;b${label};};};s/\\\\\\r*(\\n|$)//g;T${label}j;:${label}j;`
+      : '';
   const copies = loopback.map((block) => `\\1${type}\\2${formatBlock(block).replaceAll('/', '\\/')}\\9`);
   // Groups: 1 blanks before it, 2 databases and users with blanks, 3 to 8 within these, 9 what follows the address.
-  const split = `s/${first}(\\s+'"$f$f"')${addressPattern(rule)}(\\s.*)$/${copies.join('\\n')}/p;g;`;
-  const twin = `s/${first}(\\s.*)$/\\1hostgssenc\\2/p;g;`;
+  const copied = `s/${first}(\\s+'"$f$f"')${addressPattern(rule)}(\\s.*)$/${copies.join('\\n')}/p;`;
+  // A keyword of which it is not known whether it is in quotes may be a name, which has no copies.
+  const mayBeName = rule.netmask === undefined && rule.quotes?.address === undefined;
+  const otherwise = mayBeName
+    ? `t${label}k;/${first}\\s+'"$f$f"'"${rule.address}"\\s/!b${STOP};:${label}k;`
+    : `T${STOP};`;
+  const split = `${copied}${otherwise}g;`;
+  const twin = `s/${first}(\\s.*)$/\\1hostgssenc\\2/p;T${STOP};g;`;
   const start = `'${lineNumber}{${join}h;${copies.length === 0 ? '' : split}${gss ? twin : ''}${own}`;
   return refusing === undefined ? `${start}}'` : `${start}'${shellQuote(`${inserted(refusing)}\n}`)}`;
 }

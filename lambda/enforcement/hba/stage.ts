@@ -71,7 +71,7 @@ export function planStage(facts: HbaFacts, done: ReadonlySet<string>, gssSeen = 
 
 /** Whether its name, as a line writes it, means this role and no other. */
 function isNameable({ name, canLogin, superuser, replication }: HbaRole, { roles, major }: HbaFacts): boolean {
-  if (!canLogin || superuser || replication || !/^[\x20-\x7e]+$/.test(name)) return false;
+  if (!canLogin || superuser || replication || !/^[\x20\x22-\x7e]+$/.test(name)) return false;
   if (major >= PATTERNS_SINCE && name.startsWith('/')) return false;
   return roles.filter((other) => other.name === name).length === 1;
 }

@@ -182,7 +182,7 @@ function addressesOfAll(lines: readonly Line[], budget: Budget): readonly Addres
   // Of prefixes no more than there are blocks, of other masks as many as there are pairs.
   consume(budget, parts.length * parts.length);
   const texts = parts.flatMap((part) => {
-    const smaller = parts.filter((other) => keyOf(other) !== keyOf(part) && isWithin(other, part));
+    const smaller = parts.filter((other) => other !== part && isWithin(other, part));
     return addressIn([part], smaller, budget) ?? [];
   });
   return [...new Set([...texts, '127.0.0.1', '127.0.0.2', '::1'])].flatMap((text) => {

@@ -28,8 +28,12 @@ export interface PlannedTarget extends TargetReadiness {
     readonly lastSeen: string;
     readonly count: number;
   }[];
+  /** What stands over the steps: whether they may be taken yet. */
+  readonly stepsHeading: string;
   readonly steps: readonly {
     readonly title: string;
+    /** Where its commands are run; stands after "in". */
+    readonly place: string;
     readonly commands: readonly string[];
     readonly rollback: readonly string[];
     readonly needsReboot?: boolean | undefined;
@@ -51,10 +55,14 @@ interface PlannedClient {
 
 /** Bytes of the page, without its frame: what does not fit is counted. */
 const MOST_BYTES = 4_800_000;
+/** Bytes of one database: what it says of itself leaves room for the others. */
+const MOST_TARGET_BYTES = 400_000;
 const MOST_CLIENTS = 100;
 const MOST_STEPS = 40;
 const MOST_COMMANDS = 40;
-const COMMAND_LENGTH = 4_000;
+/** Characters of a command. */
+const COMMAND_LENGTH = 100_000;
+const FIX_LENGTH = 4_000;
 
 /** One file in parts, readable without script, of 5 MB at most. */
 export function* renderPlanPage(plan: PlanForPage): Generator<string> {
@@ -71,19 +79,43 @@ export function* renderPlanPage(plan: PlanForPage): Generator<string> {
   let left = MOST_BYTES - Buffer.byteLength(overview);
   let shown = 0;
   for (const target of targets) {
-    const item = targetItem(target, `target-${shown}`).toString();
-    left -= Buffer.byteLength(item);
-    if (left < 0) break;
+    const item = fittedItem(target, `target-${shown}`);
+    const bytes = Buffer.byteLength(item);
+    if (bytes > left) break;
     yield item;
+    left -= bytes;
     shown += 1;
   }
   yield html`</ul>${leftOut(targets.length - shown, 'databases, which --format json has,')}</section>`.toString();
   yield documentEnd(frame);
 }
 
-function targetItem({ name, readiness, reasons, ...plan }: PlannedTarget, anchor: string): Markup {
-  const { platform, window, progress, clients, refused, steps } = plan;
-  const breaking = clients.filter(({ breaks }) => breaks).length;
+/** Without its clients and steps where these are too large. */
+function fittedItem(target: PlannedTarget, anchor: string): string {
+  const { clients, refused, steps } = target;
+  const commands = steps.flatMap((step) => [...step.commands, ...step.rollback]);
+  // Of what can't fit nothing is rendered: escaping takes long.
+  const item =
+    commands.reduce((sum, { length }) => sum + length, 0) > MOST_TARGET_BYTES
+      ? undefined
+      : targetItem(target, anchor).toString();
+  if (item !== undefined && Buffer.byteLength(item) <= MOST_TARGET_BYTES) return item;
+  const counts = [plural(clients.length, 'client'), plural(refused.length, 'refused client')];
+  return targetItem({ ...target, refused: [], steps: [], clients: [] }, anchor, {
+    breaking: clients.filter(({ breaks }) => breaks).length,
+    note: html`<p class="dim">Too large for the page: --format json and --format markdown have its ${list([...counts, plural(steps.length, 'step')])}.</p>`,
+  }).toString();
+}
+
+interface Shortened {
+  readonly breaking: number;
+  readonly note: Markup;
+}
+
+function targetItem(target: PlannedTarget, anchor: string, shortened?: Shortened): Markup {
+  const { name, readiness, reasons, platform, window, progress, clients, refused, steps } = target;
+  const heading = steps.length === 0 ? undefined : html`<p><strong>${displayProse(target.stepsHeading)}:</strong></p>`;
+  const breaking = shortened?.breaking ?? clients.filter(({ breaks }) => breaks).length;
   return html`<li id="${anchor}" data-name="${displayText(name, 255)}"><details><summary><span>${readinessBadge(readiness)}</span><span class="target-name">${displayText(
     name,
     255,
@@ -100,7 +132,10 @@ function targetItem({ name, readiness, reasons, ...plan }: PlannedTarget, anchor
   )}${clientTable(
     'Who goes on',
     clients.filter(({ breaks }) => !breaks),
-  )}${refusedTable(refused)}${steps.slice(0, MOST_STEPS).map(stepItem)}${leftOut(steps.length - MOST_STEPS, 'steps')}</div></details></li>
+  )}${refusedTable(refused)}${shortened?.note}${heading}${steps.slice(0, MOST_STEPS).map(stepItem)}${leftOut(
+    steps.length - MOST_STEPS,
+    'steps',
+  )}</div></details></li>
 `;
 }
 
@@ -131,7 +166,7 @@ function clientTable(caption: string, clients: readonly PlannedClient[]): Markup
       logins,
       time(lastSeen),
       driver === undefined ? '' : displayProse(driver),
-      copied(shownCommand(fix)),
+      copied(shownLines(fix, FIX_LENGTH)),
     ]);
   return html`${table(caption, columns, rows)}${leftOut(clients.length - rows.length, 'clients')}`;
 }
@@ -164,15 +199,17 @@ function nameOr(name: string | null): string {
   return name === null || name === '' ? '(not known)' : displayText(name, 255);
 }
 
-function stepItem({ title, commands, rollback, needsReboot }: PlannedTarget['steps'][number], index: number): Markup {
+function stepItem(step: PlannedTarget['steps'][number], index: number): Markup {
+  const { title, place, commands, rollback, needsReboot } = step;
   const reboot = needsReboot === undefined ? '' : needsReboot ? ' (needs a reboot)' : ' (no reboot)';
-  return html`<h3>${index + 1}. ${displayProse(title)}${reboot}</h3>${commandsOf(commands)}${
+  const where = commands.length === 0 ? undefined : html`<p>In ${displayProse(place)}:</p>`;
+  return html`<h3>${index + 1}. ${displayProse(title)}${reboot}</h3>${where}${commandsOf(commands)}${
     rollback.length === 0 ? undefined : html`<p>To roll back:</p>${commandsOf(rollback)}`
   }`;
 }
 
 function commandsOf(commands: readonly string[]): Markup {
-  return html`${commands.slice(0, MOST_COMMANDS).map((command) => html`<pre>${copied(shownCommand(command))}</pre>`)}${leftOut(
+  return html`${commands.slice(0, MOST_COMMANDS).map(commandOf)}${leftOut(
     commands.length - MOST_COMMANDS,
     'commands',
   )}`;
@@ -182,11 +219,18 @@ function time(moment: string): string {
   return displayText(displayTime(moment));
 }
 
-/** A command may have lines. */
-function shownCommand(command: string): string {
-  return command
-    .slice(0, COMMAND_LENGTH)
+/** As it is, or not at all: a part of a command, or one with other characters, would do something else. */
+function commandOf(command: string): Markup {
+  const isWhole = command.length <= COMMAND_LENGTH && shownLines(command, COMMAND_LENGTH) === command;
+  if (isWhole) return html`<pre>${copied(command)}</pre>`;
+  return html`<p class="dim">This command is too long for the page, or has characters that can not be shown: --format json and --format markdown have it.</p>`;
+}
+
+/** It may have several lines. */
+function shownLines(text: string, most: number): string {
+  return text
+    .slice(0, most)
     .split('\n')
-    .map((line) => displayText(line, COMMAND_LENGTH))
+    .map((line) => displayText(line, most))
     .join('\n');
 }

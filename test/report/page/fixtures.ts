@@ -29,9 +29,11 @@ export const PLANNED_TARGET: PlannedTarget = {
   progress: { moved: 7, of: 9, since: '2026-11-03T00:00:00Z' },
   clients: [PLANNED_CLIENT, { ...PLANNED_CLIENT, role: 'api', breaks: false }],
   refused: [{ role: 'old', database: null, networks: ['10.9.9.9'], lastSeen: '2026-11-27T00:00:00Z', count: 3 }],
+  stepsHeading: 'NOT YET: the clients above would break',
   steps: [
     {
       title: 'Refuse plaintext',
+      place: 'a shell',
       commands: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=1'],
       rollback: ['aws rds modify-db-parameter-group --parameters rds.force_ssl=0'],
       needsReboot: false,
