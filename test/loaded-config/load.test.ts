@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseConfigText } from '../../lambda/config/file.ts';
 import { type Config, type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
 import { createConfigLoader, type LoadedConfig } from '../../lambda/loaded-config/load.ts';
 import type { KeptConfig, KeptConfigStore } from '../../lambda/model/kept-config.ts';
@@ -108,6 +109,7 @@ describe('a configuration that can not be used', () => {
     ['empty', '', /is not JSON/],
     ['null', 'null', /\(document\): must be an object/],
     ['a list', '[]', /\(document\): must be an object/],
+    ['a list of targets that is there twice', `${GOOD_TEXT.slice(0, -1)},"targets":[]}`, /names "targets" twice/],
     ['no target', '{"targets":[]}', /targets: must name at least one target/],
     [
       'a file',
@@ -228,7 +230,7 @@ test('whatever is done to a good document: it is followed as it says, or the las
 /** Undefined where it can't be used. */
 function configOf(text: string): Config | undefined {
   try {
-    return parseConfig(JSON.parse(text), { use: 'deployment' });
+    return parseConfig(parseConfigText(text, 'the text'), { use: 'deployment' });
   } catch {
     return undefined;
   }
