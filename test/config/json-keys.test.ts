@@ -19,7 +19,7 @@ describe('a document of which a part would be dropped is refused', () => {
     ['two lists of targets', '{"targets":[{"name":"a"},{"name":"b"}],\n "targets":[{"name":"a"}]}', 'targets', 2, 2],
     ['two values in a list of objects', '{"targets":[{"name":"a","port":1,"port":2}]}', 'port', 1, 34],
     ['a name that is escaped once', '{"port":1,"po\\u0072t":2}', 'port', 1, 11],
-    ['a name with a quote and a brace', '{"a\\"{":1,"a\\"{":2}', 'a\\"{', 1, 12],
+    ['a name with a quote and a brace', '{"a\\"{":1,"a\\"{":2}', 'a\\"{', 1, 11],
     ['the empty name', '{"":{},"":{}}', '', 1, 8],
   ])('%s', (_, text, name, line, column) => {
     expect(complaint(text)).toBe(
