@@ -21,7 +21,7 @@ type PropKinds<P> = Readonly<Record<keyof P, Kind>>;
 
 export const TEXT: Kind = { words: 'a text', takes: (value) => typeof value === 'string' && value !== '' };
 const OBJECT: Kind = { words: 'an object', takes: isObject };
-const TEXTS = listOf({ words: 'texts', takes: (value) => typeof value === 'string' });
+const TEXTS = listOf({ words: 'a text', takes: (value) => typeof value === 'string' });
 /** Names a dimension of metrics (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html). */
 const SERVICE_NAME: Kind = {
   words: 'a text of 1 to 255 printable ASCII characters, which does not begin with a colon or a space',
@@ -159,8 +159,9 @@ function* problemsOf<P>(
     }
     if (Object.hasOwn(OF_STACKS, name)) continue;
     const meant = meantBy(name, names);
-    if (Object.hasOwn(SETTING_NAMES, name)) {
-      yield { path: name, message: 'is no prop but a setting: put it into the prop "config"' };
+    const setting = meantBy(name, Object.keys(SETTING_NAMES), 1);
+    if (setting !== undefined) {
+      yield { path: showName(name), message: `is no prop; the setting "${setting}" belongs into the prop "config"` };
     } else if (meant !== undefined) {
       yield { path: showName(name), message: `is no prop; did you mean "${meant}"?` };
     } else if (!isStack) {
@@ -169,8 +170,8 @@ function* problemsOf<P>(
   }
 }
 
-function meantBy(name: string, names: readonly string[]): string | undefined {
-  return name.length > LONGEST_NAME ? undefined : closestMatch(name, names, { maxDistance: 3 });
+function meantBy(name: string, names: readonly string[], maxDistance = 3): string | undefined {
+  return name.length > LONGEST_NAME ? undefined : closestMatch(name, names, { maxDistance });
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

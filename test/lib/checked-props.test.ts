@@ -61,8 +61,9 @@ describe.each(Object.entries(CLASSES))('%s', (name, { isStack, needed }) => {
     expect(of({ configfile: 'x' })).toBe(`${heading}  configfile: is no prop; did you mean "configFile"?`);
     expect(of({ secretNamePrefix: [] })).toContain('did you mean "secretNamePrefixes"?');
     expect(of({ schedule: 'rate(1 hour)' })).toContain(
-      'schedule: is no prop but a setting: put it into the prop "config"',
+      'schedule: is no prop; the setting "schedule" belongs into the prop "config"',
     );
+    expect(of({ shedule: 'rate(1 hour)' })).toContain('the setting "schedule" belongs');
     const other = of({ somethingElse: 1 });
     if (isStack) expect(other).not.toContain('somethingElse');
     else expect(other).toContain('somethingElse: is no prop; there are config, configFile,');
