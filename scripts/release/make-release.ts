@@ -11,7 +11,7 @@ import { sectionOf, withRelease } from './changelog.ts';
 const CHECKS = ['typecheck', 'lint', 'unused'];
 
 /** Where the version stands in commands that people copy. */
-const SHOWN_IN = ['README.md', 'docs', 'examples'];
+const SHOWN_IN = ['README.md', 'Dockerfile', 'docs', 'examples'];
 
 /** Only what is there has been reviewed. */
 const BRANCH = 'main';
