@@ -1,5 +1,6 @@
 // Which configuration a run follows, whatever its location holds, and what is kept for the next run.
 
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseConfigText } from '../../lambda/config/file.ts';
@@ -118,6 +119,12 @@ describe('a configuration that can not be used', () => {
     ],
     ['a setting that is not one', JSON.stringify({ ...GOOD, polcy: {} }), /polcy: is not a setting/],
     ['no text', Uint8Array.of(0xff, 0xfe), /is not text in UTF-8/],
+    ['compressed', gzipSync(GOOD_TEXT), /is not text in UTF-8/],
+    ['UTF-16', Buffer.from(`\uFEFF${GOOD_TEXT}`, 'utf16le'), /is not text in UTF-8/],
+    ['nested without end', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, /more than 50 lists and objects/],
+    ['__proto__', `{"__proto__":${GOOD_TEXT}}`, /names "__proto__"/],
+    ['a report', '{"schemaVersion":1,"targets":[],"findings":[]}', /schemaVersion: is not a setting/],
+    ['a text', '"s3://bucket/key"', /\(document\): must be an object/],
   ] as const)('%s: the last good one is followed', async (_, holds, what) => {
     const lab = makeLab();
     await lab.load(0);
@@ -132,6 +139,10 @@ describe('a configuration that can not be used', () => {
     expect(lab.kept).toHaveLength(1);
     lab.holds = GOOD_TEXT;
     expect((await lab.load(3)).listed.facts.problem).toBeUndefined();
+  });
+
+  test('a byte order mark before it does no harm', async () => {
+    expect((await makeLab(`\uFEFF${GOOD_TEXT}`).load(0)).config).toEqual(GOOD_CONFIG);
   });
 
   test('says only the first of many problems, and no secret', async () => {
