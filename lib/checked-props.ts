@@ -28,7 +28,7 @@ const SERVICE_NAME: Kind = {
   takes: (value) => typeof value === 'string' && (Token.isUnresolved(value) || /^(?!:)[!-~][ -~]{0,254}$/.test(value)),
 };
 export const AUDITOR_NAME: Kind = {
-  words: 'the name of a stack (letters, digits and dashes, and a letter first)',
+  words: 'the name of a stack (a letter, then letters, digits, dashes or underscores)',
   takes: (value) => typeof value === 'string' && (Token.isUnresolved(value) || /^[A-Za-z][\w-]{0,127}$/.test(value)),
 };
 const RESERVATION: Kind = {
