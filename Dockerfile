@@ -1,7 +1,6 @@
 # The command line in a container without a shell or a package manager, as an ordinary user.
 #
-#   npm run build
-#   docker build --build-arg TARBALL="$(npm pack ./dist --silent)" --tag pg-tls-auditor .
+#   docker build --build-arg TARBALL=pg-tls-auditor-0.1.0.tgz --tag pg-tls-auditor .
 #   docker run --rm --read-only --cap-drop ALL pg-tls-auditor --version
 
 # By its tag, which gets security updates. To pin it too: --build-arg BASE=…@sha256:… with the digest that

@@ -13,6 +13,7 @@ import {
   Validations,
 } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { AUDITOR, checkProps, type KnownProps, propsOf } from './checked-props.ts';
 import { PgTlsAuditor, type PgTlsAuditorProps } from './pg-tls-auditor.ts';
 
 export interface PgTlsAuditorStackProps extends StackProps, PgTlsAuditorProps {
@@ -24,6 +25,14 @@ export interface PgTlsAuditorStackProps extends StackProps, PgTlsAuditorProps {
   readonly configuration?: 'own' | 'example' | undefined;
 }
 
+const OWN_PROPS: KnownProps<Omit<PgTlsAuditorStackProps, keyof StackProps>> = {
+  kinds: {
+    ...AUDITOR.kinds,
+    configuration: { words: '"own" or "example"', takes: (value) => value === 'own' || value === 'example' },
+  },
+  isStack: true,
+};
+
 /** Dashboards took no tags for long: some tools, and perhaps regions, refuse a template in which one has them. */
 const TAGGED = { excludeResourceTypes: ['AWS::CloudWatch::Dashboard'] };
 
@@ -31,13 +40,14 @@ export class PgTlsAuditorStack extends Stack {
   readonly auditor: PgTlsAuditor;
 
   constructor(scope: Construct, id: string, props: PgTlsAuditorStackProps) {
+    checkProps(`PgTlsAuditorStack ${id}`, props, OWN_PROPS);
     const example = props.configuration === 'example';
     super(scope, id, {
       ...props,
       description: props.description ?? 'Audits the TLS of PostgreSQL connections and alerts on plaintext',
       ...(example && props.synthesizer === undefined ? { synthesizer: withoutBootstrapRule() } : {}),
     });
-    this.auditor = new PgTlsAuditor(this, 'Auditor', props);
+    this.auditor = new PgTlsAuditor(this, 'Auditor', propsOf(props, AUDITOR));
     Tags.of(this).add('application', 'pg-tls-auditor', TAGGED);
     if (example) this.refuseToDeploy();
 

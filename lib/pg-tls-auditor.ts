@@ -26,6 +26,7 @@ import { parseSchedule } from '../lambda/model/schedule.ts';
 import { AuditorAlarms } from './alarms.ts';
 import { AlertTopics } from './alert-topics.ts';
 import { AuditorFunction } from './auditor-function.ts';
+import { AUDITOR, checkProps } from './checked-props.ts';
 import { completionWindow } from './completion-window.ts';
 import { configDocument } from './config-document.ts';
 import { configLocationProblems, grantConfigLocation } from './config-location.ts';
@@ -106,6 +107,7 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
   /** @throws ConfigError naming every problem of the configuration at once, then every problem of the props with it. */
   constructor(scope: Construct, id: string, props: PgTlsAuditorProps) {
     super(scope, id);
+    checkProps(`PgTlsAuditor ${this.node.path}`, props, AUDITOR);
     const { document, source } = configDocument(this, props);
     const { configLocation } = props;
     const config = parseConfig(document, {

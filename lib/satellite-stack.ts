@@ -2,7 +2,8 @@
 
 import { CfnOutput, Fn, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { PgTlsAuditorSatellite, type PgTlsAuditorSatelliteProps } from './satellite.ts';
+import { checkProps, propsOf } from './checked-props.ts';
+import { PgTlsAuditorSatellite, type PgTlsAuditorSatelliteProps, SATELLITE } from './satellite.ts';
 
 export interface PgTlsAuditorSatelliteStackProps extends StackProps, PgTlsAuditorSatelliteProps {}
 
@@ -10,9 +11,10 @@ export class PgTlsAuditorSatelliteStack extends Stack {
   readonly satellite: PgTlsAuditorSatellite;
 
   constructor(scope: Construct, id: string, props: PgTlsAuditorSatelliteStackProps) {
+    checkProps(`PgTlsAuditorSatelliteStack ${id}`, props, { ...SATELLITE, isStack: true });
     const description = `Audits the TLS of PostgreSQL connections for the auditor ${props.auditorName}`;
     super(scope, id, { ...props, description: props.description ?? description });
-    this.satellite = new PgTlsAuditorSatellite(this, 'Satellite', props);
+    this.satellite = new PgTlsAuditorSatellite(this, 'Satellite', propsOf(props, SATELLITE));
     Tags.of(this).add('application', 'pg-tls-auditor');
     const { function: worker, securityGroups } = this.satellite;
     new CfnOutput(this, 'FunctionName', { value: worker.functionName });

@@ -8,6 +8,15 @@ import { Construct } from 'constructs';
 import { type Config, ConfigError, type ConfigProblem, parseConfig } from '../lambda/config/index.ts';
 import { showName } from '../lambda/model/given-text.ts';
 import { AuditorFunction } from './auditor-function.ts';
+import {
+  AUDITOR_NAME,
+  CONFIG_PROPS,
+  checkProps,
+  type KnownProps,
+  NETWORK_PROPS,
+  SECRET_PROPS,
+  TEXT,
+} from './checked-props.ts';
 import { type ConfigProps, configDocument } from './config-document.ts';
 import { WORKER } from './fleet.ts';
 import { functionVariables } from './function-environment.ts';
@@ -33,6 +42,11 @@ export interface PgTlsAuditorSatelliteProps extends ConfigProps, Network {
   readonly secretNamePrefixes?: readonly string[] | undefined;
 }
 
+export const SATELLITE: KnownProps<PgTlsAuditorSatelliteProps> = {
+  kinds: { ...CONFIG_PROPS, ...SECRET_PROPS, ...NETWORK_PROPS, satellite: TEXT, auditorName: AUDITOR_NAME },
+  needed: ['satellite', 'auditorName'],
+};
+
 /**
  * Neither this stack nor the auditor's needs the other one first: both know the names of the other's roles. The worker
  * is invoked by the auditor's machine only, and reads and writes objects of its own name in the auditor's bucket only.
@@ -46,6 +60,7 @@ export class PgTlsAuditorSatellite extends Construct implements IConnectable, IG
   /** @throws ConfigError */
   constructor(scope: Construct, id: string, props: PgTlsAuditorSatelliteProps) {
     super(scope, id);
+    checkProps(`PgTlsAuditorSatellite ${this.node.path}`, props, SATELLITE);
     const { document, source } = configDocument(this, props);
     const whole = parseConfig(document, { source, use: 'deployment' });
     const { satellite: name, auditorName } = props;

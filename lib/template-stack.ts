@@ -31,6 +31,9 @@ const KEY_USERS = ['secretsmanager', 's3', 'ssm'];
 
 const LOG_RETENTION_DAYS = [30, 60, 90, 180, 365, 400, 731, 1827, 3653];
 
+/** CloudFormation puts some parameters into JSON as they are: without these characters they end no text there. */
+const JSON_SYNTAX = String.raw`"\\`;
+
 /** The parameters in the order in which CloudFormation's console asks for them. */
 const PARAMETERS = {
   ConfigurationLocation: {
@@ -52,14 +55,18 @@ const PARAMETERS = {
   AlertEmail: {
     description: 'Receives the alerts and alarms, after a confirmation by email; empty for none',
     default: '',
-    allowedPattern: String.raw`^$|^[^\s@]+@[^\s@]+$`,
+    allowedPattern: String.raw`^$|^[^\s@${JSON_SYNTAX}]+@[^\s@${JSON_SYNTAX}]+$`,
   },
   Schedule: {
     description: 'When runs start: a rate() or cron() expression of EventBridge Scheduler',
     default: 'rate(15 minutes)',
-    allowedPattern: String.raw`^(rate|cron)\(.+\)$`,
+    allowedPattern: String.raw`^(rate|cron)\([^${JSON_SYNTAX}]+\)$`,
   },
-  Timezone: { description: 'The time zone of a cron() schedule', default: 'UTC' },
+  Timezone: {
+    description: 'The time zone of a cron() schedule, such as Europe/Berlin',
+    default: 'UTC',
+    allowedPattern: '^[A-Za-z0-9_+/-]+$',
+  },
   RunOverdueHours: {
     type: 'Number',
     description:
@@ -94,7 +101,10 @@ const PARAMETERS = {
     default: '90',
     allowedValues: LOG_RETENTION_DAYS.map(String),
   },
-  AssetBucket: { description: 'The bucket, in this region, that you copied the files in assets/ to' },
+  AssetBucket: {
+    description: 'The name of the bucket, in this region, that you copied the files in assets/ to',
+    allowedPattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+  },
   AssetPrefix: {
     description: 'What their names in the bucket begin with, such as pg-tls-auditor/; empty for nothing',
     default: '',

@@ -9,8 +9,8 @@ import { buildDeclarations } from './package/declarations.ts';
 import { DIST, ROOT } from './package/folders.ts';
 import { buildHandler } from './package/handler.ts';
 import { buildLibrary } from './package/library.ts';
-import { writeLinks } from './package/links.ts';
 import { NEEDED_NODE, writeManifest } from './package/manifest.ts';
+import { packedPages, writePages } from './package/pages.ts';
 
 /** Files as they are in the checkout, by their place in the package. */
 const COPIES = {
@@ -20,11 +20,15 @@ const COPIES = {
   'schemas/discover.json': 'docs/discover.schema.json',
   'schemas/plan.json': 'docs/plan.schema.json',
   'docs/checks': 'docs/checks',
+  'docs/reader-role.json': 'docs/reader-role.json',
+  ...Object.fromEntries(packedPages().map((path) => [path, path])),
+  examples: 'examples',
+  Dockerfile: 'Dockerfile',
   'auditor.config.example.json': 'auditor.config.example.json',
   'CHANGELOG.md': 'CHANGELOG.md',
   'README.md': 'README.md',
   LICENSE: 'LICENSE',
-} as const;
+};
 
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
@@ -35,7 +39,7 @@ buildCloudFormation();
 const [commandLine, library] = await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
 writeBundled([...functions, commandLine, ...library]);
 await buildDeclarations();
-writeLinks();
+writePages(COPIES);
 
 // Packed, files have the permissions that they have here: the same ones, whatever the checkout's are.
 for (const entry of readdirSync(DIST, { recursive: true, withFileTypes: true })) {

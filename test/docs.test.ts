@@ -224,6 +224,7 @@ const PROGRAMS: Readonly<Record<string, (args: readonly string[]) => void>> = {
   docker: ([operation]) => expect(['build', 'push', 'run']).toContain(operation),
   kubectl: ([operation]) => expect(['apply', 'create']).toContain(operation),
   git: (args) => expect(args).toEqual(['push', '--follow-tags']),
+  tar: (args) => expect(args).toEqual(['-xzf', `pg-tls-auditor-${packageJson.version}.tgz`]),
   curl: (args) => expect(args.some((argument) => argument.startsWith('https://'))).toBe(true),
   read: () => undefined,
   export: () => undefined,

@@ -4,11 +4,14 @@ import type { ConfigurationFacts } from '../model/cloud.ts';
 import { displayText } from '../model/display.ts';
 import type { Outcome, Problem } from '../model/finding.ts';
 import { IN_TRANSIT } from '../model/requirement.ts';
-import { DAY_MS, msBetween } from '../model/time.ts';
+import { DAY_MS, HOUR_MS, msBetween } from '../model/time.ts';
 import type { AuditCheck } from './check.ts';
 
 /** Milliseconds after which people follow a configuration that no run does. */
 const LONG_MS = 3 * DAY_MS;
+
+/** Milliseconds by which clocks differ. */
+const MOST_AHEAD_MS = HOUR_MS;
 
 /** The sentence of a failure, with what to do. */
 const LENGTH = 1_000;
@@ -46,11 +49,13 @@ The next run reads the configuration again.`,
 
 function unusedProblems({ problem, lastReadAt, added }: ConfigurationFacts, takenAt: string): readonly Problem[] {
   if (problem === undefined) return [];
-  const isLong = lastReadAt === undefined || msBetween(lastReadAt, takenAt) > LONG_MS;
+  const age = lastReadAt === undefined ? undefined : msBetween(lastReadAt, takenAt);
+  // A last good one of later than now is of a clock that was ahead: how old it is, is not known.
+  const isRecent = age !== undefined && age >= -MOST_AHEAD_MS && age <= LONG_MS;
   const more = added.count - added.names.length;
   return [
     {
-      severity: isLong ? 'critical' : 'high',
+      severity: isRecent ? 'high' : 'critical',
       title: configurationNotInEffect.title,
       subject: 'configuration',
       evidence: {

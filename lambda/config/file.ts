@@ -1,6 +1,7 @@
 // Reads a configuration file; no error quotes it, because it could hold a misplaced secret.
 
 import { readBoundedFileSync } from '../runtime/bounded-file.ts';
+import { droppedPart } from './json-keys.ts';
 
 /** The largest configuration that is read. */
 export const MOST_DOCUMENT_BYTES = 16 * 1024 * 1024;
@@ -38,17 +39,25 @@ export function readConfigDocument(file: string, { shownAs, whenMissing }: Confi
 /**
  * @param shownAs - Of what, in errors.
  * @returns what the text holds, not validated yet
- * @throws ConfigFileError where it is not JSON
+ * @throws ConfigFileError where it is not JSON, or JSON of which a part would be dropped
  */
 export function parseConfigText(text: string, shownAs: string): unknown {
+  let document: unknown;
   try {
-    return JSON.parse(text);
+    document = JSON.parse(text);
   } catch {
-    const before = text.slice(0, mistakeAt(text)).split('\n');
     throw new ConfigFileError(
-      `${shownAs} is not JSON: look at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}. Comments and trailing commas are not allowed`,
+      `${shownAs} is not JSON: look at ${placeOf(text, mistakeAt(text))}. Comments and trailing commas are not allowed`,
     );
   }
+  const dropped = droppedPart(text);
+  if (dropped === undefined) return document;
+  throw new ConfigFileError(`${shownAs} ${dropped.message}; look at ${placeOf(text, dropped.index)}`);
+}
+
+function placeOf(text: string, index: number): string {
+  const before = text.slice(0, index).split('\n');
+  return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 /**

@@ -29,6 +29,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   SlowDown: THROTTLED,
   ThrottlingException: THROTTLED,
   TooManyRequestsException: THROTTLED,
+  ABORT_ERR: 'it did not come in time: the next run tries again',
   AbortError: 'it did not come in time: the next run tries again',
   TimeoutError: 'it did not come in time: the next run tries again',
 };

@@ -50,7 +50,7 @@ const MOST_SHOWN = 5;
 /** Characters of a sentence about a document. */
 const LONGEST = 1_000;
 
-/** One for an execution environment: it keeps what it has saved from run to run. */
+/** One for an execution environment: it keeps the last good configuration from run to run too. */
 export function createConfigLoader({ location, read }: ConfigLoaderOptions): ConfigLoader {
   const name = configLocationName(location);
   const shownAs = `the configuration in ${describeConfigLocation(location)}`;
@@ -61,14 +61,13 @@ export function createConfigLoader({ location, read }: ConfigLoaderOptions): Con
     const document = await attempt(() => text(location, read));
     const settled = typeof document === 'string' ? await attempt(() => settle(document, deployed, shownAs)) : document;
     if (typeof document === 'string' && !(settled instanceof Error)) {
-      const kept = { text: document, readAt };
-      const errors: unknown[] = [];
-      if (store !== undefined && !isSavedAlready(last, kept)) {
-        const failed = await attempt(() => store.save(name, kept));
-        if (failed instanceof Error) errors.push(failed);
-      }
-      if (errors.length === 0 && !isSavedAlready(last, kept)) last = kept;
-      return { config: settled.config, listed: listedAs(name, { notInEffect: settled.notInEffect }), errors };
+      last = { text: document, readAt };
+      const failed = await keep(last, store);
+      return {
+        config: settled.config,
+        listed: listedAs(name, { notInEffect: settled.notInEffect }),
+        errors: failed === undefined ? [] : [failed],
+      };
     }
     const problem = shown(settled as Error);
     const good = await lastGood(problem, { deployed, store });
@@ -80,23 +79,32 @@ export function createConfigLoader({ location, read }: ConfigLoaderOptions): Con
     };
   };
 
+  /**
+   * Compares with what is there, not with what was saved from here: another environment may have kept another document
+   * since, or have been faster. One that can't be read is replaced.
+   *
+   * @returns why it could not be saved
+   */
+  async function keep(good: KeptConfig, store: KeptConfigStore | undefined): Promise<Error | undefined> {
+    if (store === undefined) return undefined;
+    const kept = await attempt(() => store.read(name));
+    if (!(kept instanceof Error) && isSavedAlready(kept, good)) return undefined;
+    const saved = await attempt(() => store.save(name, good));
+    return saved instanceof Error ? saved : undefined;
+  }
+
   /** @throws ConfigLocationError where there is none: the run can't audit anything */
   async function lastGood(problem: string, { deployed, store }: Omit<LoadOptions, 'clock'>) {
-    const kept = (store === undefined ? undefined : await attempt(() => store.read(name))) ?? last;
-    const usable = kept instanceof Error ? last : kept;
-    const settled =
-      usable === undefined
-        ? undefined
-        : await attempt(() => settle(usable.text, deployed, 'the last good configuration'));
-    if (usable !== undefined && settled !== undefined && !(settled instanceof Error)) {
-      return { ...settled, readAt: usable.readAt };
+    const kept = store === undefined ? undefined : await attempt(() => store.read(name));
+    let unusable: string | undefined;
+    for (const { text: document, readAt } of latestFirst([kept, last])) {
+      const settled = await attempt(() => settle(document, deployed, 'the last good configuration'));
+      if (!(settled instanceof Error)) return { ...settled, readAt };
+      unusable ??= `the last good one can't be used either: ${shown(settled)}`;
     }
     const why =
-      settled instanceof Error
-        ? `the last good one can't be used either: ${shown(settled)}`
-        : kept instanceof Error
-          ? `an earlier one could not be read: ${shown(kept)}`
-          : 'no earlier one is kept';
+      unusable ??
+      (kept instanceof Error ? `an earlier one could not be read: ${shown(kept)}` : 'no earlier one is kept');
     throw new ConfigLocationError(`No target was audited: ${problem}; ${why}. Correct the configuration.`);
   }
 }
@@ -127,10 +135,16 @@ async function attempt<T>(work: () => T | Promise<T>): Promise<T | Error> {
   }
 }
 
-function isSavedAlready(last: KeptConfig | undefined, { text: document, readAt }: KeptConfig): boolean {
-  if (last === undefined || last.text !== document) return false;
-  const age = msBetween(last.readAt, readAt);
+function isSavedAlready(kept: KeptConfig | undefined, { text: document, readAt }: KeptConfig): boolean {
+  if (kept === undefined || kept.text !== document) return false;
+  const age = msBetween(kept.readAt, readAt);
   return age >= 0 && age < SAVED_AGAIN_MS;
+}
+
+function latestFirst(configs: readonly (KeptConfig | Error | undefined)[]): readonly KeptConfig[] {
+  return configs
+    .filter((each): each is KeptConfig => each !== undefined && !(each instanceof Error))
+    .sort((a, b) => msBetween(a.readAt, b.readAt));
 }
 
 /** A sentence without its period. Of an error that is not foreseen only the name: its message may hold anything. */

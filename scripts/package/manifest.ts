@@ -2,7 +2,6 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { API_PAGES } from './declarations.ts';
 import { DIST, ROOT } from './folders.ts';
 import { SBOM } from './sbom.ts';
 import { THIRD_PARTY_LICENSES } from './third-party-licenses.ts';
@@ -19,8 +18,9 @@ const FILES = [
   'report',
   'schema.json',
   'schemas',
-  'docs/checks',
-  API_PAGES,
+  'docs',
+  'examples',
+  'Dockerfile',
   'auditor.config.example.json',
   'CHANGELOG.md',
   THIRD_PARTY_LICENSES,

@@ -11,7 +11,7 @@ import { sectionOf, withRelease } from './changelog.ts';
 const CHECKS = ['typecheck', 'lint', 'unused'];
 
 /** Where the version stands in commands that people copy. */
-const SHOWN_IN = ['README.md', 'docs', 'examples'];
+const SHOWN_IN = ['README.md', 'Dockerfile', 'docs', 'examples'];
 
 /** Only what is there has been reviewed. */
 const BRANCH = 'main';
@@ -34,7 +34,7 @@ export interface Release {
 }
 
 /**
- * On a failure the files are as they were.
+ * On a failure the files and the branch are as they were.
  *
  * @throws Error where the checkout can't be released, or a check fails
  */
@@ -43,6 +43,7 @@ export function makeRelease({ root, bump, date }: ReleaseOptions): Release {
   refuseUnready(run);
   runScript(root, 'generate');
   refuseChanges(run, 'these generated files were out of step: commit them');
+  const start = run('git', ['rev-parse', 'HEAD']);
   try {
     const before = packageOf(root);
     run('npm', ['version', bump, '--no-git-tag-version', '--ignore-scripts']);
@@ -63,8 +64,8 @@ export function makeRelease({ root, bump, date }: ReleaseOptions): Release {
     ]);
     return { version, tarball, sha256 };
   } catch (error) {
-    // Nothing else was changed there: the tree was clean.
-    run('git', ['checkout', '--quiet', '--', '.']);
+    // Nothing else was changed there: the tree was clean. A commit without its tag goes too.
+    run('git', ['reset', '--quiet', '--hard', start]);
     throw error;
   }
 }

@@ -21,6 +21,9 @@ test.each([
   [1, 'high'],
   [72, 'high'],
   [73, 'critical'],
+  [-1, 'high'],
+  [-2, 'critical'],
+  [-9_000, 'critical'],
 ])('a configuration that is not used, with a last good one of %i hours ago, is %s', (hours, severity) => {
   expect(of({ problem: 'it is gone', lastReadAt: before(hours) })).toMatchObject({
     status: 'fail',

@@ -64,6 +64,21 @@ test('the key is used through three services only, and only where one is named',
 });
 
 test.each([
+  ['AlertEmail', ['', 'dba@example.com', "o'hara+tls@example.com"], ['dba', 'a"b@c', 'a\\@b', 'a@b","x":"', 'a@b c@d']],
+  ['Schedule', ['rate(1 hour)', 'cron(0 6 ? * MON-FRI *)'], ['', 'hourly', 'rate(1 hour","x":")', 'rate(1\\)']],
+  ['Timezone', ['UTC', 'Europe/Berlin', 'Etc/GMT+5'], ['', 'UTC"', 'Europe\\Berlin', 'a b']],
+  ['AssetBucket', ['my-assets', 'my.assets'], ['', 's3://my-assets', 'my-assets/pg', 'My_Assets']],
+  ['AssetPrefix', ['', 'pg/', 'a/b/'], ['pg', '../"/', 'pg /']],
+  ['SubnetIds', ['', 'subnet-0a1b'], ['vpc-1', 'subnet-x y']],
+  ['SecurityGroupIds', ['', 'sg-0a1b'], ['subnet-0a1b']],
+  ['SecretArns', ['arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/*'], ['', '*', 'prod/orders']],
+])('the parameter %s takes what it is for, and nothing that ends a text of JSON', (name, taken, refused) => {
+  const pattern = new RegExp(Parameters[name].AllowedPattern);
+  for (const value of taken) expect([value, pattern.test(value)]).toEqual([value, true]);
+  for (const value of refused) expect([value, pattern.test(value)]).toEqual([value, false]);
+});
+
+test.each([
   ['s3://my-config/audit/config.json', true],
   ['ssm:/audit/config', true],
   ['s3://my-config/*', false],

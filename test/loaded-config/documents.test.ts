@@ -1,5 +1,8 @@
 // The real clients of S3 and SSM: what is read, how often, and what is said where it can't be.
 
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type AwsEndpoint, type AwsOperation, startAwsEndpoint } from '../../lab/aws.ts';
 import { locationFailure } from '../../lambda/loaded-config/failure.ts';
@@ -117,5 +120,68 @@ describe('an object in S3', () => {
     aws.putObject(KEY, Buffer.alloc(1024 * 1024 + 1, ' '));
     const read = s3Document({ bucket: aws.bucket, key: KEY }, { forcePathStyle: true });
     await expect(read(AbortSignal.timeout(5_000))).rejects.toThrow(/has more than 1048576 bytes/);
+  });
+
+  describe('whose service answers badly', () => {
+    let server: Server;
+    let answer: (response: ServerResponse) => void;
+    let sent: number;
+
+    beforeEach(async () => {
+      sent = 0;
+      server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      vi.stubEnv('AWS_ENDPOINT_URL_S3', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    });
+    afterEach(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+
+    const failure = async (timeoutMs = 5_000): Promise<string> => {
+      const read = s3Document({ bucket: aws.bucket, key: KEY }, { forcePathStyle: true });
+      return await failureOf(PLACES.S3 as Place, read, timeoutMs);
+    };
+
+    test('without an end: it is given up after a megabyte', async () => {
+      answer = (response) => {
+        const write = (): void => {
+          if (response.destroyed) return;
+          sent += 65_536;
+          if (response.write(Buffer.alloc(65_536, ' '))) setImmediate(write);
+          else response.once('drain', write);
+        };
+        write();
+      };
+      expect(await failure()).toMatch(/has more than 1048576 bytes/);
+      // What the sockets hold on their way is sent all the same.
+      expect(sent).toBeLessThan(16 * 1024 * 1024);
+    });
+
+    test('with a byte from time to time: it is given up when the time is over', async () => {
+      answer = (response) => {
+        const timer = setInterval(() => response.write(' '), 20);
+        response.on('close', () => clearInterval(timer));
+      };
+      expect(await failure(300)).toMatch(/can't be read \(\w+\): it did not come in time/);
+    });
+
+    test('with the half of it: nothing is taken for the whole', async () => {
+      answer = (response) => {
+        response.writeHead(200, { 'content-length': DOCUMENT.length * 2, etag: '"half"' });
+        response.write(DOCUMENT, () => response.destroy());
+      };
+      expect(await failure()).toMatch(/can't be read/);
+    });
+
+    test('that it has not changed, to one who never had it', async () => {
+      answer = (response) => response.writeHead(304).end();
+      expect(await failure()).toMatch(/can't be read/);
+    });
+
+    test('with a page of a proxy: its text is nowhere', async () => {
+      answer = (response) => response.writeHead(502, { 'content-type': 'text/html' }).end('<html>hunter2</html>');
+      expect(await failure(8_000)).not.toMatch(/hunter2|it was read/);
+    });
   });
 });

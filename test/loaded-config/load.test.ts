@@ -1,8 +1,10 @@
 // Which configuration a run follows, whatever its location holds, and what is kept for the next run.
 
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { processorClock } from '../../lab/processor-time.ts';
+import { parseConfigText } from '../../lambda/config/file.ts';
 import { type Config, type ConfigInput, parseConfig } from '../../lambda/config/index.ts';
 import { createConfigLoader, type LoadedConfig } from '../../lambda/loaded-config/load.ts';
 import type { KeptConfig, KeptConfigStore } from '../../lambda/model/kept-config.ts';
@@ -109,6 +111,7 @@ describe('a configuration that can not be used', () => {
     ['empty', '', /is not JSON/],
     ['null', 'null', /\(document\): must be an object/],
     ['a list', '[]', /\(document\): must be an object/],
+    ['a list of targets that is there twice', `${GOOD_TEXT.slice(0, -1)},"targets":[]}`, /names "targets" twice/],
     ['no target', '{"targets":[]}', /targets: must name at least one target/],
     [
       'a file',
@@ -117,6 +120,12 @@ describe('a configuration that can not be used', () => {
     ],
     ['a setting that is not one', JSON.stringify({ ...GOOD, polcy: {} }), /polcy: is not a setting/],
     ['no text', Uint8Array.of(0xff, 0xfe), /is not text in UTF-8/],
+    ['compressed', gzipSync(GOOD_TEXT), /is not text in UTF-8/],
+    ['UTF-16', Buffer.from(`\uFEFF${GOOD_TEXT}`, 'utf16le'), /is not text in UTF-8/],
+    ['nested without end', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, /more than 50 lists and objects/],
+    ['__proto__', `{"__proto__":${GOOD_TEXT}}`, /names "__proto__"/],
+    ['a report', '{"schemaVersion":1,"targets":[],"findings":[]}', /schemaVersion: is not a setting/],
+    ['a text', '"s3://bucket/key"', /\(document\): must be an object/],
   ] as const)('%s: the last good one is followed', async (_, holds, what) => {
     const lab = makeLab();
     await lab.load(0);
@@ -131,6 +140,10 @@ describe('a configuration that can not be used', () => {
     expect(lab.kept).toHaveLength(1);
     lab.holds = GOOD_TEXT;
     expect((await lab.load(3)).listed.facts.problem).toBeUndefined();
+  });
+
+  test('a byte order mark before it does no harm', async () => {
+    expect((await makeLab(`\uFEFF${GOOD_TEXT}`).load(0)).config).toEqual(GOOD_CONFIG);
   });
 
   test('says only the first of many problems, and no secret', async () => {
@@ -229,7 +242,7 @@ test('whatever is done to a good document: it is followed as it says, or the las
 /** Undefined where it can't be used. */
 function configOf(text: string): Config | undefined {
   try {
-    return parseConfig(JSON.parse(text), { use: 'deployment' });
+    return parseConfig(parseConfigText(text, 'the text'), { use: 'deployment' });
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -14,6 +14,7 @@ import { type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { CHECKS } from '../../lambda/checks/registry.ts';
 import { reportSchema } from '../../lambda/report/schema.ts';
 import { PREBUILT_FOLDERS } from '../../lib/prebuilt-handler.ts';
+import { packedPages } from '../../scripts/package/pages.ts';
 import { appOf, compile, invoke, loads, modulesOf, READER, synthesize } from './app.ts';
 import {
   appFolder,
@@ -80,6 +81,7 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
       expect([...new Set(names)]).toEqual(
         [
           'CHANGELOG.md',
+          'Dockerfile',
           'LICENSE',
           'README.md',
           'THIRD-PARTY-LICENSES.txt',
@@ -92,6 +94,9 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
           'docs/api/lib/*',
           'docs/api/report/*',
           ...['README', ...CHECKS.map(({ id }) => id)].map((name) => `docs/checks/${name}.md`),
+          ...packedPages(),
+          'docs/reader-role.json',
+          ...(await filesIn(join(ROOT, 'examples'))).map((name) => `examples/${name}`),
           'handler/package.json',
           ...Object.entries(PREBUILT_FOLDERS).flatMap(([name, entries]) => [
             ...scripts(name),
@@ -128,6 +133,24 @@ describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }
       const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
       for (const key of ['scripts', 'dependencies', 'devDependencies', 'optionalDependencies', 'private']) {
         expect([key, manifest[key]]).toEqual([key, undefined]);
+      }
+    });
+
+    test('has every file that its pages link to, and its texts name', async () => {
+      const folder = join(await appFolder(parent, tarball, 'module'), 'node_modules', 'pg-tls-auditor');
+      const names = await filesIn(folder);
+      const has = (path: string): boolean =>
+        names.some((name) => name === path || name.startsWith(`${path.replace(/\/$/, '')}/`));
+      for (const file of names.filter((name) => name.endsWith('.md') && !name.startsWith('docs/api/'))) {
+        const links = [...(await readFile(join(folder, file), 'utf8')).matchAll(/\]\((?![a-z]+:|#)([^()\s#]+)/g)];
+        const broken = links.map(([, link = '']) => posix.join(posix.dirname(file), link)).filter((path) => !has(path));
+        expect([file, broken]).toEqual([file, []]);
+      }
+      for (const file of names.filter((name) => /^(bin|lib|handler)\/.*js$/.test(name))) {
+        const named = (await readFile(join(folder, file), 'utf8')).matchAll(
+          /(?<![\w/.])docs\/[a-z/-]+\.(?:md|json)\b/g,
+        );
+        expect([file, [...named].map(([path]) => path).filter((path) => !has(path))]).toEqual([file, []]);
       }
     });
 

@@ -99,6 +99,19 @@ describe.runIf(isAsked)('a release', { timeout: 120_000 }, () => {
     expect([read('CHANGELOG.md'), JSON.parse(read('package.json')).version]).toEqual([CHANGELOG, '1.0.0']);
   });
 
+  test.each([
+    ['can not be committed', { 'core.hooksPath': 'hooks' }],
+    ['can not be tagged', { 'tag.gpgSign': 'true', 'gpg.program': 'false' }],
+  ])('that %s leaves no commit behind', (_reason, settings: Readonly<Record<string, string>>) => {
+    mkdirSync(join(root, 'hooks'));
+    writeFileSync(join(root, 'hooks', 'pre-commit'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    commit();
+    for (const [name, value] of Object.entries(settings)) git('config', name, value);
+    expect(() => release('minor')).toThrow();
+    expect([git('tag'), git('log', '--format=%s'), git('status', '--porcelain')]).toEqual(['', 'start', '']);
+    expect([read('CHANGELOG.md'), JSON.parse(read('package.json')).version]).toEqual([CHANGELOG, '1.0.0']);
+  });
+
   test('is not made of what is not committed, of another branch, without entries, or twice', () => {
     commit();
     writeFileSync(join(root, 'new.ts'), '');

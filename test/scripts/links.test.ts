@@ -13,12 +13,16 @@ and more](docs/costs.md#a-run), [the web](https://example.com/a.md), [here](#sta
    \`\`\`
 `;
 
-const isPacked = (path: string): boolean => ['docs/checks/README.md', 'docs/checks/one.md'].includes(path);
+const PLACES = new Map([
+  ...['docs/checks/README.md', 'docs/checks/one.md'].map((path) => [path, path] as const),
+  ['auditor.schema.json', 'schema.json'],
+]);
+const placeOf = (path: string): string | undefined => PLACES.get(path);
 
 describe('links to what the package does not have', () => {
   test('lead to the repository, at the version', () => {
     const files = filesOf({ type: 'git', url: 'git+https://github.com/example/auditor.git' }, '1.2.3');
-    expect(packedLinks(PAGE, { path: 'README.md', isPacked, files })).toBe(
+    expect(packedLinks(PAGE, { path: 'README.md', placeOf, files })).toBe(
       PAGE.replace(
         'and more](docs/costs.md#a-run)',
         'and more](https://github.com/example/auditor/blob/v1.2.3/docs/costs.md#a-run)',
@@ -27,7 +31,7 @@ describe('links to what the package does not have', () => {
   });
 
   test('are text where there is no repository', () => {
-    expect(packedLinks(PAGE, { path: 'README.md', isPacked, files: undefined })).toBe(
+    expect(packedLinks(PAGE, { path: 'README.md', placeOf, files: undefined })).toBe(
       PAGE.replace('[costs\nand more](docs/costs.md#a-run)', 'costs\nand more').replace(
         '[examples](examples/)',
         'examples',
@@ -37,10 +41,17 @@ describe('links to what the package does not have', () => {
 
   test('are found from the page that has them', () => {
     const page = '[one](one.md) [mutes](../notifications.md#mutes)';
-    expect(packedLinks(page, { path: 'docs/checks/README.md', isPacked, files: 'https://example.com/' })).toBe(
+    expect(packedLinks(page, { path: 'docs/checks/README.md', placeOf, files: 'https://example.com/' })).toBe(
       '[one](one.md) [mutes](https://example.com/docs/notifications.md#mutes)',
     );
   });
+});
+
+test('links to what the package has at another place lead there, and images that it lacks are left out', () => {
+  const page = 'See [the schema](../../auditor.schema.json#targets).\n\n![a picture](../images/a.png)\n';
+  expect(packedLinks(page, { path: 'docs/checks/README.md', placeOf, files: undefined })).toBe(
+    'See [the schema](../../schema.json#targets).\n\n\n',
+  );
 });
 
 test.each([

@@ -46,9 +46,13 @@ export function createDynamoDbKeptConfig(client: DynamoDBDocumentClient, tableNa
           new PutCommand({
             TableName: tableName,
             Item: { ...keyOf(location), packed, readAt },
-            // A run that read the location earlier may save later. A clock that was ahead must not keep it for ever.
-            ConditionExpression: 'attribute_not_exists(readAt) OR readAt <= :readAt OR readAt > :future',
+            // A run that read the location earlier may save later. A clock that was ahead must not keep it for ever,
+            // nor an item that is no configuration.
+            ConditionExpression:
+              'NOT attribute_type(readAt, :text) OR NOT attribute_type(packed, :bytes) OR readAt <= :readAt OR readAt > :future',
             ExpressionAttributeValues: {
+              ':text': 'S',
+              ':bytes': 'B',
               ':readAt': readAt,
               ':future': new Date(Date.parse(readAt) + DAY_MS).toISOString(),
             },
