@@ -8,8 +8,10 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.c
 
 /** Tests of functions: they start no server, change no global and keep nothing in a module from test to test. */
 const FUNCTIONS = [
-  'test/{analysis,checks,config,lifecycle,model,report}/**/*.test.ts',
+  'test/{analysis,checks,config,drivers,enforcement,lifecycle,model,report}/**/*.test.ts',
   'test/collect/{answers,certificates,failures,pgbouncer,postgres,protocol}/**/*.test.ts',
+  // To load the CDK takes seconds of processor time.
+  'test/lib/!(acceptance|app|bundle|permissions).test.ts',
 ];
 
 export default defineConfig({
