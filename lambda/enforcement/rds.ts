@@ -186,14 +186,13 @@ function ownGroup(place: Place, { name }: Group, family: string): readonly PlanS
     place.ofCluster
       ? `aws rds modify-db-cluster --region ${place.region} --db-cluster-identifier ${clusterWord(place)} --db-cluster-parameter-group-name ${group} --apply-immediately`
       : `aws rds modify-db-instance --region ${place.region} --db-instance-identifier ${place.id} --db-parameter-group-name ${group} --apply-immediately`;
+  const create = `aws rds create-${kind}-group --region ${place.region} ${groupOption(place, own)} --${kind}-group-family ${family} --description "TLS is required"`;
   return [
     {
       runIn: 'shell',
       title: `Make a parameter group: ${name} is a default group, which can't be changed. Set rds.force_ssl = 1 in the new one`,
-      commands: [
-        `aws rds create-${kind}-group --region ${place.region} ${groupOption(place, own)} --${kind}-group-family ${family} --description "TLS is required"`,
-        modify(place, own, 1, 'pending-reboot'),
-      ],
+      // As one command: a group of that name that is there already may be in use, and must not be changed.
+      commands: [`${create} &&\n  ${modify(place, own, 1, 'pending-reboot')}`],
       rollback: [`aws rds delete-${kind}-group --region ${place.region} ${groupOption(place, own)}`],
       needsReboot: false,
     },

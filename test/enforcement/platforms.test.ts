@@ -96,8 +96,7 @@ describe('Amazon RDS', () => {
   test('a default group is replaced by one of its family', () => {
     const found = switchOf(served(INSTANCE, listed({ group: 'default.postgres14', applyType: 'dynamic' })));
     expect(commandsOf(found)).toEqual([
-      'aws rds create-db-parameter-group --region eu-west-1 --db-parameter-group-name orders-tls --db-parameter-group-family postgres14 --description "TLS is required"',
-      'aws rds modify-db-parameter-group --region eu-west-1 --db-parameter-group-name orders-tls --parameters "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=pending-reboot"',
+      'aws rds create-db-parameter-group --region eu-west-1 --db-parameter-group-name orders-tls --db-parameter-group-family postgres14 --description "TLS is required" &&\n  aws rds modify-db-parameter-group --region eu-west-1 --db-parameter-group-name orders-tls --parameters "ParameterName=rds.force_ssl,ParameterValue=1,ApplyMethod=pending-reboot"',
       'aws rds modify-db-instance --region eu-west-1 --db-instance-identifier orders --db-parameter-group-name orders-tls --apply-immediately',
       'aws rds reboot-db-instance --region eu-west-1 --db-instance-identifier orders',
       "aws rds describe-db-instances --region eu-west-1 --db-instance-identifier orders --query 'DBInstances[0].DBParameterGroups'",
