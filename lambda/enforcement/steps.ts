@@ -3,6 +3,7 @@
 import { hbaLine } from '../analysis/pg-hba/line.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { displayText } from '../model/display.ts';
+import { DEFAULT_PORT } from '../model/endpoint.ts';
 import { type ProviderId, providerName, providerOfName } from '../model/hosting.ts';
 import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -187,12 +188,21 @@ const BY_HAND: readonly PlanStep[] = [
   },
 ];
 
-function verify(target: string): PlanStep {
+const VERIFY = 'Verify after: the probe must say that plaintext is refused, so no finding "plaintext-accepted"';
+
+function verify({ name, host, port = DEFAULT_PORT, kind }: Snapshot['target']): PlanStep {
+  const address = host?.includes(':') ? `[${host}]` : host;
+  // As --url names its target, which no configuration has.
+  if (host !== undefined && name === (port === DEFAULT_PORT ? host : `${address}:${port}`)) {
+    const url = shellQuote(`postgres://<user>@${address}:${port}/<database>`);
+    const console = kind === 'pgbouncer' ? ' --kind=pgbouncer' : '';
+    const command = `npx pg-tls-auditor audit --url=${url}${console} --ca='<CA file>' --probe`;
+    return { runIn: 'shell', title: VERIFY, commands: [command], rollback: [] };
+  }
   return {
     runIn: 'shell',
-    title:
-      'Verify after: the probe must say that plaintext is refused, so no finding "plaintext-accepted". Set "probe": true for the target in the configuration',
-    commands: [`npx pg-tls-auditor audit --target=${shellQuote(target)}`],
+    title: `${VERIFY}. Set "probe": true for the target in the configuration`,
+    commands: [`npx pg-tls-auditor audit --target=${shellQuote(name)}`],
     rollback: [],
   };
 }
@@ -200,7 +210,7 @@ function verify(target: string): PlanStep {
 function verifyAndEnd({ target, server }: Snapshot): readonly PlanStep[] {
   const isOld = server.known && /^1[01]\b/.test(server.value.version);
   return [
-    verify(target.name),
+    verify(target),
     {
       runIn: 'psql',
       title:
@@ -311,7 +321,7 @@ function pgbouncer({ pooler, target }: Snapshot): Steps {
         commands: ['SHOW CLIENTS;'],
         rollback: [],
       },
-      verify(target.name),
+      verify(target),
     ],
   };
 }

@@ -237,4 +237,13 @@ describe('other services', () => {
     ]);
     expect(found.steps[0]?.rollback).toEqual([`client_tls_sslmode = ${before}`]);
   });
+
+  test.each([
+    [{ name: 'db.example.com', host: 'db.example.com' }, "'postgres://<user>@db.example.com:5432/<database>'"],
+    [{ name: '[fd00::1]:6000', host: 'fd00::1', port: 6000 }, "'postgres://<user>@[fd00::1]:6000/<database>'"],
+  ])('a target of --url is verified by its URL: no configuration names it (%o)', (target, url) => {
+    const found = stepsFor(served('db.example.com', { target: { labels: {}, ...target } }), { gssSeen: false });
+    const commands = commandsOf(found).filter((command) => command.startsWith('npx'));
+    expect(commands).toEqual([`npx pg-tls-auditor audit --url=${url} --ca='<CA file>' --probe`]);
+  });
 });
