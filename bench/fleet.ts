@@ -20,7 +20,7 @@ const MOST_TIMES = 11;
 /** Sessions of each recorded server. */
 const SESSIONS = 20;
 /** Lambda's memory of Digest. */
-const DIGEST_MEMORY = 3_008 * 1024 * 1024;
+const DIGEST_MEMORY = 1_769 * 1024 * 1024;
 
 const CONFIG: ConfigInput = {
   alerts: { email: ['dba@example.com'] },
