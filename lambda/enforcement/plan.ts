@@ -46,6 +46,8 @@ interface Known extends Given {
   readonly progress: { readonly moved: number; readonly of: number };
   /** What keeps it from being known that no client breaks. */
   readonly unseen: readonly string[];
+  /** Whether the server is known to refuse plaintext over the network. */
+  readonly isRefused: boolean;
 }
 
 /** Checks whose clients break once plaintext is refused. */
@@ -84,7 +86,8 @@ export function planReadiness(input: PlanInput): Pick<TargetPlan, 'readiness' | 
 
 function knownOf(input: PlanInput): Known {
   const { name, record, days, now } = input;
-  const given: Given = { ...input, server: keptServer(record, name) };
+  const server = keptServer(record, name);
+  const given: Given = { ...input, server };
   const window = windowOf(record, days);
   const from = window?.from ?? now - days * DAY_MS;
   const clients = [
@@ -94,7 +97,8 @@ function knownOf(input: PlanInput): Known {
   const moved = clients.filter((client) => client.moved).length;
   const blocking = clients.filter(({ breaks }) => breaks).length;
   const unseen = gapsOf(given, window);
-  return { ...given, window, from, clients, progress: { moved, of: moved + blocking }, unseen };
+  const isRefused = server !== undefined && refusesPlaintext(server) === true;
+  return { ...given, window, from, clients, progress: { moved, of: moved + blocking }, unseen, isRefused };
 }
 
 /** @returns undefined where no facts of the server are known */
@@ -113,11 +117,10 @@ const ADMITTED_OTHERWISE =
   'the rules refuse plaintext over the network, and an open finding says that it is admitted: over loopback, which these steps leave as it is, where policy.loopback is "network"; else audit again';
 
 function assess(
-  { server, progress: { moved, of }, unseen, days, findings }: Known,
+  { isRefused, progress: { moved, of }, unseen, days, findings }: Known,
   steps: Steps | undefined,
 ): Pick<TargetPlan, 'readiness' | 'reasons'> {
   const blocking = of - moved;
-  const isRefused = server !== undefined && refusesPlaintext(server) === true;
   const isAdmitted = findings.some(({ finding, status }) => status === 'open' && ADMITTING_CHECKS.has(finding.check));
   const isEnforced = isRefused && !isAdmitted;
   const gaps = [

@@ -3,7 +3,7 @@
 import { hbaLine } from '../analysis/pg-hba/line.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { displayText } from '../model/display.ts';
-import { DEFAULT_PORT } from '../model/endpoint.ts';
+import { DEFAULT_PORT, hostAndPort, urlTargetName } from '../model/endpoint.ts';
 import { type ProviderId, providerName, providerOfName } from '../model/hosting.ts';
 import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -83,7 +83,7 @@ function selfManaged(snapshot: Snapshot, { gssSeen, done }: SeenClients): Steps 
 const MOST_SHOWN = 20;
 
 function stageSteps({ changes, roles, tried }: StagePlan, major: number, takenAt: string): readonly PlanStep[] {
-  const edits = fileEdits(changes, major, backupName(takenAt), takenAt);
+  const edits = fileEdits(changes, major, takenAt);
   const lines = changes.map(({ rule, loopback }) => {
     const kept = loopback.length === 0 ? '' : ', under copies of it that keep loopback as it is';
     return `line ${rule.lineNumber} (${displayText(hbaLine(rule), 200)})${kept}`;
@@ -137,7 +137,7 @@ function editSteps(
   major: number,
   takenAt: string,
 ): readonly PlanStep[] {
-  const edits = fileEdits(changes, major, backupName(takenAt), takenAt);
+  const edits = fileEdits(changes, major, takenAt);
   const ofStandbys = changes.filter(({ rule }) => rule.databases.includes('replication'));
   const standbys = ofStandbys.map(({ rule }) => rule.lineNumber).join(', ');
   const shown = changes.map(({ rule, becomes, loopback }) => {
@@ -156,10 +156,6 @@ function editSteps(
     },
     CHECK_AND_LOAD,
   ];
-}
-
-function backupName(takenAt: string): string {
-  return takenAt.replaceAll(/[^\dTZ]/g, '');
 }
 
 /** Their sessions stay open for months: what they do at the next reconnect no log shows before. */
@@ -191,10 +187,9 @@ const BY_HAND: readonly PlanStep[] = [
 const VERIFY = 'Verify after: the probe must say that plaintext is refused, so no finding "plaintext-accepted"';
 
 function verify({ name, host, port = DEFAULT_PORT, kind }: Snapshot['target']): PlanStep {
-  const address = host?.includes(':') ? `[${host}]` : host;
-  // As --url names its target, which no configuration has.
-  if (host !== undefined && name === (port === DEFAULT_PORT ? host : `${address}:${port}`)) {
-    const url = shellQuote(`postgres://<user>@${address}:${port}/<database>`);
+  // No configuration has it.
+  if (host !== undefined && name === urlTargetName(host, port)) {
+    const url = shellQuote(`postgres://<user>@${hostAndPort(host, port)}/<database>`);
     const console = kind === 'pgbouncer' ? ' --kind=pgbouncer' : '';
     const command = `npx pg-tls-auditor audit --url=${url}${console} --ca='<CA file>' --probe`;
     return { runIn: 'shell', title: VERIFY, commands: [command], rollback: [] };

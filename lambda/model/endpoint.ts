@@ -20,8 +20,17 @@ const LONGEST_HOST = 255;
 
 /** `host:port`, an IPv6 address in brackets. The host comes from a secret or an option: it is escaped. */
 export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
-  const shown = displayText(host, LONGEST_HOST);
-  return shown.includes(':') ? `[${shown}]:${port}` : `${shown}:${port}`;
+  return hostAndPort(displayText(host, LONGEST_HOST), port);
+}
+
+/** As URLs have them (RFC 3986, section 3.2.2): an IPv6 address in brackets. The host is as it is given. */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What the target of `--url` is called, in the state too: two servers on one host need two names. */
+export function urlTargetName(host: string, port = DEFAULT_PORT): string {
+  return port === DEFAULT_PORT ? host : hostAndPort(host, port);
 }
 
 /** One text for one endpoint, however its host is spelled. For comparisons, not for people. */

@@ -40,11 +40,14 @@ function rule(overrides: Partial<HbaRule> = {}): HbaRule {
 
 const NETWORK: Partial<HbaRule> = { address: '10.0.0.0', netmask: '255.0.0.0' };
 
+/** No file of a test was written after an audit of then. */
+const LATER = '2099-01-01T00:00:00.000Z';
+
 function editOf(rules: readonly HbaRule[], overrides: Partial<HbaFacts> = {}): FileEdit {
   const facts = make.hbaFacts({ rules, major: 18, ...overrides });
   const plan = planRules(facts) as Extract<HbaPlan, { status: 'open' }>;
   expect(plan.status).toBe('open');
-  const [edit, ...others] = fileEdits(plan.changes, facts.major, 'now');
+  const [edit, ...others] = fileEdits(plan.changes, facts.major, LATER);
   if (edit === undefined || others.length > 0) throw new Error('not one file');
   return edit;
 }
@@ -164,7 +167,7 @@ describe('nothing is changed, and that is said,', () => {
     const facts = make.hbaFacts({ rules: [rule()], major: 18 });
     const plan = planRules(facts) as Extract<HbaPlan, { status: 'open' }>;
     const at = (shift: number): string => new Date(statSync(file).mtimeMs + shift).toISOString();
-    const commandAt = (takenAt: string): string => fileEdits(plan.changes, 18, 'now', takenAt)[0]?.command ?? '';
+    const commandAt = (takenAt: string): string => fileEdits(plan.changes, 18, takenAt)[0]?.command ?? '';
     expect(paste(commandAt(at(-2_000))).output).toContain('not changed');
     expect(text()).toBe(lines);
     expect(paste(commandAt(at(2_000)))).toEqual({ output: '', status: 0 });
@@ -176,7 +179,7 @@ describe('nothing is changed, and that is said,', () => {
     const role = { name: 'web', canLogin: true, superuser: false, replication: false, memberOf: [] };
     const facts = make.hbaFacts({ rules: [rule(NETWORK)], roles: [role], major: 18 });
     const stage = planStage(facts, new Set(['web']));
-    const [edit] = fileEdits(stage?.changes ?? [], 18, 'now');
+    const [edit] = fileEdits(stage?.changes ?? [], 18, LATER);
     expect(paste(edit?.command ?? '').output).toContain('not changed');
     expect(text()).toBe(`${HEAD}local all all peer\n`);
   });

@@ -28,6 +28,9 @@ import { fileEdits } from '../../lambda/enforcement/hba/edit.ts';
 import { planStage } from '../../lambda/enforcement/hba/stage.ts';
 import type { HbaFacts, HbaRule } from '../../lambda/model/hba.ts';
 
+/** The files were not written after an audit of then. */
+const LATER = '2099-01-01T00:00:00.000Z';
+
 /** How many files; more by the environment, as does a seed that is to be repeated. */
 const FILES = Number(process.env.PG_TLS_AUDITOR_ENFORCEMENT ?? 25);
 const SEED = Number(process.env.PG_TLS_AUDITOR_SEED ?? Date.now() % 0x7fff_ffff);
@@ -256,7 +259,7 @@ describeEachMajor((major) => {
           if (plan.status === 'closed') holdsClosed(connections, before);
           return;
         }
-        const edits = fileEdits(plan.changes, major, 'now');
+        const edits = fileEdits(plan.changes, major, LATER);
         const texts = await filesOf(facts);
         await shell(edits.map(({ command }) => command));
         const changed = await filesOf(facts);
@@ -309,7 +312,7 @@ describeEachMajor((major) => {
       const before = [...answers, ...(await answersTo(ofStage))];
       seen.staged += 1;
       expect(stage.roles.filter((role) => !done.has(role) || role === 'boss' || role === 'courier')).toEqual([]);
-      const edits = fileEdits(stage.changes, major, `stage${seen.staged}`);
+      const edits = fileEdits(stage.changes, major, LATER);
       const texts = await filesOf(facts);
       await shell(edits.map(({ command }) => command));
       await server.reload();

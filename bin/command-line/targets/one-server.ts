@@ -9,13 +9,12 @@ import {
 import { type Config, ConfigError, parseConfig } from '../../../lambda/config/index.ts';
 import { NO_CLOUD } from '../../../lambda/model/cloud.ts';
 import type { LogSource } from '../../../lambda/model/connection-log.ts';
+import { urlTargetName } from '../../../lambda/model/endpoint.ts';
 import type { CaSource } from '../../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
 
 const FORM = 'postgres://USER@HOST:5432/DATABASE';
-
-const USUAL_PORT = 5432;
 
 /** TLS settings of libpq in a URL, and the options to use instead. */
 const INSTEAD: Readonly<Record<string, string>> = {
@@ -47,7 +46,11 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
   const { targets, concurrency, policy, alerts, mutes } = withDefaults(options, environment);
   const fallback = environment.PGPASSWORD === '' ? undefined : environment.PGPASSWORD;
   return {
-    targets: targets.map((target) => ({ ...target, name: nameOf(host, port), credentials: { option: '--url' } })),
+    targets: targets.map((target) => ({
+      ...target,
+      name: urlTargetName(host, port),
+      credentials: { option: '--url' },
+    })),
     concurrency,
     policy,
     alerts,
@@ -75,12 +78,6 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
         .map(([name, option]) => `note: ${name} in --url has no effect: use ${option}`),
     ],
   };
-}
-
-/** The name of the target in the state: two servers on one host need two names. */
-function nameOf(host: string, port = USUAL_PORT): string {
-  if (port === USUAL_PORT) return host;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function readUrl(url: string): ConnectionString & { readonly host: string } {

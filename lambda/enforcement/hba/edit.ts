@@ -30,26 +30,21 @@ export interface FileEdit {
 /**
  * The command for each file, in the order in which the server reads them. For GNU sed.
  *
- * @param plan names the copies of the files: letters and digits
- * @param takenAt of the rules, in ISO 8601: a file that was written later is left alone. @default - it is not asked
+ * @param takenAt of the rules, in ISO 8601: a file that was written later is left alone. It names the copies too.
  */
-export function fileEdits(
-  changes: readonly LineChange[],
-  major: number,
-  plan: string,
-  takenAt?: string,
-): readonly FileEdit[] {
+export function fileEdits(changes: readonly LineChange[], major: number, takenAt: string): readonly FileEdit[] {
+  const suffix = `${BACKUP}-${takenAt.replaceAll(/[^\dTZ]/g, '')}`;
   const byFile = Map.groupBy(scriptsOf(changes, major), ({ fileName }) => fileName);
   return [...byFile].map(([fileName, scripts]) => {
     const file = fileName === undefined ? ASK_SERVER : shellQuote(fileName);
-    const names = `h=${file}\nb="$h${BACKUP}-${plan}"`;
+    const names = `h=${file}\nb="$h${suffix}"`;
     // A file that is included twice has its rules twice, and its lines once.
     const words = [...new Set(scripts.flatMap(({ word, append }) => (append === true ? [] : [word])))];
     const appended = scripts.filter(({ append }) => append === true).map(({ word }) => word);
     const fields = words.some((word) => word.includes('"$f$f"')) ? [`f='${FIELD}'`] : [];
     const lastLine = Math.max(0, ...scripts.flatMap(({ lineNumber }) => lineNumber ?? []));
     const parts = [
-      ...(takenAt === undefined ? [] : [`[ -z "$(find -L "$h" -newermt ${shellQuote(takenAt)})" ]`]),
+      `[ -z "$(find -L "$h" -newermt ${shellQuote(takenAt)})" ]`,
       `[ "$(grep -c '' "$b")" -ge ${lastLine} ]`,
       ...(words.length === 0 ? [] : [editOf(words)]),
       // By a command of its own: the last line may be one that the edit has joined to the line before it. The empty
