@@ -3,7 +3,7 @@
 import { hbaLine } from '../analysis/pg-hba/line.ts';
 import { rulesOf } from '../analysis/pg-hba/rules-of.ts';
 import { displayText } from '../model/display.ts';
-import { DEFAULT_PORT, hostAndPort, urlTargetName } from '../model/endpoint.ts';
+import { DEFAULT_PORT, endpointName, hostAndPort } from '../model/endpoint.ts';
 import { type ProviderId, providerName, providerOfName } from '../model/hosting.ts';
 import { shellQuote } from '../model/shell-word.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -187,8 +187,8 @@ const BY_HAND: readonly PlanStep[] = [
 const VERIFY = 'Verify after: the probe must say that plaintext is refused, so no finding "plaintext-accepted"';
 
 function verify({ name, host, port = DEFAULT_PORT, kind }: Snapshot['target']): PlanStep {
-  // No configuration has it.
-  if (host !== undefined && name === urlTargetName(host, port)) {
+  // As the target of --url is called, which is in no configuration.
+  if (host !== undefined && name === endpointName(host, port)) {
     const url = shellQuote(`postgres://<user>@${hostAndPort(host, port)}/<database>`);
     const console = kind === 'pgbouncer' ? ' --kind=pgbouncer' : '';
     const command = `npx pg-tls-auditor audit --url=${url}${console} --ca='<CA file>' --probe`;

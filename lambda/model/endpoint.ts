@@ -28,8 +28,8 @@ export function hostAndPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** What the target of `--url` is called, in the state too: two servers on one host need two names. */
-export function urlTargetName(host: string, port = DEFAULT_PORT): string {
+/** The port is in it where it is not the usual one. The target of `--url` is called so, in the state too. */
+export function endpointName(host: string, port = DEFAULT_PORT): string {
   return port === DEFAULT_PORT ? host : hostAndPort(host, port);
 }
 

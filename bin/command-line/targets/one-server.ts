@@ -9,7 +9,7 @@ import {
 import { type Config, ConfigError, parseConfig } from '../../../lambda/config/index.ts';
 import { NO_CLOUD } from '../../../lambda/model/cloud.ts';
 import type { LogSource } from '../../../lambda/model/connection-log.ts';
-import { urlTargetName } from '../../../lambda/model/endpoint.ts';
+import { endpointName } from '../../../lambda/model/endpoint.ts';
 import type { CaSource } from '../../../lambda/model/target.ts';
 import type { AuditOptions, AuditRequest, Environment } from '../grammar/options.ts';
 import { UsageError } from '../grammar/usage-error.ts';
@@ -48,7 +48,7 @@ export function oneServer(options: AuditOptions, url: string, environment: Envir
   return {
     targets: targets.map((target) => ({
       ...target,
-      name: urlTargetName(host, port),
+      name: endpointName(host, port),
       credentials: { option: '--url' },
     })),
     concurrency,

@@ -3,6 +3,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import CliTable from 'cli-table3';
 import { displayText } from '../../../lambda/model/display.ts';
+import { endpointName } from '../../../lambda/model/endpoint.ts';
 import type { Verdict } from '../../../lambda/model/finding.ts';
 import { type Severity, worse } from '../../../lambda/model/severity.ts';
 import { isOlderThan } from '../../../lambda/model/tls.ts';
@@ -153,7 +154,7 @@ function isIncomplete(verdict: Verdict): boolean {
 function hostOf({ host, port }: ReportTarget): string {
   if (host === null) return NOT_KNOWN;
   const name = displayText(host);
-  return port === null || port === 5432 ? name : name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
+  return port === null ? name : endpointName(name, port);
 }
 
 /** Hidden sessions may be of any kind: where there are some, no count is the whole truth. */
