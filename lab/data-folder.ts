@@ -34,10 +34,8 @@ interface DataFolderOptions {
   readonly settings: Settings;
 }
 
-/**
- * Names the folder in which the processes of one test run share what initdb made. @default - each process has its own
- */
-export const TEMPLATES_FOLDER = 'PG_LAB_TEMPLATES';
+/** Names the folder in which the processes of one test run share what they made. @default - each process has its own */
+export const RUN_FOLDER = 'PG_LAB_RUN';
 
 const templates = new Map<number, Promise<string>>();
 
@@ -96,7 +94,7 @@ function template(programs: Binaries): Promise<string> {
 }
 
 async function initialise(programs: Binaries): Promise<string> {
-  const shared = process.env[TEMPLATES_FOLDER];
+  const shared = process.env[RUN_FOLDER];
   const own = join(labFolder(), `template-${programs.major}`);
   if (shared === undefined) return await initdb(programs, own);
   const folder = join(shared, `template-${programs.major}`);

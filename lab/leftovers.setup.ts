@@ -3,7 +3,7 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TEMPLATES_FOLDER } from './data-folder.ts';
+import { RUN_FOLDER } from './data-folder.ts';
 import { temporarySpace } from './temporary-space.ts';
 
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
@@ -16,11 +16,11 @@ export default function setup(): () => Promise<void> {
   chmodSync(folder, 0o711);
   const outside = process.env.TMPDIR;
   process.env.TMPDIR = folder;
-  process.env[TEMPLATES_FOLDER] = folder;
+  process.env[RUN_FOLDER] = folder;
   return async () => {
     if (outside === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = outside;
-    delete process.env[TEMPLATES_FOLDER];
+    delete process.env[RUN_FOLDER];
     const labs = () => readdirSync(folder).filter((name) => name.startsWith('pg-lab-'));
     const deadline = Date.now() + GRACE_PERIOD;
     // These processes are not our children, so we cannot wait for their end: poll.

@@ -36,7 +36,10 @@ for (const [to, from] of Object.entries(COPIES)) cpSync(join(ROOT, from), join(D
 writeManifest();
 const functions = buildHandler();
 buildCloudFormation();
-const [commandLine, library] = await Promise.all([buildCommandLine(NEEDED_NODE), buildLibrary(NEEDED_NODE)]);
+const [commandLine, library] = await Promise.all([
+  buildCommandLine(NEEDED_NODE, join(DIST, 'bin')),
+  buildLibrary(NEEDED_NODE),
+]);
 writeBundled([...functions, commandLine, ...library]);
 await buildDeclarations();
 writePages(COPIES);

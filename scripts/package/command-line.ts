@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
-import { DIST, ROOT } from './folders.ts';
+import { ROOT } from './folders.ts';
 import { onlyVersion } from './only-version.ts';
 
 /** The script that npm links to. */
@@ -17,10 +17,10 @@ const NEVER_REACHED = ['pg-native', 'pg-cloudflare'];
 
 /**
  * @param needed - The oldest Node.js, such as 22.15.
+ * @param folder - Where the scripts go.
  * @returns what is in the bundle
  */
-export async function buildCommandLine(needed: string): Promise<Metafile> {
-  const folder = join(DIST, 'bin');
+export async function buildCommandLine(needed: string, folder: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: { 'command-line': 'bin/pg-tls-auditor.ts' },

@@ -1,10 +1,7 @@
 // Runs the command line as a person does: a process of its own, with only the environment that a test gives it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { compileCache } from '../../lab/compile-cache.ts';
-
-export const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'pg-tls-auditor.ts');
+import { commandLine } from '../../lab/built-command-line.ts';
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -24,9 +21,10 @@ export interface Outcome {
 /** @example await command(['audit', '--url', server.connectionString()], { env: { PGPASSWORD: … } }) */
 export async function command(args: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   const { env = {}, cwd, onStart, stdout = 'pipe' } = options;
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const { script, env: ofBuild } = await commandLine();
+  const child = spawn(process.execPath, [script, ...args], {
     // Without HOME the AWS SDK would still find the one of the account.
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...compileCache(), ...env },
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...ofBuild, ...env },
     cwd,
     stdio: ['ignore', stdout, 'pipe'],
   });

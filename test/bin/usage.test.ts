@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHECKS } from '../../lambda/checks/registry.ts';
-import { command, PROGRAM } from './command.ts';
+import { command } from './command.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -333,7 +333,7 @@ describe('whatever goes wrong besides', () => {
   });
 
   test.each([[['checks']], [['--help']]])('output that can not be written is never a success: %s', async (args) => {
-    const readOnly = openSync(PROGRAM, 'r');
+    const readOnly = openSync(import.meta.filename, 'r');
     const { exitCode, stderr } = await command(args, { stdout: readOnly });
     closeSync(readOnly);
     expect(exitCode).toBe(2);
