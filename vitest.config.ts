@@ -14,6 +14,13 @@ const FUNCTIONS = [
   'test/lib/!(acceptance|app|bundle|permissions).test.ts',
 ];
 
+/** Tests of servers and processes that change no global either: they share what a worker has loaded, too. */
+const SERVERS = [
+  'test/integration/!(connecting|connection-log-gssapi|containers|discovery|enforcement-gssapi|environment|faults|gssapi|handler|handler-state|hostile-fleet|hostile-servers|iam-login|identity|week).test.ts',
+  'test/bin/!(discover|node-version|state|target-sources|terminal).test.ts',
+  'test/collect/{probe,secrets,connect,connection-log}/**/!(other-accounts|rds-signer|store|trust).test.ts',
+];
+
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -29,8 +36,12 @@ export default defineConfig({
           name: 'processes',
           globalSetup: 'lab/leftovers.setup.ts',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', ...FUNCTIONS],
+          exclude: ['**/node_modules/**', ...FUNCTIONS, ...SERVERS],
         },
+      },
+      {
+        extends: true,
+        test: { name: 'servers', globalSetup: 'lab/leftovers.setup.ts', include: SERVERS, isolate: false },
       },
     ],
   },

@@ -9,8 +9,9 @@ import { temporarySpace } from './temporary-space.ts';
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */
 const GRACE_PERIOD = 15_000;
 
-/** Vitest's global setup; what it returns is the teardown. */
-export default function setup(): () => Promise<void> {
+/** Vitest's global setup, called for each project; what it returns is the teardown. */
+export default function setup(): (() => Promise<void>) | undefined {
+  if (process.env[RUN_FOLDER] !== undefined) return undefined;
   const folder = mkdtempSync(join(temporarySpace(), 'pg-run-'));
   // Servers may run as another user, who has to pass through.
   chmodSync(folder, 0o711);
