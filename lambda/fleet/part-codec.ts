@@ -1,10 +1,12 @@
 // Writes the part of a run that a worker audited, and reads it again within bounds: the worker may be hostile.
 
 import { isDeepStrictEqual } from 'node:util';
+import * as z from 'zod';
 import { fingerprint } from '../checks/fingerprint.ts';
 import { known } from '../model/observed.ts';
 import { type AuditedTarget, type Run, RunError } from '../model/run.ts';
 import { decodeRunDocument, encodeRunDocument } from '../model/run-codec.ts';
+import type { Pace } from '../model/run-time.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import { condensed } from './condensed.ts';
 
@@ -23,8 +25,20 @@ const MOST_VALUES = 100_000;
 /** Sessions of all targets of a part: what its reader expands them to has a bound of its own. */
 const MOST_SESSIONS = 200_000;
 
+/** Lambda's longest: no worker has more time. */
+const LONGEST_MS = 15 * 60_000;
+
+const milliseconds = z.number().min(0).max(LONGEST_MS);
+const paceSchema: z.ZodType<Pace> = z.strictObject({ leftAtLastTurnMs: milliseconds, auditMs: milliseconds });
+
 /** Sessions that are equal, and how many. */
 type Packed = readonly (readonly [session: Session, count: number])[];
+
+export interface Part {
+  readonly run: Run;
+  /** How the worker used its time: in one of the parts that it wrote. */
+  readonly pace?: Pace | undefined;
+}
 
 export interface EncodedPart {
   readonly text: string;
@@ -32,10 +46,10 @@ export interface EncodedPart {
   readonly fits: boolean;
 }
 
-/** The run as a text, with condensed targets. */
-export function encodePart(run: Run): EncodedPart {
+/** The part as a text, with condensed targets. */
+export function encodePart({ run, pace }: Part): EncodedPart {
   const audited = run.audited.map(condensed);
-  const text = encodeRunDocument({ ...run, audited: audited.map(packed) });
+  const text = encodeRunDocument({ ...run, pace, audited: audited.map(packed) });
   const sessions = audited.reduce((sum, { snapshot }) => sum + sessionsOf(snapshot).length, 0);
   const fits =
     Buffer.byteLength(text) <= MOST_PART_BYTES && countValues(text) <= MOST_VALUES && sessions <= MOST_SESSIONS;
@@ -43,17 +57,15 @@ export function encodePart(run: Run): EncodedPart {
 }
 
 /** @throws RunError for what is not exactly a part */
-export function decodePart(text: string): Run {
+export function decodePart(text: string): Part {
   if (countValues(text) > MOST_VALUES) throw new RunError(`the part has more than ${MOST_VALUES} values`);
   const counts: Counts[] = [];
-  const run = decodeWith(text, counts);
+  const { run, pace } = decodeWith(text, counts);
   if (counts.flat().reduce((sum, count) => sum + count, 0) > MOST_SESSIONS) {
     throw new RunError(`the part has more than ${MOST_SESSIONS} sessions`);
   }
-  return {
-    ...run,
-    audited: run.audited.map((one, index) => withoutProblems(condensed(expanded(one, counts[index] ?? [])))),
-  };
+  const audited = run.audited.map((one, index) => withoutProblems(condensed(expanded(one, counts[index] ?? []))));
+  return { run: { ...run, audited }, pace };
 }
 
 /**
@@ -79,9 +91,16 @@ function withoutProblems(one: AuditedTarget): AuditedTarget {
 }
 
 /** A document with too much in it that is not as it must be makes the schema fail in ways of its own. */
-function decodeWith(text: string, counts: Counts[]): Run {
+function decodeWith(text: string, counts: Counts[]): Part {
   try {
-    return decodeRunDocument(text, (document) => unpacked(document, counts));
+    let pace: Pace | undefined;
+    const run = decodeRunDocument(text, (document) => {
+      if (!isObject(document)) return document;
+      const { pace: given, ...rest } = document;
+      pace = paceSchema.optional().safeParse(given).data;
+      return unpacked(rest, counts);
+    });
+    return { run, pace };
   } catch (error) {
     if (error instanceof RunError) throw error;
     throw new RunError("the part can't be used: too much in it is not what it must be", { cause: error });

@@ -5,10 +5,11 @@ import pMap from 'p-map';
 import { describeDefect } from '../collect/defect.ts';
 import type { AuditedTarget } from '../model/run.ts';
 import { mergeRuns, type Run, RunError } from '../model/run.ts';
+import type { FleetPace } from '../model/run-time.ts';
 import type { Target } from '../model/target.ts';
 import { DocumentError, type Plan, sharesOf, unpackText } from './documents.ts';
 import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
-import { decodePart, MOST_PART_BYTES } from './part-codec.ts';
+import { decodePart, MOST_PART_BYTES, type Part } from './part-codec.ts';
 import { missingRanges, type Range } from './ranges.ts';
 import { RunObjectError, type RunObjects } from './run-objects.ts';
 import { valueSharing } from './shared-values.ts';
@@ -26,7 +27,7 @@ export interface MissingRange extends Range {
 }
 
 export interface ReadParts {
-  readonly parts: readonly Run[];
+  readonly parts: readonly Part[];
   /** Of those parts. */
   readonly ranges: readonly Range[];
   readonly missing: readonly MissingRange[];
@@ -53,7 +54,7 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
   const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
   const budgets = new Map(sharesOf(plan).map(({ worker, count }) => [worker, new ByteBudget(count)]));
   const share = valueSharing();
-  const read: { readonly range: Range; readonly part: Run }[] = [];
+  const read: { readonly range: Range; readonly part: Part }[] = [];
   const unusable: MissingRange[] = [];
   await pMap(
     await writtenRanges(plan, objects),
@@ -62,7 +63,7 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
       const budget = budgets.get(range.worker) ?? new ByteBudget(0);
       const part = await readPart(range, own, { plan, objects, budget });
       if (typeof part === 'string') unusable.push({ ...range, reason: part });
-      else read.push({ range, part: { ...part, audited: part.audited.map(share) } });
+      else read.push({ range, part: { ...part, run: { ...part.run, audited: part.run.audited.map(share) } } });
     },
     { concurrency: CONCURRENCY },
   );
@@ -106,7 +107,7 @@ async function readPart(
   range: Range,
   targets: readonly Target[],
   { plan: { run, policy }, objects, budget }: Reading,
-): Promise<Run | string> {
+): Promise<Part | string> {
   try {
     budget.refuseMore();
     const body = await objects.get(partKey(run, range), MOST_PART_BYTES);
@@ -117,8 +118,8 @@ async function readPart(
     });
     budget.take(text.length);
     const part = decodePart(text);
-    if (!isDeepStrictEqual(part.policy, policy)) return 'it was evaluated by another policy';
-    return isOf(targets, part.audited) ? part : 'it is of other targets than its own';
+    if (!isDeepStrictEqual(part.run.policy, policy)) return 'it was evaluated by another policy';
+    return isOf(targets, part.run.audited) ? part : 'it is of other targets than its own';
   } catch (error) {
     if (error instanceof RunObjectError || error instanceof DocumentError || error instanceof RunError)
       return error.message;
@@ -161,6 +162,19 @@ function withReasons(range: Range, unusable: readonly MissingRange[]): readonly 
       .sort((a, b) => a.to - a.from - (b.to - b.from));
     return { worker: range.worker, from, to, reason: last?.reason ?? NO_PART };
   });
+}
+
+/**
+ * How the workers of these parts used their times, and the run its own. The parts of a worker that had too much for
+ * one say it once.
+ */
+export function paceOf({ startedAt, auditUntil }: Plan, parts: readonly Part[]): FleetPace {
+  const [start, end] = [Date.parse(startedAt), Date.parse(auditUntil)];
+  const lastBegan = parts.reduce((latest, { run }) => Math.max(latest, Date.parse(run.startedAt)), start);
+  return {
+    workers: parts.flatMap(({ pace }) => pace ?? []),
+    run: { leftAtLastTurnMs: Math.max(0, end - lastBegan), auditMs: Math.max(0, end - start) },
+  };
 }
 
 /** One run of the parts and of the targets that have no result, in the order of the plan. */

@@ -7,13 +7,13 @@ import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/sn
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { newPlan, type Plan } from '../../lambda/fleet/documents.ts';
 import { partKey, partsPrefix } from '../../lambda/fleet/object-keys.ts';
-import { encodePart } from '../../lambda/fleet/part-codec.ts';
-import { mergedRun, readParts } from '../../lambda/fleet/parts.ts';
+import { encodePart, type Part } from '../../lambda/fleet/part-codec.ts';
+import { mergedRun, paceOf, readParts } from '../../lambda/fleet/parts.ts';
 import type { Range } from '../../lambda/fleet/ranges.ts';
 import { RunObjectError, type RunObjects } from '../../lambda/fleet/run-objects.ts';
 import { evaluateByTrust } from '../../lambda/fleet/trust.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
-import type { AuditedTarget, Run } from '../../lambda/model/run.ts';
+import type { AuditedTarget } from '../../lambda/model/run.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 
@@ -60,8 +60,8 @@ function audited(name: string, snapshot: Partial<Snapshot> = {}): AuditedTarget 
   return { snapshot: whole, ...evaluate(whole, POLICY) };
 }
 
-function runOf(...targets: readonly AuditedTarget[]): Run {
-  return { startedAt: NOW, finishedAt: NOW, policy: POLICY, audited: targets };
+function partOf(...targets: readonly AuditedTarget[]): Part {
+  return { run: { startedAt: NOW, finishedAt: NOW, policy: POLICY, audited: targets } };
 }
 
 const HOME = ['orders', 'ledger'];
@@ -80,7 +80,7 @@ function bucketOf(
   theirs: Readonly<Record<string, Uint8Array | (() => Uint8Array)>>,
   listed?: readonly string[],
 ): Bucket {
-  const honest = gzipSync(encodePart(runOf(...HOME.map((name) => audited(name)))).text);
+  const honest = gzipSync(encodePart(partOf(...HOME.map((name) => audited(name)))).text);
   const all = new Map<string, Uint8Array | (() => Uint8Array)>([
     [partKey(RUN, { worker: 'default', from: 0, to: 2 }), honest],
     ...Object.entries(theirs),
@@ -113,7 +113,7 @@ type Json = any;
 
 /** The document of an honest part, changed somewhere. */
 function changed(change: (document: Json) => unknown): Uint8Array {
-  const document = JSON.parse(encodePart(runOf(...own())).text) as Json;
+  const document = JSON.parse(encodePart(partOf(...own())).text) as Json;
   return gzipSync(JSON.stringify(change(document) ?? document));
 }
 
@@ -122,8 +122,8 @@ type Kind = readonly [what: string, part: () => Uint8Array, why: string];
 const GARBAGE: readonly Kind[] = [
   ['no byte', () => new Uint8Array(), 'not complete gzip'],
   ['bytes of nothing', () => new Uint8Array(10_000).fill(7), 'not complete gzip'],
-  ['an honest part that is not packed', () => Buffer.from(encodePart(runOf(...own())).text), 'not complete gzip'],
-  ['the half of one', () => gzipSync(encodePart(runOf(...own())).text).subarray(0, 900), 'not complete gzip'],
+  ['an honest part that is not packed', () => Buffer.from(encodePart(partOf(...own())).text), 'not complete gzip'],
+  ['the half of one', () => gzipSync(encodePart(partOf(...own())).text).subarray(0, 900), 'not complete gzip'],
   ['a text', () => gzipSync('clean'), 'not JSON'],
   ['null', () => gzipSync('null'), 'no schema version'],
   ['a list', () => gzipSync('[]'), 'no schema version'],
@@ -175,17 +175,17 @@ const BOMBS: readonly Kind[] = [
 const LIES: readonly Kind[] = [
   [
     'of targets of another worker',
-    () => gzipSync(encodePart(runOf(...HOME.map((name) => audited(name)))).text),
+    () => gzipSync(encodePart(partOf(...HOME.map((name) => audited(name)))).text),
     'other targets',
   ],
-  ['of its own and others', () => gzipSync(encodePart(runOf(...own(), audited('orders'))).text), 'other targets'],
+  ['of its own and others', () => gzipSync(encodePart(partOf(...own(), audited('orders'))).text), 'other targets'],
   [
     'of one target twice',
-    () => gzipSync(encodePart(runOf(audited('billing'), audited('billing'))).text),
+    () => gzipSync(encodePart(partOf(audited('billing'), audited('billing'))).text),
     'other targets',
   ],
-  ['of fewer targets', () => gzipSync(encodePart(runOf(audited('billing'))).text), 'other targets'],
-  ['in another order', () => gzipSync(encodePart(runOf(...own().toReversed())).text), 'other targets'],
+  ['of fewer targets', () => gzipSync(encodePart(partOf(audited('billing'))).text), 'other targets'],
+  ['in another order', () => gzipSync(encodePart(partOf(...own().toReversed())).text), 'other targets'],
   [
     'with other labels',
     () =>
@@ -245,19 +245,23 @@ const FOREIGN_FINGERPRINT = INSECURE('orders').findings[0]?.fingerprint;
 
 function withFinding(change: (one: Json) => void): () => unknown {
   return () => {
-    const document = JSON.parse(encodePart(runOf(INSECURE('billing'), audited('payroll'))).text);
+    const document = JSON.parse(encodePart(partOf(INSECURE('billing'), audited('payroll'))).text);
     change(document.audited[0]);
     return document;
   };
 }
 
 function lying(lie: Partial<AuditedTarget>): Uint8Array {
-  return gzipSync(encodePart(runOf({ ...INSECURE('billing'), ...lie }, audited('payroll'))).text);
+  return gzipSync(encodePart(partOf({ ...INSECURE('billing'), ...lie }, audited('payroll'))).text);
 }
 
 async function read(bucket: RunObjects) {
   const { parts, missing } = await readParts(PLAN, bucket);
-  const { audited: all } = mergedRun(PLAN, parts, NOW);
+  const { audited: all } = mergedRun(
+    PLAN,
+    parts.map(({ run }) => run),
+    NOW,
+  );
   return {
     verdicts: Object.fromEntries(all.map(({ snapshot, verdict }) => [snapshot.target.name, verdict])),
     missing,
@@ -267,7 +271,7 @@ async function read(bucket: RunObjects) {
 const HOME_AS_IT_IS = { orders: 'clean', ledger: 'clean' };
 
 test('parts of two honest workers are both read', async () => {
-  const { verdicts, missing } = await read(bucketOf({ [KEY]: gzipSync(encodePart(runOf(...own())).text) }));
+  const { verdicts, missing } = await read(bucketOf({ [KEY]: gzipSync(encodePart(partOf(...own())).text) }));
   expect(verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'clean', payroll: 'clean' });
   expect(missing).toEqual([]);
 });
@@ -284,8 +288,20 @@ describe.each([
   });
 });
 
+test.each([
+  ['is no object', 7],
+  ['has more than Lambda allows', { leftAtLastTurnMs: 0, auditMs: 10 ** 9 }],
+  ['has less than none', { leftAtLastTurnMs: -1, auditMs: 1_000 }],
+  ['has a text', { leftAtLastTurnMs: '<!channel>', auditMs: 1_000 }],
+  ['has more in it', { leftAtLastTurnMs: 0, auditMs: 1_000, verdict: 'clean' }],
+])('a time of a worker that %s is not used, and costs nothing', async (_, pace) => {
+  const { parts, missing } = await readParts(PLAN, bucketOf({ [KEY]: changed((part) => ({ ...part, pace })) }));
+  expect(missing).toEqual([]);
+  expect(paceOf(PLAN, parts).workers).toEqual([]);
+});
+
 describe('keys', () => {
-  const honest = gzipSync(encodePart(runOf(...own())).text);
+  const honest = gzipSync(encodePart(partOf(...own())).text);
   test.each([
     ['of another run', 'runs/emea/run-2/parts/0-2.json.gz'],
     ['of another worker', 'runs/default/run-1/parts/1-2.json.gz'],
@@ -324,7 +340,7 @@ test('a part is read once: one that changes between two reads is what it was at 
   const bucket = bucketOf({
     [KEY]: () => {
       reads += 1;
-      return gzipSync(reads === 1 ? encodePart(runOf(...own())).text : 'another');
+      return gzipSync(reads === 1 ? encodePart(partOf(...own())).text : 'another');
     },
   });
   expect((await read(bucket)).verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'clean', payroll: 'clean' });
@@ -338,7 +354,13 @@ test('a worker has a budget of bytes for all its parts: what is beyond it is not
   const keys = names.map((_, from) => partKey(RUN, { worker: 'emea', from, to: from + 1 }));
   const bucket = bucketOf(Object.fromEntries(keys.map((key) => [key, bomb])));
   const { parts, missing } = await readParts(plan, bucket);
-  expect(mergedRun(plan, parts, NOW).audited.map(({ verdict }) => verdict)).toEqual(['clean', 'clean']);
+  expect(
+    mergedRun(
+      plan,
+      parts.map(({ run }) => run),
+      NOW,
+    ).audited.map(({ verdict }) => verdict),
+  ).toEqual(['clean', 'clean']);
   expect(bucket.reads.length).toBeLessThan(10);
   expect(new Set(missing.map(({ reason }) => reason))).toEqual(
     new Set([expect.stringContaining('has more than'), expect.stringContaining('more bytes in all')]),

@@ -124,7 +124,7 @@ async function writeRun(run: string, at: string): Promise<void> {
       return { snapshot, ...evaluate(snapshot, POLICY) };
     });
     const audited = evaluateFleet(evaluated, POLICY);
-    const { text: part } = encodePart({ startedAt: at, finishedAt: at, policy: POLICY, audited });
+    const { text: part } = encodePart({ run: { startedAt: at, finishedAt: at, policy: POLICY, audited } });
     put(partKey(run, { worker: 'default', from, to: Math.min(from + BATCH, TARGETS) }), await pack(part));
   }
 }
