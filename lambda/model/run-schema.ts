@@ -291,7 +291,8 @@ const remedy: z.ZodType<Remedy> = z.union([
   }),
 ]);
 
-const namesOfProblem = {
+/** What a problem and its finding have in common. */
+export const namesOfProblem = {
   severity: z.enum(SEVERITIES),
   title: text,
   role: text.optional(),

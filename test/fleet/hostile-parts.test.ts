@@ -119,6 +119,8 @@ function changed(change: (document: Json) => unknown): Uint8Array {
 
 type Kind = readonly [what: string, part: () => Uint8Array, why: string];
 
+const NO_FINDING = 'a finding is not what it must be';
+
 const GARBAGE: readonly Kind[] = [
   ['no byte', () => new Uint8Array(), 'not complete gzip'],
   ['bytes of nothing', () => new Uint8Array(10_000).fill(7), 'not complete gzip'],
@@ -161,6 +163,36 @@ const BOMBS: readonly Kind[] = [
         part.audited[0].snapshot.sessions.value.visible = [[many, 150_000]];
       }),
     "can't be used",
+  ],
+  [
+    'with more findings than a part may have',
+    () =>
+      withFindings((lines, part) => {
+        failed(part).problems = 30_001;
+        return Array.from({ length: 30_001 }, () => lines[0]);
+      }),
+    'more than 30000 findings',
+  ],
+  ['with lines without end', () => gzipSync('\n'.repeat(8_000_000)), 'more than 30000 findings'],
+  [
+    'whose findings are many times as large as it is',
+    () =>
+      withFindings((lines, part) => {
+        failed(part).problems = 1_000;
+        part.texts = part.texts.map(() => 'x'.repeat(100_000));
+        return Array.from({ length: 1_000 }, () => lines[0]);
+      }),
+    'characters',
+  ],
+  ['with a finding of a million values', () => withFindings(() => [Array(1_000_000).fill(0)]), 'values'],
+  [
+    'with many findings that are wrong',
+    () =>
+      withFindings((_, part) => {
+        failed(part).problems = 30_000;
+        return Array.from({ length: 30_000 }, () => Array(100).fill(0));
+      }),
+    NO_FINDING,
   ],
   [
     'with many findings that are none',
@@ -213,26 +245,52 @@ const LIES: readonly Kind[] = [
   ],
   ['that calls clean what is not', () => lying({ verdict: 'clean' }), 'another verdict'],
   ['that has no finding for a problem', () => lying({ findings: [] }), 'other findings'],
+  ['whose finding is of another target', () => withFindings(([one]) => [{ ...one, target: 'orders' }]), NO_FINDING],
   [
-    'whose finding is of another target',
-    () =>
-      changed(
-        withFinding((one) => {
-          one.findings[0].target = 'orders';
+    'whose finding has the fingerprint of another',
+    () => withFindings(([one]) => [{ ...one, fingerprint: INSECURE('orders').findings[0]?.fingerprint }]),
+    NO_FINDING,
+  ],
+  ['whose finding is of another check', () => withFindings(([one]) => [{ ...one, check: 'tls-disabled' }]), NO_FINDING],
+  ['with a finding more', () => withFindings((lines) => [...lines, ...lines]), 'other findings'],
+  ['with a finding less', () => withFindings(() => []), 'other findings'],
+  ...[0, -1, 0.5, 2, 10 ** 15, '1', null, [{}]].map(
+    (count): Kind => [
+      `whose outcome has ${JSON.stringify(count)} findings`,
+      () =>
+        withFindings((lines, part) => {
+          failed(part).problems = count;
+          return lines;
         }),
-      ),
+      'other findings',
+    ],
+  ),
+  [
+    'with findings beside those of its outcomes',
+    () =>
+      withFindings((lines, part) => {
+        part.audited[0].findings = [];
+        return lines;
+      }),
     'other findings',
   ],
   [
-    'whose finding has the fingerprint of another',
-    () =>
-      changed(
-        withFinding((one) => {
-          one.findings[0].fingerprint = FOREIGN_FINGERPRINT;
-        }),
-      ),
-    'fingerprints of others',
+    'whose finding has a text of none',
+    () => withFindings(([one]) => [{ ...one, remedy: 99 }]),
+    'without a text that it names',
   ],
+  ['whose finding has a text of its own', () => withFindings(([one]) => [{ ...one, remedy: 'none' }]), NO_FINDING],
+  ...[undefined, null, 'texts', [7, 7], { 0: 'title', 1: 'remedy' }].map(
+    (texts): Kind => [
+      `whose texts are ${JSON.stringify(texts)}`,
+      () =>
+        withFindings((lines, part) => {
+          part.texts = texts;
+          return lines;
+        }),
+      'without a text that it names',
+    ],
+  ),
 ];
 
 const INSECURE = (name: string): AuditedTarget => {
@@ -241,14 +299,16 @@ const INSECURE = (name: string): AuditedTarget => {
   return { snapshot, ...evaluate(snapshot, POLICY) };
 };
 
-const FOREIGN_FINGERPRINT = INSECURE('orders').findings[0]?.fingerprint;
+/** A part with a finding in it, whose findings, or the rest, are changed. */
+function withFindings(change: (findings: readonly Json[], part: Json) => readonly unknown[]): Uint8Array {
+  const { text } = encodePart(partOf(INSECURE('billing'), audited('payroll')));
+  const [part, ...findings] = text.split('\n').map((line) => JSON.parse(line) as Json);
+  const lines = change(findings, part);
+  return gzipSync([part, ...lines].map((line) => JSON.stringify(line)).join('\n'));
+}
 
-function withFinding(change: (one: Json) => void): () => unknown {
-  return () => {
-    const document = JSON.parse(encodePart(partOf(INSECURE('billing'), audited('payroll'))).text);
-    change(document.audited[0]);
-    return document;
-  };
+function failed(part: Json): Json {
+  return part.audited[0].outcomes.find(({ outcome }: Json) => outcome.status === 'fail').outcome;
 }
 
 function lying(lie: Partial<AuditedTarget>): Uint8Array {
