@@ -135,7 +135,7 @@ function workerFailed(reason: string): Failure {
     message: `Its worker brought no result that can be used: ${reason}`,
     remedy:
       'read the last errors in the log of the worker function: "Task timed out" means that deployment.timeoutMinutes is too ' +
-      'short, "Runtime exited" that deployment.memoryMiB is too small. Where it is the same target in each run, report it ' +
-      'as a defect of pg-tls-auditor',
+      'short, "Runtime exited" that deployment.memoryMiB is too small. Where it is the same target in each run, audit it ' +
+      'with the command line, and report it as a defect of pg-tls-auditor',
   };
 }

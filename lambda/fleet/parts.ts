@@ -17,9 +17,14 @@ import { valueSharing } from './shared-values.ts';
 /** Parts that are read at the same time: each is in memory as text for a moment. */
 const CONCURRENCY = 4;
 
-/** Bytes of JSON that all parts of a worker may have: what one worker writes keeps no other from being read. */
+/**
+ * Bytes of JSON that all parts of a worker may have: what one worker writes keeps no other from being read. Each target
+ * has some of them for itself, so that neither do those of databases with very many findings.
+ */
 const BYTES_OF_WORKER = 2 * MOST_PART_BYTES;
 const BYTES_OF_TARGET = 64 * 1024;
+/** Of these, what no other target may take: one without very many findings has 5 to 10 KB. */
+const OWN_BYTES_OF_TARGET = 16 * 1024;
 
 /** A range whose targets have no result, and why. */
 export interface MissingRange extends Range {
@@ -80,19 +85,29 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
 
 /** What a worker may still have Digest read. */
 class ByteBudget {
-  #left: number;
+  #shared: number;
+  /** Of each target. */
+  readonly #own: number[];
 
   constructor(targets: number) {
-    this.#left = BYTES_OF_WORKER + targets * BYTES_OF_TARGET;
+    this.#shared = BYTES_OF_WORKER + targets * (BYTES_OF_TARGET - OWN_BYTES_OF_TARGET);
+    this.#own = Array.from({ length: targets }, () => OWN_BYTES_OF_TARGET);
   }
 
-  /** @throws RunError where nothing is left */
-  refuseMore(): void {
-    if (this.#left <= 0) throw new RunError('the parts of its worker have more bytes in all than they may');
+  /** @returns bytes that a part of the range may have */
+  left({ from, to }: Range): number {
+    const own = this.#own.slice(from, to).reduce((sum, bytes) => sum + bytes, 0);
+    return Math.floor(Math.max(0, this.#shared) + own);
   }
 
-  take(bytes: number): void {
-    this.#left -= bytes;
+  take({ from, to }: Range, bytes: number): void {
+    const each = bytes / (to - from);
+    this.#shared -= bytes;
+    for (let index = from; index < to; index += 1) {
+      const own = Math.min(this.#own[index] ?? 0, each);
+      this.#own[index] = (this.#own[index] ?? 0) - own;
+      this.#shared += own;
+    }
   }
 }
 
@@ -109,14 +124,16 @@ async function readPart(
   { plan: { run, policy }, objects, budget }: Reading,
 ): Promise<Part | string> {
   try {
-    budget.refuseMore();
-    const body = await objects.get(partKey(run, range), MOST_PART_BYTES);
-    const text = await unpackText('the part', body, MOST_PART_BYTES).catch((error: unknown) => {
+    const left = budget.left(range);
+    const [what, most] =
+      left < MOST_PART_BYTES ? ['the part, beside the others of its worker,', left] : ['the part', MOST_PART_BYTES];
+    const body = await objects.get(partKey(run, range), most);
+    const text = await unpackText(what, body, most).catch((error: unknown) => {
       // What turns out to be too large has cost as much.
-      budget.take(MOST_PART_BYTES);
+      budget.take(range, most);
       throw error;
     });
-    budget.take(text.length);
+    budget.take(range, text.length);
     const part = decodePart(text);
     if (!isDeepStrictEqual(part.run.policy, policy)) return 'it was evaluated by another policy';
     return isOf(targets, part.run.audited) ? part : 'it is of other targets than its own';

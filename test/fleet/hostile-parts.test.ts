@@ -407,24 +407,55 @@ test('a part is read once: one that changes between two reads is what it was at 
   expect(reads).toBe(1);
 });
 
-test('a worker has a budget of bytes for all its parts: what is beyond it is not read', async () => {
+describe('a worker has a budget of bytes for all its parts', () => {
   const names = Array.from({ length: 40 }, (_, index) => `far-${index}`);
   const plan = planOf({ default: HOME.map((name) => targetOf(name)), emea: names.map((name) => targetOf(name)) });
-  const bomb = gzipSync(Buffer.alloc(20_000_000, ' '));
-  const keys = names.map((_, from) => partKey(RUN, { worker: 'emea', from, to: from + 1 }));
-  const bucket = bucketOf(Object.fromEntries(keys.map((key) => [key, bomb])));
-  const { parts, missing } = await readParts(plan, bucket);
-  expect(
-    mergedRun(
-      plan,
-      parts.map(({ run }) => run),
-      NOW,
-    ).audited.map(({ verdict }) => verdict),
-  ).toEqual(['clean', 'clean']);
-  expect(bucket.reads.length).toBeLessThan(10);
-  expect(new Set(missing.map(({ reason }) => reason))).toEqual(
-    new Set([expect.stringContaining('has more than'), expect.stringContaining('more bytes in all')]),
-  );
+  const keyOf = (from: number, to = from + 1): string => partKey(RUN, { worker: 'emea', from, to });
+  const LAST = names.length - 1;
+  const read = async (theirs: Readonly<Record<string, Uint8Array>>) => {
+    const honest = gzipSync(encodePart(partOf(audited(`far-${LAST}`))).text);
+    const { parts, missing } = await readParts(plan, bucketOf({ ...theirs, [keyOf(LAST)]: honest }));
+    return { parts, missing, reasons: new Set(missing.map(({ reason }) => reason)) };
+  };
+
+  test.each([
+    ['do not unpack to what they may have', 20_000_000],
+    ['have as much as one may have', 8_000_000],
+  ])('of which the parts of others that %s take nothing: each target has its own', async (_, bytes) => {
+    const bomb = gzipSync(Buffer.alloc(bytes, ' '));
+    const bombs = names.slice(0, LAST).map((_name, from) => [keyOf(from), bomb]);
+    const { parts, missing, reasons } = await read(Object.fromEntries(bombs));
+    expect(parts.flatMap(({ run }) => run.audited).map(({ snapshot }) => snapshot.target.name)).toEqual([
+      ...HOME,
+      `far-${LAST}`,
+    ]);
+    expect(missing.reduce((sum, { from, to }) => sum + to - from, 0)).toBe(LAST);
+    expect([...reasons].filter((reason) => !/ (has more than|and) \d+ (bytes|are allowed)/.test(reason))).toEqual(
+      bytes < 8 * 1024 ** 2 ? ["the run can't be used: it is not JSON"] : [],
+    );
+  });
+
+  test('which parts of the same targets, again and again, do not enlarge', async () => {
+    const text = encodePart(partOf(...names.map((name) => audited(name)))).text;
+    const large = gzipSync(text + ' '.repeat(7_000_000));
+    const again = Object.fromEntries(
+      names.flatMap((_, from) => names.slice(from + 1).map((__, to) => [keyOf(from, from + to + 2), large])),
+    );
+    let bytes = 0;
+    const counting: RunObjects = {
+      ...bucketOf(again),
+      list: async (prefix, most) =>
+        Object.keys(again)
+          .filter((key) => key.startsWith(prefix))
+          .slice(0, most),
+      get: async (_key, most) => {
+        bytes += Math.min(most, 7_000_000);
+        return large;
+      },
+    };
+    await readParts(plan, counting);
+    expect(bytes).toBeLessThan(16 * 1024 ** 2 + names.length * 64 * 1024 + 4 * 8 * 1024 ** 2);
+  });
 });
 
 describe('what a satellite says of its databases', () => {
