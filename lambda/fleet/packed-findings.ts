@@ -1,17 +1,16 @@
-// Writes the findings of a part one on a line, and reads them again one by one: the writer may be hostile.
+// Writes the findings of a part on lines, without what they share with others, and reads them again.
 //
-// What a finding shares with its outcome, and its long texts, are not repeated: a finding takes some 300 bytes. What is
-// wrong in one line costs its reader this line only.
+// A finding takes some 200 bytes: its outcome says of which check it is, and titles and remedies are written once.
 
 import * as z from 'zod';
 import { fingerprint } from '../checks/fingerprint.ts';
 import type { Finding, Outcome, Problem } from '../model/finding.ts';
 import { type AuditedTarget, RunError } from '../model/run.ts';
 import { namesOfProblem } from '../model/run-schema.ts';
-import { countValues, isObject, MOST_VALUES } from './untrusted-json.ts';
+import { countValues, isObject, type LineReader, lineParser, MOST_VALUES } from './part-lines.ts';
 
 /** Findings of all targets of a part. */
-export const MOST_FINDINGS = 30_000;
+const MOST_FINDINGS = 30_000;
 
 /** Characters of titles and remedies, each as often as a finding has it: the report has all of them. */
 const MOST_CHARACTERS = 64 * 1024 * 1024;
@@ -19,42 +18,52 @@ const MOST_CHARACTERS = 64 * 1024 * 1024;
 const { title: _, ...ownOfProblem } = namesOfProblem;
 /** Place of a text in the list of them. */
 const place = z.int().min(0);
-const lineSchema = z.strictObject({ ...ownOfProblem, title: place, remedy: place, subject: z.string().optional() });
+const parseFinding = lineParser(
+  'a finding',
+  z.strictObject({ ...ownOfProblem, title: place, remedy: place, subject: z.string().optional() }),
+);
+const parseText = lineParser('a text', z.string());
 
-export interface PackedFindings {
-  /** In the order of targets, outcomes and problems. */
-  readonly lines: readonly string[];
-  /** Titles and remedies. */
-  readonly texts: readonly string[];
-  /** Whether they can be read as those of one part. */
-  readonly fit: boolean;
-}
+/** Packs the findings of a part, target by target. */
+export class FindingPacker {
+  readonly #places = new Map<string, number>();
+  #characters = 0;
+  #findings = 0;
+  #areShort = true;
 
-export function packFindings(audited: readonly AuditedTarget[]): PackedFindings {
-  const places = new Map<string, number>();
-  let characters = 0;
-  const placeOf = (text: string): number => {
-    const known = places.get(text) ?? places.size;
-    places.set(text, known);
-    characters += text.length;
-    return known;
-  };
-  const lines = audited.flatMap(({ outcomes, findings }) => {
+  /** A line for each finding, in the order of the outcomes and their problems. */
+  pack({ outcomes, findings }: AuditedTarget): readonly string[] {
     const byCheck = Map.groupBy(findings, ({ check }) => check);
-    return outcomes.flatMap(({ check, outcome }) =>
-      (byCheck.get(check) ?? []).map((finding, index) => {
-        const { severity, title, role, database, application, clients, count, evidence, remedy } = finding;
-        const own = { severity, role, database, application, clients, count, evidence };
-        const { subject } = problemsOf(outcome)[index] ?? {};
-        return JSON.stringify({ ...own, subject, title: placeOf(title), remedy: placeOf(remedy) });
-      }),
+    const lines = outcomes.flatMap(({ check, outcome }) =>
+      (byCheck.get(check) ?? []).map((finding, index) => this.#line(finding, problemsOf(outcome)[index])),
     );
-  });
-  const fit =
-    lines.length <= MOST_FINDINGS &&
-    characters <= MOST_CHARACTERS &&
-    lines.every((line) => countValues(line) <= MOST_VALUES);
-  return { lines, texts: [...places.keys()], fit };
+    this.#findings += lines.length;
+    this.#areShort &&= lines.every((line) => countValues(line) <= MOST_VALUES);
+    return lines;
+  }
+
+  #line(finding: Finding, problem: Problem | undefined): string {
+    const { severity, title, role, database, application, clients, count, evidence, remedy } = finding;
+    const own = { severity, role, database, application, clients, count, evidence, subject: problem?.subject };
+    return JSON.stringify({ ...own, title: this.#placeOf(title), remedy: this.#placeOf(remedy) });
+  }
+
+  #placeOf(text: string): number {
+    const known = this.#places.get(text) ?? this.#places.size;
+    this.#places.set(text, known);
+    this.#characters += text.length;
+    return known;
+  }
+
+  /** A line for each title and remedy of the findings so far. */
+  texts(): readonly string[] {
+    return [...this.#places.keys()].map((text) => JSON.stringify(text));
+  }
+
+  /** Whether the findings so far can be read as those of one part. */
+  fit(): boolean {
+    return this.#areShort && this.#findings <= MOST_FINDINGS && this.#characters <= MOST_CHARACTERS;
+  }
 }
 
 function problemsOf(outcome: Outcome): readonly Problem[] {
@@ -72,77 +81,51 @@ export function countedOutcomes(outcomes: AuditedTarget['outcomes']): readonly u
 /** What a problem says is in its finding. */
 const PROBLEM: Problem = { severity: 'info', title: '', evidence: {} };
 
-const OTHERS = 'the part has other findings than its outcomes say';
+/** Puts findings back into the targets of a parsed part, of which nothing is known. */
+export class FindingUnpacker {
+  readonly #texts: readonly string[];
+  #characters = 0;
+  #findings = 0;
 
-/**
- * Puts findings back into the targets of a parsed part, of which nothing is known: what is not as it was written stays
- * for the schema of a run to refuse. Fingerprints are computed: that of another target's finding would stand for that
- * one in the state of every receiver.
- *
- * @returns the targets, whose problems are as many as their findings, and empty
- * @throws RunError for the first line that is not a finding, and for more or fewer lines than outcomes say
- */
-export function unpackFindings(
-  audited: readonly unknown[],
-  { lines, texts }: { readonly lines: readonly string[]; readonly texts: unknown },
-): readonly unknown[] {
-  const reader = new LineReader(lines, texts);
-  const targets = audited.map((one) => {
-    if (!isObject(one) || Object.hasOwn(one, 'findings')) return one;
+  /** @param texts the number of them @throws RunError */
+  constructor(texts: unknown, reader: LineReader) {
+    this.#texts = reader.take('texts', texts, parseText);
+  }
+
+  /**
+   * Fingerprints are computed: that of another target's finding would stand for that one in the state of every
+   * receiver. What is not as it was written stays for the schema of a run to refuse.
+   *
+   * @returns the target, whose problems are as many as its findings, and empty
+   * @throws RunError for the first line that is not a finding
+   */
+  unpack(one: unknown, reader: LineReader): unknown {
     const name = nameOf(one);
-    if (name === undefined || !Array.isArray(one.outcomes)) return one;
+    if (!isObject(one) || name === undefined || !Array.isArray(one.outcomes) || Object.hasOwn(one, 'findings')) {
+      return one;
+    }
     const findings: Finding[] = [];
     const outcomes = one.outcomes.map((each: unknown) => {
       const { check, outcome } = isObject(each) ? each : {};
       if (typeof check !== 'string' || !isObject(outcome) || outcome.status !== 'fail') return each;
-      const own = reader.take(outcome.problems, { check, target: name });
+      const own = reader.take('findings', outcome.problems, (line) => this.#read(line, { check, target: name }));
       findings.push(...own);
       return { ...(each as object), outcome: { ...outcome, problems: own.map(() => PROBLEM) } };
     });
     return { ...one, outcomes, findings };
-  });
-  if (!reader.isAtEnd) throw new RunError(OTHERS);
-  return targets;
-}
-
-function nameOf({ snapshot }: Readonly<Record<string, unknown>>): string | undefined {
-  const target = isObject(snapshot) ? snapshot.target : undefined;
-  return isObject(target) && typeof target.name === 'string' ? target.name : undefined;
-}
-
-class LineReader {
-  readonly #lines: readonly string[];
-  readonly #texts: unknown;
-  #next = 0;
-  #characters = 0;
-
-  constructor(lines: readonly string[], texts: unknown) {
-    this.#lines = lines;
-    this.#texts = texts;
-  }
-
-  get isAtEnd(): boolean {
-    return this.#next === this.#lines.length;
-  }
-
-  take(count: unknown, of: Pick<Finding, 'check' | 'target'>): readonly Finding[] {
-    const left = this.#lines.length - this.#next;
-    if (typeof count !== 'number' || !Number.isSafeInteger(count) || count < 1 || count > left) {
-      throw new RunError(OTHERS);
-    }
-    this.#next += count;
-    return this.#lines.slice(this.#next - count, this.#next).map((line) => this.#read(line, of));
   }
 
   #read(line: string, { check, target }: Pick<Finding, 'check' | 'target'>): Finding {
-    const { subject, title, remedy, ...own } = parseLine(line);
+    this.#findings += 1;
+    if (this.#findings > MOST_FINDINGS) throw new RunError(`the part has more than ${MOST_FINDINGS} findings`);
+    const { subject, title, remedy, ...own } = parseFinding(line);
     const texts = { title: this.#text(title), remedy: this.#text(remedy) };
     return { ...own, ...texts, check, target, fingerprint: fingerprint(check, target, { ...own, subject }) };
   }
 
   #text(index: number): string {
-    const text: unknown = Array.isArray(this.#texts) ? this.#texts[index] : undefined;
-    if (typeof text !== 'string') throw new RunError('the part has a finding without a text that it names');
+    const text = this.#texts[index];
+    if (text === undefined) throw new RunError('the part has a finding without a text that it names');
     this.#characters += text.length;
     if (this.#characters > MOST_CHARACTERS) {
       throw new RunError(`the findings of the part have more than ${MOST_CHARACTERS} characters`);
@@ -151,16 +134,8 @@ class LineReader {
   }
 }
 
-function parseLine(line: string): z.infer<typeof lineSchema> {
-  if (countValues(line) > MOST_VALUES) throw new RunError(`a finding of the part has more than ${MOST_VALUES} values`);
-  let document: unknown;
-  try {
-    document = JSON.parse(line);
-  } catch {
-    // The parser's message quotes the text.
-    throw new RunError("the part can't be used: a finding is not JSON");
-  }
-  const { data } = lineSchema.safeParse(document);
-  if (data === undefined) throw new RunError("the part can't be used: a finding is not what it must be");
-  return data;
+function nameOf(one: unknown): string | undefined {
+  const snapshot = isObject(one) ? one.snapshot : undefined;
+  const target = isObject(snapshot) ? snapshot.target : undefined;
+  return isObject(target) && typeof target.name === 'string' ? target.name : undefined;
 }

@@ -38,8 +38,8 @@ const SESSIONS = 20;
 /** What a hostile worker writes in place of its parts. */
 const BOMBS: readonly (() => string | Uint8Array)[] = [
   () => Buffer.alloc(100_000_000, ' '),
-  () => `{"schemaVersion":1,"audited":[${'0,'.repeat(95_000)}0]}`,
-  () => `{"schemaVersion":1,"audited":${'['.repeat(95_000)}${']'.repeat(95_000)}}`,
+  () => `{"schemaVersion":1,"texts":0,"audited":[${'0,'.repeat(95_000)}0]}`,
+  () => `{"schemaVersion":1,"texts":0,"audited":${'['.repeat(95_000)}${']'.repeat(95_000)}}`,
 ];
 
 /** MiB of V8's heap, and of the whole process. */
