@@ -28,7 +28,7 @@ import type { Report } from '../../lambda/report/schema.ts';
 const IS_LARGE = process.env.PG_TLS_AUDITOR_FLEET === 'large';
 const TARGETS = IS_LARGE ? 10_000 : 300;
 /** Findings of one target more: a server with very many clients, or one that makes them up. */
-const MANY = IS_LARGE ? 12_000 : 1_000;
+const MANY = IS_LARGE ? 12_000 : 300;
 const BATCH = 100;
 /** Every fiftieth write is throttled. */
 const THROTTLED = 50;
