@@ -49,6 +49,8 @@ export interface Execution {
   readonly sources?: readonly TargetSourceFactory[];
   /** Milliseconds that each function has. @default 60000 */
   readonly remainingMs?: number;
+  /** Milliseconds that a worker has left whenever it asks after its start. @default `remainingMs` */
+  readonly leftMs?: number;
   /** By the name of the state: what stands between the machine and the function. @default the function is called */
   readonly calls?: Readonly<Record<string, Call>>;
   /** Changes the definition of the machine. @default it is as it was synthesised */
@@ -86,6 +88,7 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
       name,
       sources,
       remainingMs = 60_000,
+      leftMs = remainingMs,
       calls: between = {},
       spoil,
     }) {
@@ -94,17 +97,20 @@ export async function startFleetLab(lab: FunctionLab, config: ConfigInput): Prom
       const before = lab.aws.published.length;
       const calls: { state: string; input: unknown }[] = [];
       const options = { clock: () => at };
+      const workers = workerStates(definition);
       const functions = {
         Plan: createPlanHandler({ ...options, sources }),
-        ...Object.fromEntries(workerStates(definition).map((state) => [state, createWorkerHandler(options)])),
+        ...Object.fromEntries(workers.map((state) => [state, createWorkerHandler(options)])),
         Repair: createRepairHandler(options),
         Digest: createDigestHandler(options),
       };
       const handlers = Object.entries(functions).map(([state, fn]) => {
         const invoke = (input: unknown): Promise<unknown> => {
           invocations += 1;
-          const context = { awsRequestId: `request-${invocations}`, getRemainingTimeInMillis: () => remainingMs };
-          return fn(overTheWire(input), context);
+          const answers = workers.includes(state) ? [remainingMs] : [];
+          const getRemainingTimeInMillis = (): number =>
+            answers.pop() ?? (workers.includes(state) ? leftMs : remainingMs);
+          return fn(overTheWire(input), { awsRequestId: `request-${invocations}`, getRemainingTimeInMillis });
         };
         const call = between[state] ?? invoke;
         const handler = async (input: unknown): Promise<unknown> => {

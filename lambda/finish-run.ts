@@ -6,7 +6,7 @@ import type { StateStore } from './deliver/state/store.ts';
 import { EnvironmentError } from './environment.ts';
 import type { RunRequest } from './event.ts';
 import type { Run } from './model/run.ts';
-import type { Pace } from './model/run-time.ts';
+import type { FleetPace, Pace } from './model/run-time.ts';
 import type { Snapshot } from './model/snapshot.ts';
 import type { NamedTarget } from './model/target.ts';
 import { type Integration, integrationsOf } from './notify/integrations.ts';
@@ -36,8 +36,7 @@ export interface AuditedRun {
   readonly coversAllTargets: boolean;
   /** Whole snapshots, where those of `run` have only what the report needs. @default those of `run` */
   readonly clients?: AsyncIterable<Snapshot>;
-  /** Undefined where workers audited the targets, each in its own time. */
-  readonly pace?: Pace;
+  readonly pace: Pace | FleetPace;
 }
 
 export interface FinishedRun {

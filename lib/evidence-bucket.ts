@@ -6,9 +6,7 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket, ObjectOwners
 import type { Construct } from 'constructs';
 import type { Config } from '../lambda/config/index.ts';
 import { nagResourceId } from './nag-resource-id.ts';
-
-/** Days that plans and parts of the fleet's runs are kept: the report has what they say. */
-const RUN_DAYS = 7;
+import { runRetention } from './run-retention.ts';
 
 /** The objects that the function may write. It reads, lists and deletes none. */
 const REPORTS = 'reports/*';
@@ -43,13 +41,7 @@ export function makeEvidenceBucket(
         noncurrentVersionExpiration: Duration.days(retentionDays),
         abortIncompleteMultipartUploadAfter: Duration.days(1),
       },
-      // Of two rules for one object, S3 follows the one that expires it earlier.
-      ...(fleet === undefined ? [] : ['plans/', 'runs/']).map((prefix) => ({
-        id: `Retention of ${prefix}`,
-        prefix,
-        expiration: Duration.days(RUN_DAYS),
-        noncurrentVersionExpiration: Duration.days(1),
-      })),
+      ...(fleet === undefined ? [] : runRetention()),
     ],
   });
   Validations.of(bucket).acknowledge({

@@ -51,6 +51,7 @@ import { importNetwork, type Network, networkProblems } from './network.ts';
 import { grantNetworkAccess, networkAccess, networkAccessProblems, networkPolicyUse } from './network-access.ts';
 import { ownParts, unreachedTargets } from './network-parts.ts';
 import type { PgTlsAuditorProps } from './pg-tls-auditor-props.ts';
+import { warnOfRunRetention } from './run-retention.ts';
 import { maxEventAge, RunSchedule } from './run-schedule.ts';
 import { bucketPolicyUse } from './satellite-bucket.ts';
 import { homeOf, satellitesOf } from './satellite-names.ts';
@@ -330,7 +331,7 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
   }
 
   private makeFleet(
-    { auditorName }: PgTlsAuditorProps,
+    { auditorName, evidenceBucket }: PgTlsAuditorProps,
     document: ConfigInput,
     config: Config,
     workers: readonly FleetWorker[],
@@ -338,6 +339,7 @@ export class PgTlsAuditor extends Construct implements IConnectable, IGrantable 
   ): Fleet | undefined {
     const { fleet } = config.deployment;
     if (fleet === undefined || this.evidenceBucket === undefined) return undefined;
+    if (evidenceBucket !== undefined) warnOfRunRetention(this, evidenceBucket);
     const home = homeOf(config, auditorName ?? Stack.of(this).stackName);
     return new Fleet(this, 'Fleet', {
       document,

@@ -16,7 +16,7 @@ import { readClients } from './client-parts.ts';
 import { MOST_BYTES, type Plan, unpackPlan } from './documents.ts';
 import type { DigestInput } from './messages.ts';
 import { planKey } from './object-keys.ts';
-import { type MissingRange, mergedRun, readParts } from './parts.ts';
+import { type MissingRange, mergedRun, paceOf, readParts } from './parts.ts';
 import type { Range } from './ranges.ts';
 import type { RunObjects } from './run-objects.ts';
 import { evaluateByTrust } from './trust.ts';
@@ -58,7 +58,8 @@ export async function digestRun(
     const shown = { missing: missing.slice(0, MOST_LOGGED), omitted: Math.max(0, missing.length - MOST_LOGGED) };
     services.logger.error('targets without a result', { run: id, ...shown });
   }
-  const merged = mergedRun(plan, [...parts, ...(await withoutResult(plan, missing, context))], clock().toISOString());
+  const audits = [...parts.map((part) => part.run), ...(await withoutResult(plan, missing, context))];
+  const merged = mergedRun(plan, audits, clock().toISOString());
   const replicas = new Map(list.replicas);
   const satellites = new Set(Object.keys(context.config.satellites));
   const audited = evaluateByTrust(merged.audited, plan.policy, plan, { coversAllTargets, replicas, satellites });
@@ -67,7 +68,8 @@ export async function digestRun(
     request.targets === undefined ? evaluateListed(listedSnapshots(list.cloud, plan.startedAt), plan.policy) : [];
   const run: Run = { ...merged, audited, ...(listed.length === 0 ? {} : { listed }) };
   const clients = clientsOf(plan, ranges, { objects, context });
-  const { report, evidence } = await finishRun({ request, run, list, coversAllTargets, clients }, context);
+  const pace = paceOf(plan, parts);
+  const { report, evidence } = await finishRun({ request, run, list, coversAllTargets, pace, clients }, context);
   errors.throwIfAny();
   return {
     run: id,
@@ -133,7 +135,7 @@ function workerFailed(reason: string): Failure {
     message: `Its worker brought no result that can be used: ${reason}`,
     remedy:
       'read the last errors in the log of the worker function: "Task timed out" means that deployment.timeoutMinutes is too ' +
-      'short, "Runtime exited" that deployment.memoryMiB is too small. Where it is the same target in each run, report it ' +
-      'as a defect of pg-tls-auditor',
+      'short, "Runtime exited" that deployment.memoryMiB is too small. Where it is the same target in each run, audit it ' +
+      'with the command line, and report it as a defect of pg-tls-auditor',
   };
 }

@@ -5,10 +5,11 @@ import pMap from 'p-map';
 import { describeDefect } from '../collect/defect.ts';
 import type { AuditedTarget } from '../model/run.ts';
 import { mergeRuns, type Run, RunError } from '../model/run.ts';
+import type { FleetPace } from '../model/run-time.ts';
 import type { Target } from '../model/target.ts';
 import { DocumentError, type Plan, sharesOf, unpackText } from './documents.ts';
 import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
-import { decodePart, MOST_PART_BYTES } from './part-codec.ts';
+import { decodePart, MOST_PART_BYTES, type Part } from './part-codec.ts';
 import { missingRanges, type Range } from './ranges.ts';
 import { RunObjectError, type RunObjects } from './run-objects.ts';
 import { valueSharing } from './shared-values.ts';
@@ -16,9 +17,14 @@ import { valueSharing } from './shared-values.ts';
 /** Parts that are read at the same time: each is in memory as text for a moment. */
 const CONCURRENCY = 4;
 
-/** Bytes of JSON that all parts of a worker may have: what one worker writes keeps no other from being read. */
+/**
+ * Bytes of JSON that all parts of a worker may have: what one worker writes keeps no other from being read. Each target
+ * has some of them for itself, so that neither do those of databases with very many findings.
+ */
 const BYTES_OF_WORKER = 2 * MOST_PART_BYTES;
 const BYTES_OF_TARGET = 64 * 1024;
+/** Of these, what no other target may take: one without very many findings has 5 to 10 KB. */
+const OWN_BYTES_OF_TARGET = 16 * 1024;
 
 /** A range whose targets have no result, and why. */
 export interface MissingRange extends Range {
@@ -26,7 +32,7 @@ export interface MissingRange extends Range {
 }
 
 export interface ReadParts {
-  readonly parts: readonly Run[];
+  readonly parts: readonly Part[];
   /** Of those parts. */
   readonly ranges: readonly Range[];
   readonly missing: readonly MissingRange[];
@@ -53,7 +59,7 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
   const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
   const budgets = new Map(sharesOf(plan).map(({ worker, count }) => [worker, new ByteBudget(count)]));
   const share = valueSharing();
-  const read: { readonly range: Range; readonly part: Run }[] = [];
+  const read: { readonly range: Range; readonly part: Part }[] = [];
   const unusable: MissingRange[] = [];
   await pMap(
     await writtenRanges(plan, objects),
@@ -62,7 +68,7 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
       const budget = budgets.get(range.worker) ?? new ByteBudget(0);
       const part = await readPart(range, own, { plan, objects, budget });
       if (typeof part === 'string') unusable.push({ ...range, reason: part });
-      else read.push({ range, part: { ...part, audited: part.audited.map(share) } });
+      else read.push({ range, part: { ...part, run: { ...part.run, audited: part.run.audited.map(share) } } });
     },
     { concurrency: CONCURRENCY },
   );
@@ -79,19 +85,29 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
 
 /** What a worker may still have Digest read. */
 class ByteBudget {
-  #left: number;
+  #shared: number;
+  /** Of each target. */
+  readonly #own: number[];
 
   constructor(targets: number) {
-    this.#left = BYTES_OF_WORKER + targets * BYTES_OF_TARGET;
+    this.#shared = BYTES_OF_WORKER + targets * (BYTES_OF_TARGET - OWN_BYTES_OF_TARGET);
+    this.#own = Array.from({ length: targets }, () => OWN_BYTES_OF_TARGET);
   }
 
-  /** @throws RunError where nothing is left */
-  refuseMore(): void {
-    if (this.#left <= 0) throw new RunError('the parts of its worker have more bytes in all than they may');
+  /** @returns bytes that a part of the range may have */
+  left({ from, to }: Range): number {
+    const own = this.#own.slice(from, to).reduce((sum, bytes) => sum + bytes, 0);
+    return Math.floor(Math.max(0, this.#shared) + own);
   }
 
-  take(bytes: number): void {
-    this.#left -= bytes;
+  take({ from, to }: Range, bytes: number): void {
+    const each = bytes / (to - from);
+    this.#shared -= bytes;
+    for (let index = from; index < to; index += 1) {
+      const own = Math.min(this.#own[index] ?? 0, each);
+      this.#own[index] = (this.#own[index] ?? 0) - own;
+      this.#shared += own;
+    }
   }
 }
 
@@ -106,19 +122,21 @@ async function readPart(
   range: Range,
   targets: readonly Target[],
   { plan: { run, policy }, objects, budget }: Reading,
-): Promise<Run | string> {
+): Promise<Part | string> {
   try {
-    budget.refuseMore();
-    const body = await objects.get(partKey(run, range), MOST_PART_BYTES);
-    const text = await unpackText('the part', body, MOST_PART_BYTES).catch((error: unknown) => {
+    const left = budget.left(range);
+    const [what, most] =
+      left < MOST_PART_BYTES ? ['the part, beside the others of its worker,', left] : ['the part', MOST_PART_BYTES];
+    const body = await objects.get(partKey(run, range), most);
+    const text = await unpackText(what, body, most).catch((error: unknown) => {
       // What turns out to be too large has cost as much.
-      budget.take(MOST_PART_BYTES);
+      budget.take(range, most);
       throw error;
     });
-    budget.take(text.length);
+    budget.take(range, text.length);
     const part = decodePart(text);
-    if (!isDeepStrictEqual(part.policy, policy)) return 'it was evaluated by another policy';
-    return isOf(targets, part.audited) ? part : 'it is of other targets than its own';
+    if (!isDeepStrictEqual(part.run.policy, policy)) return 'it was evaluated by another policy';
+    return isOf(targets, part.run.audited) ? part : 'it is of other targets than its own';
   } catch (error) {
     if (error instanceof RunObjectError || error instanceof DocumentError || error instanceof RunError)
       return error.message;
@@ -161,6 +179,19 @@ function withReasons(range: Range, unusable: readonly MissingRange[]): readonly 
       .sort((a, b) => a.to - a.from - (b.to - b.from));
     return { worker: range.worker, from, to, reason: last?.reason ?? NO_PART };
   });
+}
+
+/**
+ * How the workers of these parts used their times, and the run its own. The parts of a worker that had too much for
+ * one say it once.
+ */
+export function paceOf({ startedAt, auditUntil }: Plan, parts: readonly Part[]): FleetPace {
+  const [start, end] = [Date.parse(startedAt), Date.parse(auditUntil)];
+  const lastBegan = parts.reduce((latest, { run }) => Math.max(latest, Date.parse(run.startedAt)), start);
+  return {
+    workers: parts.flatMap(({ pace }) => pace ?? []),
+    run: { leftAtLastTurnMs: Math.max(0, end - lastBegan), auditMs: Math.max(0, end - start) },
+  };
 }
 
 /** One run of the parts and of the targets that have no result, in the order of the plan. */

@@ -3,13 +3,13 @@
 import { auditTargets } from '../audit.ts';
 import { AuditFailure } from '../model/failure.ts';
 import type { LogStateStore } from '../model/log-state.ts';
-import type { Run } from '../model/run.ts';
+import type { Pace } from '../model/run-time.ts';
 import type { RunContext } from '../run-context.ts';
 import { putClients } from './client-parts.ts';
 import { DocumentError, MOST_BYTES, pack, type Slice, unpackSlice } from './documents.ts';
 import type { WorkerInput } from './messages.ts';
 import { partKey, sliceKey } from './object-keys.ts';
-import { encodePart } from './part-codec.ts';
+import { encodePart, type Part } from './part-codec.ts';
 import type { RunObjects } from './run-objects.ts';
 
 /** What the machine may show of a batch. */
@@ -36,6 +36,7 @@ export async function auditRange(
   refuseOther(range, slice);
   const targets = slice.targets.slice(from, to);
   const collector = await services.collector(targets, environment, clock);
+  let leftAtLastTurnMs = time.auditMs;
   const log = collector.logs?.state === undefined ? undefined : deferred(collector.logs.state);
   const audited = await audit(
     { targets, concurrency: slice.concurrency, policy: slice.policy },
@@ -44,9 +45,13 @@ export async function auditRange(
       deadline: clock().toISOString() > slice.auditUntil ? RUN_IS_OVER : time.deadline,
       cloud: slice.cloud,
       includesListed: false,
+      onTurn: () => {
+        leftAtLastTurnMs = time.leftMs();
+      },
     },
   );
-  const stored = await putParts(range, audited, objects);
+  const pace: Pace = { leftAtLastTurnMs, auditMs: time.auditMs };
+  const stored = await putParts(range, { run: audited, pace }, objects);
   // What was read of connection logs counts as read once it is in a part. An earlier part has its own.
   if (stored) await log?.saveAll();
   else services.logger.info('the part was there already', { run, worker, from, to });
@@ -63,23 +68,23 @@ export async function auditRange(
  *
  * @returns whether this invocation wrote a part; false: an earlier one did
  */
-async function putParts({ run, worker, from, to }: WorkerInput, audited: Run, objects: RunObjects): Promise<boolean> {
-  const { text, fits } = encodePart(audited);
+async function putParts({ run, worker, from, to }: WorkerInput, part: Part, objects: RunObjects): Promise<boolean> {
+  const { text, fits } = encodePart(part);
   if (fits || to - from === 1) {
     const range = { worker, from, to };
     // Before the part: where that is, the range is not handed out again.
-    await putClients(run, range, audited, objects);
+    await putClients(run, range, part.run, objects);
     return await objects.put(partKey(run, range), await pack(text));
   }
   const middle = Math.ceil((to - from) / 2);
+  const { audited } = part.run;
   const halves = [
-    { from, to: from + middle, audited: audited.audited.slice(0, middle) },
-    { from: from + middle, to, audited: audited.audited.slice(middle) },
+    // One of them says how the worker used its time: it is one worker.
+    { from, to: from + middle, own: { pace: part.pace, run: { ...part.run, audited: audited.slice(0, middle) } } },
+    { from: from + middle, to, own: { run: { ...part.run, audited: audited.slice(middle) } } },
   ];
   const stored: boolean[] = [];
-  for (const { audited: own, ...half } of halves) {
-    stored.push(await putParts({ run, worker, ...half }, { ...audited, audited: own }, objects));
-  }
+  for (const { own, ...half } of halves) stored.push(await putParts({ run, worker, ...half }, own, objects));
   return stored.includes(true);
 }
 

@@ -12,8 +12,8 @@ export function encodeRun(run: Run): string {
   return encodeRunDocument(run);
 }
 
-/** The same for a run whose targets have a form of their own, which the `unpack` of its reader knows. */
-export function encodeRunDocument(run: Omit<Run, 'audited'> & { readonly audited: readonly unknown[] }): string {
+/** The same for a run in a form of its own, which the `unpack` of its reader knows. */
+export function encodeRunDocument(run: object): string {
   return JSON.stringify({ schemaVersion: RUN_SCHEMA_VERSION, ...run });
 }
 
@@ -28,7 +28,7 @@ export function decodeRun(text: string): Run {
 }
 
 /**
- * The same for a run whose targets were written in a form of their own.
+ * The same for a run that was written in a form of its own.
  *
  * @param unpack given the parsed JSON, of which nothing is known; returns the document of a run
  */

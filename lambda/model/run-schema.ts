@@ -67,7 +67,7 @@ const sessionTls = z.strictObject({
   clientDn: text.optional(),
 });
 
-const session: z.ZodType<Session> = z
+export const sessionSchema: z.ZodType<Session> = z
   .strictObject({
     pid: count.optional(),
     side: z.enum(SIDES).optional(),
@@ -243,7 +243,7 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
         inherits: flag.optional(),
       }),
     ),
-    sessions: observed(z.strictObject({ visible: z.array(session), hidden: count })),
+    sessions: observed(z.strictObject({ visible: z.array(sessionSchema), hidden: count })),
     settings: observed(settings),
     hba: observed(hba),
     outbound: observed(outbound),
@@ -257,7 +257,7 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
     probe: observed(probe).optional(),
     connectionLog: observed(connectionLogSchema).optional(),
     sampled: observed(
-      z.strictObject({ from: moment, to: moment, samples: count, sessions: z.array(session) }),
+      z.strictObject({ from: moment, to: moment, samples: count, sessions: z.array(sessionSchema) }),
     ).optional(),
     trust: observed(
       z.strictObject({
@@ -291,7 +291,8 @@ const remedy: z.ZodType<Remedy> = z.union([
   }),
 ]);
 
-const namesOfProblem = {
+/** What a problem and its finding have in common. */
+export const namesOfProblem = {
   severity: z.enum(SEVERITIES),
   title: text,
   role: text.optional(),

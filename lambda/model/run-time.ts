@@ -16,12 +16,20 @@ export function divideTime(invocationMs: number): RunTime {
   return { auditMs: invocationMs - reserveMs, reserveMs };
 }
 
-/** How the targets of a run used its time. */
+/** How the targets of a run, or of one worker, used its time. */
 export interface Pace {
   /** Milliseconds for audits that were left when the turn of the last target came. */
   readonly leftAtLastTurnMs: number;
   /** Milliseconds that there were in all. */
   readonly auditMs: number;
+}
+
+/** The same for a fleet, whose run and workers each have a time of their own. */
+export interface FleetPace {
+  /** Of each worker that brought a result: there may be several for each network. */
+  readonly workers: readonly Pace[];
+  /** Of the run, whose turns are those of the workers. */
+  readonly run: Pace;
 }
 
 /** The part of a run's time below which little is left. */

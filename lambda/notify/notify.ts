@@ -10,7 +10,7 @@ import { decide } from '../lifecycle/decide.ts';
 import { type AuditState, type Decision, EMPTY_STATE } from '../model/lifecycle.ts';
 import { known, type Observed } from '../model/observed.ts';
 import type { ListedTarget, Run } from '../model/run.ts';
-import type { Pace } from '../model/run-time.ts';
+import type { FleetPace, Pace } from '../model/run-time.ts';
 import type { NamedTarget } from '../model/target.ts';
 import { buildDecidedReport, buildReport, type DecidedReport } from '../report/build-report.ts';
 import { buildDigest } from '../report/digest.ts';
@@ -33,7 +33,7 @@ export interface NotifyContext {
   /** What the sources of targets did not find as the configuration means it, as sentences without their period. */
   readonly targetNotes?: readonly string[] | undefined;
   /** How the run used its time. */
-  readonly pace?: Pace | undefined;
+  readonly pace?: Pace | FleetPace | undefined;
   /**
    * Whether all runs with this state have these targets and mutes. Otherwise the state holds targets and mutes of other
    * runs, and this run leaves them as they are.

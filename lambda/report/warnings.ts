@@ -2,7 +2,7 @@
 
 import { parseArn } from '../model/arn.ts';
 import type { Observed } from '../model/observed.ts';
-import { isNearlyOutOfTime, type Pace } from '../model/run-time.ts';
+import { type FleetPace, isNearlyOutOfTime, type Pace } from '../model/run-time.ts';
 import type { ReportWarning } from './schema.ts';
 import { displayTime, plural } from './text.ts';
 
@@ -41,18 +41,48 @@ export function discoveryWarning(notes: readonly string[]): readonly ReportWarni
 }
 
 /** @param pace - How the run used its time; undefined: nothing is known of it. */
-export function paceWarning(pace: Pace | undefined): readonly ReportWarning[] {
-  if (pace === undefined || !isNearlyOutOfTime(pace)) return [];
-  const [left, all] = [pace.leftAtLastTurnMs, pace.auditMs].map((ms) => `${Math.round(ms / 1000)} s`);
-  return [
-    {
-      id: 'nearly-out-of-time',
-      message:
-        `The turn of the last database came when ${left} of the ${all} for audits were left: with more databases, or ` +
-        'more that do not answer, the last ones are not audited. Raise deployment.timeoutMinutes or concurrency, or set ' +
-        'deployment.fleet.',
-    },
-  ];
+export function paceWarning(pace: Pace | FleetPace | undefined): readonly ReportWarning[] {
+  if (pace === undefined) return [];
+  const sentences = 'workers' in pace ? fleetSentences(pace) : isNearlyOutOfTime(pace) ? [runSentences(pace)] : [];
+  return sentences.length === 0 ? [] : [{ id: 'nearly-out-of-time', message: sentences.join(' ') }];
+}
+
+function runSentences({ leftAtLastTurnMs, auditMs }: Pace): string {
+  return (
+    `The turn of the last database came when ${seconds(leftAtLastTurnMs)} of the ${seconds(auditMs)} for audits were ` +
+    'left: with more databases, or more that do not answer, the last ones are not audited. Raise ' +
+    'deployment.timeoutMinutes or concurrency, or set deployment.fleet.'
+  );
+}
+
+/** Once for all workers, however many there are. */
+function fleetSentences({ workers, run }: FleetPace): readonly string[] {
+  const [first, ...others] = workers.filter(isNearlyOutOfTime);
+  const sentences: string[] = [];
+  if (first !== undefined) {
+    const { leftAtLastTurnMs, auditMs } = others.reduce(
+      (least, each) => (each.leftAtLastTurnMs < least.leftAtLastTurnMs ? each : least),
+      first,
+    );
+    sentences.push(
+      `${others.length + 1} of ${plural(workers.length, 'worker')} had little time left when the turn of the last ` +
+        `database came, at the least ${seconds(leftAtLastTurnMs)} of ${seconds(auditMs)}: with more databases in a batch, or ` +
+        'more that do not answer, the last ones are not audited. Lower deployment.fleet.batch, or raise ' +
+        'deployment.timeoutMinutes or concurrency.',
+    );
+  }
+  if (isNearlyOutOfTime(run)) {
+    const [left, all] = [run.leftAtLastTurnMs, run.auditMs].map((ms) => `${Math.round(ms / 60_000)} min`);
+    sentences.push(
+      `The last worker began when ${left} of the ${all} in which audits may begin were left: with more databases, the ` +
+        'last ones are not audited. Raise deployment.fleet.concurrency or deployment.fleet.timeoutMinutes.',
+    );
+  }
+  return sentences;
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
 }
 
 /** @param until - The latest time of the state that is in the future; undefined: there is none. */

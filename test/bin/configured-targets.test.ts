@@ -85,6 +85,26 @@ describe('the targets of a configuration', () => {
     expect(exitCode).toBe(0);
   });
 
+  test('are audited from here, whatever network they name; one that there is not is refused', async () => {
+    const [orders, billing] = FLEET.targets ?? [];
+    const networks = { prod: {}, partners: {} };
+    const targets = [
+      { ...orders, network: 'prod' },
+      { ...billing, network: 'partners' },
+    ] as ConfigInput['targets'];
+    const config: ConfigInput = { ...FLEET, networks, deployment: { fleet: {} }, targets };
+    const { exitCode, report } = await auditWith(config);
+    expect(verdicts(report)).toEqual({ orders: 'clean', billing: 'clean' });
+    expect(exitCode).toBe(0);
+    const file = join(folder, 'no-network.json');
+    await writeFile(file, JSON.stringify({ ...FLEET, targets: [{ ...orders, network: 'dmz' }] }));
+    const refused = await command(['audit', '--config', file], { env: aws.environment() });
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain(
+      'targets[0].network: there is none: add it under "networks", or remove the setting',
+    );
+  });
+
   test('may name files, which are found from where the configuration is', async () => {
     await mkdir(join(folder, 'conf', 'pki'), { recursive: true });
     await writeFile(join(folder, 'conf', 'pki', 'ca.pem'), server.ca ?? '');

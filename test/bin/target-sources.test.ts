@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { audit } from '../../bin/command-line/commands/audit.ts';
 import { auditRequest } from '../../bin/command-line/targets/request.ts';
 import { EXIT_CODES, exitCodeOf } from '../../bin/command-line/terminal/exit-code.ts';
-import { unknown } from '../../lambda/model/observed.ts';
+import { known, unknown } from '../../lambda/model/observed.ts';
+import { reportSchema } from '../../lambda/report/schema.ts';
 import { TARGET_SOURCES, type TargetSourceFactory } from '../../lambda/targets/index.ts';
 import { healthyReport } from '../report/builders.ts';
 import { listedByTags } from '../targets/listed-by-tags.ts';
@@ -50,6 +51,26 @@ test('the audit goes on with the targets that are known, and says what is missin
   expect(await audit(options(), [...TARGET_SOURCES, failing])).toBe(EXIT_CODES.failed);
   expect(output.join('')).toContain('error: not all targets are known: RDS could not be listed (AccessDenied)');
   expect(output.join('')).toContain('"targets-unknown"');
+});
+
+test('a database whose tag names a network that there is not is audited from here: workers have networks', async () => {
+  const tagged: TargetSourceFactory = ({ targets: [first] }) => {
+    const found = first === undefined ? [] : [{ ...first, name: 'tagged', network: 'dmz' }];
+    return async () => known(found);
+  };
+  const written: string[] = [];
+  vi.spyOn(process.stdout, 'write').mockImplementation((text, ...rest) => {
+    written.push(String(text));
+    for (const done of rest) if (typeof done === 'function') (done as () => void)();
+    return true;
+  });
+  await audit(options(), [...TARGET_SOURCES, tagged]);
+  const report = reportSchema.parse(JSON.parse(written.join('')));
+  // The variable of its credentials is not set.
+  expect(report.targets.map(({ name, error }) => [name, error?.cause])).toEqual([
+    ['orders', 'secret-not-found'],
+    ['tagged', 'secret-not-found'],
+  ]);
 });
 
 test('a name that an incomplete list lacks is not said to be missing', async () => {

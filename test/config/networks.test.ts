@@ -11,9 +11,9 @@ const HOME = { account: '123456789012', region: 'eu-west-1' };
 const EMEA = { emea: { account: '111122223333', region: 'eu-central-1' } };
 const RULE = { rds: { regions: ['eu-west-1'] }, credentials: 'iam', role: 'tls_auditor' };
 
-function problems(config: object): readonly string[] {
+function problems(config: object, use: 'deployment' | 'command-line' = 'deployment'): readonly string[] {
   try {
-    parseConfig({ targets: [TARGET], ...config }, { use: 'deployment' });
+    parseConfig({ targets: [TARGET], ...config }, { use });
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path}: ${message}`);
@@ -54,6 +54,17 @@ describe('a configuration', () => {
     [{ networks: { prod: { vpcs: VPC } } }, 'networks.prod.vpcs'],
   ])('is refused with %j', (config, problem) => {
     expect(problems({ deployment: { fleet: {}, ...HOME }, ...config }).join('\n')).toContain(problem);
+  });
+
+  test.each(['deployment', 'command-line'] as const)('is refused for a network that there is not, by the %s', (use) => {
+    const named = { targets: [{ ...TARGET, network: 'dmz' }], discovery: [{ ...RULE, network: 'dmz' }] };
+    const none = 'there is none: add it under "networks", or remove the setting, got "dmz"';
+    expect(problems(named, use)).toEqual([`targets[0].network: ${none}`, `discovery[0].network: ${none}`]);
+    const other = 'must be one of "prod", or add it under "networks", got "dmz"';
+    expect(problems({ ...named, networks: { prod: {} } }, use)).toEqual([
+      `targets[0].network: ${other}`,
+      `discovery[0].network: ${other}`,
+    ]);
   });
 
   test('names a network that there is: a typing error is refused, and what a tag names is known in a run only', () => {

@@ -7,13 +7,13 @@ import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/sn
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { newPlan, type Plan } from '../../lambda/fleet/documents.ts';
 import { partKey, partsPrefix } from '../../lambda/fleet/object-keys.ts';
-import { encodePart } from '../../lambda/fleet/part-codec.ts';
-import { mergedRun, readParts } from '../../lambda/fleet/parts.ts';
+import { encodePart, type Part } from '../../lambda/fleet/part-codec.ts';
+import { mergedRun, paceOf, readParts } from '../../lambda/fleet/parts.ts';
 import type { Range } from '../../lambda/fleet/ranges.ts';
 import { RunObjectError, type RunObjects } from '../../lambda/fleet/run-objects.ts';
 import { evaluateByTrust } from '../../lambda/fleet/trust.ts';
 import { known, unknown } from '../../lambda/model/observed.ts';
-import type { AuditedTarget, Run } from '../../lambda/model/run.ts';
+import type { AuditedTarget } from '../../lambda/model/run.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 
@@ -60,8 +60,8 @@ function audited(name: string, snapshot: Partial<Snapshot> = {}): AuditedTarget 
   return { snapshot: whole, ...evaluate(whole, POLICY) };
 }
 
-function runOf(...targets: readonly AuditedTarget[]): Run {
-  return { startedAt: NOW, finishedAt: NOW, policy: POLICY, audited: targets };
+function partOf(...targets: readonly AuditedTarget[]): Part {
+  return { run: { startedAt: NOW, finishedAt: NOW, policy: POLICY, audited: targets } };
 }
 
 const HOME = ['orders', 'ledger'];
@@ -80,7 +80,7 @@ function bucketOf(
   theirs: Readonly<Record<string, Uint8Array | (() => Uint8Array)>>,
   listed?: readonly string[],
 ): Bucket {
-  const honest = gzipSync(encodePart(runOf(...HOME.map((name) => audited(name)))).text);
+  const honest = gzipSync(textOf(...HOME.map((name) => audited(name))));
   const all = new Map<string, Uint8Array | (() => Uint8Array)>([
     [partKey(RUN, { worker: 'default', from: 0, to: 2 }), honest],
     ...Object.entries(theirs),
@@ -111,19 +111,22 @@ const own = (): readonly AuditedTarget[] => THEIRS.map((name) => audited(name));
 // biome-ignore lint/suspicious/noExplicitAny: a document to spoil, which has no type any more.
 type Json = any;
 
-/** The document of an honest part, changed somewhere. */
+/** The first line of an honest part, changed somewhere, with the others. */
 function changed(change: (document: Json) => unknown): Uint8Array {
-  const document = JSON.parse(encodePart(runOf(...own())).text) as Json;
-  return gzipSync(JSON.stringify(change(document) ?? document));
+  const [first = '', ...lines] = textOf(...own()).split('\n');
+  const document = JSON.parse(first) as Json;
+  return gzipSync([JSON.stringify(change(document) ?? document), ...lines].join('\n'));
 }
 
 type Kind = readonly [what: string, part: () => Uint8Array, why: string];
 
+const NO_FINDING = 'a finding is not what it must be';
+
 const GARBAGE: readonly Kind[] = [
   ['no byte', () => new Uint8Array(), 'not complete gzip'],
   ['bytes of nothing', () => new Uint8Array(10_000).fill(7), 'not complete gzip'],
-  ['an honest part that is not packed', () => Buffer.from(encodePart(runOf(...own())).text), 'not complete gzip'],
-  ['the half of one', () => gzipSync(encodePart(runOf(...own())).text).subarray(0, 900), 'not complete gzip'],
+  ['an honest part that is not packed', () => Buffer.from(textOf(...own())), 'not complete gzip'],
+  ['the half of one', () => gzipSync(textOf(...own())).subarray(0, 900), 'not complete gzip'],
   ['a text', () => gzipSync('clean'), 'not JSON'],
   ['null', () => gzipSync('null'), 'no schema version'],
   ['a list', () => gzipSync('[]'), 'no schema version'],
@@ -133,7 +136,7 @@ const GARBAGE: readonly Kind[] = [
   [
     'a prototype in place of a target',
     () => changed((part) => void part.audited.splice(0, 1, '@')).map((byte) => byte),
-    "can't be used",
+    'more lines than it says',
   ],
 ];
 
@@ -143,24 +146,67 @@ const BOMBS: readonly Kind[] = [
   ['with a million values', () => gzipSync(`{"schemaVersion":1,"audited":[${'0,'.repeat(1_000_000)}0]}`), 'values'],
   [
     'that is nested deep',
-    () => gzipSync(`{"schemaVersion":1,"audited":${'['.repeat(45_000)}${']'.repeat(45_000)}}`),
+    () => gzipSync(`{"schemaVersion":1,"texts":0,"audited":${'['.repeat(45_000)}${']'.repeat(45_000)}}`),
     "can't be used",
   ],
-  ...[10 ** 15, 10 ** 6, -1, 0.5, '7', null].map(
+  ...[10 ** 15, 10 ** 6, -1, 0, 0.5, '7', null].map(
     (count): Kind => [
-      `with ${count} sessions`,
-      () => changed((part) => void part.audited[0].snapshot.sessions.value.visible[0].splice(1, 1, count)),
-      'sessions',
+      `with ${count} sessions of one kind`,
+      () => spoiled(({ sessions }) => void sessions[0].splice(1, 1, count)),
+      'session',
     ],
   ),
   [
+    'with too many sessions of many kinds',
+    () =>
+      spoiled(({ first, sessions }) => {
+        const [[session]] = sessions as [[unknown]];
+        sessions.splice(0, 1, ...Array.from({ length: 3 }, () => [session, 100_000]));
+        ofFirst(first).sessions.value.visible = 3;
+      }),
+    'more than 200000 sessions',
+  ],
+  [
     'with a session of many properties, many times',
     () =>
-      changed((part) => {
-        const many = Object.fromEntries(Array.from({ length: 90_000 }, (_, index) => [`p${index}`, 0]));
-        part.audited[0].snapshot.sessions.value.visible = [[many, 150_000]];
+      spoiled(({ sessions }) => {
+        sessions[0] = [Object.fromEntries(Array.from({ length: 90_000 }, (_, index) => [`p${index}`, 0])), 150_000];
       }),
-    "can't be used",
+    'a session is not what it must be',
+  ],
+  [
+    'with more findings than a part may have',
+    () => spoiled(({ first, findings }) => repeat(findings, first, 30_001)),
+    'more than 30000 findings',
+  ],
+  ['with lines without end', () => gzipSync('\n'.repeat(8_000_000)), 'more than 100000 lines'],
+  [
+    'whose findings are many times as large as it is',
+    () =>
+      spoiled(({ first, texts, findings }) => {
+        texts.fill('x'.repeat(100_000));
+        repeat(findings, first, 1_000);
+      }),
+    'characters',
+  ],
+  [
+    'with a finding of a million values',
+    () => spoiled(({ findings }) => void findings.fill(Array(1_000_000).fill(0))),
+    'values',
+  ],
+  [
+    'with a text of a million values',
+    () => spoiled(({ texts }) => void texts.fill(Array(1_000_000).fill(0))),
+    'values',
+  ],
+  [
+    'with many findings that are wrong',
+    () =>
+      spoiled(({ first, findings }) => {
+        findings.fill(Array(100).fill(0));
+        repeat(findings, first, 30_000);
+      }),
+    NO_FINDING,
   ],
   [
     'with many findings that are none',
@@ -173,19 +219,11 @@ const BOMBS: readonly Kind[] = [
 ];
 
 const LIES: readonly Kind[] = [
-  [
-    'of targets of another worker',
-    () => gzipSync(encodePart(runOf(...HOME.map((name) => audited(name)))).text),
-    'other targets',
-  ],
-  ['of its own and others', () => gzipSync(encodePart(runOf(...own(), audited('orders'))).text), 'other targets'],
-  [
-    'of one target twice',
-    () => gzipSync(encodePart(runOf(audited('billing'), audited('billing'))).text),
-    'other targets',
-  ],
-  ['of fewer targets', () => gzipSync(encodePart(runOf(audited('billing'))).text), 'other targets'],
-  ['in another order', () => gzipSync(encodePart(runOf(...own().toReversed())).text), 'other targets'],
+  ['of targets of another worker', () => gzipSync(textOf(...HOME.map((name) => audited(name)))), 'other targets'],
+  ['of its own and others', () => gzipSync(textOf(...own(), audited('orders'))), 'other targets'],
+  ['of one target twice', () => gzipSync(textOf(audited('billing'), audited('billing'))), 'other targets'],
+  ['of fewer targets', () => gzipSync(textOf(audited('billing'))), 'other targets'],
+  ['in another order', () => gzipSync(textOf(...own().toReversed())), 'other targets'],
   [
     'with other labels',
     () =>
@@ -212,26 +250,67 @@ const LIES: readonly Kind[] = [
     'another policy',
   ],
   ['that calls clean what is not', () => lying({ verdict: 'clean' }), 'another verdict'],
-  ['that has no finding for a problem', () => lying({ findings: [] }), 'other findings'],
-  [
-    'whose finding is of another target',
-    () =>
-      changed(
-        withFinding((one) => {
-          one.findings[0].target = 'orders';
-        }),
-      ),
-    'other findings',
-  ],
+  ['that has no finding for a problem', () => lying({ findings: [] }), NO_FINDING],
+  ['whose finding is of another target', () => withFinding({ target: 'orders' }), NO_FINDING],
   [
     'whose finding has the fingerprint of another',
-    () =>
-      changed(
-        withFinding((one) => {
-          one.findings[0].fingerprint = FOREIGN_FINGERPRINT;
+    () => withFinding({ fingerprint: INSECURE('orders').findings[0]?.fingerprint }),
+    NO_FINDING,
+  ],
+  ['whose finding is of another check', () => withFinding({ check: 'tls-disabled' }), NO_FINDING],
+  ['whose finding has a text of its own', () => withFinding({ remedy: 'none' }), NO_FINDING],
+  ['whose finding has a text of none', () => withFinding({ remedy: 99 }), 'without a text that it names'],
+  [
+    'with a finding more',
+    () => spoiled(({ findings }) => void findings.push(findings[0])),
+    'a session is not what it must be',
+  ],
+  [
+    'with a line more',
+    () => gzipSync(`${textOf(INSECURE('billing'), audited('payroll'))}\n7`),
+    'more lines than it says',
+  ],
+  ['with a finding less', () => spoiled(({ findings }) => void findings.pop()), NO_FINDING],
+  ['with a session more', () => spoiled(({ sessions }) => void sessions.push(sessions[0])), NO_FINDING],
+  ['with a session less', () => spoiled(({ sessions }) => void sessions.pop()), 'a session is not what it must be'],
+  ['with a text less', () => spoiled(({ texts }) => void texts.pop()), 'a text is not what it must be'],
+  ['with a text that is none', () => spoiled(({ texts }) => void texts.fill(7)), 'a text is not what it must be'],
+  [
+    'with a line that is not JSON',
+    () => gzipSync(`${textOf(INSECURE('billing'), audited('payroll'))}}`),
+    'is not JSON',
+  ],
+  ...[-1, 0.5, 9, 10 ** 15, '1', null, [{}], undefined].flatMap((count): readonly Kind[] => {
+    const kind = (what: string, place: (first: Json) => Json, name: string): Kind => [
+      `that says to have ${JSON.stringify(count)} ${what}`,
+      () =>
+        spoiled(({ first }) => {
+          place(first)[name] = count;
         }),
-      ),
-    'fingerprints of others',
+      `another number of ${what}`,
+    ];
+    return [
+      kind('findings', failed, 'problems'),
+      kind('sessions', (first) => ofFirst(first).sessions.value, 'visible'),
+      kind('texts', (first) => first, 'texts'),
+    ];
+  }),
+  [
+    'that says to have no finding of a check that failed',
+    () =>
+      spoiled(({ first, findings }) => {
+        failed(first).problems = 0;
+        findings.pop();
+      }),
+    "can't be used",
+  ],
+  [
+    'with findings beside those of its outcomes',
+    () =>
+      spoiled(({ first }) => {
+        first.audited[0].findings = [];
+      }),
+    'a session is not what it must be',
   ],
 ];
 
@@ -241,23 +320,60 @@ const INSECURE = (name: string): AuditedTarget => {
   return { snapshot, ...evaluate(snapshot, POLICY) };
 };
 
-const FOREIGN_FINGERPRINT = INSECURE('orders').findings[0]?.fingerprint;
+/** A part with a finding in it, line by line: the last one is of another target. */
+interface Lines {
+  readonly first: Json;
+  readonly texts: Json[];
+  readonly sessions: Json[];
+  readonly findings: Json[];
+  readonly last: Json;
+}
 
-function withFinding(change: (one: Json) => void): () => unknown {
-  return () => {
-    const document = JSON.parse(encodePart(runOf(INSECURE('billing'), audited('payroll'))).text);
-    change(document.audited[0]);
-    return document;
-  };
+/** That part, with some of it changed. */
+function spoiled(change: (lines: Lines) => void): Uint8Array {
+  const lines = textOf(INSECURE('billing'), audited('payroll')).split('\n');
+  const [first, title, remedy, session, finding, last] = lines.map((line) => JSON.parse(line) as Json);
+  const part: Lines = { first, texts: [title, remedy], sessions: [session], findings: [finding], last };
+  change(part);
+  const changedLines = [part.first, ...part.texts, ...part.sessions, ...part.findings, part.last];
+  return gzipSync(changedLines.map((line) => JSON.stringify(line)).join('\n'));
+}
+
+function withFinding(changes: object): Uint8Array {
+  return spoiled(({ findings }) => {
+    findings[0] = { ...findings[0], ...changes };
+  });
+}
+
+/** So many findings like the first one. */
+function repeat(findings: Json[], first: Json, count: number): void {
+  failed(first).problems = count;
+  findings.splice(0, 1, ...Array.from({ length: count }, () => findings[0]));
+}
+
+function ofFirst(part: Json): Json {
+  return part.audited[0].snapshot;
+}
+
+function failed(part: Json): Json {
+  return part.audited[0].outcomes.find(({ outcome }: Json) => outcome.status === 'fail').outcome;
+}
+
+function textOf(...targets: readonly AuditedTarget[]): string {
+  return encodePart(partOf(...targets)).text;
 }
 
 function lying(lie: Partial<AuditedTarget>): Uint8Array {
-  return gzipSync(encodePart(runOf({ ...INSECURE('billing'), ...lie }, audited('payroll'))).text);
+  return gzipSync(textOf({ ...INSECURE('billing'), ...lie }, audited('payroll')));
 }
 
 async function read(bucket: RunObjects) {
   const { parts, missing } = await readParts(PLAN, bucket);
-  const { audited: all } = mergedRun(PLAN, parts, NOW);
+  const { audited: all } = mergedRun(
+    PLAN,
+    parts.map(({ run }) => run),
+    NOW,
+  );
   return {
     verdicts: Object.fromEntries(all.map(({ snapshot, verdict }) => [snapshot.target.name, verdict])),
     missing,
@@ -267,7 +383,7 @@ async function read(bucket: RunObjects) {
 const HOME_AS_IT_IS = { orders: 'clean', ledger: 'clean' };
 
 test('parts of two honest workers are both read', async () => {
-  const { verdicts, missing } = await read(bucketOf({ [KEY]: gzipSync(encodePart(runOf(...own())).text) }));
+  const { verdicts, missing } = await read(bucketOf({ [KEY]: gzipSync(textOf(...own())) }));
   expect(verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'clean', payroll: 'clean' });
   expect(missing).toEqual([]);
 });
@@ -284,8 +400,20 @@ describe.each([
   });
 });
 
+test.each([
+  ['is no object', 7],
+  ['has more than Lambda allows', { leftAtLastTurnMs: 0, auditMs: 10 ** 9 }],
+  ['has less than none', { leftAtLastTurnMs: -1, auditMs: 1_000 }],
+  ['has a text', { leftAtLastTurnMs: '<!channel>', auditMs: 1_000 }],
+  ['has more in it', { leftAtLastTurnMs: 0, auditMs: 1_000, verdict: 'clean' }],
+])('a time of a worker that %s is not used, and costs nothing', async (_, pace) => {
+  const { parts, missing } = await readParts(PLAN, bucketOf({ [KEY]: changed((part) => ({ ...part, pace })) }));
+  expect(missing).toEqual([]);
+  expect(paceOf(PLAN, parts).workers).toEqual([]);
+});
+
 describe('keys', () => {
-  const honest = gzipSync(encodePart(runOf(...own())).text);
+  const honest = gzipSync(textOf(...own()));
   test.each([
     ['of another run', 'runs/emea/run-2/parts/0-2.json.gz'],
     ['of another worker', 'runs/default/run-1/parts/1-2.json.gz'],
@@ -324,25 +452,62 @@ test('a part is read once: one that changes between two reads is what it was at 
   const bucket = bucketOf({
     [KEY]: () => {
       reads += 1;
-      return gzipSync(reads === 1 ? encodePart(runOf(...own())).text : 'another');
+      return gzipSync(reads === 1 ? textOf(...own()) : 'another');
     },
   });
   expect((await read(bucket)).verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'clean', payroll: 'clean' });
   expect(reads).toBe(1);
 });
 
-test('a worker has a budget of bytes for all its parts: what is beyond it is not read', async () => {
+describe('a worker has a budget of bytes for all its parts', () => {
   const names = Array.from({ length: 40 }, (_, index) => `far-${index}`);
   const plan = planOf({ default: HOME.map((name) => targetOf(name)), emea: names.map((name) => targetOf(name)) });
-  const bomb = gzipSync(Buffer.alloc(20_000_000, ' '));
-  const keys = names.map((_, from) => partKey(RUN, { worker: 'emea', from, to: from + 1 }));
-  const bucket = bucketOf(Object.fromEntries(keys.map((key) => [key, bomb])));
-  const { parts, missing } = await readParts(plan, bucket);
-  expect(mergedRun(plan, parts, NOW).audited.map(({ verdict }) => verdict)).toEqual(['clean', 'clean']);
-  expect(bucket.reads.length).toBeLessThan(10);
-  expect(new Set(missing.map(({ reason }) => reason))).toEqual(
-    new Set([expect.stringContaining('has more than'), expect.stringContaining('more bytes in all')]),
-  );
+  const keyOf = (from: number, to = from + 1): string => partKey(RUN, { worker: 'emea', from, to });
+  const LAST = names.length - 1;
+  const read = async (theirs: Readonly<Record<string, Uint8Array>>) => {
+    const honest = gzipSync(textOf(audited(`far-${LAST}`)));
+    const { parts, missing } = await readParts(plan, bucketOf({ ...theirs, [keyOf(LAST)]: honest }));
+    return { parts, missing, reasons: new Set(missing.map(({ reason }) => reason)) };
+  };
+
+  test.each([
+    ['do not unpack to what they may have', 20_000_000],
+    ['have as much as one may have', 8_000_000],
+  ])('of which the parts of others that %s take nothing: each target has its own', async (_, bytes) => {
+    const bomb = gzipSync(Buffer.alloc(bytes, ' '));
+    const bombs = names.slice(0, LAST).map((_name, from) => [keyOf(from), bomb]);
+    const { parts, missing, reasons } = await read(Object.fromEntries(bombs));
+    expect(parts.flatMap(({ run }) => run.audited).map(({ snapshot }) => snapshot.target.name)).toEqual([
+      ...HOME,
+      `far-${LAST}`,
+    ]);
+    expect(missing.reduce((sum, { from, to }) => sum + to - from, 0)).toBe(LAST);
+    expect([...reasons].filter((reason) => !/ (has more than|and) \d+ (bytes|are allowed)/.test(reason))).toEqual(
+      bytes < 8 * 1024 ** 2 ? ["the run can't be used: it is not JSON"] : [],
+    );
+  });
+
+  test('which parts of the same targets, again and again, do not enlarge', async () => {
+    const honest = textOf(...names.map((name) => audited(name)));
+    const large = gzipSync(honest + ' '.repeat(7_000_000));
+    const again = Object.fromEntries(
+      names.flatMap((_, from) => names.slice(from + 1).map((__, to) => [keyOf(from, from + to + 2), large])),
+    );
+    let bytes = 0;
+    const counting: RunObjects = {
+      ...bucketOf(again),
+      list: async (prefix, most) =>
+        Object.keys(again)
+          .filter((key) => key.startsWith(prefix))
+          .slice(0, most),
+      get: async (_key, most) => {
+        bytes += Math.min(most, 7_000_000);
+        return large;
+      },
+    };
+    await readParts(plan, counting);
+    expect(bytes).toBeLessThan(16 * 1024 ** 2 + names.length * 64 * 1024 + 4 * 8 * 1024 ** 2);
+  });
 });
 
 describe('what a satellite says of its databases', () => {

@@ -97,6 +97,8 @@ function outcomes({ targets, findings }: Report): Readonly<Record<string, string
 
 const AS_THEY_ARE = { ...Object.fromEntries(names.map((name) => [name, 'clean'])), down: 'connection-refused' };
 
+type Call = (input: unknown) => Promise<unknown>;
+
 interface Batch {
   readonly from: number;
   readonly to: number;
@@ -307,6 +309,37 @@ describe('a worker', () => {
     expect(new Set(Object.values(outcomes(reportOf(execution))))).toEqual(new Set(['out-of-time']));
     const lost = await fleet.execute({ at: hours(0), startedAt: hours(-1), calls: { [WORKER]: async () => null } });
     expect(batchesOf(lost)).toEqual(['0-3', '3-6']);
+  });
+});
+
+describe('a report warns once of time', () => {
+  const warned = async (execution: Omit<Execution, 'at'>): Promise<readonly string[]> =>
+    (reportOf(await fleet.execute({ at: hours(0), ...execution })).warnings ?? [])
+      .filter(({ id }) => id === 'nearly-out-of-time')
+      .map(({ message }) => message);
+  const OF_WORKERS =
+    '2 of 2 workers had little time left when the turn of the last database came, at the least 9 s of 45 s: with more ' +
+    'databases in a batch, or more that do not answer, the last ones are not audited. Lower deployment.fleet.batch, or ' +
+    'raise deployment.timeoutMinutes or concurrency.';
+  const OF_RUN =
+    'The last worker began when 5 min of the 35 min in which audits may begin were left: with more databases, the last ' +
+    'ones are not audited. Raise deployment.fleet.concurrency or deployment.fleet.timeoutMinutes.';
+
+  test.each([
+    // 45 s for audits, and 15 s behind them.
+    ['that is left', { leftMs: 24_001 }, []],
+    ['of workers', { leftMs: 23_999 }, [OF_WORKERS]],
+    ['of the whole run', { startedAt: hours(-0.5) }, [OF_RUN]],
+    ['of both', { leftMs: 23_999, startedAt: hours(-0.5) }, [`${OF_WORKERS} ${OF_RUN}`]],
+  ])('%s', async (_, execution, expected) => {
+    expect(await warned(execution)).toEqual(expected);
+  });
+
+  test('of the workers that brought a result, and publishes nothing for it: one that is lost has findings', async () => {
+    const calls = { [WORKER]: (input: unknown, fn: Call) => (holds(input, 0) ? Promise.resolve(null) : fn(input)) };
+    const [warning] = await warned({ leftMs: 23_999, calls });
+    expect(warning).toMatch(/^3 of 3 workers/);
+    expect((await fleet.execute({ at: hours(1), leftMs: 23_999, calls })).published).toEqual([]);
   });
 });
 

@@ -107,6 +107,37 @@ test('a target that no network reaches is a finding with the fix, and each other
   expect(bodyFor(published[0] as PublishedMessage, 'email')).toContain('nameless');
 });
 
+test('without a fleet, a target that its function does not reach is the same finding', async () => {
+  const [orders] = CONFIG.targets ?? [];
+  for (const networks of [{}, { prod: {} }]) {
+    const { deployment: _, satellites: __, ...rest } = CONFIG;
+    const target = { ...orders, name: 'orders', network: 'prod' in networks ? 'prod' : undefined };
+    await lab.configure({ ...rest, networks, targets: [target] } as ConfigInput);
+    await lab.useTable();
+    const { report, published } = await lab.invoke({ at: new Date(), sources: [configured, discovered] });
+    await lab.configure(CONFIG);
+    expect(report?.targets.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['orders', 'clean'],
+      ['tagged', 'not-audited'],
+    ]);
+    expect(
+      report?.findings.map(({ target: name, severity, evidence, remedy }) => [name, severity, evidence, remedy]),
+    ).toEqual([
+      [
+        'tagged',
+        'high',
+        expect.objectContaining({
+          cause: 'network-unknown',
+          what: expect.stringContaining('It names the network "dmz", and there is none of that name'),
+        }),
+        expect.stringMatching(/dd the network under "networks"/),
+      ],
+    ]);
+    expect(published).toHaveLength(1);
+    expect(bodyFor(published[0] as PublishedMessage, 'email')).toContain('tagged');
+  }
+});
+
 test('a worker is handed the targets of its own network only', () => {
   const config = parseConfig(CONFIG, { use: 'deployment' });
   const { slices, unassigned } = assign(config.targets, ['prod', 'partners', 'emea'], config);

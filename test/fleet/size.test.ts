@@ -20,11 +20,15 @@ import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
 import { newPlan, pack } from '../../lambda/fleet/documents.ts';
 import { partKey, planKey } from '../../lambda/fleet/object-keys.ts';
 import { encodePart } from '../../lambda/fleet/part-codec.ts';
+import type { AuditedTarget } from '../../lambda/model/run.ts';
 import type { Target } from '../../lambda/model/target.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 
 /** The real size takes some minutes: it is run where larger runs are asked for. */
-const TARGETS = process.env.PG_TLS_AUDITOR_FLEET === 'large' ? 10_000 : 300;
+const IS_LARGE = process.env.PG_TLS_AUDITOR_FLEET === 'large';
+const TARGETS = IS_LARGE ? 10_000 : 300;
+/** Findings of one target more: a server with very many clients, or one that makes them up. */
+const MANY = IS_LARGE ? 12_000 : 300;
 const BATCH = 100;
 /** Every fiftieth write is throttled. */
 const THROTTLED = 50;
@@ -34,8 +38,8 @@ const SESSIONS = 20;
 /** What a hostile worker writes in place of its parts. */
 const BOMBS: readonly (() => string | Uint8Array)[] = [
   () => Buffer.alloc(100_000_000, ' '),
-  () => `{"schemaVersion":1,"audited":[${'0,'.repeat(95_000)}0]}`,
-  () => `{"schemaVersion":1,"audited":${'['.repeat(95_000)}${']'.repeat(95_000)}}`,
+  () => `{"schemaVersion":1,"texts":0,"audited":[${'0,'.repeat(95_000)}0]}`,
+  () => `{"schemaVersion":1,"texts":0,"audited":${'['.repeat(95_000)}${']'.repeat(95_000)}}`,
 ];
 
 /** MiB of V8's heap, and of the whole process. */
@@ -101,6 +105,7 @@ async function writeRun(run: string, at: string): Promise<void> {
     coversAllTargets: true,
     slices: [
       { worker: 'default', targets: targets as never },
+      { worker: 'busy', targets: [targetOf(TARGETS + BOMBS.length)] as never },
       { worker: 'hostile', targets: BOMBS.map((_, index) => targetOf(TARGETS + index)) as never },
     ],
     unassigned: [],
@@ -116,17 +121,27 @@ async function writeRun(run: string, at: string): Promise<void> {
     put(partKey(run, { worker: 'hostile', from, to: from + 1 }), gzipSync(bomb()));
   }
   for (let from = 0; from < TARGETS; from += BATCH) {
-    const evaluated = targets.slice(from, from + BATCH).map(({ name, labels, kind, host }, index) => {
-      const open = Array.from({ length: SESSIONS - FINDINGS }, () => session());
-      const plaintext = Array.from({ length: FINDINGS }, (_, role) => plaintextSession({ role: `batch_${role}` }));
+    const evaluated = targets.slice(from, from + BATCH).map((target, index) => {
       const takenAt = new Date(Date.parse(at) + from + index).toISOString();
-      const snapshot = { ...healthySnapshot([...open, ...plaintext]), takenAt, target: { name, labels, kind, host } };
-      return { snapshot, ...evaluate(snapshot, POLICY) };
+      return evaluatedAt(takenAt, target, FINDINGS);
     });
-    const audited = evaluateFleet(evaluated, POLICY);
-    const { text: part } = encodePart({ startedAt: at, finishedAt: at, policy: POLICY, audited });
-    put(partKey(run, { worker: 'default', from, to: Math.min(from + BATCH, TARGETS) }), await pack(part));
+    put(partKey(run, { worker: 'default', from, to: Math.min(from + BATCH, TARGETS) }), await partOf(at, evaluated));
   }
+  const busy = evaluatedAt(at, targetOf(TARGETS + BOMBS.length), MANY);
+  put(partKey(run, { worker: 'busy', from: 0, to: 1 }), await partOf(at, [busy]));
+}
+
+/** A target with so many roles that connect in plaintext. */
+function evaluatedAt(takenAt: string, { name, labels, kind, host }: Target, findings: number): AuditedTarget {
+  const open = Array.from({ length: SESSIONS - FINDINGS }, () => session());
+  const plaintext = Array.from({ length: findings }, (_, role) => plaintextSession({ role: `batch_${role}` }));
+  const snapshot = { ...healthySnapshot([...open, ...plaintext]), takenAt, target: { name, labels, kind, host } };
+  return { snapshot, ...evaluate(snapshot, POLICY) };
+}
+
+async function partOf(at: string, evaluated: readonly AuditedTarget[]): Promise<Uint8Array> {
+  const run = { startedAt: at, finishedAt: at, policy: POLICY, audited: evaluateFleet(evaluated, POLICY) };
+  return await pack(encodePart({ run }).text);
 }
 
 async function digest(run: string, at: string): Promise<DigestProcessAnswer & { readonly log: readonly string[] }> {
@@ -160,7 +175,9 @@ async function digest(run: string, at: string): Promise<DigestProcessAnswer & { 
 const minutes = (count: number): string =>
   new Date(Date.parse('2026-11-28T12:00:00.000Z') + count * 60_000).toISOString();
 
-test(`${TARGETS} targets with ${FINDINGS * TARGETS} findings pass through Digest`, { timeout: 1_800_000 }, async () => {
+const ALL = FINDINGS * TARGETS + MANY;
+
+test(`${TARGETS} targets, and one more, with ${ALL} findings pass through Digest`, { timeout: 1_800_000 }, async () => {
   const digested = async (run: string, minute: number) => {
     const before = { puts: dynamodb.count('PutItem'), messages: aws.published.length };
     const answer = await digest(run, minutes(minute));
@@ -180,8 +197,8 @@ test(`${TARGETS} targets with ${FINDINGS * TARGETS} findings pass through Digest
   for (const { output, error, memory, log } of [first, second]) {
     expect(error).toBeUndefined();
     expect(output).toMatchObject({
-      targets: { findings: TARGETS, 'not-audited': BOMBS.length },
-      findings: { high: FINDINGS * TARGETS + BOMBS.length },
+      targets: { findings: TARGETS + 1, 'not-audited': BOMBS.length },
+      findings: { high: ALL + BOMBS.length },
     });
     expect(Buffer.byteLength(JSON.stringify(output))).toBeLessThan(MOST_ANSWER);
     expect(memory / 2 ** 20).toBeLessThan(MOST_MEMORY);
@@ -194,6 +211,6 @@ test(`${TARGETS} targets with ${FINDINGS * TARGETS} findings pass through Digest
   const { report } = first.output as { readonly report: { readonly key: string } };
   const stored = aws.objects.find(({ key }) => key === report.key);
   const { targets, findings } = JSON.parse(String(gunzipSync(stored?.body ?? ''))) as Report;
-  expect(targets).toHaveLength(TARGETS + BOMBS.length);
-  expect(findings).toHaveLength(FINDINGS * TARGETS + BOMBS.length);
+  expect(targets).toHaveLength(TARGETS + 1 + BOMBS.length);
+  expect(findings).toHaveLength(ALL + BOMBS.length);
 });

@@ -59,7 +59,7 @@ test.each<Case>([
   const context = {
     environment: {},
     clock: () => new Date(NOW),
-    time: { deadline: new AbortController().signal },
+    time: { deadline: new AbortController().signal, auditMs: 1_000, leftMs: () => 1_000 },
     services: { logger: { info: vi.fn() }, collector: async () => ({ logs: { state } }) },
   };
   const range = { run: 'run-1', worker: 'default', from: 0, to: 1 };

@@ -1,8 +1,9 @@
 // Limits are said at synthesis before they hurt: nothing below them, a warning with numbers and the fix near them.
 
-import { Stack } from 'aws-cdk-lib';
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Bucket, type BucketProps, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, test } from 'vitest';
 import { processorClock } from '../../lab/processor-time.ts';
@@ -189,5 +190,85 @@ describe('limits of AWS', () => {
     });
     const { targets: named } = parseConfig({ targets: targets(3) }, { use: 'deployment' });
     expect(targetLimitUse({ targets: named })).toMatchObject({ used: 3, most: 5_000 });
+  });
+});
+
+describe('plans and parts in a bucket of your own', () => {
+  const FLEET: Partial<ConfigInput> = { deployment: { fleet: {} } };
+  const days = (count: number): { readonly expiration: Duration } => ({ expiration: Duration.days(count) });
+  const withBucket = (made: (stack: Stack) => Bucket | IBucket, config = FLEET): Synthesis =>
+    synthesize(config, (stack) => ({ evidenceBucket: made(stack) as IBucket }));
+  const own = (props: BucketProps): Synthesis => withBucket((stack) => new Bucket(stack, 'Ours', props));
+  const imported = (stack: Stack): IBucket => Bucket.fromBucketName(stack, 'Ours', 'ours');
+  const DELETE =
+    'Nothing else deletes the plans and parts of runs: give it rules that expire what begins with plans/ and what begins ' +
+    'with runs/ after 7 days, and versions that are not current after 1 day where it keeps them';
+
+  test.each<readonly [string, Synthesis, string]>([
+    ['without rules', own({}), 'plans/ and runs/'],
+    ['with a rule for one of them', own({ lifecycleRules: [{ ...days(7), prefix: 'plans/' }] }), 'runs/'],
+    ['with a rule that is off', own({ lifecycleRules: [{ ...days(7), enabled: false }] }), 'plans/ and runs/'],
+    [
+      'with a rule for some objects',
+      own({
+        lifecycleRules: [
+          { ...days(7), objectSizeGreaterThan: 1_000_000 },
+          { ...days(7), tagFilters: { a: 'b' } },
+        ],
+      }),
+      'plans/ and runs/',
+    ],
+    ['with a rule for reports', own({ lifecycleRules: [{ ...days(7), prefix: 'reports/' }] }), 'plans/ and runs/'],
+    [
+      'that keeps every version',
+      own({
+        versioned: true,
+        lifecycleRules: [days(7), { noncurrentVersionExpiration: Duration.days(1), prefix: 'runs/' }],
+      }),
+      'plans/',
+    ],
+  ])('%s is warned of', (_, synthesis, prefixes) => {
+    expect(said(synthesis, 'findWarning')).toEqual([
+      `the evidence bucket has no lifecycle rule that deletes all of ${prefixes}. ${DELETE} ` +
+        '[ack: Annotation::pg-tls-auditor:runRetention]',
+    ]);
+  });
+
+  test('that is imported is warned of: its rules are not to be seen', () => {
+    expect(said(withBucket(imported), 'findWarning')).toEqual([
+      `the evidence bucket is imported, so that its lifecycle rules are not known here. ${DELETE} ` +
+        '[ack: Annotation::pg-tls-auditor:runRetention]',
+    ]);
+  });
+
+  test.each<readonly [string, () => Synthesis]>([
+    ['whose rule is for everything', () => own({ lifecycleRules: [days(365)] })],
+    [
+      'with rules that were added behind the auditor',
+      () => {
+        const synthesis = own({ versioned: true });
+        for (const prefix of ['plans/', 'runs/']) {
+          (synthesis.auditor.evidenceBucket as unknown as Bucket).addLifecycleRule({
+            ...days(7),
+            prefix,
+            noncurrentVersionExpiration: Duration.days(1),
+          });
+        }
+        return synthesis;
+      },
+    ],
+    ['without a fleet', () => withBucket(imported, {})],
+    ['that the stack makes', () => synthesize(FLEET)],
+    [
+      'whose owner acknowledged it',
+      () => {
+        const synthesis = withBucket(imported);
+        const id = 'Annotation::pg-tls-auditor:runRetention';
+        Validations.of(synthesis.stack).acknowledge({ id, reason: 'the bucket has rules' });
+        return synthesis;
+      },
+    ],
+  ])('%s is warned of nothing', (_, make) => {
+    expect(said(make(), 'findWarning')).toEqual([]);
   });
 });

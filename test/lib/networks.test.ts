@@ -12,7 +12,7 @@ import { PgTlsAuditor } from '../../lib/pg-tls-auditor.ts';
 import { satelliteDocument } from '../../lib/satellite-config.ts';
 import { homeNames, satelliteNames } from '../../lib/satellite-names.ts';
 import { PgTlsAuditorSatelliteStack } from '../../lib/satellite-stack.ts';
-import { appWithoutBundling, readable } from './synthesis.ts';
+import { appWithoutBundling, readable, synthesize } from './synthesis.ts';
 
 const HOME = { account: '123456789012', region: 'eu-west-1' };
 const OTHER = '111122223333';
@@ -105,6 +105,37 @@ const actionsOf = (statements: readonly Statement[]): readonly string[] =>
   [...new Set(statements.flatMap(({ Action }) => Action))].sort();
 const resourcesOf = (statements: readonly Statement[], action: string): readonly string[] =>
   statements.filter(({ Action }) => [Action].flat().includes(action)).flatMap(({ Resource }) => Resource);
+
+describe('without a fleet', () => {
+  const made = (config: Partial<ConfigInput>) => () => synthesize(config);
+
+  test.each<readonly [string, Partial<ConfigInput>, string]>([
+    [
+      'a target in a network that there is not',
+      { targets: [{ name: 'orders', secret: 'prod/orders', network: 'dmz' }], networks: { prod: {} } },
+      'targets[0].network: must be one of "prod", or add it under "networks", got "dmz"',
+    ],
+    [
+      'a second network',
+      { networks: { prod: {}, partners: {} } },
+      'networks: are 2 with "prod", "partners", and one function is in one: set "deployment": { "fleet": {} }',
+    ],
+  ])('synthesis refuses %s', (_, config, problem) => {
+    expect(made(config)).toThrow(ConfigError);
+    expect(made(config)).toThrow(problem);
+  });
+
+  test('the function is in the only network, and what a tag names is known in a run', () => {
+    const network = { vpc: vpc(1) };
+    const { template: one } = synthesize({
+      networks: { prod: network },
+      discovery: [
+        { rds: { regions: ['eu-west-1'] }, credentials: 'iam', role: 'tls_auditor', network: '${tag:network}' },
+      ],
+    });
+    one.hasResourceProperties('AWS::Lambda::Function', { VpcConfig: { SubnetIds: network.vpc.subnetIds } });
+  });
+});
 
 describe('the worker of a network', () => {
   test('reads the secrets, log groups and logins of its own targets, and of no others', () => {
