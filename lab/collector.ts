@@ -36,7 +36,9 @@ export async function audit(
   };
   const sources = createSourceReader({ get, refresh: get }, {});
   const collector: Collector = { sources, trust: createTrustStore(sources), clock: systemClock, ...more };
-  return { snapshot: plain(await takeSnapshot(targetOf(target), collector, deadline)), reads };
+  const { snapshot, closed } = await takeSnapshot(targetOf(target), collector, deadline);
+  await closed;
+  return { snapshot: plain(snapshot), reads };
 }
 
 /** Every snapshot that a test takes of a real server can be written as JSON and read again. */

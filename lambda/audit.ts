@@ -59,18 +59,24 @@ export async function auditTargets(
   }: AuditOptions,
 ): Promise<Run> {
   const startedAt = collector.clock().toISOString();
+  let begun = 0;
   let done = 0;
+  const closing: Promise<void>[] = [];
   const snapshots = await pMap(
     targets,
     async (target): Promise<Snapshot> => {
       const failure = untried?.get(target.name);
       const end = failure === undefined ? deadline : AbortSignal.abort(new AuditFailure(failure));
+      begun += 1;
       if (!end.aborted) onTurn?.();
-      const snapshot = end.aborted
-        ? notStarted(target, collector, end)
+      const { snapshot, closed } = end.aborted
+        ? { snapshot: notStarted(target, collector, end), closed: Promise.resolve() }
         : await takeSnapshot(target, collector, deadline);
       done += 1;
       onTarget?.({ snapshot, done, total: targets.length });
+      // Another target takes the place once the connection is closed. The last ones are closed while checks run.
+      if (begun < targets.length) await closed;
+      else closing.push(closed);
       return snapshot;
     },
     { concurrency },
@@ -80,6 +86,7 @@ export async function auditTargets(
     .map((snapshot) => ({ snapshot, ...evaluate(snapshot, policy) }));
   const audited = evaluateFleet(evaluated, policy, { coversAllTargets, replicas });
   const listed = includesListed ? evaluateListed(listedSnapshots(cloud, startedAt), policy) : [];
+  await Promise.all(closing);
   const finishedAt = collector.clock().toISOString();
   return { startedAt, finishedAt, policy, audited, ...(listed.length === 0 ? {} : { listed }) };
 }

@@ -39,7 +39,16 @@ const LINES = [
 /** What an honest server answers, SELECT by SELECT, in the order of the questions below. */
 const HONEST = {
   server: [
-    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...SETTING_NAMES.map(() => 'on'), 'UTF8', 'f', 't', null, null]],
+    [
+      ['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...SETTING_NAMES.map(() => 'on'), 'f', 'tls_auditor'].concat([
+        '/data/pg_hba.conf',
+        '/data',
+        't',
+        't',
+        't',
+        't',
+      ]),
+    ],
   ],
   ownSettings: [
     [
@@ -100,7 +109,7 @@ const HONEST = {
       ['1', 'template1', 't', '-2', 't'],
     ],
   ],
-  outbound: [[['1']], [['t'], ['f']], [['t']]],
+  outbound: [[['1']], [['t'], ['f']]],
   links: [
     [['t', 'partner', 'shop', 'require', 'f', 'f', 'f', 'f', 'system']],
     [['t', 'sub', 'shop', null, 'f', 't', 'f', 't', null]],
@@ -219,7 +228,7 @@ function snapshotOf(answers: { readonly [AuditQuery in keyof typeof HONEST]: Sel
   const ownSettings = ownSettingsQuery.read(answers.ownSettings);
   const activity = sessionQuery.read(answers.sessions);
   const catalogue = catalogueQuery.read(answers.catalogue);
-  const outbound = outboundQuery.read(answers.outbound);
+  const outbound = outboundQuery.read(answers.outbound)(server.inRecovery);
   const links = linkQuery(outbound, privileges)?.read(answers.links);
   const lines = hbaQuery.read(answers.hba) ?? plainHbaQuery.read(answers.plainHba);
   auroraQuery.read(answers.aurora);

@@ -7,7 +7,6 @@ import type { AuditConnection } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { diagnose } from './connect/diagnose.ts';
 import type { Observations, QueryContext, SocketAddress } from './connect/observations.ts';
-import { logout } from './connect/session.ts';
 import { IdentityError } from './connect/tls.ts';
 import type { Trust } from './connect/trust.ts';
 import { openVerifiedSession, type VerifiedSession } from './connect/verified-session.ts';
@@ -131,15 +130,14 @@ export async function auditEndpoint(attempt: ConnectionAttempt): Promise<Audited
       roundTrips: answers.roundTrips,
       attempts: builder.attempts,
     };
-    await logout(session, tls, signal);
+    builder.closed = opened[Symbol.asyncDispose]();
     return { link, facts: answers.facts };
   } catch (error) {
+    opened?.destroy();
     if (!(error instanceof IdentityError)) throw error;
     const { failure, chain } = await diagnose(error, endpoint, trust, signal);
     if (chain !== undefined) builder.setServerChain(known(chain));
     throw new AuditFailure(failure, { cause: error });
-  } finally {
-    opened?.destroy();
   }
 }
 

@@ -41,6 +41,8 @@ export class SnapshotBuilder {
   /** The failure of the attempt before this one. */
   lastFailure: Failure | undefined;
   attempts = 0;
+  /** Resolves when the session of the audit is logged out and its connection closed. Never rejects. */
+  closed: Promise<void> = Promise.resolve();
   /** Redacts every password that was tried so far. */
   redaction = new Redaction([]);
   readonly #secrets: Redacted[] = [];

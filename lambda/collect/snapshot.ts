@@ -26,9 +26,16 @@ function observersOf({ logs, clock }: Collector): readonly Observer[] {
 /** Back-off between attempts: a quarter of a second, doubling, at most 4 s, with jitter; the deadline ends it. */
 const BACK_OFF = { retries: 20, factor: 2, minTimeout: 250, maxTimeout: 4_000, randomize: true } as const;
 
+/** The outcome of one target's turn. */
+export interface TakenSnapshot {
+  readonly snapshot: Snapshot;
+  /** Resolves when the connection of its audit is closed, as soon as the server does its part. Never rejects. */
+  readonly closed: Promise<void>;
+}
+
 /**
  * Takes a target's snapshot: the audit first, then the observers that the target wants. Never throws: the snapshot
- * says what went wrong.
+ * says what went wrong. Does not wait for the server to close the connection.
  *
  * @param deadline aborts when the run is out of time, or for the reason it gives when that is an AuditFailure; the
  *   target's own `timeoutMs` applies besides
@@ -39,7 +46,7 @@ export async function takeSnapshot(
   collector: Collector,
   deadline: AbortSignal,
   observers: readonly Observer[] = observersOf(collector),
-): Promise<Snapshot> {
+): Promise<TakenSnapshot> {
   return await confined(async (broken) => {
     const builder = builderFor(target, collector, observers);
     const over = new AbortController();
@@ -53,8 +60,8 @@ export async function takeSnapshot(
       if (!builder.isAudited) builder.fail(whyEnded(builder, ends));
     });
     // What listens for the end of the target keeps its connection in memory, else until the target's time is up.
-    over.abort(OVER);
-    return withoutSecrets(builder.build(), builder);
+    const closed = builder.closed.then(() => over.abort(OVER));
+    return { snapshot: withoutSecrets(builder.build(), builder), closed };
   });
 }
 
@@ -101,6 +108,8 @@ async function auditAndObserve(
   // For the case that they outlast the target's time, whose end does not wait for them.
   for (const observer of wanted) builder.setObserverFacts(factsOf(observer, `${observer.name} did not end`));
   const end = { signal: ends.signal, timeLeftMs: Math.max(0, ends.endsAt - performance.now()) };
+  // A role that may have one connection needs it for them.
+  if (wanted.length > 0) await builder.closed;
   await runObservers(wanted, builder.reachable, end, (facts) => builder.setObserverFacts(facts));
 }
 

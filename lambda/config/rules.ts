@@ -1,13 +1,12 @@
 // Checks rules of the configuration that span settings or depend on its use, which a JSON Schema can't state.
 
 import { quoteName, showGiven, showName } from '../model/given-text.ts';
+import { DEFAULT_POLICY } from '../model/policy.ts';
 import { alertProblems } from './alert-rules.ts';
 import { discoveryProblems, noTargetsProblems } from './discovery-rules.ts';
 import { networkProblems } from './network-rules.ts';
-import { EXPIRY_DAYS, FLEET_CONCURRENCY, TLS_VERSIONS } from './schema.ts';
+import { FLEET_CONCURRENCY } from './schema.ts';
 import type { RuleProblem, SoundConfig } from './sound.ts';
-
-const POLICY_DEFAULTS = { minTlsVersion: TLS_VERSIONS.min, preferredTlsVersion: TLS_VERSIONS.preferred };
 
 interface Use {
   readonly use: 'deployment' | 'command-line';
@@ -31,14 +30,14 @@ export function* crossFieldProblems(
 }
 
 function* policyProblems({ policy }: SoundConfig): Iterable<RuleProblem> {
-  const { minTlsVersion, preferredTlsVersion } = { ...POLICY_DEFAULTS, ...policy };
+  const { minTlsVersion, preferredTlsVersion } = { ...DEFAULT_POLICY, ...policy };
   if (minTlsVersion !== undefined && preferredTlsVersion !== undefined && preferredTlsVersion < minTlsVersion) {
     yield {
       path: ['policy', 'preferredTlsVersion'],
       message: `must not be below minTlsVersion (${showName(minTlsVersion)}), got ${showGiven(preferredTlsVersion)}`,
     };
   }
-  const { medium, high, critical } = { ...EXPIRY_DAYS, ...policy?.certificateExpiryDays };
+  const { medium, high, critical } = { ...DEFAULT_POLICY.certificateExpiryDays, ...policy?.certificateExpiryDays };
   const areNumbers = medium !== undefined && high !== undefined && critical !== undefined;
   if (areNumbers && !(medium >= high && high >= critical)) {
     yield {

@@ -4,17 +4,11 @@ import ipaddr from 'ipaddr.js';
 import * as z from 'zod';
 import { DEFAULT_PORT } from '../model/endpoint.ts';
 import { holdsSecret } from '../model/given-text.ts';
-import { CIPHER_PROFILES, LOOPBACK_POLICIES } from '../model/policy.ts';
+import { CIPHER_PROFILES, DEFAULT_POLICY, LOOPBACK_POLICIES } from '../model/policy.ts';
 import { parseSchedule } from '../model/schedule.ts';
 import { SEVERITIES } from '../model/severity.ts';
 import { AUTHENTICATION_METHODS, TARGET_KINDS } from '../model/target.ts';
 import { ANY_TAG, fillTemplate, parseTemplate } from '../model/template.ts';
-
-/** Default days before the end of a certificate at which its finding gets each severity. */
-export const EXPIRY_DAYS = { medium: 30, high: 14, critical: 7 } as const;
-
-/** Bounds of a session's TLS version, unless the configuration sets others. */
-export const TLS_VERSIONS = { min: 'TLSv1.2', preferred: 'TLSv1.3' } as const;
 
 const SECRET_NAME =
   'must be the name or ARN of a Secrets Manager secret (letters, digits and /_+=.@!-), never the secret itself';
@@ -644,34 +638,34 @@ const deploymentSchema = z.strictObject({
 const policySchema = z.strictObject({
   minTlsVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'])
-    .default(TLS_VERSIONS.min)
+    .default(DEFAULT_POLICY.minTlsVersion)
     .describe('A session below this is reported as deprecated.'),
   preferredTlsVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'])
-    .default(TLS_VERSIONS.preferred)
+    .default(DEFAULT_POLICY.preferredTlsVersion)
     .describe('A session below this is reported as information.'),
   cipherProfile: z
     .enum(CIPHER_PROFILES)
-    .default('mozilla-intermediate')
+    .default(DEFAULT_POLICY.cipherProfile)
     .describe(
       'Which cipher suites are strong enough: Mozilla Server Side TLS 5.7 (intermediate or modern), or NIST SP 800-52 Revision 2, section 3.3.1.1.',
     ),
   loopback: z
     .enum(LOOPBACK_POLICIES)
-    .default('info')
+    .default(DEFAULT_POLICY.loopback)
     .describe('Plaintext sessions over loopback: report as information, ignore, or treat like any network session.'),
   certificateExpiryDays: z
     .strictObject({
-      medium: z.number().int().min(1).max(825).default(EXPIRY_DAYS.medium),
-      high: z.number().int().min(1).max(825).default(EXPIRY_DAYS.high),
-      critical: z.number().int().min(1).max(825).default(EXPIRY_DAYS.critical),
+      medium: z.number().int().min(1).max(825).default(DEFAULT_POLICY.certificateExpiryDays.medium),
+      high: z.number().int().min(1).max(825).default(DEFAULT_POLICY.certificateExpiryDays.high),
+      critical: z.number().int().min(1).max(825).default(DEFAULT_POLICY.certificateExpiryDays.critical),
     })
-    .default(EXPIRY_DAYS)
+    .default(DEFAULT_POLICY.certificateExpiryDays)
     .describe('Days before the end of a certificate at which its finding becomes medium, high, critical.'),
   clientCertificateRoles: z
     .array(shownText.min(1).max(63))
     .max(1000)
-    .default([])
+    .default([...DEFAULT_POLICY.clientCertificateRoles])
     .describe(
       'Roles whose TLS sessions must show a client certificate (mutual TLS); * stands for any characters, e.g. "app_*". None by default.',
     ),

@@ -7,12 +7,6 @@
 const UNSAFE =
   /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|\p{M}{5}|^\p{M}|:\/\/|<(?=[!@#])|\b(?:mailto|javascript|tel|sms):(?=\S)/iu;
 
-/**
- * An emoji keeps the joiners and selectors it is made of. A fifth combining mark in a row would be drawn over the lines
- * around it, one at the start over what stands before the name.
- */
-const ESCAPED =
-  /\p{RGI_Emoji}|[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?<=\p{M}{4})\p{M}|^\p{M}|:\/\/|<(?=[!@#])|\b(?:mailto|javascript|tel|sms):(?=\S)/giv;
 const EMOJI_FIRST = /^\p{RGI_Emoji}/v;
 
 const PLAIN = /^[\x20-\x7e]*$/;
@@ -26,9 +20,6 @@ const OPEN_ESCAPE = /\\(?:u(?:\{[0-9a-f]*)?)?$/;
 
 /** More than the longest emoji takes, so that one which straddles the end of the scanned text is never shown. */
 const MARGIN = 64;
-
-/** The unit of UAX #29: what a reader takes for one character. */
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /**
  * `raw` as one line that shows what it holds and does nothing: unsafe characters become `\u{1b}`, `://` becomes `[:]//`
@@ -51,7 +42,18 @@ export function displayText(raw: string, maxLength = 64): string {
 /** Most names are plain text, which takes a fraction of the time. */
 function escaped(text: string): string {
   if (PLAIN.test(text)) return MARKUP.test(text) ? text.replace(MARKUPS, shown) : text;
-  return UNSAFE.test(text) ? text.replace(ESCAPED, shown) : text;
+  return UNSAFE.test(text) ? withEscapes(text) : text;
+}
+
+/**
+ * An emoji keeps the joiners and selectors it is made of. A fifth combining mark in a row would be drawn over the lines
+ * around it, one at the start over what stands before the name.
+ */
+function withEscapes(text: string): string {
+  // Within the function: to make it takes milliseconds, which most processes can do without.
+  const pattern =
+    /\p{RGI_Emoji}|[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?<=\p{M}{4})\p{M}|^\p{M}|:\/\/|<(?=[!@#])|\b(?:mailto|javascript|tel|sms):(?=\S)/giv;
+  return text.replace(pattern, shown);
 }
 
 function shown(found: string): string {
@@ -67,11 +69,19 @@ function shown(found: string): string {
 function cut(text: string, length: number): string {
   if (PLAIN.test(text)) return text.slice(0, length).replace(OPEN_ESCAPE, '');
   let end = 0;
-  for (const { index } of graphemes.segment(text.slice(0, length + MARGIN))) {
+  for (const { index } of graphemes().segment(text.slice(0, length + MARGIN))) {
     if (index > length) break;
     end = index;
   }
   // A "grapheme" can be endless (Hangul jamo, for one): better cut than nothing left to tell it by.
   if (end === 0 && !EMOJI_FIRST.test(text)) end = /[\ud800-\udbff]$/.test(text.slice(0, length)) ? length - 1 : length;
   return text.slice(0, end).replace(OPEN_ESCAPE, '');
+}
+
+let segmenter: Intl.Segmenter | undefined;
+
+/** The unit of UAX #29: what a reader takes for one character. Made when it is first wanted, which takes 20 ms. */
+function graphemes(): Intl.Segmenter {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter;
 }

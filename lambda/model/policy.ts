@@ -24,3 +24,13 @@ export interface Policy {
   /** Roles that must show a client certificate: names in which `*` stands for any characters. */
   readonly clientCertificateRoles: readonly string[];
 }
+
+/** What a configuration means that says nothing of its policy. */
+export const DEFAULT_POLICY = {
+  minTlsVersion: 'TLSv1.2',
+  preferredTlsVersion: 'TLSv1.3',
+  cipherProfile: 'mozilla-intermediate',
+  loopback: 'info',
+  certificateExpiryDays: { medium: 30, high: 14, critical: 7 },
+  clientCertificateRoles: [],
+} as const satisfies Policy;

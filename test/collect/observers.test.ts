@@ -42,7 +42,8 @@ async function snapshotWith(observers: readonly Observer[], timeoutMs = 10_000):
   const sources = createSourceReader({ get, refresh: get }, {});
   const target = targetOf({ ca: ['system'], timeoutMs });
   const collector = { sources, trust: createTrustStore(sources), clock: systemClock };
-  return await takeSnapshot(target, collector, new AbortController().signal, observers);
+  const { snapshot } = await takeSnapshot(target, collector, new AbortController().signal, observers);
+  return snapshot;
 }
 
 /** What the audit alone finds out. */

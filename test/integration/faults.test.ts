@@ -241,7 +241,7 @@ describe('secrets', () => {
     };
     const sources = createSourceReader({ get: ask, refresh: ask }, {});
     const collector = { sources, trust: createTrustStore(sources), clock: systemClock };
-    const snapshot = await takeSnapshot(
+    const { snapshot } = await takeSnapshot(
       targetOf({ timeoutMs: 300, ...target }),
       collector,
       new AbortController().signal,
@@ -435,7 +435,7 @@ describe('a real server', () => {
   );
 
   test('behind something that never hangs up has answered all the same', async () => {
-    await using relay = await flakyRelay({ upstream: server, neverHangsUp: true });
+    await using relay = await flakyRelay({ upstream: server, hangsUpAfterMs: 60_000 });
     const { snapshot } = await run({ timeoutMs: 5_000 }, rdsSecret(server, undefined, { port: relay.port }));
     expect(snapshot.failure).toBeUndefined();
     expect(knownValue(snapshot.link).attempts).toBe(1);

@@ -3,11 +3,18 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit, rdsSecret, targetOf } from '../../lab/collector.ts';
+import { flakyRelay } from '../../lab/flaky-relay.ts';
 import { knownValue } from '../../lab/known-value.ts';
 import { AUDITOR, newestMajor, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
 import { openSession } from '../../lab/sessions.ts';
+import { POLICY } from '../../lab/snapshots.ts';
+import { auditTargets } from '../../lambda/audit.ts';
+import { createTrustStore } from '../../lambda/collect/connect/trust.ts';
 import { sampling } from '../../lambda/collect/postgres/sampling.ts';
+import { createSourceReader } from '../../lambda/collect/secrets/sources.ts';
+import type { SecretStore } from '../../lambda/collect/secrets/store.ts';
 import type { Snapshot } from '../../lambda/model/snapshot.ts';
+import { systemClock } from '../../lambda/model/time.ts';
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -61,6 +68,26 @@ test('where the login of the audit is refused, no further session is tried', asy
       .slice(from)
       .match(/connection received/g),
   ).toHaveLength(1);
+});
+
+test('no connection is opened in the place of one that is not closed yet, for sampling or for another target', async () => {
+  await using relay = await flakyRelay({ upstream: { host: '127.0.0.1', port: server.port }, hangsUpAfterMs: 250 });
+  const values = new Map([
+    ['db', rdsSecret(server, AUDITOR.name, { port: relay.port })],
+    ['ca', server.ca ?? ''],
+  ]);
+  const get: SecretStore['get'] = async (id) => values.get(id) ?? '';
+  const sources = createSourceReader({ get, refresh: get }, {});
+  const { audited } = await auditTargets(
+    { targets: [targetOf({ sampleMs: 200 }), targetOf(), targetOf()], concurrency: 1, policy: POLICY },
+    {
+      collector: { sources, trust: createTrustStore(sources), clock: systemClock },
+      deadline: new AbortController().signal,
+    },
+  );
+  expect(audited.map(({ snapshot }) => snapshot.failure)).toEqual([undefined, undefined, undefined]);
+  expect(audited[0]?.snapshot.sampled).toMatchObject({ known: true });
+  expect([relay.connections, relay.mostAtOnce]).toEqual([4, 1]);
 });
 
 test('a PgBouncer is not sampled, and says so', async () => {

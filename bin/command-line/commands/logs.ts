@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { LoginAggregator } from '../../../lambda/analysis/connection-log/logins.ts';
 import { PrefixError } from '../../../lambda/analysis/connection-log/prefix.ts';
 import { ConnectionLogReader, UnknownFormatError } from '../../../lambda/analysis/connection-log/reader.ts';
-import type { Policy } from '../../../lambda/model/policy.ts';
+import { DEFAULT_POLICY } from '../../../lambda/model/policy.ts';
 import { isAtLeast, type Severity } from '../../../lambda/model/severity.ts';
 import { systemClock } from '../../../lambda/model/time.ts';
 import type { LogsDocument } from '../../../lambda/report/logs-schema.ts';
@@ -25,6 +25,8 @@ const TARGET = 'log';
  * in speed: its young generation stays at the size that it has.
  */
 setFlagsFromString('--semi-space-growth-factor=1');
+/** So small a generation takes several threads longer to share than one to collect. */
+setFlagsFromString('--no-parallel-scavenge');
 
 /** @throws UsageError */
 export async function logs(files: readonly string[], options: LogsOptions): Promise<ExitCode> {
@@ -36,7 +38,7 @@ export async function logs(files: readonly string[], options: LogsOptions): Prom
   const read = await readLogs(opened, options.prefix);
   // What is needed from here on is not in memory while the log is read.
   const { evaluateLogins } = await import('../../../lambda/checks/logins/evaluate-logins.ts');
-  const context = { target: TARGET, kind: kindOf(read.reader), policy: await defaultPolicy() } as const;
+  const context = { target: TARGET, kind: kindOf(read.reader), policy: DEFAULT_POLICY } as const;
   const findings = evaluateLogins(read.logins, context);
   const document = logsDocument({ ...read, findings });
   const log = { ...context, findings, startedAt, finishedAt: systemClock().toISOString() };
@@ -97,12 +99,6 @@ function unknownFormat({ shownAs }: LogFile, cause: UnknownFormatError, prefix: 
       ? "It must be PostgreSQL's stderr, csvlog or jsonlog, an export of CloudWatch Logs, or PgBouncer's log. If it is the server's standard error, give what SHOW log_line_prefix shows on that server: --prefix '%m [%p] '"
       : 'Give what SHOW log_line_prefix shows on that server';
   return new UsageError(`${shownAs}: ${cause.message}. ${remedy}`, { cause });
-}
-
-/** What an empty configuration evaluates by. */
-async function defaultPolicy(): Promise<Policy> {
-  const { parseConfig } = await import('../../../lambda/config/index.ts');
-  return parseConfig({ targets: [{ name: TARGET, secret: TARGET }] }, { use: 'command-line' }).policy;
 }
 
 async function rendered(

@@ -26,6 +26,8 @@ export interface DatabaseSession {
   readonly authentication: AuditConnection['authentication'];
   /** As the server announced it at login, e.g. `18.4`; poolers announce what they choose. */
   readonly announcedVersion: string | undefined;
+  /** Of the database, by the name that PostgreSQL has for it, e.g. `UTF8`. */
+  readonly announcedEncoding: string | undefined;
   /** Of the server's process, by BackendKeyData; poolers announce what they choose. */
   readonly announcedPid: number | undefined;
 }
@@ -56,6 +58,9 @@ const STARTUP_PARAMETERS_FROM_ENVIRONMENT = [
   'lock_timeout',
   'idle_in_transaction_session_timeout',
 ] as const;
+
+/** Settings that a server reports at login, of which an audit makes use. */
+const ANNOUNCED: ReadonlySet<string> = new Set(['server_version', 'server_encoding']);
 
 /** What every session of this process shares with the others. */
 const LIMITS = new SharedLimits();
@@ -140,7 +145,7 @@ export async function login(
   for (const name of STARTUP_PARAMETERS_FROM_ENVIRONMENT) internals.connectionParameters[name] = undefined;
 
   let authentication: AuditConnection['authentication'] = 'none';
-  let announcedVersion: string | undefined;
+  const announced = new Map<string, string>();
   internals.connection.on('authenticationSASLContinue', () => {
     authentication = internals.saslSession?.mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
   });
@@ -151,7 +156,7 @@ export async function login(
     authentication = 'password';
   });
   internals.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
-    if (parameterName === 'server_version') announcedVersion = parameterValue;
+    if (ANNOUNCED.has(parameterName)) announced.set(parameterName, parameterValue);
   });
   // After login, errors reach the caller that awaits the query; the next query finds that an idle session has ended.
   client.on('error', () => {});
@@ -164,7 +169,13 @@ export async function login(
       throw protocolFailureOf(notProved(), endpoint, 'login');
     }
     phase = 'query';
-    return { client, authentication, announcedVersion, announcedPid: internals.processID ?? undefined };
+    return {
+      client,
+      authentication,
+      announcedVersion: announced.get('server_version'),
+      announcedEncoding: announced.get('server_encoding'),
+      announcedPid: internals.processID ?? undefined,
+    };
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();

@@ -24,6 +24,7 @@ export interface SessionSteps {
 
 /** Disposing of it logs out, and closes the connection. It is closed as well when the signal aborts. */
 export interface VerifiedSession extends AsyncDisposable {
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
   readonly session: DatabaseSession;
   readonly socket: TLSSocket;
   /** Closes the connection without logging out. */

@@ -23,6 +23,7 @@ import {
   hbaQuery,
   plainHbaQuery,
 } from './hba-queries.ts';
+import { type Announced, message } from './message.ts';
 import { linkQuery, outboundQuery, withRefusal } from './outbound-query.ts';
 import { ownSettingsQuery } from './own-settings-query.ts';
 import type { AuditQuery } from './query.ts';
@@ -51,10 +52,6 @@ export interface AuditResults {
   readonly roundTrips: number;
 }
 
-/** Milliseconds. Far above what the views take (12 ms for 500 sessions), far below a target's deadline. */
-const STATEMENT_TIMEOUT = 15_000;
-const LOCK_TIMEOUT = 1_000;
-
 /**
  * Sends the queries: one round trip, two where there is more to ask than that takes, or where the server could not show
  * its pg_hba.conf.
@@ -64,12 +61,14 @@ const LOCK_TIMEOUT = 1_000;
  */
 export async function runAuditQueries(
   client: pg.Client,
-  major: number,
+  announced: Announced,
   { reload: asksReload = false }: { readonly reload?: boolean } = {},
 ): Promise<AuditResults> {
-  const first = await ask(client, major, FIRST, RULES);
-  const [server, ownSettings, { login, ...activity }, catalogue, outbound] = first.answers;
+  const { major } = announced;
+  const first = await ask(client, announced, FIRST, RULES);
+  const [server, ownSettings, { login, ...activity }, catalogue, outboundOf] = first.answers;
   const { privileges, assumedBy } = server;
+  const outbound = outboundOf(server.server.inRecovery);
   const visibility = {
     ...server.visibility,
     assumed: assumedBy === undefined ? undefined : { login: assumedBy, setting: ownSettings.assumed(catalogue, login) },
@@ -98,7 +97,7 @@ export async function runAuditQueries(
   try {
     const second = await ask(
       client,
-      major,
+      announced,
       [
         links ?? NOTHING,
         privileges.readAurora ? observing(auroraQuery) : NOTHING,
@@ -237,13 +236,14 @@ interface QueryResults<AuditQueries extends readonly AuditQuery<unknown>[], Last
  */
 async function ask<const AuditQueries extends readonly AuditQuery<unknown>[], Last>(
   client: pg.Client,
-  major: number,
+  announced: Announced,
   questions: AuditQueries,
   last: AuditQuery<Last>,
   { afterError = false }: { readonly afterError?: boolean } = {},
 ): Promise<QueryResults<AuditQueries, Last>> {
+  const { major } = announced;
   const asked = questions.map((question) => ({ question, count: question.selects(major).length }));
-  const text = message(major, [...questions, last]);
+  const text = message(announced, [...questions, last]);
   const { selects, error } = await simpleQuery(client, afterError ? `ROLLBACK;${text}` : text);
   const count = asked.reduce((sum, one) => sum + one.count, 0);
   const lastCount = last.selects(major).length;
@@ -259,22 +259,4 @@ async function ask<const AuditQueries extends readonly AuditQuery<unknown>[], La
     return question.read(selects.slice(next - own, next));
   }) as ResultsOf<AuditQueries>;
   return refused ? { answers, last: undefined, refusal: error } : { answers, last: last.read(selects.slice(next)) };
-}
-
-/**
- * The text of a message, for the major version that the server announced at login.
- *
- * Everything is qualified by the search path and comes as text, so that neither objects nor settings of the database
- * change what is read. The isolation level too: a role or database may default to one that waits for others'
- * transactions, or that a standby refuses.
- */
-export function message(major: number, questions: readonly AuditQuery<unknown>[]): string {
-  const selects = questions.flatMap((question) => question.selects(major));
-  return `
-BEGIN READ ONLY;
-SET LOCAL transaction_isolation = 'read committed';
-SET LOCAL search_path = pg_catalog, pg_temp;
-SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT};
-SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
-${selects.map((select) => `${select};\n`).join('')}COMMIT`;
 }

@@ -149,24 +149,37 @@ function parse<Schema extends z.ZodType>(json: string, schema: Schema): z.output
 /** How a login may read files of the server: a part of one, or only all of it. */
 export type FileReading = 'part' | 'whole';
 
-/** The first version in which a role other than a superuser may be let read files. */
-const SERVER_FILES_SINCE = 11;
+const canRead = (parameters: string): string =>
+  `has_function_privilege('pg_catalog.pg_read_file(${parameters})', 'EXECUTE')`;
+
+/** SQL that is true where the login may call the function that reads a part of a file. */
+export const CAN_READ_PART = canRead('text, bigint, bigint, boolean');
+/** SQL that is true where the login may call the one that reads all of a file. */
+export const CAN_READ_WHOLE = canRead('text');
 
 /**
- * SQL of a text: how the login may read pg_hba.conf itself; NULL where it may not. Besides the function it takes the
- * predefined role, but for files within the data folder (convert_and_check_filename in genfile.c).
+ * How the login may read pg_hba.conf itself; undefined where it may not. Besides the function it takes the predefined
+ * role, but for files within the data folder (convert_and_check_filename in genfile.c).
  *
- * @param privilege what membership in a predefined role takes in that version
- * @param seesSettings SQL that is true where the login may read where the file is
+ * @param login `hbaFile`, `dataFolder`: undefined where it may not read these settings
  */
-export function hbaFileReading(major: number, privilege: 'USAGE' | 'MEMBER', seesSettings: string): string {
-  if (major < SERVER_FILES_SINCE) return 'NULL::text';
-  const privileges = (parameters: string): string =>
-    `has_function_privilege('pg_catalog.pg_read_file(${parameters})', 'EXECUTE')`;
-  return `CASE WHEN ${seesSettings} THEN
-         CASE WHEN pg_has_role('pg_read_server_files', '${privilege}')
-                OR strpos(current_setting('hba_file'), current_setting('data_directory') || '/') = 1
-              THEN CASE WHEN ${privileges('text, bigint, bigint, boolean')} THEN 'part' WHEN ${privileges('text')} THEN 'whole' END END END`;
+export function hbaFileReading({
+  hbaFile,
+  dataFolder,
+  readsServerFiles,
+  readsPart,
+  readsWhole,
+}: {
+  readonly hbaFile: string | undefined;
+  readonly dataFolder: string | undefined;
+  readonly readsServerFiles: boolean;
+  readonly readsPart: boolean;
+  readonly readsWhole: boolean;
+}): FileReading | undefined {
+  if (hbaFile === undefined || dataFolder === undefined) return undefined;
+  if (!readsServerFiles && !hbaFile.startsWith(`${dataFolder}/`)) return undefined;
+  if (readsPart) return 'part';
+  return readsWhole ? 'whole' : undefined;
 }
 
 /** Bytes of a file that are read, and how many files: far more than people write, and too little to do harm. */

@@ -60,7 +60,7 @@ async function ask(context: QueryContext): Promise<AuditResults> {
     throw product === undefined ? otherVersion(announced, major, endpoint) : unsupportedProduct(product, endpoint);
   }
   try {
-    return await runAuditQueries(session.client, major, { reload: probe });
+    return await runAuditQueries(session.client, { major, encoding: session.announcedEncoding }, { reload: probe });
   } catch (error) {
     signal.throwIfAborted();
     const product = await productBehind(error, context);

@@ -96,25 +96,24 @@ const VALIDATORS = ['postgres_fdw_validator', 'dblink_fdw_validator', 'postgresq
 const read = answerAbout('outbound links');
 
 /**
- * Which links there are: those that details can be asked of, in a message of its own, for taking strings apart costs.
+ * Which links a server has, by whether it is a standby: those that details can be asked of, in a message of its own,
+ * for taking strings apart costs.
  */
-export const outboundQuery: AuditQuery<Outbound> = {
-  selects: () => [
-    'SELECT s.oid FROM pg_foreign_server s',
-    'SELECT s.subenabled FROM pg_subscription s',
-    'SELECT pg_is_in_recovery()',
-  ],
-  read: ([servers, subscriptions, recovery]) => {
-    const [isStandby] = read.oneRow(recovery, 1);
+export const outboundQuery: AuditQuery<(isStandby: boolean) => Outbound> = {
+  selects: () => ['SELECT s.oid FROM pg_foreign_server s', 'SELECT s.subenabled FROM pg_subscription s'],
+  read: ([servers, subscriptions]) => {
     const enabled = read
       .rows(subscriptions, 1)
       .filter(([cell]) => read.flag(cell, 'whether a subscription is switched on'));
-    const kinds = [
-      { kind: 'foreign-server', count: read.rows(servers, 1).length },
-      { kind: 'subscription', count: enabled.length },
-      { kind: 'primary', count: read.flag(isStandby, 'whether the server is a standby') ? 1 : 0 },
-    ] as const;
-    return { links: [], unreadable: kinds.filter(({ count }) => count > 0) };
+    const foreignServers = read.rows(servers, 1).length;
+    return (isStandby) => {
+      const kinds = [
+        { kind: 'foreign-server', count: foreignServers },
+        { kind: 'subscription', count: enabled.length },
+        { kind: 'primary', count: isStandby ? 1 : 0 },
+      ] as const;
+      return { links: [], unreadable: kinds.filter(({ count }) => count > 0) };
+    };
   },
 };
 

@@ -12,22 +12,14 @@ export interface Reload {
   readonly hbaChangedSinceLoad: boolean | undefined;
 }
 
-/** The first version in which a role other than a superuser may look at files outside the data folder. */
-const SERVER_FILES_SINCE = 11;
 /** The first version with other files included in pg_hba.conf, each of which the view names. */
 const INCLUDES_SINCE = 16;
 
 /**
- * SQL that is true where the login may ask when a file was changed. Both are needed: the function is for superusers
- * unless it is granted, and paths outside the data folder are for this role.
- *
- * @param privilege what membership in a predefined role takes in that version
+ * SQL that is true where the login may ask when a file was changed: for superusers unless it is granted. Paths outside
+ * the data folder take `pg_read_server_files` besides.
  */
-export function canReadFiles(major: number, privilege: 'USAGE' | 'MEMBER'): string {
-  if (major < SERVER_FILES_SINCE) return 'false';
-  return `has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')
-         AND pg_has_role('pg_read_server_files', '${privilege}')`;
-}
+export const CAN_STAT_FILES = "has_function_privilege('pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')";
 
 /** The function behind `pg_settings`, which is faster than the view. */
 const PENDING = `SELECT string_agg(s.name, ',') FROM pg_show_all_settings() s

@@ -7,10 +7,10 @@ import { answerAbout } from '../answers/answer.ts';
 import { boundedText, LONGEST, tooLong } from '../answers/bounded-text.ts';
 import { CAN_READ_AURORA } from './aurora-query.ts';
 import { columns } from './columns.ts';
-import { CAN_READ_HBA, type FileReading, hbaFileReading } from './hba-queries.ts';
+import { CAN_READ_HBA, CAN_READ_PART, CAN_READ_WHOLE, type FileReading, hbaFileReading } from './hba-queries.ts';
 import { CAN_READ_SUBSCRIPTIONS } from './outbound-query.ts';
 import type { AuditQuery } from './query.ts';
-import { canReadFiles } from './reload-query.ts';
+import { CAN_STAT_FILES } from './reload-query.ts';
 
 export interface ServerAnswers {
   readonly server: Server;
@@ -45,20 +45,8 @@ const SHAPES: Readonly<Partial<Record<SettingName, RegExp>>> = {
   ssl_max_protocol_version: /^(TLSv1(\.\d)?)?$/,
 };
 
-/** Encodings in which every sequence of bytes is text. UTF-8 is sent as it is, whatever it is. */
-const CONVERTED = [
-  'UTF8',
-  'LATIN1',
-  'LATIN2',
-  'LATIN4',
-  'LATIN5',
-  'LATIN6',
-  'LATIN7',
-  'LATIN8',
-  'LATIN9',
-  'LATIN10',
-  'KOI8R',
-];
+/** The first version in which a role other than a superuser may be let read files. */
+const SERVER_FILES_SINCE = 11;
 
 const SERVER = columns([
   'version',
@@ -69,11 +57,14 @@ const SERVER = columns([
   'readSubscriptions',
   'seesSettings',
   ...SETTING_NAMES,
-  'encoding',
   'readAurora',
-  'readFiles',
   'login',
-  'hbaFileReading',
+  'hbaFile',
+  'dataFolder',
+  'readServerFiles',
+  'statFiles',
+  'readPart',
+  'readWhole',
 ]);
 
 const read = answerAbout('the server');
@@ -81,20 +72,16 @@ const read = answerAbout('the server');
 /**
  * One row without a table, because functions are looked up faster than `pg_settings`, and what of it is not the
  * server's.
- *
- * A database without an encoding (SQL_ASCII), or with one in which not all bytes are characters, is asked for its bytes
- * as they are: names of roles and databases are of whatever database they were made in, and asked for UTF-8 it would
- * refuse all rows for one that it can't convert.
  */
 export const serverQuery: AuditQuery<ServerAnswers> = {
   selects: (major) => {
     // 10 to 14 grant what is granted to a predefined role to all its members, later ones to those that inherit it.
     const privilege = major >= 15 ? 'USAGE' : 'MEMBER';
     const seesSettings = `pg_has_role('pg_read_all_settings', '${privilege}')`;
+    const restricted = (name: string): string => `CASE WHEN ${seesSettings} THEN current_setting('${name}', true) END`;
     const value = (name: SettingName): string =>
-      PUBLIC_SETTINGS.has(name)
-        ? `current_setting('${name}', true)`
-        : `CASE WHEN ${seesSettings} THEN current_setting('${name}', true) END`;
+      PUBLIC_SETTINGS.has(name) ? `current_setting('${name}', true)` : restricted(name);
+    const sinceFiles = (sql: string): string => (major >= SERVER_FILES_SINCE ? sql : 'false');
     const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, value(name)])) as Record<
       SettingName,
       string
@@ -109,11 +96,14 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
         readHba: CAN_READ_HBA,
         readSubscriptions: CAN_READ_SUBSCRIPTIONS,
         seesSettings,
-        encoding: `set_config('client_encoding', CASE WHEN getdatabaseencoding() IN (${CONVERTED.map((name) => `'${name}'`).join(', ')}) THEN 'UTF8' ELSE 'SQL_ASCII' END, true)`,
         readAurora: CAN_READ_AURORA,
-        readFiles: `${canReadFiles(major, privilege)} AND ${seesSettings}`,
-        login: 'CASE WHEN current_user <> session_user THEN session_user END',
-        hbaFileReading: hbaFileReading(major, privilege, seesSettings),
+        login: 'session_user',
+        hbaFile: restricted('hba_file'),
+        dataFolder: restricted('data_directory'),
+        readServerFiles: sinceFiles(`pg_has_role('pg_read_server_files', '${privilege}')`),
+        statFiles: sinceFiles(CAN_STAT_FILES),
+        readPart: sinceFiles(CAN_READ_PART),
+        readWhole: sinceFiles(CAN_READ_WHOLE),
       })}`,
     ];
   },
@@ -123,6 +113,8 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
     // An unknown privilege counts as one that the login does not have.
     const privileges = (cell: Row[number] | undefined, what: string): boolean =>
       read.flagOrNull(cell, `whether the login may ${what}`) ?? false;
+    const seesSettings = privileges(cell('seesSettings'), 'see all settings');
+    const readsServerFiles = privileges(cell('readServerFiles'), 'read files of the server');
     return {
       server: {
         version: boundedText(read.text(cell('version'), 'the version'), LONGEST.version),
@@ -132,22 +124,24 @@ export const serverQuery: AuditQuery<ServerAnswers> = {
         role: boundedText(read.text(cell('role'), "the login's role"), LONGEST.name),
         seesAllSessions: privileges(cell('seesAllSessions'), 'see all sessions'),
       },
-      assumedBy: shortName(cell('login')),
-      settings: settingsReader(cell, privileges(cell('seesSettings'), 'see all settings')),
+      assumedBy: cell('login') === cell('role') ? undefined : shortName(cell('login')),
+      settings: settingsReader(cell, seesSettings),
       privileges: {
         readHba: privileges(cell('readHba'), 'read pg_hba.conf'),
         readSubscriptions: privileges(cell('readSubscriptions'), 'read subscriptions'),
         readAurora: privileges(cell('readAurora'), 'ask for the instances of an Aurora cluster'),
-        readFiles: privileges(cell('readFiles'), 'look at files'),
-        readHbaFile: readFileReading(cell('hbaFileReading')),
+        readFiles: seesSettings && readsServerFiles && privileges(cell('statFiles'), 'look at files'),
+        readHbaFile: hbaFileReading({
+          hbaFile: cell('hbaFile') ?? undefined,
+          dataFolder: cell('dataFolder') ?? undefined,
+          readsServerFiles,
+          readsPart: privileges(cell('readPart'), 'read parts of files'),
+          readsWhole: privileges(cell('readWhole'), 'read files'),
+        }),
       },
     };
   },
 };
-
-function readFileReading(value: string | null | undefined): FileReading | undefined {
-  return value === 'part' || value === 'whole' ? value : undefined;
-}
 
 /** Of the settings that a session may have a value of its own of, only what the server gives to others is its value. */
 function settingsReader(

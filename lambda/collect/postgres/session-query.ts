@@ -133,7 +133,7 @@ function selectSessions(major: number): string {
     bits: 'a.sslbits',
     clientDn: gss ? 'a.ssl_client_dn' : 'a.sslclientdn',
     gss: gss ? 'a.gss_enc' : 'false',
-    start: 'extract(epoch FROM a.backend_start)::numeric',
+    start: major >= 14 ? 'extract(epoch FROM a.backend_start)' : 'extract(epoch FROM a.backend_start)::numeric',
     isOwn: 'a.pid = pg_backend_pid()',
   })}
   FROM pg_stat_get_activity(NULL) a

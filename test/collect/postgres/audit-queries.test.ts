@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
-import { message, OLDEST_MAJOR, runAuditQueries } from '../../../lambda/collect/postgres/audit-queries.ts';
+import { OLDEST_MAJOR, runAuditQueries } from '../../../lambda/collect/postgres/audit-queries.ts';
 import { catalogueQuery } from '../../../lambda/collect/postgres/catalogue-query.ts';
 import { hbaQuery } from '../../../lambda/collect/postgres/hba-queries.ts';
+import { type Announced, message } from '../../../lambda/collect/postgres/message.ts';
 import { outboundQuery } from '../../../lambda/collect/postgres/outbound-query.ts';
 import { ownSettingsQuery } from '../../../lambda/collect/postgres/own-settings-query.ts';
 import { serverQuery } from '../../../lambda/collect/postgres/server-query.ts';
@@ -220,7 +221,7 @@ const QUESTIONS = [serverQuery, ownSettingsQuery, sessionQuery, catalogueQuery, 
 const MAJORS = [10, 11, 12, 13, 14, 15, 16, 17, 18, Number.POSITIVE_INFINITY];
 
 describe.each(MAJORS)('the text for PostgreSQL %d', (major) => {
-  const text = message(major, QUESTIONS);
+  const text = message({ major, encoding: 'UTF8' }, QUESTIONS);
   const statements = text.split(';').map((statement) => statement.trim());
 
   test('only reads, from its first word to its last', () => {
@@ -294,17 +295,18 @@ describe('the answer', () => {
     } as unknown as pg.Client;
     return { client, asked };
   }
+  const ANNOUNCED: Announced = { major: 18, encoding: 'UTF8' };
   const done = (command: string): Result => ({ command, rows: [] });
   const facts = (...values: Row): Result => ({ command: 'SELECT', rows: [values] });
   /** Version, recovery, role, and what it may: see statistics, read pg_hba.conf, subscriptions, settings. */
   const server = (...values: Row): Result =>
-    facts(...values, ...Array.from({ length: 20 - values.length }, () => null));
+    facts(...values, ...Array.from({ length: 23 - values.length }, () => null));
   const FACTS = server('18.4', 'f', 'tls_auditor', 't', 'f', 'f', 't', 'on', 'TLSv1.2');
   const selected = (rows: readonly Row[]): Result => ({ command: 'SELECT', rows });
   /** Settings of databases and roles. */
   const OWN_SETTINGS = selected([]);
-  /** Foreign servers, subscriptions, and whether it is a standby. */
-  const OUTBOUND = [selected([]), selected([]), facts('f')];
+  /** Foreign servers and subscriptions. */
+  const OUTBOUND = [selected([]), selected([])];
   /** Of a login that may not read pg_hba.conf. */
   const HBA = facts(null);
   const CATALOGUED = [selected(ROLES), selected(MEMBERS), selected(DATABASES)];
@@ -322,7 +324,7 @@ describe('the answer', () => {
       HBA,
       done('COMMIT'),
     );
-    expect(await runAuditQueries(client, 18)).toEqual({
+    expect(await runAuditQueries(client, ANNOUNCED)).toEqual({
       server: { version: '18.4', inRecovery: false },
       visibility: { role: 'tls_auditor', assumed: undefined, seesAllSessions: true, inherits: true },
       serverView: { known: true, value: { tlsVersion: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' } },
@@ -334,20 +336,20 @@ describe('the answer', () => {
       hba: { known: false, reason: expect.stringContaining('GRANT EXECUTE ON FUNCTION') },
       roundTrips: 1,
     });
-    expect(asked).toEqual([message(18, QUESTIONS)]);
+    expect(asked).toEqual([message(ANNOUNCED, QUESTIONS)]);
   });
 
-  test('of a standby, to a role that does not see all', async () => {
+  test('to a role that does not see all', async () => {
     const { client } = serverOf(
-      server('16.2', 't', 'app', 'f', 'f', 'f', 'f'),
+      server('16.2', 'f', 'app', 'f', 'f', 'f', 'f'),
       OWN_SETTINGS,
       SESSIONS,
       ...CATALOGUED,
       ...OUTBOUND,
       HBA,
     );
-    expect(await runAuditQueries(client, 16)).toMatchObject({
-      server: { version: '16.2', inRecovery: true },
+    expect(await runAuditQueries(client, { ...ANNOUNCED, major: 16 })).toMatchObject({
+      server: { version: '16.2', inRecovery: false },
       visibility: { role: 'app', seesAllSessions: false },
     });
   });
@@ -360,7 +362,7 @@ describe('the answer', () => {
     ['a row that names no cipher is not known', [row({ cipher: '', own: 't' })], { known: false }],
   ])('of the auditor’s own session: %s', async (_what, rows, serverView) => {
     const { client } = serverOf(FACTS, OWN_SETTINGS, selected(rows), ...CATALOGUED, ...OUTBOUND, HBA);
-    const answers = await runAuditQueries(client, 18);
+    const answers = await runAuditQueries(client, ANNOUNCED);
     expect(answers.serverView).toMatchObject(serverView);
     expect(answers.sessions.visible).toHaveLength(rows.filter((given) => given.at(-1) === 'f').length);
     expect(answers.sessions.hidden).toBe(0);
@@ -373,7 +375,7 @@ describe('the answer', () => {
     ['sessions, and not all that was asked', [FACTS, OWN_SETTINGS, SESSIONS, ...CATALOGUED]],
     ['other commands', [done('BEGIN'), done('COMMIT')]],
   ])('that holds %s is an error, not a server without sessions', async (_what, results) => {
-    await expect(runAuditQueries(serverOf(...results).client, 18)).rejects.toThrow(
+    await expect(runAuditQueries(serverOf(...results).client, ANNOUNCED)).rejects.toThrow(
       /gave no result|0 rows in place of one/,
     );
   });

@@ -50,6 +50,9 @@ const NONSENSE = [
 const RULE = { file: '/etc/pg_hba.conf', line: 1, type: 'host', databases: ['all'], users: ['all'], address: 'all' };
 const LINE = { ...RULE, netmask: null, method: 'trust', options: null, error: null, patterns: null };
 
+/** Of a login that may read no file of the server: where pg_hba.conf and the data are, and four privileges. */
+const FILE_RIGHTS = [null, null, 'f', 'f', 'f', 'f'] as const;
+
 /** What a server says on which there is much to find, SELECT by SELECT. */
 function honest(line: unknown = LINE): Row[][] {
   const settings: Record<string, string | null> = {
@@ -63,7 +66,7 @@ function honest(line: unknown = LINE): Row[][] {
   const values = SETTING_NAMES.map((name) => settings[name] ?? null);
   const start = '1767225600.123456';
   return [
-    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...values, 'UTF8', 'f', 'f', null, null]],
+    [['18.4', 'f', 'tls_auditor', 't', 't', 't', 't', ...values, 'f', 'tls_auditor', ...FILE_RIGHTS]],
     [['0', '16385', 'password_encryption=md5']],
     [
       ['1', '10', '5', 'auditor', 'client backend', '10.0.0.9', '5000', 't', 'TLSv1.3', 'TLS_AES_256_GCM_SHA384']
@@ -85,7 +88,6 @@ function honest(line: unknown = LINE): Row[][] {
     [['5', 'shop', 't', '-1', 'f']],
     [],
     [],
-    [['f']],
     [[`<table><row><json_agg>${JSON.stringify([line])}</json_agg></row></table>`]],
   ];
 }
@@ -100,7 +102,10 @@ function serverOf(selects: readonly (readonly Row[])[]): pg.Client {
 }
 
 async function snapshotOf(selects: readonly (readonly Row[])[]): Promise<Snapshot> {
-  const { server, visibility, sessions, settings, outbound, hba } = await runAuditQueries(serverOf(selects), 18);
+  const { server, visibility, sessions, settings, outbound, hba } = await runAuditQueries(serverOf(selects), {
+    major: 18,
+    encoding: 'UTF8',
+  });
   return healthySnapshot([], {
     server: known(server),
     visibility: known(visibility),
