@@ -1,4 +1,4 @@
-// Configures the test run: two projects, one for tests that share a worker's modules and one for those that do not.
+// Configures the test run: in two of its projects, tests share what their worker has loaded; in one they do not.
 
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -14,11 +14,14 @@ const FUNCTIONS = [
   'test/lib/!(acceptance|app|bundle|permissions).test.ts',
 ];
 
-/** Tests of servers and processes that change no global either: they share what a worker has loaded, too. */
-const SERVERS = [
-  'test/integration/!(connecting|connection-log-gssapi|containers|discovery|enforcement-gssapi|environment|faults|gssapi|handler|handler-state|hostile-fleet|hostile-servers|iam-login|identity|week).test.ts',
-  'test/bin/!(discover|node-version|state|target-sources|terminal).test.ts',
-  'test/collect/{probe,secrets,connect,connection-log}/**/!(other-accounts|rds-signer|store|trust).test.ts',
+/** Tests that change what others in their process would see: its listeners, its variables, modules that are loaded. */
+const ALONE = [
+  'test/{canaries,contributing}.test.ts',
+  'test/{demo,fleet,package,runtime}/**/*.test.ts',
+  'test/integration/{discovery,faults,handler,handler-state,hostile-fleet,hostile-servers,week}.test.ts',
+  'test/integration/{connection-log-gssapi,containers,enforcement-gssapi,gssapi}.test.ts',
+  'test/lab/postgres.test.ts',
+  'test/lib/{acceptance,app,bundle,permissions}.test.ts',
 ];
 
 export default defineConfig({
@@ -33,16 +36,14 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'processes',
+          name: 'servers',
           globalSetup: 'lab/leftovers.setup.ts',
           include: ['test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', ...FUNCTIONS, ...SERVERS],
+          exclude: ['**/node_modules/**', ...FUNCTIONS, ...ALONE],
+          isolate: false,
         },
       },
-      {
-        extends: true,
-        test: { name: 'servers', globalSetup: 'lab/leftovers.setup.ts', include: SERVERS, isolate: false },
-      },
+      { extends: true, test: { name: 'alone', globalSetup: 'lab/leftovers.setup.ts', include: ALONE } },
     ],
   },
 });
