@@ -18,7 +18,9 @@ const FUNCTIONS = [
 const ALONE = [
   'test/{canaries,contributing}.test.ts',
   'test/{demo,fleet,package,runtime}/**/*.test.ts',
-  'test/integration/{discovery,faults,handler,handler-state,hostile-fleet,hostile-servers,week}.test.ts',
+  'test/integration/{discovery,faults,handler,handler-state,hostile-fleet,hostile-servers,identity,week}.test.ts',
+  // Node reads the store of the operating system once a process.
+  'test/collect/connect/trust.test.ts',
   'test/integration/{connection-log-gssapi,containers,enforcement-gssapi,gssapi}.test.ts',
   'test/lab/postgres.test.ts',
   'test/lib/{acceptance,app,bundle,permissions}.test.ts',
