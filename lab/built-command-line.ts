@@ -1,11 +1,11 @@
 // Builds the command line once for a test run, as the package has it: it starts in half of the time of the sources.
 
-import { copyFile, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildCommandLine, COMMAND } from '../scripts/package/command-line.ts';
 import { ROOT } from '../scripts/package/folders.ts';
 import { NEEDED_NODE } from '../scripts/package/manifest.ts';
-import { RUN_FOLDER } from './data-folder.ts';
+import { madeOnce, RUN_FOLDER } from './run-folder.ts';
 
 export interface CommandLine {
   readonly script: string;
@@ -24,22 +24,13 @@ export function commandLine(): Promise<CommandLine> {
 async function builtIn(shared: string | undefined): Promise<CommandLine> {
   if (shared === undefined) throw new Error(`${RUN_FOLDER} names no folder: no test run was started`);
   const folder = join(shared, 'command-line');
-  const made = {
-    script: join(folder, 'bin', COMMAND),
-    env: { NODE_COMPILE_CACHE: join(shared, 'compile-cache') },
-  };
-  if ((await stat(folder).catch(() => undefined)) !== undefined) return made;
-  const own = await mkdtemp(join(shared, 'building-'));
-  await mkdir(join(own, 'bin'));
-  await buildCommandLine(NEEDED_NODE, join(own, 'bin'));
-  for (const file of ['package.json', 'auditor.config.example.json']) await copyFile(join(ROOT, file), join(own, file));
-  try {
-    await rename(own, folder);
-  } catch (error) {
-    // Another process of the run was faster: its build is as good.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-    await rm(own, { recursive: true });
-  }
-  return made;
+  await madeOnce(folder, async () => {
+    const own = await mkdtemp(join(shared, 'building-'));
+    await mkdir(join(own, 'bin'));
+    await buildCommandLine(NEEDED_NODE, join(own, 'bin'));
+    for (const file of ['package.json', 'auditor.config.example.json'])
+      await copyFile(join(ROOT, file), join(own, file));
+    return own;
+  });
+  return { script: join(folder, 'bin', COMMAND), env: { NODE_COMPILE_CACHE: join(shared, 'compile-cache') } };
 }

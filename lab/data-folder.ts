@@ -2,12 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, chown, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IssuedCertificate } from './certificates.ts';
 import { loopbackAddresses } from './free-port.ts';
 import { asServer, labFolder, serverAccount } from './lab-folder.ts';
 import type { Binaries } from './postgres-binaries.ts';
+import { madeOnce, RUN_FOLDER } from './run-folder.ts';
 
 type TlsProtocol = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 export type Settings = Readonly<Record<string, string | number | boolean>>;
@@ -33,9 +34,6 @@ interface DataFolderOptions {
   readonly tls: (TlsOptions & Required<Pick<TlsOptions, 'certificate'>>) | undefined;
   readonly settings: Settings;
 }
-
-/** Names the folder in which the processes of one test run share what they made. @default - each process has its own */
-export const RUN_FOLDER = 'PG_LAB_RUN';
 
 const templates = new Map<number, Promise<string>>();
 
@@ -98,19 +96,11 @@ async function initialise(programs: Binaries): Promise<string> {
   const own = join(labFolder(), `template-${programs.major}`);
   if (shared === undefined) return await initdb(programs, own);
   const folder = join(shared, `template-${programs.major}`);
-  const data = join(folder, 'initial');
-  const exists = await stat(folder).catch(() => undefined);
-  if (exists !== undefined) return data;
-  await initdb(programs, own);
-  try {
-    await rename(own, folder);
-  } catch (error) {
-    // Another process of the run was faster: its folder is as good.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-    await rm(own, { recursive: true });
-  }
-  return data;
+  await madeOnce(folder, async () => {
+    await initdb(programs, own);
+    return own;
+  });
+  return join(folder, 'initial');
 }
 
 async function initdb({ initdb: program, major }: Binaries, folder: string): Promise<string> {

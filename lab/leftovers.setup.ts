@@ -3,7 +3,7 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RUN_FOLDER } from './data-folder.ts';
+import { RUN_FOLDER } from './run-folder.ts';
 import { temporarySpace } from './temporary-space.ts';
 
 /** Milliseconds that the guards of ended test processes get to stop servers and remove files. */

@@ -7,7 +7,7 @@ import type { ClientLogins, ConnectionLogFacts, FailedLogins, TlsFallback } from
 import type { Failure } from '../lambda/model/failure.ts';
 import type { HbaFacts, HbaRole } from '../lambda/model/hba.ts';
 import { known, type Observed, unknown } from '../lambda/model/observed.ts';
-import type { Policy } from '../lambda/model/policy.ts';
+import { DEFAULT_POLICY, type Policy } from '../lambda/model/policy.ts';
 import type { PgBouncerSettings } from '../lambda/model/pooler.ts';
 import type { WireAnswer, WireProbe } from '../lambda/model/probe.ts';
 import type { Session, SessionTls, Side, Snapshot } from '../lambda/model/snapshot.ts';
@@ -16,14 +16,7 @@ import type { Session, SessionTls, Side, Snapshot } from '../lambda/model/snapsh
 export const NOW = '2026-11-10T06:15:02.000Z';
 
 /** The policy that an empty configuration has. */
-export const POLICY: Policy = {
-  minTlsVersion: 'TLSv1.2',
-  preferredTlsVersion: 'TLSv1.3',
-  cipherProfile: 'mozilla-intermediate',
-  loopback: 'info',
-  certificateExpiryDays: { medium: 30, high: 14, critical: 7 },
-  clientCertificateRoles: [],
-};
+export const POLICY: Policy = DEFAULT_POLICY;
 
 let nextPid = 1000;
 

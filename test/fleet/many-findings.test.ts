@@ -3,11 +3,12 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { targetOf } from '../../lab/collector.ts';
+import { PLANNED_AT, planOf } from '../../lab/fleet-plan.ts';
 import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/snapshots.ts';
 import type { auditTargets } from '../../lambda/audit.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { evaluateFleet } from '../../lambda/checks/evaluate-fleet.ts';
-import { newPlan, type Plan, pack, slicesOf } from '../../lambda/fleet/documents.ts';
+import { pack, slicesOf } from '../../lambda/fleet/documents.ts';
 import { sliceKey } from '../../lambda/fleet/object-keys.ts';
 import { MOST_PART_BYTES } from '../../lambda/fleet/part-codec.ts';
 import { mergedRun, paceOf, readParts } from '../../lambda/fleet/parts.ts';
@@ -18,24 +19,7 @@ import { known } from '../../lambda/model/observed.ts';
 import type { AuditedTarget } from '../../lambda/model/run.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 
-const NOW = '2026-11-28T12:00:00.000Z';
 const MANY = 12_000;
-
-function planOf(names: readonly string[]): Plan {
-  return newPlan({
-    run: 'run-1',
-    startedAt: NOW,
-    auditUntil: '2026-11-28T13:00:00.000Z',
-    batch: 100,
-    policy: POLICY as never,
-    concurrency: 1,
-    request: { trigger: 'schedule', notify: true, testAlert: false },
-    coversAllTargets: true,
-    slices: [{ worker: 'default', targets: names.map((name) => targetOf({ name })) as never }],
-    unassigned: [],
-    list: { all: { known: true, value: [] }, warnings: [], cloud: { databases: [], places: [] }, replicas: [] },
-  });
-}
 
 /** A number in letters: numbers in names are folded to one finding. */
 const word = (index: number): string => String(index).replaceAll(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '');
@@ -109,12 +93,12 @@ async function byFleet(targets: readonly AuditedTarget[]) {
   const [slice] = slicesOf(plan);
   if (slice !== undefined) objects.stored.set(sliceKey('run-1', 'default'), await pack(slice));
   const audit: typeof auditTargets = async ({ policy }) => ({
-    ...{ startedAt: NOW, finishedAt: NOW, policy },
+    ...{ startedAt: PLANNED_AT, finishedAt: PLANNED_AT, policy },
     audited: evaluateFleet(targets, policy),
   });
   const context = {
     environment: {},
-    clock: () => new Date(NOW),
+    clock: () => new Date(PLANNED_AT),
     time: { deadline: new AbortController().signal, auditMs: 1_000, leftMs: () => 1_000 },
     services: { logger: { info: vi.fn() }, collector: async () => ({}) },
   };
@@ -123,7 +107,7 @@ async function byFleet(targets: readonly AuditedTarget[]) {
   const merged = mergedRun(
     plan,
     parts.map(({ run }) => run),
-    NOW,
+    PLANNED_AT,
   );
   const options = { coversAllTargets: true, replicas: new Map(), satellites: new Set<string>() };
   return { all: evaluateByTrust(merged.audited, POLICY, plan, options), missing, pace: paceOf(plan, parts), objects };

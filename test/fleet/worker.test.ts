@@ -1,33 +1,19 @@
 // The order in which a worker writes: what it read of connection logs counts as read once its part is stored.
 
 import { expect, test, vi } from 'vitest';
-import { targetOf } from '../../lab/collector.ts';
-import { POLICY } from '../../lab/snapshots.ts';
+import { PLANNED_AT, planOf } from '../../lab/fleet-plan.ts';
 import type { auditTargets } from '../../lambda/audit.ts';
-import { newPlan, pack, slicesOf } from '../../lambda/fleet/documents.ts';
+import { pack, slicesOf } from '../../lambda/fleet/documents.ts';
 import { rangeOfPart } from '../../lambda/fleet/object-keys.ts';
 import type { RunObjects } from '../../lambda/fleet/run-objects.ts';
 import { auditRange } from '../../lambda/fleet/worker.ts';
 
-const NOW = '2026-11-28T12:00:00.000Z';
-const plan = newPlan({
-  run: 'run-1',
-  startedAt: NOW,
-  auditUntil: '2026-11-28T13:00:00.000Z',
-  batch: 100,
-  policy: POLICY as never,
-  concurrency: 1,
-  request: { trigger: 'schedule', notify: true, testAlert: false },
-  coversAllTargets: true,
-  slices: [{ worker: 'default', targets: [targetOf() as never] }],
-  unassigned: [],
-  list: { all: { known: true, value: [] }, warnings: [], cloud: { databases: [], places: [] }, replicas: [] },
-});
+const plan = planOf(['orders']);
 
 /** An audit that only reads a connection log. */
 const readsLog: typeof auditTargets = async ({ policy }, { collector }) => {
   await collector.logs?.state?.save('orders', { position: 7 }, 0);
-  return { startedAt: NOW, finishedAt: NOW, policy, audited: [] };
+  return { startedAt: PLANNED_AT, finishedAt: PLANNED_AT, policy, audited: [] };
 };
 
 type Case = readonly [string, () => Promise<boolean>, readonly string[]];
@@ -58,7 +44,7 @@ test.each<Case>([
   };
   const context = {
     environment: {},
-    clock: () => new Date(NOW),
+    clock: () => new Date(PLANNED_AT),
     time: { deadline: new AbortController().signal, auditMs: 1_000, leftMs: () => 1_000 },
     services: { logger: { info: vi.fn() }, collector: async () => ({ logs: { state } }) },
   };

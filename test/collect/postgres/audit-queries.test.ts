@@ -270,6 +270,20 @@ function withoutParentheses(sql: string): string {
   return less === sql ? sql : withoutParentheses(less);
 }
 
+test.each([
+  ['UTF8', 'UTF8'],
+  ['LATIN1', 'UTF8'],
+  ['SQL_ASCII', 'SQL_ASCII'],
+  ['EUC_JP', 'SQL_ASCII'],
+  [undefined, 'UTF8'],
+  ["UTF8'; DROP TABLE orders; --", 'SQL_ASCII'],
+  ['x'.repeat(100_000), 'SQL_ASCII'],
+])('whatever encoding is announced, one of two is asked for: %.30s', (encoding, asked) => {
+  const text = message({ major: 18, encoding }, []);
+  expect(text).toContain(`SET LOCAL client_encoding = '${asked}';`);
+  expect(text).toBe(message({ major: 18, encoding: asked }, []));
+});
+
 test('the oldest major is the first whose views tell sessions apart', () => {
   expect(OLDEST_MAJOR).toBe(10);
 });
