@@ -31,8 +31,9 @@ ${REPLACE_OPEN}`,
   }),
   pgbouncer: 'same',
   references: ['https://www.rfc-editor.org/rfc/rfc8446', 'https://www.rfc-editor.org/rfc/rfc9325'],
-  evaluate: (snapshot, { minTlsVersion, preferredTlsVersion }) =>
-    checkSessionsAndLogins(
+  evaluate: (snapshot, { minTlsVersion, preferredTlsVersion }) => {
+    const remedy = remedyOf(preferredTlsVersion);
+    return checkSessionsAndLogins(
       snapshot,
       (session) =>
         tlsOf(
@@ -45,11 +46,12 @@ ${REPLACE_OPEN}`,
           ...who,
           severity: 'info',
           title: belowPreferredTlsSession.title,
-          remedy: remedyOf(preferredTlsVersion),
+          remedy,
           evidence: { tlsVersion: tlsVersions(group), preferred: `${preferredTlsVersion} or newer`, ...evidence },
         };
       },
-    ),
+    );
+  },
 };
 
 function remedyOf(preferred: TlsVersion): Remedy {

@@ -37,8 +37,9 @@ ${REPLACE_OPEN}`,
     'https://www.rfc-editor.org/rfc/rfc8996',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-MIN-PROTOCOL-VERSION',
   ],
-  evaluate: (snapshot, { minTlsVersion }) =>
-    checkSessionsAndLogins(
+  evaluate: (snapshot, { minTlsVersion }) => {
+    const remedy = remedyOf(minTlsVersion);
+    return checkSessionsAndLogins(
       snapshot,
       (session) => tlsOf(session, ({ version }) => isOlderThan(version, minTlsVersion)),
       (group) => {
@@ -47,11 +48,12 @@ ${REPLACE_OPEN}`,
           ...who,
           severity: 'high',
           title: deprecatedTlsSession.title,
-          remedy: remedyOf(minTlsVersion),
+          remedy,
           evidence: { tlsVersion: tlsVersions(group), required: `${minTlsVersion} or newer`, ...evidence },
         };
       },
-    ),
+    );
+  },
 };
 
 function remedyOf(minimum: TlsVersion): Remedy {

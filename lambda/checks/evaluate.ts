@@ -4,6 +4,7 @@ import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem } from '../model/finding.ts';
 import { inOptions } from '../model/option-words.ts';
 import type { Policy } from '../model/policy.ts';
+import type { Remedy } from '../model/remedy.ts';
 import { type Evaluation, verdictOf } from '../model/run.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type AnyCheck, type Check, isFleetCheck } from './check.ts';
@@ -31,9 +32,10 @@ export function evaluationOf(
   snapshot: Snapshot,
   policy: Policy,
 ): Evaluation {
+  const remedies = remedyTexts(snapshot);
   const findings = results.flatMap(({ check, outcome }) =>
     outcome.status === 'fail'
-      ? outcome.problems.map((problem) => finding(check, snapshot, wordedForSide(check, problem, policy)))
+      ? outcome.problems.map((problem) => finding(check, snapshot, wordedForSide(check, problem, policy), remedies))
       : [],
   );
   const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome: worded(outcome, snapshot) }));
@@ -59,7 +61,24 @@ function wordedForSide(check: AnyCheck, problem: Problem, policy: Policy): Probl
   return onSide(problem, side, remedies?.[side]);
 }
 
-function finding(check: AnyCheck, snapshot: Snapshot, problem: Problem): Finding {
+/** The remedies as findings of the target show them. Thousands may have the same one: it is put into words once. */
+function remedyTexts(snapshot: Snapshot): (remedy: Remedy) => string {
+  const known = new Map<Remedy, string>();
+  return (remedy) => {
+    const before = known.get(remedy);
+    if (before !== undefined) return before;
+    const text = wordsFor(snapshot, remedyText(remedy, snapshot));
+    known.set(remedy, text);
+    return text;
+  };
+}
+
+function finding(
+  check: AnyCheck,
+  snapshot: Snapshot,
+  problem: Problem,
+  remedies: ReturnType<typeof remedyTexts>,
+): Finding {
   const { severity, title, role, database, application, clients, count, evidence, remedy } = problem;
   const target = snapshot.target.name;
   return {
@@ -74,7 +93,7 @@ function finding(check: AnyCheck, snapshot: Snapshot, problem: Problem): Finding
     clients,
     count,
     evidence,
-    remedy: wordsFor(snapshot, remedyText(remedy ?? check.remedy, snapshot)),
+    remedy: remedies(remedy ?? check.remedy),
   };
 }
 

@@ -39,8 +39,9 @@ ${REPLACE_OPEN}`,
     'https://doi.org/10.6028/NIST.SP.800-52r2',
     'https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-SSL-CIPHERS',
   ],
-  evaluate: (snapshot, { minTlsVersion, cipherProfile }) =>
-    checkSessionsAndLogins(
+  evaluate: (snapshot, { minTlsVersion, cipherProfile }) => {
+    const remedy = remedyOf(cipherProfile);
+    return checkSessionsAndLogins(
       snapshot,
       (session) =>
         tlsOf(session, ({ version, cipher, bits }) => {
@@ -51,14 +52,13 @@ ${REPLACE_OPEN}`,
         }),
       (group) => {
         const { evidence, ...who } = describeGroup(group);
-        const why = group.sessions.flatMap(({ tls }) =>
-          tls === undefined ? [] : weaknesses(tls.cipher, tls.bits, cipherProfile),
-        );
-        const worst = worstClass(group.sessions.map(({ tls }) => tls?.cipher ?? ''));
+        const facts = [...new Set(group.sessions.map(({ tls }) => tls))].filter((tls) => tls !== undefined);
+        const why = facts.flatMap(({ cipher, bits }) => weaknesses(cipher, bits, cipherProfile));
+        const worst = worstClass(facts.map(({ cipher }) => cipher));
         return {
           ...who,
           ...severityAndTitle(worst, group),
-          remedy: remedyOf(cipherProfile),
+          remedy,
           evidence: {
             cipher: cipherSuites(group),
             weakness: [...new Set(why)].sort().join(', '),
@@ -67,7 +67,8 @@ ${REPLACE_OPEN}`,
           },
         };
       },
-    ),
+    );
+  },
 };
 
 function isUnprotected(of: SuiteClass): boolean {

@@ -32,8 +32,15 @@ interface Draft<Item> {
 
 /** Groups of findings, in the order in which the first of each comes. */
 export function groupEntries<Item extends OfFinding>(entries: readonly Item[]): EntryGroup<Item>[] {
-  const same = Map.groupBy(entries, ({ finding: { severity, check, remedy } }) =>
-    JSON.stringify([severity, check, remedy]),
+  const remedies = new Map<string, number>();
+  const numberOf = (remedy: string): number => {
+    const number = remedies.get(remedy) ?? remedies.size;
+    remedies.set(remedy, number);
+    return number;
+  };
+  const same = Map.groupBy(
+    entries,
+    ({ finding: { severity, check, remedy } }) => `${severity} ${check} ${numberOf(remedy)}`,
   );
   const drafts = [...same.values()].flatMap((group): Draft<Item>[] => {
     const [first] = group;

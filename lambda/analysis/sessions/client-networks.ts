@@ -26,11 +26,13 @@ export function clientNetworks(addresses: Iterable<string>): readonly string[] {
   return [...networksOf(parsed, WIDEST, distinct.length)].sort();
 }
 
-/** The parts of an IPv4 address as they are written; most are of this kind, and there may be thousands. */
-type Parsed = readonly string[] | ipaddr.IPv6;
+/** IPv4 stays the text that it is: most are of this kind, and there may be thousands. */
+type Parsed = string | ipaddr.IPv6;
 
-/** Four decimal numbers from 0 to 255, without zeros before them. */
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+const NUMBER = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
+
+/** Four decimal numbers from 0 to 255, without zeros before them. Written out, which takes a third of a repetition. */
+const IPV4 = new RegExp(String.raw`^${NUMBER}\.${NUMBER}\.${NUMBER}\.${NUMBER}$`);
 
 /** As servers write them: the library also takes IPv4 addresses in one to three parts, octal and hexadecimal. */
 function isAddress(text: string): boolean {
@@ -39,9 +41,9 @@ function isAddress(text: string): boolean {
 
 /** An IPv4 address that is mapped into IPv6 is one of IPv4. */
 function parse(address: string): Parsed {
-  if (IPV4.test(address)) return address.split('.');
+  if (!address.includes(':')) return address;
   const parsed = ipaddr.process(address);
-  return parsed.kind() === 'ipv4' ? parsed.toString().split('.') : (parsed as ipaddr.IPv6);
+  return parsed.kind() === 'ipv4' ? parsed.toString() : (parsed as ipaddr.IPv6);
 }
 
 /** Stops once there are more networks than `most`: the clients of one group may be thousands. */
@@ -54,13 +56,13 @@ function networksOf(addresses: readonly Parsed[], prefixes: Prefixes, most: numb
   return networks;
 }
 
-const ZEROS = ['0', '0', '0', '0'];
-
 /** @param prefixes in whole bytes, as all of ours are */
 function networkOf(address: Parsed, { ipv4, ipv6 }: Prefixes): string {
-  if (!('toByteArray' in address)) {
-    const kept = ipv4 / 8;
-    return `${[...address.slice(0, kept), ...ZEROS.slice(kept)].join('.')}/${ipv4}`;
+  if (typeof address !== 'string') {
+    return `${ipaddr.fromByteArray(address.toByteArray().fill(0, ipv6 / 8))}/${ipv6}`;
   }
-  return `${ipaddr.fromByteArray(address.toByteArray().fill(0, ipv6 / 8))}/${ipv6}`;
+  if (ipv4 === 0) return '0.0.0.0/0';
+  let end = -1;
+  for (let bits = 0; bits < ipv4; bits += 8) end = address.indexOf('.', end + 1);
+  return `${address.slice(0, end)}${'.0'.repeat((32 - ipv4) / 8)}/${ipv4}`;
 }

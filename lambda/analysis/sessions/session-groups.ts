@@ -14,41 +14,43 @@ export interface SessionGroup {
 }
 
 /** The groups of those sessions, in the order in which their first sessions came. */
-export function groupSessions(sessions: Iterable<SeenSession>): readonly SessionGroup[] {
+export function groupSessions(sessions: readonly SeenSession[]): readonly SessionGroup[] {
   const groups = new Groups();
-  const folded = new Map<string, string>();
-  for (const session of sessions) {
-    const { application } = session;
-    let pattern = folded.get(application);
-    if (pattern === undefined) {
-      pattern = fold(application);
-      folded.set(application, pattern);
-    }
-    groups.add(session, pattern);
-  }
+  sessions.forEach((session) => {
+    groups.add(session);
+  });
   return groups.all.map((group) => ({ sessions: group, first: group[0] as SeenSession }));
 }
 
 /** A map for each part of what makes sessions alike: to join names to one key takes longer for thousands of them. */
 class Groups {
-  readonly #byPattern = new Map<string, Map<string | undefined, Map<string | undefined, Map<string, SeenSession[]>>>>();
+  readonly #byPattern = new Map<string, Map<string | undefined, Map<string | undefined, Map<number, SeenSession[]>>>>();
   /** In the order in which their first sessions came. */
   readonly all: SeenSession[][] = [];
 
-  add(session: SeenSession, pattern: string): void {
-    const { role, database, kind, superuser, side } = session;
-    const byRole = inner(this.#byPattern, pattern);
-    const byKind = inner(inner(byRole, role), database);
-    const key = `${superuser} ${kind} ${side}`;
-    const group = byKind.get(key);
+  add(session: SeenSession): void {
+    const { role, database, application } = session;
+    const byRole = inner(this.#byPattern, fold(application));
+    const bySort = inner(inner(byRole, role), database);
+    const sort = sortOf(session);
+    const group = bySort.get(sort);
     if (group === undefined) {
       const first = [session];
-      byKind.set(key, first);
+      bySort.set(sort, first);
       this.all.push(first);
     } else {
       group.push(session);
     }
   }
+}
+
+const KINDS = ['client', 'replication'] as const;
+const POWERS = [undefined, false, true] as const;
+const SIDES = [undefined, 'client', 'server'] as const;
+
+/** One number for each combination of kind, power and side of a pooler. */
+function sortOf({ kind, superuser, side }: SeenSession): number {
+  return (KINDS.indexOf(kind) * POWERS.length + POWERS.indexOf(superuser)) * SIDES.length + SIDES.indexOf(side);
 }
 
 function inner<Key, InnerKey, Value>(maps: Map<Key, Map<InnerKey, Value>>, key: Key): Map<InnerKey, Value> {

@@ -25,7 +25,8 @@ const PROVIDER_ADMIN_ROLES: ReadonlySet<string> = new Set([
 const BOOTSTRAP_SUPERUSER = '10';
 
 /** Sessions of people and programs, and of servers that replicate. Workers have a role too, and come from nowhere. */
-const KINDS: ReadonlySet<string> = new Set(['client backend', 'walsender']);
+const CLIENT = 'client backend';
+const REPLICATION = 'walsender';
 
 const SESSION = columns([
   'pid',
@@ -183,7 +184,7 @@ const OWN_PROCESS =
  */
 function isWorker(row: Row): boolean {
   const kind = row[AT.kind];
-  if (!kind || KINDS.has(kind)) return false;
+  if (!kind || kind === CLIENT || kind === REPLICATION) return false;
   return OWN_PROCESS.test(kind) || (row[AT.address] === null && row[AT.port] === null);
 }
 
@@ -193,16 +194,10 @@ function isWorker(row: Row): boolean {
  * @throws UnusableAnswer
  */
 export function readSessions(rows: readonly Row[], catalogue: Catalogue): Sessions {
-  const visible: Session[] = [];
-  let hidden = 0;
   const texts = sessionTexts(catalogue);
-  for (const row of rows) {
-    if (isOwn(row) || isWorker(row)) continue;
-    const session = readSession(row, texts);
-    if (session === undefined) hidden += 1;
-    else visible.push(session);
-  }
-  return { visible, hidden };
+  const sessions = rows.filter((row) => !isOwn(row) && !isWorker(row)).map((row) => readSession(row, texts));
+  const visible = sessions.filter((session) => session !== undefined);
+  return { visible, hidden: sessions.length - visible.length };
 }
 
 /** What the texts of sessions mean. Each is read once: tens of thousands of sessions have the same few in most. */
@@ -214,7 +209,7 @@ interface SessionTexts {
   readonly address: (text: string) => { readonly shown: string | undefined };
   readonly isLoopback: (address: string) => boolean;
   /** One and the same object where all are the same. */
-  readonly tls: (clientDn: string) => (cipher: string) => (version: string) => (bits: string) => SessionTls;
+  readonly tls: (row: Row) => SessionTls;
 }
 
 function sessionTexts(catalogue: Catalogue): SessionTexts {
@@ -224,19 +219,43 @@ function sessionTexts(catalogue: Catalogue): SessionTexts {
     database: onceEach((oid) => ({ name: catalogue.databases.get(oid)?.name })),
     address: onceEach((text) => ({ shown: shownAddress(text) })),
     isLoopback: onceEach(isLoopback),
-    tls: onceEach((clientDn) =>
-      onceEach((cipher) =>
-        onceEach((version) =>
-          onceEach((bits) => ({
-            version: boundedText(version, LONGEST.name),
-            cipher: boundedText(cipher, LONGEST.name),
-            bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
-            clientDn: clientDn === '' ? undefined : boundedText(clientDn, LONGEST.distinguishedName),
-          })),
-        ),
+    tls: tlsReader(),
+  };
+}
+
+/** A text that was just read must be hashed before it can be looked up; comparing it with a few others takes less. */
+const MOST_COMPARED = 8;
+
+function tlsReader(): SessionTexts['tls'] {
+  const lookUp = onceEach((clientDn) =>
+    onceEach((cipher) =>
+      onceEach((version) =>
+        onceEach((bits) => ({
+          version: boundedText(version, LONGEST.name),
+          cipher: boundedText(cipher, LONGEST.name),
+          bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
+          clientDn: clientDn === '' ? undefined : boundedText(clientDn, LONGEST.distinguishedName),
+        })),
       ),
     ),
+  );
+  const first: { readonly row: Row; readonly tls: SessionTls }[] = [];
+  return (row) => {
+    const alike = first.find((one) => haveSameTls(one.row, row));
+    if (alike !== undefined) return alike.tls;
+    const tls = lookUp(row[AT.clientDn] ?? '')(row[AT.cipher] ?? '')(row[AT.tlsVersion] ?? '')(row[AT.bits] ?? '0');
+    if (first.length < MOST_COMPARED) first.push({ row, tls });
+    return tls;
   };
+}
+
+function haveSameTls(a: Row, b: Row): boolean {
+  return (
+    a[AT.cipher] === b[AT.cipher] &&
+    a[AT.tlsVersion] === b[AT.tlsVersion] &&
+    a[AT.bits] === b[AT.bits] &&
+    a[AT.clientDn] === b[AT.clientDn]
+  );
 }
 
 function onceEach<Meaning extends {}>(meaning: (text: string) => Meaning): (text: string) => Meaning {
@@ -252,7 +271,9 @@ function onceEach<Meaning extends {}>(meaning: (text: string) => Meaning): (text
 
 /** Undefined when the row does not show how the session travels. */
 function readSession(row: Row, texts: SessionTexts): Session | undefined {
-  const [kind, address, ssl] = [row[AT.kind], row[AT.address], row[AT.ssl]];
+  const kind = row[AT.kind];
+  const address = row[AT.address];
+  const ssl = row[AT.ssl];
   const facts = {
     kind: kind ?? undefined,
     // Whatever else stands there is not "encrypted".
@@ -269,14 +290,11 @@ function readSession(row: Row, texts: SessionTexts): Session | undefined {
     role: role.name,
     database: texts.database(row[AT.database] ?? '').name,
     application: boundedText(row[AT.application] ?? '', LONGEST.name),
-    kind: kind === 'walsender' ? 'replication' : 'client',
+    kind: kind === REPLICATION ? 'replication' : 'client',
     superuser: role.superuser,
     transport,
     clientAddress: texts.address(address ?? '').shown,
-    tls:
-      transport === 'tls'
-        ? texts.tls(row[AT.clientDn] ?? '')(row[AT.cipher] ?? '')(row[AT.tlsVersion] ?? '')(row[AT.bits] ?? '0')
-        : undefined,
+    tls: transport === 'tls' ? texts.tls(row) : undefined,
     startedAt: readStart(row[AT.start]),
   };
 }
@@ -284,7 +302,8 @@ function readSession(row: Row, texts: SessionTexts): Session | undefined {
 /** Milliseconds since 1970. */
 function readStart(start: Row[number] | undefined): number {
   const text = start ?? '0';
-  const point = text.includes('.') ? text.indexOf('.') : text.length;
+  const found = text.indexOf('.');
+  const point = found === -1 ? text.length : found;
   const places = text.length - point - 1;
   const seconds = point > MOST_DIGITS ? Number.NaN : digitsOf(text, 0, point);
   const fraction = places < 0 ? 0 : places > MOST_PLACES ? Number.NaN : digitsOf(text, point + 1, text.length);
