@@ -7,6 +7,7 @@ import type { Benchmark } from './benchmark.ts';
 import { atMost, median, megabytes, milliseconds, type Row } from './measure.ts';
 import type { RowsToMessage } from './rows-to-message.ts';
 import type { Mix } from './session-rows.ts';
+import { heapOptions } from './work-process.ts';
 
 const SESSIONS = 50_000;
 const PROCESSES = 5;
@@ -57,6 +58,7 @@ async function inProcesses(mix: Mix): Promise<RowsToMessage[]> {
 
 async function inProcess(mix: Mix): Promise<RowsToMessage> {
   const script = join(import.meta.dirname, 'rows-to-message.ts');
-  const { stdout } = await promisify(execFile)(process.execPath, [script, mix, String(SESSIONS), String(RUNS)]);
+  const run = [...heapOptions(), script, mix, String(SESSIONS), String(RUNS)];
+  const { stdout } = await promisify(execFile)(process.execPath, run);
   return JSON.parse(stdout) as RowsToMessage;
 }

@@ -249,8 +249,8 @@ const PLAIN = /^[ !#$(-Z\]-~]*$/;
 
 /** Finds many spellings in one pass: by the first four bytes, then by comparing. */
 class Finder {
-  /** Whether some spelling's first four bytes have that hash. */
-  readonly #suspects = new Uint8Array(BUCKETS);
+  /** Whether some spelling's first four bytes have that hash, a bit for each: every target has such a list. */
+  readonly #suspects = new Uint8Array(BUCKETS / 8);
   readonly #byPrefix = new Map<number, Spelling[]>();
   readonly #secrets: readonly Form[];
 
@@ -278,7 +278,8 @@ class Finder {
     const prefix = prefixAt(spelling.bytes, 0);
     const others = this.#byPrefix.get(prefix);
     if (others === undefined) {
-      this.#suspects[bucketOf(prefix)] = 1;
+      const bucket = bucketOf(prefix);
+      this.#suspects[bucket >>> 3] = (this.#suspects[bucket >>> 3] ?? 0) | (1 << (bucket & 7));
       this.#byPrefix.set(prefix, [spelling]);
     } else if (!others.some((other) => isSame(other, spelling))) {
       others.push(spelling);
@@ -293,7 +294,7 @@ class Finder {
       const unit = text.charCodeAt(next);
       if (unit > 0x7f || mayBeginEscape(unit)) return false;
       prefix = (prefix >>> 8) | ((FOLD[unit] ?? 0) << 24);
-      if (suspects[bucketOf(prefix)] === 1) return false;
+      if (isSuspect(suspects, prefix)) return false;
     }
     return true;
   }
@@ -317,7 +318,7 @@ class Finder {
     for (let next = 0; next < bytes.length; next += 1) {
       prefix = (prefix >>> 8) | ((FOLD[bytes[next] ?? 0] ?? 0) << 24);
       const at = next - PREFIX + 1;
-      if (suspects[bucketOf(prefix)] === 0 || at < 0) continue;
+      if (at < 0 || !isSuspect(suspects, prefix)) continue;
       for (const { bytes: wanted, exact, before, after } of this.#byPrefix.get(prefix) ?? []) {
         if (!isAt(bytes, at, wanted, exact)) continue;
         const end = at + wanted.length;
@@ -339,6 +340,11 @@ function prefixAt(bytes: Buffer, at: number): number {
 
 function bucketOf(prefix: number): number {
   return Math.imul(prefix, 0x9e3779b1) >>> 17;
+}
+
+function isSuspect(suspects: Uint8Array, prefix: number): boolean {
+  const bucket = bucketOf(prefix);
+  return (((suspects[bucket >>> 3] ?? 0) >>> (bucket & 7)) & 1) === 1;
 }
 
 function isAt(bytes: Buffer, at: number, wanted: Buffer, exact: boolean): boolean {
