@@ -15,8 +15,8 @@ export const FUNCTION_MEMORY = 1_024;
 
 /**
  * What Lambda's runtime for Node starts a function of so many MiB with, unless NODE_OPTIONS says otherwise: nine tenths
- * for the old generation, a twentieth for each half of the young one. Without, V8 goes by the memory of the machine, and
- * collects no garbage for as long as there is some left.
+ * for the old generation, a twentieth for each half of the young one. Without, V8 goes by the memory of the machine,
+ * and collects no garbage for as long as there is some left.
  */
 export function heapOptions(memoryMiB = FUNCTION_MEMORY): readonly string[] {
   const young = Math.floor(memoryMiB / 10);

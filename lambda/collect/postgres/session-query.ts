@@ -227,7 +227,7 @@ function sessionTexts(catalogue: Catalogue): SessionTexts {
 const MOST_COMPARED = 8;
 
 function tlsReader(): SessionTexts['tls'] {
-  const lookUp = onceEach((clientDn) =>
+  const tlsOf = onceEach((clientDn) =>
     onceEach((cipher) =>
       onceEach((version) =>
         onceEach((bits) => ({
@@ -241,9 +241,9 @@ function tlsReader(): SessionTexts['tls'] {
   );
   const first: { readonly row: Row; readonly tls: SessionTls }[] = [];
   return (row) => {
-    const alike = first.find((one) => haveSameTls(one.row, row));
-    if (alike !== undefined) return alike.tls;
-    const tls = lookUp(row[AT.clientDn] ?? '')(row[AT.cipher] ?? '')(row[AT.tlsVersion] ?? '')(row[AT.bits] ?? '0');
+    const before = first.find((one) => haveSameTls(one.row, row));
+    if (before !== undefined) return before.tls;
+    const tls = tlsOf(row[AT.clientDn] ?? '')(row[AT.cipher] ?? '')(row[AT.tlsVersion] ?? '')(row[AT.bits] ?? '0');
     if (first.length < MOST_COMPARED) first.push({ row, tls });
     return tls;
   };
