@@ -368,7 +368,7 @@ function lying(lie: Partial<AuditedTarget>): Uint8Array {
 }
 
 async function read(bucket: RunObjects) {
-  const { parts, missing } = await readParts(PLAN, bucket);
+  const { parts, missing } = await readParts(PLAN, bucket, NOW);
   const { audited: all } = mergedRun(
     PLAN,
     parts.map(({ run }) => run),
@@ -407,7 +407,7 @@ test.each([
   ['has a text', { leftAtLastTurnMs: '<!channel>', auditMs: 1_000 }],
   ['has more in it', { leftAtLastTurnMs: 0, auditMs: 1_000, verdict: 'clean' }],
 ])('a time of a worker that %s is not used, and costs nothing', async (_, pace) => {
-  const { parts, missing } = await readParts(PLAN, bucketOf({ [KEY]: changed((part) => ({ ...part, pace })) }));
+  const { parts, missing } = await readParts(PLAN, bucketOf({ [KEY]: changed((part) => ({ ...part, pace })) }), NOW);
   expect(missing).toEqual([]);
   expect(paceOf(PLAN, parts).workers).toEqual([]);
 });
@@ -466,7 +466,7 @@ describe('a worker has a budget of bytes for all its parts', () => {
   const LAST = names.length - 1;
   const read = async (theirs: Readonly<Record<string, Uint8Array>>) => {
     const honest = gzipSync(textOf(audited(`far-${LAST}`)));
-    const { parts, missing } = await readParts(plan, bucketOf({ ...theirs, [keyOf(LAST)]: honest }));
+    const { parts, missing } = await readParts(plan, bucketOf({ ...theirs, [keyOf(LAST)]: honest }), NOW);
     return { parts, missing, reasons: new Set(missing.map(({ reason }) => reason)) };
   };
 
@@ -505,7 +505,7 @@ describe('a worker has a budget of bytes for all its parts', () => {
         return large;
       },
     };
-    await readParts(plan, counting);
+    await readParts(plan, counting, NOW);
     expect(bytes).toBeLessThan(16 * 1024 ** 2 + names.length * 64 * 1024 + 4 * 8 * 1024 ** 2);
   });
 });
