@@ -1,4 +1,5 @@
-// Bounds what Digest takes from all parts of one worker together: what one worker writes keeps no other from being read.
+// Bounds what Digest takes from all parts of one worker together: what one worker writes keeps no other from being
+// read.
 
 import type { AuditedTarget } from '../model/run.ts';
 import type { Snapshot } from '../model/snapshot.ts';

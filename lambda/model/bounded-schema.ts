@@ -1,4 +1,5 @@
-// Makes schemas of moments, lists and records from outside. Those of lists and records end at the first entry that is not what it must be.
+// Makes schemas of moments, lists and records from outside. Those of lists and records end at the first entry that is
+// not what it must be.
 //
 // Zod's own describe every wrong entry, each with a kilobyte or more: some megabytes of JSON that are wrong throughout
 // take gigabytes of memory before they are refused.
