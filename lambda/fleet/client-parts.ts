@@ -5,21 +5,25 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
+import { describeDefect } from '../collect/defect.ts';
+import { listOf } from '../model/bounded-schema.ts';
 import { unknown } from '../model/observed.ts';
 import type { Run } from '../model/run.ts';
 import { snapshotSchema } from '../model/run-schema.ts';
 import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
-import { DocumentError, pack, unpackText } from './documents.ts';
+import { DocumentError, pack } from './documents.ts';
 import { clientsKey } from './object-keys.ts';
 import { MOST_PART_BYTES } from './part-codec.ts';
 import type { Range } from './ranges.ts';
+import { readWithin } from './read-within.ts';
 import { RunObjectError, type RunObjects } from './run-objects.ts';
+import type { WorkerBudget } from './worker-budget.ts';
 
 const documentSchema = z.object({
   schemaVersion: z.literal(1),
   /** In the order of the targets; null where a target has nothing to keep, or too much. */
-  snapshots: z.array(snapshotSchema.nullable()).max(10_000),
+  snapshots: listOf(snapshotSchema.nullable()),
 });
 
 /** Stores the clients of a range. Those of targets that show too much for one object are left out: `plan` says so. */
@@ -57,20 +61,26 @@ function distinct(sessions: readonly Session[]): readonly Session[] {
   return [...first.values()];
 }
 
+interface ClientsOfRange {
+  readonly range: Range;
+  /** Of the range: a worker speaks for no others. */
+  readonly targets: readonly Target[];
+  /** For the clients of all ranges of the worker. */
+  readonly budget: WorkerBudget;
+}
+
 /**
  * The snapshots of a range, as far as they were stored.
  *
- * @param targets of the range: a worker speaks for no others
  * @returns or why there are none that can be used
  */
 export async function readClients(
   run: string,
-  { range, targets }: { readonly range: Range; readonly targets: readonly Target[] },
+  { range, targets, budget }: ClientsOfRange,
   objects: RunObjects,
 ): Promise<readonly Snapshot[] | string> {
   try {
-    const body = await objects.get(clientsKey(run, range), MOST_PART_BYTES);
-    const text = await unpackText('the clients', body, MOST_PART_BYTES);
+    const text = await readWithin(budget, { key: clientsKey(run, range), range, what: 'the clients' }, objects);
     const { data } = documentSchema.safeParse(JSON.parse(text));
     if (data === undefined) return 'the clients are not what a worker of this version writes';
     const { snapshots } = data;
@@ -88,6 +98,6 @@ export async function readClients(
     if (error instanceof RunObjectError || error instanceof DocumentError) return error.message;
     // The parser's message quotes the text.
     if (error instanceof SyntaxError) return 'the clients are not JSON';
-    throw error;
+    return describeDefect(error);
   }
 }

@@ -20,6 +20,7 @@ import { type MissingRange, mergedRun, paceOf, readParts } from './parts.ts';
 import type { Range } from './ranges.ts';
 import type { RunObjects } from './run-objects.ts';
 import { evaluateByTrust } from './trust.ts';
+import { budgetsOf } from './worker-budget.ts';
 
 /** Ranges in a line of the log, which has a bound; each of their targets has a finding. */
 const MOST_LOGGED = 100;
@@ -53,7 +54,7 @@ export async function digestRun(
   if (request.testAlert) {
     await publishTestAlerts(list.all.known ? list.all.value : plan.slices.flatMap(({ targets }) => targets), context);
   }
-  const { parts, ranges, missing } = await readParts(plan, objects);
+  const { parts, ranges, missing } = await readParts(plan, objects, clock().toISOString());
   if (missing.length > 0) {
     const shown = { missing: missing.slice(0, MOST_LOGGED), omitted: Math.max(0, missing.length - MOST_LOGGED) };
     services.logger.error('targets without a result', { run: id, ...shown });
@@ -85,14 +86,16 @@ export async function digestRun(
 
 /** One object after the other: its snapshots are whole. What can't be used is logged, and costs `plan` this run. */
 async function* clientsOf(
-  { run, slices }: Plan,
+  plan: Plan,
   ranges: readonly Range[],
   { objects, context }: { readonly objects: RunObjects; readonly context: RunContext },
 ): AsyncGenerator<Snapshot> {
+  const { run, slices } = plan;
   const targets = new Map(slices.map((slice) => [slice.worker, slice.targets]));
+  const budgets = budgetsOf(plan);
   for (const range of ranges) {
     const own = (targets.get(range.worker) ?? []).slice(range.from, range.to);
-    const clients = await readClients(run, { range, targets: own }, objects);
+    const clients = await readClients(run, { range, targets: own, budget: budgets(range) }, objects);
     if (typeof clients === 'string')
       context.services.logger.warn('clients not kept', { run, ...range, reason: clients });
     else yield* clients;

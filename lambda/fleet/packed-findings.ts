@@ -10,10 +10,10 @@ import { namesOfProblem } from '../model/run-schema.ts';
 import { countValues, isObject, type LineReader, lineParser, MOST_VALUES } from './part-lines.ts';
 
 /** Findings of all targets of a part. */
-const MOST_FINDINGS = 30_000;
+export const MOST_FINDINGS = 30_000;
 
 /** Characters of titles and remedies, each as often as a finding has it: the report has all of them. */
-const MOST_CHARACTERS = 64 * 1024 * 1024;
+export const MOST_CHARACTERS = 64 * 1024 * 1024;
 
 const { title: _, ...ownOfProblem } = namesOfProblem;
 /** Place of a text in the list of them. */
@@ -81,14 +81,23 @@ export function countedOutcomes(outcomes: AuditedTarget['outcomes']): readonly u
 /** What a problem says is in its finding. */
 const PROBLEM: Problem = { severity: 'info', title: '', evidence: {} };
 
+export interface FindingLimits {
+  readonly what: string;
+  readonly findings: number;
+  /** Of titles and remedies, each as often as a finding has it: the report has all of them. */
+  readonly characters: number;
+}
+
 /** Puts findings back into the targets of a parsed part, of which nothing is known. */
 export class FindingUnpacker {
   readonly #texts: readonly string[];
+  readonly #limits: FindingLimits;
   #characters = 0;
   #findings = 0;
 
   /** @param texts the number of them @throws RunError */
-  constructor(texts: unknown, reader: LineReader) {
+  constructor(texts: unknown, reader: LineReader, limits: FindingLimits) {
+    this.#limits = limits;
     this.#texts = reader.take('texts', texts, parseText);
   }
 
@@ -117,7 +126,8 @@ export class FindingUnpacker {
 
   #read(line: string, { check, target }: Pick<Finding, 'check' | 'target'>): Finding {
     this.#findings += 1;
-    if (this.#findings > MOST_FINDINGS) throw new RunError(`the part has more than ${MOST_FINDINGS} findings`);
+    const { what, findings: most } = this.#limits;
+    if (this.#findings > most) throw new RunError(`${what} has more than ${most} findings`);
     const { subject, title, remedy, ...own } = parseFinding(line);
     const texts = { title: this.#text(title), remedy: this.#text(remedy) };
     return { ...own, ...texts, check, target, fingerprint: fingerprint(check, target, { ...own, subject }) };
@@ -127,9 +137,8 @@ export class FindingUnpacker {
     const text = this.#texts[index];
     if (text === undefined) throw new RunError('the part has a finding without a text that it names');
     this.#characters += text.length;
-    if (this.#characters > MOST_CHARACTERS) {
-      throw new RunError(`the findings of the part have more than ${MOST_CHARACTERS} characters`);
-    }
+    const { what, characters: most } = this.#limits;
+    if (this.#characters > most) throw new RunError(`the findings of ${what} have more than ${most} characters`);
     return text;
   }
 }

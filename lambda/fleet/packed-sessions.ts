@@ -8,7 +8,7 @@ import type { Session, Snapshot } from '../model/snapshot.ts';
 import { isObject, type LineReader, lineParser } from './part-lines.ts';
 
 /** Sessions of all targets of a part: what its reader expands them to has a bound of its own. */
-const MOST_SESSIONS = 200_000;
+export const MOST_SESSIONS = 200_000;
 
 const parseLine = lineParser('a session', z.tuple([sessionSchema, z.int().min(1).max(MOST_SESSIONS)]));
 
@@ -35,11 +35,21 @@ export function countedSessions(snapshot: Snapshot, lines: number): object {
   return { ...snapshot, sessions: known({ ...sessions.value, visible: lines }) };
 }
 
+export interface SessionLimits {
+  readonly what: string;
+  readonly sessions: number;
+}
+
 /** Puts sessions back into the targets of a parsed part, of which nothing is known. */
 export class SessionUnpacker {
   /** Of each target: how many of its sessions each line stands for. */
   readonly #counts: (readonly number[])[] = [];
+  readonly #limits: SessionLimits;
   #all = 0;
+
+  constructor(limits: SessionLimits) {
+    this.#limits = limits;
+  }
 
   /** @returns the target with each kind once, as far as it is one: the schema says whether it is @throws RunError */
   unpack(one: unknown, reader: LineReader): unknown {
@@ -52,7 +62,8 @@ export class SessionUnpacker {
     }
     const pairs = reader.take('sessions', value.visible, parseLine);
     this.#all += pairs.reduce((sum, [, count]) => sum + count, 0);
-    if (this.#all > MOST_SESSIONS) throw new RunError(`the part has more than ${MOST_SESSIONS} sessions`);
+    const { what, sessions: most } = this.#limits;
+    if (this.#all > most) throw new RunError(`${what} has more than ${most} sessions`);
     this.#counts.push(pairs.map(([, count]) => count));
     const visible = pairs.map(([session]) => session);
     return { ...one, snapshot: { ...snapshot, sessions: { ...sessions, value: { ...value, visible } } } };

@@ -8,9 +8,24 @@ import * as z from 'zod';
 import { type AuditedTarget, type Run, RunError } from '../model/run.ts';
 import { decodeRunDocument, encodeRunDocument } from '../model/run-codec.ts';
 import type { Pace } from '../model/run-time.ts';
+import { withAllChecks } from './all-checks.ts';
 import { condensed } from './condensed.ts';
-import { countedOutcomes, FindingPacker, FindingUnpacker } from './packed-findings.ts';
-import { countedSessions, packSessions, SessionUnpacker, sessionsFit } from './packed-sessions.ts';
+import {
+  countedOutcomes,
+  type FindingLimits,
+  FindingPacker,
+  FindingUnpacker,
+  MOST_CHARACTERS,
+  MOST_FINDINGS,
+} from './packed-findings.ts';
+import {
+  countedSessions,
+  MOST_SESSIONS,
+  packSessions,
+  type SessionLimits,
+  SessionUnpacker,
+  sessionsFit,
+} from './packed-sessions.ts';
 import { countValues, isObject, LineReader, MOST_LINES, MOST_VALUES } from './part-lines.ts';
 
 /**
@@ -18,6 +33,22 @@ import { countValues, isObject, LineReader, MOST_LINES, MOST_VALUES } from './pa
  * takes some ten times its bytes for a moment.
  */
 export const MOST_PART_BYTES = 8 * 1024 * 1024;
+
+/** What a part may have. */
+export interface PartLimits extends FindingLimits, SessionLimits {
+  /** Of JSON. */
+  readonly bytes: number;
+  /** What has the limits, for messages. */
+  readonly what: string;
+}
+
+export const PART_LIMITS: PartLimits = {
+  what: 'the part',
+  bytes: MOST_PART_BYTES,
+  sessions: MOST_SESSIONS,
+  findings: MOST_FINDINGS,
+  characters: MOST_CHARACTERS,
+};
 
 /** Lambda's longest: no worker has more time. */
 const LONGEST_MS = 15 * 60_000;
@@ -63,13 +94,13 @@ export function encodePart({ run, pace }: Part): EncodedPart {
   return { text, fits };
 }
 
-/** @throws RunError for what is not exactly a part */
-export function decodePart(text: string): Part {
+/** @throws RunError for what is not exactly a part, or has more than the limits */
+export function decodePart(text: string, limits: PartLimits = PART_LIMITS): Part {
   const [first = '', ...lines] = text.split('\n', MOST_LINES + 2);
   if (lines.length > MOST_LINES) throw new RunError(`the part has more than ${MOST_LINES} lines`);
   if (countValues(first) > MOST_VALUES) throw new RunError(`the part has more than ${MOST_VALUES} values`);
   try {
-    return decode(first, new LineReader(lines));
+    return decode(first, new LineReader(lines), limits);
   } catch (error) {
     if (error instanceof RunError) throw error;
     // A document with too much in it that is not as it must be makes the schema fail in ways of its own.
@@ -77,19 +108,22 @@ export function decodePart(text: string): Part {
   }
 }
 
-function decode(first: string, reader: LineReader): Part {
-  const sessions = new SessionUnpacker();
+function decode(first: string, reader: LineReader, limits: PartLimits): Part {
+  const sessions = new SessionUnpacker(limits);
   let pace: Pace | undefined;
   const run = decodeRunDocument(first, (document) => {
     if (!isObject(document) || !Array.isArray(document.audited)) return document;
     const { pace: given, texts, ...rest } = document;
+    if (Object.hasOwn(rest, 'listed')) throw new RunError('the part has targets that are listed only');
     pace = paceSchema.optional().safeParse(given).data;
-    const findings = new FindingUnpacker(texts, reader);
+    const findings = new FindingUnpacker(texts, reader, limits);
     const audited = document.audited.map((one: unknown) => findings.unpack(sessions.unpack(one, reader), reader));
     if (!reader.isAtEnd) throw new RunError('the part has more lines than it says');
     return { ...rest, audited };
   });
-  const audited = run.audited.map((one, index) => withoutProblems(condensed(sessions.expand(one, index))));
+  const audited = run.audited.map((one, index) =>
+    withAllChecks(withoutProblems(condensed(sessions.expand(one, index)))),
+  );
   return { run: { ...run, audited }, pace };
 }
 

@@ -7,24 +7,20 @@ import type { AuditedTarget } from '../model/run.ts';
 import { mergeRuns, type Run, RunError } from '../model/run.ts';
 import type { FleetPace } from '../model/run-time.ts';
 import type { Target } from '../model/target.ts';
-import { DocumentError, type Plan, sharesOf, unpackText } from './documents.ts';
+import { DocumentError, type Plan, sharesOf } from './documents.ts';
 import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
-import { decodePart, MOST_PART_BYTES, type Part } from './part-codec.ts';
+import { decodePart, type Part } from './part-codec.ts';
 import { missingRanges, type Range } from './ranges.ts';
+import { readWithin } from './read-within.ts';
 import { RunObjectError, type RunObjects } from './run-objects.ts';
 import { valueSharing } from './shared-values.ts';
+import { amountsOf, budgetsOf, type WorkerBudget } from './worker-budget.ts';
+
+/** Milliseconds that the clocks of two functions may differ. */
+const CLOCK_SKEW_MS = 5 * 60_000;
 
 /** Parts that are read at the same time: each is in memory as text for a moment. */
 const CONCURRENCY = 4;
-
-/**
- * Bytes of JSON that all parts of a worker may have: what one worker writes keeps no other from being read. Each target
- * has some of them for itself, so that neither do those of databases with very many findings.
- */
-const BYTES_OF_WORKER = 2 * MOST_PART_BYTES;
-const BYTES_OF_TARGET = 64 * 1024;
-/** Of these, what no other target may take: one without very many findings has 5 to 10 KB. */
-const OWN_BYTES_OF_TARGET = 16 * 1024;
 
 /** A range whose targets have no result, and why. */
 export interface MissingRange extends Range {
@@ -53,11 +49,13 @@ export async function writtenRanges(plan: Plan, objects: RunObjects): Promise<re
  * The audited targets of all parts that can be used, and what is in none of them. Of a target in two parts the newer
  * result counts.
  *
+ * @param now - ISO 8601, UTC.
  * @throws RunObjectError where the parts can't be listed
  */
-export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadParts> {
+export async function readParts(plan: Plan, objects: RunObjects, now: string): Promise<ReadParts> {
+  const time: RunTime = { from: Date.parse(plan.startedAt) - CLOCK_SKEW_MS, to: Date.parse(now) + CLOCK_SKEW_MS };
   const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
-  const budgets = new Map(sharesOf(plan).map(({ worker, count }) => [worker, new ByteBudget(count)]));
+  const budgets = budgetsOf(plan);
   const share = valueSharing();
   const read: { readonly range: Range; readonly part: Part }[] = [];
   const unusable: MissingRange[] = [];
@@ -65,8 +63,7 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
     await writtenRanges(plan, objects),
     async (range) => {
       const own = (targets.get(range.worker) ?? []).slice(range.from, range.to);
-      const budget = budgets.get(range.worker) ?? new ByteBudget(0);
-      const part = await readPart(range, own, { plan, objects, budget });
+      const part = await readPart(range, own, { plan, time, objects, budget: budgets(range) });
       if (typeof part === 'string') unusable.push({ ...range, reason: part });
       else read.push({ range, part: { ...part, run: { ...part.run, audited: part.run.audited.map(share) } } });
     },
@@ -83,60 +80,28 @@ export async function readParts(plan: Plan, objects: RunObjects): Promise<ReadPa
   };
 }
 
-/** What a worker may still have Digest read. */
-class ByteBudget {
-  #shared: number;
-  /** Of each target. */
-  readonly #own: number[];
-
-  constructor(targets: number) {
-    this.#shared = BYTES_OF_WORKER + targets * (BYTES_OF_TARGET - OWN_BYTES_OF_TARGET);
-    this.#own = Array.from({ length: targets }, () => OWN_BYTES_OF_TARGET);
-  }
-
-  /** @returns bytes that a part of the range may have */
-  left({ from, to }: Range): number {
-    const own = this.#own.slice(from, to).reduce((sum, bytes) => sum + bytes, 0);
-    return Math.floor(Math.max(0, this.#shared) + own);
-  }
-
-  take({ from, to }: Range, bytes: number): void {
-    const each = bytes / (to - from);
-    this.#shared -= bytes;
-    for (let index = from; index < to; index += 1) {
-      const own = Math.min(this.#own[index] ?? 0, each);
-      this.#own[index] = (this.#own[index] ?? 0) - own;
-      this.#shared += own;
-    }
-  }
-}
-
 interface Reading {
   readonly plan: Plan;
+  readonly time: RunTime;
   readonly objects: RunObjects;
-  readonly budget: ByteBudget;
+  readonly budget: WorkerBudget;
 }
 
 /** @returns the part, or why it can't be used */
 async function readPart(
   range: Range,
   targets: readonly Target[],
-  { plan: { run, policy }, objects, budget }: Reading,
+  { plan, time, objects, budget }: Reading,
 ): Promise<Part | string> {
   try {
-    const left = budget.left(range);
-    const [what, most] =
-      left < MOST_PART_BYTES ? ['the part, beside the others of its worker,', left] : ['the part', MOST_PART_BYTES];
-    const body = await objects.get(partKey(run, range), most);
-    const text = await unpackText(what, body, most).catch((error: unknown) => {
-      // What turns out to be too large has cost as much.
-      budget.take(range, most);
-      throw error;
-    });
-    budget.take(range, text.length);
-    const part = decodePart(text);
-    if (!isDeepStrictEqual(part.run.policy, policy)) return 'it was evaluated by another policy';
-    return isOf(targets, part.run.audited) ? part : 'it is of other targets than its own';
+    const text = await readWithin(budget, { key: partKey(plan.run, range), range }, objects);
+    // Only now: other parts were read meanwhile.
+    const part = decodePart(text, budget.left(range));
+    const { audited } = part.run;
+    budget.take(range, amountsOf(audited));
+    if (!isDeepStrictEqual(part.run.policy, plan.policy)) return 'it was evaluated by another policy';
+    if (!isOf(targets, audited)) return 'it is of other targets than its own';
+    return isWithin(time, part.run) ? part : 'it is of another time than the run';
   } catch (error) {
     if (error instanceof RunObjectError || error instanceof DocumentError || error instanceof RunError)
       return error.message;
@@ -144,15 +109,33 @@ async function readPart(
   }
 }
 
-/** A worker speaks for the targets of its range only, and under the names and labels that they have in the plan. */
+/** Milliseconds since 1970. */
+interface RunTime {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * An older result is one of an earlier run; a later one would stand in the state of every receiver as a time that is
+ * yet to come.
+ */
+function isWithin({ from, to }: RunTime, { startedAt, finishedAt, audited }: Run): boolean {
+  return [startedAt, finishedAt, ...audited.map(({ snapshot }) => snapshot.takenAt)]
+    .map((moment) => Date.parse(moment))
+    .every((moment) => from <= moment && moment <= to);
+}
+
+/** A worker speaks for the targets of its range only, and under the names, places and labels that the plan gives. */
 function isOf(targets: readonly Target[], audited: readonly AuditedTarget[]): boolean {
   return (
     audited.length === targets.length &&
-    targets.every(({ name, labels, kind }, index) => {
+    targets.every(({ name, labels, kind, host, port }, index) => {
       const of = audited[index]?.snapshot.target;
       return (
         of?.name === name &&
         of.kind === kind &&
+        (host === undefined || of.host === host) &&
+        (port === undefined || of.port === port) &&
         of.fromOption !== true &&
         isDeepStrictEqual({ ...of.labels }, { ...labels })
       );

@@ -2,6 +2,8 @@
 // It is loaded when it is first used: no module that is loaded at start may import it.
 
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import {
   GetObjectCommand,
   ListObjectsV2Command,
@@ -75,11 +77,15 @@ export function runObjects(client: S3Client, bucket: string): RunObjects {
     async get(key, mostBytes) {
       try {
         const { Body, ContentLength } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-        if (Body === undefined || ContentLength === undefined) throw new RunObjectError(`${key} has no content`);
+        if (!(Body instanceof Readable) || ContentLength === undefined) {
+          throw new RunObjectError(`${key} has no content`);
+        }
         if (ContentLength > mostBytes) {
+          // A body that stays unread keeps its connection: after fifty of them, no request would get one.
+          Body.destroy();
           throw new RunObjectError(`${key} has ${ContentLength} bytes, and ${mostBytes} are allowed`);
         }
-        return await Body.transformToByteArray();
+        return await buffer(Body);
       } catch (error) {
         throw error instanceof RunObjectError ? error : failure('read', bucket, key, error);
       }

@@ -1,6 +1,7 @@
 // Defines the schema of the facts of a connection log, for runs that are read from JSON.
 
 import * as z from 'zod';
+import { isoMoment, listOf } from './bounded-schema.ts';
 import { type ConnectionLogFacts, LOG_GAP_CAUSES } from './connection-log.ts';
 import { TRANSPORTS } from './transport.ts';
 
@@ -10,10 +11,7 @@ const count = z.int().min(0);
 export const momentSchema = z.number().min(0).max(8_640_000_000_000_000);
 const time = momentSchema;
 /** Pairs of an hour since 1970 and a count. */
-const hours = z
-  .array(z.tuple([count, z.int()]))
-  .max(30)
-  .optional();
+const hours = listOf(z.tuple([count, z.int()]), { most: 30 }).optional();
 const encryption = z.enum(['plaintext', 'tls', 'gss']);
 
 /** Also of what is remembered from run to run. */
@@ -27,7 +25,7 @@ export const clientLoginsSchema = z.strictObject({
   tls: z.strictObject({ version: text, cipher: text, bits: count.optional() }).optional(),
   network: text.optional(),
   hostKnown: z.boolean(),
-  addresses: z.array(text),
+  addresses: listOf(text),
   moreAddresses: z.boolean(),
   logins: count,
   first: time.optional(),
@@ -56,7 +54,7 @@ export const tlsFallbackSchema = z.strictObject({
   database: text.optional(),
   application: text.optional(),
   network: text.optional(),
-  addresses: z.array(text),
+  addresses: listOf(text),
   transport: z.enum(['plaintext', 'loopback']),
   reason: text,
   count,
@@ -67,10 +65,10 @@ export const tlsFallbackSchema = z.strictObject({
 
 export const connectionLogSchema = z.strictObject({
   source: z.enum(['server-files', 'cloudwatch-logs']),
-  window: z.strictObject({ from: z.iso.datetime(), to: z.iso.datetime() }),
-  continuousSince: z.iso.datetime().optional(),
-  clients: z.array(clientLoginsSchema),
-  failures: z.array(failedLoginsSchema),
-  fallbacks: z.array(tlsFallbackSchema),
-  gaps: z.array(z.strictObject({ cause: z.enum(LOG_GAP_CAUSES), reason: text.min(1), remedy: text.optional() })),
+  window: z.strictObject({ from: isoMoment, to: isoMoment }),
+  continuousSince: isoMoment.optional(),
+  clients: listOf(clientLoginsSchema),
+  failures: listOf(failedLoginsSchema),
+  fallbacks: listOf(tlsFallbackSchema),
+  gaps: listOf(z.strictObject({ cause: z.enum(LOG_GAP_CAUSES), reason: text.min(1), remedy: text.optional() })),
 }) as unknown as z.ZodType<ConnectionLogFacts>;

@@ -1,6 +1,7 @@
 // Defines the schema of a run as JSON, which is strict about every fact of a snapshot.
 
 import * as z from 'zod';
+import { listOf, isoMoment as moment, partialRecordOf, recordOf } from './bounded-schema.ts';
 import type { CertificateFacts } from './certificate.ts';
 import { cloudFactsSchema } from './cloud-schema.ts';
 import { connectionLogSchema } from './connection-log-schema.ts';
@@ -26,8 +27,6 @@ const flag = z.boolean();
 const count = z.int().min(0);
 const milliseconds = z.number().min(0);
 const days = z.number().min(0);
-/** ISO 8601, UTC. */
-const moment = z.iso.datetime();
 const sha256 = text.regex(/^[0-9a-f]{64}$/);
 
 /** A fact with its value, or the reason why it is not known; nothing in between. */
@@ -44,7 +43,7 @@ const certificate: z.ZodType<CertificateFacts> = z.strictObject({
   // A check refuses a moment that it cannot read.
   notBefore: text,
   notAfter: text,
-  subjectAltNames: z.array(text),
+  subjectAltNames: listOf(text),
   serialNumber: text,
   sha256,
   publicKey: z.strictObject({ type: text, bits: count.optional(), sha256: sha256.optional() }),
@@ -108,61 +107,59 @@ const link: z.ZodType<AuditConnection> = z.strictObject({
 });
 
 const settings: z.ZodType<Settings> = z.strictObject({
-  values: z.partialRecord(z.enum(SETTING_NAMES), text),
-  unusable: z.partialRecord(z.enum(SETTING_NAMES), text).optional(),
-  pendingRestart: z.array(z.enum(SETTING_NAMES)).optional(),
-  overrides: z
-    .array(
-      z.strictObject({
-        setting: z.enum(SETTING_NAMES),
-        database: text.optional(),
-        role: text.optional(),
-        value: text,
-        ofLogin: flag,
-      }),
-    )
-    .optional(),
+  values: partialRecordOf(SETTING_NAMES, text),
+  unusable: partialRecordOf(SETTING_NAMES, text).optional(),
+  pendingRestart: listOf(z.enum(SETTING_NAMES)).optional(),
+  overrides: listOf(
+    z.strictObject({
+      setting: z.enum(SETTING_NAMES),
+      database: text.optional(),
+      role: text.optional(),
+      value: text,
+      ofLogin: flag,
+    }),
+  ).optional(),
   seesAll: flag,
 });
 
-const quotes = z.array(flag.nullable()).optional();
+const quotes = listOf(flag.nullable()).optional();
 
 const place = { fileName: text.optional(), lineNumber: count };
 
 const hba: z.ZodType<HbaFacts> = z
   .strictObject({
     major: count,
-    rules: z.array(
+    rules: listOf(
       z.strictObject({
         ...place,
         quotes: z.strictObject({ databases: quotes, users: quotes, address: flag.optional() }).optional(),
         type: z.enum(HBA_RULE_TYPES),
-        databases: z.array(text),
-        users: z.array(text),
+        databases: listOf(text),
+        users: listOf(text),
         address: text.optional(),
         netmask: text.optional(),
         method: text,
-        options: z.array(text),
+        options: listOf(text),
         warning: text.optional(),
       }),
     ),
-    faults: z.array(z.strictObject({ ...place, error: text.optional() })),
-    roles: z.array(
-      z.strictObject({ name: text, canLogin: flag, superuser: flag, replication: flag, memberOf: z.array(count) }),
+    faults: listOf(z.strictObject({ ...place, error: text.optional() })),
+    roles: listOf(
+      z.strictObject({ name: text, canLogin: flag, superuser: flag, replication: flag, memberOf: listOf(count) }),
     ),
-    databases: z.array(z.strictObject({ name: text, allowConnections: flag })),
+    databases: listOf(z.strictObject({ name: text, allowConnections: flag })),
     changedSinceLoad: flag.optional(),
     login: z
       .strictObject({ encryption: z.enum(['plaintext', 'tls']), role: text, database: text, address: text })
       .optional(),
-    patterns: z.array(z.strictObject({ token: text, roles: z.array(text), databases: z.array(text) })),
+    patterns: listOf(z.strictObject({ token: text, roles: listOf(text), databases: listOf(text) })),
   })
   .refine(({ roles }) => roles.every(({ memberOf }) => memberOf.every((group) => group < roles.length)), {
     message: 'has a role that is a member of a role which is not in the list',
   });
 
 const outbound: z.ZodType<Outbound> = z.strictObject({
-  links: z.array(
+  links: listOf(
     z.strictObject({
       kind: z.enum(OUTBOUND_KINDS),
       name: text.optional(),
@@ -176,13 +173,13 @@ const outbound: z.ZodType<Outbound> = z.strictObject({
       gssEncrypted: flag,
     }),
   ),
-  unreadable: z.array(z.strictObject({ kind: z.enum(OUTBOUND_KINDS), count, refusal: text.optional() })),
+  unreadable: listOf(z.strictObject({ kind: z.enum(OUTBOUND_KINDS), count, refusal: text.optional() })),
 });
 
 const pooler: z.ZodType<PgBouncerSettings> = z.strictObject({
   version: text,
-  values: z.partialRecord(z.enum(PGBOUNCER_SETTING_NAMES), text),
-  databases: observed(z.array(z.strictObject({ name: text, host: text.optional() }))),
+  values: partialRecordOf(PGBOUNCER_SETTING_NAMES, text),
+  databases: observed(listOf(z.strictObject({ name: text, host: text.optional() }))),
 });
 
 const refused = z.strictObject({ accepted: z.literal(false), said: text });
@@ -212,7 +209,7 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
       name: text.min(1),
       host: text.optional(),
       port: count.optional(),
-      labels: z.record(text, text),
+      labels: recordOf(text),
       kind: z.enum(TARGET_KINDS).optional(),
       fromOption: flag.optional(),
     }),
@@ -221,10 +218,10 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
     credentials: observed(
       z.strictObject({
         source: text,
-        dsn: z.strictObject({ sslmode: text.optional(), weakParameters: z.array(text) }).optional(),
+        dsn: z.strictObject({ sslmode: text.optional(), weakParameters: listOf(text) }).optional(),
       }),
     ),
-    serverChain: observed(z.array(certificate)),
+    serverChain: observed(listOf(certificate)),
     link: observed(link),
     networkPath: z
       .strictObject({ remoteAddress: text, clientAddressAtServer: text.optional(), isDirect: flag })
@@ -243,7 +240,7 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
         inherits: flag.optional(),
       }),
     ),
-    sessions: observed(z.strictObject({ visible: z.array(sessionSchema), hidden: count })),
+    sessions: observed(z.strictObject({ visible: listOf(sessionSchema), hidden: count })),
     settings: observed(settings),
     hba: observed(hba),
     outbound: observed(outbound),
@@ -251,20 +248,20 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
     aurora: observed(
       z.strictObject({
         own: text.optional(),
-        instances: z.array(z.strictObject({ id: text, writer: flag })),
+        instances: listOf(z.strictObject({ id: text, writer: flag })),
       }),
     ).optional(),
     probe: observed(probe).optional(),
     connectionLog: observed(connectionLogSchema).optional(),
     sampled: observed(
-      z.strictObject({ from: moment, to: moment, samples: count, sessions: z.array(sessionSchema) }),
+      z.strictObject({ from: moment, to: moment, samples: count, sessions: listOf(sessionSchema) }),
     ).optional(),
     trust: observed(
       z.strictObject({
         system: flag,
         systemStoreLeftOut: z.enum(['SSL_CERT_FILE', 'SSL_CERT_DIR']).optional(),
-        bundle: z.array(certificate),
-        unusable: z.array(z.strictObject({ subject: text, sha256, problem: text })).optional(),
+        bundle: listOf(certificate),
+        unusable: listOf(z.strictObject({ subject: text, sha256, problem: text })).optional(),
       }),
     ),
     clientCertificate: observed(certificate.nullable()),
@@ -277,7 +274,7 @@ export const snapshotSchema: z.ZodType<Snapshot> = z
     },
   );
 
-const evidence = z.record(text, z.union([text, z.number(), flag, z.array(text)]));
+const evidence = recordOf(z.union([text, z.number(), flag, listOf(text)]));
 
 const remedy: z.ZodType<Remedy> = z.union([
   text,
@@ -298,7 +295,7 @@ export const namesOfProblem = {
   role: text.optional(),
   database: text.optional(),
   application: text.optional(),
-  clients: z.array(text).optional(),
+  clients: listOf(text).optional(),
   count: count.optional(),
   evidence,
 };
@@ -310,16 +307,15 @@ const outcome: z.ZodType<Outcome> = z.union([
   z.strictObject({ status: z.literal('pass') }),
   z.strictObject({
     status: z.literal('fail'),
-    problems: z
-      .array(
-        z.strictObject({
-          ...namesOfProblem,
-          subject: text.optional(),
-          side: z.enum(SIDES).optional(),
-          remedy: remedy.optional(),
-        }),
-      )
-      .min(1),
+    problems: listOf(
+      z.strictObject({
+        ...namesOfProblem,
+        subject: text.optional(),
+        side: z.enum(SIDES).optional(),
+        remedy: remedy.optional(),
+      }),
+      { least: 1 },
+    ),
     incomplete: text.optional(),
   }),
   withReason('not-applicable'),
@@ -339,8 +335,8 @@ const audited: z.ZodType<AuditedTarget> = z
   .strictObject({
     snapshot: snapshotSchema,
     verdict: z.enum(VERDICTS),
-    outcomes: z.array(z.strictObject({ check: text.min(1), outcome })),
-    findings: z.array(finding),
+    outcomes: listOf(z.strictObject({ check: text.min(1), outcome })),
+    findings: listOf(finding),
   })
   .refine(hasOwnFindings, { message: 'has other findings than its outcomes say' })
   .refine((one) => one.verdict === verdictOf(one.snapshot, one), {
@@ -350,8 +346,8 @@ const audited: z.ZodType<AuditedTarget> = z
 const listed: z.ZodType<ListedTarget> = z
   .strictObject({
     snapshot: snapshotSchema,
-    outcomes: z.array(z.strictObject({ check: text.min(1), outcome })),
-    findings: z.array(finding),
+    outcomes: listOf(z.strictObject({ check: text.min(1), outcome })),
+    findings: listOf(finding),
   })
   .refine(hasOwnFindings, { message: 'has other findings than its outcomes say' });
 
@@ -375,7 +371,7 @@ export const policySchema: z.ZodType<Policy> = z.strictObject({
   cipherProfile: z.enum(CIPHER_PROFILES),
   loopback: z.enum(LOOPBACK_POLICIES),
   certificateExpiryDays: z.strictObject({ medium: days, high: days, critical: days }),
-  clientCertificateRoles: z.array(text),
+  clientCertificateRoles: listOf(text),
 });
 
 export const RUN_SCHEMA_VERSION = 1;
@@ -385,6 +381,6 @@ export const runSchema = z.strictObject({
   startedAt: moment,
   finishedAt: moment,
   policy: policySchema,
-  audited: z.array(audited),
-  listed: z.array(listed).optional(),
+  audited: listOf(audited),
+  listed: listOf(listed).optional(),
 });

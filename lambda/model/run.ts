@@ -108,7 +108,7 @@ function compareListed(a: ListedTarget, b: ListedTarget): number {
   return (
     compareMoments(a.snapshot.takenAt, b.snapshot.takenAt) ||
     a.findings.length - b.findings.length ||
-    compareText(JSON.stringify(a), JSON.stringify(b))
+    compareValues(a, b)
   );
 }
 
@@ -117,6 +117,36 @@ function compareAudits(a: AuditedTarget, b: AuditedTarget): number {
   return (
     compareMoments(a.snapshot.takenAt, b.snapshot.takenAt) ||
     VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) ||
-    compareText(JSON.stringify(a), JSON.stringify(b))
+    compareValues(a, b)
   );
+}
+
+/**
+ * Orders values of JSON by what is in them. Not by their texts: those of two targets with many sessions, of which each
+ * is one object that is there very often, are longer than a text can be.
+ */
+function compareValues(a: unknown, b: unknown): number {
+  if (a === b) return 0;
+  if (!isObject(a) || !isObject(b)) return compareText(shownValue(a), shownValue(b));
+  const [names, others] = [namesOf(a), namesOf(b)];
+  const order = compareText(JSON.stringify(names), JSON.stringify(others));
+  if (order !== 0) return order;
+  for (const name of names) {
+    const difference = compareValues(a[name], b[name]);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Without what JSON leaves out. */
+function namesOf(value: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.keys(value).filter((name) => value[name] !== undefined);
+}
+
+function shownValue(value: unknown): string {
+  return isObject(value) ? '{}' : `${typeof value} ${String(value)}`;
 }

@@ -20,6 +20,8 @@ import { displayProse, remedyLines } from './text.ts';
 
 /** The issuer of a certificate chooses its names; longer ones are cut. */
 const NAME_LENGTH = 200;
+/** A DNS name has 253 characters at most. */
+const HOST_LENGTH = 253;
 /** A chain has two to four certificates, each with a few names; a server may present hundreds, with thousands. */
 const MOST_CERTIFICATES = 10;
 const MOST_NAMES = 101;
@@ -145,7 +147,7 @@ function reportTarget({ snapshot, verdict, outcomes }: AuditedTarget): ReportTar
   return {
     name: target.name,
     ...(target.kind === undefined || target.kind === 'postgresql' ? {} : { kind: target.kind }),
-    host: target.host ?? null,
+    host: target.host === undefined ? null : displayText(target.host, HOST_LENGTH),
     port: target.port ?? null,
     labels: { ...target.labels },
     takenAt: snapshot.takenAt,
@@ -183,8 +185,8 @@ function reportLink(
     certificates: certificates.slice(0, MOST_CERTIFICATES).map((certificate) => ({
       subject: displayText(certificate.subject, NAME_LENGTH),
       issuer: displayText(certificate.issuer, NAME_LENGTH),
-      notBefore: certificate.notBefore,
-      notAfter: certificate.notAfter,
+      notBefore: displayText(certificate.notBefore),
+      notAfter: displayText(certificate.notAfter),
       subjectAltNames: reportNames(certificate.subjectAltNames),
       sha256: certificate.sha256,
     })),

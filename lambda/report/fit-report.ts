@@ -2,6 +2,7 @@
 
 import { cachedBy } from '../model/cached-by.ts';
 import { itemsThatFit } from './fit.ts';
+import { inTurns } from './groups.ts';
 import type { Report, ReportFinding, ReportTarget } from './schema.ts';
 
 type Section = 'findings' | 'targets' | 'resolved' | 'carriedOver' | 'mutes';
@@ -58,7 +59,11 @@ export function fitReport(report: Report, bytes: number, bytesOf: (json: string)
 function keptFirst({ targets, findings }: Report): Pick<Report, 'targets' | 'findings'> {
   return {
     targets: targets.toSorted((a, b) => verdictRank(a) - verdictRank(b)),
-    findings: findings.toSorted((a, b) => Number(isNotSent(a)) - Number(isNotSent(b))),
+    findings: [false, true].flatMap((notSent) =>
+      inTurns(findings.filter((one) => isNotSent(one) === notSent).map((finding) => ({ finding }))).map(
+        ({ finding }) => finding,
+      ),
+    ),
   };
 }
 

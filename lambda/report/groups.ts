@@ -1,5 +1,6 @@
 // Groups findings by severity, check and remedy, so that messages state what they share once.
 
+import { cachedBy } from '../model/cached-by.ts';
 import type { Severity } from '../model/severity.ts';
 import { countBySeverity } from './digest.ts';
 import { ruleLocation } from './order.ts';
@@ -137,13 +138,29 @@ export interface Shown<Item, Resolved> {
   readonly leftOut: string | undefined;
 }
 
-/** The first `most` of a digest's findings. */
+/**
+ * The order in which findings find room: the worst one of each target, then the next one of each. A database with very
+ * many, or one that makes them up, leaves no other out.
+ */
+export const inTurns = cachedBy(turnsOf) as <Item extends OfFinding>(active: readonly Item[]) => readonly Item[];
+
+function turnsOf(active: readonly OfFinding[]): readonly OfFinding[] {
+  const turns = [...Map.groupBy(active, ({ finding }) => finding.target).values()];
+  const turnOf = new Map(turns.flatMap((own) => own.map((one, turn) => [one, turn] as const)));
+  return active.toSorted((a, b) => (turnOf.get(a) ?? 0) - (turnOf.get(b) ?? 0));
+}
+
+/** `most` of a digest's findings, in their order: those that are first `inTurns`. */
 export function firstOf<Item extends OfFinding, Resolved>(
   { active, resolved }: { readonly active: readonly Item[]; readonly resolved: readonly Resolved[] },
   most: number,
 ): Shown<Item, Resolved> {
-  const shown = { active: active.slice(0, most), resolved: resolved.slice(0, Math.max(0, most - active.length)) };
-  const more = leftOut(active.slice(shown.active.length));
+  const kept = most < active.length ? new Set(inTurns(active).slice(0, most)) : undefined;
+  const shown = {
+    active: kept === undefined ? active : active.filter((one) => kept.has(one)),
+    resolved: resolved.slice(0, Math.max(0, most - active.length)),
+  };
+  const more = kept === undefined ? undefined : leftOut(active.filter((one) => !kept.has(one)));
   const resolvedMore = resolved.length - shown.resolved.length;
   const parts = [
     ...(more === undefined ? [] : [more]),

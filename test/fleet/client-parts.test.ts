@@ -8,6 +8,7 @@ import { recordSnapshot } from '../../lambda/enforcement/record.ts';
 import { putClients, readClients } from '../../lambda/fleet/client-parts.ts';
 import { clientsKey, rangeOfPart } from '../../lambda/fleet/object-keys.ts';
 import { RunObjectError, type RunObjects } from '../../lambda/fleet/run-objects.ts';
+import { WorkerBudget } from '../../lambda/fleet/worker-budget.ts';
 import type { Session, Snapshot } from '../../lambda/model/snapshot.ts';
 import type { Target } from '../../lambda/model/target.ts';
 
@@ -42,7 +43,8 @@ async function written(...snapshots: readonly Snapshot[]): Promise<ReturnType<ty
   return bucket;
 }
 
-const read = (bucket: RunObjects) => readClients(RUN, { range: RANGE, targets: TARGETS }, bucket);
+const read = (bucket: RunObjects) =>
+  readClients(RUN, { range: RANGE, targets: TARGETS, budget: new WorkerBudget(2) }, bucket);
 
 describe('the clients of a range', () => {
   test('make the same record as the snapshots themselves', async () => {

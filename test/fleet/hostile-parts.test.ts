@@ -24,6 +24,7 @@ function targetOf(name: string, host = `${name}.example.com`): Target {
   return {
     name,
     host,
+    port: 5432,
     kind: 'postgresql',
     credentials: { secret: name },
     ca: ['system'],
@@ -55,7 +56,7 @@ function planOf(slices: Readonly<Record<string, readonly Target[]>>): Plan {
 }
 
 function audited(name: string, snapshot: Partial<Snapshot> = {}): AuditedTarget {
-  const { target = { name, host: `${name}.example.com`, labels: { team: 'a' } } } = snapshot;
+  const { target = { name, host: `${name}.example.com`, port: 5432, labels: { team: 'a' } } } = snapshot;
   const whole = { ...healthySnapshot([session()]), ...snapshot, target: { ...target, kind: 'postgresql' as const } };
   return { snapshot: whole, ...evaluate(whole, POLICY) };
 }
@@ -249,6 +250,43 @@ const LIES: readonly Kind[] = [
       }),
     'another policy',
   ],
+  [
+    'with an outcome of a check that there is not',
+    () => changed((part) => void part.audited[0].outcomes.push({ check: '__proto__', outcome: { status: 'pass' } })),
+    'an outcome of a check that this version does not have',
+  ],
+  ['with targets that no part may list', () => changed((part) => ({ ...part, listed: [] })), 'listed only'],
+  ...(['host', 'port'] as const).map(
+    (name): Kind => [
+      `at another ${name}`,
+      () =>
+        changed((part) => {
+          part.audited[0].snapshot.target[name] = name === 'host' ? 'orders.example.com' : 1;
+        }),
+      'other targets',
+    ],
+  ),
+  ...['2026-11-10T05:15:02.000Z', '2026-11-10T07:15:02.000Z', '9999-12-31T23:59:59Z', '0000-01-01T00:00:00Z'].flatMap(
+    (moment): readonly Kind[] => [
+      [
+        `of targets that were audited at ${moment}`,
+        () =>
+          changed((part) => {
+            part.audited[0].snapshot.takenAt = moment;
+          }),
+        'another time',
+      ],
+      [`that was begun at ${moment}`, () => changed((part) => ({ ...part, startedAt: moment })), 'another time'],
+    ],
+  ),
+  [
+    'with a moment of half a million digits',
+    () =>
+      changed((part) => {
+        part.audited[0].snapshot.takenAt = NOW.replace('Z', `${'0'.repeat(500_000)}Z`);
+      }),
+    'takenAt is not what it must be',
+  ],
   ['that calls clean what is not', () => lying({ verdict: 'clean' }), 'another verdict'],
   ['that has no finding for a problem', () => lying({ findings: [] }), NO_FINDING],
   ['whose finding is of another target', () => withFinding({ target: 'orders' }), NO_FINDING],
@@ -315,7 +353,8 @@ const LIES: readonly Kind[] = [
 ];
 
 const INSECURE = (name: string): AuditedTarget => {
-  const target = { name, host: `${name}.example.com`, labels: { team: 'a' }, kind: 'postgresql' as const };
+  const host = `${name}.example.com`;
+  const target = { name, host, port: 5432, labels: { team: 'a' }, kind: 'postgresql' as const };
   const snapshot = { ...healthySnapshot([plaintextSession()]), target };
   return { snapshot, ...evaluate(snapshot, POLICY) };
 };
@@ -368,7 +407,7 @@ function lying(lie: Partial<AuditedTarget>): Uint8Array {
 }
 
 async function read(bucket: RunObjects) {
-  const { parts, missing } = await readParts(PLAN, bucket);
+  const { parts, missing } = await readParts(PLAN, bucket, NOW);
   const { audited: all } = mergedRun(
     PLAN,
     parts.map(({ run }) => run),
@@ -407,9 +446,34 @@ test.each([
   ['has a text', { leftAtLastTurnMs: '<!channel>', auditMs: 1_000 }],
   ['has more in it', { leftAtLastTurnMs: 0, auditMs: 1_000, verdict: 'clean' }],
 ])('a time of a worker that %s is not used, and costs nothing', async (_, pace) => {
-  const { parts, missing } = await readParts(PLAN, bucketOf({ [KEY]: changed((part) => ({ ...part, pace })) }));
+  const { parts, missing } = await readParts(PLAN, bucketOf({ [KEY]: changed((part) => ({ ...part, pace })) }), NOW);
   expect(missing).toEqual([]);
   expect(paceOf(PLAN, parts).workers).toEqual([]);
+});
+
+test.each([
+  ['no outcome', () => []],
+  ['those of some checks', (outcomes: Json[]) => outcomes.slice(0, 3)],
+])('a target with %s is not clean: what was not checked is not known', async (_, change) => {
+  const part = changed(({ audited: [one] }) => {
+    one.outcomes = change(one.outcomes);
+  });
+  const { verdicts, missing } = await read(bucketOf({ [KEY]: part }));
+  expect(missing).toEqual([]);
+  expect(verdicts).toEqual({ ...HOME_AS_IT_IS, billing: 'unknown', payroll: 'clean' });
+});
+
+test('two parts of one target, whose sessions make no text of any length, cost nothing', async () => {
+  const standby = session({ kind: 'replication', database: undefined, application: 'x'.repeat(10_000) });
+  const busy = audited('billing', { sessions: known({ visible: [standby, standby], hidden: 0 }) });
+  const many = (text: string) => gzipSync(text.replace(/,2\]$/m, ',100000]'));
+  const bucket = bucketOf({
+    [KEY]: many(textOf(busy, audited('payroll'))),
+    [partKey(RUN, { ...WHOLE, to: 1 })]: many(textOf(busy)),
+  });
+  const { verdicts, missing } = await read(bucket);
+  expect(missing).toEqual([]);
+  expect(verdicts).toMatchObject({ ...HOME_AS_IT_IS, payroll: 'clean' });
 });
 
 describe('keys', () => {
@@ -466,7 +530,7 @@ describe('a worker has a budget of bytes for all its parts', () => {
   const LAST = names.length - 1;
   const read = async (theirs: Readonly<Record<string, Uint8Array>>) => {
     const honest = gzipSync(textOf(audited(`far-${LAST}`)));
-    const { parts, missing } = await readParts(plan, bucketOf({ ...theirs, [keyOf(LAST)]: honest }));
+    const { parts, missing } = await readParts(plan, bucketOf({ ...theirs, [keyOf(LAST)]: honest }), NOW);
     return { parts, missing, reasons: new Set(missing.map(({ reason }) => reason)) };
   };
 
@@ -505,8 +569,61 @@ describe('a worker has a budget of bytes for all its parts', () => {
         return large;
       },
     };
-    await readParts(plan, counting);
+    await readParts(plan, counting, NOW);
     expect(bytes).toBeLessThan(16 * 1024 ** 2 + names.length * 64 * 1024 + 4 * 8 * 1024 ** 2);
+  });
+});
+
+describe('a worker has a budget for what its parts are unpacked to', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `far-${index}`);
+  const plan = planOf({ default: HOME.map((name) => targetOf(name)), emea: names.map((name) => targetOf(name)) });
+  const partsOf = (spoil: (text: string) => string) =>
+    Object.fromEntries(
+      names.map((name, from) => {
+        const small = textOf(INSECURE(name));
+        const text = from === names.length - 1 ? small : spoil(small);
+        return [partKey(RUN, { worker: 'emea', from, to: from + 1 }), gzipSync(text)];
+      }),
+    );
+
+  test.each<[string, (text: string) => string, number]>([
+    // A session is one object, however many there are.
+    ['sessions', (text) => text.replace(/^(\[\{.*),1\]$/m, '$1,200000]'), 508_000],
+    [
+      'findings',
+      (text) => {
+        const finding = '{"severity":"low","evidence":{},"title":0,"remedy":0}';
+        return text.replace('"problems":1', '"problems":20000') + `\n${finding}`.repeat(19_999);
+      },
+      60_480,
+    ],
+    [
+      'characters',
+      (text) => {
+        const [first = '', title, , session, finding = ''] = text.split('\n');
+        const lines = [title, JSON.stringify('x'.repeat(60_000)), session, ...Array(1_000).fill(finding)];
+        return [first.replace('"problems":1', '"problems":1000'), ...lines].join('\n');
+      },
+      134_610_944,
+    ],
+  ])('of %s, beyond which each target has its own', async (what, spoil, most) => {
+    const { parts, missing } = await readParts(plan, bucketOf(partsOf(spoil)), NOW);
+    const all = parts.flatMap(({ run }) => run.audited);
+    const findings = all.flatMap((one) => one.findings);
+    const taken: Readonly<Record<string, number>> = {
+      sessions: all.reduce(
+        (sum, { snapshot: { sessions } }) => sum + (sessions.known ? sessions.value.visible.length : 0),
+        0,
+      ),
+      findings: findings.length,
+      characters: findings.reduce((sum, { title, remedy }) => sum + title.length + remedy.length, 0),
+    };
+    expect(taken[what]).toBeLessThanOrEqual(most);
+    expect(taken[what]).toBeGreaterThan(most / 2);
+    expect(all.map(({ snapshot }) => snapshot.target.name)).toContain(names.at(-1));
+    expect(missing.length).toBeGreaterThan(5);
+    for (const { reason } of missing)
+      expect(reason).toMatch(new RegExp(`beside the others of its worker, .* ${what}$`));
   });
 });
 

@@ -38,7 +38,8 @@ const clientOf = (index: number): Partial<Session> => ({
 
 function evaluated(name: string, sessions: readonly Session[], facts: Partial<Snapshot> = {}): AuditedTarget {
   const { labels, kind } = targetOf({ name });
-  const snapshot = { ...healthySnapshot(sessions), target: { name, host: name, labels, kind }, ...facts };
+  const target = { name, host: name, labels, kind };
+  const snapshot = { ...healthySnapshot(sessions), takenAt: PLANNED_AT, target, ...facts };
   return { snapshot, ...evaluate(snapshot, POLICY) };
 }
 
@@ -103,7 +104,7 @@ async function byFleet(targets: readonly AuditedTarget[]) {
     services: { logger: { info: vi.fn() }, collector: async () => ({}) },
   };
   await auditRange({ run: 'run-1', worker: 'default', from: 0, to: targets.length }, context as never, objects, audit);
-  const { parts, missing } = await readParts(plan, objects);
+  const { parts, missing } = await readParts(plan, objects, PLANNED_AT);
   const merged = mergedRun(
     plan,
     parts.map(({ run }) => run),

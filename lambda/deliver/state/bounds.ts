@@ -3,7 +3,8 @@
 import type { Evidence, Finding } from '../../model/finding.ts';
 import type { FindingRecord } from '../../model/lifecycle.ts';
 
-/** Characters (UTF-16) of a title, a text of evidence and a remedy. */
+/** Characters (UTF-16) of a role, database or application, a title, a text of evidence and a remedy. */
+const NAME = 1_000;
 const TITLE = 1_000;
 const TEXT = 2_000;
 const REMEDY = 8_000;
@@ -16,6 +17,8 @@ const LIST_TEXT = 256;
  * ("Quotas": item size), the rest of the record and the keys included.
  */
 const FINDING_BYTES = 200_000;
+
+const NAMES = ['role', 'database', 'application'] as const;
 
 /** Stands for what was left out. It is not an address, so that a mute for all clients never matches a cut list. */
 const MORE = '…';
@@ -33,6 +36,9 @@ function boundedFinding(finding: Finding): Finding {
   const bounded: Finding = {
     ...finding,
     title: cut(finding.title, TITLE),
+    ...Object.fromEntries(
+      NAMES.flatMap((name) => (finding[name] === undefined ? [] : [[name, cut(finding[name], NAME)]])),
+    ),
     ...(finding.clients === undefined ? {} : { clients: cutList(finding.clients) }),
     evidence: boundedEvidence(finding.evidence),
     remedy: cut(finding.remedy, REMEDY),

@@ -2,7 +2,7 @@
 
 import { auditSummary, coverageSentences } from '../coverage.ts';
 import type { Digest, DigestEntry } from '../digest.ts';
-import { type EntryGroup, firstOf, groupEntries } from '../groups.ts';
+import { type EntryGroup, firstOf, groupEntries, inTurns } from '../groups.ts';
 import { reasonsText } from '../headline.ts';
 import {
   historyLines,
@@ -88,9 +88,9 @@ export function emailRenderer(digest: Digest): EmailRenderer {
   };
 }
 
-/** What each finding takes at least, in the order in which they are shown. */
+/** What each finding takes at least, in the order in which they find room. */
 function* inWords({ active, resolved }: Digest, texts: EntryTexts): Generator<readonly string[]> {
-  for (const entry of active) yield texts.entry(entry);
+  for (const entry of inTurns(active)) yield texts.entry(entry);
   for (const finding of resolved) yield texts.resolved(finding);
 }
 
