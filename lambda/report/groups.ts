@@ -138,15 +138,18 @@ export interface Shown<Item, Resolved> {
   readonly leftOut: string | undefined;
 }
 
+/** So many of each target find room before more of any: a person reads no more of one at a time. */
+const TURN = 5;
+
 /**
- * The order in which findings find room: the worst one of each target, then the next one of each. A database with very
- * many, or one that makes them up, leaves no other out.
+ * The order in which findings find room: the worst five of each target, in the order given, then the next five of each.
+ * A database with very many, or one that makes them up, leaves no other out.
  */
 export const inTurns = cachedBy(turnsOf) as <Item extends OfFinding>(active: readonly Item[]) => readonly Item[];
 
 function turnsOf(active: readonly OfFinding[]): readonly OfFinding[] {
   const turns = [...Map.groupBy(active, ({ finding }) => finding.target).values()];
-  const turnOf = new Map(turns.flatMap((own) => own.map((one, turn) => [one, turn] as const)));
+  const turnOf = new Map(turns.flatMap((own) => own.map((one, place) => [one, Math.floor(place / TURN)] as const)));
   return active.toSorted((a, b) => (turnOf.get(a) ?? 0) - (turnOf.get(b) ?? 0));
 }
 
