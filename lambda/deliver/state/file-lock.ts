@@ -1,8 +1,9 @@
 // The lock of a state file: a lock file beside it, which a waiting run takes over once its holder is dead.
 
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { setInterval } from 'node:timers/promises';
 import * as z from 'zod';
 import { LEASE_SKEW_MS, leaseTimeoutError, pollDelay, RENEWAL_FRACTION } from './lease-wait.ts';
@@ -15,8 +16,10 @@ export interface FileLockOptions {
   readonly leaseMs: number;
 }
 
-/** Appended to the name of a lock file: the guard is held by the one run that removes a stale lock. */
+/** Appended to the name of a lock file, before what tells a stale lock from others: held by the run that removes it. */
 const GUARD_SUFFIX = '.takeover';
+/** Runs that may die one after the other, each while it removes the same lock. */
+const MOST_GUARDS = 100;
 
 const lockSchema = z.object({
   token: z.string(),
@@ -50,7 +53,7 @@ export async function acquireFileLock(
     if (signal.aborted) throw leaseTimeoutError(store, holder && { ...holder, owner: ownerOf(holder) }, error);
     throw unusable(path, error);
   }
-  await removeDeadGuard(`${path}${GUARD_SUFFIX}`, leaseMs).catch(() => undefined);
+  await removeDeadGuards(path, leaseMs).catch(() => undefined);
   const ended = new AbortController();
   const renew = async (): Promise<void> => {
     for await (const _ of setInterval(leaseMs * RENEWAL_FRACTION, undefined, { signal: ended.signal, ref: false })) {
@@ -128,28 +131,65 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Removes a stale lock. One run does so at a time, and checks the lock again first: of two runs that saw the same stale
- * lock, the slower one would otherwise remove the new lock of the faster one.
+ * Removes a stale lock. One run does so at a time, and checks first that the lock is still that one: of two runs that
+ * saw the same stale lock, the slower one would otherwise remove the new lock of the faster one.
  *
  * @returns false while another run removes it
  */
 async function stealStaleLock(path: string, leaseMs: number): Promise<boolean> {
-  const guard = `${path}${GUARD_SUFFIX}`;
-  if (!(await create(guard, randomUUID()))) {
-    await removeDeadGuard(guard, leaseMs);
-    return false;
-  }
+  const stale = await staleIdentity(path, leaseMs);
+  if (stale === undefined) return (await identityOf(path)) === undefined;
+  const guard = await createGuard(`${path}${GUARD_SUFFIX}-${stale}`, leaseMs);
+  if (guard === undefined) return false;
   try {
-    if (await isFree(path, await readLock(path), leaseMs)) await rm(path, { force: true });
+    if ((await staleIdentity(path, leaseMs)) === stale) await rm(path, { force: true });
     return true;
   } finally {
     await rm(guard, { force: true });
   }
 }
 
-/** A guard is held for a moment only: an old guard belongs to a process that died. */
-async function removeDeadGuard(guard: string, leaseMs: number): Promise<void> {
-  if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
+/** What tells a lock from those before and after it, where it is stale; undefined where it is not, or is gone. */
+async function staleIdentity(path: string, leaseMs: number): Promise<string | undefined> {
+  const identity = await identityOf(path);
+  const isStale = await isFree(path, await readLock(path), leaseMs);
+  // Of one and the same lock, whatever happened in between.
+  return isStale && (await identityOf(path)) === identity ? identity : undefined;
+}
+
+/** It is another one once the lock is renewed. Undefined when there is none. */
+async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    const { ino, mtimeNs } = await stat(path, { bigint: true });
+    return `${ino}-${mtimeNs}`;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * A guard is held for a moment only: an old one belongs to a process that died. The next one goes beside it, under a
+ * name that one run can create: who removes an old one may meet a new one that has its name by then.
+ *
+ * @returns its name; undefined while another run has one
+ */
+async function createGuard(name: string, leaseMs: number): Promise<string | undefined> {
+  for (let number = 0; number < MOST_GUARDS; number += 1) {
+    const guard = `${name}-${number}`;
+    if (await create(guard, randomUUID())) return guard;
+    if ((await staleIdentity(guard, leaseMs)) === undefined) return undefined;
+  }
+  return undefined;
+}
+
+/** What they were about is gone: the caller has the lock. */
+async function removeDeadGuards(path: string, leaseMs: number): Promise<void> {
+  const beginning = `${basename(path)}${GUARD_SUFFIX}`;
+  const names = (await readdir(dirname(path))).filter((name) => name.startsWith(beginning));
+  for (const guard of names.map((name) => join(dirname(path), name))) {
+    if (await isFree(guard, await readLock(guard), leaseMs)) await rm(guard, { force: true });
+  }
 }
 
 function isMissing(error: unknown): boolean {

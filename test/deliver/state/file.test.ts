@@ -232,6 +232,55 @@ describe('the lock of a run that died', () => {
   });
 });
 
+describe('a lock that many take over, on a machine where every step takes its time,', () => {
+  test('has one holder at a time', () => {
+    using place = makeFolder();
+    const module = join(import.meta.dirname, '..', '..', '..', 'lambda', 'deliver', 'state', 'file-lock.ts');
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `const { promises, utimesSync, writeFileSync } = await import('node:fs');
+         for (const name of ['open', 'readFile', 'readdir', 'rm', 'stat']) {
+           const real = promises[name];
+           promises[name] = async (...args) => {
+             await new Promise((resolve) => setTimeout(resolve, Math.random() < 0.8 ? 1 : 30 * Math.random()));
+             return real(...args);
+           };
+         }
+         (await import('node:module')).syncBuiltinESMExports();
+         const { acquireFileLock } = await import(${JSON.stringify(module)});
+         const long = new Date(Date.now() - 3_600_000);
+         let most = 0;
+         const round = async (number) => {
+           const lock = ${JSON.stringify(place.lock)} + number;
+           for (const file of [lock, lock + '.takeover']) {
+             writeFileSync(file, '');
+             utimesSync(file, long, long);
+           }
+           let inside = 0;
+           const run = async () => {
+             const held = await acquireFileLock(lock, { store: 'x', leaseMs: 60_000 }, AbortSignal.timeout(60_000));
+             inside += 1;
+             most = Math.max(most, inside);
+             await new Promise((resolve) => setTimeout(resolve, 3));
+             inside -= 1;
+             await held[Symbol.asyncDispose]();
+           };
+           await Promise.all(Array.from({ length: 8 }, run));
+         };
+         for (let set = 0; set < 3; set += 1)
+           await Promise.all(Array.from({ length: 40 }, (_, index) => round(40 * set + index)));
+         console.log(most);`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect({ most: stdout.trim(), stderr }).toEqual({ most: '1', stderr: '' });
+    expect(readdirSync(place.folder)).toEqual([]);
+  });
+});
+
 describe('what a run left behind that was killed while it saved', () => {
   test("is gone after the next run, and what is not the auditor's stays", async () => {
     using place = makeFolder();
