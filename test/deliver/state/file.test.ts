@@ -245,7 +245,7 @@ describe('a lock that many take over, on a machine where every step takes its ti
          for (const name of ['open', 'readFile', 'readdir', 'rm', 'stat']) {
            const real = promises[name];
            promises[name] = async (...args) => {
-             await new Promise((resolve) => setTimeout(resolve, Math.random() < 0.8 ? 1 : 30 * Math.random()));
+             await new Promise((resolve) => setTimeout(resolve, Math.random() < 0.7 ? 1 : 60 * Math.random()));
              return real(...args);
            };
          }
@@ -268,10 +268,9 @@ describe('a lock that many take over, on a machine where every step takes its ti
              inside -= 1;
              await held[Symbol.asyncDispose]();
            };
-           await Promise.all(Array.from({ length: 8 }, run));
+           await Promise.all(Array.from({ length: 24 }, run));
          };
-         for (let set = 0; set < 3; set += 1)
-           await Promise.all(Array.from({ length: 40 }, (_, index) => round(40 * set + index)));
+         await Promise.all(Array.from({ length: 60 }, (_, number) => round(number)));
          console.log(most);`,
       ],
       { encoding: 'utf8' },
