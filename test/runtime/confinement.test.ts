@@ -21,7 +21,10 @@ import { systemClock } from '../../lambda/model/time.ts';
 const { policy } = parseConfig({ targets: [{ name: 'x', secret: 'x' }] }, { use: 'deployment' });
 const PLANTED = 'planted by the test';
 
+let planted = Promise.withResolvers<void>();
+
 function plant(): never {
+  planted.resolve();
   throw new Error(PLANTED);
 }
 
@@ -35,7 +38,8 @@ afterEach(() => {
 });
 
 /** Audits a target in whose audit something breaks, between two that are healthy. */
-async function auditBetween(onRead: () => void = () => undefined) {
+async function auditBetween(onRead?: () => void) {
+  planted = Promise.withResolvers();
   const secrets: Readonly<Record<string, string>> = {
     broken: rdsSecret(server, 'broken'),
     healthy: rdsSecret(server, AUDITOR.name),
@@ -45,9 +49,13 @@ async function auditBetween(onRead: () => void = () => undefined) {
   const sources = createSourceReader({ get, refresh: get }, {});
   const breaking: SourceReader = {
     ...sources,
-    read: (source, options) => {
-      if ('secret' in source && source.secret === 'broken') onRead();
-      return sources.read(source, options);
+    read: async (source, options) => {
+      if (onRead !== undefined && 'secret' in source && source.secret === 'broken') {
+        onRead();
+        // A process takes longer to start than an audit takes: what is planted must break one that is not over yet.
+        await Promise.race([planted.promise, new Promise((resolve) => setTimeout(resolve, 2_000))]);
+      }
+      return await sources.read(source, options);
     },
   };
   const targets = ['before', 'broken', 'after'].map((name) =>
