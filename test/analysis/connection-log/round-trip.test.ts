@@ -307,7 +307,9 @@ describe('stderr', () => {
     .map(({ parts, at, end }) => {
       const texts = parts.map((part) => `${part.separator}%${part.padding}${part.letter}`);
       return `${[...texts.slice(0, at), '%q', ...texts.slice(at)].join('')}${end}`;
-    });
+    })
+    // A host may hold a % (the zone of an IPv6 address): directly behind one it shows no end, as a colon would not.
+    .filter((prefix) => !/%-?\d*[hrL](?:%q)?%%/.test(prefix));
 
   test('any prefix is read back with its facts, and any message behind it', () => {
     fc.assert(
