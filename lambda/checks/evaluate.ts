@@ -1,5 +1,6 @@
 // Evaluates every check on one snapshot, and derives the findings and the verdict.
 
+import { onceEach } from '../model/cached-by.ts';
 import { displayText } from '../model/display.ts';
 import type { Finding, Outcome, Problem } from '../model/finding.ts';
 import { inOptions } from '../model/option-words.ts';
@@ -32,10 +33,11 @@ export function evaluationOf(
   snapshot: Snapshot,
   policy: Policy,
 ): Evaluation {
-  const remedies = remedyTexts(snapshot);
+  // Thousands of findings may have the same remedy.
+  const remedyFor = onceEach((remedy: Remedy) => wordsFor(snapshot, remedyText(remedy, snapshot)));
   const findings = results.flatMap(({ check, outcome }) =>
     outcome.status === 'fail'
-      ? outcome.problems.map((problem) => finding(check, snapshot, wordedForSide(check, problem, policy), remedies))
+      ? outcome.problems.map((problem) => finding(check, snapshot, wordedForSide(check, problem, policy), remedyFor))
       : [],
   );
   const outcomes = results.map(({ check, outcome }) => ({ check: check.id, outcome: worded(outcome, snapshot) }));
@@ -61,23 +63,11 @@ function wordedForSide(check: AnyCheck, problem: Problem, policy: Policy): Probl
   return onSide(problem, side, remedies?.[side]);
 }
 
-/** The remedies as findings of the target show them. Thousands may have the same one: it is put into words once. */
-function remedyTexts(snapshot: Snapshot): (remedy: Remedy) => string {
-  const known = new Map<Remedy, string>();
-  return (remedy) => {
-    const before = known.get(remedy);
-    if (before !== undefined) return before;
-    const text = wordsFor(snapshot, remedyText(remedy, snapshot));
-    known.set(remedy, text);
-    return text;
-  };
-}
-
 function finding(
   check: AnyCheck,
   snapshot: Snapshot,
   problem: Problem,
-  remedies: ReturnType<typeof remedyTexts>,
+  remedyFor: (remedy: Remedy) => string,
 ): Finding {
   const { severity, title, role, database, application, clients, count, evidence, remedy } = problem;
   const target = snapshot.target.name;
@@ -93,7 +83,7 @@ function finding(
     clients,
     count,
     evidence,
-    remedy: remedies(remedy ?? check.remedy),
+    remedy: remedyFor(remedy ?? check.remedy),
   };
 }
 

@@ -23,7 +23,7 @@ import type { WorkerBudget } from './worker-budget.ts';
 const documentSchema = z.object({
   schemaVersion: z.literal(1),
   /** In the order of the targets; null where a target has nothing to keep, or too much. */
-  snapshots: listOf(snapshotSchema.nullable()),
+  snapshots: listOf(snapshotSchema.nullable(), { most: 10_000 }),
 });
 
 /** Stores the clients of a range. Those of targets that show too much for one object are left out: `plan` says so. */

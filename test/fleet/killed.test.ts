@@ -12,6 +12,7 @@ import { type Execution, type ExecutionOutcome, startFleetLab } from '../../lab/
 import { startFunctionLab } from '../../lab/function-lab.ts';
 import { healthyServer } from '../../lab/healthy-server.ts';
 import { startPostgres } from '../../lab/postgres.ts';
+import { seededRandom } from '../../lab/seeded-random.ts';
 import type { ConfigInput } from '../../lambda/config/index.ts';
 import type { Report } from '../../lambda/report/schema.ts';
 
@@ -33,17 +34,6 @@ function silence(stream: NodeJS.WriteStream): void {
   vi.spyOn(stream, 'write').mockImplementation((chunk: unknown, ...rest: unknown[]) =>
     String(chunk).startsWith('{') ? true : write.call(stream, chunk as string, ...(rest as [])),
   );
-}
-
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Runs a worker in a process of its own. @param killAfter milliseconds; undefined: it lives */
@@ -76,7 +66,7 @@ test.runIf(IS_LARGE).each([1, 2, 3, 4])(
     await lab.configure(CONFIG);
     await lab.useTable();
     const fleet = await startFleetLab(lab, CONFIG);
-    const random = randomOf(seed);
+    const random = seededRandom(seed);
     const variables = {
       ...lab.aws.environment(),
       AUDITOR_CONFIG_FILE: process.env.AUDITOR_CONFIG_FILE,

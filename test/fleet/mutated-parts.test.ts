@@ -4,6 +4,7 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { PLANNED_AT, planOf } from '../../lab/fleet-plan.ts';
+import { seededRandom } from '../../lab/seeded-random.ts';
 import { healthySnapshot, POLICY, plaintextSession, session } from '../../lab/snapshots.ts';
 import { evaluate } from '../../lambda/checks/evaluate.ts';
 import { partKey } from '../../lambda/fleet/object-keys.ts';
@@ -36,21 +37,10 @@ const HONEST = textOf(
 );
 const OTHERS = gzipSync(textOf(audited('orders', [session()])));
 
-/** Numbers from 0 to below 1, the same in each run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const TOKENS = ['-1', '0', '0.5', '1e309', '1e15', '"1"', 'null', '[]', '{}', 'true', '"\\ud800"', '{"__proto__":1}'];
 
 function mutated(seed: number): Uint8Array {
-  const random = seeded(seed);
+  const random = seededRandom(seed);
   const below = (count: number): number => Math.floor(random() * count);
   const lines = HONEST.split('\n');
   const at = below(lines.length);

@@ -1,5 +1,6 @@
 // Reads every session and how it travels, the auditor's own included.
 
+import { onceEach } from '../../model/cached-by.ts';
 import { known, unknown } from '../../model/observed.ts';
 import type { AuditConnection, Session, Sessions, SessionTls } from '../../model/snapshot.ts';
 import { LATEST_MS } from '../../model/time.ts';
@@ -227,10 +228,10 @@ function sessionTexts(catalogue: Catalogue): SessionTexts {
 const MOST_COMPARED = 8;
 
 function tlsReader(): SessionTexts['tls'] {
-  const tlsOf = onceEach((clientDn) =>
-    onceEach((cipher) =>
-      onceEach((version) =>
-        onceEach((bits) => ({
+  const tlsOf = onceEach((clientDn: string) =>
+    onceEach((cipher: string) =>
+      onceEach((version: string) =>
+        onceEach((bits: string) => ({
           version: boundedText(version, LONGEST.name),
           cipher: boundedText(cipher, LONGEST.name),
           bits: read.wholeOrNull(bits, 'the key length of a cipher suite', BITS) ?? 0,
@@ -256,17 +257,6 @@ function haveSameTls(a: Row, b: Row): boolean {
     a[AT.bits] === b[AT.bits] &&
     a[AT.clientDn] === b[AT.clientDn]
   );
-}
-
-function onceEach<Meaning extends {}>(meaning: (text: string) => Meaning): (text: string) => Meaning {
-  const known = new Map<string, Meaning>();
-  return (text) => {
-    const before = known.get(text);
-    if (before !== undefined) return before;
-    const first = meaning(text);
-    known.set(text, first);
-    return first;
-  };
 }
 
 /** Undefined when the row does not show how the session travels. */
