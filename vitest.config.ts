@@ -31,8 +31,10 @@ export default defineConfig({
     pool: 'forks',
     // Tests start real servers, and wait for them: no more at once than a small machine of two processors bears.
     maxWorkers: 3,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what never ends: a machine that is some times slower fails nothing.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       { extends: true, test: { name: 'functions', include: FUNCTIONS, isolate: false } },
       {

@@ -57,7 +57,7 @@ beforeAll(async () => {
   lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket });
   await lab.configure(CONFIG);
   fleet = await startFleetLab(lab, CONFIG);
-}, 240_000);
+});
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();

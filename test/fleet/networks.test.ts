@@ -56,7 +56,7 @@ beforeAll(async () => {
   lab.setEnvironment({ EVIDENCE_BUCKET: lab.aws.bucket });
   await lab.configure(CONFIG);
   fleet = await startFleetLab(lab, CONFIG);
-}, 120_000);
+});
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
   await Promise.all([prod, partners].map((server) => server[Symbol.asyncDispose]()));
@@ -192,7 +192,6 @@ test('a satellite that answers for a target of another network speaks for none: 
 
 test.runIf(HAS_NAMESPACES)(
   'two networks that do not see each other: two workers reach their own PostgreSQL only, and one digest says so',
-  { timeout: 120_000 },
   async () => {
     const aws = Number(new URL(lab.aws.url).port);
     const portOf = (server: PostgresServer): number => server.connectionConfig().port;

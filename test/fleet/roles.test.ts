@@ -50,7 +50,7 @@ beforeAll(() => {
       return [fn, statementsOf(found?.Properties.Role['Fn::GetAtt'][0] as string)];
     }),
   ) as Record<Fn, readonly Statement[]>;
-}, 180_000);
+});
 
 function statementsOf(role: string): readonly Statement[] {
   const policies = [
@@ -241,7 +241,7 @@ describe('the stack of a fleet', () => {
     for (const { Properties } of alarms) expect(Properties.AlarmDescription.length).toBeLessThanOrEqual(1_024);
   });
 
-  test('passes the pack AwsSolutions of cdk-nag', { timeout: 180_000 }, () => {
+  test('passes the pack AwsSolutions of cdk-nag', () => {
     const app = appWithoutBundling();
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
     new PgTlsAuditorStack(app, 'Nag', { config: CONFIG });

@@ -107,9 +107,12 @@ describe('advice for pg_hba.conf', () => {
 
   test.each(
     Object.entries(FILES).flatMap(([name, lines]) =>
-      (['tls_auditor', 'boss'] as const).flatMap((login) =>
-        (['info', 'network'] as const).map((loopback) => [name, login, loopback, lines] as const),
-      ),
+      (
+        [
+          ['tls_auditor', 'network'],
+          ['boss', 'info'],
+        ] as const
+      ).map(([login, loopback]) => [name, login, loopback, lines] as const),
     ),
   )('%s, to %s, with loopback "%s": ends the finding and opens nothing', async (_name, login, loopback, lines) => {
     // The audit needs a way in that stays.

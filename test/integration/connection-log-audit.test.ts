@@ -18,7 +18,7 @@ import type { Snapshot } from '../../lambda/model/snapshot.ts';
 const BYTES = 'pg_catalog.pg_read_binary_file(text, bigint, bigint)';
 const TEXT = 'pg_catalog.pg_read_file(text, bigint, bigint)';
 /** Logins of the random schedule. */
-const LOGINS = Number(process.env.PG_TLS_AUDITOR_LOGINS ?? 200);
+const LOGINS = Number(process.env.PG_TLS_AUDITOR_LOGINS ?? 80);
 const SEED = Number(process.env.PG_TLS_AUDITOR_SEED ?? Date.now() % 0x7fff_ffff);
 
 const reader = (name: string, ...executes: string[]) => ({ name, grants: AUDITOR.grants, executes });

@@ -44,7 +44,7 @@ describe.skipIf(reason !== undefined)(`sessions by GSSAPI${reason === undefined 
       roles: [{ name: 'app' }, { name: 'standby', attributes: 'REPLICATION' }],
       databases: ['shop'],
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
     await realm?.[Symbol.asyncDispose]();

@@ -160,7 +160,7 @@ describeEachMajor((major) => {
         ],
         settings: { log_timezone: 'UTC', ...(major >= 18 ? { log_connections: 'all' } : {}) },
       });
-    }, 60_000);
+    });
     afterAll(() => server[Symbol.asyncDispose]());
 
     test.each([

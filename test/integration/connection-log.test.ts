@@ -157,7 +157,7 @@ describeEachMajor((major) => {
         if (name === 'jsonlog' && major < 15) continue;
         logs.set(name, await readFile(join(server.dataFolder, 'logs', `server.${extension}`)));
       }
-    }, 120_000);
+    });
     afterAll(() => server[Symbol.asyncDispose]());
 
     test('on standard error shows every client by what it was', () => {

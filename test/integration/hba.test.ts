@@ -192,7 +192,7 @@ describeEachMajor((major) => {
           expect(actual).toEqual(predicted);
           for (const answer of answers) seen.add(answer);
         }),
-        { numRuns: 120 },
+        { numRuns: 40 },
       );
       expect([...seen].sort(), 'files that never refuse or never accept test nothing').toEqual([
         'nothing',
@@ -274,7 +274,7 @@ describeEachMajor((major) => {
             }
           },
         ),
-        { numRuns: 40 },
+        { numRuns: 25 },
       );
       // Without quotes hardly anything is certain.
       const { certain, ...others } = seen;

@@ -62,7 +62,7 @@ test('a target without any secret is audited, with a token for each login', asyn
   expect(first.failure).toBeUndefined();
   expect(first.link).toMatchObject({ known: true, value: { authentication: 'password', authorized: true } });
   expect(first.sessions.known).toBe(true);
-  await vi.waitFor(() => expect(front.logins).toHaveLength(1));
+  await expect.poll(() => front.logins).toHaveLength(1);
   await auditByIam();
   expect(front.logins.map(({ refusal }) => refusal)).toEqual([undefined, undefined]);
 });

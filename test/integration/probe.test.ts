@@ -465,22 +465,18 @@ describe('a server that means no good', () => {
     ['speaks HTTP', speaksGarbage],
     ['speaks nonsense', () => speaksGarbage(Buffer.alloc(4_000, 0xff))],
     ['sends a message of four gigabytes', () => speaksGarbage(Buffer.from([0x52, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]))],
-  ])(
-    'and %s leaves everything unknown, in eight connections at most',
-    async (_what, start) => {
-      await using server = await start();
-      const wire = await probed(server, AbortSignal.timeout(20_000));
-      expect(wire.plaintext).toMatchObject(UNKNOWN);
-      expect(wire.offersTls.known && !wire.offersTls.value).toBe(false);
-      for (const answer of Object.values(wire.tlsVersions)) expect(answer).toMatchObject(UNKNOWN);
-      expect(wire.keyExchange).toMatchObject(UNKNOWN);
-      expect(wire.directTls).not.toMatchObject(ACCEPTED);
-      expect(server.connections.length).toBeLessThanOrEqual(MOST_CONNECTIONS);
-      expect(server.connections.length).toBe(wire.connections);
-      await Promise.all(server.connections.map(({ closed }) => closed));
-    },
-    60_000,
-  );
+  ])('and %s leaves everything unknown, in eight connections at most', async (_what, start) => {
+    await using server = await start();
+    const wire = await probed(server, AbortSignal.timeout(20_000));
+    expect(wire.plaintext).toMatchObject(UNKNOWN);
+    expect(wire.offersTls.known && !wire.offersTls.value).toBe(false);
+    for (const answer of Object.values(wire.tlsVersions)) expect(answer).toMatchObject(UNKNOWN);
+    expect(wire.keyExchange).toMatchObject(UNKNOWN);
+    expect(wire.directTls).not.toMatchObject(ACCEPTED);
+    expect(server.connections.length).toBeLessThanOrEqual(MOST_CONNECTIONS);
+    expect(server.connections.length).toBe(wire.connections);
+    await Promise.all(server.connections.map(({ closed }) => closed));
+  });
 
   test('and injects plaintext before the handshake is not believed', async () => {
     await using server = await stuffsPlaintext(shown);
@@ -492,18 +488,14 @@ describe('a server that means no good', () => {
     ['bytes of no protocol', Buffer.alloc(65_536, 0x20)],
     ['errors', Buffer.concat([Buffer.from([0x45, 0, 0, 0x3f, 0xff]), Buffer.alloc(60_000, 0x53)])],
     ['the letter S', Buffer.alloc(65_536, 0x53)],
-  ])(
-    'and sends %s without end is cut off',
-    async (_what, chunk) => {
-      await using server = await neverStops(chunk);
-      const wire = await probed(server, AbortSignal.timeout(20_000));
-      expect(wire.plaintext).toMatchObject(UNKNOWN);
-      for (const answer of Object.values(wire.tlsVersions)) expect(answer).toMatchObject(UNKNOWN);
-      expect(server.count()).toBeLessThanOrEqual(MOST_CONNECTIONS);
-      await expect.poll(() => server.open()).toBe(0);
-    },
-    60_000,
-  );
+  ])('and sends %s without end is cut off', async (_what, chunk) => {
+    await using server = await neverStops(chunk);
+    const wire = await probed(server, AbortSignal.timeout(20_000));
+    expect(wire.plaintext).toMatchObject(UNKNOWN);
+    for (const answer of Object.values(wire.tlsVersions)) expect(answer).toMatchObject(UNKNOWN);
+    expect(server.count()).toBeLessThanOrEqual(MOST_CONNECTIONS);
+    await expect.poll(() => server.open()).toBe(0);
+  });
 
   test('and drips bytes is given up when time is up', async () => {
     await using server = await drips(Buffer.from([0x45, 0, 0, 0x3f, 0xff]), 20);
@@ -530,18 +522,14 @@ test('no TLS is known where the server says so, and not asked for again', async 
   expect(wire.offersTls).toEqual({ known: true, value: false });
   expect(wire.tlsVersions.TLSv1).toMatchObject(REFUSED);
   expect(wire.connections).toBe(3);
-}, 60_000);
+});
 
 describe('a server that speaks nothing but', () => {
-  test.each(['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const)(
-    '%s is seen to accept that alone',
-    async (version) => {
-      await using server = await speaksOnly(version, shown);
-      const wire = await probed(server);
-      const accepted = Object.entries(wire.tlsVersions).filter(([, answer]) => answer.known && answer.value.accepted);
-      expect(accepted.map(([name]) => name)).toEqual([version]);
-      for (const answer of Object.values(wire.tlsVersions)) expect(answer.known).toBe(true);
-    },
-    60_000,
-  );
+  test.each(['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const)('%s is seen to accept that alone', async (version) => {
+    await using server = await speaksOnly(version, shown);
+    const wire = await probed(server);
+    const accepted = Object.entries(wire.tlsVersions).filter(([, answer]) => answer.known && answer.value.accepted);
+    expect(accepted.map(([name]) => name)).toEqual([version]);
+    for (const answer of Object.values(wire.tlsVersions)) expect(answer.known).toBe(true);
+  });
 });

@@ -426,7 +426,7 @@ describe('two runs that overlap', () => {
       return held.promise;
     });
     const overtaken = lab.invoke({ at: timeOf(96) });
-    await vi.waitFor(() => expect(asked).toBe(true), { interval: 2 });
+    await expect.poll(() => asked, { interval: 2 }).toBe(true);
     // and another that looks when the certificate is renewed, and tells so.
     await world.present('renewed');
     lab.relay.treat(() => 'pass');

@@ -109,7 +109,7 @@ beforeAll(async () => {
     }),
   );
   bundles = Object.fromEntries(named) as Record<Choice, string>;
-}, 120_000);
+});
 afterAll(() => rm(folder, { recursive: true }));
 
 async function filesOf(choice: Choice, extension: string): Promise<readonly string[]> {

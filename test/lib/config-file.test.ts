@@ -22,6 +22,23 @@ const read = async (document: unknown, targets?: unknown) => {
   return readConfigFile({ root: folder, cwd: folder, path: 'conf/own.json' }).document;
 };
 
+test('of a configuration that does not exist it says what to do', () => {
+  expect(() => readConfigFile({ root: folder, cwd: join(folder, 'conf'), path: 'missing.json' })).toThrow(
+    new ConfigFileError(
+      "missing.json can't be read (ENOENT): copy the example and name your own targets: cp ../auditor.config.example.json missing.json",
+    ),
+  );
+});
+
+test('of one that is not JSON it says where, and quotes nothing', async () => {
+  await writeFile(join(folder, 'broken.json'), '{\n  "targets": [\n    { "password": "hunter2", }\n  ]\n}\n');
+  expect(() => readConfigFile({ root: folder, cwd: folder, path: 'broken.json' })).toThrow(
+    new ConfigFileError(
+      'broken.json is not JSON: look at line 3, column 30. Comments and trailing commas are not allowed',
+    ),
+  );
+});
+
 test('targets of a file take the place of the rule, relative to the configuration; its own targets win', async () => {
   const document = await read(
     { targets: [{ name: 'orders', secret: 'own' }], discovery: [{ file: 'targets.json' }] },

@@ -105,7 +105,7 @@ describe('the function reads', () => {
 test.each([
   ['known', { env: { account: '123456789012', region: 'eu-west-1' } }],
   ['not known', {}],
-])('the pack AwsSolutions of cdk-nag passes, with an account and region that are %s', { timeout: 60_000 }, (_, env) => {
+])('the pack AwsSolutions of cdk-nag passes, with an account and region that are %s', (_, env) => {
   const many = Array.from({ length: 60 }, (_, index) => ({
     logGroup: `/aws/rds/instance/database-${index}/postgresql`,
   }));

@@ -78,7 +78,7 @@ beforeAll(() => {
   });
   template = Template.fromStack(stack);
   satellite = Template.fromStack(far);
-}, 120_000);
+});
 
 /** References as they are in a deployment, as far as these tests ask for them. */
 function deployed(value: unknown): string {
@@ -357,7 +357,7 @@ describe('a satellite', () => {
   });
 });
 
-test('five networks and twenty satellites fit, and pass the pack AwsSolutions of cdk-nag', { timeout: 120_000 }, () => {
+test('five networks and twenty satellites fit, and pass the pack AwsSolutions of cdk-nag', () => {
   const json = template.toJSON();
   expect(Object.keys(json.Resources).length).toBeLessThan(150);
   expect(JSON.stringify(json).length).toBeLessThan(250_000);

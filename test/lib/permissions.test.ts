@@ -201,7 +201,7 @@ beforeAll(async () => {
       .filter(({ operation }) => !['Publish', 'ListSubscriptionsByTopic'].includes(operation))
       .map(({ operation }) => ({ action: `dynamodb:${operation}`, ...table })),
   ];
-}, 120_000);
+});
 afterAll(() => lab[Symbol.asyncDispose]());
 
 describe("with its role's rights", () => {

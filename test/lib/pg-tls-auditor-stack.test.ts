@@ -21,7 +21,7 @@ const readConfig = async (...path: readonly string[]): Promise<ConfigInput> =>
 const EXAMPLE = await readConfig('auditor.config.example.json');
 const DISCOVERY = await readConfig('examples', 'rds-fleet.json');
 
-describe('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
+describe('the pack AwsSolutions of cdk-nag passes', () => {
   const key = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d';
   const routes = [
     {

@@ -11,7 +11,7 @@ import { appWithoutBundling } from './synthesis.ts';
 const template = Template.fromStack(new PgTlsAuditorTemplateStack(appWithoutBundling(), 'PgTlsAuditor'));
 const { Parameters, Conditions, Resources } = template.toJSON();
 
-test('the pack AwsSolutions of cdk-nag passes', { timeout: 60_000 }, () => {
+test('the pack AwsSolutions of cdk-nag passes', () => {
   const app = appWithoutBundling();
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   new PgTlsAuditorTemplateStack(app, 'PgTlsAuditor');

@@ -78,7 +78,7 @@ import(process.argv[1]).then(({ default: module, handler = module.handler }) =>
   })).then((report) => require('node:fs').writeFileSync(process.argv[3], JSON.stringify(report))).then(() => process.exit());
 `;
 
-describe.skipIf(!WANTED)('the template', { timeout: 200_000 }, () => {
+describe.skipIf(!WANTED)('the template', () => {
   let folder: string;
   let built: string;
 
@@ -86,7 +86,7 @@ describe.skipIf(!WANTED)('the template', { timeout: 200_000 }, () => {
     folder = await mkdtemp(join(tmpdir(), 'pg-tls-auditor-template-'));
     built = join(folder, 'cloudformation');
     buildCloudFormation(built);
-  }, 200_000);
+  });
   afterAll(() => rm(folder, { recursive: true }));
 
   test('has the same bytes each time, and names its files by what they hold', async () => {
@@ -139,7 +139,7 @@ describe.skipIf(!WANTED)('the template', { timeout: 200_000 }, () => {
         AWS_EC2_METADATA_DISABLED: 'true',
       };
       await vi.waitFor(() => fetch(`${url}/moto-api/`), { timeout: 60_000, interval: 200 });
-    }, 90_000);
+    });
     afterAll(() => stop());
 
     test.each([

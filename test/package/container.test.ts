@@ -33,7 +33,7 @@ function docker(args: readonly string[], env: Readonly<Record<string, string>> =
 /** As docs/ci.md runs it. */
 const SAFELY = ['run', '--rm', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
 
-describe.runIf(isGiven)('the image', { timeout: 120_000 }, () => {
+describe.runIf(isGiven)('the image', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let context: string;
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe.runIf(isGiven)('the image', { timeout: 120_000 }, () => {
     await writeFile(join(context, 'auditor.config.json'), '{}');
     const built = await build(['--build-arg', `TARBALL=${basename(TARBALL)}`]);
     expect([built.exitCode, built.exitCode === 0 ? '' : built.stderr]).toEqual([0, '']);
-  }, 120_000);
+  });
   afterAll(async () => {
     await docker(['image', 'rm', '--force', IMAGE]);
     await temporary?.[Symbol.asyncDispose]();

@@ -40,7 +40,7 @@ const MOST_BYTES = 15_000_000;
 /** Processor time of `--version`, besides what Node.js takes to start. */
 const MOST_START_MS = 300;
 
-describe.runIf(PACKAGE !== undefined)('the packed package', { timeout: 240_000 }, () => {
+describe.runIf(PACKAGE !== undefined)('the packed package', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let parent: string;
   let tarball: string;

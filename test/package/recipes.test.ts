@@ -20,7 +20,7 @@ const SCANNING = 'examples/ci/github-code-scanning.yml';
 /** All may log in without TLS. */
 const PLAINTEXT_HBA = ['host all,replication all all scram-sha-256', ...HEALTHY_HBA];
 
-describe.runIf(isGiven)('a recipe', { timeout: 240_000 }, () => {
+describe.runIf(isGiven)('a recipe', () => {
   let temporary: Awaited<ReturnType<typeof temporaryFolder>>;
   let node: NodeVersion;
   let folder: string;
@@ -38,7 +38,7 @@ describe.runIf(isGiven)('a recipe', { timeout: 240_000 }, () => {
     await writeFile(join(folder, 'ca.pem'), healthy.ca ?? '');
     const target = { name: 'orders', credentials: { env: 'ORDERS' }, ca: { file: 'ca.pem' } };
     await writeFile(join(folder, 'auditor.config.json'), JSON.stringify({ targets: [target] }));
-  }, 240_000);
+  });
   afterAll(async () => {
     await healthy?.[Symbol.asyncDispose]();
     await insecure?.[Symbol.asyncDispose]();

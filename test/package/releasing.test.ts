@@ -51,7 +51,7 @@ function commit(scripts: Readonly<Record<string, string>> = {}): void {
   git('commit', '--quiet', '--message', 'start');
 }
 
-describe.runIf(isAsked)('a release', { timeout: 120_000 }, () => {
+describe.runIf(isAsked)('a release', () => {
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'release-'));
     git('init', '--quiet', '--initial-branch', 'main');

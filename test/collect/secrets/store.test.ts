@@ -104,7 +104,7 @@ describe('how often is asked', () => {
   test('a refresh after a refresh was sent asks again: the answer under way may be the old one', async () => {
     await using lab = await startLab(named(1));
     const first = lab.store.refresh('prod/db-0');
-    await vi.waitFor(() => expect(lab.aws.count('GetSecretValue')).toBe(1), { interval: 1 });
+    await expect.poll(() => lab.aws.count('GetSecretValue'), { interval: 1 }).toBe(1);
     const second = lab.store.refresh('prod/db-0');
     await Promise.all([first, second]);
     expect(lab.aws.count('GetSecretValue')).toBe(2);

@@ -166,7 +166,7 @@ describe.each(STORES)('the state in $kind', ({ open }) => {
       await lease.save(stateWith({ findings }));
     }
     expect(await place.store().read()).toEqual(stateWith({ findings }));
-  }, 120_000);
+  });
 
   test('keeps a finding with more evidence than an item may hold, as far as it goes', async () => {
     await using place = await open();

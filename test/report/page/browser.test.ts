@@ -47,7 +47,7 @@ describe.skipIf(missing !== '')(`in a browser${missing}`, () => {
       urls.set(kind as Kind, pathToFileURL(file).href);
     }
     browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox'] });
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await rm(folder, { recursive: true });
@@ -99,7 +99,7 @@ describe.skipIf(missing !== '')(`in a browser${missing}`, () => {
       expect(await first.getAttribute('open')).toBe('');
       expect(await first.locator('[data-copy] + button').first().textContent()).toBe('Copy');
     });
-  }, 30_000);
+  });
 
   describe.skipIf(!ALL)(`thoroughly${only}`, () => {
     test.each(
@@ -107,24 +107,16 @@ describe.skipIf(missing !== '')(`in a browser${missing}`, () => {
         { kind, colorScheme: 'light' } as const,
         { kind, colorScheme: 'dark' } as const,
       ]),
-    )(
-      'axe finds nothing, everything opened: $kind, $colorScheme',
-      async (options) => {
-        await open(options, async (page) => expect(await violations(page)).toEqual([]));
-      },
-      60_000,
-    );
+    )('axe finds nothing, everything opened: $kind, $colorScheme', async (options) => {
+      await open(options, async (page) => expect(await violations(page)).toEqual([]));
+    });
 
-    test.each(['history', 'plan'] as const)(
-      'the page of a %s fits into 360 pixels',
-      async (kind) => {
-        await open({ kind, viewport: { width: 360, height: 740 } }, async (page) => {
-          await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
-          expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
-        });
-      },
-      30_000,
-    );
+    test.each(['history', 'plan'] as const)('the page of a %s fits into 360 pixels', async (kind) => {
+      await open({ kind, viewport: { width: 360, height: 740 } }, async (page) => {
+        await page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true");
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+      });
+    });
 
     test('has every fact without a script, and no control that does nothing', async () => {
       await open({ javaScriptEnabled: false }, async (page) => {
@@ -134,7 +126,7 @@ describe.skipIf(missing !== '')(`in a browser${missing}`, () => {
         }
         expect(await page.locator('button:visible, input:visible, select:visible').count()).toBe(0);
       });
-    }, 30_000);
+    });
 
     test('prints what is folded in', async () => {
       await open({}, async (page) => {
@@ -142,7 +134,7 @@ describe.skipIf(missing !== '')(`in a browser${missing}`, () => {
         expect(await page.locator('details.how p').first().isVisible()).toBe(true);
         expect(await page.locator('.targets .inner').first().isVisible()).toBe(true);
       });
-    }, 30_000);
+    });
 
     test('copies a fingerprint', async () => {
       await open({ permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
@@ -153,6 +145,6 @@ describe.skipIf(missing !== '')(`in a browser${missing}`, () => {
         await page.getByText('Copied').waitFor();
         expect(await page.evaluate('navigator.clipboard.readText()')).toBe(await code.textContent());
       });
-    }, 30_000);
+    });
   });
 });
