@@ -21,6 +21,7 @@ import { trustedState } from './clock-skew.ts';
 import { muteUses, trackMutes } from './mute-use.ts';
 import { activeMute, type ConfiguredMute, configuredMutes, expiredMute } from './mutes.ts';
 import { observedTransition } from './observed.ts';
+import { excessRecords } from './record-limit.ts';
 import { withRepeats } from './repeat.ts';
 import type { Transition, TransitionContext } from './transition.ts';
 import { needsTransition, type Scan, type Scope, unobservedTransition } from './unobserved.ts';
@@ -84,18 +85,24 @@ export function decide(input: DecideInput): Decision {
     .map(({ finding }) => finding);
   const { uses, records } = trackMutes(mutes, observedFindings, unobservedFindings, previous.mutes, now);
   const targets = latestScans(previous, input.observed);
-  const findings = (toRecord: (each: Transition) => FindingRecord): AuditState['findings'] =>
+  const withRecords = (toRecord: (each: Transition) => FindingRecord): Map<string, FindingRecord> =>
     new Map([...previous.findings, ...transitions.map((each) => [each.finding.fingerprint, toRecord(each)] as const)]);
+  const notified = withRecords((each) => recordNotification(each, now));
+  const unnotified = withRecords((each) =>
+    recordWithoutSubscriber(each, previous.findings.get(each.finding.fingerprint)),
+  );
+  const excess = excessRecords(notified, fingerprints);
+  for (const fingerprint of excess.fingerprints) {
+    notified.delete(fingerprint);
+    unnotified.delete(fingerprint);
+  }
   return {
     findings: transitions.map(decided).sort(compareDecided),
     mutes: uses,
-    next: { findings: findings((each) => recordNotification(each, now)), targets, mutes: records },
-    unnotified: {
-      findings: findings((each) => recordWithoutSubscriber(each, previous.findings.get(each.finding.fingerprint))),
-      targets,
-      mutes: mutesWithoutSubscriber(records, previous.mutes, uses),
-    },
+    next: { findings: notified, targets, mutes: records },
+    unnotified: { findings: unnotified, targets, mutes: mutesWithoutSubscriber(records, previous.mutes, uses) },
     ...(latest === undefined ? {} : { clockAheadUntil: latest }),
+    ...(excess.open.length === 0 ? {} : { droppedRecords: excess.open }),
   };
 }
 

@@ -136,6 +136,12 @@ export interface MuteUse {
   readonly notifyUnused: boolean;
 }
 
+/** Open findings of a target that are recorded no longer, because there are too many. */
+export interface DroppedRecords {
+  readonly target: string;
+  readonly open: number;
+}
+
 export interface Decision {
   /** Every finding of the run, and every one that is recorded as open or was resolved by this run. */
   readonly findings: readonly Decided[];
@@ -148,4 +154,6 @@ export interface Decision {
   readonly unnotified?: AuditState | undefined;
   /** ISO 8601, UTC: the latest recorded time in the future, where some are. They count as now. */
   readonly clockAheadUntil?: string | undefined;
+  /** Which targets lost open findings that this run did not observe; undefined: none. */
+  readonly droppedRecords?: readonly DroppedRecords[] | undefined;
 }

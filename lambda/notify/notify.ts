@@ -18,7 +18,14 @@ import type { RenderedAlert } from '../report/messages/sns-message.ts';
 import type { PageLink } from '../report/page-link.ts';
 import { DEFAULT_ROUTE, type Receiver, receiversOf, scopeDecision, scopeOf } from '../report/receiver.ts';
 import type { Report, ReportWarning } from '../report/schema.ts';
-import { clockWarning, discoveryWarning, paceWarning, stateWarning, targetsWarning } from '../report/warnings.ts';
+import {
+  clockWarning,
+  discoveryWarning,
+  droppedRecordsWarning,
+  paceWarning,
+  stateWarning,
+  targetsWarning,
+} from '../report/warnings.ts';
 import type { Integration } from './integrations.ts';
 
 /** What a decision is made from, besides the state of the receiver. */
@@ -169,7 +176,12 @@ async function decideWithLease<T>(
   const checkpoint: Checkpoint = async (targets) => {
     if (lease !== undefined) await lease.save(partialState(lease.state, next, new Set(targets)));
   };
-  const all = [...aboutTargets(scoped), ...warnings, ...clockWarning(decision.clockAheadUntil, context.now)];
+  const all = [
+    ...aboutTargets(scoped),
+    ...warnings,
+    ...clockWarning(decision.clockAheadUntil, context.now),
+    ...droppedRecordsWarning(decision.droppedRecords),
+  ];
   const result = await notify(buildDecidedReport(scoped.run, decision, { warnings: all }), checkpoint);
   if (lease !== undefined) await lease.save(next);
   return result;

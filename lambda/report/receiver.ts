@@ -89,5 +89,10 @@ export function scopeOf(receiver: Receiver, known: readonly LabelledTarget[]): (
  */
 export function scopeDecision(decision: Decision, receiver: Receiver, inScope: (name: string) => boolean): Decision {
   if (receiver.route === DEFAULT_ROUTE) return decision;
-  return { ...decision, findings: decision.findings.filter(({ finding }) => inScope(finding.target)), mutes: [] };
+  return {
+    ...decision,
+    findings: decision.findings.filter(({ finding }) => inScope(finding.target)),
+    mutes: [],
+    droppedRecords: decision.droppedRecords?.filter(({ target }) => inScope(target)),
+  };
 }

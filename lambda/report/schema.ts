@@ -249,10 +249,11 @@ const warning = z.object({
       'discovery',
       'database-not-covered',
       'clock',
+      'findings-dropped',
       'nearly-out-of-time',
     ])
     .describe(
-      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; discovery: a rule of discovery, or what depends on it, has no database; database-not-covered: RDS has a PostgreSQL database that no rule takes; clock: the state holds times in the future; nearly-out-of-time: the last targets were reached with little time left.',
+      'no-subscriber: no confirmed subscription receives an alert; subscribers-unknown: SNS did not say; state-unreadable; targets-unknown: a source of targets failed; discovery: a rule of discovery, or what depends on it, has no database; database-not-covered: RDS has a PostgreSQL database that no rule takes; clock: the state holds times in the future; findings-dropped: a target has so many open findings that the oldest are no longer recorded; nearly-out-of-time: the last targets were reached with little time left.',
     ),
   message: z.string(),
 });

@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../lambda/config/index.ts';
-import { type AuditState, EMPTY_STATE, REASONS } from '../../lambda/model/lifecycle.ts';
+import { MOST_UNOBSERVED } from '../../lambda/lifecycle/record-limit.ts';
+import { type AuditState, EMPTY_STATE, type FindingRecord, REASONS } from '../../lambda/model/lifecycle.ts';
 import { known } from '../../lambda/model/observed.ts';
 import { SEVERITIES } from '../../lambda/model/severity.ts';
 import { integrationsOf } from '../../lambda/notify/integrations.ts';
@@ -113,7 +114,8 @@ describe('a route', () => {
     expect(outputs(run, BY_NAME).join('\n')).not.toMatch(/not audited/i);
   });
 
-  test('receives from notify nothing of the others, whatever its state remembers of them', async () => {
+  /** What `notify` publishes to the route of a team whose state holds open findings of these targets. */
+  async function publishedWith(remembered: readonly string[]): Promise<readonly string[]> {
     const { run } = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })], {
       targets: ['ours', 'theirs'].map((team) => ({ name: `${team}-1`, labels: { team } })),
     });
@@ -124,24 +126,24 @@ describe('a route', () => {
       },
       { use: 'deployment' },
     );
-    const { finding } = decided('new', { target: 'theirs-2' });
-    const record = { finding, status: 'open', firstSeen: YESTERDAY, openedAt: YESTERDAY, lastSeen: YESTERDAY } as const;
-    const lastNotified = { at: YESTERDAY, severity: finding.severity, reason: 'new' } as const;
-    const state: AuditState = {
-      ...EMPTY_STATE,
-      findings: new Map([[finding.fingerprint, { ...record, lastNotified }]]),
-    };
+    const times = { firstSeen: YESTERDAY, openedAt: YESTERDAY, lastSeen: YESTERDAY };
+    const records = remembered.map((target, index): FindingRecord => {
+      const { finding } = decided('new', { target });
+      const lastNotified = { at: YESTERDAY, severity: finding.severity, reason: 'new' } as const;
+      return { finding: { ...finding, fingerprint: String(index) }, status: 'open', ...times, lastNotified };
+    });
+    const findings = new Map(records.map((record) => [record.finding.fingerprint, record]));
+    const state: AuditState = { ...EMPTY_STATE, findings };
     const published: string[] = [];
     const integrations = integrationsOf(alerts, { alerts: 'arn:alerts', chat: { ours: 'arn:chat' } }, 'auditor');
-    const config = { alerts, mutes: [] };
     for (const integration of integrations.filter(({ receiver }) => receiver.route === 'ours')) {
       await notify(
         integration,
         // The page shows the targets of all teams.
         {
           run,
-          config,
-          targets: known([]),
+          config: { alerts, mutes: [] },
+          targets: known(['ours-1', 'theirs-1'].map((name) => ({ name, labels: { team: name.slice(0, -2) } }))),
           now: run.startedAt,
           page: { url: 'https://console.example/theirs', opens: 'console' },
         },
@@ -160,9 +162,20 @@ describe('a route', () => {
         },
       );
     }
+    return published;
+  }
+
+  test('receives from notify nothing of the others, whatever its state remembers of them', async () => {
+    const published = await publishedWith(['theirs-2']);
     expect(published).toHaveLength(2);
     expect(published.join()).toContain('ours-1');
     expect(published.join()).not.toContain('theirs');
+  });
+
+  test('is told which of its databases have too many findings to be recorded, and of no other', async () => {
+    const flood = (target: string): readonly string[] => Array<string>(MOST_UNOBSERVED + 1).fill(target);
+    expect((await publishedWith(flood('ours-1'))).join()).toContain('no longer recorded: ours-1 (1).');
+    expect((await publishedWith(flood('theirs-1'))).join()).not.toMatch(/no longer recorded|theirs/);
   });
 
   test('has its own threshold', () => {
