@@ -3,7 +3,6 @@
 // A part holds what the report and the decisions need. Plans of later days need the clients themselves: Digest reads
 // them after everyone is notified, one object after the other.
 
-import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { describeDefect } from '../collect/defect.ts';
 import { listOf } from '../model/bounded-schema.ts';
@@ -14,6 +13,7 @@ import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { DocumentError, pack } from './documents.ts';
 import { clientsKey } from './object-keys.ts';
+import { isOfTarget, isWithin, type RunTime } from './own-results.ts';
 import { MOST_PART_BYTES } from './part-codec.ts';
 import type { Range } from './ranges.ts';
 import { readWithin } from './read-within.ts';
@@ -65,6 +65,7 @@ interface ClientsOfRange {
   readonly range: Range;
   /** Of the range: a worker speaks for no others. */
   readonly targets: readonly Target[];
+  readonly time: RunTime;
   /** For the clients of all ranges of the worker. */
   readonly budget: WorkerBudget;
 }
@@ -76,7 +77,7 @@ interface ClientsOfRange {
  */
 export async function readClients(
   run: string,
-  { range, targets, budget }: ClientsOfRange,
+  { range, targets, time, budget }: ClientsOfRange,
   objects: RunObjects,
 ): Promise<readonly Snapshot[] | string> {
   try {
@@ -86,14 +87,14 @@ export async function readClients(
     const { snapshots } = data;
     const isOwn =
       snapshots.length === targets.length &&
-      targets.every(({ name, labels, kind }, index) => {
+      targets.every((target, index) => {
         const of = snapshots[index]?.target;
-        return (
-          of === undefined ||
-          (of.name === name && of.kind === kind && isDeepStrictEqual({ ...of.labels }, { ...labels }))
-        );
+        return of === undefined || isOfTarget(target, of);
       });
-    return isOwn ? snapshots.filter((snapshot) => snapshot !== null) : 'the clients are of other targets than its own';
+    if (!isOwn) return 'the clients are of other targets than its own';
+    const own = snapshots.filter((snapshot) => snapshot !== null);
+    const moments = own.map(({ takenAt }) => takenAt);
+    return isWithin(time, moments) ? own : 'the clients are of another time than the run';
   } catch (error) {
     if (error instanceof RunObjectError || error instanceof DocumentError) return error.message;
     // The parser's message quotes the text.

@@ -16,6 +16,7 @@ import { readClients } from './client-parts.ts';
 import { MOST_BYTES, type Plan, unpackPlan } from './documents.ts';
 import type { DigestInput } from './messages.ts';
 import { planKey } from './object-keys.ts';
+import { runTime } from './own-results.ts';
 import { type MissingRange, mergedRun, paceOf, readParts } from './parts.ts';
 import type { Range } from './ranges.ts';
 import type { RunObjects } from './run-objects.ts';
@@ -93,9 +94,10 @@ async function* clientsOf(
   const { run, slices } = plan;
   const targets = new Map(slices.map((slice) => [slice.worker, slice.targets]));
   const budgets = budgetsOf(plan);
+  const time = runTime(plan, context.clock().toISOString());
   for (const range of ranges) {
     const own = (targets.get(range.worker) ?? []).slice(range.from, range.to);
-    const clients = await readClients(run, { range, targets: own, budget: budgets(range) }, objects);
+    const clients = await readClients(run, { range, targets: own, time, budget: budgets(range) }, objects);
     if (typeof clients === 'string')
       context.services.logger.warn('clients not kept', { run, ...range, reason: clients });
     else yield* clients;

@@ -3,21 +3,18 @@
 import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
 import { describeDefect } from '../collect/defect.ts';
-import type { AuditedTarget } from '../model/run.ts';
 import { mergeRuns, type Run, RunError } from '../model/run.ts';
 import type { FleetPace } from '../model/run-time.ts';
 import type { Target } from '../model/target.ts';
 import { DocumentError, type Plan, sharesOf } from './documents.ts';
 import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
+import { isOfTarget, isWithin, type RunTime, runTime } from './own-results.ts';
 import { decodePart, type Part } from './part-codec.ts';
 import { missingRanges, type Range } from './ranges.ts';
 import { readWithin } from './read-within.ts';
 import { RunObjectError, type RunObjects } from './run-objects.ts';
 import { valueSharing } from './shared-values.ts';
 import { amountsOf, budgetsOf, type WorkerBudget } from './worker-budget.ts';
-
-/** Milliseconds that the clocks of two functions may differ. */
-const CLOCK_SKEW_MS = 5 * 60_000;
 
 /** Parts that are read at the same time: each is in memory as text for a moment. */
 const CONCURRENCY = 4;
@@ -53,7 +50,7 @@ export async function writtenRanges(plan: Plan, objects: RunObjects): Promise<re
  * @throws RunObjectError where the parts can't be listed
  */
 export async function readParts(plan: Plan, objects: RunObjects, now: string): Promise<ReadParts> {
-  const time: RunTime = { from: Date.parse(plan.startedAt) - CLOCK_SKEW_MS, to: Date.parse(now) + CLOCK_SKEW_MS };
+  const time = runTime(plan, now);
   const targets = new Map(plan.slices.map((slice) => [slice.worker, slice.targets]));
   const budgets = budgetsOf(plan);
   const share = valueSharing();
@@ -100,8 +97,14 @@ async function readPart(
     const { audited } = part.run;
     budget.take(range, amountsOf(audited));
     if (!isDeepStrictEqual(part.run.policy, plan.policy)) return 'it was evaluated by another policy';
-    if (!isOf(targets, audited)) return 'it is of other targets than its own';
-    return isWithin(time, part.run) ? part : 'it is of another time than the run';
+    const isOwn =
+      audited.length === targets.length &&
+      targets.every((target, index) => {
+        const of = audited[index]?.snapshot.target;
+        return of !== undefined && isOfTarget(target, of);
+      });
+    if (!isOwn) return 'it is of other targets than its own';
+    return isWithin(time, momentsOf(part.run)) ? part : 'it is of another time than the run';
   } catch (error) {
     if (error instanceof RunObjectError || error instanceof DocumentError || error instanceof RunError)
       return error.message;
@@ -109,38 +112,8 @@ async function readPart(
   }
 }
 
-/** Milliseconds since 1970. */
-interface RunTime {
-  readonly from: number;
-  readonly to: number;
-}
-
-/**
- * An older result is one of an earlier run; a later one would stand in the state of every receiver as a time that is
- * yet to come.
- */
-function isWithin({ from, to }: RunTime, { startedAt, finishedAt, audited }: Run): boolean {
-  return [startedAt, finishedAt, ...audited.map(({ snapshot }) => snapshot.takenAt)]
-    .map((moment) => Date.parse(moment))
-    .every((moment) => from <= moment && moment <= to);
-}
-
-/** A worker speaks for the targets of its range only, and under the names, places and labels that the plan gives. */
-function isOf(targets: readonly Target[], audited: readonly AuditedTarget[]): boolean {
-  return (
-    audited.length === targets.length &&
-    targets.every(({ name, labels, kind, host, port }, index) => {
-      const of = audited[index]?.snapshot.target;
-      return (
-        of?.name === name &&
-        of.kind === kind &&
-        (host === undefined || of.host === host) &&
-        (port === undefined || of.port === port) &&
-        of.fromOption !== true &&
-        isDeepStrictEqual({ ...of.labels }, { ...labels })
-      );
-    })
-  );
+function momentsOf({ startedAt, finishedAt, audited }: Run): readonly string[] {
+  return [startedAt, finishedAt, ...audited.map(({ snapshot }) => snapshot.takenAt)];
 }
 
 const NO_PART = 'no part came back';

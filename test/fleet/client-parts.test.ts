@@ -16,10 +16,16 @@ const RUN = 'run-1';
 const RANGE = { worker: 'emea', from: 0, to: 2 };
 const KEY = clientsKey(RUN, RANGE);
 const NAMES = ['billing', 'payroll'];
-const TARGETS = NAMES.map((name) => ({ name, kind: 'postgresql', labels: { team: 'a' } }) as unknown as Target);
+const HOST = 'db.example.com';
+const TARGETS = NAMES.map(
+  (name) => ({ name, host: HOST, port: 5432, kind: 'postgresql', labels: { team: 'a' } }) as unknown as Target,
+);
+const TIME = { from: Date.parse('2026-11-10T06:10:00.000Z'), to: Date.parse('2026-11-10T06:20:00.000Z') };
 
 function snapshotOf(name: string, sessions: readonly Session[]): Snapshot {
-  return healthySnapshot(sessions, { target: { name, kind: 'postgresql', labels: { team: 'a' } } });
+  return healthySnapshot(sessions, {
+    target: { name, host: HOST, port: 5432, kind: 'postgresql', labels: { team: 'a' } },
+  });
 }
 
 function inMemory(objects: Map<string, Uint8Array> = new Map()): RunObjects & { readonly objects: typeof objects } {
@@ -44,7 +50,7 @@ async function written(...snapshots: readonly Snapshot[]): Promise<ReturnType<ty
 }
 
 const read = (bucket: RunObjects) =>
-  readClients(RUN, { range: RANGE, targets: TARGETS, budget: new WorkerBudget(2) }, bucket);
+  readClients(RUN, { range: RANGE, targets: TARGETS, time: TIME, budget: new WorkerBudget(2) }, bucket);
 
 describe('the clients of a range', () => {
   test('make the same record as the snapshots themselves', async () => {
@@ -78,10 +84,31 @@ describe('the clients of a range', () => {
 });
 
 describe('a hostile worker', () => {
-  const snapshot = snapshotOf('orders', [session()]);
+  const other = snapshotOf('orders', [session()]);
+  const snapshot = snapshotOf('billing', [session()]);
   const documentOf = (...snapshots: readonly unknown[]) => gzipSync(JSON.stringify({ schemaVersion: 1, snapshots }));
   test.each<[string, () => Uint8Array, string]>([
-    ['speaks for other targets', () => documentOf(snapshot, snapshot), 'other targets than its own'],
+    ['speaks for other targets', () => documentOf(other, other), 'other targets than its own'],
+    [
+      'speaks for another host of its own',
+      () => documentOf({ ...snapshot, target: { ...snapshot.target, host: 'other.example.com' } }, null),
+      'other targets than its own',
+    ],
+    [
+      'speaks for another port of its own',
+      () => documentOf({ ...snapshot, target: { ...snapshot.target, port: 6432 } }, null),
+      'other targets than its own',
+    ],
+    [
+      'speaks of a time that is yet to come',
+      () => documentOf({ ...snapshot, takenAt: '2099-01-01T00:00:00.000Z' }, null),
+      'another time than the run',
+    ],
+    [
+      'speaks of an earlier run',
+      () => documentOf({ ...snapshot, takenAt: '2026-11-09T06:15:00.000Z' }, null),
+      'another time than the run',
+    ],
     ['speaks for fewer', () => documentOf(null), 'other targets than its own'],
     ['writes no snapshots', () => documentOf({ target: 1 }, null), 'not what a worker of this version writes'],
     ['writes no JSON', () => gzipSync('canary'), 'not JSON'],
