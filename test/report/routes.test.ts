@@ -115,7 +115,7 @@ describe('a route', () => {
   });
 
   /** What `notify` publishes to the route of a team whose state holds open findings of these targets. */
-  async function publishedWith(remembered: readonly string[]): Promise<readonly string[]> {
+  async function publishedWith(recordedOf: readonly string[]): Promise<readonly string[]> {
     const { run } = night([decided('new', { target: 'ours-1' }), decided('new', { target: 'theirs-1' })], {
       targets: ['ours', 'theirs'].map((team) => ({ name: `${team}-1`, labels: { team } })),
     });
@@ -127,7 +127,7 @@ describe('a route', () => {
       { use: 'deployment' },
     );
     const times = { firstSeen: YESTERDAY, openedAt: YESTERDAY, lastSeen: YESTERDAY };
-    const records = remembered.map((target, index): FindingRecord => {
+    const records = recordedOf.map((target, index): FindingRecord => {
       const { finding } = decided('new', { target });
       const lastNotified = { at: YESTERDAY, severity: finding.severity, reason: 'new' } as const;
       return { finding: { ...finding, fingerprint: String(index) }, status: 'open', ...times, lastNotified };
