@@ -86,6 +86,7 @@ async function work(
     process.execPath,
     [
       `--max-old-space-size=${HEAP}`,
+      '--expose-gc',
       '--no-warnings',
       join(import.meta.dirname, 'worker.ts'),
       progressFile,

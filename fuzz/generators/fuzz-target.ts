@@ -36,6 +36,20 @@ export function check(holds: boolean, invariant: string): void {
 }
 
 /**
+ * Bytes that objects and buffers take. Beyond `most`, without garbage: targets that were tried before in this process
+ * leave some.
+ */
+export function bytesInUse(most: number): number {
+  const inUse = (): number => {
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  if (inUse() < most) return inUse();
+  globalThis.gc?.();
+  return inUse();
+}
+
+/**
  * Does the work, which may throw errors of these names and no others.
  *
  * @returns undefined where it threw one of them; `seen` is called with that

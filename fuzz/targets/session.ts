@@ -15,7 +15,7 @@ import type { Run } from '../../lambda/model/run.ts';
 import { systemClock } from '../../lambda/model/time.ts';
 import { buildReport } from '../../lambda/report/build-report.ts';
 import { type ByteChange, byteChange, changeBytes, pieces } from '../generators/arbitraries.ts';
-import { check, type FuzzTarget } from '../generators/fuzz-target.ts';
+import { bytesInUse, check, type FuzzTarget } from '../generators/fuzz-target.ts';
 import { type Login, type MessageChange, messageChange, Playback } from '../generators/playback.ts';
 import { PASSWORD, type Stage, setStage } from '../generators/recording.ts';
 import { amounts } from './conversation.ts';
@@ -149,8 +149,8 @@ async function tryPlans(stage: Stage, plans: readonly Plan[], honest: Readonly<R
   const run = await auditAll(stage, servers, plans);
   const took = performance.now() - started;
   check(took < TIMEOUT_MS + GRACE_MS, `the run took ${Math.round(took)} ms`);
-  const { heapUsed, external } = process.memoryUsage();
-  check(heapUsed + external < MOST_MEMORY, `${heapUsed + external} bytes are in use`);
+  const bytes = bytesInUse(MOST_MEMORY);
+  check(bytes < MOST_MEMORY, `${bytes} bytes are in use`);
   check(!playbacks.some(({ trustedInVain }) => trustedInVain), 'a query was sent to a server without a proof');
   for (const recorder of recorders) check(!recorder.decrypted().includes(PASSWORD), 'the password was sent');
 
