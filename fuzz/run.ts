@@ -86,7 +86,6 @@ async function work(
     process.execPath,
     [
       `--max-old-space-size=${HEAP}`,
-      '--expose-gc',
       '--no-warnings',
       join(import.meta.dirname, 'worker.ts'),
       progressFile,

@@ -35,18 +35,10 @@ export function check(holds: boolean, invariant: string): void {
   if (!holds) throw new Fault(invariant);
 }
 
-/**
- * Bytes that objects and buffers take. Beyond `most`, without garbage: targets that were tried before in this process
- * leave some.
- */
-export function bytesInUse(most: number): number {
-  const inUse = (): number => {
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  if (inUse() < most) return inUse();
-  globalThis.gc?.();
-  return inUse();
+/** Bytes that objects and buffers take. */
+export function bytesInUse(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /**
