@@ -146,7 +146,7 @@ async function tryPlans(stage: Stage, plans: readonly Plan[], honest: Readonly<R
     servers.push(plan.wire === undefined ? origin : stack.use(await changingRelay(origin, plan.wire)));
   }
   const started = performance.now();
-  // Targets that were tried before in this process have left some: buffers of a session until its time is up.
+  // What was tried before in this process has left some: the buffers of a huge answer stay for seconds.
   const before = bytesInUse();
   const run = await auditAll(stage, servers, plans);
   const took = performance.now() - started;

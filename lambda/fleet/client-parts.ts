@@ -13,7 +13,7 @@ import type { Session, Snapshot } from '../model/snapshot.ts';
 import type { Target } from '../model/target.ts';
 import { DocumentError, pack } from './documents.ts';
 import { clientsKey } from './object-keys.ts';
-import { isOfTarget, isWithin, type RunTime } from './own-results.ts';
+import { areOfTargets, isWithin, type RunTime } from './own-results.ts';
 import { MOST_PART_BYTES } from './part-codec.ts';
 import type { Range } from './ranges.ts';
 import { readWithin } from './read-within.ts';
@@ -85,13 +85,7 @@ export async function readClients(
     const { data } = documentSchema.safeParse(JSON.parse(text));
     if (data === undefined) return 'the clients are not what a worker of this version writes';
     const { snapshots } = data;
-    const isOwn =
-      snapshots.length === targets.length &&
-      targets.every((target, index) => {
-        const of = snapshots[index]?.target;
-        return of === undefined || isOfTarget(target, of);
-      });
-    if (!isOwn) return 'the clients are of other targets than its own';
+    if (!areOfTargets(targets, snapshots)) return 'the clients are of other targets than its own';
     const own = snapshots.filter((snapshot) => snapshot !== null);
     const moments = own.map(({ takenAt }) => takenAt);
     return isWithin(time, moments) ? own : 'the clients are of another time than the run';

@@ -29,8 +29,19 @@ export function isWithin({ from, to }: RunTime, moments: readonly string[]): boo
   return moments.map((moment) => Date.parse(moment)).every((moment) => from <= moment && moment <= to);
 }
 
+/** Whether the results are those of the targets, one for each; null where there is nothing to say of one. */
+export function areOfTargets(targets: readonly Target[], results: readonly (Snapshot | null)[]): boolean {
+  return (
+    results.length === targets.length &&
+    targets.every((target, index) => {
+      const result = results[index] ?? null;
+      return result === null || isOfTarget(target, result.target);
+    })
+  );
+}
+
 /** Whether a result is of the target of the plan: under its name, place and labels. */
-export function isOfTarget({ name, labels, kind, host, port }: Target, of: Snapshot['target']): boolean {
+function isOfTarget({ name, labels, kind, host, port }: Target, of: Snapshot['target']): boolean {
   return (
     of.name === name &&
     of.kind === kind &&

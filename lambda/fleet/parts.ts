@@ -8,7 +8,7 @@ import type { FleetPace } from '../model/run-time.ts';
 import type { Target } from '../model/target.ts';
 import { DocumentError, type Plan, sharesOf } from './documents.ts';
 import { partKey, partsPrefix, rangeOfPart } from './object-keys.ts';
-import { isOfTarget, isWithin, type RunTime, runTime } from './own-results.ts';
+import { areOfTargets, isWithin, type RunTime, runTime } from './own-results.ts';
 import { decodePart, type Part } from './part-codec.ts';
 import { missingRanges, type Range } from './ranges.ts';
 import { readWithin } from './read-within.ts';
@@ -97,13 +97,8 @@ async function readPart(
     const { audited } = part.run;
     budget.take(range, amountsOf(audited));
     if (!isDeepStrictEqual(part.run.policy, plan.policy)) return 'it was evaluated by another policy';
-    const isOwn =
-      audited.length === targets.length &&
-      targets.every((target, index) => {
-        const of = audited[index]?.snapshot.target;
-        return of !== undefined && isOfTarget(target, of);
-      });
-    if (!isOwn) return 'it is of other targets than its own';
+    const results = audited.map(({ snapshot }) => snapshot);
+    if (!areOfTargets(targets, results)) return 'it is of other targets than its own';
     return isWithin(time, momentsOf(part.run)) ? part : 'it is of another time than the run';
   } catch (error) {
     if (error instanceof RunObjectError || error instanceof DocumentError || error instanceof RunError)

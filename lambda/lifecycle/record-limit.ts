@@ -13,7 +13,7 @@ export const MOST_UNOBSERVED = 30_000;
 /** What is beyond the limit. */
 interface Excess {
   readonly fingerprints: ReadonlySet<string>;
-  /** The targets whose open findings are among them, by name. */
+  /** The targets whose open findings are among them. */
   readonly open: readonly DroppedRecords[];
 }
 
@@ -35,8 +35,7 @@ export function excessRecords(findings: AuditState['findings'], observed: Readon
     fingerprints: new Set(dropped.flatMap(({ records }) => records.map(({ finding }) => finding.fingerprint))),
     open: dropped
       .map(({ target, records }) => ({ target, open: records.filter(({ status }) => status === 'open').length }))
-      .filter(({ open }) => open > 0)
-      .sort((a, b) => compareText(a.target, b.target)),
+      .filter(({ open }) => open > 0),
   };
 }
 

@@ -4,8 +4,9 @@ import { parseArn } from '../model/arn.ts';
 import type { DroppedRecords } from '../model/lifecycle.ts';
 import type { Observed } from '../model/observed.ts';
 import { type FleetPace, isNearlyOutOfTime, type Pace } from '../model/run-time.ts';
+import { compareText } from '../model/text-order.ts';
 import type { ReportWarning } from './schema.ts';
-import { displayTime, PLAIN, plural } from './text.ts';
+import { displayTime, list, PLAIN, plural } from './text.ts';
 
 /** The run could not read the state of earlier runs. */
 export function stateWarning(): ReportWarning {
@@ -99,22 +100,17 @@ export function clockWarning(until: string | undefined, now: string): readonly R
   ];
 }
 
-/** A message is no place for a list of all databases. */
-const TARGETS_SHOWN = 3;
-
 /** @param dropped - How many open findings of which targets are recorded no longer. */
 export function droppedRecordsWarning(dropped: readonly DroppedRecords[] = []): readonly ReportWarning[] {
   if (dropped.length === 0) return [];
-  const worst = dropped.toSorted((a, b) => b.open - a.open);
-  const shown = worst
-    .slice(0, TARGETS_SHOWN)
+  const worst = dropped
+    .toSorted((a, b) => b.open - a.open || compareText(a.target, b.target))
     .map(({ target, open }) => `${PLAIN.target(target)} (${open.toLocaleString('en-US')})`);
-  const more = worst.length - shown.length;
   return [
     {
       id: 'findings-dropped',
       message:
-        `Too many open findings, the oldest are no longer recorded: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}. ` +
+        `Too many open findings, the oldest are no longer recorded: ${list(worst, 3)}. ` +
         'They are not resolved, and one that is seen again is sent as new. A database that shows so many shows others ' +
         'in every run, mostly by application names that never repeat.',
     },

@@ -350,7 +350,7 @@ const BROKEN = [
   },
   {
     what: 'the function forgets',
-    // Nobody gives it a table to remember in.
+    // It has no table to remember in.
     module: '/demo/invoke.ts',
     change: ['STATE_TABLE', 'NO_TABLE'],
     said: 'the messages are not what they should be',

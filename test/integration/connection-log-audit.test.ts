@@ -10,6 +10,7 @@ import { describeEachMajor } from '../../lab/each-major.ts';
 import { knownValue } from '../../lab/known-value.ts';
 import { type LogFiles, writeLogFiles } from '../../lab/log-collector.ts';
 import { AUDITOR, newestMajor, type PostgresServer, startPostgres } from '../../lab/postgres.ts';
+import { seededRandom } from '../../lab/seeded-random.ts';
 import { openSession } from '../../lab/sessions.ts';
 import type { ConnectionLogFacts } from '../../lambda/model/connection-log.ts';
 import type { LogStateStore } from '../../lambda/model/log-state.ts';
@@ -232,15 +233,6 @@ async function reloaded(server: PostgresServer, name: string, value: string): Pr
   throw new Error(`${name} did not become ${value}`);
 }
 
-/** Park and Miller's generator: the same schedule for the same seed. */
-function generator(seed: number): () => number {
-  let state = (seed % 0x7fff_fffe) + 1;
-  return () => {
-    state = (state * 48_271) % 0x7fff_ffff;
-    return state / 0x7fff_ffff;
-  };
-}
-
 const FORGED = [
   'SELECT 1 this is no SQL',
   '2026-11-28 08:00:00.000 UTC [1] LOG:  connection authorized: user=app database=forged application_name=forged',
@@ -262,7 +254,7 @@ describe.each(['stderr', 'csvlog', 'jsonlog'] as const)('a random schedule, logg
       log_statement: 'none',
     });
     const { server, files } = lab;
-    const random = generator(SEED);
+    const random = seededRandom(SEED);
     const state = memory();
     const expected = new Map<string, number>();
     let copies = 0;

@@ -111,7 +111,7 @@ describe('the warning', () => {
       {
         id: 'findings-dropped',
         message:
-          'Too many open findings, the oldest are no longer recorded: bad\\u{1b}[31m (40,000), orders (6). They are not ' +
+          'Too many open findings, the oldest are no longer recorded: bad\\u{1b}[31m (40,000) and orders (6). They are not ' +
           'resolved, and one that is seen again is sent as new. A database that shows so many shows others in every run, ' +
           'mostly by application names that never repeat.',
       },

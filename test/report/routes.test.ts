@@ -172,7 +172,7 @@ describe('a route', () => {
     expect(published.join()).not.toContain('theirs');
   });
 
-  test('is told which of its databases have too many findings to be recorded, and of no other', async () => {
+  test('is warned which of its databases have too many findings to be recorded, and of no other', async () => {
     const flood = (target: string): readonly string[] => Array<string>(MOST_UNOBSERVED + 1).fill(target);
     expect((await publishedWith(flood('ours-1'))).join()).toContain('no longer recorded: ours-1 (1).');
     expect((await publishedWith(flood('theirs-1'))).join()).not.toMatch(/no longer recorded|theirs/);
